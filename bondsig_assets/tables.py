@@ -1,0 +1,481 @@
+"""Every table of the warehouse, declared once.
+
+From here come the DDL, the column comments, the Columns tab in Dagster, the structural
+checks, the shape every source must deliver and `docs/data_dictionary.md`. Not here: how a
+table is filled. Names follow the field; the TRACE field a column comes from stands in its
+description. Moments are New York wall clock.
+"""
+
+from __future__ import annotations
+
+from bondsig_assets.features.declared import FEATURES
+from bondsig_assets.schema import Column, Table
+
+C = Column
+_KNOWN = C("known_at", "TIMESTAMP", "When the platform could first have known this row", nullable=False)
+
+
+def _required(name: str, dtype: str, description: str, unit: str = "") -> Column:
+    return Column(name, dtype, description, unit, nullable=False)
+
+
+R = _required
+
+TRACE_REPORTS = Table(
+    "trace_reports", "raw",
+    "TRACE messages as delivered, one row per message, in the post-2012 Enhanced fields. View `live` holds what was disseminated (par as capped then, sell leg of inter-dealer trades); `regulatory` everything.",
+    (
+        R("delivery_date", "DATE", "Trading day whose delivery holds the report: its report date, or the next trading day"),
+        R("record_number", "BIGINT", "Position in that day's delivery"),
+        R("view", "VARCHAR", "live or regulatory"),
+        R("report_date", "DATE", "Date reported to TRACE (trd_rpt_dt)"),
+        R("reported_at", "TIMESTAMP", "Moment reported to TRACE (trd_rpt_dt, trd_rpt_tm)"),
+        R("execution_date", "DATE", "Date of execution (trd_exctn_dt)"),
+        R("executed_at", "TIMESTAMP", "Moment of execution (trd_exctn_dt, trd_exctn_tm)"),
+        R("message_number", "VARCHAR", "Message sequence number as delivered (msg_seq_nb)"),
+        C("original_message_number", "VARCHAR", "Message that a reversal points back to (orig_msg_seq_nb)"),
+        R("status", "VARCHAR", "T trade, R corrected trade, X cancel, C cancelled by correction, Y reversal (trc_st)"),
+        C("asof_code", "VARCHAR", "A when reported after its execution date (asof_cd)"),
+        R("cusip", "VARCHAR", "CUSIP of the bond (cusip_id)"),
+        C("bond_symbol", "VARCHAR", "FINRA symbol (bond_sym_id)"),
+        R("price", "DOUBLE", "Clean price (rptd_pr)", "% of par"),
+        R("par_usd", "DOUBLE", "Par traded, capped in the live view (entrd_vol_qt)", "usd"),
+        R("is_par_capped", "BOOLEAN", "Par is the dissemination cap (5MM+ or 1MM+), the true par is at least this"),
+        C("yield_pct", "DOUBLE", "Reported yield (yld_pt)", "pct"),
+        R("side", "VARCHAR", "B or S: side of the reporting dealer (rpt_side_cd)"),
+        R("contra", "VARCHAR", "C customer, D dealer, A affiliate (cntra_mp_id)"),
+        C("is_when_issued", "BOOLEAN", "Traded before issue (wis_fl)"),
+        C("commission_code", "VARCHAR", "Commission or remuneration: M, C or N (cmsn_trd)"),
+        C("settlement_date", "DATE", "Settlement (stlmnt_dt)"),
+        C("trade_modifier_3", "VARCHAR", "Z late, T after hours, U both (trd_mod_3)"),
+        C("trade_modifier_4", "VARCHAR", "W weighted average price (trd_mod_4)"),
+        C("is_special_price", "BOOLEAN", "Reported as away from the market (spcl_trd_fl)"),
+        C("trading_market", "VARCHAR", "S1, S2 secondary; P1, P2 primary (trdg_mkt_cd)"),
+        C("is_disseminated", "BOOLEAN", "Shown to the public (dissem_fl)"),
+        C("is_locked_in", "BOOLEAN", "One report stands for both sides (lckd_in_ind)"),
+        C("is_ats", "BOOLEAN", "Executed on an alternative trading system (ats_indicator)"),
+        C("reporting_party_type", "VARCHAR", "D dealer, T trading system (rptg_party_type)"),
+        C("buyer_capacity", "VARCHAR", "A agency, P principal (buy_cpcty_cd)"),
+        C("seller_capacity", "VARCHAR", "A agency, P principal (sell_cpcty_cd)"),
+        C("prior_report_date", "DATE", "Report date of the message this one changes (pr_trd_dt)"),
+        C("first_control_date", "DATE", "Report date of the first message of the chain (first_trade_ctrl_date)"),
+        C("first_control_number", "VARCHAR", "Number of the first message of the chain (first_trade_ctrl_num)"),
+        R("delivered_at", "TIMESTAMP", "When this copy of the report was delivered to the platform"),
+        _KNOWN,
+    ),
+    key=("delivery_date", "record_number"), event_time="execution_date", known_time="known_at",
+    partition="delivery_date", known_rule="delivery",
+)
+
+EQUITY_PRICES = Table(
+    "equity_prices", "raw", "Daily closes and total returns of the issuers' stocks and of the sector ETFs.",
+    (
+        R("ticker", "VARCHAR", "Ticker on that day"),
+        R("trade_date", "DATE", "Trading day"),
+        R("close_usd", "DOUBLE", "Closing price", "usd"),
+        C("total_return_pct", "DOUBLE", "Return since the previous trading day with dividends, where the source gives one", "pct"),
+        C("adjusted_close_usd", "DOUBLE", "Close adjusted for splits and dividends; only its ratios mean anything", "usd"),
+        C("volume_shares", "DOUBLE", "Shares traded", "shares"),
+        C("shares_outstanding", "DOUBLE", "Shares outstanding", "shares"),
+        R("is_etf", "BOOLEAN", "A sector ETF, not an issuer"),
+        _KNOWN,
+    ),
+    key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date", known_rule="end_of_day",
+)
+
+TREASURY_YIELDS = Table(
+    "treasury_yields", "raw", "US Treasury par yields (constant maturity). A day's curve is known the next morning.",
+    (
+        R("trade_date", "DATE", "Day of the curve"),
+        R("tenor_years", "DOUBLE", "Maturity", "years"),
+        R("par_yield_pct", "DOUBLE", "Semi-annual par yield", "pct"),
+        _KNOWN,
+    ),
+    key=("trade_date", "tenor_years"), event_time="trade_date", known_time="known_at", known_rule="next_morning",
+)
+
+CDS_QUOTES = Table(
+    "cds_quotes", "raw", "Credit default swap par spreads of single names.",
+    (
+        R("ticker", "VARCHAR", "Ticker of the reference entity's stock on that day"),
+        R("trade_date", "DATE", "Day of the quote"),
+        R("tenor_years", "DOUBLE", "Maturity of the contract", "years"),
+        R("par_spread_bps", "DOUBLE", "Par spread", "bps"),
+        _KNOWN,
+    ),
+    key=("ticker", "trade_date", "tenor_years"), event_time="trade_date", known_time="known_at", partition="trade_date", known_rule="end_of_day",
+)
+
+ISSUERS = Table(
+    "issuers", "raw", "Who issues under which six-character issuer CUSIP, and which parent owns the issuer, with validity.",
+    (
+        R("issuer_id", "VARCHAR", "Identifier of the issuing entity"),
+        R("issuer_cusip", "VARCHAR", "First six characters of the CUSIPs it issues"),
+        R("issuer_name", "VARCHAR", "Legal name"),
+        R("parent_id", "VARCHAR", "Ultimate parent in this period"),
+        R("valid_from_date", "DATE", "First day of the period"),
+        C("valid_to_date", "DATE", "Last day of the period, null while it lasts"),
+        _KNOWN,
+    ),
+    key=("issuer_id", "valid_from_date"), event_time="valid_from_date", known_time="known_at", known_rule="end_of_day",
+)
+
+EQUITIES = Table(
+    "equities", "raw", "Which ticker is the stock of which parent, its sector and sector ETF, with validity.",
+    (
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("ticker", "VARCHAR", "Ticker in this period"),
+        C("company_name", "VARCHAR", "Name of the company"),
+        R("sector", "VARCHAR", "GICS sector in this period"),
+        R("sector_etf", "VARCHAR", "Ticker of the sector ETF the label is measured against"),
+        R("valid_from_date", "DATE", "First day of the period"),
+        C("valid_to_date", "DATE", "Last day of the period, null while it lasts"),
+        _KNOWN,
+    ),
+    key=("parent_id", "valid_from_date"), event_time="valid_from_date", known_time="known_at", known_rule="end_of_day",
+)
+
+BONDS = Table(
+    "bonds", "raw", "Terms of each bond.",
+    (
+        R("cusip", "VARCHAR", "Nine-character CUSIP with a valid check digit"),
+        R("issuer_id", "VARCHAR", "Issuing entity"),
+        C("bond_symbol", "VARCHAR", "FINRA symbol"),
+        R("coupon_type", "VARCHAR", "F fixed, V floating, Z zero"),
+        R("coupon_pct", "DOUBLE", "Annual coupon, of a floater the margin", "pct"),
+        R("coupons_per_year", "BIGINT", "Coupon payments a year: 0, 1, 2, 4 or 12"),
+        R("day_count", "VARCHAR", "30/360, ACT/ACT, ACT/360 or ACT/365"),
+        R("offering_date", "DATE", "Day of issue"),
+        R("first_coupon_date", "DATE", "First coupon"),
+        R("maturity_date", "DATE", "Maturity"),
+        R("offering_amount_usd", "DOUBLE", "Par issued", "usd"),
+        R("is_callable", "BOOLEAN", "Has a schedule of fixed call prices"),
+        C("first_call_date", "DATE", "First day it may be called at a fixed price"),
+        C("first_call_price", "DOUBLE", "Price on that day, falling in a line to 100 at maturity", "% of par"),
+        R("is_144a", "BOOLEAN", "Sold under Rule 144A"),
+        R("is_convertible", "BOOLEAN", "Convertible into stock"),
+        _KNOWN,
+    ),
+    key=("cusip",), event_time="offering_date", known_time="known_at", known_rule="end_of_day",
+)
+
+RATINGS = Table(
+    "ratings", "raw", "Issuer ratings, one row per action.",
+    (
+        R("issuer_id", "VARCHAR", "Rated entity"),
+        R("agency", "VARCHAR", "SP, MDY or FITCH"),
+        R("rating_date", "DATE", "Day of the action"),
+        R("rating", "VARCHAR", "Letter rating"),
+        R("rating_number", "BIGINT", "1 = AAA … 22 = D; below 11 is investment grade"),
+        _KNOWN,
+    ),
+    key=("issuer_id", "agency", "rating_date"), event_time="rating_date", known_time="known_at", known_rule="next_morning",
+)
+
+FUNDAMENTALS = Table(
+    "fundamentals", "raw", "Balance sheet figures as filed.",
+    (
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("period_end_date", "DATE", "End of the fiscal quarter"),
+        C("short_term_debt_usd", "DOUBLE", "Debt due within a year", "usd"),
+        C("long_term_debt_usd", "DOUBLE", "Debt due later", "usd"),
+        R("total_debt_usd", "DOUBLE", "All debt", "usd"),
+        C("total_assets_usd", "DOUBLE", "Total assets", "usd"),
+        _KNOWN,
+    ),
+    key=("parent_id", "period_end_date"), event_time="period_end_date", known_time="known_at", known_rule="next_morning",
+)
+
+QUARANTINED_ROWS = Table(
+    "quarantined_rows", "raw", "Rows of the sources that were set aside, with the reason. They never stop the day unless they exceed the limit.",
+    (
+        R("table_name", "VARCHAR", "Table the row was meant for"),
+        C("partition_date", "DATE", "Trading day of the delivery, null for tables without days"),
+        R("source_name", "VARCHAR", "File or source the row came from"),
+        R("row_number", "BIGINT", "Position of the row in that source"),
+        R("reason", "VARCHAR", "What is wrong with it"),
+        R("row_text", "VARCHAR", "The row as JSON"),
+    ),
+    key=("table_name", "partition_date", "source_name", "row_number", "reason"), event_time="partition_date", partition="partition_date",
+)
+
+SECURITY_MASTER = Table(
+    "security_master", "reference", "From CUSIP to issuer to parent to stock, one row per period in which the whole chain holds.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("issuer_id", "VARCHAR", "Issuing entity"),
+        R("issuer_cusip", "VARCHAR", "Its six-character CUSIP"),
+        R("parent_id", "VARCHAR", "Ultimate parent in this period"),
+        R("ticker", "VARCHAR", "Stock of the parent in this period"),
+        R("sector", "VARCHAR", "GICS sector in this period"),
+        R("sector_etf", "VARCHAR", "Sector ETF"),
+        R("valid_from_date", "DATE", "First day the whole chain holds"),
+        C("valid_to_date", "DATE", "Last day, null while it lasts"),
+        _KNOWN,
+    ),
+    key=("cusip", "valid_from_date", "known_at"), event_time="valid_from_date", known_time="known_at",
+)
+
+TRADE_EVENTS = Table(
+    "trade_events", "clean",
+    "What each delivery taught, one row per report and never rewritten: it opens a trade (reason null) or is rejected (reason), and may close an earlier trade. `trades` and `rejected_reports` are views of it.",
+    (
+        R("delivery_date", "DATE", "Trading day whose delivery holds the report"),
+        R("record_number", "BIGINT", "Position in that delivery"),
+        R("cusip", "VARCHAR", "Bond"),
+        R("execution_date", "DATE", "Date of execution"),
+        R("executed_at", "TIMESTAMP", "Moment of execution"),
+        R("report_date", "DATE", "Date reported"),
+        R("reported_at", "TIMESTAMP", "Moment reported"),
+        R("message_number", "VARCHAR", "Message number as delivered"),
+        R("status", "VARCHAR", "T, R, X, C or Y"),
+        C("asof_code", "VARCHAR", "A when reported after its execution date"),
+        R("price", "DOUBLE", "Clean price, decimal shifts put right", "% of par"),
+        C("price_as_reported", "DOUBLE", "Price as reported, where it was put right", "% of par"),
+        R("par_usd", "DOUBLE", "Par, capped in the live view", "usd"),
+        R("is_par_capped", "BOOLEAN", "Par is the dissemination cap"),
+        C("yield_pct", "DOUBLE", "Reported yield", "pct"),
+        R("side", "VARCHAR", "B or S: side of the reporting dealer"),
+        R("contra", "VARCHAR", "C customer, D dealer, A affiliate"),
+        C("reason", "VARCHAR", "Why the report is not a trade; null when it is"),
+        C("closes_delivery_date", "DATE", "Delivery of the report whose trade ends with this one"),
+        C("closes_record_number", "BIGINT", "Position of that report"),
+        _KNOWN,
+    ),
+    key=("delivery_date", "record_number"), event_time="execution_date", known_time="known_at", partition="delivery_date",
+)
+
+BOND_DAY_REVISIONS = Table(
+    "bond_day_revisions", "clean",
+    "Daily aggregates per bond, as known at the cutoff of each day that changed them. A late cancel adds a revision; nothing is rewritten. The view `bond_days` shows the newest.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("trade_date", "DATE", "Date of execution"),
+        R("known_date", "DATE", "Trading day at whose cutoff this revision became known"),
+        R("n_trades", "BIGINT", "Trades that stand; 0 when the last one was withdrawn"),
+        C("price", "DOUBLE", "Par-weighted price", "% of par"),
+        C("price_last", "DOUBLE", "Price of the last trade by execution time", "% of par"),
+        C("price_low", "DOUBLE", "Lowest price", "% of par"),
+        C("price_high", "DOUBLE", "Highest price", "% of par"),
+        R("par_usd", "DOUBLE", "Par traded, capped in the live view", "usd"),
+        R("n_capped", "BIGINT", "Trades whose par is the cap"),
+        R("customer_buy_par_usd", "DOUBLE", "Par customers bought (dealer sells)", "usd"),
+        R("customer_sell_par_usd", "DOUBLE", "Par customers sold (dealer buys)", "usd"),
+        C("customer_buy_price", "DOUBLE", "Par-weighted price at which customers bought", "% of par"),
+        C("customer_sell_price", "DOUBLE", "Par-weighted price at which customers sold", "% of par"),
+        R("n_interdealer", "BIGINT", "Inter-dealer trades"),
+        _KNOWN,
+    ),
+    key=("cusip", "trade_date", "known_date"), event_time="trade_date", known_time="known_at", partition="known_date",
+)
+
+BOND_ANALYTICS = Table(
+    "bond_analytics", "clean",
+    "Yield, duration and spreads of each bond-day revision, on the newest Treasury curve known at its cutoff. Null with a reason where they cannot be solved.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("trade_date", "DATE", "Date of execution"),
+        R("known_date", "DATE", "Trading day at whose cutoff the revision became known"),
+        C("curve_date", "DATE", "Day of the Treasury curve used"),
+        C("settlement_date", "DATE", "Regular settlement of trade_date"),
+        C("maturity_years", "DOUBLE", "Settlement to maturity, or to the worst call", "years"),
+        C("accrued_interest", "DOUBLE", "Accrued interest at settlement", "% of par"),
+        C("yield_pct", "DOUBLE", "Yield to worst, compounded at the coupon frequency", "pct"),
+        C("duration_years", "DOUBLE", "Modified duration", "years"),
+        C("convexity", "DOUBLE", "Convexity", "years^2"),
+        C("g_spread_bps", "DOUBLE", "Yield minus the Treasury par yield at the same maturity", "bps"),
+        C("spread_bps", "DOUBLE", "Z-spread over the bootstrapped Treasury zero curve, continuously compounded", "bps"),
+        C("spread_method", "VARCHAR", "z to maturity, z_call to the worst call, null when unsolved"),
+        C("weight", "DOUBLE", "Weight in issuer averages: offering amount x inverse variance of the price in spread terms"),
+        C("reason", "VARCHAR", "Why the analytics are null"),
+        _KNOWN,
+    ),
+    key=("cusip", "trade_date", "known_date"), event_time="trade_date", known_time="known_at", partition="known_date",
+)
+
+ISSUER_DAYS = Table(
+    "issuer_days", "features",
+    "One row per parent and trading day: every feature as known at that day's cutoff. Credit features and equity controls are separate blocks (features/declared.py).",
+    (
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("trade_date", "DATE", "Trading day"),
+        R("ticker", "VARCHAR", "Stock on that day, as known"),
+        R("sector", "VARCHAR", "Sector on that day, as known"),
+        R("sector_etf", "VARCHAR", "Sector ETF on that day, as known"),
+        C("rating_number", "DOUBLE", "Mean rating of its issuers as known, 1 = AAA … 22 = D"),
+        R("n_bonds", "BIGINT", "Bonds outstanding that lead to this stock"),
+        R("n_bonds_traded", "BIGINT", "Of those, traded on the day"),
+        *(C(f.name, "DOUBLE", f.description, f.unit) for f in FEATURES),
+        _KNOWN,
+    ),
+    key=("parent_id", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
+)
+
+LABELS = Table(
+    "labels", "dataset",
+    "What the models predict: the stock's log return from close t+1 to close t+6 minus its sector ETF's, filed under the day it became known.",
+    (
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("trade_date", "DATE", "Day t of the features"),
+        R("ticker", "VARCHAR", "Stock on day t"),
+        R("sector_etf", "VARCHAR", "Sector ETF on day t"),
+        R("label_end_date", "DATE", "Trading day t+6, on whose close the label is complete"),
+        R("stock_return_5d_pct", "DOUBLE", "100 x log return of the stock, close t+1 to close t+6", "pct"),
+        R("sector_return_5d_pct", "DOUBLE", "100 x log return of the ETF over the same days", "pct"),
+        R("excess_return_5d_pct", "DOUBLE", "Stock minus ETF: the label", "pct"),
+        _KNOWN,
+    ),
+    key=("parent_id", "trade_date"), event_time="trade_date", known_time="known_at", partition="label_end_date",
+)
+
+MODELS = Table(
+    "models", "models",
+    "One row per model and walk-forward fold: what it was trained on, how it is calibrated and when it was champion.",
+    (
+        R("fold", "DATE", "First day of the quarter the fold scores"),
+        R("model_name", "VARCHAR", "xgboost, ridge or equity_only"),
+        R("model_version", "VARCHAR", "Name and fold"),
+        R("train_start_date", "DATE", "First training day"),
+        R("train_end_date", "DATE", "Last training day; its label was known before the fold began"),
+        R("n_train_rows", "BIGINT", "Training rows"),
+        R("n_train_days", "BIGINT", "Training days"),
+        R("calibration_start_date", "DATE", "First day of the span the probability was calibrated on"),
+        R("calibration_end_date", "DATE", "Last day of that span"),
+        R("calibration_ic", "DOUBLE", "Mean daily rank IC on that span, by a model that had not seen it"),
+        R("calibration_intercept", "DOUBLE", "P(underperform) = logistic(intercept + slope x prediction)"),
+        R("calibration_slope", "DOUBLE", "Never above 0: where the data say otherwise the probability is the base rate"),
+        R("is_champion", "BOOLEAN", "Scores the fold's days"),
+        R("valid_from_date", "DATE", "First trading day it scores"),
+        R("snapshot_id", "BIGINT", "Warehouse snapshot it was trained on"),
+        C("mlflow_run_id", "VARCHAR", "Nested MLflow run of this model"),
+        R("model_text", "VARCHAR", "The fitted model as JSON"),
+        _KNOWN,
+    ),
+    key=("fold", "model_name"), event_time="fold", known_time="known_at", partition="fold",
+)
+
+PREDICTIONS = Table(
+    "predictions", "scores", "What every model said of every issuer and day, each by the fold model of its day.",
+    (
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("ticker", "VARCHAR", "Stock"),
+        R("trade_date", "DATE", "Trading day"),
+        R("model_name", "VARCHAR", "xgboost, ridge or equity_only"),
+        R("model_version", "VARCHAR", "Name and fold"),
+        R("prediction", "DOUBLE", "Predicted label as a normal score across the day's issuers"),
+        _KNOWN,
+    ),
+    key=("parent_id", "trade_date", "model_name"), event_time="trade_date", known_time="known_at", partition="trade_date",
+)
+
+SCORES = Table(
+    "scores", "scores", "One score per issuer and day, from the model that was champion at that day's cutoff.",
+    (
+        R("ticker", "VARCHAR", "Stock"),
+        R("trade_date", "DATE", "Trading day"),
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("score", "DOUBLE", "1 - 2 P(underperform): -1 sure to underperform its sector ETF, +1 sure to outperform"),
+        R("probability_underperform", "DOUBLE", "Calibrated probability that the 5-day excess return is negative"),
+        R("score_rank", "DOUBLE", "Cross-sectional rank of the prediction from -1 to +1"),
+        R("prediction", "DOUBLE", "Prediction of the champion"),
+        R("model_version", "VARCHAR", "Champion of that day"),
+        R("top_features", "VARCHAR[]", "The five features that moved the prediction most, largest first"),
+        R("top_contributions", "DOUBLE[]", "Their SHAP contributions to the prediction"),
+        R("top_values", "DOUBLE[]", "Their values in issuer_days"),
+        _KNOWN,
+    ),
+    key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
+)
+
+SIGNALS = Table(
+    "signals", "signals", "Scores that pass the first filter: liquid, fresh, and far enough from indifference.",
+    (
+        R("ticker", "VARCHAR", "Stock"),
+        R("trade_date", "DATE", "Trading day"),
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("direction", "BIGINT", "-1 expected to underperform, +1 to outperform"),
+        R("score", "DOUBLE", "Score"),
+        R("score_rank", "DOUBLE", "Cross-sectional rank"),
+        R("probability_underperform", "DOUBLE", "Calibrated probability"),
+        C("staleness_days", "DOUBLE", "Days since its bonds last traded", "days"),
+        C("n_trades_21d", "DOUBLE", "Trades in 21 days"),
+        R("model_version", "VARCHAR", "Champion of that day"),
+        _KNOWN,
+    ),
+    key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
+)
+
+INFORMATION_COEFFICIENTS = Table(
+    "information_coefficients", "monitoring", "Daily rank correlation of each model's predictions with the labels.",
+    (
+        R("trade_date", "DATE", "Trading day of the predictions"),
+        R("model_name", "VARCHAR", "A model, or xgboost_over_equity and ridge_over_equity: what it adds over the equity-only control"),
+        R("information_coefficient", "DOUBLE", "Spearman correlation over the day's issuers"),
+        R("n_issuers", "BIGINT", "Issuers with prediction and label"),
+    ),
+    key=("trade_date", "model_name"), event_time="trade_date",
+)
+
+EVALUATIONS = Table(
+    "evaluations", "monitoring", "The judgement: mean IC, its Newey-West t, and the smallest IC this sample could have detected.",
+    (
+        R("model_name", "VARCHAR", "A model, or what it adds over the equity-only control"),
+        R("mean_ic", "DOUBLE", "Mean daily rank IC"),
+        R("t_statistic", "DOUBLE", "Newey-West t of the mean, 8 lags"),
+        R("standard_error", "DOUBLE", "Newey-West standard error"),
+        R("smallest_detectable_ic", "DOUBLE", "2.8 standard errors: found four times in five at the 5 % level"),
+        R("n_days", "BIGINT", "Days judged"),
+        R("first_date", "DATE", "First day judged"),
+        R("last_date", "DATE", "Last day judged"),
+    ),
+    key=("model_name",),
+)
+
+TRUTH_REPORTS = Table(
+    "report_truths", "truth", "Simulated market only: what each report really was. Nothing in the graph reads it.",
+    (
+        R("delivery_date", "DATE", "Delivery of the report"),
+        R("record_number", "BIGINT", "Position in that delivery"),
+        R("true_mid", "DOUBLE", "Mid price at execution", "% of par"),
+        C("error_kind", "VARCHAR", "decimal_shift, fat_finger, or null"),
+        C("dead_reason", "VARCHAR", "cancelled, corrected, reversed, or null while it stands"),
+        C("dead_from_date", "DATE", "Delivery that ends it"),
+    ),
+    key=("delivery_date", "record_number"), partition="delivery_date", schema="truth",
+)
+
+TRUTH_NEWS = Table(
+    "credit_news", "truth", "Simulated market only: the planted credit news. Nothing in the graph reads it.",
+    (
+        R("parent_id", "VARCHAR", "Parent the news is about"),
+        R("news_date", "DATE", "Day bonds and CDS learn of it"),
+        R("equity_date", "DATE", "Day it reaches the stock"),
+        R("size_pct", "DOUBLE", "Log return it brings to the stock", "pct"),
+    ),
+    key=("parent_id", "news_date"), schema="truth",
+)
+
+TRUTH_MIDS = Table(
+    "bond_mids", "truth", "Simulated market only: true closing mids. Nothing in the graph reads it.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("trade_date", "DATE", "Trading day"),
+        R("true_mid", "DOUBLE", "Clean mid at the close", "% of par"),
+        R("true_spread_bps", "DOUBLE", "Spread it was priced with", "bps"),
+    ),
+    key=("cusip", "trade_date"), schema="truth",
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        TRACE_REPORTS, EQUITY_PRICES, TREASURY_YIELDS, CDS_QUOTES, ISSUERS, EQUITIES, BONDS, RATINGS, FUNDAMENTALS,
+        QUARANTINED_ROWS, SECURITY_MASTER, TRADE_EVENTS, BOND_DAY_REVISIONS, BOND_ANALYTICS, ISSUER_DAYS, LABELS,
+        MODELS, PREDICTIONS, SCORES, SIGNALS, INFORMATION_COEFFICIENTS, EVALUATIONS,
+        TRUTH_REPORTS, TRUTH_NEWS, TRUTH_MIDS,
+    )
+}
+
+#: What a source delivers. Tables a source lacks stay empty.
+RAW_DAILY: tuple[str, ...] = ("trace_reports", "equity_prices", "cds_quotes")
+RAW_REFERENCE: tuple[str, ...] = ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields")
