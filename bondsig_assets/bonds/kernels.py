@@ -1,0 +1,311 @@
+"""Yields and spreads of many bonds at once: the compiled loops.
+
+Belongs here: everything that needs numba. Not here: tables, dates of trades, or the choice
+of a curve (`analytics.py`, `curves.py`).
+
+Conventions. Coupon dates run backward from maturity in whole months, unadjusted, on the day
+of maturity or the last of a shorter month; the first period counts as a regular one. 30/360
+(US bond basis, MSRB Rule G-33) and ACT/ACT (ICMA) pay coupon / frequency and measure time in
+coupon periods; ACT/360 and ACT/365 pay and measure actual days. Yields compound at the coupon
+frequency in every period, the last one included (QuantLib's `Compounded`); annually when
+there are no coupons. Curve time is ACT/365 from settlement.
+
+Each function takes `Bonds` of shape (n,) and arrays or scalars that broadcast to it, and
+returns arrays of shape (n,) with an int64 status last. Nothing raises for an unsolvable bond:
+its result is NaN and the status says why. A bond's result depends on that bond alone, to the
+last bit; hence no fastmath and no threads.
+"""
+
+from __future__ import annotations
+
+from functools import wraps
+from inspect import signature
+
+import numpy as np
+from numba import njit
+
+OK, MATURED, BAD_PRICE, NO_CURVE, NO_ROOT, BAD_TERMS = range(6)
+#: Yields and spreads are sought between these, as fractions a year.
+LOWEST, HIGHEST = -0.5, 10.0
+#: Lives beyond this are taken for errors; bounds the cash flows of one bond.
+LONGEST_YEARS = 120
+MOST_FLOWS = 12 * LONGEST_YEARS + 3
+_LONGEST_DAYS = 365 * LONGEST_YEARS
+#: First day of each month, as days since 1970-01-01; dates outside 1901 to 2299 are bad terms.
+_MONTHS = np.arange("1900-01", "2301-01", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
+_FIRST_DAY, _LAST_DAY = int(_MONTHS[12]), int(_MONTHS[-13])
+
+
+def _over_bonds(function):
+    """Compile `function` and give it arrays of its bonds' length, of one type per argument.
+
+    A read-only or strided array, or another type, would make numba compile once more.
+    """
+    compiled = njit(cache=True, error_model="numpy")(function)
+    kinds = [np.int64 if name == "curve_index" else np.float64 for name in signature(function).parameters]
+
+    @wraps(function)
+    def call(bonds, *values):
+        n = len(bonds.settlement)
+        arrays = (v if isinstance(v, tuple) else np.array(np.broadcast_to(v, n), k) for v, k in zip(values, kinds[1:], strict=True))
+        return compiled(bonds, *arrays)
+
+    return call
+
+
+_inner = njit(cache=True, error_model="numpy")
+
+
+@_inner
+def _month_and_day(day):
+    """Month, as a position in _MONTHS, and day of the month of a day number."""
+    month = int((day - _MONTHS[0]) / 31.0)  # never too far, and at most a few months short
+    month += int((day - _MONTHS[month]) / 31.0)
+    while _MONTHS[month + 1] <= day:
+        month += 1
+    return month, day - _MONTHS[month] + 1
+
+
+@_inner
+def _day_number(month, day):
+    """Day number of a day in a month, or of the month's last day when it is shorter."""
+    return min(_MONTHS[month] + day, _MONTHS[month + 1]) - 1
+
+
+@_inner
+def _elapsed(day, last_month, coupon_day, step, day_count):
+    """Coupon date on or before `day`, as periods before maturity, and the periods elapsed since."""
+    months, day_of_month = _month_and_day(day)
+    periods = (last_month - months) // step
+    if _day_number(last_month - periods * step, coupon_day) > day:
+        periods += 1
+    since = last_month - periods * step
+    start = _day_number(since, coupon_day)
+    if day_count == 1:
+        return periods, (day - start) / (_day_number(since + step, coupon_day) - start)
+    if day_count == 0:
+        # The nominal coupon day, not the last of February, so that a period has 30 x months days.
+        first = min(coupon_day, 30)
+        last = 30 if day_of_month == 31 and first == 30 else day_of_month
+        return periods, max(30 * (months - since) + last - first, 0) / (30.0 * step)
+    return periods, 12.0 / step * (day - start) / (360.0 if day_count == 2 else 365.0)
+
+
+@_inner
+def _flows(bonds, i, room):
+    """Fill the cash flows of bond i after settlement: amount, time in coupon periods and in years.
+
+    Returns status, number of flows, accrued interest and compounding frequency.
+    """
+    amounts, periods, years = room
+    settlement, end, maturity = bonds.settlement[i], bonds.redemption_date[i], bonds.maturity[i]
+    coupon, frequency, day_count = bonds.coupon_pct[i], bonds.frequency[i], bonds.day_count[i]
+    if min(settlement, end, maturity) < _FIRST_DAY or max(settlement, end, maturity) >= _LAST_DAY:
+        return BAD_TERMS, 0, np.nan, 1.0
+    if settlement >= end:
+        return MATURED, 0, np.nan, 1.0
+    known = frequency == 0 or frequency == 1 or frequency == 2 or frequency == 4 or frequency == 12
+    sound = 0.0 <= coupon < np.inf and 0.0 < bonds.redemption[i] < np.inf and 0 <= day_count <= 3
+    if not (known and sound and end <= maturity and maturity - settlement <= _LONGEST_DAYS):
+        return BAD_TERMS, 0, np.nan, 1.0
+    if frequency == 0:
+        coupon, frequency = 0.0, 1
+    step = 12 // frequency
+    last_month, coupon_day = _month_and_day(maturity)
+    first, elapsed = _elapsed(settlement, last_month, coupon_day, step, day_count)
+    final, final_elapsed = _elapsed(end, last_month, coupon_day, step, day_count)
+    paid = coupon / frequency
+    scale = frequency / (360.0 if day_count == 2 else 365.0)
+    n, before = 0, _day_number(last_month - first * step, coupon_day)
+    for period in range(first - 1, final - 1, -1):
+        date = _day_number(last_month - period * step, coupon_day)
+        actual = day_count >= 2
+        amounts[n] = paid * scale * (date - before) if actual else paid
+        periods[n] = scale * (date - settlement) if actual else first - period - elapsed
+        years[n] = (date - settlement) / 365.0
+        before = date
+        n += 1
+    if n == 0 or before != end:  # called between two coupons
+        amounts[n] = paid * final_elapsed
+        periods[n] = scale * (end - settlement) if day_count >= 2 else first - final + final_elapsed - elapsed
+        years[n] = (end - settlement) / 365.0
+        n += 1
+    amounts[n - 1] += bonds.redemption[i]
+    return OK, n, paid * elapsed, float(frequency)
+
+
+@_inner
+def _solve(amounts, times, n, target, low, high):
+    """The rate r in [low, high] with sum(amounts * exp(-times * r)) = target, or NaN.
+
+    Newton on the logarithm of the price, which is convex and falling in r: a step never
+    overshoots the root from the left and at most once from the right, so no bracket is needed,
+    and an iterate held at an end of the range shows that the root lies beyond it. Once the
+    price is right to 1e-4, a step of second order leaves about 1e-12 of it.
+    """
+    goal, rate = np.log(target), 0.0
+    for _ in range(60):
+        value = first = second = 0.0
+        for k in range(n):
+            # At the start, r = 0, every discount factor is 1.
+            present = amounts[k] * np.exp(-times[k] * rate) if rate != 0.0 else amounts[k]
+            weighted = times[k] * present
+            value += present
+            first += weighted
+            second += times[k] * weighted
+        if not (value > 0.0 and first > 0.0):
+            return np.nan
+        mean = first / value
+        error = np.log(value) - goal
+        move = error / mean
+        curvature = 0.5 * (second / value - mean * mean) * move * move / mean
+        if abs(error) < 1e-4:
+            rate += move + curvature
+            return rate if low <= rate <= high else np.nan
+        moved = min(max(rate + move + (curvature if rate == 0.0 else 0.0), low), high)
+        if moved == rate:
+            return np.nan
+        rate = moved
+    return np.nan
+
+
+@_inner
+def _zero_rate(curves, curve, years, knot):
+    """Zero rate at `years`, linear between knots, flat beyond; and the knot found, to resume from."""
+    knots, rates = curves.knots, curves.rates
+    last = len(knots) - 1
+    while knot < last and knots[knot + 1] < years:
+        knot += 1
+    if knot == last or years <= knots[knot]:
+        return rates[curve, knot], knot
+    share = (years - knots[knot]) / (knots[knot + 1] - knots[knot])
+    return rates[curve, knot] + share * (rates[curve, knot + 1] - rates[curve, knot]), knot
+
+
+@_inner
+def _outputs(bonds):
+    """Results, all NaN; statuses; and room for the amounts, periods and years of one bond's flows."""
+    n = len(bonds.settlement)
+    return np.full(n, np.nan), np.zeros(n, np.int64), np.empty((3, MOST_FLOWS))
+
+
+@_inner
+def _has_curve(curves, curve):
+    return 0 <= curve < curves.rates.shape[0] and np.isfinite(curves.rates[curve, 0])
+
+
+@_over_bonds
+def accrued_interest(bonds):
+    """Accrued interest at settlement, % of par: (accrued, status)."""
+    result, status, room = _outputs(bonds)
+    for i in range(len(result)):
+        status[i], _, result[i], _ = _flows(bonds, i, room)
+    return result, status
+
+
+@_over_bonds
+def price_from_yield(bonds, yield_pct):
+    """Clean price at a yield, % of par: (price, status).
+
+    Dirty = sum CF_k (1 + y/f)^(-x_k), x_k in coupon periods (reference/quant.md 2.1).
+    """
+    result, status, room = _outputs(bonds)
+    amounts, periods, years = room
+    for i in range(len(result)):
+        status[i], flows, accrued, frequency = _flows(bonds, i, room)
+        if status[i] == OK and not LOWEST <= yield_pct[i] / 100.0 <= HIGHEST:
+            status[i] = NO_ROOT
+        if status[i] != OK:
+            continue
+        rate, value = np.log1p(yield_pct[i] / 100.0 / frequency), 0.0
+        for k in range(flows):
+            value += amounts[k] * np.exp(-periods[k] * rate)
+        result[i] = value - accrued
+    return result, status
+
+
+@_over_bonds
+def yield_duration_convexity(bonds, price):
+    """Yield to the redemption date, modified duration and convexity at a clean price.
+
+    Returns (yield_pct, duration_years, convexity_years2, status). With v_k = CF_k (1+y/f)^(-x_k)
+    and P = sum v_k: D = sum (x_k/f) v_k / (P (1+y/f)), C = sum x_k(x_k+1)/f^2 v_k / (P (1+y/f)^2).
+    """
+    result, status, room = _outputs(bonds)
+    amounts, periods, years = room
+    duration, convexity = result.copy(), result.copy()
+    for i in range(len(result)):
+        status[i], flows, accrued, frequency = _flows(bonds, i, room)
+        if status[i] == OK and not 0.0 < price[i] < np.inf:
+            status[i] = BAD_PRICE
+        if status[i] != OK:
+            continue
+        low, high = np.log1p(LOWEST / frequency), np.log1p(HIGHEST / frequency)
+        rate = _solve(amounts, periods, flows, price[i] + accrued, low, high)
+        if np.isnan(rate):
+            status[i] = NO_ROOT
+            continue
+        value = first = second = 0.0
+        for k in range(flows):
+            present = amounts[k] * np.exp(-periods[k] * rate)
+            value += present
+            first += periods[k] * present
+            second += periods[k] * (periods[k] + 1.0) * present
+        growth = np.exp(rate) * frequency
+        result[i] = 100.0 * frequency * np.expm1(rate)
+        duration[i] = first / (value * growth)
+        convexity[i] = second / (value * growth * growth)
+    return result, duration, convexity, status
+
+
+@_over_bonds
+def price_from_z_spread(bonds, curves, curve_index, spread_bps):
+    """Clean price at a spread over zero rates, % of par: (price, status).
+
+    Dirty = sum CF_k exp(-(z(t_k) + s) t_k), s continuously compounded (reference/quant.md 2.1).
+    `curves` is a `ZeroCurves`, `curve_index` the row of each bond's curve, -1 for none.
+    """
+    result, status, room = _outputs(bonds)
+    amounts, periods, years = room
+    for i in range(len(result)):
+        status[i], flows, accrued, _ = _flows(bonds, i, room)
+        spread = spread_bps[i] / 1e4
+        if status[i] == OK and not _has_curve(curves, curve_index[i]):
+            status[i] = NO_CURVE
+        elif status[i] == OK and not LOWEST <= spread <= HIGHEST:
+            status[i] = NO_ROOT
+        if status[i] != OK:
+            continue
+        value, knot = 0.0, 0
+        for k in range(flows):
+            zero, knot = _zero_rate(curves, curve_index[i], years[k], knot)
+            value += amounts[k] * np.exp(-(zero + spread) * years[k])
+        result[i] = value - accrued
+    return result, status
+
+
+@_over_bonds
+def z_spread(bonds, curves, curve_index, price):
+    """Z-spread of a clean price in bps, continuously compounded: (spread_bps, status).
+
+    The inverse of `price_from_z_spread`, sought between -50 % and 1000 %.
+    """
+    result, status, room = _outputs(bonds)
+    amounts, periods, years = room
+    for i in range(len(result)):
+        status[i], flows, accrued, _ = _flows(bonds, i, room)
+        if status[i] == OK and not _has_curve(curves, curve_index[i]):
+            status[i] = NO_CURVE
+        elif status[i] == OK and not 0.0 < price[i] < np.inf:
+            status[i] = BAD_PRICE
+        if status[i] != OK:
+            continue
+        knot = 0
+        for k in range(flows):
+            zero, knot = _zero_rate(curves, curve_index[i], years[k], knot)
+            amounts[k] *= np.exp(-zero * years[k])
+        spread = _solve(amounts, years, flows, price[i] + accrued, LOWEST, HIGHEST)
+        result[i] = 1e4 * spread
+        if np.isnan(spread):
+            status[i] = NO_ROOT
+    return result, status

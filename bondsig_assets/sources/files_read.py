@@ -1,0 +1,169 @@
+"""One file on disk → one frame, exactly as it stands there; faults of the file stop here.
+
+Belongs here: finding files, decompressing, splitting into fields, and everything that can
+be wrong with a file as a whole before its values are looked at (missing, cut short, wrong
+columns). Not here: what the values mean (`files_values.py`).
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.sources.base import SourceError
+from bondsig_assets.sources.files_config import Feed, Lookup, unknown
+
+#: Position of the row in its file, from 1 (the header does not count).
+ROW = "__row"
+#: The line has more or fewer fields than the header.
+RAGGED = "__ragged"
+
+
+def find_files(data: Path, feed: Feed, table: str) -> list[Path]:
+    """Files the feed names, each once, in the order of its patterns and then by name."""
+    if not data.is_dir():
+        raise SourceError(f"{data}: no such folder; give the one that holds the data with --data")
+    if not any(data.iterdir()):
+        raise SourceError(f"{data}: the folder is empty; put the files there that source.toml names")
+    found: dict[Path, None] = {}
+    for pattern in feed.files:
+        try:
+            matches = sorted(path for path in data.glob(pattern) if path.is_file())
+        except (NotImplementedError, ValueError):
+            raise SourceError(f"{data}: {table}: files = '{pattern}' should be a name or glob below the data folder") from None
+        if not matches:
+            there = ", ".join(sorted(path.name for path in data.iterdir())[:20])
+            raise SourceError(f"{data}: no file matches '{pattern}', which is to feed {table}; the folder holds {there}")
+        found |= dict.fromkeys(matches)
+    return list(found)
+
+
+def read_file(path: Path, feed: Feed) -> pl.DataFrame:
+    """The file as it stands (CSV fields as text, Parquet as typed), with ROW and RAGGED.
+
+    Raises SourceError when the file is cut short, empty, or lacks a column that a rule needs.
+    """
+    if _format(path, feed) == "parquet":
+        try:
+            frame = pl.read_parquet(path, glob=False)
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise SourceError(f"{path}: cut short, or not a Parquet file; deliver it again ({_first_line(error)})") from None
+        ragged = np.zeros(frame.height, dtype=bool)
+    else:
+        frame, ragged = _read_csv(path, feed)
+    names = [name.strip() for name in frame.columns]
+    frame.columns = names
+    for name in feed.columns_needed:
+        if name not in names:
+            raise SourceError(f"{path}: no column '{name}', which source.toml expects; {unknown('column', name, names)}")
+    frame = frame.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW), pl.Series(RAGGED, ragged))
+    # A blank line is no row.
+    return frame.filter(~pl.all_horizontal(pl.col(names).is_null()))
+
+
+def read_lookup(data: Path, lookup: Lookup) -> dict[str, str]:
+    """Code → value of a lookup file. One code with two values is a fault."""
+    rules = Feed(files=[lookup.file], columns={}, keep={}, prefer={})
+    (path,) = find_files(data, rules, "a lookup")[:1]
+    frame = read_file(path, rules)
+    for name in (lookup.key, lookup.value):
+        if name not in frame.columns:
+            raise SourceError(f"{path}: {unknown('column', name, frame.columns[:-2])}")
+    pairs = (
+        frame.select(
+            pl.col(lookup.key).cast(pl.String).str.split(lookup.separator).alias("key"),
+            pl.col(lookup.value).cast(pl.String).str.strip_chars().alias("value"),
+        )
+        .explode("key")
+        .with_columns(pl.col("key").str.strip_chars())
+        .filter(pl.col("key").is_not_null() & (pl.col("key") != ""))
+        .unique(maintain_order=True)
+    )
+    double = pairs.filter(pl.col("key").is_duplicated())
+    if double.height:
+        code, values = double["key"][0], double.filter(pl.col("key") == double["key"][0])["value"].to_list()
+        raise SourceError(f"{path}: {lookup.key} '{code}' stands for {' and '.join(map(str, values))}; keep one of them")
+    return dict(pairs.iter_rows())
+
+
+def row_texts(raw: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """ROW and the row as JSON (`row_text`), for the given row numbers of a frame of `read_file`."""
+    fields = [name for name in raw.columns if name not in (ROW, RAGGED)]
+    return raw.filter(pl.col(ROW).is_in(rows.unique().implode())).select(ROW, pl.struct(fields).struct.json_encode().alias("row_text"))
+
+
+def _format(path: Path, feed: Feed) -> str:
+    name = path.name.lower().removesuffix(".gz")
+    if feed.format:
+        return feed.format
+    if name.endswith((".csv", ".txt")):
+        return "csv"
+    if name.endswith((".parquet", ".pq")):
+        return "parquet"
+    raise SourceError(f'{path}: neither .csv, .txt (each also .gz) nor .parquet; say format = "csv" or "parquet" in source.toml')
+
+
+def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
+    """Fields as text, and which lines have the wrong number of them."""
+    data = _bytes(path)
+    is_txt = ".txt" in path.name.lower()
+    delimiter = feed.delimiter or ("|" if is_txt else ",")
+    quoted = (not is_txt if feed.quoted is None else feed.quoted) and b'"' in data
+    body, trailer = data.rstrip(b"\r\n"), b""
+    if not body:
+        raise SourceError(f"{path}: the file is empty; deliver it again")
+    if feed.trailer:
+        body, _, trailer = body.rpartition(b"\n")
+    header, last = body.partition(b"\n")[0], body.rpartition(b"\n")[2]
+    n_delimiters = header.count(delimiter.encode())
+    # Inside quotes a delimiter is text: what can be told then is left to the parser.
+    if feed.trailer and trailer.count(delimiter.encode()) >= max(n_delimiters, 1):
+        raise SourceError(f"{path}: cut short: the last line is no trailer; deliver the file again")
+    if b'"' not in last and last.count(delimiter.encode()) < n_delimiters:
+        raise SourceError(
+            f"{path}: cut short: the last line has {last.count(delimiter.encode()) + 1} fields of {n_delimiters + 1};"
+            " deliver it again (or say trailer = true if that line is one)"
+        )
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(body), infer_schema=False, separator=delimiter, quote_char='"' if quoted else None,
+            truncate_ragged_lines=True, encoding="utf8-lossy",
+        )
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(f"{path}: not readable as text split at '{delimiter}' ({_first_line(error)})") from None
+    if feed.trailer:
+        count = re.search(rb"(\d{1,10})\D*$", trailer)
+        if count is None or int(count[1]) != frame.height:
+            promised = int(count[1]) if count else "no number"
+            raise SourceError(f"{path}: cut short: the trailer says {promised} rows, the file holds {frame.height}; deliver it again")
+    ragged = np.zeros(frame.height, dtype=bool) if quoted else _ragged(body, delimiter)
+    return frame, ragged
+
+
+def _ragged(body: bytes, delimiter: str) -> np.ndarray:
+    """Of each line after the header: whether its number of fields differs from the header's."""
+    characters = np.frombuffer(body, dtype=np.uint8)
+    starts = np.concatenate(([0], np.flatnonzero(characters == ord("\n")) + 1))
+    counts = np.add.reduceat(characters == ord(delimiter), starts, dtype=np.int32)
+    return counts[1:] != counts[0]
+
+
+def _bytes(path: Path) -> bytes:
+    """The file's bytes, decompressed where its name ends in .gz."""
+    try:
+        # Python's gzip says when the end is missing; a reader that streams may not.
+        return gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise SourceError(f"{path}: cut short, or not a gzip file; deliver it again ({_first_line(error)})") from None
+    except OSError as error:
+        raise SourceError(f"{path}: not readable: {error.strerror}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,216 @@
+"""The simulated market as a source: the declared raw tables made of paths and messages.
+
+Belongs here: turning arrays into tables, and the truth into the truth schema. Not here: any
+randomness but that of what a table adds (volumes, CDS noise).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.sources.base import Delivery
+from bondsig_assets.sources.knowledge import end_of_day
+from bondsig_assets.sources.simulated import reference
+from bondsig_assets.sources.simulated.paths import CDS_TENORS, NEWS_PER_DAY, Market, make_market
+from bondsig_assets.sources.simulated.pricing import true_mids
+from bondsig_assets.sources.simulated.trading import DayState, Messages, messages_of_day
+from bondsig_assets.sources.simulated.worlds import MAX_REPORT_LAG, World
+from bondsig_assets.tables import TABLES
+
+_KEPT_DAYS = 160
+_FATES = {0: None, 1: "cancelled", 2: "corrected", 3: "reversed"}
+
+
+class SimulatedSource:
+    """Implements `sources.base.Source` for one world and one view of its reports.
+
+    `view` is `live` (what was disseminated, par capped, sell legs) or `regulatory` (everything).
+    """
+
+    def __init__(self, world: World, view: str = "live") -> None:
+        self.world = world
+        self.view = view
+        self._messages: dict[int, Messages] = {}
+
+    @cached_property
+    def market(self) -> Market:
+        """The latent market, made once."""
+        return make_market(self.world)
+
+    @cached_property
+    def _mids(self) -> tuple[np.ndarray, np.ndarray]:
+        return true_mids(self.market)
+
+    def span(self) -> tuple[date, date]:
+        """First and last trading day of the world."""
+        days = self.world.days()
+        return days[0], days[-1]
+
+    def daily(self, table: str, start: date, end: date) -> Delivery:
+        """Rows of a daily raw table for the trading days `start` … `end`."""
+        days = self.market.days
+        low = int(np.searchsorted(days, np.datetime64(start), side="left"))
+        high = int(np.searchsorted(days, np.datetime64(end), side="right"))
+        if table == "trace_reports":
+            return self._reports(low, high)
+        maker = {"equity_prices": self._equity_prices, "cds_quotes": self._cds_quotes}[table]
+        return Delivery(table, TABLES[table].conform(maker(low, high)))
+
+    def reference(self, table: str, through: date) -> Delivery:
+        """A raw table without days, with everything dated up to `through`."""
+        return Delivery(table, TABLES[table].conform(reference.MAKERS[table](self.market, through)))
+
+    def truth(self) -> dict[str, pl.DataFrame]:
+        """Planted news and true mids."""
+        market, (mid, spread) = self.market, self._mids
+        day, parent = np.nonzero(market.news)
+        landing = day + market.news_delay[day, parent]
+        within = landing < market.days.size
+        day, parent, landing = day[within], parent[within], landing[within]
+        t, b = np.nonzero(np.isfinite(mid))
+        return {
+            "credit_news": pl.DataFrame({
+                "parent_id": market.parents.parent_id[parent], "news_date": market.days[day],
+                "equity_date": market.days[landing], "size_pct": 100 * market.news[day, parent],
+            }),
+            "bond_mids": pl.DataFrame({
+                "cusip": market.bonds.cusip[b], "trade_date": market.days[t], "true_mid": mid[t, b], "true_spread_bps": spread[t, b],
+            }),
+        }
+
+    def _equity_prices(self, low: int, high: int) -> pl.DataFrame:
+        return reference.equity_prices(self.market, low, high)
+
+    def _cds_quotes(self, low: int, high: int) -> pl.DataFrame:
+        market = self.market
+        names = np.flatnonzero(market.parents.has_cds)
+        spread = market.spread_bps(CDS_TENORS)[:, names]
+        rng = self.world.rng(5)
+        shocks = rng.normal(0, 1.2, (market.days.size, names.size))
+        basis = np.empty_like(shocks)
+        state = rng.normal(-5, 12, names.size)
+        for t in range(shocks.shape[0]):
+            state = -5 + 0.99 * (state + 5) + shocks[t]
+            basis[t] = state
+        noise = np.exp(rng.normal(0, 0.012, spread.shape))
+        quotes = np.round(np.maximum(spread * noise + basis[:, :, None], 1.0), 2)[low:high]
+        t, k, c = np.nonzero(np.isfinite(quotes) & reference.has_stock(market)[low:high, names][:, :, None])
+        return pl.DataFrame({
+            "ticker": reference.tickers(market)[low:high][t, names[k]], "trade_date": market.days[low:high][t],
+            "tenor_years": CDS_TENORS[c], "par_spread_bps": quotes[t, k, c],
+        }).with_columns(known_at=end_of_day(pl.col("trade_date"))).sort("ticker", "trade_date", "tenor_years")
+
+    def _day(self, index: int) -> Messages:
+        """Messages about trades executed on one day, remembered for the report dates that follow."""
+        if index not in self._messages:
+            self._messages[index] = messages_of_day(self.world.rng(3, index), self._state(index))
+            for old in [key for key in self._messages if key < index - _KEPT_DAYS]:
+                del self._messages[old]
+        return self._messages[index]
+
+    def _state(self, index: int) -> DayState:
+        market, (mid, _) = self.market, self._mids
+        bonds = market.bonds
+        alive = np.flatnonzero(np.isfinite(mid[index]))
+        age = (market.day_numbers[index] - bonds.offering_day)[alive]
+        before = mid[max(index - 1, 0), alive]
+        intensity = bonds.activity[alive] * np.where(age <= 60, 4.0, 1.0)
+        intensity = intensity * self._activity_scale * np.where(market.news[index, bonds.parent[alive]] != 0, 2.5, 1.0)
+        return DayState(
+            index=index, bond=alive, open_mid=np.where(np.isfinite(before), before, mid[index, alive]),
+            close_mid=mid[index, alive], intensity=intensity,
+            is_high_yield=(market.rating[index] >= 11)[bonds.parent[alive]], age=age,
+        )
+
+    @cached_property
+    def _activity_scale(self) -> float:
+        """Puts the mean number of reports a day where the world wants it."""
+        mid, _ = self._mids
+        on_average = np.isfinite(mid).mean(axis=0) @ self.market.bonds.activity
+        reports_per_event = (0.45 + 2 * 0.55) * 1.065
+        busy = 1.12 * (1 + 1.5 * NEWS_PER_DAY)
+        return self.world.reports_per_day / (on_average * reports_per_event * busy)
+
+    def _reports(self, low: int, high: int) -> Delivery:
+        first = max(low - MAX_REPORT_LAG, 0)
+        parts, executed = [], []
+        for index in range(first, high):
+            messages = self._day(index)
+            rows = np.flatnonzero((messages.report_index >= low) & (messages.report_index < high))
+            if rows.size:
+                parts.append(messages.take(rows))
+                executed.append(np.full(rows.size, index))
+        if not parts:
+            return Delivery("trace_reports", TABLES["trace_reports"].empty(), truth={"report_truths": TABLES["report_truths"].empty()})
+        frame, truth = self._frames(Messages.concatenate(parts), np.concatenate(executed))
+        return Delivery("trace_reports", frame, truth={"report_truths": truth})
+
+    def _frames(self, m: Messages, executed: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
+        market, bonds = self.market, self.market.bonds
+        days = pl.Series(market.days)
+        cap = np.where(market.rating[executed, bonds.parent[m.bond]] >= 11, 1e6, 5e6)
+        frame = pl.DataFrame({
+            "report_index": m.report_index, "report_second": m.report_second, "executed": executed, "execution_second": m.execution_second,
+            "number": m.number, "original": m.original, "prior": m.prior_index, "first": m.first_index, "first_number": m.first_number,
+            "status": m.status, "bond": m.bond, "price": m.price, "par_usd": m.par, "cap": cap, "side": m.side, "contra": m.contra,
+            "agency": m.is_agency, "trading_market": m.market, "is_disseminated": m.is_disseminated, "is_ats": m.is_ats,
+            "is_special_price": m.is_special, "weighted": m.is_weighted, "is_locked_in": m.is_locked_in,
+            "true_mid": m.true_mid, "error": m.error, "fate": m.fate, "dead": m.dead_index,
+        })
+        live = self.view == "live"
+        if live:
+            frame = frame.filter("is_disseminated")
+        frame = frame.sort("report_index", "report_second", "number", "status").with_columns(
+            record_number=pl.int_range(1, pl.len() + 1).over("report_index"),
+            is_par_capped=(pl.col("par_usd") > pl.col("cap")) & live,
+        )
+        day = _gather(days)
+        public = pl.lit(not live)
+        reported = day("report_index").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("report_second"))
+        capacity = pl.when("agency").then(pl.lit("A")).otherwise(pl.lit("P"))
+        rows = frame.select(
+            day("report_index").alias("delivery_date"), "record_number", pl.lit(self.view).alias("view"),
+            day("report_index").alias("report_date"), reported.alias("reported_at"),
+            day("executed").alias("execution_date"),
+            (day("executed").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("execution_second"))).alias("executed_at"),
+            _number("number").alias("message_number"), _number("original").alias("original_message_number"), "status",
+            pl.when(pl.col("report_index") > pl.col("executed")).then(pl.lit("A")).alias("asof_code"),
+            _gather(pl.Series(bonds.cusip))("bond").alias("cusip"), _gather(pl.Series(bonds.symbol))("bond").alias("bond_symbol"),
+            "price", pl.when("is_par_capped").then("cap").otherwise("par_usd").alias("par_usd"), "is_par_capped",
+            pl.lit(None, pl.Float64).alias("yield_pct"), "side", "contra", pl.lit(False).alias("is_when_issued"),
+            pl.when(pl.col("agency")).then(pl.lit("C")).otherwise(pl.lit("N")).alias("commission_code"),
+            pl.lit(None, pl.Date).alias("settlement_date"),
+            pl.when(pl.col("report_second") > pl.col("execution_second") + 900).then(pl.lit("Z")).alias("trade_modifier_3"),
+            pl.when("weighted").then(pl.lit("W")).alias("trade_modifier_4"), "is_special_price", "trading_market", "is_disseminated",
+            "is_locked_in", "is_ats", pl.lit("D").alias("reporting_party_type"),
+            pl.when(public & (pl.col("side") == "B")).then(capacity).alias("buyer_capacity"),
+            pl.when(public & (pl.col("side") == "S")).then(capacity).alias("seller_capacity"),
+            day("prior").alias("prior_report_date"), day("first").alias("first_control_date"),
+            _number("first_number").alias("first_control_number"),
+            reported.alias("delivered_at"), reported.alias("known_at"),
+        )
+        truth = frame.select(
+            day("report_index").alias("delivery_date"), "record_number", "true_mid",
+            pl.when(pl.col("error") != "").then("error").alias("error_kind"),
+            pl.col("fate").replace_strict(_FATES, return_dtype=pl.String).alias("dead_reason"), day("dead").alias("dead_from_date"),
+        )
+        return TABLES["trace_reports"].conform(rows), TABLES["report_truths"].conform(truth)
+
+
+def _gather(values: pl.Series):
+    """A function that turns a column of positions into `values`; negative or late positions into null."""
+    def pick(column: str) -> pl.Expr:
+        position = pl.col(column)
+        valid = (position >= 0) & (position < len(values))
+        return pl.when(valid).then(pl.lit(values).gather(pl.when(valid).then(position).otherwise(0)))
+    return pick
+
+
+def _number(column: str) -> pl.Expr:
+    """A message number as TRACE shows it, seven digits."""
+    return pl.when(pl.col(column) >= 0).then(pl.col(column).cast(pl.String).str.zfill(7))
+

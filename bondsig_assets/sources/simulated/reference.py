@@ -1,0 +1,179 @@
+"""Reference tables and stock prices of the simulated market.
+
+Belongs here: issuers, equities, bonds, ratings, balance sheets, Treasury yields, prices.
+Not here: trade reports (`trading.py`, `market.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.sources.knowledge import end_of_day, next_morning
+from bondsig_assets.sources.simulated.entities import SECTORS
+from bondsig_assets.sources.simulated.paths import TREASURY_TENORS, Market
+
+_EPOCH = date(1970, 1, 1)
+_LONG_AGO = timedelta(days=3650)
+_LETTERS = np.array([
+    "AAA", "AA+", "AA", "AA-", "A+", "A", "A-", "BBB+", "BBB", "BBB-", "BB+", "BB", "BB-", "B+", "B", "B-", "CCC+", "CCC", "CCC-", "CC", "C", "D",
+])
+
+
+def tickers(market: Market) -> np.ndarray:
+    """Ticker of each parent on each day [day, parent]; one name changes its own."""
+    parents = market.parents
+    grid = np.tile(parents.ticker, (market.days.size, 1))
+    grid[parents.rename_day :, parents.renamed] = parents.new_ticker[0]
+    return grid
+
+
+def has_stock(market: Market) -> np.ndarray:
+    """Whether each parent's stock trades on each day [day, parent]; the target's stops at the takeover."""
+    listed = np.ones((market.days.size, market.world.n_parents), dtype=bool)
+    listed[market.parents.takeover_day :, market.parents.target] = False
+    return listed
+
+
+def equity_prices(market: Market, low: int, high: int) -> pl.DataFrame:
+    """Closes and returns of stocks and sector ETFs for days `low` … `high - 1`."""
+    parents, n_days = market.parents, market.days.size
+    rng = market.world.rng(6)
+    shares = np.round(parents.market_cap / np.exp(rng.normal(4.0, 0.5, market.world.n_parents)), -3)
+    close = parents.market_cap / shares * np.exp(np.cumsum(market.stock_return, axis=0))
+    turnover = 0.006 * np.exp(rng.normal(0, 0.4, close.shape) + 12 * np.abs(market.stock_return))
+    etf_close = 60.0 * np.exp(np.cumsum(market.etf_return, axis=0))
+    t, i = np.nonzero(has_stock(market)[low:high])
+    first = np.zeros(n_days, dtype=bool)
+    first[0] = True
+    stocks = _prices(
+        tickers(market)[low:high][t, i], market.days[low:high][t], close[low:high][t, i], market.stock_return[low:high][t, i],
+        np.round(shares[i] * turnover[low:high][t, i]), shares[i].astype(float), first[low:high][t], False,
+    )
+    t, k = np.nonzero(np.ones((high - low, len(SECTORS)), dtype=bool))
+    etfs = _prices(
+        np.array([etf for _, etf in SECTORS])[k], market.days[low:high][t], etf_close[low:high][t, k], market.etf_return[low:high][t, k],
+        np.full(t.size, 1e7), np.full(t.size, np.nan), first[low:high][t], True,
+    )
+    return pl.concat([stocks, etfs]).sort("ticker", "trade_date")
+
+
+def _prices(ticker, day, close, log_return, volume, shares, first, is_etf) -> pl.DataFrame:
+    return pl.DataFrame({
+        "ticker": ticker, "trade_date": day, "close_usd": close, "total_return_pct": np.where(first, np.nan, 100 * np.expm1(log_return)),
+        "adjusted_close_usd": close, "volume_shares": volume, "shares_outstanding": shares,
+    }).with_columns(
+        pl.col("total_return_pct", "shares_outstanding").fill_nan(None), is_etf=pl.lit(is_etf), known_at=end_of_day(pl.col("trade_date")),
+    )
+
+
+def _issuers(market: Market, through: date) -> pl.DataFrame:
+    issuers, parents = market.issuers, market.parents
+    start, takeover = _long_before(market), market.days[parents.takeover_day].item()
+    announced = market.days[parents.takeover_day - 30].item()
+    bought = issuers.parent == parents.target
+    base = pl.DataFrame({
+        "issuer_id": issuers.issuer_id, "issuer_cusip": issuers.issuer_cusip, "issuer_name": issuers.name,
+        "parent_id": parents.parent_id[issuers.parent],
+    }).with_columns(valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start))
+    after = base.filter(pl.Series(bought)).with_columns(
+        parent_id=pl.lit(str(parents.parent_id[parents.acquirer])), valid_from_date=pl.lit(takeover), known_date=pl.lit(announced),
+    )
+    return _known(pl.concat([base, after]), through)
+
+
+def _equities(market: Market, through: date) -> pl.DataFrame:
+    parents = market.parents
+    start = _long_before(market)
+    base = pl.DataFrame({
+        "parent_id": parents.parent_id, "ticker": parents.ticker, "company_name": parents.name,
+        "sector": np.array([name for name, _ in SECTORS])[parents.sector], "sector_etf": np.array([etf for _, etf in SECTORS])[parents.sector],
+    }).with_columns(valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start))
+    renamed = market.days[parents.rename_day].item()
+    new_name = base.filter(pl.col("parent_id") == str(parents.parent_id[parents.renamed])).with_columns(
+        ticker=pl.lit(str(parents.new_ticker[0])), valid_from_date=pl.lit(renamed), known_date=pl.lit(market.days[parents.rename_day - 10].item()),
+    )
+    # The end of the target's listing is a fact of its own: a new row, known when announced.
+    takeover = market.days[parents.takeover_day].item()
+    ended = base.filter(pl.col("parent_id") == str(parents.parent_id[parents.target])).with_columns(
+        valid_from_date=pl.lit(market.days[parents.takeover_day - 30].item()), valid_to_date=pl.lit(takeover - timedelta(days=1)),
+        known_date=pl.lit(market.days[parents.takeover_day - 30].item()),
+    )
+    return _known(pl.concat([base, new_name, ended]), through)
+
+
+def _bonds(market: Market, through: date) -> pl.DataFrame:
+    bonds = market.bonds
+    frame = pl.DataFrame({
+        "cusip": bonds.cusip, "issuer_id": market.issuers.issuer_id[bonds.issuer], "bond_symbol": bonds.symbol,
+        "coupon_type": bonds.coupon_type, "coupon_pct": bonds.coupon_pct, "coupons_per_year": bonds.frequency,
+        "day_count": np.where(bonds.coupon_type == "V", "ACT/360", "30/360"), "offering_date": _dates(bonds.offering_day),
+        "first_coupon_date": _dates(bonds.first_coupon_day), "maturity_date": _dates(bonds.maturity_day), "offering_amount_usd": bonds.amount_usd,
+        "is_callable": bonds.is_callable, "first_call_date": _dates(bonds.call_day), "first_call_price": bonds.call_price,
+        "is_144a": bonds.is_144a, "is_convertible": bonds.is_convertible,
+    }).with_columns(pl.when("is_callable").then(pl.col("first_call_date", "first_call_price")))
+    return frame.filter(pl.col("offering_date") <= through).with_columns(known_at=pl.col("offering_date").cast(pl.Datetime("us")))
+
+
+def _ratings(market: Market, through: date) -> pl.DataFrame:
+    parents, issuers = market.parents, market.issuers
+    start = _long_before(market)
+    actions = [(start, p, int(parents.rating[p])) for p in range(market.world.n_parents)]
+    actions += [(market.days[day].item(), parent, rating) for day, parent, rating in market.rating_actions]
+    frame = pl.DataFrame(actions, schema={"rating_date": pl.Date, "parent": pl.Int64, "rating_number": pl.Int64}, orient="row")
+    frame = frame.join(pl.DataFrame({"issuer_id": issuers.issuer_id, "parent": issuers.parent}), on="parent")
+    frame = frame.filter(pl.col("rating_date") <= through)
+    return frame.select(
+        "issuer_id", pl.lit("SP").alias("agency"), "rating_date",
+        pl.Series(_LETTERS[frame["rating_number"].to_numpy() - 1]).alias("rating"), "rating_number",
+        next_morning(frame["rating_date"]).alias("known_at"),
+    ).sort("issuer_id", "rating_date")
+
+
+def _fundamentals(market: Market, through: date) -> pl.DataFrame:
+    """Quarter ends with debt of the bonds then outstanding plus loans, filed 40 days later."""
+    bonds, n = market.bonds, market.world.n_parents
+    start, end = market.days[0].astype("datetime64[M]"), market.days[-1].astype("datetime64[M]")
+    ends = (np.arange(start - 15, end + 1, 3).astype("datetime64[M]").astype("datetime64[D]") - np.timedelta64(1, "D"))
+    loans = market.world.rng(7).uniform(0.2, 0.8, n)
+    rows = []
+    for quarter in ends:
+        alive = (bonds.offering_day <= quarter.astype(int)) & (bonds.maturity_day > quarter.astype(int))
+        debt = np.bincount(bonds.parent, weights=bonds.amount_usd * alive, minlength=n) * (1 + loans) + 1e8
+        due = np.bincount(bonds.parent, weights=bonds.amount_usd * (alive & (bonds.maturity_day < quarter.astype(int) + 365)), minlength=n)
+        rows.append(pl.DataFrame({
+            "parent_id": market.parents.parent_id, "period_end_date": np.full(n, quarter), "short_term_debt_usd": due,
+            "long_term_debt_usd": debt - due, "total_debt_usd": debt, "total_assets_usd": debt * 1.4 + 0.6 * market.parents.market_cap,
+        }))
+    frame = pl.concat(rows).filter(pl.col("period_end_date") + pl.duration(days=40) <= through)
+    return frame.with_columns(known_at=(pl.col("period_end_date") + pl.duration(days=40)).dt.combine(pl.time(17))).sort("parent_id", "period_end_date")
+
+
+def _treasury_yields(market: Market, through: date) -> pl.DataFrame:
+    yields = np.round(market.par_yields_pct(), 3)
+    t, k = np.nonzero(np.isfinite(yields))
+    frame = pl.DataFrame({"trade_date": market.days[t], "tenor_years": TREASURY_TENORS[k], "par_yield_pct": yields[t, k]})
+    frame = frame.filter(pl.col("trade_date") <= through)
+    return frame.with_columns(known_at=next_morning(frame["trade_date"]))
+
+
+def _known(frame: pl.DataFrame, through: date) -> pl.DataFrame:
+    """Rows known by `through`, with the knowledge time of their `known_date`."""
+    return frame.filter(pl.col("known_date") <= through).with_columns(known_at=end_of_day(pl.col("known_date"))).drop("known_date")
+
+
+def _dates(days: np.ndarray) -> np.ndarray:
+    return days.astype("datetime64[D]")
+
+
+def _long_before(market: Market) -> date:
+    return market.days[0].item() - _LONG_AGO
+
+
+MAKERS: dict[str, Callable[[Market, date], pl.DataFrame]] = {
+    "issuers": _issuers, "equities": _equities, "bonds": _bonds, "ratings": _ratings,
+    "fundamentals": _fundamentals, "treasury_yields": _treasury_yields,
+}
