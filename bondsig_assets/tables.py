@@ -212,6 +212,7 @@ SECURITY_MASTER = Table(
         R("valid_from_date", "DATE", "First day the whole chain holds"),
         C("valid_to_date", "DATE", "Last day, null while it lasts"),
         _KNOWN,
+        C("known_until", "TIMESTAMP", "When a later fact replaced this row, null while it stands"),
     ),
     key=("cusip", "valid_from_date", "known_at"), event_time="valid_from_date", known_time="known_at",
 )

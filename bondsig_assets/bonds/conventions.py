@@ -2,6 +2,13 @@
 
 Belongs here: what a market participant would look up in a rule book, and the holder the
 kernels read terms from. Not here: arithmetic on cash flows (`kernels.py`).
+
+Coupon dates run backward from maturity in whole months, unadjusted, on the day of maturity or
+the last of a shorter month; a first period of another length counts as a regular one. 30/360
+(US bond basis, MSRB Rule G-33) and ACT/ACT (ICMA) pay coupon / frequency and measure time in
+coupon periods; ACT/360 and ACT/365 pay and measure actual days. Yields compound at the coupon
+frequency in every period, the last one included (QuantLib's `Compounded`), annually when
+there are no coupons. Time on a curve is ACT/365 from settlement.
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ DAY_COUNTS: dict[str, int] = {"30/360": 0, "ACT/ACT": 1, "ACT/360": 2, "ACT/365"
 
 
 class Bonds(NamedTuple):
-    """Terms and settlement of n bonds, one array of shape (n,) each; build it with `bonds`.
+    """Terms and settlement of n bonds, one array of shape (n,) each; build it with `terms`.
 
     Coupon dates run backward from `maturity`. Cash flows end on `redemption_date`: the
     maturity itself, or a call date, on which `redemption` and the coupon accrued are paid.
@@ -38,7 +45,7 @@ class Bonds(NamedTuple):
     redemption: np.ndarray  # float64, % of par
 
 
-def bonds(
+def terms(
     settlement: ArrayLike,
     maturity: ArrayLike,
     coupon_pct: ArrayLike,

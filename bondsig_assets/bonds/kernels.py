@@ -1,14 +1,8 @@
 """Yields and spreads of many bonds at once: the compiled loops.
 
-Belongs here: everything that needs numba. Not here: tables, dates of trades, or the choice
-of a curve (`analytics.py`, `curves.py`).
-
-Conventions. Coupon dates run backward from maturity in whole months, unadjusted, on the day
-of maturity or the last of a shorter month; the first period counts as a regular one. 30/360
-(US bond basis, MSRB Rule G-33) and ACT/ACT (ICMA) pay coupon / frequency and measure time in
-coupon periods; ACT/360 and ACT/365 pay and measure actual days. Yields compound at the coupon
-frequency in every period, the last one included (QuantLib's `Compounded`); annually when
-there are no coupons. Curve time is ACT/365 from settlement.
+Belongs here: everything that needs numba, in one file, because numba's cache does not notice
+a change in another. Not here: what the conventions are (`conventions.py`), tables, or the
+choice of a curve (`analytics.py`, `curves.py`).
 
 Each function takes `Bonds` of shape (n,) and arrays or scalars that broadcast to it, and
 returns arrays of shape (n,) with an int64 status last. Nothing raises for an unsolvable bond:
@@ -27,10 +21,8 @@ from numba import njit
 OK, MATURED, BAD_PRICE, NO_CURVE, NO_ROOT, BAD_TERMS = range(6)
 #: Yields and spreads are sought between these, as fractions a year.
 LOWEST, HIGHEST = -0.5, 10.0
-#: Lives beyond this are taken for errors; bounds the cash flows of one bond.
-LONGEST_YEARS = 120
-MOST_FLOWS = 12 * LONGEST_YEARS + 3
-_LONGEST_DAYS = 365 * LONGEST_YEARS
+#: Lives beyond this are taken for errors; it bounds the cash flows of one bond.
+_LONGEST_YEARS = 120
 #: First day of each month, as days since 1970-01-01; dates outside 1901 to 2299 are bad terms.
 _MONTHS = np.arange("1900-01", "2301-01", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
 _FIRST_DAY, _LAST_DAY = int(_MONTHS[12]), int(_MONTHS[-13])
@@ -75,8 +67,8 @@ def _day_number(month, day):
 @_inner
 def _elapsed(day, last_month, coupon_day, step, day_count):
     """Coupon date on or before `day`, as periods before maturity, and the periods elapsed since."""
-    months, day_of_month = _month_and_day(day)
-    periods = (last_month - months) // step
+    month, day_of_month = _month_and_day(day)
+    periods = (last_month - month) // step
     if _day_number(last_month - periods * step, coupon_day) > day:
         periods += 1
     since = last_month - periods * step
@@ -87,7 +79,7 @@ def _elapsed(day, last_month, coupon_day, step, day_count):
         # The nominal coupon day, not the last of February, so that a period has 30 x months days.
         first = min(coupon_day, 30)
         last = 30 if day_of_month == 31 and first == 30 else day_of_month
-        return periods, max(30 * (months - since) + last - first, 0) / (30.0 * step)
+        return periods, max(30 * (month - since) + last - first, 0) / (30.0 * step)
     return periods, 12.0 / step * (day - start) / (360.0 if day_count == 2 else 365.0)
 
 
@@ -104,9 +96,8 @@ def _flows(bonds, i, room):
         return BAD_TERMS, 0, np.nan, 1.0
     if settlement >= end:
         return MATURED, 0, np.nan, 1.0
-    known = frequency == 0 or frequency == 1 or frequency == 2 or frequency == 4 or frequency == 12
-    sound = 0.0 <= coupon < np.inf and 0.0 < bonds.redemption[i] < np.inf and 0 <= day_count <= 3
-    if not (known and sound and end <= maturity and maturity - settlement <= _LONGEST_DAYS):
+    sound = 0.0 <= coupon < np.inf and 0.0 < bonds.redemption[i] < np.inf and frequency in (0, 1, 2, 4, 12)
+    if not (sound and 0 <= day_count <= 3 and end <= maturity <= settlement + 365 * _LONGEST_YEARS):
         return BAD_TERMS, 0, np.nan, 1.0
     if frequency == 0:
         coupon, frequency = 0.0, 1
@@ -115,11 +106,10 @@ def _flows(bonds, i, room):
     first, elapsed = _elapsed(settlement, last_month, coupon_day, step, day_count)
     final, final_elapsed = _elapsed(end, last_month, coupon_day, step, day_count)
     paid = coupon / frequency
-    scale = frequency / (360.0 if day_count == 2 else 365.0)
+    scale, actual = frequency / (360.0 if day_count == 2 else 365.0), day_count >= 2
     n, before = 0, _day_number(last_month - first * step, coupon_day)
     for period in range(first - 1, final - 1, -1):
         date = _day_number(last_month - period * step, coupon_day)
-        actual = day_count >= 2
         amounts[n] = paid * scale * (date - before) if actual else paid
         periods[n] = scale * (date - settlement) if actual else first - period - elapsed
         years[n] = (date - settlement) / 365.0
@@ -127,7 +117,7 @@ def _flows(bonds, i, room):
         n += 1
     if n == 0 or before != end:  # called between two coupons
         amounts[n] = paid * final_elapsed
-        periods[n] = scale * (end - settlement) if day_count >= 2 else first - final + final_elapsed - elapsed
+        periods[n] = scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
         years[n] = (end - settlement) / 365.0
         n += 1
     amounts[n - 1] += bonds.redemption[i]
@@ -172,8 +162,7 @@ def _solve(amounts, times, n, target, low, high):
 @_inner
 def _zero_rate(curves, curve, years, knot):
     """Zero rate at `years`, linear between knots, flat beyond; and the knot found, to resume from."""
-    knots, rates = curves.knots, curves.rates
-    last = len(knots) - 1
+    knots, rates, last = curves.knots, curves.rates, len(curves.knots) - 1
     while knot < last and knots[knot + 1] < years:
         knot += 1
     if knot == last or years <= knots[knot]:
@@ -185,8 +174,8 @@ def _zero_rate(curves, curve, years, knot):
 @_inner
 def _outputs(bonds):
     """Results, all NaN; statuses; and room for the amounts, periods and years of one bond's flows."""
-    n = len(bonds.settlement)
-    return np.full(n, np.nan), np.zeros(n, np.int64), np.empty((3, MOST_FLOWS))
+    result = np.full(len(bonds.settlement), np.nan)
+    return result, np.zeros(len(result), np.int64), np.empty((3, 12 * _LONGEST_YEARS + 3))
 
 
 @_inner

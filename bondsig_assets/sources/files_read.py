@@ -120,6 +120,7 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
         raise SourceError(f"{path}: the file is empty; deliver it again")
     if feed.trailer:
         body, _, trailer = body.rpartition(b"\n")
+        body = body.rstrip(b"\r\n")
     header, last = body.partition(b"\n")[0], body.rpartition(b"\n")[2]
     n_delimiters = header.count(delimiter.encode())
     # Inside quotes a delimiter is text: what can be told then is left to the parser.

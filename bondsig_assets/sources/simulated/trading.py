@@ -189,6 +189,7 @@ def _merge(messages: Messages, corrected: Messages) -> Messages:
     """`messages` with the fates that befell its corrected trades."""
     rows = np.flatnonzero(messages.status == CORRECTED)
     messages.fate[rows] = corrected.fate
+    messages.price[rows] = corrected.price
     messages.dead_index[rows] = corrected.dead_index
     return messages
 

@@ -1,0 +1,185 @@
+"""From what a file writes to a value of the declared type: one expression per column.
+
+Belongs here: numbers, dates, moments, flags, units, maps, and what null looks like. Not
+here: whether a value makes sense for its table (`files_rows.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import polars as pl
+
+from bondsig_assets.schema import POLARS_TYPES, Column
+from bondsig_assets.sources.files_config import UNITS, ColumnRule, NullRule, as_list
+
+#: Dates outside are typing errors, whatever the column.
+FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2199, 12, 31)
+NEW_YORK = "America/New_York"
+_BOOLEANS = dict.fromkeys(("Y", "YES", "T", "TRUE", "1"), True) | dict.fromkeys(("N", "NO", "F", "FALSE", "0"), False)
+_MIDNIGHT = pl.time(0, 0)
+
+Schema = Mapping[str, pl.DataType]
+
+
+def text(name: str, schema: Schema, nulls: list) -> pl.Expr:
+    """Column `name` as trimmed text, null where it is one of `nulls`; 7.0 in a float column reads `7`."""
+    column, dtype = pl.col(name), schema[name]
+    if dtype == pl.String:
+        words = column.str.strip_chars()
+    elif dtype.is_float():
+        number = column.fill_nan(None)
+        whole = (number == number.round()) & (number.abs() < 1e15)
+        words = pl.when(whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(number.cast(pl.String))
+    else:
+        words = column.cast(pl.String)
+    return pl.when(words.is_in([str(word) for word in nulls])).then(None).otherwise(words)
+
+
+def read_values(rule: ColumnRule, column: Column, schema: Schema, nulls: list) -> tuple[pl.Expr, pl.Expr]:
+    """Two expressions: the value of `column`, and whether the field holds something that is none.
+
+    `schema` is that of the file's frame. A value that a map does not list is null, not unreadable.
+    """
+    dtype = POLARS_TYPES[column.type]
+    if rule.column is None:
+        return pl.lit(rule.value).cast(dtype), pl.lit(False)
+    words = text(rule.column, schema, nulls + as_list(rule.null or []))
+    is_given = words.is_not_null()
+    if rule.map is not None:
+        value, is_given_readable = _mapped(words, rule.map, dtype), pl.lit(True)
+    else:
+        value = _READERS[column.type](rule, words, schema)
+        is_given_readable = value.is_not_null()
+        if rule.time is not None:
+            # A moment without its time of day is missing, not misspelt.
+            is_given_readable |= text(rule.time, schema, nulls).is_null()
+    if column.type == "DOUBLE":
+        factor = rule.scale * (UNITS[column.unit][rule.unit] if rule.unit else 1.0)
+        value = value if factor == 1.0 else value * factor
+        value = pl.when(value == 0).then(None).otherwise(value) if rule.zero_is_null else value
+    if rule.plus_days:
+        value = value + pl.duration(days=rule.plus_days)
+    if rule.default is not None:
+        value = pl.when(is_given).then(value).otherwise(pl.lit(rule.default, dtype=dtype))
+    return value.cast(dtype), is_given & ~is_given_readable
+
+
+def apply_null_rules(raw: pl.DataFrame, rules: list[NullRule], day: pl.Expr) -> pl.DataFrame:
+    """The file's frame with null where a rule says that a value means null; `day` dates its rows."""
+    for rule in rules:
+        within = pl.lit(True)
+        if rule.first:
+            within &= day >= rule.first
+        if rule.last:
+            within &= day <= rule.last
+        words = [str(value) for value in as_list(rule.equals)]
+        numbers = [float(value) for value in as_list(rule.equals) if isinstance(value, (int, float))]
+        raw = raw.with_columns(
+            pl.when(
+                within.fill_null(False)
+                & (text(name, raw.schema, []).is_in(words) | text(name, raw.schema, []).cast(pl.Float64, strict=False).is_in(numbers))
+            )
+            .then(None)
+            .otherwise(pl.col(name))
+            .alias(name)
+            for name in rule.columns
+        )
+    return raw
+
+
+def _mapped(words: pl.Expr, pairs: dict, dtype: pl.DataType) -> pl.Expr:
+    listed = {key: value for key, value in pairs.items() if key != "*"}
+    default = pl.when(words.is_not_null()).then(pl.lit(pairs.get("*"), dtype=dtype))
+    return words.replace_strict(list(listed), pl.Series(list(listed.values()), dtype=dtype), default=default, return_dtype=dtype)
+
+
+def _text(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
+    # A number that went through a float column of some other program ends in .0.
+    return words.str.replace(r"\.0+$", "").str.zfill(rule.pad) if rule.pad else words
+
+
+def _number(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
+    if schema[rule.column].is_numeric():
+        value = pl.when(words.is_not_null()).then(pl.col(rule.column).cast(pl.Float64))
+    else:
+        # Standard TRACE writes a capped par as 5MM+.
+        capped = words.str.extract(r"^(\d+)MM\+$").cast(pl.Float64) * 1e6
+        value = pl.coalesce(words.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False), capped)
+    value = pl.when(value.is_finite()).then(value)
+    if rule.sign is not None:
+        value = pl.when(text(rule.sign, schema, []) == "-").then(-value.abs()).otherwise(value)
+    return value
+
+
+def _integer(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
+    value = _number(rule, words, schema) * rule.scale
+    return pl.when(value == value.round()).then(value).cast(pl.Int64, strict=False)
+
+
+def _boolean(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
+    return words.str.to_uppercase().replace_strict(_BOOLEANS, default=None, return_dtype=pl.Boolean)
+
+
+def _date(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
+    dtype = schema[rule.column]
+    if dtype.is_temporal():
+        day = pl.when(words.is_not_null()).then(_local(pl.col(rule.column), dtype).dt.date() if dtype != pl.Date else pl.col(rule.column))
+    elif rule.format:
+        day = words.str.to_datetime(rule.format, strict=False, time_unit="us").dt.date() if "%H" in rule.format else words.str.to_date(
+            rule.format, strict=False
+        )
+    else:
+        plain = words.str.replace(r"^(\d{4}-\d\d-\d\d)[T ].*$", "$1")
+        day = pl.coalesce(plain.str.to_date("%Y-%m-%d", strict=False), plain.str.to_date("%Y%m%d", strict=False))
+    return pl.when(day.is_between(FIRST_DATE, LAST_DATE)).then(day)
+
+
+def _moment(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
+    """Midnight in a column of its own is a date whose time of day is not known: `time_default`, or left at midnight."""
+    dtype = schema[rule.column]
+    day = _date(rule, words, schema)
+    if rule.time is not None:
+        time = _time_of_day(rule.time, schema)
+        return day.dt.combine(time if rule.time_default is None else time.fill_null(pl.lit(rule.time_default)))
+    if isinstance(dtype, pl.Datetime):
+        moment = _local(pl.col(rule.column), dtype).cast(pl.Datetime("us"))
+    elif dtype == pl.String and rule.format:
+        moment = words.str.to_datetime(rule.format, strict=False, time_unit="us") if "%H" in rule.format else day.cast(pl.Datetime("us"))
+    elif dtype == pl.String:
+        spaced = words.str.replace("T", " ", literal=True)
+        moment = pl.coalesce(spaced.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"), day.cast(pl.Datetime("us")))
+    else:
+        moment = day.cast(pl.Datetime("us"))
+    moment = pl.when(day.is_not_null()).then(moment)
+    if rule.time_default is None:
+        return moment
+    return pl.when(moment.dt.time() == _MIDNIGHT).then(day.dt.combine(rule.time_default)).otherwise(moment)
+
+
+def _time_of_day(name: str, schema: Schema) -> pl.Expr:
+    """`HH:MM:SS`, `HHMMSS`, integers that lost their leading zeros, nanoseconds or a time type."""
+    dtype, column = schema[name], pl.col(name)
+    if dtype == pl.Time:
+        return column
+    if isinstance(dtype, pl.Datetime):
+        return _local(column, dtype).dt.time()
+    if isinstance(dtype, pl.Duration):
+        return column.dt.total_nanoseconds().cast(pl.Time)
+    words = text(name, schema, [""]).str.replace(r"\..*$", "")
+    colons = pl.when(words.str.contains(r"^\d{1,2}:\d\d$")).then(words + ":00").otherwise(words)
+    clock = colons.str.replace_all(":", "", literal=True).str.zfill(6).str.to_time("%H%M%S", strict=False)
+    if not dtype.is_numeric():
+        return clock
+    number = column.cast(pl.Int64, strict=False)
+    return pl.when(number > 235_959).then(number.cast(pl.Time, strict=False)).otherwise(clock)
+
+
+def _local(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Moments with a time zone as New York wall clock, others as they are."""
+    has_zone = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
+    return column.dt.convert_time_zone(NEW_YORK).dt.replace_time_zone(None) if has_zone else column
+
+
+_READERS = {"VARCHAR": _text, "DOUBLE": _number, "BIGINT": _integer, "BOOLEAN": _boolean, "DATE": _date, "TIMESTAMP": _moment}
