@@ -1,0 +1,249 @@
+"""Tables turned into [day, parent] and [day, bond] arrays as known at each cutoff.
+
+Belongs here: as-of alignment of links, prices, quotes, filings and ratings. Not here: features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.securities.master import bitemporal, positions_as_of
+from bondsig_assets.trading_calendar import CUTOFF
+
+_REVISION_COLUMNS = [
+    "spread_bps", "weight", "yield_pct", "maturity_years", "price", "n_trades", "par_usd",
+    "customer_buy_par_usd", "customer_sell_par_usd", "customer_buy_price", "customer_sell_price",
+]
+#: Trading days a CDS curve may be interpolated to around the bonds' maturity.
+_MAX_TENOR_GAP = 2.5
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Everything the features of a range need, aligned on `days` (datetime64[D], trading days).
+
+    `revisions`: bond_day_revisions joined with bond_analytics for known days in `days`;
+    `master`: security_master; the rest are the raw tables of the same names, rows up to the last day.
+    """
+
+    days: np.ndarray
+    revisions: pl.DataFrame
+    master: pl.DataFrame
+    equities: pl.DataFrame
+    bonds: pl.DataFrame
+    prices: pl.DataFrame
+    cds: pl.DataFrame
+    fundamentals: pl.DataFrame
+    ratings: pl.DataFrame
+    issuers: pl.DataFrame
+
+    @cached_property
+    def cutoffs(self) -> np.ndarray:
+        """The moment of each day's cutoff."""
+        return cutoff_moments(self.days)
+
+    @cached_property
+    def stocks(self) -> pl.DataFrame:
+        """Parent-to-stock links as rectangles of validity and knowledge."""
+        return bitemporal(self.equities, "parent_id")
+
+    @cached_property
+    def parents(self) -> np.ndarray:
+        """Sorted parent ids."""
+        return np.array(sorted(self.equities["parent_id"].unique()), dtype=object).astype(str)
+
+    @cached_property
+    def _stock_row(self) -> np.ndarray:
+        return positions_as_of(self.stocks, "parent_id", self.parents, self.days)
+
+    @property
+    def listed(self) -> np.ndarray:
+        """Whether the parent's stock is known on each day."""
+        return self._stock_row >= 0
+
+    def identity(self, day: np.ndarray, parent: np.ndarray) -> dict[str, pl.Series]:
+        """Ticker, sector and sector ETF of the given cells."""
+        rows = self._stock_row[day, parent]
+        return {name: self.stocks[name].gather(rows) for name in ("ticker", "sector", "sector_etf")}
+
+    @cached_property
+    def sector(self) -> np.ndarray:
+        """Code of each parent's sector on each day, -1 where unknown; codes are alphabetical."""
+        names = self.stocks["sector"].unique().sort()
+        codes = names.search_sorted(self.stocks["sector"]).to_numpy().astype(np.int64)
+        return np.where(self.listed, codes[self._stock_row], -1)
+
+    @cached_property
+    def bond_ids(self) -> np.ndarray:
+        """CUSIPs with a place in the master, sorted."""
+        return np.array(sorted(self.master["cusip"].unique()), dtype=object).astype(str)
+
+    @cached_property
+    def replay_arguments(self) -> tuple:
+        """The arguments of `replay.replay`."""
+        rows = positions_as_of(self.master, "cusip", self.bond_ids, self.days)
+        parent_code = np.append(np.searchsorted(self.parents, self.master["parent_id"].to_numpy().astype(str)), -1)
+        parent_of = parent_code[rows].astype(np.int64)
+        terms = pl.DataFrame({"cusip": self.bond_ids}).join(self.bonds, on="cusip", how="left", maintain_order="left")
+        issued, matures = terms["offering_date"].to_numpy().astype("datetime64[D]"), terms["maturity_date"].to_numpy().astype("datetime64[D]")
+        outstanding = (issued <= self.days[:, None]) & (self.days[:, None] < matures)
+        revisions = self.revisions.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
+        bond = np.searchsorted(self.bond_ids, revisions["cusip"].to_numpy().astype(str))
+        known = np.searchsorted(self.days, _dates(revisions["known_date"]))
+        trade = np.searchsorted(self.days, _dates(revisions["trade_date"]))
+        before_first = _dates(revisions["trade_date"]) < self.days[0]
+        order = np.lexsort((trade, bond, known))
+        order = order[~before_first[order]]
+        values = revisions.select(pl.col(_REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+        values = np.ascontiguousarray(values[order]) if order.size else np.empty((0, len(_REVISION_COLUMNS)))
+        return known[order], bond[order], trade[order], values, parent_of, outstanding, self.parents.size
+
+    @cached_property
+    def _price_arrays(self) -> dict[str, np.ndarray]:
+        return price_arrays(self.prices, self.days)
+
+    def _by_ticker(self, column: str, table: pl.Series) -> np.ndarray:
+        """A price column for the ticker that each cell's link names."""
+        arrays = self._price_arrays
+        names = arrays["tickers"]
+        place = np.searchsorted(names, table.to_numpy().astype(str))
+        place = np.where((place < names.size) & (names[np.minimum(place, names.size - 1)] == table.to_numpy().astype(str)), place, -1)
+        values = np.concatenate([arrays[column], np.full((self.days.size, 1), np.nan)], axis=1)
+        column_of = np.where(self.listed, place[self._stock_row], -1)
+        return np.take_along_axis(values, np.where(column_of < 0, names.size, column_of), axis=1)
+
+    @cached_property
+    def stock_return(self) -> np.ndarray:
+        """Simple daily return of each parent's stock."""
+        return self._by_ticker("simple_return", self.stocks["ticker"])
+
+    @cached_property
+    def etf_return(self) -> np.ndarray:
+        """Simple daily return of each parent's sector ETF."""
+        return self._by_ticker("simple_return", self.stocks["sector_etf"])
+
+    def etf_return_ahead(self, steps: int) -> np.ndarray:
+        """Return, `steps` days later, of the ETF that is each parent's on the day itself. For labels only."""
+        ahead = np.full_like(self.etf_return, np.nan)
+        arrays = self._price_arrays
+        names = arrays["tickers"]
+        wanted = self.stocks["sector_etf"].to_numpy().astype(str)[self._stock_row]
+        place = np.minimum(np.searchsorted(names, wanted), max(names.size - 1, 0))
+        found = self.listed & (names[place] == wanted) if names.size else np.zeros_like(self.listed)
+        later = np.full_like(arrays["simple_return"], np.nan)
+        later[: later.shape[0] - steps] = arrays["simple_return"][steps:]
+        ahead[found] = np.take_along_axis(later, place, axis=1)[found]
+        return ahead
+
+    @cached_property
+    def close(self) -> np.ndarray:
+        """Closing price."""
+        return self._by_ticker("close_usd", self.stocks["ticker"])
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """Shares outstanding."""
+        return self._by_ticker("shares_outstanding", self.stocks["ticker"])
+
+    @cached_property
+    def _cds_curves(self) -> tuple[np.ndarray, np.ndarray]:
+        """Tenors, and quotes [tenor, day, parent] as known on the day."""
+        tenors = np.sort(self.cds["tenor_years"].unique().to_numpy())
+        quotes = np.full((tenors.size, self.days.size, self.parents.size), np.nan)
+        tickers = self.stocks["ticker"].to_numpy().astype(str)
+        names = np.where(self.listed, tickers[self._stock_row], "")
+        known = self.cds.filter(pl.col("known_at") <= pl.col("trade_date").dt.combine(CUTOFF))
+        cells = pl.DataFrame({
+            "ticker": names.ravel(), "trade_date": np.repeat(self.days, self.parents.size),
+            "cell": np.arange(names.size),
+        }).filter(pl.col("ticker") != "").join(known, on=["ticker", "trade_date"])
+        tenor = np.searchsorted(tenors, cells["tenor_years"].to_numpy())
+        quotes.reshape(tenors.size, -1)[tenor, cells["cell"].to_numpy()] = cells["par_spread_bps"].to_numpy()
+        return tenors, quotes
+
+    @cached_property
+    def cds_5y(self) -> np.ndarray:
+        """5-year CDS spreads [day, parent]."""
+        tenors, quotes = self._cds_curves
+        place = np.flatnonzero(tenors == 5.0)
+        return quotes[place[0]] if place.size else np.full((self.days.size, self.parents.size), np.nan)
+
+    def cds_at(self, maturity: np.ndarray) -> np.ndarray:
+        """CDS spread interpolated in maturity; NaN further than 2.5 years from a quoted tenor."""
+        tenors, quotes = self._cds_curves
+        out = np.full(maturity.shape, np.nan)
+        if not tenors.size:
+            return out
+        target = np.clip(maturity, tenors[0], tenors[-1])
+        for k in range(tenors.size):
+            upper = min(k + 1, tenors.size - 1)
+            span = max(tenors[upper] - tenors[k], 1e-9)
+            share = np.clip((target - tenors[k]) / span, 0, 1)
+            inside = (target >= tenors[k]) & (target <= tenors[upper]) & np.isnan(out)
+            value = quotes[k] if upper == k else (1 - share) * quotes[k] + share * quotes[upper]
+            nearest = np.minimum(np.abs(maturity - tenors[k]), np.abs(maturity - tenors[upper]))
+            out = np.where(inside & (nearest <= _MAX_TENOR_GAP), value, out)
+        return out
+
+    @cached_property
+    def debt(self) -> np.ndarray:
+        """Total debt as last filed by each cutoff."""
+        return self._newest_known(self.fundamentals.sort("known_at", "period_end_date"), "parent_id", "total_debt_usd")
+
+    @cached_property
+    def rating(self) -> np.ndarray:
+        """Mean over a parent's issuers of the newest rating known."""
+        by_parent = self.ratings.join(self.issuers.unique("issuer_id", keep="first", maintain_order=True).select("issuer_id", "parent_id"), on="issuer_id")
+        mean = by_parent.group_by("parent_id", "known_at").agg(pl.col("rating_number").cast(pl.Float64).mean()).sort("known_at", "parent_id")
+        return self._newest_known(mean, "parent_id", "rating_number")
+
+    def _newest_known(self, rows: pl.DataFrame, entity: str, column: str) -> np.ndarray:
+        """Newest value of each entity known by each cutoff; `rows` in order of knowledge."""
+        out = np.full((self.days.size, self.parents.size), np.nan)
+        if rows.is_empty():
+            return out
+        place = np.searchsorted(self.parents, rows[entity].to_numpy().astype(str))
+        first = np.searchsorted(self.cutoffs, rows["known_at"].to_numpy().astype("datetime64[us]"))
+        for k, value in enumerate(rows[column].to_list()):
+            if place[k] < self.parents.size and self.parents[place[k]] == rows[entity][k] and value is not None:
+                out[first[k] :, place[k]] = value
+        return out
+
+
+def cutoff_moments(days: np.ndarray) -> np.ndarray:
+    """The cutoff of each of `days` (datetime64[D]) as datetime64[us]."""
+    seconds = CUTOFF.hour * 3600 + CUTOFF.minute * 60
+    return days.astype("datetime64[us]") + np.timedelta64(seconds, "s")
+
+
+def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray]:
+    """`equity_prices` as arrays [day, ticker]: `close_usd`, `shares_outstanding`, `simple_return`.
+
+    The return is the source's own where it gives one, else the ratio of adjusted closes on two
+    consecutive trading days; a missing day leaves two missing returns and shifts nothing. Prices
+    not known by their own day's cutoff are left out. `tickers` holds the sorted names.
+    """
+    known = prices.filter(pl.col("known_at") <= pl.col("trade_date").dt.combine(CUTOFF))
+    names = np.array(sorted(known["ticker"].unique()), dtype=object).astype(str)
+    row = np.searchsorted(days, _dates(known["trade_date"]))
+    column = np.searchsorted(names, known["ticker"].to_numpy().astype(str))
+    out: dict[str, np.ndarray] = {"tickers": names}
+    for name in ("close_usd", "shares_outstanding", "total_return_pct", "adjusted_close_usd"):
+        out[name] = np.full((days.size, names.size), np.nan)
+        out[name][row, column] = known[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    adjusted = out.pop("adjusted_close_usd")
+    ratio = np.full_like(adjusted, np.nan)
+    ratio[1:] = adjusted[1:] / adjusted[:-1] - 1
+    given = out.pop("total_return_pct") / 100
+    out["simple_return"] = np.where(np.isfinite(given), given, ratio)
+    return out
+
+
+def _dates(values: pl.Series) -> np.ndarray:
+    return values.to_numpy().astype("datetime64[D]")
+
+

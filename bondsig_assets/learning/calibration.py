@@ -1,0 +1,46 @@
+"""From a prediction to a probability of underperforming.
+
+Belongs here: calibration on predictions made for unseen days. Not here: the models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """P(underperform) = logistic(intercept + slope * prediction), slope never above zero."""
+
+    intercept: float
+    slope: float
+
+    def probability(self, prediction: np.ndarray) -> np.ndarray:
+        """Probability that the excess return is negative, for each prediction."""
+        return expit(self.intercept + self.slope * prediction)
+
+
+def calibrate(prediction: np.ndarray, excess_return: np.ndarray) -> Calibration:
+    """Platt (1999) scaling of predictions for days the model had not seen.
+
+    Where the data would have a higher prediction underperform more often, the model knows nothing
+    that can be trusted, and the probability falls back to the base rate (slope 0).
+    """
+    under = (excess_return < 0).astype(float)
+    scale = max(float(np.std(prediction)), 1e-12)
+    z = prediction / scale
+
+    def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
+        linear = theta[0] + theta[1] * z
+        gap = expit(linear) - under
+        return float(np.mean(np.logaddexp(0, linear) - under * linear)), np.array([gap.mean(), (gap * z).mean()])
+
+    found = minimize(loss, np.zeros(2), jac=True, method="BFGS").x
+    if found[1] < 0:
+        return Calibration(float(found[0]), float(found[1] / scale))
+    base = float(np.clip(under.mean(), 1e-6, 1 - 1e-6))
+    return Calibration(float(np.log(base / (1 - base))), 0.0)
