@@ -11,8 +11,8 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
-from bondsig_assets.bonds import curves, kernels
-from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, settlement_dates, terms
+from bondsig_assets.bonds import conventions, curves, kernels
+from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, settlement_dates
 from bondsig_assets.trading_calendar import CUTOFF
 
 #: Half the usual bid-ask spread, in points of price: the noise of one trade.
@@ -21,6 +21,10 @@ HALF_SPREAD_POINTS = 0.5
 SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS = 1.0, 30.0
 DAYS_PER_YEAR = 365.0
 
+_TERMS = (
+    "cusip", "coupon_type", "coupon_pct", "coupons_per_year", "maturity_date", "offering_amount_usd",
+    "is_callable", "first_call_date", "first_call_price", "is_convertible",
+)  # fmt: skip
 _RESULT = (
     "cusip", "trade_date", "known_date", "curve_date", "settlement_date", "maturity_years", "accrued_interest",
     "yield_pct", "duration_years", "convexity", "g_spread_bps", "spread_bps", "spread_method", "weight", "reason", "known_at",
@@ -63,8 +67,10 @@ def analyze(revisions: pl.DataFrame, bonds: pl.DataFrame, yields: pl.DataFrame) 
 
 def _rows(revisions: pl.DataFrame, bonds: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
     """Each revision with its terms and curve as known, settlement, and the reason if it has none."""
-    terms = bonds.rename({"known_at": "terms_known_at"}).with_columns(
-        day_count_code=pl.col("day_count").replace_strict(DAY_COUNTS, default=-1, return_dtype=pl.Int64)
+    terms = bonds.select(
+        *_TERMS,
+        terms_known_at="known_at",
+        day_count_code=pl.col("day_count").replace_strict(DAY_COUNTS, default=-1, return_dtype=pl.Int64),
     )
     rows = (
         revisions.select("cusip", "trade_date", "known_date", "n_trades", "price", "known_at")
@@ -149,7 +155,7 @@ def _terms(rows: pl.DataFrame) -> Bonds:
     def days(name: str) -> np.ndarray:
         return rows[name].to_numpy().astype("datetime64[D]")
 
-    return terms(
+    return conventions.terms(
         settlement=days("settlement_date"),
         maturity=days("maturity_date"),
         coupon_pct=rows["coupon_pct"].fill_null(float("nan")).to_numpy(),

@@ -161,7 +161,7 @@ def _solve(amounts, times, n, target, low, high):
 
 @_inner
 def _zero_rate(curves, curve, years, knot):
-    """Zero rate at `years`, linear between knots, flat beyond; and the knot found, to resume from."""
+    """Zero rate at `years`, linear between knots, flat beyond; and the knot to resume from."""
     knots, rates, last = curves.knots, curves.rates, len(curves.knots) - 1
     while knot < last and knots[knot + 1] < years:
         knot += 1
@@ -293,8 +293,7 @@ def z_spread(bonds, curves, curve_index, price):
         for k in range(flows):
             zero, knot = _zero_rate(curves, curve_index[i], years[k], knot)
             amounts[k] *= np.exp(-zero * years[k])
-        spread = _solve(amounts, years, flows, price[i] + accrued, LOWEST, HIGHEST)
-        result[i] = 1e4 * spread
-        if np.isnan(spread):
+        result[i] = 1e4 * _solve(amounts, years, flows, price[i] + accrued, LOWEST, HIGHEST)
+        if np.isnan(result[i]):
             status[i] = NO_ROOT
     return result, status

@@ -64,6 +64,7 @@ def _start() -> duckdb.DuckDBPyConnection:
     connection.execute(f"SET threads = {os.cpu_count() or 1}")
     connection.execute(f"SET memory_limit = {quote(MEMORY_LIMIT)}")
     connection.execute("SET preserve_insertion_order = true")
+    connection.execute("SET enable_progress_bar = false")
     # DuckDB would spill into the working directory.
     connection.execute(f"SET temp_directory = {quote(os.path.join(tempfile.gettempdir(), f'bondsig-spill-{os.getpid()}'))}")
     return connection

@@ -12,19 +12,16 @@ from pathlib import Path
 
 import duckdb
 
+from bondsig_assets.resources.lake import WarehouseError
 from bondsig_assets.schema import Table, quote
 from bondsig_assets.tables import TABLES
 
 VIEWS = Path(__file__).parents[2] / "sql" / "views"
 
 
-class InstallationError(Exception):
-    """A table that holds data cannot follow its declaration, or a file in `sql/views/` does not run."""
-
-
-def fingerprint() -> str:
-    """Changes whenever `install` would do something else."""
-    parts = [Path(__file__).read_text()]
+def fingerprint(database: str) -> str:
+    """Changes whenever `install` would do something else to `database`."""
+    parts = [database, Path(__file__).read_text()]
     for table in TABLES.values():
         parts += [table.create_statement(), *table.comment_statements()]
     parts += [file.name + file.read_text() for file in _view_files()]
@@ -34,7 +31,8 @@ def fingerprint() -> str:
 def install(connection: duckdb.DuckDBPyConnection) -> None:
     """Create or update everything in the connection's current database, inside the caller's transaction.
 
-    New nullable columns are added; an empty table is made anew. Raises InstallationError.
+    New nullable columns are added; an empty table is made anew. Raises WarehouseError when a
+    table that holds data cannot follow its declaration, or a file in `sql/views/` does not run.
     """
     for schema in sorted({table.schema for table in TABLES.values()} - {"main"}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -60,7 +58,7 @@ def _install_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         if connection.execute(f"SELECT 1 FROM {table.qualified_name} LIMIT 1").fetchone() is None:
             connection.execute(f"DROP TABLE {table.qualified_name}")
         elif impossible:
-            raise InstallationError(
+            raise WarehouseError(
                 f"table {table.qualified_name} holds rows that do not fit its declaration any more (columns {', '.join(impossible)}): "
                 f"export it and start a new warehouse"
             )
@@ -84,7 +82,7 @@ def _install_views(connection: duckdb.DuckDBPyConnection) -> None:
         try:
             connection.execute(text)
         except duckdb.Error as error:
-            raise InstallationError(f"sql/views/{file.name}: {error}") from error
+            raise WarehouseError(f"sql/views/{file.name}: {error}") from error
         if f"VIEW {file.stem}" in text:
             connection.execute(f"COMMENT ON VIEW {file.stem} IS {quote(_opening(text))}")
 

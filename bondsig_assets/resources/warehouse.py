@@ -1,37 +1,30 @@
 """The warehouse: DuckLake tables that many processes read while one writes.
 
 Belongs here: reading, replacing partitions, snapshots, export and upkeep. Not here: what
-the tables are (`tables.py`), how they are created (`installation.py`), or what their rows
-mean. `docs/decisions/` says why DuckLake.
-
-With the embedded catalog a file lock is held from BEGIN through COMMIT: DuckLake commits by
-optimistic retry, and SQLite answers the loser with "database is locked". A team's catalog in
-PostgreSQL needs no lock of ours.
+the tables are (`tables.py`), how they are created (`installation.py`), how the
+lake is opened (`lake.py`), or what the rows mean.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import polars as pl
-from filelock import FileLock, Timeout
 
-from bondsig_assets.resources.extensions import engine
-from bondsig_assets.resources.installation import InstallationError, fingerprint, install
+from bondsig_assets.resources.installation import fingerprint, install
+from bondsig_assets.resources.lake import Lake, WarehouseError
 from bondsig_assets.schema import SchemaError, Table, quote
 from bondsig_assets.tables import TABLES
 
 Days = tuple[date, date]
 
-
-class WarehouseError(Exception):
-    """What the warehouse could not do, and why, in one line."""
+#: DuckDB copies the strings of what it takes in at once; each chunk is a file.
+CHUNK_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -57,28 +50,21 @@ class Warehouse:
 
     def __init__(self, home: Path, catalog: str = "", storage: str = "", lock_timeout: float = 600) -> None:
         self.home = Path(home).absolute()
-        self.catalog = catalog or str(self.home / "lake" / "catalog.sqlite")
-        self.storage = storage or str(self.home / "lake" / "files")
-        self.lock_timeout = lock_timeout
+        folder = self.home / "lake"
+        self._lake = Lake(self.home, catalog or str(folder / "catalog.sqlite"), storage or str(folder / "files"), lock_timeout)
 
     def __repr__(self) -> str:
-        # The catalog may hold a password.
         return f"Warehouse({str(self.home)!r})"
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether the catalog is a PostgreSQL server."""
-        return self.catalog.startswith("postgres:")
 
     # Setting up
 
     def initialize(self) -> None:
         """Create or update schemas, tables, comments, views and macros; a few milliseconds when nothing changed."""
         marker = self.home / "lake" / "installed"
-        wanted = fingerprint()
-        if self._exists() and marker.exists() and marker.read_text() == wanted:
+        wanted = fingerprint(self._lake.catalog)
+        if self._lake.exists and marker.exists() and marker.read_text() == wanted:
             return
-        with self._writing("could not set up the warehouse", create=True) as lake:
+        with self._lake.writing("could not set up the warehouse", create=True) as lake:
             lake.execute("BEGIN")
             install(lake)
             lake.execute("COMMIT")
@@ -95,14 +81,14 @@ class Warehouse:
         """
         checked = [(write, _checked(write)) for write in writes]
         names = ", ".join(write.table for write in writes)
-        with self._writing(f"could not write {names}; the warehouse is unchanged") as lake:
+        with self._lake.writing(f"could not write {names}; the warehouse is unchanged") as lake:
             lake.execute("BEGIN")
             for write, frame in checked:
                 table = _table(write.table)
                 condition, values = _condition(table, write.between, write.matching)
                 lake.execute(f"DELETE FROM {table.qualified_name}{condition}", values)
-                if frame.height:
-                    lake.register("incoming", frame)
+                for rows in frame.iter_slices(CHUNK_ROWS):
+                    lake.register("incoming", rows)
                     lake.execute(f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM incoming")
                     lake.unregister("incoming")
             lake.execute("COMMIT")
@@ -112,12 +98,12 @@ class Warehouse:
 
     def read(self, sql: str, parameters: Sequence = ()) -> pl.DataFrame:
         """The result of one read-only statement, on the newest snapshot."""
-        with self._reading() as lake:
+        with self._lake.reading() as lake:
             return lake.execute(sql, list(parameters)).pl()
 
     def query(self, sql: str, parameters: Sequence = ()) -> tuple[list[str], list[tuple]]:
         """Column names and rows of one read-only statement, as Python values."""
-        with self._reading() as lake:
+        with self._lake.reading() as lake:
             lake.execute(sql, list(parameters))
             return [column[0] for column in lake.description or ()], lake.fetchall()
 
@@ -158,7 +144,7 @@ class Warehouse:
 
     def snapshot_id(self) -> int:
         """The newest snapshot."""
-        with self._reading() as lake:
+        with self._lake.reading() as lake:
             return _scalar(lake, "FROM ducklake_current_snapshot('lake')")
 
     # Upkeep
@@ -173,7 +159,7 @@ class Warehouse:
             raise WarehouseError(f"{path} exists already")
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            with self._reading(f"could not export to {path}") as lake:
+            with self._lake.reading(f"could not export to {path}") as lake:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 lake.execute(f"ATTACH {quote(str(temporary))} AS exported")
                 lake.execute("USE exported")
@@ -197,7 +183,7 @@ class Warehouse:
         (`models.snapshot_id`).
         """
         age = f"now() - to_days({int(older_than_days)})"
-        with self._writing("could not maintain the warehouse") as lake:
+        with self._lake.writing("could not maintain the warehouse") as lake:
             named = " UNION ALL ".join(
                 f"SELECT snapshot_id FROM {table.qualified_name}" for table in TABLES.values() if "snapshot_id" in table.column_names
             )
@@ -213,69 +199,6 @@ class Warehouse:
             # A reader of the snapshots just forgotten may still be at work, and a killed writer's files look like a slow one's.
             lake.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {age})")
             lake.execute(f"CALL ducklake_delete_orphaned_files('lake', older_than => {age})")
-
-    # Connections
-
-    def _exists(self) -> bool:
-        return self.is_shared or Path(self.catalog).exists()
-
-    @contextmanager
-    def _reading(self, what: str = "could not read the warehouse") -> Iterator[duckdb.DuckDBPyConnection]:
-        with _in_one_line(what), self._attached("READ_ONLY") as lake:
-            yield lake
-
-    @contextmanager
-    def _writing(self, what: str, create: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection under the lock; a transaction the caller has not committed is rolled back."""
-        with _in_one_line(what):
-            (self.home / "lake").mkdir(parents=True, exist_ok=True)
-            with self._lock(), self._attached("", create) as lake:
-                yield lake
-
-    @contextmanager
-    def _attached(self, option: str, create: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection of its own on a fresh view of the catalog, so that each call sees the newest commit."""
-        if not create and not self._exists():
-            raise WarehouseError(f"there is no warehouse in {self.home} yet: materialize an asset or set it up first")
-        catalog = self.catalog if self.is_shared else f"sqlite:{self.catalog}"
-        # The path is stored in the catalog; overriding it lets a home be moved or mounted elsewhere.
-        options = [f"DATA_PATH {quote(self.storage)}", "OVERRIDE_DATA_PATH true", "DATA_INLINING_ROW_LIMIT 0"]
-        if not self.is_shared:
-            options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 60000"]
-        extensions = ["ducklake", "postgres_scanner" if self.is_shared else "sqlite_scanner"]
-        if "://" in self.storage:
-            extensions.append("httpfs")
-        with engine(*extensions) as duck:
-            duck.execute(f"ATTACH {quote(f'ducklake:{catalog}')} AS lake ({', '.join(options + [option] * bool(option))})")
-            lake = duck.cursor()
-            try:
-                lake.execute("USE lake")
-                yield lake
-            finally:
-                lake.close()
-            duck.execute("DETACH lake")
-
-    def _lock(self) -> AbstractContextManager:
-        return nullcontext() if self.is_shared else self._file_lock()
-
-    @contextmanager
-    def _file_lock(self) -> Iterator[None]:
-        path = Path(self.catalog).with_name("write.lock")
-        try:
-            with FileLock(path, timeout=self.lock_timeout):
-                yield
-        except Timeout as error:
-            raise WarehouseError(f"another process has been writing for {self.lock_timeout:g} s and holds {path}") from error
-
-
-@contextmanager
-def _in_one_line(what: str) -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.Error, InstallationError, OSError) as error:
-        # DuckDB goes on with the statement and a caret under the spot.
-        reason = " ".join(str(error).split("\n\nLINE ")[0].split())
-        raise WarehouseError(f"{what}: {reason}") from error
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
@@ -314,7 +237,7 @@ def _condition(table: Table, between: Days | None, matching: Mapping[str, str], 
 
 
 def _checked(write: Write) -> pl.DataFrame:
-    """The frame to insert, conformed and sorted; raises WarehouseError on rows the write may not bring."""
+    """The frame to insert, conformed and in order of partitions; raises WarehouseError on rows the write may not bring."""
     table = _table(write.table)
     if unknown := [column for column in write.matching if column not in table.column_names]:
         raise WarehouseError(f"table {table.name} has no column {', '.join(unknown)}")
@@ -329,7 +252,9 @@ def _checked(write: Write) -> pl.DataFrame:
         limits = [f"{table.partition} {write.between[0]} to {write.between[1]}"] if write.between else []
         limits += [f"{column} = {value}" for column, value in write.matching.items()]
         raise WarehouseError(f"table {table.name}: {outside} of {frame.height} rows lie outside {', '.join(limits)}")
-    if repeated := frame.height - frame.n_unique(subset=list(table.key)):
-        raise WarehouseError(f"table {table.name}: {repeated} rows repeat the key ({', '.join(table.key)}) of another")
-    # Files in order let a reader of one day skip the others.
-    return frame.sort(_order(table))
+    if repeated := frame.select(table.key).is_duplicated().sum():
+        raise WarehouseError(f"table {table.name}: {repeated} rows share their key ({', '.join(table.key)}) with another")
+    if table.partition and not frame[table.partition].is_sorted():
+        # Files in order let a reader of one day skip the others.
+        frame = frame.sort(table.partition, maintain_order=True)
+    return frame

@@ -2,7 +2,7 @@
 
 Belongs here: the vocabulary of the file and its validation against the declared tables.
 Not here: opening data files (`files_read.py`), or what a rule does to a row
-(`files_values.py`, `files_rows.py`). `docs` of every key are the field comments below.
+(`files_values.py`, `files_rows.py`). What each key means stands beside its field.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime, time
+from datetime import date, datetime
+from datetime import time as Clock
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -66,12 +67,12 @@ class ColumnRule:
     scale: float = _key(1.0, int, float)  # a further factor
     format: str | None = _key(None, str)  # strftime format of dates and moments
     time: str | None = _key(None, str)  # column with the time of day of a moment
-    time_default: time | None = _key(None, time)  # time of day where the file has none
+    time_default: Clock | None = _key(None, Clock)  # time of day where the file has none
     null: list[Any] = _key(None, list)  # further values that mean null
     zero_is_null: bool = _key(False, bool)
     map: dict[str, Any] | None = _key(None, dict)  # value in the file → value; "*" for all others, else null
     lookup: Lookup | None = _key(None, dict)
-    default: Any = _key(None, object)  # what an empty field stands for
+    default: Any = _key(None, object)  # what an empty field stands for, or one the map does not list
     plus_days: int = _key(0, int)  # calendar days added to a date or moment
     pad: int = _key(0, int)  # zero-fill a text of digits to this width
     sign: str | None = _key(None, str)  # column that holds "-" where the number is negative

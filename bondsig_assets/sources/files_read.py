@@ -58,6 +58,9 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
     else:
         frame, ragged = _read_csv(path, feed)
     names = [name.strip() for name in frame.columns]
+    double = next((name for name in names if names.count(name) > 1), None)
+    if double is not None:
+        raise SourceError(f"{path}: the column '{double}' appears twice; leave one of them out")
     frame.columns = names
     for name in feed.columns_needed:
         if name not in names:

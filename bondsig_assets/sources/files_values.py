@@ -6,7 +6,7 @@ here: whether a value makes sense for its table (`files_rows.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 
 import polars as pl
@@ -37,10 +37,11 @@ def text(name: str, schema: Schema, nulls: list) -> pl.Expr:
     return pl.when(words.is_in([str(word) for word in nulls])).then(None).otherwise(words)
 
 
-def read_values(rule: ColumnRule, column: Column, schema: Schema, nulls: list) -> tuple[pl.Expr, pl.Expr]:
-    """Two expressions: the value of `column`, and whether the field holds something that is none.
+def read_value(rule: ColumnRule, column: Column, schema: Schema, nulls: list) -> tuple[pl.Expr, pl.Expr]:
+    """Two expressions on the file's frame: the value as read, and whether the field should hold one.
 
-    `schema` is that of the file's frame. A value that a map does not list is null, not unreadable.
+    A value that should be there and is null cannot be read. What a map does not list is no
+    value, nor is a moment without its time of day. Units and the like come with `finish_value`.
     """
     dtype = POLARS_TYPES[column.type]
     if rule.column is None:
@@ -48,22 +49,29 @@ def read_values(rule: ColumnRule, column: Column, schema: Schema, nulls: list) -
     words = text(rule.column, schema, nulls + as_list(rule.null or []))
     is_given = words.is_not_null()
     if rule.map is not None:
-        value, is_given_readable = _mapped(words, rule.map, dtype), pl.lit(True)
-    else:
-        value = _READERS[column.type](rule, words, schema)
-        is_given_readable = value.is_not_null()
-        if rule.time is not None:
-            # A moment without its time of day is missing, not misspelt.
-            is_given_readable |= text(rule.time, schema, nulls).is_null()
+        value = _mapped(words, rule.map, dtype)
+        return value, is_given & value.is_not_null()
+    if rule.time is not None:
+        is_given &= text(rule.time, schema, nulls).is_not_null()
+    return _READERS[column.type](rule, words, schema).cast(dtype), is_given
+
+
+def finish_value(rule: ColumnRule, column: Column, value: pl.Expr, sign: pl.Expr | None = None) -> pl.Expr:
+    """The value in the declared unit, given the one read; `sign` is the text of the rule's sign column."""
+    if rule.column is None:
+        return value
+    if sign is not None:
+        value = pl.when(sign == "-").then(-value.abs()).otherwise(value)
     if column.type == "DOUBLE":
         factor = rule.scale * (UNITS[column.unit][rule.unit] if rule.unit else 1.0)
         value = value if factor == 1.0 else value * factor
         value = pl.when(value == 0).then(None).otherwise(value) if rule.zero_is_null else value
+    elif column.type == "TIMESTAMP" and column.name != "known_at" and rule.time is None and rule.time_default is None:
+        # A date alone: taken for midnight, a report would be known before it was made.
+        value = pl.when(value.dt.time() != _MIDNIGHT).then(value)
     if rule.plus_days:
         value = value + pl.duration(days=rule.plus_days)
-    if rule.default is not None:
-        value = pl.when(is_given).then(value).otherwise(pl.lit(rule.default, dtype=dtype))
-    return value.cast(dtype), is_given & ~is_given_readable
+    return value if rule.default is None else value.fill_null(pl.lit(rule.default, dtype=POLARS_TYPES[column.type]))
 
 
 def apply_null_rules(raw: pl.DataFrame, rules: list[NullRule], day: pl.Expr) -> pl.DataFrame:
@@ -102,15 +110,9 @@ def _text(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
 
 def _number(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
     if schema[rule.column].is_numeric():
-        value = pl.when(words.is_not_null()).then(pl.col(rule.column).cast(pl.Float64))
-    else:
-        # Standard TRACE writes a capped par as 5MM+.
-        capped = words.str.extract(r"^(\d+)MM\+$").cast(pl.Float64) * 1e6
-        value = pl.coalesce(words.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False), capped)
-    value = pl.when(value.is_finite()).then(value)
-    if rule.sign is not None:
-        value = pl.when(text(rule.sign, schema, []) == "-").then(-value.abs()).otherwise(value)
-    return value
+        number = pl.col(rule.column).cast(pl.Float64)
+        return pl.when(words.is_not_null() & number.is_finite()).then(number)
+    return _by_distinct(words, _number_in_text, pl.Float64())
 
 
 def _integer(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
@@ -118,21 +120,51 @@ def _integer(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
     return pl.when(value == value.round()).then(value).cast(pl.Int64, strict=False)
 
 
+def _by_distinct(words: pl.Expr, parse: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType) -> pl.Expr:
+    """`parse` of each distinct text only: a million reports have a few thousand dates, times and prices."""
+
+    def parsed(values: pl.Series) -> pl.Series:
+        distinct = values.unique().alias("text").to_frame().with_columns(parse(pl.col("text")).cast(dtype).alias("value"))
+        return values.alias("text").to_frame().join(distinct, on="text", how="left", maintain_order="left")["value"].alias(values.name)
+
+    return words.map_batches(parsed, return_dtype=dtype, is_elementwise=True)
+
+
+def _number_in_text(words: pl.Expr) -> pl.Expr:
+    # Standard TRACE writes a capped par as 5MM+.
+    capped = words.str.extract(r"^(\d+)MM\+$").cast(pl.Float64) * 1e6
+    number = pl.coalesce(words.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False), capped)
+    return pl.when(number.is_finite()).then(number)
+
+
+def _date_in_text(words: pl.Expr, form: str | None) -> pl.Expr:
+    if form and "%H" in form:
+        return words.str.to_datetime(form, strict=False, time_unit="us").dt.date()
+    if form:
+        return words.str.to_date(form, strict=False)
+    plain = words.str.replace(r"^(\d{4}-\d\d-\d\d)[T ].*$", "$1")
+    return pl.coalesce(plain.str.to_date("%Y-%m-%d", strict=False), plain.str.to_date("%Y%m%d", strict=False))
+
+
+def _time_in_text(words: pl.Expr) -> pl.Expr:
+    whole = words.str.replace(r"\..*$", "")
+    with_seconds = pl.when(whole.str.contains(r"^\d{1,2}:\d\d$")).then(whole + ":00").otherwise(whole)
+    return with_seconds.str.replace_all(":", "", literal=True).str.zfill(6).str.to_time("%H%M%S", strict=False)
+
+
 def _boolean(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
     return words.str.to_uppercase().replace_strict(_BOOLEANS, default=None, return_dtype=pl.Boolean)
 
 
 def _date(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
-    dtype = schema[rule.column]
-    if dtype.is_temporal():
-        day = pl.when(words.is_not_null()).then(_local(pl.col(rule.column), dtype).dt.date() if dtype != pl.Date else pl.col(rule.column))
-    elif rule.format:
-        day = words.str.to_datetime(rule.format, strict=False, time_unit="us").dt.date() if "%H" in rule.format else words.str.to_date(
-            rule.format, strict=False
-        )
-    else:
-        plain = words.str.replace(r"^(\d{4}-\d\d-\d\d)[T ].*$", "$1")
-        day = pl.coalesce(plain.str.to_date("%Y-%m-%d", strict=False), plain.str.to_date("%Y%m%d", strict=False))
+    dtype, column = schema[rule.column], pl.col(rule.column)
+    if not dtype.is_temporal():
+        return _by_distinct(words, lambda text: _possible(_date_in_text(text, rule.format)), pl.Date())
+    day = column if dtype == pl.Date else _local(column, dtype).dt.date()
+    return pl.when(words.is_not_null()).then(_possible(day))
+
+
+def _possible(day: pl.Expr) -> pl.Expr:
     return pl.when(day.is_between(FIRST_DATE, LAST_DATE)).then(day)
 
 
@@ -167,9 +199,7 @@ def _time_of_day(name: str, schema: Schema) -> pl.Expr:
         return _local(column, dtype).dt.time()
     if isinstance(dtype, pl.Duration):
         return column.dt.total_nanoseconds().cast(pl.Time)
-    words = text(name, schema, [""]).str.replace(r"\..*$", "")
-    colons = pl.when(words.str.contains(r"^\d{1,2}:\d\d$")).then(words + ":00").otherwise(words)
-    clock = colons.str.replace_all(":", "", literal=True).str.zfill(6).str.to_time("%H%M%S", strict=False)
+    clock = _by_distinct(text(name, schema, [""]), _time_in_text, pl.Time())
     if not dtype.is_numeric():
         return clock
     number = column.cast(pl.Int64, strict=False)

@@ -1,0 +1,253 @@
+"""The rows of one file as rows of a declared table, and the rows set aside with their reason.
+
+Belongs here: melting, required fields, the checks of each table, knowledge time, and the
+share of bad rows a file may have. Not here: reading values (`files_values.py`), what needs
+several files at once (`files.py`), TRACE before 2012 (`files_trace.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+
+from bondsig_assets.schema import Table
+from bondsig_assets.securities.cusips import is_valid_cusip
+from bondsig_assets.sources.base import SourceError
+from bondsig_assets.sources.files_config import ColumnRule, Feed
+from bondsig_assets.sources.files_read import RAGGED, ROW, row_texts
+from bondsig_assets.sources.files_values import apply_null_rules, finish_value, read_value, text
+from bondsig_assets.sources.knowledge import end_of_day, next_morning
+from bondsig_assets.trading_calendar import CUTOFF, FIRST_DAY, all_trading_days
+
+#: Rank of the row among duplicates, 0 the best.
+RANK = "__rank"
+#: Column of TRACE report dates or of the rows of other daily tables: decides the partition.
+DAY = {"trace_reports": "report_date", "equity_prices": "trade_date", "cds_quotes": "trade_date"}
+#: TRACE reports from this day on are in the post-2012 fields.
+REGIME_CUT = pl.date(2012, 2, 6)
+_CELL, _NAME = "__cell", "__name"
+
+_c = pl.col
+
+
+def _is_trading_day(name: str) -> pl.Expr:
+    return _c(name).is_in(pl.Series(all_trading_days()).cast(pl.Date).implode())
+
+
+_VALID_CUSIP = _c("cusip").map_batches(is_valid_cusip, return_dtype=pl.Boolean)
+_STATUS = _c("status").is_in(["T", "R", "X", "C", "Y"]) | ((_c("status") == "W") & (_c("report_date") < REGIME_CUT))
+_PERIOD = ("ends before it begins", _c("valid_to_date") < _c("valid_from_date"))
+#: Table → (reason, what is wrong), the first that holds is the row's reason. Null holds nothing.
+CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
+    "trace_reports": [
+        ("bad check digit", ~_VALID_CUSIP),
+        ("unknown status", ~_STATUS),
+        ("unknown view", ~_c("view").is_in(["live", "regulatory"])),
+        ("unknown side", ~_c("side").is_in(["B", "S"])),
+        ("unknown contra", ~_c("contra").is_in(["C", "D", "A"])),
+        ("negative price", _c("price") < 0),
+        ("negative par", _c("par_usd") < 0),
+    ],
+    "equity_prices": [
+        ("not a trading day", ~_is_trading_day("trade_date")),
+        ("negative price", _c("close_usd") < 0),
+        ("zero price", _c("close_usd") == 0),
+        ("negative price", _c("adjusted_close_usd") <= 0),
+        ("negative volume", _c("volume_shares") < 0),
+    ],
+    "cds_quotes": [
+        ("not a trading day", ~_is_trading_day("trade_date")),
+        ("negative spread", _c("par_spread_bps") < 0),
+        ("zero spread", _c("par_spread_bps") == 0),
+        ("tenor not positive", _c("tenor_years") <= 0),
+    ],
+    # The bond market opens on some holidays of the exchange, so its weekdays are all right.
+    "treasury_yields": [("not a weekday", _c("trade_date").dt.weekday() > 5), ("tenor not positive", _c("tenor_years") <= 0)],
+    "issuers": [("malformed issuer CUSIP", ~_c("issuer_cusip").str.contains(r"^[0-9A-Z*@#]{6}$")), _PERIOD],
+    "equities": [_PERIOD],
+    "bonds": [
+        ("bad check digit", ~_VALID_CUSIP),
+        ("matures before it is issued", _c("maturity_date") <= _c("offering_date")),
+        ("negative coupon", (_c("coupon_pct") < 0) & (_c("coupon_type") != "V")),
+        ("negative amount", _c("offering_amount_usd") < 0),
+    ],
+    "ratings": [("rating number outside 1 to 22", ~_c("rating_number").is_between(1, 22))],
+    "fundamentals": [],
+}
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """Good rows (declared columns, ROW, RANK) and bad ones (`ROW, day, reason, row_text`) of one file."""
+
+    good: pl.DataFrame
+    bad: pl.DataFrame
+    n_rows: int
+
+
+def rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows:
+    """What the frame of `read_file` holds for `table`.
+
+    Rows dated before the calendar begins (2002-07-01) are not read for daily tables. Raises
+    SourceError when a column can nowhere be read, or a required one is empty throughout.
+    """
+    try:
+        return _rows_of(path, table, feed, raw)
+    except pl.exceptions.PolarsError as error:
+        raise SourceError(f"{path}: does not fit {table.name}: {str(error).splitlines()[0]}") from None
+
+
+def check_share(path: Path, feed: Feed, n_rows: int, reasons: pl.DataFrame) -> None:
+    """Stops when too many rows are bad for reasons the feed does not expect; `reasons` is `reason, len`."""
+    held = reasons.filter(~_c("reason").is_in(feed.expected)).sort("len", "reason", descending=[True, False])
+    n_bad = int(held["len"].sum())
+    if n_bad > feed.max_bad_share * n_rows:
+        detail = ", ".join(f"{count} × '{reason}'" for reason, count in held.select("reason", "len").iter_rows())
+        raise SourceError(
+            f"{path}: {n_bad} of {n_rows} rows ({n_bad / n_rows:.1%}) are bad, more than max_bad_share = {feed.max_bad_share:g}: {detail};"
+            " mend the file, or name the reasons you know of in `expected` of its block in source.toml"
+        )
+
+
+def known_moments(rule: str, days: pl.Series) -> pl.Series:
+    """When facts dated `days` (no nulls) are known by a table's `known_rule`."""
+    if rule == "next_morning":
+        return next_morning(days)
+    moment = _c(days.name).dt.combine(CUTOFF) if rule == "delivery" else end_of_day(_c(days.name))
+    return days.to_frame().select(moment).to_series()
+
+
+def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows:
+    for name, values in feed.keep.items():
+        raw = raw.filter(text(name, raw.schema, []).is_in([str(value) for value in values]))
+    rules = dict(feed.columns)
+    raw = apply_null_rules(raw, feed.null_when, _event_day(table, feed, raw))
+    long = raw
+    if feed.melt:
+        listed = feed.melt.columns
+        long = raw.unpivot(on=list(listed), index=[name for name in raw.columns if name not in listed], variable_name=_NAME, value_name=_CELL)
+        rules[feed.melt.into] = ColumnRule(column=_NAME, map=listed)
+        rules[feed.melt.value] = replace(rules.get(feed.melt.value, ColumnRule()), column=_CELL)
+        long = long.filter(text(_CELL, long.schema, feed.null).is_not_null())
+    frame, failed = _declared(table, feed, rules, long)
+    if frame.height:
+        _refuse_wrong_columns(path, table, rules, long, frame, failed)
+    frame = frame.with_columns(_derived(table, feed, rules))
+    frame = _with_midpoints(frame, feed)
+    if table.name in DAY:
+        frame = frame.filter((_c(DAY[table.name]) >= FIRST_DAY).fill_null(True))
+    frame = frame.with_columns(_reason(table, rules, failed).alias("reason"))
+    bad = frame.filter(_c("reason").is_not_null())
+    day = _c(DAY[table.name]) if table.name in DAY else pl.lit(None, dtype=pl.Date)
+    bad = bad.select(ROW, day.alias("day"), "reason").join(row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left")
+    good = _with_knowledge(frame.filter(_c("reason").is_null()), table)
+    return FileRows(good.select(*table.column_names, ROW, RANK), bad, frame.height)
+
+
+def _event_day(table: Table, feed: Feed, raw: pl.DataFrame) -> pl.Expr:
+    """The day a raw row is about, for rules that hold in a period."""
+    columns = {column.name: column for column in table.columns}
+    name = table.event_time if table.event_time in feed.columns else "executed_at"
+    if name not in feed.columns:
+        return pl.lit(None, dtype=pl.Date)
+    value, _ = read_value(feed.columns[name], columns[name], raw.schema, feed.null)
+    value = finish_value(feed.columns[name], columns[name], value)
+    return value.cast(pl.Date) if columns[name].type == "DATE" else value.dt.date()
+
+
+def _declared(table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Declared columns as read, beside one flag each that says the field could not be read."""
+    read, finished, failed = [], [], {}
+    for column in table.columns:
+        if column.name not in rules:
+            read.append(pl.lit(None, dtype=table.polars_schema[column.name]).alias(column.name))
+            continue
+        rule, flag, sign = rules[column.name], f"__failed_{column.name}", f"__sign_{column.name}"
+        value, is_given = read_value(rule, column, raw.schema, feed.null)
+        read += [value.alias(column.name), is_given.alias(flag)]
+        read += [text(rule.sign, raw.schema, []).alias(sign)] if rule.sign else []
+        finished += [
+            (_c(flag) & _c(column.name).is_null()).alias(flag),
+            finish_value(rule, column, _c(column.name), _c(sign) if rule.sign else None).alias(column.name),
+        ]
+        failed[column.name] = flag
+    if "par_usd" in rules and rules["par_usd"].column:
+        read.append(text(rules["par_usd"].column, raw.schema, feed.null).str.ends_with("+").alias("__is_capped_text"))
+    rank = pl.lit(0, dtype=pl.Int64)
+    for name, values in feed.prefer.items():
+        words = [str(value) for value in values]
+        place = text(name, raw.schema, []).replace_strict(words, list(range(len(words))), default=len(words), return_dtype=pl.Int64)
+        rank = rank * (len(words) + 1) + place
+    # Two steps, so that each field is read once and then judged.
+    return raw.select(*read, ROW, RAGGED, rank.alias(RANK)).with_columns(finished), failed
+
+
+def _refuse_wrong_columns(
+    path: Path, table: Table, rules: dict[str, ColumnRule], raw: pl.DataFrame, frame: pl.DataFrame, failed: dict[str, str]
+) -> None:
+    """A column that can nowhere be read, or is required and nowhere filled, is a fault of the file."""
+    types = {column.name: column for column in table.columns}
+    for name, flag in failed.items():
+        rule, source = rules[name], rules[name].column
+        if source is None or frame[name].null_count() < frame.height:
+            continue
+        where = f"{path}: column '{'melted columns' if source == _CELL else source}'"
+        if frame[flag].any():
+            first = raw.filter(frame[flag])[source][0]
+            hint = "; say its `format`" if types[name].type in ("DATE", "TIMESTAMP") and rule.format is None else ""
+            wanted = f"{types[name].type} for {table.name}.{name}"
+            raise SourceError(f"{where}: no value can be read as {wanted} (the first is {str(first)!r}){hint}; mend the file or source.toml")
+        if not types[name].nullable:
+            what = "holds no value that its map or lookup lists" if rule.map is not None else "is empty throughout"
+            hint = "; its time of day is missing: give time or time_default" if types[name].type == "TIMESTAMP" else ""
+            raise SourceError(f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or source.toml")
+
+
+def _derived(table: Table, feed: Feed, rules: dict[str, ColumnRule]) -> list[pl.Expr]:
+    """Columns that follow from others where the file has none of its own."""
+    if table.name == "fundamentals":
+        return [] if "total_debt_usd" in rules else [(_c("short_term_debt_usd") + _c("long_term_debt_usd")).alias("total_debt_usd")]
+    if table.name != "trace_reports":
+        return []
+    cap = rules["par_usd"].cap
+    is_cut = pl.lit(False) if cap is None else _c("par_usd") > cap
+    is_text = _c("__is_capped_text") if rules["par_usd"].column else pl.lit(False)
+    derived = {
+        "report_date": _c("reported_at").dt.date(),
+        "execution_date": _c("executed_at").dt.date(),
+        "is_par_capped": (is_cut | is_text).fill_null(False),
+    }
+    columns = [value.alias(name) for name, value in derived.items() if name not in rules]
+    return columns if cap is None else [*columns, _c("par_usd").clip(upper_bound=cap)]
+
+
+def _with_midpoints(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
+    return frame.with_columns(_c("close_usd").abs()) if feed.negative_price_is_midpoint and "close_usd" in frame.columns else frame
+
+
+def _reason(table: Table, rules: dict[str, ColumnRule], failed: dict[str, str]) -> pl.Expr:
+    """The first thing that is wrong with a row, null for a good one."""
+    kinds = {"DATE": "impossible date", "TIMESTAMP": "impossible date", "DOUBLE": "unparsable number", "BIGINT": "unparsable number"}
+    types = {column.name: column for column in table.columns}
+    latest = pl.lit(all_trading_days()[-2].item())
+    filled_later = {"delivery_date", "record_number", "delivered_at"} | ({"known_at"} - rules.keys())
+    faults = [("wrong number of fields", _c(RAGGED))]
+    faults += [(f"{kinds.get(types[name].type, 'unknown value')}: {name}", _c(flag)) for name, flag in failed.items()]
+    faults += [(f"no {name}", _c(name).is_null()) for name, column in types.items() if not column.nullable and name not in filled_later]
+    dated = [name for name in (DAY.get(table.name), table.event_time) if name]
+    faults += [(f"impossible date: {name}", _c(name) > latest) for name in dict.fromkeys(dated)]
+    faults += [("impossible date: known_at", _c("known_at").dt.date() > latest)] if "known_at" in rules else []
+    faults += CHECKS[table.name]
+    return pl.coalesce(*(pl.when(wrong).then(pl.lit(reason)) for reason, wrong in faults))
+
+
+def _with_knowledge(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """`known_at` as mapped (at midnight: the table's rule on that date), else by the table's rule; `delivered_at`."""
+    by_rule = _c("reported_at") if table.known_rule == "delivery" else pl.lit(known_moments(table.known_rule, frame[table.event_time]))
+    if frame["known_at"].null_count() < frame.height:
+        dates = known_moments(table.known_rule, frame["known_at"].dt.date())
+        by_rule = pl.when(_c("known_at").dt.time() == pl.time(0, 0)).then(pl.lit(dates)).otherwise(_c("known_at"))
+    frame = frame.with_columns(by_rule.cast(pl.Datetime("us")).alias("known_at"))
+    return frame.with_columns(_c("delivered_at").fill_null(_c("known_at"))) if "delivered_at" in frame.columns else frame

@@ -1,0 +1,1 @@
+"""Tests of `bondsig_assets.bonds`; QuantLib is the judge."""

@@ -1,0 +1,197 @@
+"""`analyze` on a handful of bonds: what was known, the worst date, reasons, weights."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from bondsig_assets.bonds import kernels
+from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.conventions import terms
+from bondsig_assets.bonds.curves import ParCurves, zero_curves
+from bondsig_assets.tables import BOND_ANALYTICS, BOND_DAY_REVISIONS, BONDS, TREASURY_YIELDS
+
+DAY = date(2024, 3, 5)
+TENORS = (0.25, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+def frame(table, rows):
+    """Rows of `table`; columns they do not name hold null."""
+    return pl.DataFrame(rows, schema=table.polars_schema) if rows else table.empty()
+
+
+def curve(day, level, known_at=None):
+    """Par yields of one day rising from `level`, known the next morning unless said otherwise."""
+    known_at = known_at or datetime.combine(day + timedelta(days=1), time(8))
+    return [{"trade_date": day, "tenor_years": tenor, "par_yield_pct": level + tenor / 30, "known_at": known_at} for tenor in TENORS]
+
+
+def bond(cusip, **changes):
+    """Terms of a plain semi-annual bond, with changes."""
+    usual = {
+        "cusip": cusip, "coupon_type": "F", "coupon_pct": 5.0, "coupons_per_year": 2, "day_count": "30/360",
+        "offering_date": date(2019, 6, 15), "maturity_date": date(2030, 6, 15), "offering_amount_usd": 5e8,
+        "is_callable": False, "is_convertible": False, "known_at": datetime(2019, 6, 15, 18, 30),
+    }  # fmt: skip
+    return {**usual, **changes}
+
+
+def revision(cusip, price=98.0, day=DAY, known_date=None, n_trades=4):
+    """One bond-day revision, by default known on its own day."""
+    known_date = known_date or day
+    return {
+        "cusip": cusip, "trade_date": day, "known_date": known_date, "n_trades": n_trades, "price": price,
+        "known_at": datetime.combine(known_date, time(18, 30)),
+    }  # fmt: skip
+
+
+YIELDS = frame(TREASURY_YIELDS, curve(date(2024, 3, 1), 4.0) + curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5))
+
+
+def run(revisions, bonds, yields=YIELDS):
+    """`analyze` of rows given as dictionaries."""
+    return analyze(frame(BOND_DAY_REVISIONS, revisions), frame(BONDS, bonds), yields)
+
+
+def test_a_plain_bond():
+    found = run([revision("A")], [bond("A")])
+    row = BOND_ANALYTICS.conform(found).row(0, named=True)
+    held = terms(np.datetime64("2024-03-07"), np.datetime64("2030-06-15"), 5.0)
+    years = (held.maturity - held.settlement)[0] / 365
+    yield_pct, duration, convexity, _ = kernels.yield_duration_convexity(held, 98.0)
+    assert row["settlement_date"] == date(2024, 3, 7) and row["curve_date"] == date(2024, 3, 4)
+    assert row["maturity_years"] == years
+    assert row["accrued_interest"] == pytest.approx(5 * 82 / 360)
+    assert (row["yield_pct"], row["duration_years"], row["convexity"]) == (yield_pct[0], duration[0], convexity[0])
+    assert row["g_spread_bps"] == pytest.approx(100 * (yield_pct[0] - 4.1 - years / 30), abs=1e-9)
+    assert row["spread_bps"] == pytest.approx(row["g_spread_bps"], abs=5)
+    assert row["weight"] == pytest.approx(5e8 * 4 * (duration[0] / 0.5) ** 2)
+    assert (row["spread_method"], row["reason"], row["known_at"]) == ("z", None, datetime(2024, 3, 5, 18, 30))
+
+
+def test_the_curve_is_the_one_known_at_the_cutoff():
+    late = revision("A", known_date=date(2024, 3, 6))
+    found = run([revision("A"), late], [bond("A")])
+    assert found["curve_date"].to_list() == [date(2024, 3, 4), DAY]
+    assert found["spread_bps"][0] - found["spread_bps"][1] == pytest.approx(40, abs=2)
+    # One second after 18:30 is too late for the day.
+    for second, day in ((0, DAY), (1, date(2024, 3, 4))):
+        yields = frame(TREASURY_YIELDS, curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5, datetime(2024, 3, 5, 18, 30, second)))
+        assert run([revision("A")], [bond("A")], yields)["curve_date"].to_list() == [day]
+
+
+def test_terms_not_yet_known():
+    found = run([revision("A"), revision("A", known_date=date(2024, 3, 6))], [bond("A", known_at=datetime(2024, 3, 6, 8))])
+    assert found["reason"].to_list() == ["no_terms", None]
+
+
+def test_callable_bond_above_par_is_valued_to_its_worst_call():
+    callable_terms = {"is_callable": True, "first_call_date": date(2025, 6, 15), "first_call_price": 102.0}
+    row = run([revision("A", 104.0)], [bond("A", **callable_terms)]).row(0, named=True)
+    settles, matures = np.datetime64("2024-03-07"), np.datetime64("2030-06-15")
+    calls = np.array([f"{year}-06-15" for year in range(2025, 2031)], dtype="datetime64[D]")
+    life = (matures - calls[0]).astype(int)
+    prices = 102.0 - 2.0 * (calls - calls[0]).astype(int) / life
+    every = terms(settles, matures, 5.0, 2, 0, calls, prices)
+    yields = kernels.yield_duration_convexity(every, 104.0)[0]
+    worst = int(np.argmin(yields))
+    assert row["spread_method"] == "z_call" and worst < 5
+    assert row["yield_pct"] == yields[worst]
+    assert row["maturity_years"] == (calls[worst] - settles).astype(int) / 365
+    assert row["g_spread_bps"] == pytest.approx(100 * (yields[worst] - 4.1 - row["maturity_years"] / 30), abs=1e-9)
+    below_par = run([revision("A", 80.0)], [bond("A", **callable_terms)])
+    assert below_par.equals(run([revision("A", 80.0)], [bond("A")]))
+
+
+def test_calls_begin_after_settlement():
+    row = run([revision("A", 104.0)], [bond("A", is_callable=True, first_call_date=date(2020, 3, 7))]).row(0, named=True)
+    assert row["maturity_years"] == 365 / 365  # 7 March 2024 is the settlement: the next is 2025
+
+
+@pytest.mark.parametrize(
+    ("change", "price", "reason"),
+    [
+        ({"maturity_date": None}, 98.0, "no_terms"),
+        ({"is_convertible": True}, 98.0, "convertible"),
+        ({"coupon_type": "V"}, 98.0, "floating"),
+        ({}, None, "no_price"),
+        ({}, 0.0, "no_price"),
+        ({}, float("nan"), "no_price"),
+        ({"maturity_date": date(2024, 3, 7)}, 98.0, "matured"),
+        ({"coupon_pct": None}, 98.0, "unsolved"),
+        ({"day_count": "lunar"}, 98.0, "unsolved"),
+        ({}, 1e9, "unsolved"),
+    ],
+)
+def test_reasons(change, price, reason):
+    row = run([revision("A", price)], [bond("A", **change)]).row(0, named=True)
+    assert row["reason"] == reason and row["curve_date"] == date(2024, 3, 4)
+    empty = ("maturity_years", "accrued_interest", "yield_pct", "duration_years", "convexity", "g_spread_bps", "spread_bps")
+    assert all(row[name] is None for name in (*empty, "spread_method", "weight"))
+
+
+def test_an_unknown_bond_has_no_terms():
+    found = run([revision("A"), revision("B")], [bond("A")])
+    assert found.select("cusip", "reason").rows() == [("A", None), ("B", "no_terms")]
+    assert found["settlement_date"].to_list() == [date(2024, 3, 7)] * 2
+
+
+def test_without_a_curve_the_yield_stands():
+    for yields in (TREASURY_YIELDS.empty(), frame(TREASURY_YIELDS, curve(DAY, 4.5))):
+        row = BOND_ANALYTICS.conform(run([revision("A")], [bond("A")], yields)).row(0, named=True)
+        assert row["reason"] == "no_curve" and row["curve_date"] is None
+        assert row["yield_pct"] > 5.0 and row["duration_years"] > 5.0
+        assert [row[name] for name in ("spread_bps", "g_spread_bps", "spread_method", "weight")] == [None] * 4
+
+
+def test_weights_only_from_one_to_thirty_years():
+    bonds = [bond("A", maturity_date=date(2025, 3, 1)), bond("B", maturity_date=date(2025, 3, 15)), bond("C", maturity_date=date(2054, 4, 1))]
+    found = run([revision(cusip) for cusip in "ABC"], bonds)
+    assert found["weight"].is_null().to_list() == [True, False, True]
+    assert found["spread_bps"].is_not_null().all()
+
+
+def test_annual_and_zero_coupon_yields_are_compared_semi_annually():
+    for changes in ({"coupons_per_year": 1}, {"coupons_per_year": 0, "coupon_pct": 0.0, "coupon_type": "Z"}):
+        row = run([revision("A", 90.0)], [bond("A", **changes)]).row(0, named=True)
+        semi_annual = 200 * ((1 + row["yield_pct"] / 100) ** 0.5 - 1)
+        assert row["g_spread_bps"] == pytest.approx(100 * (semi_annual - 4.1 - row["maturity_years"] / 30), abs=1e-8)
+
+
+def test_no_revisions():
+    assert BOND_ANALYTICS.conform(run([], [bond("A")])).is_empty()
+
+
+def test_a_row_does_not_depend_on_its_batch():
+    generator = np.random.default_rng(5)
+    bonds, revisions = [], []
+    for i in range(60):
+        maturity = date(2025, 1, 15) + timedelta(days=int(generator.integers(0, 9000)))
+        bonds.append(
+            bond(
+                f"B{i:02}", maturity_date=maturity, coupon_pct=float(generator.uniform(0, 9)), coupons_per_year=int(generator.choice([1, 2, 4])),
+                is_callable=i % 3 == 0, first_call_date=date(2024, 9, 1) if i % 3 == 0 else None, first_call_price=103.0,
+            )
+        )  # fmt: skip
+        for day in (date(2024, 3, 4), DAY, date(2024, 3, 6)):
+            revisions.append(revision(f"B{i:02}", float(generator.uniform(60, 115)), day))
+    together = run(revisions, bonds)
+    assert together["spread_bps"].is_not_null().all() and together["spread_method"].n_unique() == 2
+    assert together.equals(together.sort("known_date", "cusip", "trade_date"))
+    for day in (date(2024, 3, 4), DAY, date(2024, 3, 6)):
+        daily = run([row for row in reversed(revisions) if row["known_date"] == day], bonds[::-1])
+        assert daily.equals(together.filter(pl.col("known_date") == day))
+    for row in revisions[::37]:
+        alone = run([row], bonds, YIELDS)
+        assert alone.equals(together.filter(pl.col("cusip") == row["cusip"], pl.col("known_date") == row["known_date"]))
+
+
+def test_spread_reprices_the_bond():
+    row = run([revision("A", 98.0)], [bond("A")]).row(0, named=True)
+    par = np.array([[4.1 + tenor / 30 for tenor in TENORS]])
+    curves = zero_curves(ParCurves(np.array(TENORS), par))
+    held = terms(np.datetime64("2024-03-07"), np.datetime64("2030-06-15"), 5.0)
+    assert kernels.price_from_z_spread(held, curves, 0, row["spread_bps"])[0][0] == pytest.approx(98.0, abs=1e-9)

@@ -1,0 +1,31 @@
+"""Check digits against CUSIPs everybody knows."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from bondsig_assets.securities.cusips import cusip_check_digit, is_valid_cusip, with_check_digit
+
+KNOWN = ["037833100", "17275R102", "594918104", "38259P508", "68389X105", "037833AK6", "00206RCP5"]
+
+
+def test_known_cusips():
+    known = pl.Series("cusip", KNOWN)
+    assert is_valid_cusip(known).all()
+    assert cusip_check_digit(known).to_list() == [cusip[8] for cusip in KNOWN]
+    assert with_check_digit(known.str.slice(0, 8)).to_list() == KNOWN
+
+
+@pytest.mark.parametrize("position", range(9))
+def test_one_wrong_digit_is_found(position):
+    # A letter may share its check value with a digit; no two digits do.
+    wrong = [f"{cusip[:position]}{(int(cusip[position]) + 1) % 10}{cusip[position + 1 :]}" for cusip in KNOWN if cusip[position].isdigit()]
+    assert wrong and not is_valid_cusip(pl.Series(wrong)).any()
+
+
+def test_malformed_and_missing_are_not_valid():
+    malformed = pl.Series(["03783310", "0378331000", "03783310a", "", None, "037833 00"])
+    assert not is_valid_cusip(malformed).any()
+    assert cusip_check_digit(pl.Series(["037833", None, "abcdefgh"])).to_list() == [None, None, None]
+    assert is_valid_cusip(pl.Series([], dtype=pl.String)).is_empty()
