@@ -39,14 +39,18 @@ def quarter_of(day: date) -> date:
     return date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
 
 
+def next_quarter(quarter: date) -> date:
+    """First calendar day of the quarter after the one that begins on `quarter`."""
+    return date(quarter.year + (quarter.month + 2) // 12, (quarter.month + 2) % 12 + 1, 1)
+
+
 def fold_of(quarter: date) -> Fold:
     """The fold that scores `quarter` (its first calendar day).
 
     Purge: last training day ≤ first test day - (horizon + skip + 1) trading days, the same
     between the sibling's training and the calibration span.
     """
-    following = date(quarter.year + quarter.month // 12, (quarter.month + 2) % 12 + 1, 1)
-    first, last = at_or_after(quarter), offset(at_or_after(following), -1)
+    first, last = at_or_after(quarter), offset(at_or_after(next_quarter(quarter)), -1)
     train_end = offset(first, -_PURGE)
     calibration_start = offset(train_end, 1 - CALIBRATION_DAYS)
     return Fold(quarter, first, last, train_end, calibration_start, offset(calibration_start, -_PURGE))
@@ -59,7 +63,7 @@ def folds_between(data_start: date, end: date) -> list[Fold]:
         fold = fold_of(quarter)
         if has_enough_history(fold, data_start):
             folds.append(fold)
-        quarter = date(quarter.year + quarter.month // 12, (quarter.month + 2) % 12 + 1, 1)
+        quarter = next_quarter(quarter)
     return folds
 
 

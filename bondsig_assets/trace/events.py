@@ -9,9 +9,10 @@ import polars as pl
 
 from bondsig_assets.trace.lifecycle import ENDING_REASON, match_endings, pair_interdealer_legs
 from bondsig_assets.trace.screens import flag_reason, judge_prices
+from bondsig_assets.trading_calendar import CUTOFF
 
 _ID = ["delivery_date", "record_number"]
-_TERMS_OF_BOND = ["cusip", "offering_date", "maturity_date", "offering_amount_usd", "is_convertible"]
+_TERMS_OF_BOND = ["offering_date", "maturity_date", "offering_amount_usd", "is_convertible"]
 
 
 def learn(reports: pl.DataFrame, earlier: pl.DataFrame, earlier_medians: pl.DataFrame, bonds: pl.DataFrame) -> pl.DataFrame:
@@ -29,7 +30,10 @@ def learn(reports: pl.DataFrame, earlier: pl.DataFrame, earlier_medians: pl.Data
     pairs = pair_interdealer_legs(reports, earlier)
     trades = reports.filter(pl.col("status").is_in(["T", "R"]))
     judged = judge_prices(trades.drop("price"), earlier_medians)
-    judged = judged.join(bonds.select(_TERMS_OF_BOND), on="cusip", how="left", maintain_order="left")
+    terms = bonds.select("cusip", *_TERMS_OF_BOND, terms_known_at="known_at")
+    judged = judged.join(terms, on="cusip", how="left", maintain_order="left").with_columns(
+        pl.when(pl.col("terms_known_at") <= pl.col("delivery_date").dt.combine(CUTOFF)).then(pl.col(_TERMS_OF_BOND))
+    )
     judged = judged.join(pairs, on=_ID, how="left", maintain_order="left").with_columns(
         reason=pl.coalesce(
             pl.when(pl.col("is_buy_leg")).then(pl.lit("interdealer_buy_leg")), flag_reason(), pl.col("price_reason")

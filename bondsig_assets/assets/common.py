@@ -1,0 +1,105 @@
+"""What every asset of the graph shares: its declaration, its range of days, its metadata.
+
+Belongs here: the thin layer between Dagster and the domain functions. Not here: any one asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from bondsig_assets.orchestration.progress import report
+from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.schema import Table
+from bondsig_assets.tables import TABLES
+from bondsig_assets.trading_calendar import trading_days
+
+OWNER = "team:bondsig"
+#: Trading days that are worked on at once; bounds memory.
+CHUNK_DAYS = 63
+
+
+def column_schema(table: Table) -> dg.TableSchema:
+    """The Columns tab: names, types, units and meaning, complete before the first run."""
+    return dg.TableSchema(columns=[
+        dg.TableColumn(
+            column.name, column.type.lower(), column.comment,
+            constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (column.name,)),
+        )
+        for column in table.columns
+    ])
+
+
+def table_asset(
+    table: str, *, kinds: set[str], partitions: dg.PartitionsDefinition | None = None, deps: Sequence[Any] = (), name: str = "", group: str = "",
+) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+    """An asset that fills `table`: group, kinds, owner, columns and range policy from its declaration."""
+    declared = TABLES[table]
+    return dg.asset(
+        name=name or table, group_name=group or declared.group, kinds=kinds | {"duckdb"}, owners=[OWNER], deps=list(deps), partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        metadata={
+            "dagster/table_name": declared.qualified_name, "dagster/storage_kind": "ducklake", "dagster/column_schema": column_schema(declared),
+            "key": ", ".join(declared.key), "event_time": declared.event_time or "none", "knowledge_time": declared.known_time or "none",
+        },
+    )
+
+
+def day_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
+    """First and last trading day this run was asked for."""
+    keys = context.partition_key_range
+    return date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+
+
+def chunks(context: dg.AssetExecutionContext, days: int = CHUNK_DAYS) -> Iterator[tuple[date, date]]:
+    """The run's range in pieces of at most `days` trading days, with progress after each."""
+    wanted = trading_days(*day_range(context))
+    name = context.asset_key.path[-1]
+    report(name, 0.0)
+    for first in range(0, len(wanted), days):
+        piece = wanted[first : first + days]
+        yield piece[0], piece[-1]
+        report(name, min((first + len(piece)) / len(wanted), 1.0))
+
+
+def daily_result(context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any) -> dg.MaterializeResult:
+    """Row counts and numbers for each day of the run, so that the UI can plot them.
+
+    `per_day`: column `day`, column `rows`, further numeric columns become metadata of their day.
+    A day without rows is counted as 0. `whole` is metadata of the run as a whole.
+    """
+    known = {row.pop("day"): row for row in per_day.iter_rows(named=True)}
+    total = 0
+    for day in trading_days(*day_range(context)):
+        numbers = known.get(day, {"rows": 0})
+        rows = int(numbers["rows"])
+        total += rows
+        extra = {name: float(value) for name, value in numbers.items() if name != "rows" and value is not None}
+        context.add_asset_metadata({"dagster/partition_row_count": rows, **extra}, partition_key=day.isoformat())
+    return dg.MaterializeResult(metadata={"rows_in_run": total, **whole})
+
+
+def whole_result(frame: pl.DataFrame, **more: Any) -> dg.MaterializeResult:
+    """Row count and a preview of a table that is replaced whole."""
+    return dg.MaterializeResult(metadata={"dagster/row_count": frame.height, "preview": dg.MetadataValue.md(markdown_table(frame.head(5))), **more})
+
+
+def markdown_table(frame: pl.DataFrame) -> str:
+    """A small frame as a markdown table."""
+    with pl.Config(tbl_formatting="ASCII_MARKDOWN", tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, tbl_cols=-1, tbl_rows=50, tbl_width_chars=2000, fmt_str_lengths=60):
+        return str(frame)
+
+
+def rows_per_day(frame: pl.DataFrame, day: str, **numbers: pl.Expr) -> pl.DataFrame:
+    """Row count and further aggregates for each value of the date column `day`."""
+    return frame.group_by(pl.col(day).alias("day"), maintain_order=True).agg(rows=pl.len(), **numbers)
+
+
+def newest_day(warehouse: Warehouse, end: date) -> date:
+    """The later of `end` and the newest trading day in the warehouse: a rerun of old days loses nothing."""
+    found = warehouse.read("SELECT max(trade_date) AS day FROM equity_prices")["day"][0]
+    return max(end, found) if found else end

@@ -1,0 +1,82 @@
+"""Issuer days and labels.
+
+Belongs here: the assets of the groups features and dataset. Not here: formulas (`features/`).
+"""
+
+from datetime import date
+
+import dagster as dg
+import numpy as np
+import polars as pl
+
+from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
+from bondsig_assets.features.declared import LOOKBACK_DAYS
+from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
+from bondsig_assets.features.panels import Panels
+from bondsig_assets.learning.labels import SPAN
+from bondsig_assets.learning.labels import labels as compute_labels
+from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.tables import TABLES
+from bondsig_assets.trading_calendar import offset, trading_days
+
+_YEAR = 4 * 63
+_ANALYTICS = ["cusip", "trade_date", "known_date", "spread_bps", "weight", "yield_pct", "maturity_years"]
+
+
+def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
+    """Everything the features of the days `first` … `last` are made of."""
+    between = (first, last)
+    revisions = lake.read_table("bond_day_revisions", between=between if with_bonds else (first, first)).drop("known_at")
+    analytics = lake.read_table("bond_analytics", between=between if with_bonds else (first, first), columns=_ANALYTICS)
+    return Panels(
+        days=np.array(trading_days(first, last), dtype="datetime64[D]"),
+        revisions=revisions.join(analytics, on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left"),
+        master=lake.read_table("security_master"), equities=lake.read_table("equities"), bonds=lake.read_table("bonds"),
+        prices=lake.read_table("equity_prices", between=between), cds=lake.read_table("cds_quotes", between=between),
+        fundamentals=lake.read_table("fundamentals"), ratings=lake.read_table("ratings"), issuers=lake.read_table("issuers"),
+    )
+
+
+def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of issuer-day features."""
+    upstream = ["bond_days", "bond_analytics", "security_master", "equity_prices", "cds_quotes", "fundamentals", "ratings", "issuers", "equities", "bonds"]
+
+    @table_asset("issuer_days", kinds={"polars", "numpy"}, partitions=days, deps=upstream)
+    def issuer_days(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        """One row per issuer and day with every feature as known at that day's cutoff (18:30 New York).
+
+        Null means missing, never zero. `oas_*` and `cds_*` are what credit says, `equity_*` the controls
+        it has to beat. The comment of each column gives formula, window and source.
+        """
+        lake, counted = warehouse.open(), []
+        for start, end in chunks(context, _YEAR):
+            frame = compute_issuer_days(load_panels(lake, offset(start, -LOOKBACK_DAYS), end), start, end)
+            lake.replace(Write("issuer_days", TABLES["issuer_days"].conform(frame), (start, end)))
+            counted.append(rows_per_day(
+                frame, "trade_date", bond_coverage=pl.col("spread_bps").is_not_null().mean(), cds_coverage=pl.col("cds_spread_bps").is_not_null().mean(),
+                median_spread_bps=pl.col("spread_bps").median(), median_staleness_days=pl.col("staleness_days").median(),
+            ))
+        return daily_result(context, pl.concat(counted))
+
+    return issuer_days
+
+
+def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of labels."""
+
+    @table_asset("labels", kinds={"polars"}, partitions=days, deps=["equity_prices", "equities"])
+    def labels(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        """The stock's log return from close t+1 to close t+6 minus its sector ETF's.
+
+        Filed under the day it became known (`label_end_date` = t+6), so that no training can use a label
+        before its time. `trade_date` is the day t of the features it belongs to.
+        """
+        lake, counted = warehouse.open(), []
+        for start, end in chunks(context, _YEAR):
+            frame = compute_labels(load_panels(lake, offset(start, -SPAN - 1), end, with_bonds=False), start, end)
+            lake.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
+            counted.append(rows_per_day(frame, "label_end_date", share_underperforming=(pl.col("excess_return_5d_pct") < 0).mean(), sd_excess_return_pct=pl.col("excess_return_5d_pct").std()))
+        return daily_result(context, pl.concat(counted))
+
+    return labels

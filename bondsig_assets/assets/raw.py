@@ -1,0 +1,101 @@
+"""Raw tables: what the source delivers, as it delivers it.
+
+Belongs here: one asset per raw table. Not here: any judgement of the rows (`clean.py`).
+"""
+
+import dagster as dg
+import polars as pl
+
+from bondsig_assets.assets.common import chunks, daily_result, newest_day, rows_per_day, table_asset, whole_result
+from bondsig_assets.resources.market_source import MarketSourceResource
+from bondsig_assets.resources.warehouse import Write
+from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.sources.base import Delivery
+from bondsig_assets.tables import TABLES
+
+_WHAT_TO_KNOW = {
+    "equity_prices": "Daily closes and total returns of stocks and sector ETFs. Read `total_return_pct` first; ratios of `adjusted_close_usd` stand in where the source gives no return.",
+    "cds_quotes": "CDS par spreads by tenor. Sparse on purpose: only larger names have quotes, and a missing quote is missing, never zero.",
+    "issuers": "Which entity issues under which CUSIP-6 and who owns it, with validity. A later row of the same issuer replaces the earlier one from its first day.",
+    "equities": "Which ticker is a parent's stock, and its sector ETF, with validity.",
+    "bonds": "Terms of each bond. Floaters and convertibles are kept and left out of spreads.",
+    "ratings": "Rating actions by issuer; a rating counts from the morning after the action.",
+    "fundamentals": "Balance sheet figures; a quarter counts from the day it was filed, not from its end.",
+    "treasury_yields": "Par yields by tenor. A day's curve is known the next morning, so today's spreads use yesterday's curve.",
+}
+
+
+def _writes(delivery: Delivery, between) -> list[Write]:
+    """Everything a daily delivery brings, replaced together."""
+    writes = [
+        Write(delivery.table, delivery.rows, between),
+        Write("quarantined_rows", delivery.quarantined, between, {"table_name": delivery.table}),
+    ]
+    return writes + [Write(name, frame, between) for name, frame in delivery.truth.items()]
+
+
+def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of a raw table that comes day by day."""
+
+    @table_asset(table, kinds={"python"}, partitions=days)
+    def _asset(context: dg.AssetExecutionContext, source: MarketSourceResource, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        lake, origin, counted, set_aside = warehouse.open(), source.open(), [], 0
+        column = TABLES[table].partition or ""
+        for start, end in chunks(context):
+            delivery = origin.daily(table, start, end)
+            lake.replace(*_writes(delivery, (start, end)))
+            counted.append(rows_per_day(delivery.rows, column))
+            set_aside += delivery.quarantined.height
+        return daily_result(context, pl.concat(counted), quarantined_in_run=set_aside)
+
+    return _asset
+
+
+def _described(asset: dg.AssetsDefinition, text: str) -> dg.AssetsDefinition:
+    return asset.map_asset_specs(lambda spec: spec.replace_attributes(description=text))
+
+
+def reference_asset(table: str, after: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    """The asset of a raw table without days: everything known so far, replaced whole."""
+
+    @table_asset(table, kinds={"python"}, deps=after)
+    def _asset(context: dg.AssetExecutionContext, source: MarketSourceResource, warehouse: WarehouseResource) -> dg.MaterializeResult:
+        lake, origin = warehouse.open(), source.open()
+        delivery = origin.reference(table, newest_day(lake, origin.span()[0]))
+        lake.replace(
+            Write(table, delivery.rows), Write("quarantined_rows", delivery.quarantined, matching={"table_name": table})
+        )
+        return whole_result(delivery.rows, quarantined=delivery.quarantined.height)
+
+    return _described(_asset, _WHAT_TO_KNOW[table])
+
+
+def trace_reports_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of TRACE reports."""
+    return _described(
+        daily_raw_asset("trace_reports", days),
+        "TRACE messages as delivered, one row per message, filed under the trading day of their delivery. Nothing is cleaned here: "
+        "cancels, corrections and both legs of a trade stand beside what they are about. Rows that cannot be read are in quarantined_rows.",
+    )
+
+
+def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """All raw assets; reference tables follow stock prices, which say how far the data reach."""
+    prices = _described(daily_raw_asset("equity_prices", days), _WHAT_TO_KNOW["equity_prices"])
+    quotes = _described(daily_raw_asset("cds_quotes", days), _WHAT_TO_KNOW["cds_quotes"])
+    references = [reference_asset(table, [prices]) for table in ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields")]
+    return [trace_reports_asset(days), prices, quotes, *references, simulated_truth]
+
+
+@dg.asset(group_name="raw", kinds={"python", "duckdb"}, owners=["team:bondsig"], backfill_policy=dg.BackfillPolicy.single_run(),
+          metadata={"dagster/table_name": "truth.credit_news", "dagster/storage_kind": "ducklake"})
+def simulated_truth(source: MarketSourceResource, warehouse: WarehouseResource) -> dg.MaterializeResult:
+    """What the simulated market really was: planted credit news and true mids, in the schema `truth`.
+
+    Nothing in the graph reads it. Compare it with what the graph found: `truth.report_truths` says
+    of each report what it was, `truth.credit_news` what was planted. Empty for real data.
+    """
+    truth = source.open().truth()
+    if truth:
+        warehouse.open().replace(*(Write(name, frame) for name, frame in truth.items()))
+    return dg.MaterializeResult(metadata={name: frame.height for name, frame in truth.items()})

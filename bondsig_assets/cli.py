@@ -1,0 +1,143 @@
+"""The `bondsig` command.
+
+Belongs here: arguments, messages, exit codes. Not here: any work. Heavy modules are imported
+by the command that needs them, so that `bondsig --help` is instant.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import click
+
+from bondsig_assets.resources.home import SOURCES, VIEWS, HomeError, Market, current_home
+
+
+class UserError(click.ClickException):
+    """A mistake of the user: one line, exit status 1."""
+
+    def show(self, file=None) -> None:
+        """Print the line."""
+        click.echo(f"bondsig: {self.message}", err=True)
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' is no date; write YYYY-MM-DD") from error
+
+
+@click.group()
+@click.version_option(package_name="bondsig")
+def cli() -> None:
+    """Does the corporate bond market know something before the stock does?
+
+    State lives in the folder that BONDSIG_HOME names (default: .bondsig in the repository).
+    """
+
+
+@cli.command()
+@click.option("--start", callback=_day, help="First day (default: the market's first).")
+@click.option("--end", callback=_day, help="Last day (default: the market's last).")
+@click.option("--select", default="", help="Assets to run, in Dagster's selection syntax, e.g. 'trades+' or 'group:features'.")
+@click.option("--source", default=None, help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).")
+@click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder with source.toml, for --source files.")
+@click.option("--world", default=None, help="Simulated world: tiny, demo or full.")
+@click.option("--lead-strength", default=None, type=float, help="Share of idiosyncratic variance that bonds learn first: 0 plants nothing, 0.10 realistic, 0.20 strong on purpose.")
+@click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
+@click.option("--view", default=None, help=f"Reports as {' or '.join(VIEWS)}: what was disseminated, or everything.")
+@click.option("--again", is_flag=True, help="Do work again that is already done.")
+def run(start, end, select, source, data, world, lead_strength, seed, view, again) -> None:
+    """Materialize a range of days, from raw reports to scores, and say what was found."""
+    from bondsig_assets.commands.run import run_range
+
+    given = {"source": source, "data": str(data.resolve()) if data else None, "world": world, "lead_strength": lead_strength, "seed": seed, "view": view}
+    home = current_home()
+    market = wanted_market(home.market(), {name: value for name, value in given.items() if value is not None})
+    run_range(home, market, start, end, select, again)
+
+
+def wanted_market(held: Market | None, given: dict) -> Market:
+    """The market asked for: what the home holds unless options say otherwise."""
+    if held is None:
+        return Market(**({"source": "files"} if "data" in given else {}), **given)
+    base = {name: getattr(held, name) for name in Market.__dataclass_fields__}
+    if given.get("source", held.source) != held.source:
+        base = {}
+    return Market(**{**base, **given})
+
+
+@cli.command()
+@click.argument("query")
+@click.option("-f", "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written.")
+def sql(query: str, form: str) -> None:
+    """Ask the warehouse; works also while a run writes. Reading only."""
+    from bondsig_assets.commands.warehouse import print_query
+
+    print_query(current_home(), query, form)
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def export(path: Path, overwrite: bool) -> None:
+    """Copy the whole warehouse into one plain DuckDB file."""
+    from bondsig_assets.commands.warehouse import export_file
+
+    export_file(current_home(), path, overwrite)
+
+
+@cli.command()
+def summary() -> None:
+    """Print again what the last run found."""
+    from bondsig_assets.commands.run import show_summary
+
+    show_summary(current_home())
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", default=3000, help="Port of Dagster.")
+@click.option("--mlflow-port", default=5000, help="Port of MLflow.")
+def ui(host: str, port: int, mlflow_port: int) -> None:
+    """Serve the Dagster UI with its daemon, and the MLflow UI."""
+    from bondsig_assets.commands.ui import serve
+
+    serve(current_home(), host, port, mlflow_port)
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what is wrong with this installation and this home, and how to mend it."""
+    from bondsig_assets.commands.doctor import examine
+
+    sys.exit(0 if examine(current_home()) else 1)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line, never a traceback."""
+    started = time.monotonic()
+    try:
+        code = cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("bondsig: stopped; what was finished is kept, run the same command again to go on", err=True)
+        sys.exit(130)
+    except KeyboardInterrupt:
+        click.echo(f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept, run the same command again to go on", err=True)
+        sys.exit(130)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except HomeError as error:
+        UserError(str(error)).show()
+        sys.exit(1)
+    sys.exit(code or 0)

@@ -1,0 +1,115 @@
+"""`bondsig doctor`: versions, paths, extensions, locks, disk; what is wrong and how to mend it.
+
+Belongs here: looking, never changing. Not here: repairs.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from rich.console import Console
+
+from bondsig_assets.resources.home import REPOSITORY, Home, HomeError
+
+_PACKAGES = ("dagster", "duckdb", "polars", "xgboost-cpu", "mlflow", "shap", "great-expectations", "numba")
+_EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
+_MINIMUM_FREE_GB = 3.0
+
+Finding = tuple[bool, str, str]
+
+
+def examine(home: Home) -> bool:
+    """Print every finding; true when nothing is wrong."""
+    console, healthy = Console(highlight=False), True
+    for look in (_versions, _extensions, _home, _disk, _lake, _settings):
+        for good, text, remedy in _safely(look, home):
+            healthy &= good
+            console.print(f"[green]ok[/]    {text}" if good else f"[red]wrong[/] {text}\n      mend: {remedy}")
+    console.print("nothing is wrong" if healthy else "see the lines marked wrong")
+    return healthy
+
+
+def _safely(look: Callable[[Home], Iterator[Finding]], home: Home) -> Iterator[Finding]:
+    try:
+        yield from look(home)
+    except Exception as error:  # noqa: BLE001 - a doctor reports whatever it meets and goes on
+        yield False, f"{look.__name__.strip('_')}: {str(error).splitlines()[0]}", "see the message"
+
+
+def _versions(_home: Home) -> Iterator[Finding]:
+    yield True, f"python {platform.python_version()} on {platform.platform()}", ""
+    for package in _PACKAGES:
+        try:
+            yield True, f"{package} {version(package)}", ""
+        except PackageNotFoundError:
+            yield False, f"{package} is not installed", "make setup"
+
+
+def _extensions(_home: Home) -> Iterator[Finding]:
+    wanted = version("duckdb")
+    for name in _EXTENSIONS:
+        package = f"duckdb-extension-{name}"
+        try:
+            found = version(package)
+        except PackageNotFoundError:
+            yield False, f"{package} is not installed", f"pip install {package}=={wanted}"
+            continue
+        yield found == wanted, f"{package} {found}", f"DuckDB is {wanted}: pip install {package}=={wanted}"
+
+
+def _home(home: Home) -> Iterator[Finding]:
+    if not home.path.exists():
+        yield True, f"home {home.path} does not exist yet: `make run` makes it", ""
+        return
+    yield os.access(home.path, os.W_OK), f"home {home.path}", "make it writable, or set BONDSIG_HOME to another folder"
+    try:
+        market = home.market()
+        yield True, f"market: {market.describe() if market else 'none yet'}", ""
+    except HomeError as error:
+        yield False, str(error), "restore market.json or delete the home"
+
+
+def _disk(home: Home) -> Iterator[Finding]:
+    folder = next(path for path in (home.path, *home.path.parents) if path.exists())
+    free = shutil.disk_usage(folder).free / 1e9
+    yield free >= _MINIMUM_FREE_GB, f"{free:.1f} GB free at {folder}", f"the demo needs about {_MINIMUM_FREE_GB:g} GB: free some, or move BONDSIG_HOME"
+
+
+def _lake(home: Home) -> Iterator[Finding]:
+    from bondsig_assets.resources.warehouse import Warehouse, WarehouseError
+
+    if not (home.path / "lake").exists():
+        return
+    try:
+        warehouse = Warehouse(home.path)
+        rows = warehouse.read("SELECT count(*) AS n FROM scores")["n"][0]
+        yield True, f"warehouse readable: snapshot {warehouse.snapshot_id()}, {rows:,} scores", ""
+    except WarehouseError as error:
+        yield False, str(error), "delete the home and run again, or restore its backup"
+        return
+    for lock in sorted((home.path / "lake").glob("*.lock")):
+        yield _lock_finding(lock)
+
+
+def _lock_finding(lock: Path) -> Finding:
+    from filelock import FileLock, Timeout
+
+    probe = FileLock(lock)
+    try:
+        probe.acquire(timeout=0)
+    except Timeout:
+        return True, f"{lock} is held: a run is writing", ""
+    probe.release()
+    return True, f"{lock} is free", ""
+
+
+def _settings(home: Home) -> Iterator[Finding]:
+    copied = home.dagster / "dagster.yaml"
+    if copied.exists():
+        same = copied.read_text() == (REPOSITORY / "dagster.yaml").read_text()
+        yield True, f"{copied} {'is the template' if same else 'differs from the template; the next run or `make ui` copies it again'}", ""

@@ -1,0 +1,118 @@
+"""`bondsig run`: a range of days from raw reports to scores, with progress and a summary.
+
+Belongs here: choosing the range, showing progress, telling failures. Not here: how runs are
+planned and executed (`orchestration/runner.py`).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from datetime import date
+
+from rich.console import Console
+
+from bondsig_assets.cli import UserError
+from bondsig_assets.commands.progress import Progress
+from bondsig_assets.resources.home import Home, Market
+from bondsig_assets.sources.base import Source, SourceError
+from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
+
+
+def run_range(home: Home, market: Market, start: date | None, end: date | None, select: str, again: bool) -> None:
+    """Materialize what is missing between `start` and `end` and print what was found."""
+    console, began = Console(highlight=False), time.monotonic()
+    warnings.simplefilter("ignore")
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+    source = _open_source(home, market)
+    span = source.span()
+    first, last = _range(span, start, end)
+    _read_all_files(market, source, span[0])
+    home.claim(market, span)
+    console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
+    _materialize(console, home, first, last, select, again)
+    took = time.monotonic() - began
+    show_summary(home, f"Took {took // 60:.0f} min {took % 60:.0f} s." if took >= 60 else f"Took {took:.0f} s.")
+
+
+def show_summary(home: Home, took: str = "") -> None:
+    """Print what the warehouse of `home` holds."""
+    from bondsig_assets.reporting.summary import print_summary
+
+    print_summary(Console(highlight=False), _warehouse(home).read, _market(home).describe(), str(home.pictures), took)
+
+
+def _market(home: Home) -> Market:
+    market = home.market()
+    if market is None:
+        raise UserError(f"{home.path} holds no market yet: `make run` or `bondsig run` makes one")
+    return market
+
+
+def _warehouse(home: Home):
+    from bondsig_assets.resources.warehouse import Warehouse
+
+    _market(home)
+    warehouse = Warehouse(home.path)
+    warehouse.initialize()
+    return warehouse
+
+
+def _open_source(home: Home, market: Market) -> Source:
+    from bondsig_assets.resources.home import HomeError
+    from bondsig_assets.resources.market_source import make_source
+
+    try:
+        source = make_source(market)
+        held = home.market()
+        if held is not None and held != market:
+            home.claim(market, source.span())
+        return source
+    except (SourceError, HomeError) as error:
+        raise UserError(str(error)) from error
+
+
+def _range(span: tuple[date, date], start: date | None, end: date | None) -> tuple[date, date]:
+    first, last = start or span[0], end or span[1]
+    if first > last:
+        raise UserError(f"--start {first} is after --end {last}")
+    if last < span[0] or first > span[1]:
+        raise UserError(f"{first} … {last} is outside this market, which has {span[0]} … {span[1]}")
+    return max(first, span[0]), min(last, span[1])
+
+
+def _read_all_files(market: Market, source: Source, first: date) -> None:
+    """Read every file once before anything is written, so that a fault of a file leaves nothing behind."""
+    if market.source != "files":
+        return
+    try:
+        for table in RAW_DAILY:
+            source.daily(table, first, first)
+        for table in RAW_REFERENCE:
+            source.reference(table, first)
+    except SourceError as error:
+        raise UserError(str(error)) from error
+
+
+def _materialize(console: Console, home: Home, first: date, last: date, select: str, again: bool) -> None:
+    from bondsig_assets.orchestration import progress, runner
+    from bondsig_assets.resources.warehouse import WarehouseError
+
+    runner.fast_sqlite()
+    with console.status("opening the graph"):
+        from bondsig_assets.definitions import build_defs
+
+        instance, defs = runner.open_instance(home), build_defs(home)
+    try:
+        chosen = runner.selected_assets(defs, select)
+        stages = runner.plan(defs, instance, first, last, chosen, again)
+        if not stages:
+            console.print("everything is done already; --again does it again")
+            return
+        with Progress(console, stages) as shown:
+            progress.listen(shown.report)
+            for stage in stages:
+                runner.execute(defs, instance, stage)
+    except (runner.RunError, WarehouseError, SourceError) as error:
+        raise UserError(str(error)) from error

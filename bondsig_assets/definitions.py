@@ -1,0 +1,45 @@
+"""What Dagster loads.
+
+Belongs here: putting the parts together. Not here: any of the parts.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import dagster as dg
+
+from bondsig_assets.assets import clean, features, models, raw, scores
+from bondsig_assets.checks.asset_checks import build_asset_checks
+from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
+from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
+from bondsig_assets.resources.home import Home, current_home
+from bondsig_assets.resources.market_source import MarketSourceResource
+from bondsig_assets.resources.tracking import TrackingResource
+from bondsig_assets.resources.warehouse_resource import WarehouseResource
+
+#: The span shown before a home has been given a market: the demo world's.
+_DEMO_SPAN = (date(2021, 1, 4), date(2024, 12, 31))
+
+
+def build_defs(home: Home | None = None) -> dg.Definitions:
+    """The whole graph for one home."""
+    home = home or current_home()
+    first, last = home.span() or _DEMO_SPAN
+    days, folds = trading_days_definition(first, last), folds_definition(first, last)
+    jobs = build_jobs(days, folds)
+    path = str(home.path)
+    return dg.Definitions(
+        assets=[
+            *raw.build_raw_assets(days), clean.security_master_asset(), clean.trades_asset(days), clean.bond_days_asset(days),
+            clean.bond_analytics_asset(days), features.issuer_days_asset(days), features.labels_asset(days), models.models_asset(folds),
+            scores.scores_asset(days), scores.signals_asset(days), scores.evaluations_asset(),
+        ],
+        asset_checks=build_asset_checks(),
+        jobs=jobs, schedules=build_schedules(jobs, days),
+        resources={"warehouse": WarehouseResource(home=path), "source": MarketSourceResource(home=path), "tracking": TrackingResource(home=path)},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

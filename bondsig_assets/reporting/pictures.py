@@ -1,0 +1,101 @@
+"""The pictures of a run: waterfall, IC over time, coverage.
+
+Belongs here: matplotlib figures of what is in the tables. Not here: numbers nobody can query.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from bondsig_assets.reporting.waterfall import Read, waterfall
+
+_BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#c1121f"
+#: Longest stretch the running mean of the IC is taken over, in days.
+_RUNNING = 63
+
+
+def save_pictures(read: Read, folder: Path) -> list[Path]:
+    """Draw every picture into `folder` and return their paths; a picture without data is left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = []
+    for name, draw in (("waterfall", draw_waterfall), ("information_coefficient", draw_ic), ("coverage", draw_coverage)):
+        figure = draw(read)
+        if figure is not None:
+            path = folder / f"{name}.png"
+            figure.savefig(path, dpi=110, bbox_inches="tight")
+            saved.append(path)
+    return saved
+
+
+def draw_waterfall(read: Read) -> Figure | None:
+    """Horizontal bars from reports in to trades that stand."""
+    table = waterfall(read).filter(pl.col("share").is_not_null())
+    if table.height < 2:
+        return None
+    figure = Figure(figsize=(9, 0.34 * table.height + 1))
+    axes = figure.add_subplot()
+    total, start = table["rows"][0], 0
+    for position, (stage, rows, _) in enumerate(table.iter_rows()):
+        whole = not stage.startswith("rejected")
+        left = 0 if whole else start + rows
+        axes.barh(position, abs(rows), left=left, color=_BLUE if whole else _RED, height=0.7)
+        label = f"{abs(rows):,} ({abs(rows) / total:.2%})"
+        axes.text(left + abs(rows) + 0.01 * total if whole and rows < 0.8 * total else left - 0.01 * total, position, label,
+                  va="center", ha="left" if whole and rows < 0.8 * total else "right", fontsize=8, color="white" if left == 0 and whole else "black")
+        start = rows if whole else start + rows
+    axes.set_yticks(range(table.height), table["stage"].to_list(), fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, total * 1.02)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:.1f}M" if total > 2e6 else f"{value / 1e3:.0f}k")
+    axes.set_title("From reports to trades that stand", loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def draw_ic(read: Read) -> Figure | None:
+    """Running mean of the daily IC added over the equity-only control, with its cumulative sum."""
+    ics = read("SELECT * FROM information_coefficients WHERE model_name LIKE '%over_equity' OR model_name = 'equity_only' ORDER BY model_name, trade_date")
+    if ics.is_empty():
+        return None
+    figure = Figure(figsize=(9, 5.5))
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    for (name,), group in ics.group_by("model_name", maintain_order=True):
+        values, days = group["information_coefficient"].to_numpy(), group["trade_date"].to_numpy()
+        color = {"equity_only": _GREY, "ridge_over_equity": _RED}.get(str(name), _BLUE)
+        window = min(_RUNNING, values.size)
+        running = np.convolve(values, np.ones(window) / window, mode="valid")
+        upper.plot(days[window - 1 :], running, color=color, label=name)
+        lower.plot(days, np.cumsum(values), color=color, label=name)
+    upper.axhline(0, color="black", linewidth=0.6)
+    lower.axhline(0, color="black", linewidth=0.6)
+    upper.set_title(f"Daily rank IC, mean of the last {_RUNNING} days", loc="left")
+    lower.set_title("Cumulative IC", loc="left")
+    lower.legend(frameon=False, fontsize=8)
+    for axes in (upper, lower):
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    return figure
+
+
+def draw_coverage(read: Read) -> Figure | None:
+    """Share of issuers with a spread, with a CDS quote and with a score, by day."""
+    days = read(
+        "SELECT i.trade_date, avg((i.spread_bps IS NOT NULL)::INT) AS bonds, avg((i.cds_spread_bps IS NOT NULL)::INT) AS cds, "
+        "avg((s.ticker IS NOT NULL)::INT) AS scored FROM issuer_days i LEFT JOIN scores s USING (parent_id, trade_date) GROUP BY 1 ORDER BY 1"
+    )
+    if days.is_empty():
+        return None
+    figure = Figure(figsize=(9, 3.2))
+    axes = figure.add_subplot()
+    for name, color in (("bonds", _BLUE), ("cds", _RED), ("scored", _GREY)):
+        axes.plot(days["trade_date"].to_numpy(), days[name].to_numpy(), color=color, label={"bonds": "with a bond spread", "cds": "with a CDS quote"}.get(name, name))
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.set_title("Share of issuers", loc="left")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure

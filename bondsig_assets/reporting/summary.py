@@ -1,0 +1,58 @@
+"""The summary a run ends with: what came in, what was rejected and why, what it found.
+
+Belongs here: text for a person. Not here: numbers that are not in the warehouse.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from bondsig_assets.reporting.waterfall import Read, waterfall
+
+
+def print_summary(console: Console, read: Read, market: str, pictures: str, took: str = "") -> None:
+    """Print waterfall, evaluation, where things are and the next command."""
+    console.print()
+    console.print(Text(f"What bondsig found in the {market}", style="bold"))
+    if market.startswith("simulated"):
+        console.print("[dim]A simulated market: nothing here is evidence about real bonds. Lead strength 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.[/]")
+    console.print(_waterfall(read))
+    console.print(_evaluations(read))
+    console.print(f"Pictures: {pictures}")
+    if took:
+        console.print(took)
+    console.print('Next: [bold]make ui[/] (graph, checks, models)   [bold].venv/bin/bondsig sql "from scores order by trade_date desc, score limit 10"[/]')
+
+
+def _waterfall(read: Read) -> Table:
+    table = Table(title="From reports to scores", title_justify="left", box=None, pad_edge=False)
+    table.add_column("stage")
+    table.add_column("rows", justify="right")
+    table.add_column("share", justify="right")
+    for stage, rows, share in waterfall(read).iter_rows():
+        rejected = stage.startswith("rejected")
+        table.add_row(
+            Text(("  " if rejected else "") + stage, style="dim" if rejected else "bold"), f"{rows:,}", f"{abs(share):.2%}" if share is not None else ""
+        )
+    return table
+
+
+def _evaluations(read: Read) -> Table | Group | str:
+    rows = read("SELECT * FROM evaluations ORDER BY model_name LIKE '%over_equity', model_name").to_dicts()
+    if not rows:
+        return "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a year), or no day has 15 issuers."
+    first, last, days = rows[0]["first_date"], rows[0]["last_date"], rows[0]["n_days"]
+    table = Table(title=f"Daily rank IC against the 5-day excess return, {days} days, {first} … {last}", title_justify="left", box=None, pad_edge=False)
+    for name in ("model", "mean IC", "t (Newey-West)", "smallest detectable IC"):
+        table.add_column(name, justify="left" if name == "model" else "right")
+    names = {"equity_only": "equity-only control", "xgboost_over_equity": "xgboost adds over the control", "ridge_over_equity": "ridge adds over the control"}
+    for row in rows:
+        style = "bold" if row["model_name"].endswith("over_equity") else ""
+        t = row["t_statistic"]
+        table.add_row(
+            Text(names.get(row["model_name"], row["model_name"]), style=style), f"{row['mean_ic']:+.4f}", f"{t:+.2f}" if t is not None else "", f"{row['smallest_detectable_ic']:.4f}"
+        )
+    note = "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
+    return Group(Text(), table, Text(note, style="dim"))

@@ -1,0 +1,119 @@
+"""Where state lives: one folder, `BONDSIG_HOME`, that holds one market.
+
+Belongs here: the paths under the home and which market it was made for. Not here: what is
+in the lake (`warehouse.py`) and how a source is read (`market_source.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SOURCES = ("simulated", "files")
+VIEWS = ("live", "regulatory")
+
+
+class HomeError(Exception):
+    """A home cannot be used as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Market:
+    """What one home holds. For `files`, `data` is the folder; for `simulated` the world's name, seed and lead strength."""
+
+    source: str = "simulated"
+    data: str = ""
+    world: str = "demo"
+    seed: int = 1
+    lead_strength: float = 0.20
+    view: str = "live"
+
+    def describe(self) -> str:
+        """The market in a few words."""
+        if self.source == "files":
+            return f"files in {self.data} ({self.view} view)"
+        return f"simulated world '{self.world}', seed {self.seed}, lead strength {self.lead_strength:g} ({self.view} view)"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder with the lake, MLflow and Dagster state of one market."""
+
+    path: Path
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Tracking URI of MLflow: SQLite inside the home."""
+        return f"sqlite:///{self.path / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Where MLflow keeps models and pictures."""
+        return self.path / "mlflow" / "artifacts"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.path / "dagster"
+
+    @property
+    def pictures(self) -> Path:
+        """Pictures and pages for people."""
+        return self.path / "pictures"
+
+    @property
+    def market_file(self) -> Path:
+        """Which market the home holds, and its span."""
+        return self.path / "market.json"
+
+    def market(self) -> Market | None:
+        """The market this home holds, None for an empty home."""
+        text = self._read()
+        return Market(**text["market"]) if text else None
+
+    def span(self) -> tuple[date, date] | None:
+        """First and last trading day of the market, None for an empty home."""
+        text = self._read()
+        return (date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])) if text else None
+
+    def claim(self, market: Market, span: tuple[date, date]) -> None:
+        """Make this the home of `market`, or confirm that it is.
+
+        Raises HomeError when the home holds another market: markets are never mixed.
+        """
+        held = self.market()
+        if held is not None and held != market:
+            raise HomeError(
+                f"{self.path} holds the {held.describe()}; you asked for the {market.describe()}. "
+                "One home holds one market: set BONDSIG_HOME to another folder, or delete this one."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"market": asdict(market), "first_day": span[0].isoformat(), "last_day": span[1].isoformat()}, indent=1)
+        partial = self.market_file.with_suffix(".tmp")
+        partial.write_text(text)
+        partial.replace(self.market_file)
+
+    def prepare_dagster(self) -> None:
+        """Write dagster.yaml from the repository's template and point Dagster here."""
+        self.dagster.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPOSITORY / "dagster.yaml", self.dagster / "dagster.yaml")
+        os.environ["DAGSTER_HOME"] = str(self.dagster)
+        os.environ["BONDSIG_HOME"] = str(self.path)
+
+    def _read(self) -> dict | None:
+        if not self.market_file.exists():
+            return None
+        try:
+            return json.loads(self.market_file.read_text())
+        except (OSError, ValueError) as error:
+            raise HomeError(f"{self.market_file} cannot be read ({error}); restore it or delete the home") from error
+
+
+def current_home() -> Home:
+    """The home that BONDSIG_HOME names, by default `.bondsig` in the repository."""
+    return Home(Path(os.environ.get("BONDSIG_HOME") or REPOSITORY / ".bondsig").expanduser().resolve())
