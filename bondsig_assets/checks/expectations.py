@@ -78,7 +78,7 @@ class Expectation:
     def outcome(self, n_rows: int, n_unexpected: int, value: float | None, sample_keys: list[dict[str, Any]]) -> Outcome:
         """The outcome for all rows, judged here because chunks may have been added up."""
         observed = self.observe(n_rows, n_unexpected, value)
-        passed = observed is None or self.accepts(observed)
+        passed = bool(observed is None or self.accepts(observed))
         return Outcome(self.name, passed, observed, self.threshold, n_unexpected, n_rows, sample_keys, self.meaning, self.remedy)
 
 

@@ -41,8 +41,10 @@ def run_suite(table: str, frame: pl.DataFrame) -> list[Outcome]:
         found = results[expectation.name]
         n_unexpected = int(found.get("unexpected_count") or 0)
         keys = frame.select(key).filter(values.select(expectation.broken()).to_series()).head(SAMPLE_KEYS) if n_unexpected else None
-        samples = [] if keys is None else [_plain(row) for row in keys.iter_rows(named=True)]
-        outcomes.append(expectation.outcome(_n_checked(expectation, values, frame.height), n_unexpected, found.get("observed_value"), samples))
+        samples = [] if keys is None else [plain(row) for row in keys.iter_rows(named=True)]
+        value = found.get("observed_value")
+        n_rows = _n_checked(expectation, values, frame.height)
+        outcomes.append(expectation.outcome(n_rows, n_unexpected, None if value is None else float(value), samples))
     return outcomes
 
 
@@ -96,9 +98,10 @@ def _validate(table: str, suite: tuple[Expectation, ...], batch: pd.DataFrame) -
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     import great_expectations.expectations as gxe
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     definition = context.data_sources.add_pandas(table).add_dataframe_asset(table).add_batch_definition_whole_dataframe(table)
     expectations = []
     for expectation in suite:
@@ -109,7 +112,7 @@ def _validate(table: str, suite: tuple[Expectation, ...], batch: pd.DataFrame) -
     result = definition.get_batch({"dataframe": batch}).validate(gx.ExpectationSuite(name=table, expectations=expectations), result_format="BASIC")
     found = {}
     for one in result.results:
-        name = one.expectation_config.meta["name"]
+        name = one.expectation_config.meta["name"]  # type: ignore[union-attr]
         if one.exception_info.get("raised_exception"):
             raise RuntimeError(f"Great Expectations could not check {name} of {table}: {one.exception_info.get('exception_message')}")
         found[name] = one.result
@@ -118,5 +121,6 @@ def _validate(table: str, suite: tuple[Expectation, ...], batch: pd.DataFrame) -
     return found
 
 
-def _plain(key: dict[str, Any]) -> dict[str, Any]:
+def plain(key: dict[str, Any]) -> dict[str, Any]:
+    """`key` with its dates as text, as JSON wants them."""
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in key.items()}

@@ -111,5 +111,5 @@ def _lock_finding(lock: Path) -> Finding:
 def _settings(home: Home) -> Iterator[Finding]:
     copied = home.dagster / "dagster.yaml"
     if copied.exists():
-        same = copied.read_text() == (REPOSITORY / "dagster.yaml").read_text()
-        yield True, f"{copied} {'is the template' if same else 'differs from the template; the next run or `make ui` copies it again'}", ""
+        same = copied.read_text().startswith((REPOSITORY / "dagster.yaml").read_text())
+        yield True, f"{copied} {'follows the template' if same else 'differs from the template; the next run or `make ui` writes it again'}", ""

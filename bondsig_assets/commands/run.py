@@ -99,7 +99,6 @@ def _materialize(console: Console, home: Home, first: date, last: date, select: 
     from bondsig_assets.orchestration import progress, runner
     from bondsig_assets.resources.warehouse import WarehouseError
 
-    runner.fast_sqlite()
     with console.status("opening the graph"):
         from bondsig_assets.definitions import build_defs
 

@@ -9,8 +9,6 @@ its quarter and a score needs its quarter's model.
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -39,25 +37,9 @@ class Stage:
     spans: tuple[tuple[str, str], ...]
 
 
-def fast_sqlite() -> None:
-    """Let Dagster's event log skip the flush to disk after every event.
-
-    Safe against a killed process, not against a power cut; the warehouse itself is not touched.
-    It halves the time a thousand days of events take.
-    """
-    from sqlalchemy import event
-    from sqlalchemy.engine import Engine
-
-    @event.listens_for(Engine, "connect")
-    def _relax(connection: Any, _record: Any) -> None:
-        if isinstance(connection, sqlite3.Connection):
-            connection.execute("PRAGMA synchronous=OFF")
-
-
 def open_instance(home: Home) -> dg.DagsterInstance:
     """The Dagster instance of the home."""
     home.prepare_dagster()
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "0")
     return dg.DagsterInstance.get()
 
 

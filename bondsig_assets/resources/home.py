@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -16,6 +15,15 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = ("simulated", "files")
 VIEWS = ("live", "regulatory")
+
+
+#: Added to the template, because it needs the home's path.
+_EVENT_LOG = """event_log_storage:
+  module: bondsig_assets.resources.event_log
+  class: ReusingSqliteEventLogStorage
+  config:
+    base_dir: "{folder}"
+"""
 
 
 class HomeError(Exception):
@@ -101,7 +109,7 @@ class Home:
     def prepare_dagster(self) -> None:
         """Write dagster.yaml from the repository's template and point Dagster here."""
         self.dagster.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(REPOSITORY / "dagster.yaml", self.dagster / "dagster.yaml")
+        (self.dagster / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text() + _EVENT_LOG.format(folder=self.dagster / "history" / "runs"))
         os.environ["DAGSTER_HOME"] = str(self.dagster)
         os.environ["BONDSIG_HOME"] = str(self.path)
 
