@@ -46,7 +46,7 @@ def _log_champion(mlflow: Any, champion: TrainedModel, example: pl.DataFrame) ->
     """The champion as an MLflow model with signature; requirements are named because inferring them takes seconds."""
     frame = example.to_pandas()
     signature = mlflow.models.infer_signature(frame, champion.model.predict(example.to_numpy()))
-    options = {"name": "model", "signature": signature, "registered_model_name": REGISTERED_MODEL}
+    options = {"name": "model", "signature": signature}
     if isinstance(champion.model, RidgeModel):
         import sklearn
         from sklearn.linear_model import Ridge
@@ -55,8 +55,13 @@ def _log_champion(mlflow: Any, champion: TrainedModel, example: pl.DataFrame) ->
         ridge.coef_ = np.array(champion.model.weights)
         ridge.intercept_ = champion.model.intercept - float(np.dot(champion.model.weights, champion.model.means))
         ridge.n_features_in_ = len(champion.model.weights)
-        mlflow.sklearn.log_model(ridge, pip_requirements=[f"scikit-learn=={sklearn.__version__}"], **options)
+        logged = mlflow.sklearn.log_model(ridge, pip_requirements=[f"scikit-learn=={sklearn.__version__}"], **options)
     else:
         import xgboost
 
-        mlflow.xgboost.log_model(champion.model.booster, pip_requirements=[f"xgboost=={xgboost.__version__}"], **options)
+        logged = mlflow.xgboost.log_model(champion.model.booster, pip_requirements=[f"xgboost=={xgboost.__version__}"], **options)
+    # Registering through log_model prints two lines a fold.
+    client = mlflow.MlflowClient()
+    if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
+        client.create_registered_model(REGISTERED_MODEL)
+    client.create_model_version(REGISTERED_MODEL, logged.model_uri, mlflow.active_run().info.run_id)

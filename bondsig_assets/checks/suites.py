@@ -206,8 +206,8 @@ ISSUER_DAYS: tuple[Expectation, ...] = (
     ),
     Between(
         "order_imbalance_bounded", "Order imbalance lies between -1 and +1.",
-        "A few beyond come from late cancels, which take par back on the day they become known; many are a defect of the feature.",
-        value=pl.col("order_imbalance_5d"), low=-1, high=1, mostly=0.95,
+        "It cannot lie outside: report a defect of the feature with the sample.",
+        value=pl.col("order_imbalance_5d"), low=-1, high=1, mostly=1.0,
     ),
     Present(
         "equity_return_present", "85 % of the issuer days have a stock return over five days.",
@@ -217,7 +217,7 @@ ISSUER_DAYS: tuple[Expectation, ...] = (
     Between(
         "volatility_plausible", "Stock volatility lies between 1 % and 400 % a year.",
         "Zeros: the stock's price does not move, so look at equity_prices of the sample for stale closes.",
-        value=pl.col("equity_volatility_21d_pct"), low=1, high=400, mostly=0.95,
+        value=pl.col("equity_volatility_21d_pct"), low=1, high=400, mostly=0.99,
     ),
     Between(
         "leverage_bounded", "Leverage lies between 0 and 1.",

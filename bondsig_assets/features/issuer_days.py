@@ -124,8 +124,9 @@ def _liquidity(credit: Credit) -> Columns:
     volume = np.log1p(np.maximum(w.total(credit[rp.PAR] + alive, 5, 5), 0.0))
     baseline = w.lag(volume, 5)
     usual, deviation = w.mean(baseline, 63, 40), w.deviation(baseline, 63, 40)
-    buy, sell = w.total(credit[rp.BUY] + alive, 5, 1), w.total(credit[rp.SELL] + alive, 5, 1)
-    traded = np.maximum(buy + sell, 0.0)
+    # A late cancel takes par back on the day it becomes known; five days can hold more of that than of trades.
+    buy, sell = (np.maximum(w.total(credit[column] + alive, 5, 1), 0.0) for column in (rp.BUY, rp.SELL))
+    traded = buy + sell
     return {
         "trace_volume_zscore_5d": (volume - usual) / np.maximum(deviation, 0.25),
         "order_imbalance_5d": np.where(traded > 0, (buy - sell) / np.where(traded > 0, traded, 1.0), np.nan),

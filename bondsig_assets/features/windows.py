@@ -49,7 +49,8 @@ def deviation(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
     for step in range(min(window, values.shape[0])):
         difference = values[: values.shape[0] - step] - center[step:]
         squares[step:] += np.nan_to_num(difference * difference)
-    return np.sqrt(squares / np.maximum(count(values, window) - 1, 1))
+    present = count(values, window)
+    return np.where(present >= max(minimum, 2), np.sqrt(squares / np.maximum(present - 1, 1)), np.nan)
 
 
 def median(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
