@@ -10,6 +10,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -49,7 +50,7 @@ def cli() -> None:
 @click.option("--source", default=None, help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).")
 @click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder with source.toml, for --source files.")
 @click.option("--world", default=None, help="Simulated world: tiny, demo or full.")
-@click.option("--lead-strength", default=None, type=float, help="Share of idiosyncratic variance that bonds learn first: 0 plants nothing, 0.10 realistic, 0.20 strong on purpose.")
+@click.option("--lead-strength", default=None, type=float, help="Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.")
 @click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
 @click.option("--view", default=None, help=f"Reports as {' or '.join(VIEWS)}: what was disseminated, or everything.")
 @click.option("--again", is_flag=True, help="Do work again that is already done.")
@@ -63,10 +64,10 @@ def run(start, end, select, source, data, world, lead_strength, seed, view, agai
     run_range(home, market, start, end, select, again)
 
 
-def wanted_market(held: Market | None, given: dict) -> Market:
+def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     """The market asked for: what the home holds unless options say otherwise."""
     if held is None:
-        return Market(**({"source": "files"} if "data" in given else {}), **given)
+        return Market(**{**({"source": "files"} if "data" in given else {}), **given})
     base = {name: getattr(held, name) for name in Market.__dataclass_fields__}
     if given.get("source", held.source) != held.source:
         base = {}

@@ -49,7 +49,7 @@ class Column:
 class Table:
     """A declared table.
 
-    `partition` is the column a daily run replaces (null for tables replaced whole);
+    `partition` is the column a daily run replaces (empty for tables replaced whole);
     `event_time` the column that says which day a row is about, `known_time` the one that
     says when it could first be known. `known_rule` is used by sources that give no
     knowledge time: see `sources/knowledge.py`.
@@ -60,9 +60,9 @@ class Table:
     description: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    event_time: str | None = None
-    known_time: str | None = None
-    partition: str | None = None
+    event_time: str = ""
+    known_time: str = ""
+    partition: str = ""
     known_rule: Literal["", "end_of_day", "next_morning", "delivery"] = ""
     schema: str = "main"
 

@@ -125,7 +125,10 @@ def bond_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             revisions = TABLES["bond_day_revisions"].conform(revise(changed, trades_of_days(lake, changed, end)))
             lake.replace(Write("bond_day_revisions", revisions, (start, end)))
             late = pl.col("trade_date") != pl.col("known_date")
-            counted.append(rows_per_day(revisions, "known_date", bonds_traded=(~late).sum(), revisions_of_earlier_days=late.sum(), par_usd_mm=pl.col("par_usd").filter(~late).sum() / 1e6))
+            counted.append(rows_per_day(
+                revisions, "known_date", bonds_traded=(~late).sum(), revisions_of_earlier_days=late.sum(),
+                par_usd_mm=pl.col("par_usd").filter(~late).sum() / 1e6,
+            ))
         return daily_result(context, pl.concat(counted))
 
     return bond_days

@@ -90,7 +90,10 @@ def whole_result(frame: pl.DataFrame, **more: Any) -> dg.MaterializeResult:
 
 def markdown_table(frame: pl.DataFrame) -> str:
     """A small frame as a markdown table."""
-    with pl.Config(tbl_formatting="ASCII_MARKDOWN", tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, tbl_cols=-1, tbl_rows=50, tbl_width_chars=2000, fmt_str_lengths=60):
+    with pl.Config(
+        tbl_formatting="ASCII_MARKDOWN", tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, tbl_cols=-1, tbl_rows=50,
+        tbl_width_chars=2000, fmt_str_lengths=60,
+    ):
         return str(frame)
 
 

@@ -76,7 +76,9 @@ def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         for start, end in chunks(context, _YEAR):
             frame = compute_labels(load_panels(lake, offset(start, -SPAN - 1), end, with_bonds=False), start, end)
             lake.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
-            counted.append(rows_per_day(frame, "label_end_date", share_underperforming=(pl.col("excess_return_5d_pct") < 0).mean(), sd_excess_return_pct=pl.col("excess_return_5d_pct").std()))
+            counted.append(rows_per_day(
+                frame, "label_end_date", share_underperforming=(pl.col("excess_return_5d_pct") < 0).mean(), sd_excess_return_pct=pl.col("excess_return_5d_pct").std(),
+            ))
         return daily_result(context, pl.concat(counted))
 
     return labels

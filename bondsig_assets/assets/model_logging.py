@@ -47,19 +47,20 @@ def _log_champion(mlflow: Any, champion: TrainedModel, example: pl.DataFrame) ->
     frame = example.to_pandas()
     signature = mlflow.models.infer_signature(frame, champion.model.predict(example.to_numpy()))
     options = {"name": "model", "signature": signature}
-    if isinstance(champion.model, RidgeModel):
+    model: Any = champion.model
+    if isinstance(model, RidgeModel):
         import sklearn
         from sklearn.linear_model import Ridge
 
-        ridge = Ridge(alpha=champion.model.penalty)
-        ridge.coef_ = np.array(champion.model.weights)
-        ridge.intercept_ = champion.model.intercept - float(np.dot(champion.model.weights, champion.model.means))
-        ridge.n_features_in_ = len(champion.model.weights)
+        ridge = Ridge(alpha=model.penalty)
+        ridge.coef_ = np.array(model.weights)
+        ridge.intercept_ = model.intercept - float(np.dot(model.weights, model.means))
+        ridge.n_features_in_ = len(model.weights)
         logged = mlflow.sklearn.log_model(ridge, pip_requirements=[f"scikit-learn=={sklearn.__version__}"], **options)
     else:
         import xgboost
 
-        logged = mlflow.xgboost.log_model(champion.model.booster, pip_requirements=[f"xgboost=={xgboost.__version__}"], **options)
+        logged = mlflow.xgboost.log_model(model.booster, pip_requirements=[f"xgboost=={xgboost.__version__}"], **options)
     # Registering through log_model prints two lines a fold.
     client = mlflow.MlflowClient()
     if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):

@@ -14,7 +14,8 @@ from bondsig_assets.sources.base import Delivery
 from bondsig_assets.tables import TABLES
 
 _WHAT_TO_KNOW = {
-    "equity_prices": "Daily closes and total returns of stocks and sector ETFs. Read `total_return_pct` first; ratios of `adjusted_close_usd` stand in where the source gives no return.",
+    "equity_prices": "Daily closes and total returns of stocks and sector ETFs. "
+    "Read `total_return_pct` first; ratios of `adjusted_close_usd` stand in where the source gives no return.",
     "cds_quotes": "CDS par spreads by tenor. Sparse on purpose: only larger names have quotes, and a missing quote is missing, never zero.",
     "issuers": "Which entity issues under which CUSIP-6 and who owns it, with validity. A later row of the same issuer replaces the earlier one from its first day.",
     "equities": "Which ticker is a parent's stock, and its sector ETF, with validity.",

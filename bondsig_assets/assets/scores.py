@@ -59,7 +59,8 @@ def scores_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
                 scored, "trade_date", mean_probability_underperform=pl.col("probability_underperform").mean(),
                 highest_probability_underperform=pl.col("probability_underperform").max(), lowest_probability_underperform=pl.col("probability_underperform").min(),
             ))
-        newest = scored.filter(pl.col("trade_date") == pl.col("trade_date").max()).sort("score").select("ticker", "trade_date", "score", "score_rank", "probability_underperform", "top_features")
+        shown = ["ticker", "trade_date", "score", "score_rank", "probability_underperform", "top_features"]
+        newest = scored.filter(pl.col("trade_date") == pl.col("trade_date").max()).sort("score").select(shown)
         return daily_result(context, pl.concat(counted), lowest_scores=dg.MetadataValue.md(markdown_table(newest.head(10))))
 
     return scores

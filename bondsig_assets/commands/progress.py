@@ -36,7 +36,8 @@ class Progress:
         self._weights = _weights(stages)
         self._done: dict[str, float] = {}
         self._current = ""
-        self._bars = Bars(TextColumn("{task.description:34}"), BarColumn(40), TextColumn("{task.percentage:3.0f} %  {task.fields[left]}"), console=console, transient=True)
+        columns = TextColumn("{task.description:34}"), BarColumn(40), TextColumn("{task.percentage:3.0f} %  {task.fields[left]}")
+        self._bars = Bars(*columns, console=console, transient=True)
         self._task = self._bars.add_task("starting", total=1.0, left="")
 
     def __enter__(self) -> Progress:

@@ -22,7 +22,7 @@ from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
 
 def run_range(home: Home, market: Market, start: date | None, end: date | None, select: str, again: bool) -> None:
     """Materialize what is missing between `start` and `end` and print what was found."""
-    console, began = Console(highlight=False), time.monotonic()
+    console, began = _console(), time.monotonic()
     warnings.simplefilter("ignore")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     source = _open_source(home, market)
@@ -40,7 +40,13 @@ def show_summary(home: Home, took: str = "") -> None:
     """Print what the warehouse of `home` holds."""
     from bondsig_assets.reporting.summary import print_summary
 
-    print_summary(Console(highlight=False), _warehouse(home).read, _market(home).describe(), str(home.pictures), took)
+    print_summary(_console(), _warehouse(home).read, _market(home).describe(), str(home.pictures), took)
+
+
+def _console() -> Console:
+    """A pipe has no width of its own: lines are not folded there."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=200)
 
 
 def _market(home: Home) -> Market:

@@ -30,7 +30,7 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
     subprocess.run([tools / "dagster", "instance", "migrate"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     workspace = str(REPOSITORY / "workspace.yaml")
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    commands = [
+    commands: list[list[str | Path]] = [
         [tools / "dagster-webserver", "-w", workspace, "-h", host, "-p", str(port)],
         [tools / "dagster-daemon", "run", "-w", workspace],
         [tools / "mlflow", "server", "--backend-store-uri", home.mlflow_uri, "--artifacts-destination", home.mlflow_artifacts.as_uri(),

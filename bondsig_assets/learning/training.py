@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -50,7 +51,7 @@ class TrainingSet:
     label: np.ndarray
     excess_return: np.ndarray
 
-    def rows(self, first, last) -> np.ndarray:
+    def rows(self, first: date | None, last: date | None) -> np.ndarray:
         """Positions of the rows dated `first` … `last`; either may be None."""
         keep = np.ones(self.frame.height, dtype=bool)
         if first is not None:
@@ -75,8 +76,8 @@ def training_set(issuer_days: pl.DataFrame, labels: pl.DataFrame, fold: Fold) ->
     Features are standardised across every issuer of the day, labelled or not. Raises ValueError if
     a label was not complete before the fold's first day.
     """
-    known = labels.filter((pl.col("trade_date") <= fold.train_end))
-    if known.height and known["label_end_date"].max() >= fold.first_day:
+    known = labels.filter(pl.col("trade_date") <= fold.train_end)
+    if (known["label_end_date"] >= fold.first_day).any():
         raise ValueError(f"fold {fold.quarter}: a training label ends on or after its first day {fold.first_day}")
     days = issuer_days.filter(pl.col("trade_date") <= fold.train_end).sort("trade_date", "parent_id")
     z = standardised(days, ALL_FEATURES)
@@ -111,4 +112,5 @@ def _mean_ic(days: pl.Series, prediction: np.ndarray, excess_return: np.ndarray)
     """Mean daily rank correlation, 0 where no day has enough issuers or predictions are all equal."""
     frame = pl.DataFrame({"day": days, "p": prediction, "y": excess_return})
     daily = frame.group_by("day", maintain_order=True).agg(ic=pl.corr(pl.col("p").rank(), pl.col("y").rank()))
-    return float(daily["ic"].fill_nan(None).mean() or 0.0)
+    known = daily["ic"].fill_nan(None).drop_nulls().to_numpy()
+    return float(known.mean()) if known.size else 0.0

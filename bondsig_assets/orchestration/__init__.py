@@ -1,0 +1,1 @@
+"""Partitions, jobs, schedules and the range runner. Belongs here: what runs when. Not here: what an asset does."""

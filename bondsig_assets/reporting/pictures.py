@@ -44,8 +44,9 @@ def draw_waterfall(read: Read) -> Figure | None:
         left = 0 if whole else start + rows
         axes.barh(position, abs(rows), left=left, color=_BLUE if whole else _RED, height=0.7)
         label = f"{abs(rows):,} ({abs(rows) / total:.2%})"
-        axes.text(left + abs(rows) + 0.01 * total if whole and rows < 0.8 * total else left - 0.01 * total, position, label,
-                  va="center", ha="left" if whole and rows < 0.8 * total else "right", fontsize=8, color="white" if left == 0 and whole else "black")
+        # Whole bars are long and carry their label inside, rejections have room to their left.
+        edge = abs(rows) if whole else left
+        axes.text(edge - 0.01 * total, position, label, va="center", ha="right", fontsize=8, color="white" if whole else "black")
         start = rows if whole else start + rows
     axes.set_yticks(range(table.height), table["stage"].to_list(), fontsize=8)
     axes.invert_yaxis()

@@ -52,7 +52,8 @@ def _evaluations(read: Read) -> Table | Group | str:
         style = "bold" if row["model_name"].endswith("over_equity") else ""
         t = row["t_statistic"]
         table.add_row(
-            Text(names.get(row["model_name"], row["model_name"]), style=style), f"{row['mean_ic']:+.4f}", f"{t:+.2f}" if t is not None else "", f"{row['smallest_detectable_ic']:.4f}"
+            Text(names.get(row["model_name"], row["model_name"]), style=style), f"{row['mean_ic']:+.4f}",
+            f"{t:+.2f}" if t is not None else "", f"{row['smallest_detectable_ic']:.4f}",
         )
     note = "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
     return Group(Text(), table, Text(note, style="dim"))

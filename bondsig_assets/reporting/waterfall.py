@@ -30,4 +30,5 @@ def waterfall(read: Read) -> pl.DataFrame:
     rows = [("reports in", total), *((f"rejected: {reason}", -n) for reason, n in reasons), ("trades that stand", standing)]
     rows += [(name, read(sql)["n"][0]) for name, sql in below.items()]
     share = [n / total if total and k <= len(reasons) + 1 else None for k, (_, n) in enumerate(rows)]
-    return pl.DataFrame({"stage": [name for name, _ in rows], "rows": [n for _, n in rows], "share": share}, schema={"stage": pl.String, "rows": pl.Int64, "share": pl.Float64})
+    columns = {"stage": [name for name, _ in rows], "rows": [n for _, n in rows], "share": share}
+    return pl.DataFrame(columns, schema={"stage": pl.String, "rows": pl.Int64, "share": pl.Float64})

@@ -66,7 +66,7 @@ def _start() -> duckdb.DuckDBPyConnection:
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET enable_progress_bar = false")
     # DuckDB would spill into the working directory.
-    connection.execute(f"SET temp_directory = {quote(os.path.join(tempfile.gettempdir(), f'bondsig-spill-{os.getpid()}'))}")
+    connection.execute(f"SET temp_directory = {quote(str(Path(tempfile.gettempdir()) / f'bondsig-spill-{os.getpid()}'))}")
     return connection
 
 

@@ -171,7 +171,7 @@ class Warehouse:
                 lake.execute("COMMIT")
                 lake.execute("USE lake")
                 lake.execute("DETACH exported")
-                os.replace(temporary, path)
+                temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
             temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
@@ -212,7 +212,7 @@ def _table(name: str) -> Table:
 
 
 def _partition(table: Table) -> str:
-    if table.partition is None:
+    if not table.partition:
         raise WarehouseError(f"table {table.name} has no partitions")
     return table.partition
 
@@ -224,7 +224,8 @@ def _order(table: Table) -> list[str]:
 
 def _condition(table: Table, between: Days | None, matching: Mapping[str, str], where: str = "") -> tuple[str, list]:
     """A WHERE clause, empty when every row is meant, and its parameters."""
-    conditions, values = [], []
+    conditions: list[str] = []
+    values: list = []
     if between is not None:
         conditions.append(f"{_partition(table)} BETWEEN ? AND ?")
         values += between

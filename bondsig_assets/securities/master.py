@@ -69,7 +69,7 @@ def positions_as_of(rows: pl.DataFrame, entity: str, entities: np.ndarray, days:
     int array [day, entity]. A row is seen on a day if it is valid then and known by its cutoff.
     """
     seen = np.full((days.size, entities.size), -1, dtype=np.int32)
-    cutoffs = days.astype("datetime64[us]") + np.timedelta64((datetime.combine(datetime.min, CUTOFF) - datetime.min))
+    cutoffs = days.astype("datetime64[us]") + np.timedelta64(datetime.combine(datetime.min, CUTOFF) - datetime.min)
     column = np.searchsorted(entities, rows[entity].to_numpy())
     known = np.searchsorted(cutoffs, _moments(rows["known_at"]), side="left")
     until = np.searchsorted(cutoffs, _moments(rows["known_until"]), side="left")

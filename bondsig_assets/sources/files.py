@@ -53,7 +53,7 @@ class FilesSource:
         """First and last trading day of the equity prices; without any, of the TRACE reports, then the CDS quotes."""
         for name in ("equity_prices", "trace_reports", "cds_quotes"):
             if name in self.feeds and (days := self._load(name).rows[TABLES[name].partition]).len():
-                return days.min(), days.max()
+                return days.sort()[0], days.sort()[-1]
         raise SourceError(f"{self.data}: no rows in any daily table; source.toml should feed {' or '.join(RAW_DAILY)}")
 
     def daily(self, table: str, start: date, end: date) -> Delivery:
@@ -101,11 +101,11 @@ class FilesSource:
         parts: list[FileRows] = [rows_of(path, table, feed, read_file(path, feed)) for path, feed in sources]
         good = _stacked([part.good for part in parts])
         good, doubles = _without_duplicates(good, table)
-        doubles = [
+        named = [
             mine.join(row_texts(read_file(*sources[number[0]]), mine[ROW]), on=ROW, how="left", maintain_order="left")
             for number, mine in doubles.group_by(_FILE, maintain_order=True)
         ]
-        bad = pl.concat([_stacked([part.bad for part in parts]), *(mine.select("__file", ROW, "day", "reason", "row_text") for mine in doubles)])
+        bad = pl.concat([_stacked([part.bad for part in parts]), *(mine.select("__file", ROW, "day", "reason", "row_text") for mine in named)])
         for number, ((path, feed), part) in enumerate(zip(sources, parts, strict=True)):
             check_share(path, feed, part.n_rows, bad.filter(pl.col(_FILE) == number).group_by("reason").len())
         good = good.drop(_FILE, ROW, RANK)

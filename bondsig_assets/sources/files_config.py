@@ -78,6 +78,11 @@ class ColumnRule:
     sign: str | None = _key(None, str)  # column that holds "-" where the number is negative
     cap: float | None = _key(None, int, float)  # par_usd: larger pars are cut to this and flagged is_par_capped
 
+    @property
+    def name(self) -> str:
+        """The column of the file, empty for a constant."""
+        return self.column or ""
+
 
 @dataclass(frozen=True)
 class NullRule:

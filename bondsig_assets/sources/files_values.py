@@ -109,8 +109,8 @@ def _text(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
 
 
 def _number(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
-    if schema[rule.column].is_numeric():
-        number = pl.col(rule.column).cast(pl.Float64)
+    if schema[rule.name].is_numeric():
+        number = pl.col(rule.name).cast(pl.Float64)
         return pl.when(words.is_not_null() & number.is_finite()).then(number)
     return _by_distinct(words, _number_in_text, pl.Float64())
 
@@ -157,7 +157,7 @@ def _boolean(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
 
 
 def _date(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
-    dtype, column = schema[rule.column], pl.col(rule.column)
+    dtype, column = schema[rule.name], pl.col(rule.name)
     if not dtype.is_temporal():
         return _by_distinct(words, lambda text: _possible(_date_in_text(text, rule.format)), pl.Date())
     day = column if dtype == pl.Date else _local(column, dtype).dt.date()
@@ -170,13 +170,13 @@ def _possible(day: pl.Expr) -> pl.Expr:
 
 def _moment(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
     """Midnight in a column of its own is a date whose time of day is not known: `time_default`, or left at midnight."""
-    dtype = schema[rule.column]
+    dtype = schema[rule.name]
     day = _date(rule, words, schema)
     if rule.time is not None:
         time = _time_of_day(rule.time, schema)
         return day.dt.combine(time if rule.time_default is None else time.fill_null(pl.lit(rule.time_default)))
     if isinstance(dtype, pl.Datetime):
-        moment = _local(pl.col(rule.column), dtype).cast(pl.Datetime("us"))
+        moment = _local(pl.col(rule.name), dtype).cast(pl.Datetime("us"))
     elif dtype == pl.String and rule.format:
         moment = words.str.to_datetime(rule.format, strict=False, time_unit="us") if "%H" in rule.format else day.cast(pl.Datetime("us"))
     elif dtype == pl.String:

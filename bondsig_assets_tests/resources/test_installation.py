@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
 import duckdb
@@ -89,7 +88,7 @@ def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
     with pytest.raises(WarehouseError, match="one.duckdb exists already"):
         warehouse.export(target)
     warehouse.export(target, overwrite=True)
-    assert os.listdir(target.parent) == ["one.duckdb"]
+    assert [path.name for path in target.parent.iterdir()] == ["one.duckdb"]
     with duckdb.connect(str(target), read_only=True) as file:
         for name, table in TABLES.items():
             copied = file.execute(f"SELECT * FROM {table.schema}.{name} ORDER BY ALL").fetchall()

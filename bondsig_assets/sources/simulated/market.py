@@ -93,9 +93,9 @@ class SimulatedSource:
         shocks = rng.normal(0, 1.2, (market.days.size, names.size))
         basis = np.empty_like(shocks)
         state = rng.normal(-5, 12, names.size)
-        for t in range(shocks.shape[0]):
-            state = -5 + 0.99 * (state + 5) + shocks[t]
-            basis[t] = state
+        for step in range(shocks.shape[0]):
+            state = -5 + 0.99 * (state + 5) + shocks[step]
+            basis[step] = state
         noise = np.exp(rng.normal(0, 0.012, spread.shape))
         quotes = np.round(np.maximum(spread * noise + basis[:, :, None], 1.0), 2)[low:high]
         t, k, c = np.nonzero(np.isfinite(quotes) & reference.has_stock(market)[low:high, names][:, :, None])

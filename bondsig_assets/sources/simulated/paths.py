@@ -195,7 +195,7 @@ def _log_spreads(world: World, parents: Parents, public: np.ndarray, news: np.nd
     followed = np.zeros_like(public)
     for lag, share in enumerate(BOND_LAG):
         followed[lag:] += share * public[: n_days - lag]
-    credit_market = rng.normal(0, 0.007, n_days)[:, None]
+    credit_market = rng.normal(0, 0.007, (n_days, 1))
     credit_sector = rng.normal(0, 0.006, (n_days, len(SECTORS)))[:, parents.sector]
     own = rng.normal(0, 0.008, (n_days, n))
     shocks = -SPREAD_ELASTICITY * followed - NEWS_ELASTICITY * news + credit_market + credit_sector + own

@@ -1,0 +1,36 @@
+# Everything a user does. `make run` and `make test` set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test setup ui lint lock docs clean
+
+run: .venv/ready      ## materialize the whole graph on the simulated market
+	$(BIN)/bondsig run
+
+test: .venv/ready     ## lint, types, house rules and every test
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+
+setup: .venv/ready    ## install only
+
+.venv/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("bondsig needs Python 3.11 to 3.13, this is " + sys.version.split()[0]) if not (3, 11) <= sys.version_info < (3, 14) else None'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+ui: .venv/ready       ## Dagster and MLflow on 127.0.0.1
+	$(BIN)/bondsig ui
+
+docs: .venv/ready     ## write the generated pages anew
+	$(BIN)/python -m bondsig_assets.reporting.dictionary docs
+	$(BIN)/python -m bondsig_assets.reporting.stylised_facts docs/simulated_market.md
+
+lock:                 ## resolve requirements.lock anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+
+clean:                ## remove the home and the environment
+	rm -rf .bondsig .venv
