@@ -49,19 +49,24 @@ def cli() -> None:
 @click.option("--select", default="", help="Assets to run, in Dagster's selection syntax, e.g. 'trades+' or 'group:features'.")
 @click.option("--source", default=None, help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).")
 @click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder with source.toml, for --source files.")
+@click.option("--config", default=None, type=click.Path(path_type=Path), help="The source.toml, where it is not in the data folder.")
 @click.option("--world", default=None, help="Simulated world: tiny, demo or full.")
 @click.option("--lead-strength", default=None, type=float, help="Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.")
 @click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
 @click.option("--view", default=None, help=f"Reports as {' or '.join(VIEWS)}: what was disseminated, or everything.")
 @click.option("--again", is_flag=True, help="Do work again that is already done.")
-def run(start, end, select, source, data, world, lead_strength, seed, view, again) -> None:
+def run(start, end, select, source, data, config, world, lead_strength, seed, view, again) -> None:
     """Materialize a range of days, from raw reports to scores, and say what was found."""
     from bondsig_assets.commands.run import run_range
 
-    given = {"source": source, "data": str(data.resolve()) if data else None, "world": world, "lead_strength": lead_strength, "seed": seed, "view": view}
+    given = {"source": source, "data": _absolute(data), "config": _absolute(config), "world": world, "lead_strength": lead_strength, "seed": seed, "view": view}
     home = current_home()
     market = wanted_market(home.market(), {name: value for name, value in given.items() if value is not None})
     run_range(home, market, start, end, select, again)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return str(path.resolve()) if path else None
 
 
 def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:

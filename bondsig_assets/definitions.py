@@ -5,6 +5,7 @@ Belongs here: putting the parts together. Not here: any of the parts.
 
 from __future__ import annotations
 
+import warnings
 from datetime import date
 
 import dagster as dg
@@ -17,6 +18,9 @@ from bondsig_assets.resources.home import Home, current_home
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
+
+# Range policies of assets are beta in Dagster 1.13 and say so twenty times; the version is pinned.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 #: The span shown before a home has been given a market: the demo world's.
 _DEMO_SPAN = (date(2021, 1, 4), date(2024, 12, 31))

@@ -1,8 +1,8 @@
 """Every table of the warehouse, declared once.
 
 From here come the DDL, the column comments, the Columns tab in Dagster, the structural
-checks, the shape every source must deliver and `docs/data_dictionary.md`. Not here: how a
-table is filled. Names follow the field; the TRACE field a column comes from stands in its
+checks, the shape every source must deliver and `docs/data_dictionary.md`. Belongs here: names,
+types, units, meaning, keys and times. Not here: how a table is filled. Names follow the field; the TRACE field a column comes from stands in its
 description. Moments are New York wall clock.
 """
 

@@ -1,7 +1,7 @@
 """From reports to trades to bond days, as known at each cutoff.
 
 Belongs here: the assets of the groups reference and clean. Not here: the rules (`trace/`,
-`securities/`, `bonds/`).
+`securities/`, `bonds/`). numba takes a second to import, so what needs it is imported where it runs.
 """
 
 from datetime import date
@@ -10,7 +10,6 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset, whole_result
-from bondsig_assets.bonds.analytics import analyze
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.securities.master import build_master
@@ -49,11 +48,11 @@ def _dates_sql(days: list[date]) -> str:
 def earlier_trades(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
     """T and R reports of deliveries before `start` that `reports` could be about, with `is_ended`."""
     asked = reports.filter(~pl.col("status").is_in(["T", "R"]) | (pl.col("contra") == "D"))
-    days = _dates_sql(sorted(asked.filter(pl.col("execution_date") < start)["execution_date"].unique().to_list()))
+    days = _dates_sql(sorted(asked["execution_date"].unique().to_list()))
     before = f"delivery_date < DATE '{start}' AND execution_date IN ({days})"
     trades = lake.read_table("trade_events", where=f"{_TRADE_STATUS} AND {before}")
     ended = lake.read_table(
-        "trade_events", columns=["closes_delivery_date", "closes_record_number"], where=f"closes_record_number IS NOT NULL AND {before}"
+        "trade_events", columns=["closes_delivery_date", "closes_record_number"], where=f"closes_record_number IS NOT NULL AND NOT {_TRADE_STATUS} AND {before}"
     ).select(delivery_date="closes_delivery_date", record_number="closes_record_number", is_ended=pl.lit(True))
     return trades.join(ended.unique(), on=["delivery_date", "record_number"], how="left").with_columns(pl.col("is_ended").fill_null(False))
 
@@ -144,6 +143,8 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         `spread_bps` is the z-spread over the newest Treasury curve known at the cutoff, which is the
         previous day's. Nulls carry a reason; floaters and convertibles have none of these on purpose.
         """
+        from bondsig_assets.bonds.analytics import analyze
+
         lake, counted = warehouse.open(), []
         bonds, yields = lake.read_table("bonds"), lake.read_table("treasury_yields")
         for start, end in chunks(context, 4 * 63):

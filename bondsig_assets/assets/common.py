@@ -5,8 +5,10 @@ Belongs here: the thin layer between Dagster and the domain functions. Not here:
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -95,6 +97,11 @@ def markdown_table(frame: pl.DataFrame) -> str:
         tbl_width_chars=2000, fmt_str_lengths=60,
     ):
         return str(frame)
+
+
+def markdown_picture(path: Path) -> str:
+    """A picture inside the metadata itself, so that it shows wherever the UI runs."""
+    return f"![{path.stem}](data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()})"
 
 
 def rows_per_day(frame: pl.DataFrame, day: str, **numbers: pl.Expr) -> pl.DataFrame:

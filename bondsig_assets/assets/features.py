@@ -1,6 +1,7 @@
 """Issuer days and labels.
 
 Belongs here: the assets of the groups features and dataset. Not here: formulas (`features/`).
+numba takes a second to import, so what needs it is imported by the asset that runs it.
 """
 
 from datetime import date
@@ -11,7 +12,6 @@ import polars as pl
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.features.declared import LOOKBACK_DAYS
-from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.labels import SPAN
 from bondsig_assets.learning.labels import labels as compute_labels
@@ -49,6 +49,8 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         Null means missing, never zero. `oas_*` and `cds_*` are what credit says, `equity_*` the controls
         it has to beat. The comment of each column gives formula, window and source.
         """
+        from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
+
         lake, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
             frame = compute_issuer_days(load_panels(lake, offset(start, -LOOKBACK_DAYS), end), start, end)

@@ -9,7 +9,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import chunks, daily_result, markdown_table, rows_per_day, table_asset
+from bondsig_assets.assets.common import chunks, daily_result, markdown_picture, markdown_table, rows_per_day, table_asset
 from bondsig_assets.learning.evaluation import daily_ic
 from bondsig_assets.learning.evaluation import evaluations as judge
 from bondsig_assets.learning.scoring import score_days
@@ -112,7 +112,7 @@ def evaluations_asset() -> dg.AssetsDefinition:
         numbers = {f"ic_{row['model_name']}": row["mean_ic"] for row in summary.iter_rows(named=True)}
         return dg.MaterializeResult(metadata={
             "dagster/row_count": summary.height, "evaluations": dg.MetadataValue.md(markdown_table(summary)), **numbers,
-            **{picture.stem: dg.MetadataValue.path(str(picture)) for picture in pictures},
+            **{f"{picture.stem}_picture": dg.MetadataValue.md(markdown_picture(picture)) for picture in pictures},
         })
 
     return evaluations

@@ -32,10 +32,12 @@ class HomeError(Exception):
 
 @dataclass(frozen=True)
 class Market:
-    """What one home holds. For `files`, `data` is the folder; for `simulated` the world's name, seed and lead strength."""
+    """What one home holds. For `files`, `data` is the folder and `config` its source.toml
+    where that lies elsewhere; for `simulated` the world's name, seed and lead strength."""
 
     source: str = "simulated"
     data: str = ""
+    config: str = ""
     world: str = "demo"
     seed: int = 1
     lead_strength: float = 0.20

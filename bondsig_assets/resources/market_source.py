@@ -26,7 +26,7 @@ def make_source(market: Market) -> Source:
 
         if not market.data:
             raise SourceError("--source files needs --data DIR, the folder that holds source.toml")
-        return FilesSource(Path(market.data))
+        return FilesSource(Path(market.data), Path(market.config) if market.config else None)
     from bondsig_assets.sources.simulated.market import SimulatedSource
     from bondsig_assets.sources.simulated.worlds import world
 

@@ -21,7 +21,7 @@ def match_endings(reports: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
     """For each X, C and Y in `reports` the trade it ends.
 
     `reports` are the reports of the deliveries at hand, `earlier` the T and R reports of earlier
-    deliveries that nothing has ended yet; both have the `_ID` columns, TERMS, `status`,
+    deliveries that no X, C or Y has ended yet; both have the `_ID` columns, TERMS, `status`,
     `message_number` (and `reports` also `original_message_number`). Returns `_ID` of the ending
     message with `closes_delivery_date` and `closes_record_number`, one to one, matched null-safe on the terms and on the
     message number (X and C repeat the number of what they end, Y points back to it), the
@@ -35,13 +35,19 @@ def match_endings(reports: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
         earlier.select(columns), reports.filter(pl.col("status").is_in(["T", "R"])).select(columns),
     ]).rename({"message_number": "number"})
     key = [*TERMS, "number"]
-    endings = _ordinal(endings.select([*_ID, *key]).with_columns(pl.col("number").fill_null("")), key)
-    trades = _ordinal(trades.join(endings.select(key).unique(), on=key, how="semi", nulls_equal=True), key)
-    matched = endings.join(trades, on=[*key, "ordinal"], how="inner", nulls_equal=True, suffix="_trade")
-    delivered_before = (pl.col("delivery_date_trade") < pl.col("delivery_date")) | (
-        (pl.col("delivery_date_trade") == pl.col("delivery_date")) & (pl.col("record_number_trade") < pl.col("record_number"))
+    endings = endings.select([*_ID, *key]).with_columns(pl.col("number").fill_null(""))
+    trades = trades.join(endings.select(key).unique(), on=key, how="semi", nulls_equal=True)
+    told = pl.concat([endings.with_columns(is_ending=True), trades.with_columns(is_ending=False)]).sort(_ID)
+    # Open trades less endings; each new low below zero is an ending that found nothing open and uses up nothing.
+    balance = pl.when("is_ending").then(-1).otherwise(1).cum_sum().over(key)
+    in_vain = pl.min_horizontal(balance.cum_min().over(key), 0)
+    told = told.with_columns(in_vain=in_vain).filter(
+        ~pl.col("is_ending") | (pl.col("in_vain") == pl.col("in_vain").shift(1, fill_value=0).over(key))
+    ).with_columns(ordinal=pl.int_range(pl.len()).over([*key, "is_ending"]))
+    matched = told.filter("is_ending").join(
+        told.filter(~pl.col("is_ending")), on=[*key, "ordinal"], how="inner", nulls_equal=True, suffix="_trade"
     )
-    return matched.filter(delivered_before).select(
+    return matched.select(
         *_ID, pl.col("delivery_date_trade").alias("closes_delivery_date"), pl.col("record_number_trade").alias("closes_record_number"),
     )
 
@@ -72,8 +78,3 @@ def pair_interdealer_legs(reports: pl.DataFrame, earlier: pl.DataFrame) -> pl.Da
         pl.when(buy_is_later).then("delivery_date_sell").otherwise("delivery_date").alias("closes_delivery_date"),
         pl.when(buy_is_later).then("record_number_sell").otherwise("record_number").alias("closes_record_number"),
     ).join(new.select(_ID), on=_ID, how="semi")
-
-
-def _ordinal(frame: pl.DataFrame, key: list[str]) -> pl.DataFrame:
-    """`frame` with the position of each row among those of equal key, in order of delivery."""
-    return frame.sort(_ID).with_columns(ordinal=pl.int_range(pl.len()).over(key))

@@ -1,0 +1,1 @@
+"""The whole graph on the tiny world."""

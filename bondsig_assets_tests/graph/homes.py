@@ -1,0 +1,61 @@
+"""Homes for graph tests, and comparing what is in them.
+
+Belongs here: running the graph as the CLI does, without its printing. Not here: tests.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from bondsig_assets.definitions import build_defs
+from bondsig_assets.orchestration import runner
+from bondsig_assets.resources.home import Home, Market
+from bondsig_assets.resources.market_source import make_source
+from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.tables import TABLES
+
+TINY = Market(world="tiny")
+#: Columns that name the run rather than what it found.
+_OF_THE_RUN = {"models": ["snapshot_id", "mlflow_run_id"]}
+
+
+def make_home(path: Path, market: Market = TINY) -> Home:
+    """An empty home of `market`."""
+    home = Home(path)
+    home.claim(market, make_source(market).span())
+    return home
+
+
+def run(home: Home, start: date | None = None, end: date | None = None, select: str = "", again: bool = False) -> int:
+    """Materialize what is missing; returns the number of stages that had something to do."""
+    span = home.span()
+    assert span is not None
+    instance, defs = runner.open_instance(home), build_defs(home)
+    with instance:
+        stages = runner.plan(defs, instance, start or span[0], end or span[1], runner.selected_assets(defs, select), again)
+        for stage in stages:
+            runner.execute(defs, instance, stage)
+    return len(stages)
+
+
+def contents(home: Home, *, until: date | None = None, without: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
+    """Every table, ordered; daily ones up to `until`."""
+    lake = Warehouse(home.path)
+    tables = {}
+    for name, table in TABLES.items():
+        if name in without:
+            continue
+        between = (date(2000, 1, 1), until) if until and table.partition and table.partition != "fold" else None
+        frame = lake.read_table(name, between=between)
+        tables[name] = frame.drop(_OF_THE_RUN.get(name, []))
+    return tables
+
+
+def assert_same(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> None:
+    """Bit for bit the same rows in the same tables."""
+    assert one.keys() == other.keys()
+    for name, frame in one.items():
+        assert frame.equals(other[name]), f"{name} differs: {frame.height} and {other[name].height} rows"

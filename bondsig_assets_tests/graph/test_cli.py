@@ -1,0 +1,142 @@
+"""The command line on a finished home, and every mistake a user can make on it: one line, status 1."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
+
+_BONDSIG = [sys.executable, "-c", "from bondsig_assets.cli import main; main()"]
+
+
+def bondsig(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*_BONDSIG, *arguments], capture_output=True, text=True, env={**os.environ, "BONDSIG_HOME": str(home)}, timeout=120)
+
+
+def test_sql_in_three_formats(full_home):
+    query = "select ticker, trade_date, score from scores order by score, ticker limit 3"
+    table = bondsig(full_home.path, "sql", query)
+    assert table.returncode == 0 and "3 rows" in table.stdout and "ticker" in table.stdout
+    rows = list(csv.DictReader(io.StringIO(bondsig(full_home.path, "sql", query, "-f", "csv").stdout)))
+    items = json.loads(bondsig(full_home.path, "sql", query, "-f", "json").stdout)
+    assert [row["ticker"] for row in rows] == [item["ticker"] for item in items]
+    assert float(rows[0]["score"]) == items[0]["score"]
+
+
+def test_sql_cannot_write(full_home):
+    done = bondsig(full_home.path, "sql", "delete from scores")
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert Warehouse(full_home.path).read("select count(*) as n from scores")["n"][0] > 0
+
+
+@pytest.mark.parametrize("path", sorted(Path("sql/examples").glob("*.sql")), ids=lambda path: path.stem)
+def test_every_example_answers_its_question(full_home, path):
+    text = path.read_text()
+    assert text.startswith("-- ") and "?" in text.splitlines()[0]
+    assert Warehouse(full_home.path).read(text).height > 0
+
+
+def test_a_score_leads_back_to_reports(full_home):
+    lake = Warehouse(full_home.path)
+    reports = lake.read(Path("sql/examples/from_score_to_reports.sql").read_text())
+    first = reports.row(0, named=True)
+    found = lake.read(
+        "select price, cusip from trace_reports where delivery_date = ? and record_number = ?", [first["delivery_date"], first["record_number"]]
+    )
+    assert found["cusip"][0] == first["cusip"]
+
+
+def test_trades_as_of_shows_what_stood_then(full_home):
+    lake = Warehouse(full_home.path)
+    then, now = (lake.read(f"select count(*) as n from {view}")["n"][0] for view in (
+        "trades_as_of(timestamp '2023-06-30 18:30') where execution_date <= date '2023-06-30'",
+        "trades where execution_date <= date '2023-06-30' and known_at <= timestamp '2023-06-30 18:30'",
+    ))
+    assert then > now > 0, "some trades that stood then were ended later"
+
+
+def test_export_is_one_plain_file(full_home, tmp_path):
+    target = tmp_path / "warehouse.duckdb"
+    assert bondsig(full_home.path, "export", str(target)).returncode == 0
+    with duckdb.connect(str(target), read_only=True) as plain:
+        row = plain.execute("select count(*) from scores").fetchone()
+    assert row is not None and row[0] == Warehouse(full_home.path).read("select count(*) as n from scores")["n"][0]
+    again = bondsig(full_home.path, "export", str(target))
+    assert again.returncode == 1 and str(target) in again.stderr
+
+
+def test_summary_and_doctor(full_home):
+    summary = bondsig(full_home.path, "summary")
+    assert summary.returncode == 0 and "reports in" in summary.stdout and "adds over the control" in summary.stdout
+    doctor = bondsig(full_home.path, "doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert "duckdb-extension-ducklake" in doctor.stdout and "warehouse readable" in doctor.stdout
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["run", "--world", "moon"], "tiny, demo, full"),
+    (["run", "--source", "bloomberg"], "simulated, files"),
+    (["run", "--source", "files"], "--data"),
+    (["run", "--source", "files", "--data", "/nonexistent"], "/nonexistent"),
+    (["run", "--start", "yesterday"], "YYYY-MM-DD"),
+    (["run", "--world", "tiny", "--start", "1999-01-04", "--end", "1999-02-01"], "outside this market"),
+    (["run", "--world", "tiny", "--start", "2024-01-04", "--end", "2023-02-01"], "after --end"),
+    (["run", "--world", "tiny", "--lead-strength", "7"], "0 … 0.4"),
+    (["run", "--world", "tiny", "--view", "psychic"], "live, regulatory"),
+    (["run", "--wrold", "tiny"], "--world"),
+    (["sql", "select 1"], "bondsig run"),
+    (["summary"], "bondsig run"),
+    (["export", "x.duckdb"], "bondsig run"),
+    (["ui"], "bondsig run"),
+    (["rnu"], "rnu"),
+])
+def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, arguments, said):
+    home = tmp_path / "home"
+    done = bondsig(home, *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert not home.exists()
+
+
+def test_an_unknown_selection_names_the_assets(full_home):
+    done = bondsig(full_home.path, "run", "--select", "tradse")
+    assert done.returncode == 1 and "trades" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_another_market_is_refused_with_the_way_out(full_home):
+    done = bondsig(full_home.path, "run", "--seed", "2")
+    assert done.returncode == 1 and "BONDSIG_HOME" in done.stderr
+
+
+def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
+    """kill -9 in the middle of cleaning; the same command again ends with the same tables as an undisturbed run."""
+    end, select = date(2022, 12, 30), "+bond_analytics"
+    undisturbed = make_home(tmp_path / "undisturbed")
+    run(undisturbed, end=end, select=select)
+    home = tmp_path / "killed"
+    command = [*_BONDSIG, "run", "--world", "tiny", "--end", end.isoformat(), "--select", select]
+    victim = subprocess.Popen(command, env={**os.environ, "BONDSIG_HOME": str(home)}, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert victim.stdout is not None
+    for line in victim.stdout:
+        if "cleaning trades" in line:
+            break
+    time.sleep(0.4)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    assert bondsig(home, "run", "--end", end.isoformat(), "--select", select).returncode == 0
+    assert_same(contents(undisturbed), contents(Home(home)))

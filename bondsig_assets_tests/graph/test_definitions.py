@@ -1,0 +1,90 @@
+"""What Dagster loads: every asset documented, owned and described before its first run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import dagster as dg
+import pytest
+
+from bondsig_assets.definitions import build_defs
+from bondsig_assets.resources.home import Home
+from bondsig_assets.tables import TABLES
+
+_DAILY = {"trace_reports", "equity_prices", "cds_quotes", "trades", "bond_days", "bond_analytics", "issuer_days", "labels", "scores", "signals"}
+_EDGES = {
+    "trace_reports": "trades", "bonds": "security_master", "trades": "bond_days", "bond_days": "bond_analytics", "bond_analytics": "issuer_days",
+    "security_master": "issuer_days", "issuer_days": "models", "labels": "models", "models": "scores", "scores": "signals",
+}
+
+
+@pytest.fixture(scope="module")
+def specs(tmp_path_factory) -> dict[str, dg.AssetSpec]:
+    defs = build_defs(Home(tmp_path_factory.mktemp("home")))
+    return {spec.key.path[-1]: spec for spec in defs.resolve_all_asset_specs()}
+
+
+def test_every_asset_is_documented_owned_and_typed(specs):
+    for name, spec in specs.items():
+        assert spec.description and len(spec.description) > 60, name
+        assert spec.owners == ["team:bondsig"], name
+        assert spec.kinds, name
+        assert spec.group_name != "default", name
+        assert spec.metadata["dagster/table_name"], name
+
+
+def test_columns_are_there_before_the_first_run(specs):
+    for name, spec in specs.items():
+        if name == "simulated_truth":
+            continue
+        table = TABLES[str(spec.metadata["dagster/table_name"]).split(".")[-1]]
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert [column.name for column in columns] == table.column_names, name
+        assert all(column.description for column in columns), name
+
+
+def test_days_are_partitions_of_exactly_the_daily_assets(specs):
+    assert {name for name, spec in specs.items() if isinstance(spec.partitions_def, dg.DailyPartitionsDefinition)} == _DAILY
+    keys = specs["trades"].partitions_def.get_partition_keys()
+    assert "2024-03-28" in keys and "2024-03-29" not in keys and "2024-03-30" not in keys
+
+
+@pytest.mark.parametrize(("above", "below"), _EDGES.items())
+def test_the_way_of_the_data(specs, above, below):
+    assert above in {dep.asset_key.path[-1] for dep in specs[below].deps}
+
+
+def test_every_asset_takes_a_range_in_one_run(tmp_path):
+    defs = build_defs(Home(tmp_path))
+    for asset in defs.resolve_asset_graph().assets_defs:
+        if asset.keys and not asset.check_specs_by_output_name:
+            assert asset.backfill_policy == dg.BackfillPolicy.single_run(), asset.key
+
+
+def test_nothing_reads_the_truth(specs):
+    for name, spec in specs.items():
+        assert "simulated_truth" not in {dep.asset_key.path[-1] for dep in spec.deps}, name
+
+
+def test_loading_the_graph_imports_nothing_heavy():
+    code = "import sys, bondsig_assets.definitions; print([m for m in ('mlflow', 'great_expectations', 'shap', 'numba', 'xgboost') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_schedules_are_off_and_ask_for_the_day_before(tmp_path):
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    defs = build_defs(Home(tmp_path))
+    schedule = defs.resolve_schedule_def("every_morning")
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    with dg.DagsterInstance.ephemeral() as instance:
+        def tick(*moment: int):
+            when = datetime(*moment, tzinfo=ZoneInfo("America/New_York"))
+            return schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=when, repository_def=defs.get_repository_def()))
+
+        friday = tick(2024, 3, 29, 6, 30)
+        assert [request.partition_key for request in friday.run_requests] == ["2024-03-28"]
+        assert not tick(2024, 3, 30, 6, 30).run_requests, "Good Friday was no trading day"

@@ -1,0 +1,100 @@
+"""What a whole run leaves behind, and that doing it again, later or in pieces gives the same bits."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+
+import pytest
+
+from bondsig_assets.features.declared import CREDIT_FEATURES
+from bondsig_assets.reporting.waterfall import waterfall
+from bondsig_assets.resources.home import Home, HomeError, Market
+from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.tables import TABLES
+from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
+
+#: Tables that are judged over the whole sample, so that they grow with it.
+_WHOLE = ("evaluations", "information_coefficients", "bond_mids", "credit_news")
+
+
+def test_every_table_has_rows_and_unique_keys(full_home):
+    lake = Warehouse(full_home.path)
+    for name, table in TABLES.items():
+        key = ", ".join(table.key)
+        rows, keys = lake.read(f"SELECT count(*), count(DISTINCT ({key})) FROM {table.qualified_name}").row(0)
+        assert rows == keys, name
+        assert rows > 0 or name == "quarantined_rows", name
+
+
+def test_reports_in_are_trades_plus_rejected(full_home):
+    table = waterfall(Warehouse(full_home.path).read)
+    rejected = table.filter(table["stage"].str.starts_with("rejected"))["rows"].sum()
+    total, standing = (table.filter(table["stage"] == stage)["rows"][0] for stage in ("reports in", "trades that stand"))
+    assert total > 80_000
+    assert total + rejected == standing
+
+
+def test_scores_are_what_they_say(full_home):
+    lake = Warehouse(full_home.path)
+    scores = lake.read_table("scores")
+    assert ((scores["score"] - (1 - 2 * scores["probability_underperform"])).abs() < 1e-12).all()
+    assert scores["score"].is_between(-1, 1).all() and scores["score_rank"].is_between(-1, 1).all()
+    assert (scores["top_features"].list.len() == 5).all()
+    assert set(scores["top_features"].explode()) & set(CREDIT_FEATURES)
+    late = lake.read("SELECT count(*) AS n FROM scores s JOIN models m USING (model_version) WHERE m.known_at >= s.known_at OR NOT m.is_champion")
+    assert late["n"][0] == 0, "a day was scored by a model that was not champion at its cutoff"
+
+
+def test_no_training_label_was_unknown_when_its_fold_began(full_home):
+    overlap = Warehouse(full_home.path).read(
+        "SELECT count(*) AS n FROM models m JOIN labels l ON l.trade_date <= m.train_end_date WHERE l.label_end_date >= m.valid_from_date"
+    )
+    assert overlap["n"][0] == 0
+
+
+def test_a_second_run_finds_its_work_done(full_home):
+    assert run(full_home) == 0
+
+
+def test_the_same_range_again_gives_the_same_bits(full_home, tmp_path):
+    before = contents(full_home)
+    copy = Home(tmp_path / "home")
+    shutil.copytree(full_home.path, copy.path)
+    days = trading_days(date(2024, 1, 2), date(2024, 3, 28))
+    run(copy, days[0], days[-1], again=True)
+    assert_same(before, contents(copy))
+
+
+def test_nothing_shown_for_a_day_changes_when_later_days_arrive(full_home, tmp_path):
+    """The truncated market, up to August 2023, gives the same tables as the whole one did for those days, scores included."""
+    end = date(2023, 8, 31)
+    short = make_home(tmp_path / "home")
+    run(short, end=end)
+    reference = ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields", "security_master", "models", *_WHOLE)
+    assert_same(contents(short, until=end, without=reference), contents(full_home, until=end, without=reference))
+    lake, longer = Warehouse(short.path), Warehouse(full_home.path)
+    for name in ("treasury_yields", "bonds", "ratings", "fundamentals"):
+        known = f"known_at <= TIMESTAMP '{end} 18:30'"
+        assert lake.read_table(name, where=known).equals(longer.read_table(name, where=known)), name
+    columns = ["fold", "model_name", "calibration_ic", "calibration_slope", "is_champion", "model_text"]
+    models = lake.read_table("models", columns=columns)
+    assert models.height and models.equals(longer.read_table("models", columns=columns, where="fold <= DATE '2023-07-01'"))
+
+
+def test_single_days_give_what_one_range_gives(tmp_path):
+    """45 days at once and then 15 one by one, against 60 at once."""
+    days = trading_days(date(2022, 7, 1), date(2022, 12, 31))[:60]
+    features = "+key:issuer_days or +key:labels"
+    at_once, in_pieces = make_home(tmp_path / "once"), make_home(tmp_path / "pieces")
+    run(at_once, days[0], days[59], features)
+    run(in_pieces, days[0], days[44], features)
+    for day in days[45:]:
+        run(in_pieces, day, day, features, again=True)
+    assert_same(contents(at_once), contents(in_pieces))
+
+
+def test_another_market_is_refused(full_home):
+    with pytest.raises(HomeError, match="One home holds one market"):
+        full_home.claim(Market(world="tiny", seed=2), (date(2022, 7, 1), date(2024, 3, 28)))
