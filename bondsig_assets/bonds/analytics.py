@@ -40,8 +40,7 @@ def analyze(revisions: pl.DataFrame, bonds: pl.DataFrame, yields: pl.DataFrame) 
     maturity, or the first call date after settlement and its anniversaries, at a price falling
     in a line from first_call_price to 100 at maturity. `reason` says why there is no spread:
     no_terms, convertible, floating, no_price, matured, no_curve or unsolved; what can be solved
-    without a curve is given all the same. G-spread, z-spread and weight are those of
-    reference/quant.md 2.1; the G-spread takes the yield compounded semi-annually.
+    without a curve is given all the same. The G-spread takes the yield compounded semi-annually.
 
     A row's result does not depend on the other rows, to the last bit.
     """

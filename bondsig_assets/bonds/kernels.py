@@ -196,7 +196,7 @@ def accrued_interest(bonds):
 def price_from_yield(bonds, yield_pct):
     """Clean price at a yield, % of par: (price, status).
 
-    Dirty = sum CF_k (1 + y/f)^(-x_k), x_k in coupon periods (reference/quant.md 2.1).
+    Dirty = sum CF_k (1 + y/f)^(-x_k), x_k in coupon periods.
     """
     result, status, room = _outputs(bonds)
     amounts, periods, years = room
@@ -251,7 +251,7 @@ def yield_duration_convexity(bonds, price):
 def price_from_z_spread(bonds, curves, curve_index, spread_bps):
     """Clean price at a spread over zero rates, % of par: (price, status).
 
-    Dirty = sum CF_k exp(-(z(t_k) + s) t_k), s continuously compounded (reference/quant.md 2.1).
+    Dirty = sum CF_k exp(-(z(t_k) + s) t_k), s continuously compounded.
     `curves` is a `ZeroCurves`, `curve_index` the row of each bond's curve, -1 for none.
     """
     result, status, room = _outputs(bonds)

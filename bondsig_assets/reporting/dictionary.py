@@ -52,7 +52,8 @@ def _table(table: Table) -> str:
     if table.partition:
         facts.append(f"replaced by day of: {table.partition}")
     rows = [f"| `{c.name}` | {c.type} | {'' if c.nullable else 'required'} | {_cell(c.comment)} |" for c in table.columns]
-    return "\n".join([f"### {table.qualified_name}\n", f"{table.description}\n", "; ".join(facts) + "\n", "| column | type | | meaning |", "|---|---|---|---|", *rows, ""])
+    head = [f"### {table.qualified_name}\n", f"{table.description}\n", "; ".join(facts) + "\n", "| column | type | | meaning |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows, ""])
 
 
 def features_page() -> str:
@@ -64,7 +65,8 @@ def features_page() -> str:
     parts = [_NOTE, head]
     for block, title in (("credit", "What credit says"), ("equity", "Equity controls")):
         rows = [
-            f"| `{f.name}` | {_cell(f.meaning)} | {_cell(f.formula)} | {f.unit} | {f.window} | {f.minimum} | {_cell(f.source)} | {', '.join(f'`{i}`' for i in f.inputs)} |"
+            f"| `{f.name}` | {_cell(f.meaning)} | {_cell(f.formula)} | {f.unit} | {f.window} | {f.minimum} | {_cell(f.source)} | "
+            + ", ".join(f"`{name}`" for name in f.inputs) + " |"
             for f in FEATURES if f.block == block
         ]
         parts += [f"\n## {title}\n", "| feature | meaning | formula | unit | window | at least | source | from |", "|---|---|---|---|---|---|---|---|", *rows]

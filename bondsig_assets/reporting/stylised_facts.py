@@ -111,10 +111,11 @@ Every report date can be made alone and comes out bit for bit as in a longer ran
 
 ## What is planted
 
-One effect. On about 4 % of days a company has *credit news*, bad three times in five. Bonds and
-credit default swaps move on that day. The stock moves **once**, one to five trading days later,
-sooner more often than later. The label (the stock's return from the close of t+1 to that of t+6 minus
-its sector ETF's) can catch what lands from t+2 on.
+One effect. On about 4 % of days a company has *credit news*. Bad news is as frequent as good and as
+large on average, but has the heavier tail: it carries 60 % of the variance. Bonds and credit default
+swaps move on that day. The stock moves **once**, one to five trading days later, sooner more often than
+later. The label (the stock's return from the close of t+1 to that of t+6 minus its sector ETF's) can
+catch what lands from t+2 on.
 
 `lead_strength` says how much: the share of a stock's idiosyncratic variance that is such news,
 and twice that share for high yield. Earnings days and changing volatility add to the rest of the variance, so the
@@ -127,9 +128,8 @@ share comes out a little lower: about 0.18 and 0.37 at strength 0.20.
 | 0.20 | strong on purpose, so that a short demo shows something; the default |
 
 At 0 the label has conditional median zero for every name, whatever was seen before: this is tested on the
-truth, over many seeds, against past returns, volatility, ratings and spread changes. With a lead there is a
-second, small effect: bad news is more frequent and good news larger, so the mean is zero but the median of a
-weak name lies a little below it, and at 0.20 a high spread alone has a rank correlation of about -0.01 with the label.
+truth, over many seeds, against past returns, volatility, ratings and spread changes. With a
+lead, the heavier tail of bad news leaves the medians of risky names almost, not exactly, where they were.
 
 ## What is not realistic
 

@@ -17,37 +17,41 @@ _DAY = pl.duration(days=1)
 
 
 def bitemporal(rows: pl.DataFrame, entity: str) -> pl.DataFrame:
-    """`rows` as rectangles of validity and knowledge, so that on any day exactly one is seen.
+    """`rows` as rectangles of validity and knowledge, so that on any day at most one is seen.
 
     Takes dated rows of one `entity` column with `valid_from_date, valid_to_date, known_at`, where a
     later row replaces an earlier one from its own first day on. An earlier row is therefore
-    seen open until the later one is known, and closed the day before it from then on. Adds
-    `known_until`.
+    seen open until a later one is known, and closed the day before it from then on, in whatever
+    order they become known. Adds `known_until`.
     """
-    ordered = rows.sort(entity, "valid_from_date", "known_at")
-    following = ordered.with_columns(
-        next_from=pl.col("valid_from_date").shift(-1).over(entity), next_known=pl.col("known_at").shift(-1).over(entity),
+    ordered = rows.sort(entity, "valid_from_date", "known_at").with_row_index("row")
+    successors = ordered.select(entity, successor="row", next_from="valid_from_date", next_known="known_at")
+    closed = ordered.join(successors, on=entity).filter(pl.col("successor") > pl.col("row")).with_columns(
+        known_at=pl.max_horizontal("known_at", "next_known")
+    ).sort("row", "known_at", "successor").with_columns(pl.col("next_from").cum_min().over("row"))
+    versions = pl.concat([ordered.with_columns(next_from=pl.lit(None, pl.Date)), closed.drop("successor", "next_known")])
+    versions = versions.sort("row", "known_at", maintain_order=True)
+    versions = versions.with_columns(
+        valid_to_date=pl.min_horizontal("valid_to_date", pl.col("next_from") - _DAY), known_until=pl.col("known_at").shift(-1).over("row"),
     )
-    until = pl.max_horizontal("known_at", "next_known")
-    as_seen = following.with_columns(known_until=pl.when(pl.col("next_known").is_not_null()).then(until))
-    closed = following.filter(pl.col("next_known").is_not_null()).with_columns(
-        valid_to_date=pl.min_horizontal("valid_to_date", pl.col("next_from") - _DAY), known_at=until,
-        known_until=pl.lit(None, pl.Datetime("us")),
-    )
-    versions = pl.concat([as_seen, closed]).drop("next_from", "next_known")
-    seen = pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("known_at"))
-    lasting = pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= pl.col("valid_from_date"))
-    return versions.filter(seen & lasting).sort(entity, "valid_from_date", "known_at")
+    return _lasting(versions.drop("row", "next_from")).sort(entity, "valid_from_date", "known_at")
+
+
+def _lasting(versions: pl.DataFrame) -> pl.DataFrame:
+    """The rectangles that are valid for at least a day and known for at least a moment."""
+    valid = pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= pl.col("valid_from_date"))
+    return versions.filter(valid & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("known_at"))))
 
 
 def build_master(bonds: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFrame) -> pl.DataFrame:
     """Rows of `security_master` from the raw tables of the same names.
 
-    A chain holds where all of its links hold and is known when the last of them is known. An
-    issuer without a parent's stock has no row: its bonds stay in the bond tables.
+    A chain holds where all of its links hold and is known while all of them are. An issuer without
+    a parent's stock has no row: its bonds stay in the bond tables. Each link is settled before they
+    are chained, so that what a former parent does later, or a new parent without a stock, is seen right.
     """
-    links = issuers.select("issuer_id", "issuer_cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at")
-    stocks = equities.select("parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at")
+    links = bitemporal(issuers.select("issuer_id", "issuer_cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
+    stocks = bitemporal(equities.select("parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at"), "parent_id")
     chain = links.join(stocks, on="parent_id", suffix="_stock").join(
         bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="issuer_id"
     )
@@ -55,11 +59,13 @@ def build_master(bonds: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFr
         valid_from_date=pl.max_horizontal("valid_from_date", "valid_from_date_stock"),
         valid_to_date=pl.min_horizontal("valid_to_date", "valid_to_date_stock"),
         known_at=pl.max_horizontal("known_at", "known_at_stock", "known_at_bond"),
-    ).filter(pl.col("valid_to_date").is_null() | (pl.col("valid_from_date") <= pl.col("valid_to_date")))
+        known_until=pl.min_horizontal("known_until", "known_until_stock"),
+    )
     columns = [
         "cusip", "issuer_id", "issuer_cusip", "parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at",
+        "known_until",
     ]
-    return bitemporal(chain.select(columns).unique(["cusip", "valid_from_date"], keep="last", maintain_order=True), "cusip")
+    return _lasting(chain.select(columns)).sort("cusip", "valid_from_date", "known_at")
 
 
 def positions_as_of(rows: pl.DataFrame, entity: str, entities: np.ndarray, days: np.ndarray) -> np.ndarray:

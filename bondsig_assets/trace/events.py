@@ -20,7 +20,8 @@ def learn(reports: pl.DataFrame, earlier: pl.DataFrame, earlier_medians: pl.Data
 
     `reports`: trace_reports of the deliveries at hand; `earlier`: trade_events of earlier
     deliveries with status T or R for the bonds and execution dates touched by them, with a
-    boolean `is_ended` (by an X, C or Y: a buy leg that gave way to a sell leg can still be cancelled); `earlier_medians`: `screens.daily_medians` of the ANCHOR_DAYS trading days
+    boolean `is_ended` (by an X, C or Y: a buy leg that gave way to a sell leg can still be
+    cancelled); `earlier_medians`: `screens.daily_medians` of the ANCHOR_DAYS trading days
     before; `bonds`: terms. A trade that ends later keeps its row: the ending message names it in
     `closes_delivery_date`, `closes_record_number`.
     """

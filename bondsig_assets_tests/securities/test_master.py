@@ -46,18 +46,18 @@ def master_of(issuers: list[dict], stocks: list[dict], bonds: dict[str, str] | N
     return build_master(rows_of("bonds", *terms), rows_of("issuers", *issuers), rows_of("equities", *stocks))
 
 
-def seen(rows: pl.DataFrame, day: int, moment: datetime, **entity: str) -> list[dict]:
+def seen(rows: list[dict], day: int, moment: datetime) -> list[dict]:
     """Rows valid on the day and known at the moment."""
-    return rows.filter(
-        (pl.col("valid_from_date") <= on(day)) & (pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= on(day)))
-        & (pl.col("known_at") <= moment) & (pl.col("known_until").is_null() | (pl.col("known_until") > moment)),
-        **entity,
-    ).to_dicts()
+    return [
+        row for row in rows
+        if row["valid_from_date"] <= on(day) and (row["valid_to_date"] is None or row["valid_to_date"] >= on(day))
+        and row["known_at"] <= moment and (row["known_until"] is None or row["known_until"] > moment)
+    ]
 
 
 def ticker(rows: pl.DataFrame, day: int, as_of: int | None = None) -> str | None:
     """Ticker the only bond leads to on a day, as of the end of a day (the same when not given)."""
-    found = seen(rows, day, at(day if as_of is None else as_of, 23))
+    found = seen(rows.to_dicts(), day, at(day if as_of is None else as_of, 23))
     assert len(found) <= 1
     return found[0]["ticker"] if found else None
 
@@ -85,7 +85,7 @@ def test_two_issuers_of_one_parent_and_one_that_leaves():
         [issuer("a", "P", 0, 0), issuer("b", "P", 0, 0), issuer("b", "Q", 50, 30)], [stock("P", "PPP", 0, 0), stock("Q", "QQQ", 0, 0)],
         {"a1": "a", "a2": "a", "b1": "b"},
     )
-    now = {row["cusip"]: row["ticker"] for row in seen(rows, 60, at(60))}
+    now = {row["cusip"]: row["ticker"] for row in seen(rows.to_dicts(), 60, at(60))}
     assert now == {"a1": "PPP", "a2": "PPP", "b1": "QQQ"}
     assert rows.filter(pl.col("cusip") == "b1")["issuer_cusip"].unique().to_list() == ["bbbbbb"]
 
@@ -116,7 +116,7 @@ def test_without_a_stock_there_is_no_row():
 
 def test_later_knowledge_out_of_order():
     # The third owner is known before the second.
-    rows = bitemporal(rows_of("issuers", issuer("a", "P", 0, 0), issuer("a", "Q", 30, 70), issuer("a", "R", 50, 40)), "issuer_id")
+    rows = bitemporal(rows_of("issuers", issuer("a", "P", 0, 0), issuer("a", "Q", 30, 70), issuer("a", "R", 50, 40)), "issuer_id").to_dicts()
     story = {day: [row["parent_id"] for row in seen(rows, 60, at(day, 23))] for day in (39, 40, 69, 70)}
     assert story == {39: ["P"], 40: ["R"], 69: ["R"], 70: ["R"]}
     assert {day: [row["parent_id"] for row in seen(rows, 45, at(day, 23))] for day in (39, 40, 69, 70)} == {39: ["P"], 40: ["P"], 69: ["P"], 70: ["Q"]}
@@ -135,7 +135,7 @@ def links(names: str, targets: str, make) -> st.SearchStrategy:
     """A few dated links of each name, known before, on or after their first day."""
     one = st.tuples(st.integers(0, 9), st.integers(-4, 4), st.sampled_from(targets), st.one_of(st.none(), st.none(), st.integers(0, 6)))
     rows = st.lists(one, max_size=4, unique_by=lambda row: row[0])
-    return st.fixed_dictionaries({name: rows for name in names}).map(lambda drawn: [
+    return st.fixed_dictionaries(dict.fromkeys(names, rows)).map(lambda drawn: [
         make(name, target, first, first + gap, None if length is None else first + length)
         for name, listed in drawn.items() for first, gap, target, length in listed
     ])
@@ -147,9 +147,10 @@ def test_on_any_day_exactly_the_row_that_plain_python_sees(rows):
     built = bitemporal(rows_of("issuers", *rows), "issuer_id")
     for name in "ab":
         mine = [row for row in rows if row["issuer_id"] == name]
+        rectangles = built.filter(issuer_id=name).to_dicts()
         for day in range(-1, 14):
             for as_of in range(-5, 15):
-                found = seen(built, day, at(as_of), issuer_id=name)
+                found = seen(rectangles, day, at(as_of))
                 wanted = naive(mine, day, at(as_of))
                 assert [row["parent_id"] for row in found] == ([] if wanted is None else [wanted["parent_id"]])
 
@@ -159,11 +160,12 @@ def test_on_any_day_exactly_the_row_that_plain_python_sees(rows):
 def test_a_chain_is_seen_where_all_its_links_are(issuers, stocks, bond_known):
     built = master_of(issuers, stocks, bond_known=bond_known)
     assert not built.select(TABLES["security_master"].key).is_duplicated().any()
+    rectangles = built.to_dicts()
     for day in range(-1, 14):
         for as_of in range(-5, 15):
             owner = naive(issuers, day, at(as_of))
             held = None if owner is None else naive([row for row in stocks if row["parent_id"] == owner["parent_id"]], day, at(as_of))
-            found = [row["ticker"] for row in seen(built, day, at(as_of))]
+            found = [row["ticker"] for row in seen(rectangles, day, at(as_of))]
             assert found == ([] if held is None or bond_known > as_of else [held["ticker"]])
 
 

@@ -177,7 +177,6 @@ def test_the_told_truth_is_the_news_that_landed():
     assert told.select(pl.struct("parent_id", "news_date").is_unique().all()).item()
 
 
-@pytest.mark.xfail(strict=True, reason="the target's planted news goes on after the takeover, though its spreads follow the acquirer")
 def test_no_news_is_told_of_a_company_that_is_gone():
     source = SimulatedSource(markets(0.2)[0].world)
     parents, days = source.market.parents, source.market.days

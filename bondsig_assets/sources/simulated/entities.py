@@ -160,7 +160,7 @@ def make_bonds(world: World, parents: Parents, issuers: Issuers, initial_yield_p
     call_day = maturity - (tenor * 365.25 / 2).astype(int)
     first_coupon = (offering.astype("datetime64[D]").astype("datetime64[M]") + 6).astype("datetime64[D]").astype(int) + 14
     amount = np.round(np.exp(rng.normal(np.where(high_yield, 20.1, 20.4), 0.5)) / 5e7).clip(3) * 5e7
-    serial = np.array([f"{_BASE36[k // 36 % 36]}{_BASE36[k % 36]}" for k in _rank_within(issuer)])
+    serial = np.array([f"{_DIGITS[k // len(_DIGITS)]}{_DIGITS[k % len(_DIGITS)]}" for k in _rank_within(issuer)])
     base = pl.Series(np.char.add(issuers.issuer_cusip[issuer], serial))
     return Bonds(
         cusip=with_check_digit(base).to_numpy(),
@@ -176,7 +176,8 @@ def make_bonds(world: World, parents: Parents, issuers: Issuers, initial_yield_p
     )
 
 
-_BASE36 = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZAB"
+#: CUSIPs avoid I and O.
+_DIGITS = "0123456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
 def _tickers(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -119,7 +119,7 @@ class SimulatedSource:
         age = (market.day_numbers[index] - bonds.offering_day)[alive]
         before = mid[max(index - 1, 0), alive]
         intensity = bonds.activity[alive] * np.where(age <= 60, 4.0, 1.0)
-        intensity = intensity * self._activity_scale * np.where(market.news[index, bonds.parent[alive]] != 0, 2.5, 1.0)
+        intensity = intensity * self._activity_scale * np.where(market.news[index, market.owner(index)[bonds.parent[alive]]] != 0, 2.5, 1.0)
         return DayState(
             index=index, bond=alive, open_mid=np.where(np.isfinite(before), before, mid[index, alive]),
             close_mid=mid[index, alive], intensity=intensity,
@@ -158,7 +158,7 @@ class SimulatedSource:
             "number": m.number, "original": m.original, "prior": m.prior_index, "first": m.first_index, "first_number": m.first_number,
             "status": m.status, "bond": m.bond, "price": m.price, "par_usd": m.par, "cap": cap, "side": m.side, "contra": m.contra,
             "agency": m.is_agency, "trading_market": m.market, "is_disseminated": m.is_disseminated, "is_ats": m.is_ats,
-            "is_special_price": m.is_special, "weighted": m.is_weighted, "is_locked_in": m.is_locked_in,
+            "is_special_price": m.is_special, "weighted": m.is_weighted, "is_locked_in": m.is_locked_in, "late": m.is_late,
             "true_mid": m.true_mid, "error": m.error, "fate": m.fate, "dead": m.dead_index,
         })
         live = self.view == "live"
@@ -184,7 +184,7 @@ class SimulatedSource:
             pl.lit(None, pl.Float64).alias("yield_pct"), "side", "contra", pl.lit(False).alias("is_when_issued"),
             pl.when(pl.col("agency")).then(pl.lit("C")).otherwise(pl.lit("N")).alias("commission_code"),
             pl.lit(None, pl.Date).alias("settlement_date"),
-            pl.when(pl.col("report_second") > pl.col("execution_second") + 900).then(pl.lit("Z")).alias("trade_modifier_3"),
+            pl.when("late").then(pl.lit("Z")).alias("trade_modifier_3"),
             pl.when("weighted").then(pl.lit("W")).alias("trade_modifier_4"), "is_special_price", "trading_market", "is_disseminated",
             "is_locked_in", "is_ats", pl.lit("D").alias("reporting_party_type"),
             pl.when(public & (pl.col("side") == "B")).then(capacity).alias("buyer_capacity"),

@@ -32,6 +32,8 @@ CDS_TENORS = np.array([1.0, 3, 5, 7, 10])
 #: Chance that news of yesterday reaches the stock 1, 2 … 5 trading days later.
 LANDING = 0.6 ** np.arange(1, 6) / (0.6 ** np.arange(1, 6)).sum()
 NEWS_PER_DAY = 0.04
+#: Shape of the gamma that gives bad news half as much variance again at the same mean: (k + 1)/k = 1.5 pi/2.
+_BAD_SHAPE = 1 / (0.75 * np.pi - 1)
 EARNINGS_EVERY = 63
 #: Share of a public move that bonds take one, two and three days to follow.
 BOND_LAG = np.array([0.70, 0.15, 0.10, 0.05])
@@ -64,6 +66,13 @@ class Market:
     def day_numbers(self) -> np.ndarray:
         """Days since 1970-01-01 of each trading day."""
         return self.days.astype(int)
+
+    def owner(self, day: int) -> np.ndarray:
+        """Position of the parent whose credit stands behind each parent's bonds on a day: itself, or its acquirer."""
+        owner = np.arange(self.world.n_parents)
+        if day >= self.parents.takeover_day:
+            owner[self.parents.target] = self.parents.acquirer
+        return owner
 
     def par_yields_pct(self) -> np.ndarray:
         """Treasury par yields [day, tenor], semi-annual, from the zero curve of each day."""
@@ -163,10 +172,14 @@ def _credit_news(world: World, parents: Parents, n_days: int) -> tuple[np.ndarra
     shape = (n_days, world.n_parents)
     quiet = NEWS_PER_DAY * EARNINGS_EVERY / (EARNINGS_EVERY + 4)
     happens = rng.random(shape) < np.where(_earnings(world, n_days), 5 * quiet, quiet)
-    bad = rng.random(shape) < 0.6
-    # 60 % of the news is bad; good news is half as large again, so that the mean is zero
-    # and no name drifts. 1.5 is the variance this mixture gives a unit normal size.
-    size = np.abs(rng.normal(0, 1, shape)) * np.where(bad, -1.0, 1.5) / np.sqrt(1.5)
+    bad = rng.random(shape) < 0.5
+    # Bad news carries 60 % of the variance through its heavier tail; it is as frequent as good
+    # news and as large on average. More frequent bad news would tilt every median, and then a
+    # name's risk alone would predict its label.
+    mean = np.sqrt(2 / np.pi)
+    heavy = rng.gamma(_BAD_SHAPE, mean / _BAD_SHAPE, shape)
+    size = np.where(bad, -heavy, np.abs(rng.normal(0, 1, shape))) / np.sqrt(1.25)
+    happens[parents.takeover_day :, parents.target] = False
     scale = parents.sigma * np.sqrt(news_share(world, parents) / NEWS_PER_DAY)
     delay = rng.choice(np.arange(1, 6), shape, p=LANDING)
     return np.where(happens, size * scale, 0.0), delay

@@ -12,7 +12,7 @@ from numba import njit
 from bondsig_assets.sources.simulated.paths import Market, term_slope
 from bondsig_assets.trading_calendar import all_trading_days
 
-#: Points over which a callable bond's price bends towards its call price.
+#: Points over which a callable bond's price bends towards its call price, five years from maturity.
 _CALL_SOFTNESS = 2.0
 
 
@@ -59,8 +59,11 @@ def _bend_towards_calls(mid: np.ndarray, market: Market, days: np.ndarray) -> No
         life = max(bonds.maturity_day[b] - bonds.call_day[b], 1)
         run = np.clip((days - bonds.call_day[b]) / life, 0, 1)
         call_price = bonds.call_price[b] + (100 - bonds.call_price[b]) * run
-        excess = (mid[:, b] - call_price) / _CALL_SOFTNESS
-        given_up = _CALL_SOFTNESS * np.logaddexp(0, np.nan_to_num(excess))
+        # What the option is worth shrinks with the time left, so that the bond is pulled to par.
+        years_left = np.maximum(bonds.maturity_day[b] - days, 1) / 365.25
+        softness = _CALL_SOFTNESS * np.sqrt(np.minimum(years_left, 5.0) / 5.0)
+        excess = (mid[:, b] - call_price) / softness
+        given_up = softness * np.logaddexp(0, np.nan_to_num(excess))
         protection = np.maximum(bonds.call_day[b] - days, 0) / 365.25
         mid[:, b] -= given_up * np.exp(-0.5 * protection)
 

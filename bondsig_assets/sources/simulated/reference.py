@@ -142,12 +142,13 @@ def _fundamentals(market: Market, through: date) -> pl.DataFrame:
     rows = []
     for quarter in ends:
         alive = (bonds.offering_day <= quarter.astype(int)) & (bonds.maturity_day > quarter.astype(int))
-        debt = np.bincount(bonds.parent, weights=bonds.amount_usd * alive, minlength=n) * (1 + loans) + 1e8
-        due = np.bincount(bonds.parent, weights=bonds.amount_usd * (alive & (bonds.maturity_day < quarter.astype(int) + 365)), minlength=n)
+        owner = market.owner(int(np.searchsorted(market.days, quarter)))
+        debt = np.bincount(owner[bonds.parent], weights=bonds.amount_usd * alive, minlength=n) * (1 + loans) + 1e8
+        due = np.bincount(owner[bonds.parent], weights=bonds.amount_usd * (alive & (bonds.maturity_day < quarter.astype(int) + 365)), minlength=n)
         rows.append(pl.DataFrame({
             "parent_id": market.parents.parent_id, "period_end_date": np.full(n, quarter), "short_term_debt_usd": due,
             "long_term_debt_usd": debt - due, "total_debt_usd": debt, "total_assets_usd": debt * 1.4 + 0.6 * market.parents.market_cap,
-        }))
+        })[np.unique(owner)])
     frame = pl.concat(rows).filter(pl.col("period_end_date") + pl.duration(days=40) <= through)
     return frame.with_columns(known_at=(pl.col("period_end_date") + pl.duration(days=40)).dt.combine(pl.time(17))).sort("parent_id", "period_end_date")
 

@@ -48,6 +48,7 @@ class Messages:
     is_special: np.ndarray
     is_weighted: np.ndarray
     is_locked_in: np.ndarray
+    is_late: np.ndarray
     true_mid: np.ndarray
     error: np.ndarray
     fate: np.ndarray
@@ -137,6 +138,7 @@ def _legs(rng: np.random.Generator, state: DayState, events: dict[str, np.ndarra
         market=np.where(primary, "P1", "S1"), is_disseminated=~(primary | affiliate | (interdealer & ~sells)),
         is_ats=(get["par"] < 1e6) & (rng.random(m) < 0.15), is_special=rng.random(m) < 0.002,
         is_weighted=rng.random(m) < 0.01, is_locked_in=interdealer & (rng.random(m) < 0.01),
+        is_late=(report_index > state.index) | (report_second > second + 900),
         true_mid=get["mid"], error=np.where(primary, "", error), fate=np.full(m, ALIVE), dead_index=np.full(m, -1),
     )
 
@@ -223,7 +225,9 @@ def _undo(
     undo.prior_index = undo.report_index.copy()
     undo.first_index = np.where(undo.first_index >= 0, undo.first_index, undo.report_index)
     undo.first_number = np.where(undo.first_number >= 0, undo.first_number, undo.number)
-    after = np.minimum(undo.report_second + 60 + rng.integers(0, 7200, n), _SYSTEM_CLOSE + 30)
+    # At the close there is no minute left: an ending still comes after what it ends.
+    latest = np.maximum(_SYSTEM_CLOSE + 30, undo.report_second + 1)
+    after = np.minimum(undo.report_second + 60 + rng.integers(0, 7200, n), latest)
     undo.report_index = np.where(same_day, undo.report_index, np.minimum(later, index + MAX_REPORT_LAG))
     undo.report_second = np.where(same_day, after, _OPEN + rng.integers(0, 30_000, n))
     undo.status = np.full(n, status)
