@@ -109,7 +109,9 @@ def rows_per_day(frame: pl.DataFrame, day: str, **numbers: pl.Expr) -> pl.DataFr
     return frame.group_by(pl.col(day).alias("day"), maintain_order=True).agg(rows=pl.len(), **numbers)
 
 
-def newest_day(warehouse: Warehouse, end: date) -> date:
-    """The later of `end` and the newest trading day in the warehouse: a rerun of old days loses nothing."""
+def newest_day(context: dg.AssetExecutionContext, warehouse: Warehouse, fallback: date) -> date:
+    """The last day this run is about, or the newest in the warehouse if that is later: a rerun of old days loses nothing."""
+    tags = context.run.tags
+    asked = tags.get("dagster/asset_partition_range_end") or tags.get("dagster/partition")
     found = warehouse.read("SELECT max(trade_date) AS day FROM equity_prices")["day"][0]
-    return max(end, found) if found else end
+    return max([fallback, *([date.fromisoformat(asked)] if asked else []), *([found] if found else [])])

@@ -56,13 +56,13 @@ def _described(asset: dg.AssetsDefinition, text: str) -> dg.AssetsDefinition:
     return asset.map_asset_specs(lambda spec: spec.replace_attributes(description=text))
 
 
-def reference_asset(table: str, after: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+def reference_asset(table: str) -> dg.AssetsDefinition:
     """The asset of a raw table without days: everything known so far, replaced whole."""
 
-    @table_asset(table, kinds={"python"}, deps=after)
+    @table_asset(table, kinds={"python"})
     def _asset(context: dg.AssetExecutionContext, source: MarketSourceResource, warehouse: WarehouseResource) -> dg.MaterializeResult:
         lake, origin = warehouse.open(), source.open()
-        delivery = origin.reference(table, newest_day(lake, origin.span()[0]))
+        delivery = origin.reference(table, newest_day(context, lake, origin.span()[0]))
         lake.replace(
             Write(table, delivery.rows), Write("quarantined_rows", delivery.quarantined, matching={"table_name": table})
         )
@@ -81,10 +81,10 @@ def trace_reports_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
 
 def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """All raw assets; reference tables follow stock prices, which say how far the data reach."""
+    """All raw assets."""
     prices = _described(daily_raw_asset("equity_prices", days), _WHAT_TO_KNOW["equity_prices"])
     quotes = _described(daily_raw_asset("cds_quotes", days), _WHAT_TO_KNOW["cds_quotes"])
-    references = [reference_asset(table, [prices]) for table in ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields")]
+    references = [reference_asset(table) for table in ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields")]
     return [trace_reports_asset(days), prices, quotes, *references, simulated_truth]
 
 

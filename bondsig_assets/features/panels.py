@@ -18,7 +18,7 @@ _REVISION_COLUMNS = [
     "spread_bps", "weight", "yield_pct", "maturity_years", "price", "n_trades", "par_usd",
     "customer_buy_par_usd", "customer_sell_par_usd", "customer_buy_price", "customer_sell_price",
 ]
-#: Trading days a CDS curve may be interpolated to around the bonds' maturity.
+#: Years from a quoted tenor beyond which a CDS curve says nothing.
 _MAX_TENOR_GAP = 2.5
 
 
@@ -95,9 +95,10 @@ class Panels:
         bond = np.searchsorted(self.bond_ids, revisions["cusip"].to_numpy().astype(str))
         known = np.searchsorted(self.days, _dates(revisions["known_date"]))
         trade = np.searchsorted(self.days, _dates(revisions["trade_date"]))
-        before_first = _dates(revisions["trade_date"]) < self.days[0]
+        # A withdrawn trade of a day without trading has a revision too; it is about none of `days`.
+        on_a_day = self.days[np.minimum(trade, self.days.size - 1)] == _dates(revisions["trade_date"])
         order = np.lexsort((trade, bond, known))
-        order = order[~before_first[order]]
+        order = order[on_a_day[order]]
         values = revisions.select(pl.col(_REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan)).to_numpy()
         values = np.ascontiguousarray(values[order]) if order.size else np.empty((0, len(_REVISION_COLUMNS)))
         return known[order], bond[order], trade[order], values, parent_of, outstanding, self.parents.size
@@ -110,8 +111,7 @@ class Panels:
         """A price column for the ticker that each cell's link names."""
         arrays = self._price_arrays
         names = arrays["tickers"]
-        place = np.searchsorted(names, table.to_numpy().astype(str))
-        place = np.where((place < names.size) & (names[np.minimum(place, names.size - 1)] == table.to_numpy().astype(str)), place, -1)
+        place = _places(names, table)
         values = np.concatenate([arrays[column], np.full((self.days.size, 1), np.nan)], axis=1)
         column_of = np.where(self.listed, place[self._stock_row], -1)
         return np.take_along_axis(values, np.where(column_of < 0, names.size, column_of), axis=1)
@@ -131,12 +131,11 @@ class Panels:
         ahead = np.full_like(self.etf_return, np.nan)
         arrays = self._price_arrays
         names = arrays["tickers"]
-        wanted = self.stocks["sector_etf"].to_numpy().astype(str)[self._stock_row]
-        place = np.minimum(np.searchsorted(names, wanted), max(names.size - 1, 0))
-        found = self.listed & (names[place] == wanted) if names.size else np.zeros_like(self.listed)
+        place = np.where(self.listed, _places(names, self.stocks["sector_etf"])[self._stock_row], -1)
+        found = place >= 0
         later = np.full_like(arrays["simple_return"], np.nan)
         later[: later.shape[0] - steps] = arrays["simple_return"][steps:]
-        ahead[found] = np.take_along_axis(later, place, axis=1)[found]
+        ahead[found] = later[np.nonzero(found)[0], place[found]]
         return ahead
 
     @cached_property
@@ -162,7 +161,8 @@ class Panels:
             "cell": np.arange(names.size),
         }).filter(pl.col("ticker") != "").join(known, on=["ticker", "trade_date"])
         tenor = np.searchsorted(tenors, cells["tenor_years"].to_numpy())
-        quotes.reshape(tenors.size, -1)[tenor, cells["cell"].to_numpy()] = cells["par_spread_bps"].to_numpy()
+        day, parent = np.divmod(cells["cell"].to_numpy(), max(self.parents.size, 1))
+        quotes[tenor, day, parent] = cells["par_spread_bps"].to_numpy()
         return tenors, quotes
 
     @cached_property
@@ -173,21 +173,23 @@ class Panels:
         return quotes[place[0]] if place.size else np.full((self.days.size, self.parents.size), np.nan)
 
     def cds_at(self, maturity: np.ndarray) -> np.ndarray:
-        """CDS spread interpolated in maturity; NaN further than 2.5 years from a quoted tenor."""
+        """CDS spread interpolated in maturity between the name's own quotes of the day, flat beyond them.
+
+        NaN further than 2.5 years from a quoted tenor. Tenors that only others quote, or that are
+        quoted on other days, change nothing.
+        """
         tenors, quotes = self._cds_curves
-        out = np.full(maturity.shape, np.nan)
-        if not tenors.size:
-            return out
-        target = np.clip(maturity, tenors[0], tenors[-1])
+        below, above = np.full((2, *maturity.shape), np.nan), np.full((2, *maturity.shape), np.nan)
         for k in range(tenors.size):
-            upper = min(k + 1, tenors.size - 1)
-            span = max(tenors[upper] - tenors[k], 1e-9)
-            share = np.clip((target - tenors[k]) / span, 0, 1)
-            inside = (target >= tenors[k]) & (target <= tenors[upper]) & np.isnan(out)
-            value = quotes[k] if upper == k else (1 - share) * quotes[k] + share * quotes[upper]
-            nearest = np.minimum(np.abs(maturity - tenors[k]), np.abs(maturity - tenors[upper]))
-            out = np.where(inside & (nearest <= _MAX_TENOR_GAP), value, out)
-        return out
+            lower = np.isfinite(quotes[k]) & (tenors[k] <= maturity)
+            below[0][lower], below[1][lower] = tenors[k], quotes[k][lower]
+        for k in reversed(range(tenors.size)):
+            upper = np.isfinite(quotes[k]) & (tenors[k] >= maturity)
+            above[0][upper], above[1][upper] = tenors[k], quotes[k][upper]
+        below, above = np.where(np.isnan(below), above, below), np.where(np.isnan(above), below, above)
+        share = np.clip((maturity - below[0]) / np.maximum(above[0] - below[0], 1e-9), 0, 1)
+        near = np.fmin(np.abs(maturity - below[0]), np.abs(maturity - above[0])) <= _MAX_TENOR_GAP
+        return np.where(near, (1 - share) * below[1] + share * above[1], np.nan)
 
     @cached_property
     def debt(self) -> np.ndarray:
@@ -241,6 +243,13 @@ def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray
     given = out.pop("total_return_pct") / 100
     out["simple_return"] = np.where(np.isfinite(given), given, ratio)
     return out
+
+
+def _places(names: np.ndarray, wanted: pl.Series) -> np.ndarray:
+    """Position of each of `wanted` among the sorted `names`, -1 where it is not there."""
+    values = wanted.to_numpy().astype(str)
+    place = np.searchsorted(names, values)
+    return np.where(np.append(names, "")[place] == values, place, -1)
 
 
 def _dates(values: pl.Series) -> np.ndarray:

@@ -43,10 +43,12 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
     fit = np.zeros((n_parents, 8))
     totals = np.zeros((n_parents, 8))
     last_trade = np.full(n_parents, -1, dtype=np.int64)
+    settled = np.full(n_bonds, -1, dtype=np.int64)
     r = 0
     for day in range(n_days):
         fit[:] = 0.0
         totals[:] = 0.0
+        last_trade[:] = -1
         fit[:, 5] = 1e9
         while r < known.size and known[r] <= day:
             b, slot = bond[r], trade[r] % RING
@@ -58,12 +60,14 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
                 ring[b, slot] = values[r]
             r += 1
         for b in range(n_bonds):
+            settled[b] = max(settled[b], _traded(ring_day[b], ring[b], day - RING + 1))
             parent = parent_of[day, b]
             if parent < 0:
                 continue
             if outstanding[day, b]:
                 out[day, parent, OUTSTANDING] += 1
-            _add_bond(day, ring_day[b], ring[b], out[day, parent], fit[parent], totals[parent], last_trade, parent)
+            last_trade[parent] = max(last_trade[parent], _last_trade(day, ring_day[b], ring[b], settled[b]))
+            _add_bond(day, ring_day[b], ring[b], out[day, parent], fit[parent], totals[parent])
         for p in range(n_parents):
             _finish(out[day, p], fit[p], totals[p])
             quiet = day - last_trade[p]
@@ -89,7 +93,24 @@ def _add_flow(out, revision, before, is_revision):  # pragma: no cover
 
 
 @njit(cache=True)
-def _add_bond(day, days, ring, out, fit, totals, last_trade, parent):  # pragma: no cover
+def _traded(days, ring, day):  # pragma: no cover
+    """`day` if trades of it stand, -1 otherwise."""
+    slot = day % RING
+    return day if day >= 0 and days[slot] == day and ring[slot, R_TRADES] > 0 else -1
+
+
+@njit(cache=True)
+def _last_trade(day, days, ring, settled):  # pragma: no cover
+    """The bond's last day with trades that stand; `settled` is the last that no revision can reach any more."""
+    for back in range(RING):
+        found = _traded(days, ring, day - back)
+        if found >= 0:
+            return found
+    return settled
+
+
+@njit(cache=True)
+def _add_bond(day, days, ring, out, fit, totals):  # pragma: no cover
     """One bond's contribution to its parent's level, change, curve and liquidity."""
     newest = -1
     for back in range(STALE_DAYS + 1):
@@ -99,8 +120,6 @@ def _add_bond(day, days, ring, out, fit, totals, last_trade, parent):  # pragma:
             break
     if newest < 0:
         return
-    if days[newest] > last_trade[parent]:
-        last_trade[parent] = days[newest]
     weight, spread = ring[newest, R_WEIGHT], ring[newest, R_SPREAD]
     priced = not np.isnan(weight) and not np.isnan(spread)
     if priced:

@@ -44,7 +44,8 @@ def _evaluations(read: Read) -> Table | Group | str:
     if not rows:
         return "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a year), or no day has 15 issuers."
     first, last, days = rows[0]["first_date"], rows[0]["last_date"], rows[0]["n_days"]
-    table = Table(title=f"Daily rank IC against the 5-day excess return, {days} days, {first} … {last}", title_justify="left", box=None, pad_edge=False)
+    title = Text(f"Daily rank IC against the 5-day excess return, {days} days, {first} … {last}", style="italic")
+    table = Table(box=None, pad_edge=False)
     for name in ("model", "mean IC", "t (Newey-West)", "smallest detectable IC"):
         table.add_column(name, justify="left" if name == "model" else "right")
     names = {"equity_only": "equity-only control", "xgboost_over_equity": "xgboost adds over the control", "ridge_over_equity": "ridge adds over the control"}
@@ -56,4 +57,4 @@ def _evaluations(read: Read) -> Table | Group | str:
             f"{t:+.2f}" if t is not None else "", f"{row['smallest_detectable_ic']:.4f}",
         )
     note = "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
-    return Group(Text(), table, Text(note, style="dim"))
+    return Group(Text(), title, table, Text(note, style="dim"))

@@ -1,0 +1,396 @@
+"""Issuer days of a market small enough to reckon by hand, and of a random one cut into single days."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from bondsig_assets.features.declared import ALL_FEATURES, CREDIT_FEATURES, EQUITY_FEATURES, FEATURES, LOOKBACK_DAYS
+from bondsig_assets.features.issuer_days import issuer_days, sector_beta
+from bondsig_assets.features.panels import Panels
+from bondsig_assets.tables import TABLES
+from bondsig_assets.trading_calendar import offset
+from bondsig_assets_tests.features.markets import (
+    DAYS,
+    bond,
+    closing,
+    cut,
+    issuer,
+    panels,
+    price,
+    quote,
+    random_market,
+    revision,
+    stock,
+    withdrawn,
+)
+
+TWO = {
+    "equities": [stock("P", "PPP"), stock("Q", "QQQ")], "issuers": [issuer("a", "P"), issuer("b", "P"), issuer("c", "Q")],
+    "bonds": [bond("A1", "a"), bond("B1", "b"), bond("C1", "c")], "prices": [price("PPP", 0, 0.0), price("QQQ", 0, 0.0)],
+}
+
+
+def features(day: int, parent: str = "P", *, first: int = 0, **tables) -> dict:
+    """The row of a parent on DAYS[day]."""
+    found = issuer_days(panels(first, day, **(TWO | tables)), DAYS[day], DAYS[day]).filter(parent_id=parent)
+    return found.row(0, named=True)
+
+
+def by_day(name: str, last: int, parent: str = "P", **tables) -> list:
+    """A feature of a parent on DAYS[0] … DAYS[last], in one run."""
+    return issuer_days(panels(0, last, **(TWO | tables)), DAYS[0], DAYS[last]).filter(parent_id=parent)[name].to_list()
+
+
+def test_the_level_is_the_weighted_mean_of_the_bonds_of_the_parent():
+    rows = [revision("A1", 3, spread=100.0, weight=3.0), revision("B1", 3, spread=200.0, weight=1.0), revision("C1", 3, spread=900.0)]
+    assert features(3, revisions=rows)["spread_bps"] == 125.0
+    assert features(3, "Q", revisions=rows)["spread_bps"] == 900.0
+
+
+def test_the_level_is_carried_ten_days_and_no_longer():
+    rows = [revision("A1", 3, spread=100.0), revision("B1", 5, spread=200.0)]
+    assert by_day("spread_bps", 17, revisions=rows) == [None] * 3 + [100.0] * 2 + [150.0] * 9 + [200.0] * 2 + [None] * 2
+
+
+def test_the_change_matches_bonds_with_themselves():
+    rows = [
+        revision("A1", 2, spread=100.0, weight=2.0), revision("A1", 4, spread=110.0, weight=6.0),
+        revision("B1", 3, spread=200.0, weight=4.0), revision("B1", 4, spread=180.0, weight=4.0),
+    ]
+    first, second = 1 / (1 / 2 + 1 / 6), 1 / (1 / 4 + 1 / 4)
+    row = features(4, revisions=rows)
+    assert row["oas_1d_change_bps"] == pytest.approx((first * 10 + second * -20) / (first + second), rel=1e-14)
+    assert (row["n_bonds"], row["n_bonds_traded"]) == (2, 2)
+
+
+def test_another_bond_trading_is_no_change():
+    rows = [revision("A1", 2, spread=100.0), revision("B1", 3, spread=300.0)]
+    assert by_day("oas_1d_change_bps", 3, revisions=rows) == [None] * 4
+
+
+@pytest.mark.parametrize(("gap", "change"), [(5, 7.0), (6, None)])
+def test_a_match_is_at_most_five_days_back(gap, change):
+    assert features(8, revisions=[revision("A1", 8 - gap, spread=100.0), revision("A1", 8, spread=107.0)])["oas_1d_change_bps"] == change
+
+
+def test_changes_add_up():
+    levels = [100.0, 101.0, 103.0, 106.0, 110.0, 115.0, 121.0]
+    rows = [revision("A1", day, spread=level) for day, level in enumerate(levels)]
+    row = features(6, revisions=rows)
+    assert row["oas_5d_change_bps"] == 20.0
+    assert row["oas_21d_change_bps"] == 21.0
+    assert row["spread_velocity_bps"] == 4.0
+    assert row["oas_5d_change_pct"] == pytest.approx(100 * np.log(121 / 101), rel=1e-12)
+    assert features(2, revisions=rows[:3])["oas_5d_change_bps"] == 3.0
+    assert features(1, revisions=rows[:2])["oas_5d_change_bps"] is None
+
+
+def test_acceleration_is_the_change_of_velocity():
+    rows = [revision("A1", day, spread=100.0 + day**2) for day in range(12)]
+    row = features(11, revisions=rows)
+    assert row["spread_acceleration_bps"] == pytest.approx(((121 - 36) - (36 - 1)) / 5, rel=1e-12)
+
+
+def test_the_zscore_keeps_the_event_out_of_its_baseline():
+    quiet = [revision("A1", day, spread=100.0 + 2 * (day % 2)) for day in range(60)]
+    event = [revision("A1", 60 + k, spread=100.0 + 10 * (k + 1)) for k in range(5)]
+    daily = np.array([2.0 * (-1) ** (k + 1) for k in range(1, 60)])
+    row = features(64, revisions=[*quiet, *event])
+    assert row["oas_5d_change_zscore"] == pytest.approx((150.0 - 102.0) / (daily.std(ddof=1) * np.sqrt(5)), rel=1e-12)
+    calm = [revision("A1", day, spread=100.0) for day in range(64)]
+    assert features(64, revisions=[*calm, revision("A1", 64, spread=103.0)])["oas_5d_change_zscore"] == 3.0
+
+
+def test_a_late_cancel_changes_the_level_from_the_day_it_is_known():
+    rows = [revision("A1", 2, spread=100.0), revision("A1", 4, spread=160.0), withdrawn("A1", 4, 7)]
+    assert by_day("spread_bps", 8, revisions=rows)[2:] == [100.0, 100.0, 160.0, 160.0, 160.0, 100.0, 100.0]
+
+
+def test_a_late_report_is_seen_from_the_day_it_is_known():
+    rows = [revision("A1", 2, spread=100.0), revision("A1", 4, 6, spread=160.0)]
+    assert by_day("spread_bps", 7, revisions=rows)[2:] == [100.0] * 4 + [160.0] * 2
+    # News of an older day does not replace a newer one.
+    rows = [revision("A1", 4, spread=100.0), revision("A1", 2, 6, spread=160.0)]
+    assert by_day("spread_bps", 7, revisions=rows)[4:] == [100.0] * 4
+
+
+def test_staleness_counts_from_the_last_bond_day():
+    rows = [revision("A1", 2), revision("B1", 5, spread=None)]
+    assert by_day("staleness_days", 9, revisions=rows) == [None, None, 0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_staleness_goes_on_for_sixty_three_days():
+    stale = by_day("staleness_days", 67, revisions=[revision("A1", 2)])
+    assert stale[2:] == [float(k) for k in range(64)] + [None, None]
+
+
+def test_a_withdrawn_trade_makes_the_bonds_stale_again():
+    rows = [revision("A1", 2), revision("A1", 6), withdrawn("A1", 6, 8)]
+    assert by_day("staleness_days", 9, revisions=rows)[6:] == [0.0, 1.0, 6.0, 7.0]
+    only = [revision("A1", 6), withdrawn("A1", 6, 8)]
+    assert by_day("staleness_days", 9, revisions=only)[6:] == [0.0, 1.0, None, None]
+
+
+def test_a_withdrawn_trade_of_a_closed_day_leaves_the_next_day_alone():
+    saturday = DAYS[4] + timedelta(days=(5 - DAYS[4].weekday()) % 7)
+    monday = next(k for k, day in enumerate(DAYS) if day > saturday)
+    ghost = withdrawn("A1", monday, monday + 1) | {"trade_date": saturday}
+    rows = [revision("A1", monday, spread=100.0), ghost]
+    assert by_day("spread_bps", monday + 2, revisions=rows)[monday:] == [100.0] * 3
+
+
+def test_volume_counts_a_revision_by_its_difference():
+    base = [revision("A1", day, par_usd=1e6) for day in range(75)]
+    more = revision("A1", 74, 76, par_usd=3e6, n_trades=4)
+    par = by_day("n_trades_21d", 77, revisions=[*base, more])
+    assert par[74:] == [21.0, 20.0, 19.0 + 3, 18.0 + 3]
+    assert by_day("n_trades_21d", 77, revisions=[*base, withdrawn("A1", 74, 76)])[74:] == [21.0, 20.0, 19.0 - 1, 18.0 - 1]
+
+
+def test_the_volume_zscore_by_hand():
+    rng = np.random.default_rng(0)
+    par = rng.integers(1, 40, 80) * 1e5
+    row = features(79, revisions=[revision("A1", day, par_usd=float(par[day])) for day in range(80)])
+    x = np.array([np.log1p(par[k - 4 : k + 1].sum()) for k in range(4, 80)])
+    usual = x[-5 - 63 : -5]
+    assert row["trace_volume_zscore_5d"] == pytest.approx((x[-1] - usual.mean()) / max(usual.std(ddof=1), 0.25), rel=1e-12)
+
+
+def test_order_imbalance_and_bid_ask_by_hand():
+    rows = [
+        revision("A1", 1, customer_buy_par_usd=3e5, customer_sell_par_usd=1e5, customer_buy_price=101.0, customer_sell_price=99.0),
+        revision("B1", 1, customer_buy_par_usd=2e5, customer_buy_price=100.0),
+        revision("A1", 2, customer_sell_par_usd=2e5, customer_buy_price=100.5, customer_sell_price=99.5),
+        revision("A1", 3, customer_buy_price=102.0, customer_sell_price=98.0),
+    ]
+    row = features(3, revisions=rows)
+    assert row["order_imbalance_5d"] == pytest.approx((5e5 - 3e5) / 8e5, rel=1e-14)
+    assert row["customer_bid_ask_pct"] == pytest.approx(2.0, rel=1e-14)
+    assert features(2, revisions=rows[:3])["customer_bid_ask_pct"] is None
+
+
+def test_amihud_by_hand():
+    prices = [100.0, 101.0, 99.0, 99.0, 100.0, 102.0]
+    rows = [revision("A1", day, price=p, par_usd=2e6) for day, p in enumerate(prices)]
+    moves = [100 * abs(b / a - 1) / 2 for a, b in zip(prices, prices[1:], strict=False)]
+    assert features(5, revisions=rows)["amihud_21d"] == pytest.approx(np.median(moves), rel=1e-12)
+
+
+def test_the_slope_by_hand():
+    rows = [
+        revision("A1", 3, maturity_years=2.0, yield_pct=4.0), revision("B1", 3, maturity_years=10.0, yield_pct=6.0),
+    ]
+    assert features(3, revisions=rows)["corp_curve_slope_10y2y"] == pytest.approx(2.0, rel=1e-12)
+    close = [revision("A1", 3, maturity_years=5.0), revision("B1", 3, maturity_years=7.9)]
+    assert features(3, revisions=close)["corp_curve_slope_10y2y"] is None
+    curve = TWO | {"bonds": [*TWO["bonds"], bond("A2", "a")]}
+    three = [*rows, revision("A2", 3, maturity_years=5.0, yield_pct=5.5)]
+    x = np.log1p([2.0, 10.0, 5.0])
+    slope = np.polyfit(x, [4.0, 6.0, 5.5], 1)[0]
+    assert features(3, revisions=three, bonds=curve["bonds"])["corp_curve_slope_10y2y"] == pytest.approx(slope * np.log(11 / 3), rel=1e-10)
+
+
+def test_the_basis_by_hand():
+    rows = [revision("A1", 3, spread=150.0, maturity_years=4.0, weight=1.0), revision("B1", 3, spread=130.0, maturity_years=8.0, weight=3.0)]
+    quotes = [quote("PPP", 3, 5.0, 100.0), quote("PPP", 3, 10.0, 140.0)]
+    row = features(3, revisions=rows, cds_quotes=quotes)
+    assert row["cds_bond_basis_bps"] == pytest.approx(100 + 40 * 2 / 5 - 135, rel=1e-12)
+    assert row["cds_spread_bps"] == 100.0
+
+
+@pytest.mark.parametrize(("maturity", "value"), [(2.5, 100.0), (2.4, None), (12.5, 140.0), (12.6, None), (5.0, 100.0), (10.0, 140.0)])
+def test_the_basis_needs_a_quote_within_two_and_a_half_years(maturity, value):
+    quotes = [quote("PPP", 3, 5.0, 100.0), quote("PPP", 3, 10.0, 140.0)]
+    basis = features(3, revisions=[revision("A1", 3, spread=0.0, maturity_years=maturity)], cds_quotes=quotes)["cds_bond_basis_bps"]
+    assert basis == (value if value is None else pytest.approx(value, rel=1e-12))
+
+
+def test_the_basis_uses_the_names_own_tenors():
+    rows = [revision("A1", 3, spread=0.0, maturity_years=5.0)]
+    for others in ([], [quote("QQQ", 3, 3.0, 1.0), quote("QQQ", 3, 7.0, 1.0), quote("QQQ", 3, 5.0, 1.0)]):
+        assert features(3, revisions=rows, cds_quotes=[quote("PPP", 3, 5.0, 100.0), *others])["cds_bond_basis_bps"] == 100.0
+
+
+def test_a_tenor_first_quoted_later_changes_nothing_before():
+    rows = [revision("A1", 3, spread=0.0, maturity_years=6.0)]
+    quotes = [quote("PPP", 3, 5.0, 100.0), quote("PPP", 3, 10.0, 140.0)]
+    later = [*quotes, *(quote("PPP", 4, tenor, 100.0) for tenor in (5.0, 7.0, 10.0))]
+    assert by_day("cds_bond_basis_bps", 4, revisions=rows, cds_quotes=later)[3] == by_day("cds_bond_basis_bps", 3, revisions=rows, cds_quotes=quotes)[3] == 108.0
+
+
+def test_cds_changes_by_hand():
+    quotes = [quote("PPP", day, 5.0, 100.0 + day**2) for day in range(8)]
+    row = features(7, cds_quotes=quotes)
+    assert (row["cds_1d_change_bps"], row["cds_5d_change_bps"]) == (13.0, 45.0)
+    assert row["cds_5d_change_pct"] == pytest.approx(100 * np.log(149 / 104), rel=1e-12)
+    assert by_day("cds_spread_bps", 14, cds_quotes=quotes)[10:12] == [149.0, 149.0]
+    assert by_day("cds_spread_bps", 14, cds_quotes=quotes)[13:] == [None, None]
+    assert by_day("cds_1d_change_bps", 8, cds_quotes=quotes)[8] is None
+
+
+def test_a_quote_known_after_the_cutoff_is_not_used():
+    late = quote("PPP", 3, 5.0, 100.0) | {"known_at": closing(3) + timedelta(hours=2, minutes=31)}
+    assert features(3, cds_quotes=[late])["cds_spread_bps"] is None
+    assert features(3, cds_quotes=[late | {"known_at": closing(3) + timedelta(hours=2, minutes=30)}])["cds_spread_bps"] == 100.0
+
+
+def test_without_bonds_there_is_nothing_and_never_zero():
+    row = features(70, bonds=[], cds_quotes=[quote("PPP", day, 5.0, 100.0) for day in range(71)])
+    of_bonds = {f.name for f in FEATURES if f.block == "credit" and not any(i.startswith("cds") for i in f.inputs)}
+    assert {name: row[name] for name in of_bonds} == dict.fromkeys(of_bonds)
+    assert (row["n_bonds"], row["cds_spread_bps"], row["cds_bond_basis_bps"]) == (0, 100.0, None)
+
+
+def test_without_cds_there_is_nothing_and_never_zero():
+    row = features(70, revisions=[revision("A1", day) for day in range(71)])
+    of_cds = {f.name for f in FEATURES if any(i.startswith("cds") for i in f.inputs)}
+    assert {name: row[name] for name in of_cds} == dict.fromkeys(of_cds)
+    assert row["spread_bps"] == 100.0
+
+
+def test_without_prices_the_controls_are_null():
+    row = features(3, prices=[], revisions=[revision("A1", 3)])
+    assert {name: row[name] for name in EQUITY_FEATURES} == dict.fromkeys(EQUITY_FEATURES)
+    assert row["spread_bps"] == 100.0
+
+
+def test_without_bond_or_quote_there_is_no_row():
+    assert set(issuer_days(panels(0, 3, **(TWO | {"bonds": [bond("A1", "a")]})), DAYS[3], DAYS[3])["parent_id"]) == {"P"}
+
+
+def test_bonds_not_yet_issued_or_matured_do_not_count():
+    future = bond("A1", "a", offering_date=DAYS[4])
+    matured = bond("B1", "b", maturity_date=DAYS[2])
+    table = issuer_days(panels(0, 5, **(TWO | {"bonds": [future, matured]})), DAYS[0], DAYS[5]).filter(parent_id="P")
+    assert dict(table.select("trade_date", "n_bonds").iter_rows()) == {DAYS[0]: 1, DAYS[1]: 1, DAYS[4]: 1, DAYS[5]: 1}
+
+
+def test_a_bond_known_late_is_not_counted_before():
+    rows = issuer_days(panels(0, 5, **(TWO | {"bonds": [bond("A1", "a"), bond("B1", "b", known_at=closing(4))]})), DAYS[0], DAYS[5])
+    assert rows.filter(parent_id="P")["n_bonds"].to_list() == [1] * 4 + [2] * 2
+
+
+def test_a_takeover_moves_bond_and_history_on_the_day_it_holds():
+    taken = [*TWO["issuers"], issuer("b", "Q", valid_from_date=DAYS[5], known_at=closing(1))]
+    rows = [revision("B1", 4, spread=300.0), revision("C1", 4, spread=100.0), revision("A1", 4, spread=50.0)]
+    assert by_day("spread_bps", 6, issuers=taken, revisions=rows)[4:] == [175.0, 50.0, 50.0]
+    assert by_day("spread_bps", 6, "Q", issuers=taken, revisions=rows)[4:] == [100.0, 200.0, 200.0]
+
+
+def test_equity_controls_by_hand():
+    rng = np.random.default_rng(3)
+    stock_return, etf_return = rng.normal(0, 2, 70), rng.normal(0, 1, 70)
+    prices = [price("PPP", day, float(stock_return[day])) for day in range(70)] + [price("ETF", day, float(etf_return[day])) for day in range(70)]
+    filed = [{"parent_id": "P", "period_end_date": DAYS[10], "total_debt_usd": 3e9, "known_at": closing(40)}]
+    row = features(69, prices=prices, fundamentals=filed, revisions=[revision("A1", 69)])
+    compound = lambda returns: 100 * (np.prod(1 + returns / 100) - 1)  # noqa: E731
+    expected = {
+        "equity_return_1d_pct": stock_return[-1], "equity_return_5d_pct": compound(stock_return[-5:]), "equity_return_21d_pct": compound(stock_return[-21:]),
+        "equity_return_63d_pct": compound(stock_return[-63:]), "equity_excess_return_5d_pct": compound(stock_return[-5:]) - compound(etf_return[-5:]),
+        "equity_volatility_21d_pct": stock_return[-21:].std(ddof=1) * np.sqrt(252), "equity_volatility_63d_pct": stock_return[-63:].std(ddof=1) * np.sqrt(252),
+        "log_market_cap": np.log(50.0 * 2e7), "leverage_ratio": 3e9 / (3e9 + 1e9),
+    }
+    assert {name: row[name] for name in EQUITY_FEATURES} == {name: pytest.approx(value, rel=1e-10) for name, value in expected.items()}
+
+
+def test_a_filing_counts_from_the_day_it_is_known():
+    filed = [{"parent_id": "P", "period_end_date": DAYS[0], "total_debt_usd": 3e9, "known_at": closing(2)},
+             {"parent_id": "P", "period_end_date": DAYS[1], "total_debt_usd": 1e9, "known_at": closing(3)}]
+    prices = [price("PPP", day, 0.0) for day in range(5)]
+    assert by_day("leverage_ratio", 4, prices=prices, fundamentals=filed) == [None, None, 0.75, 0.5, 0.5]
+
+
+def test_the_sector_comparisons_leave_the_issuer_out():
+    names = [f"P{k}" for k in range(7)]
+    market = {
+        "equities": [stock(n, n) for n in names], "issuers": [issuer(n, n) for n in names], "bonds": [bond(n, n) for n in names],
+        "prices": [price("P0", 0, 0.0)], "revisions": [revision(n, 3, spread=100.0 + 10 * k**2) for k, n in enumerate(names)],
+    }
+    found = issuer_days(panels(0, 3, **market), DAYS[3], DAYS[3])
+    levels = 100.0 + 10 * np.arange(7.0) ** 2
+    assert found["spread_vs_sector_median"].to_list() == [levels[k] - np.median(np.delete(levels, k)) for k in range(7)]
+
+
+def test_relative_value_falls_back_from_grade_to_sector():
+    names = [f"P{k}" for k in range(7)]
+    ratings = [{"issuer_id": n, "agency": "SP", "rating_date": date(2020, 1, 2), "rating_number": 8 if k else 15, "known_at": datetime(2020, 1, 3)} for k, n in enumerate(names)]
+    market = {
+        "equities": [stock(n, n) for n in names], "issuers": [issuer(n, n) for n in names], "bonds": [bond(n, n) for n in names], "ratings": ratings,
+        "prices": [price("P0", 0, 0.0)], "revisions": [revision(n, 3, spread=100.0 + 10 * k**2) for k, n in enumerate(names)],
+    }
+    found = issuer_days(panels(0, 3, **market), DAYS[3], DAYS[3])
+    levels = 100.0 + 10 * np.arange(7.0) ** 2
+    assert found["rating_number"].to_list() == [15.0] + [8.0] * 6
+    # The junk name has no junk peers: all of the sector. Each other is compared with the five of its grade.
+    wanted = [levels[0] - np.median(levels[1:])] + [levels[k] - np.median(np.delete(levels, [0, k])) for k in range(1, 7)]
+    assert found["spread_vs_sector_median"].to_list() == wanted
+
+
+def test_sector_beta_recovers_slopes_and_shrinks():
+    rng = np.random.default_rng(1)
+    sector = np.repeat(rng.normal(0, 10, (130, 1)), 3, axis=1)
+    issuer_changes = sector * np.array([0.5, 1.0, 2.0])
+    exact = sector_beta(issuer_changes, sector)
+    np.testing.assert_allclose(exact[-1], [0.5, 1.0, 2.0], rtol=1e-9)
+    noisy = sector_beta(issuer_changes + rng.normal(0, 10, sector.shape), sector)[-1]
+    weeks = slice(129 - 120, 130, 5)
+    plain = []
+    for k in range(3):
+        generator = np.random.default_rng(1)
+        generator.normal(0, 10, (130, 1))
+        y = issuer_changes[:, k] + generator.normal(0, 10, sector.shape)[:, k]
+        plain.append(np.polyfit(sector[weeks, k], y[weeks], 1)[0])
+    assert (np.abs(noisy - 1) < np.abs(np.array(plain) - 1)).all()
+    assert np.isnan(sector_beta(issuer_changes[:55], sector[:55])).all()  # eleven weeks
+
+
+@pytest.fixture(scope="module")
+def market() -> Panels:
+    """A random market of 300 days."""
+    return random_market(seed=5, n_days=300)
+
+
+@pytest.fixture(scope="module")
+def whole(market) -> pl.DataFrame:
+    """Its issuer days from the first day with a full look-back on, in one run."""
+    return issuer_days(market, DAYS[LOOKBACK_DAYS], DAYS[299])
+
+
+def test_every_declared_feature_is_a_column_and_used(whole):
+    assert TABLES["issuer_days"].conform(whole).height == whole.height > 1000
+    assert [c for c in whole.columns if c in ALL_FEATURES] == list(ALL_FEATURES)
+    assert ALL_FEATURES == CREDIT_FEATURES + EQUITY_FEATURES
+    assert sorted(ALL_FEATURES) == sorted(f.name for f in FEATURES)
+    for name in ALL_FEATURES:
+        assert whole[name].n_unique() > 5 or name == "staleness_days", name
+        assert whole[name].is_nan().sum() == 0 and not whole[name].is_infinite().any(), name
+
+
+@pytest.mark.parametrize("day", [LOOKBACK_DAYS, 150, 151, 155, 171, 200, 245, 299])
+def test_a_single_day_is_the_range_to_the_last_bit(market, whole, day):
+    alone = issuer_days(cut(market, offset(DAYS[day], -LOOKBACK_DAYS), DAYS[day]), DAYS[day], DAYS[day])
+    assert alone.height > 5
+    assert alone.equals(whole.filter(trade_date=DAYS[day]))
+    for name in ALL_FEATURES:
+        assert alone[name].fill_null(0.0).to_numpy().tobytes() == whole.filter(trade_date=DAYS[day])[name].fill_null(0.0).to_numpy().tobytes()
+
+
+def test_what_is_known_later_changes_no_earlier_day(market, whole):
+    last = DAYS[220]
+    is_late = pl.col("known_date") > last
+    poisoned = replace(
+        market,
+        revisions=market.revisions.with_columns(pl.when(is_late).then(1e6).otherwise("spread_bps").alias("spread_bps"), pl.when(is_late).then(1e12).otherwise("par_usd").alias("par_usd")),
+        prices=market.prices.with_columns(pl.when(pl.col("trade_date") > last).then(50.0).otherwise("total_return_pct").alias("total_return_pct")),
+        cds=market.cds.filter((pl.col("trade_date") <= last) | (pl.col("tenor_years") != 5.0)),
+        ratings=market.ratings.with_columns(pl.when(pl.col("known_at").dt.date() > last).then(22).otherwise("rating_number").alias("rating_number")),
+        fundamentals=market.fundamentals.filter(pl.col("known_at").dt.date() <= last),
+    )
+    changed = issuer_days(poisoned, DAYS[LOOKBACK_DAYS], DAYS[299])
+    assert changed.filter(pl.col("trade_date") <= last).equals(whole.filter(pl.col("trade_date") <= last))
+    assert not changed.equals(whole)

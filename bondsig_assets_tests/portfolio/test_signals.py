@@ -1,0 +1,96 @@
+"""The first filter: each rule alone, on a day where everything else passes."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from bondsig_assets.portfolio.signals import SignalSettings, select_signals
+from bondsig_assets.tables import TABLES
+from bondsig_assets_tests.rows_of import rows_of
+
+DAY, NEXT = date(2024, 3, 1), date(2024, 3, 4)
+SETTINGS = SignalSettings()
+
+
+def scores(n: int = 20, day: date = DAY, spread: float = 0.4, base: float = 0.5) -> pl.DataFrame:
+    """`n` scores of a day, best last, probabilities from base + spread / 2 down to base - spread / 2."""
+    rank = [(2 * k + 1) / n - 1 for k in range(n)]
+    return rows_of("scores", *(
+        {"ticker": f"T{k:02}", "parent_id": f"P{k:02}", "trade_date": day, "score_rank": r, "probability_underperform": base - r * spread / 2,
+         "score": 1 - 2 * (base - r * spread / 2)} for k, r in enumerate(rank)
+    ))
+
+
+def liquidity(n: int = 20, day: date = DAY, stale: float | None = 0.0, trades: float | None = 100.0, only: int | None = None) -> pl.DataFrame:
+    """Liquid and fresh, but for the issuer `only` (all when not given) as told."""
+    mine = [(stale, trades) if only in (None, k) else (0.0, 100.0) for k in range(n)]
+    return rows_of("issuer_days", *(
+        {"parent_id": f"P{k:02}", "trade_date": day, "staleness_days": s, "n_trades_21d": t} for k, (s, t) in enumerate(mine)
+    )).select("parent_id", "trade_date", "staleness_days", "n_trades_21d")
+
+
+def chosen(frame: pl.DataFrame, liquid: pl.DataFrame, **changes) -> dict[str, int]:
+    """Direction of each ticker that passes."""
+    found = TABLES["signals"].conform(select_signals(frame, liquid, SignalSettings(**changes)))
+    return dict(found.select("ticker", "direction").iter_rows())
+
+
+def test_the_outer_tenths_pass():
+    assert chosen(scores(), liquidity()) == {"T00": -1, "T01": -1, "T18": 1, "T19": 1}
+
+
+@pytest.mark.parametrize(("quantile", "each_side"), [(0.05, 1), (0.1, 2), (0.25, 5), (0.5, 10)])
+def test_the_quantile_counts_names(quantile, each_side):
+    found = list(chosen(scores(), liquidity(), quantile=quantile, margin=0.0).values())
+    assert (found.count(1), found.count(-1)) == (each_side, each_side)
+
+
+@pytest.mark.parametrize("n", [5, 10, 20, 50, 100])
+def test_a_tenth_of_any_number_of_names(n):
+    found = list(chosen(scores(n), liquidity(n)).values())
+    assert found.count(1) == found.count(-1) == (n + 5) // 10
+
+
+def test_the_probability_must_leave_the_middle_by_the_margin():
+    # The extremes of twenty are at rank 0.95, the next at 0.85.
+    assert chosen(scores(spread=0.021), liquidity(), margin=0.009) == {"T00": -1, "T19": 1}
+    assert chosen(scores(spread=0.021), liquidity(), margin=0.0085) == {"T00": -1, "T01": -1, "T18": 1, "T19": 1}
+    assert chosen(scores(spread=0.0), liquidity()) == {}
+
+
+def test_the_margin_is_on_the_side_of_the_direction():
+    # All probabilities above one half: nobody is expected to outperform.
+    assert chosen(scores(base=0.8), liquidity()) == {"T00": -1, "T01": -1}
+    assert chosen(scores(base=0.2), liquidity()) == {"T18": 1, "T19": 1}
+
+
+@pytest.mark.parametrize(("trades", "passes"), [(10.0, True), (9.0, False), (None, False)])
+def test_bonds_must_have_traded(trades, passes):
+    assert ("T19" in chosen(scores(), liquidity(trades=trades, only=19))) == passes
+
+
+@pytest.mark.parametrize(("stale", "passes"), [(3.0, True), (4.0, False)])
+def test_bonds_must_have_traded_lately(stale, passes):
+    assert ("T19" in chosen(scores(), liquidity(stale=stale, only=19))) == passes
+
+
+def test_an_issuer_with_cds_only_passes_the_bond_rules():
+    assert "T19" in chosen(scores(), liquidity(stale=None, trades=None, only=19))
+
+
+def test_liquidity_is_that_of_the_day():
+    frame = pl.concat([scores(), scores(day=NEXT)])
+    liquid = pl.concat([liquidity(), liquidity(day=NEXT, trades=0.0)])
+    assert set(select_signals(frame, liquid, SETTINGS)["trade_date"]) == {DAY}
+
+
+def test_rows_are_in_order_and_carry_their_score():
+    frame = pl.concat([scores(day=NEXT), scores()]).reverse()
+    found = select_signals(frame, pl.concat([liquidity(), liquidity(day=NEXT)]), SETTINGS)
+    assert found.select("trade_date", "ticker").rows() == sorted(found.select("trade_date", "ticker").rows())
+    joined = found.join(frame, on=["ticker", "trade_date"], suffix="_source")
+    assert joined.height == found.height == 8
+    assert (joined["score"] == joined["score_source"]).all() and (joined["score_rank"] == joined["score_rank_source"]).all()
