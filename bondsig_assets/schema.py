@@ -148,7 +148,7 @@ def _castable(found: pl.DataType, wanted: pl.DataType, name: str, table: str) ->
         or (wanted == pl.Float64 and found.is_numeric())
         or (wanted == pl.Datetime("us") and isinstance(found, pl.Datetime) and found.time_zone is None)
         or (wanted == pl.String and found in (pl.Categorical, pl.Enum))
-        or isinstance(wanted, pl.List)
+        or (isinstance(wanted, pl.List) and isinstance(found, (pl.List, pl.Array)))
     )
     if not (same or widening):
         raise SchemaError(f"table {table}: column {name} is {found}, declared {wanted}")

@@ -52,8 +52,10 @@ def at_or_after(day: date) -> date:
 
 
 def at_or_before(day: date) -> date:
-    """`day` itself or the trading day before."""
+    """`day` itself or the trading day before. Raises ValueError before the first one."""
     days = all_trading_days()
+    if np.datetime64(day) < days[0]:
+        raise ValueError(f"no trading day at or before {day}: the calendar begins on {FIRST_DAY}")
     return days[np.searchsorted(days, np.datetime64(day), side="right") - 1].item()
 
 

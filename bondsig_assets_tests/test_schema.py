@@ -47,7 +47,7 @@ def test_lossless_casts(name, value):
     ("day", pl.Series([datetime(2024, 1, 2)])), ("is_it", pl.Series([1])), ("n", pl.Series([2**63], dtype=pl.UInt64)), ("tags", pl.Series(["x"])),
 ])
 def test_anything_else_is_refused_by_name(name, value):
-    with pytest.raises(SchemaError, match=f"table things: .*{name}|table things: conversion"):
+    with pytest.raises(SchemaError, match=f"table things: .*{name}"):
         THINGS.conform(pl.DataFrame(GOOD).with_columns(value.alias(name)))
 
 
@@ -67,7 +67,7 @@ def test_every_declaration_holds_together(table):
     assert len(set(names)) == len(names)
     assert table.key and set(table.key) <= set(names)
     for column in (table.event_time, table.known_time, table.partition):
-        assert column is None or column in names
+        assert not column or column in names
     columns = {column.name: column for column in table.columns}
     if table.name != "quarantined_rows":
         assert not any(columns[name].nullable for name in table.key)

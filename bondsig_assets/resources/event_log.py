@@ -17,9 +17,12 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
 
+#: Databases kept open at once: the index and the newest runs.
+_OPEN_FILES = 6
+
 
 class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
-    """The stock SQLite event log with one engine per database file and a write-ahead journal."""
+    """The stock SQLite event log with one engine for each of the newest database files and a write-ahead journal."""
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
@@ -50,6 +53,10 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
             )
             event.listen(engine, "connect", _settings)
             self._engines[shard] = engine
+        # Every run has a file of its own; a server that lives for months must not keep them all open.
+        self._engines[shard] = self._engines.pop(shard)
+        while len(self._engines) > _OPEN_FILES:
+            self._engines.pop(next(iter(self._engines))).dispose()
         return self._engines[shard]
 
     def has_table(self, table_name: str) -> bool:

@@ -45,13 +45,16 @@ class Warehouse:
     """The tables under `home`; a cheap, picklable handle that keeps nothing open between calls.
 
     `catalog` is a SQLite file, or `postgres:<connection string>`; `storage` a folder, or
-    `s3://bucket/path` with the AWS_* variables set. Every method raises WarehouseError.
+    `s3://bucket/path` with the AWS_* variables set. Where they are not given, BONDSIG_CATALOG and
+    BONDSIG_STORAGE name them, and without those both lie under `home`. Every method raises WarehouseError.
     """
 
     def __init__(self, home: Path, catalog: str = "", storage: str = "", lock_timeout: float = 600) -> None:
         self.home = Path(home).absolute()
         folder = self.home / "lake"
-        self._lake = Lake(self.home, catalog or str(folder / "catalog.sqlite"), storage or str(folder / "files"), lock_timeout)
+        catalog = catalog or os.environ.get("BONDSIG_CATALOG") or str(folder / "catalog.sqlite")
+        storage = storage or os.environ.get("BONDSIG_STORAGE") or str(folder / "files")
+        self._lake = Lake(self.home, catalog, storage, lock_timeout)
 
     def __repr__(self) -> str:
         return f"Warehouse({str(self.home)!r})"

@@ -26,6 +26,14 @@ def test_a_known_slope_is_recovered(intercept, slope, scale):
     assert found.intercept == pytest.approx(intercept, abs=0.04)
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.01, 1e-4])
+def test_predictions_far_from_zero_are_no_harder(scale):
+    prediction, returns = drawn(0.1, -1.0 / scale, scale)
+    plain, moved = calibrate(prediction, returns), calibrate(prediction + 2.0, returns)
+    assert moved.slope == pytest.approx(plain.slope, rel=1e-2)
+    np.testing.assert_allclose(moved.probability(prediction + 2.0), plain.probability(prediction), atol=2e-3)
+
+
 def test_it_is_the_maximum_of_the_likelihood():
     prediction, returns = drawn(0.1, -0.7, n=3000)
     under = returns < 0

@@ -63,8 +63,9 @@ def test_fold_dates_do_not_depend_on_the_range(start, length, later):
 
 def test_the_first_fold_is_the_first_with_enough_days():
     folds = folds_between(date(2021, 1, 4), date(2022, 12, 31))
-    assert folds[0].quarter == date(2021, 10, 1)
-    assert not has_enough_history(fold_of(date(2021, 7, 1)), date(2021, 1, 4))
+    assert [fold.quarter for fold in folds] == [date(2022, month, 1) for month in (1, 4, 7, 10)]
+    # Nine months before 2021-10-01 are 189 days, less the seven of the purge.
+    assert len(trading_days(date(2021, 1, 4), fold_of(date(2021, 10, 1)).train_end)) == 189 - 7
     start = offset(folds[0].train_end, 1 - MINIMUM_TRAIN_DAYS)
     assert has_enough_history(folds[0], start)
     assert not has_enough_history(folds[0], offset(start, 1))

@@ -11,17 +11,18 @@ import pytest
 from bondsig_assets.features.declared import ALL_FEATURES
 from bondsig_assets.learning.calibration import Calibration
 from bondsig_assets.learning.inputs import standardised
-from bondsig_assets.learning.models import load_model
+from bondsig_assets.learning.models import RidgeModel, load_model
 from bondsig_assets.learning.scoring import TOP_FEATURES, score_days
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.learning.days import CREDIT, FOLD, issuer_days, model_rows, trained
+from bondsig_assets_tests.rows_of import rows_of
 
 LAST = date(2023, 7, 14)
 
 
 @pytest.fixture(scope="module")
 def days() -> pl.DataFrame:
-    """Ten days of the fold's quarter."""
+    """Some days of the fold's quarter."""
     return issuer_days(FOLD.first_day, LAST, seed=3)
 
 
@@ -37,7 +38,7 @@ def scored(days, models) -> tuple[pl.DataFrame, pl.DataFrame]:
     return score_days(days, models)
 
 
-def test_columns_are_the_declared_ones(scored):
+def test_columns_are_the_declared_ones(days, scored):
     predictions, scores = scored
     assert TABLES["predictions"].conform(predictions).height == 3 * scores.height
     assert TABLES["scores"].conform(scores).height == 10 * 19 - (10 - scores["trade_date"].n_unique()) * 19
@@ -72,13 +73,15 @@ def test_the_rank_uses_the_whole_range_and_follows_the_prediction(scored):
         assert day["score_rank"].sum() == pytest.approx(0.0, abs=1e-9)
 
 
-def test_equal_predictions_share_a_rank(days, models):
-    flat = models.filter(model_name="ridge").with_columns(
-        model_text=pl.lit('{"penalty": 1.0, "intercept": 0.0, "weights": %s, "means": %s}' % ([0.0] * len(ALL_FEATURES), [0.0] * len(ALL_FEATURES))),  # noqa: UP031
-        is_champion=pl.lit(True),
-    )
-    scores = score_days(days, flat)[1]
-    assert set(scores["score_rank"]) == {0.0}
+def ridge(weight: float, mean: float) -> pl.DataFrame:
+    """A champion that weighs all features alike."""
+    n = len(ALL_FEATURES)
+    text = RidgeModel(1.0, 0.0, [weight] * n, [mean] * n).to_text()
+    return rows_of("models", {"model_name": "ridge", "model_version": "by hand", "is_champion": True, "calibration_slope": -1.0, "model_text": text})
+
+
+def test_equal_predictions_share_a_rank(days):
+    assert set(score_days(days, ridge(0.0, 0.0))[1]["score_rank"]) == {0.0}
 
 
 def test_the_reasons_are_the_largest_contributions_in_order(days, models, scored):
@@ -97,10 +100,10 @@ def test_the_reasons_are_the_largest_contributions_in_order(days, models, scored
     assert scored[1]["top_features"].list.first().eq(CREDIT).mean() > 0.3
 
 
-def test_the_reasons_show_the_values_of_issuer_days(days, scored):
+def test_the_reasons_show_the_values_of_issuer_days(days):
     values = {(row["trade_date"], row["ticker"]): row for row in days.iter_rows(named=True)}
     shown = []
-    for row in scored[1].iter_rows(named=True):
+    for row in score_days(days, ridge(1.0, 1.5))[1].iter_rows(named=True):
         source = values[row["trade_date"], row["ticker"]]
         assert row["top_values"] == [source[name] for name in row["top_features"]]
         shown += row["top_values"]
