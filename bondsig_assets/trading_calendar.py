@@ -30,7 +30,7 @@ def holidays() -> frozenset[date]:
 @lru_cache(maxsize=1)
 def all_trading_days() -> np.ndarray:
     """Every trading day from FIRST_DAY to LAST_DAY, datetime64[D], ascending."""
-    days = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY))
+    days = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY) + 1)
     return days[np.is_busday(days, holidays=np.array(sorted(holidays()), dtype="datetime64[D]"))]
 
 

@@ -30,6 +30,11 @@ def test_surplus_sell_legs_stay():
     assert story == [STANDS, STANDS, STANDS, LEG]
 
 
+def test_pairs_are_counted_among_their_own_terms():
+    story = told(message(0, "1", price=101.0, **SELL), message(0, "2", par_usd=2e5, **SELL), message(0, "3", **SELL), message(0, "4", **BUY))
+    assert story == [STANDS, STANDS, STANDS, LEG]
+
+
 def test_pairs_count_by_time_of_execution():
     story = told(message(0, "1", at=time(15), **BUY), message(0, "2", at=time(9), **BUY), message(0, "3", **SELL))
     assert story == [STANDS, LEG, STANDS]
