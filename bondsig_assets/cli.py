@@ -6,6 +6,8 @@ by the command that needs them, so that `bondsig --help` is instant.
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from datetime import date
@@ -73,10 +75,9 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     """The market asked for: what the home holds unless options say otherwise."""
     if held is None:
         return Market(**{**({"source": "files"} if "data" in given else {}), **given})
-    base = {name: getattr(held, name) for name in Market.__dataclass_fields__}
-    if given.get("source", held.source) != held.source:
-        base = {}
-    return Market(**{**base, **given})
+    source = given.get("source") or ("files" if "data" in given else held.source)
+    base = {name: getattr(held, name) for name in Market.__dataclass_fields__} if source == held.source else {}
+    return Market(**{**base, "source": source, **given})
 
 
 @cli.command()
@@ -129,6 +130,7 @@ def doctor() -> None:
 def main() -> None:
     """Entry point: a user's mistake is one line, never a traceback."""
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Abort:
@@ -138,12 +140,22 @@ def main() -> None:
         click.echo(f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept, run the same command again to go on", err=True)
         sys.exit(130)
     except click.UsageError as error:
-        error.show()
+        command = f"{error.ctx.info_name} " if error.ctx and error.ctx.parent else ""
+        UserError(f"{error.format_message()} (see bondsig {command}--help)").show()
         sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(1)
     except HomeError as error:
         UserError(str(error)).show()
+        sys.exit(1)
+    except BrokenPipeError:
+        # `| head` has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user gets one line
+        if os.environ.get("BONDSIG_DEBUG"):
+            raise
+        UserError(f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]} (BONDSIG_DEBUG=1 shows where)").show()
         sys.exit(1)
     sys.exit(code or 0)

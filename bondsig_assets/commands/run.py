@@ -6,10 +6,13 @@ planned and executed (`orchestration/runner.py`).
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import os
 import time
 import warnings
 from datetime import date
+from pathlib import Path
 
 from rich.console import Console
 
@@ -29,7 +32,8 @@ def run_range(home: Home, market: Market, start: date | None, end: date | None, 
     span = source.span()
     first, last = _range(span, start, end)
     _read_all_files(market, source, span[0])
-    home.claim(market, span)
+    again = again or _must_be_redone(console, home, market)
+    home.claim(market, span, _fingerprint(market))
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _materialize(console, home, first, last, select, again)
     took = time.monotonic() - began
@@ -99,6 +103,29 @@ def _read_all_files(market: Market, source: Source, first: date) -> None:
             source.reference(table, first)
     except SourceError as error:
         raise UserError(str(error)) from error
+
+
+def _fingerprint(market: Market) -> str:
+    """Names, sizes and times of the files a market is read from; empty for a simulated one."""
+    if market.source != "files":
+        return ""
+    folder = Path(market.data)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file()) + ([Path(market.config)] if market.config else [])
+    seen = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    return hashlib.sha256(repr(seen).encode()).hexdigest()
+
+
+def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
+    """Whether what Dagster remembers as done no longer holds: the files changed, or the lake is gone."""
+    if home.market() is None:
+        return False
+    if home.fingerprint() != _fingerprint(market):
+        console.print("the files have changed since the last run: doing these days again")
+        return True
+    if not (home.path / "lake" / "catalog.sqlite").exists() and not os.environ.get("BONDSIG_CATALOG"):
+        console.print("the lake is not there any more: doing these days again")
+        return True
+    return False
 
 
 def _materialize(console: Console, home: Home, first: date, last: date, select: str, again: bool) -> None:

@@ -21,7 +21,11 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
     """Run the servers until interrupted; when one ends, the others are stopped too."""
     if home.market() is None:
         raise UserError(f"{home.path} holds no market yet: `make run` or `bondsig run` makes one")
+    if port == mlflow_port:
+        raise UserError(f"--port and --mlflow-port are both {port}; they must differ")
     for number in (port, mlflow_port):
+        if not 0 < number < 65536:
+            raise UserError(f"{number} is no port; ports are 1 to 65535")
         if _taken(host, number):
             raise UserError(f"port {number} on {host} is taken; choose another with --port or --mlflow-port")
     home.prepare_dagster()
@@ -38,10 +42,11 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
     ]
     servers = [subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True) for command in commands]
     print(f"Dagster  http://{host}:{port}\nMLflow   http://{host}:{mlflow_port}\nCtrl-C stops both.", flush=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         while all(server.poll() is None for server in servers):
             time.sleep(0.5)
+        ended = next(k for k, server in enumerate(servers) if server.poll() is not None)
+        raise UserError(f"{Path(commands[ended][0]).name} ended by itself with status {servers[ended].returncode}; its own messages stand above")
     except KeyboardInterrupt:
         pass
     finally:
@@ -54,4 +59,7 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
 
 def _taken(host: str, port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex((host, port)) == 0
+        try:
+            return probe.connect_ex((host, port)) == 0
+        except OSError as error:
+            raise UserError(f"--host {host}: {error.strerror or error}") from error

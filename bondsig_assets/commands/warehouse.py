@@ -41,12 +41,13 @@ def print_query(home: Home, query: str, form: str) -> None:
 def _print_table(names: list[str], rows: list[tuple]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for k, name in enumerate(names):
-        table.add_column(name, justify="right" if rows and isinstance(rows[0][k], int | float) else "left", no_wrap=True)
+        table.add_column(Text(name), justify="right" if rows and isinstance(rows[0][k], int | float) else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*(_cell(value) for value in row))
+        table.add_row(*(Text(_cell(value)) for value in row))
     console = Console(highlight=False)
     # A pipe has no width: nothing is cut there.
     console = console if console.is_terminal else Console(highlight=False, width=10_000)

@@ -90,6 +90,8 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
             while error is not None and error.cause is not None:
                 error = error.cause
             text = error.message.strip() if error else "unknown error"
+            if error is not None and "Interrupted" in (error.cls_name or ""):
+                raise KeyboardInterrupt
             return f"{event.step_key}: {text.splitlines()[0]}"
     return f"run {result.run_id} failed before any asset began"
 

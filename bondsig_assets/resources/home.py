@@ -91,8 +91,13 @@ class Home:
         text = self._read()
         return (date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])) if text else None
 
-    def claim(self, market: Market, span: tuple[date, date]) -> None:
-        """Make this the home of `market`, or confirm that it is.
+    def fingerprint(self) -> str:
+        """What the market's input looked like when it was last claimed; empty for an empty home."""
+        text = self._read()
+        return text.get("fingerprint", "") if text else ""
+
+    def claim(self, market: Market, span: tuple[date, date], fingerprint: str = "") -> None:
+        """Make this the home of `market`, or confirm that it is; `fingerprint` identifies the input.
 
         Raises HomeError when the home holds another market: markets are never mixed.
         """
@@ -103,7 +108,7 @@ class Home:
                 "One home holds one market: set BONDSIG_HOME to another folder, or delete this one."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"market": asdict(market), "first_day": span[0].isoformat(), "last_day": span[1].isoformat()}, indent=1)
+        text = json.dumps({"market": asdict(market), "first_day": span[0].isoformat(), "last_day": span[1].isoformat(), "fingerprint": fingerprint}, indent=1)
         partial = self.market_file.with_suffix(".tmp")
         partial.write_text(text)
         partial.replace(self.market_file)
@@ -116,12 +121,17 @@ class Home:
         os.environ["BONDSIG_HOME"] = str(self.path)
 
     def _read(self) -> dict | None:
+        if self.path.exists() and not self.path.is_dir():
+            raise HomeError(f"{self.path} is a file; set BONDSIG_HOME to a folder")
         if not self.market_file.exists():
             return None
         try:
-            return json.loads(self.market_file.read_text())
-        except (OSError, ValueError) as error:
-            raise HomeError(f"{self.market_file} cannot be read ({error}); restore it or delete the home") from error
+            text = json.loads(self.market_file.read_text())
+            Market(**text["market"])
+            date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise HomeError(f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or delete the home") from error
+        return text
 
 
 def current_home() -> Home:

@@ -41,6 +41,9 @@ class Write:
     matching: Mapping[str, str] = field(default_factory=dict)
 
 
+_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
 class Warehouse:
     """The tables under `home`; a cheap, picklable handle that keeps nothing open between calls.
 
@@ -105,9 +108,18 @@ class Warehouse:
             return lake.execute(sql, list(parameters)).pl()
 
     def query(self, sql: str, parameters: Sequence = ()) -> tuple[list[str], list[tuple]]:
-        """Column names and rows of one read-only statement, as Python values."""
+        """Column names and rows of one question, as Python values.
+
+        The lake is attached read-only, but a statement could attach, copy or export past that:
+        only a single SELECT (or FROM, WITH, EXPLAIN, DESCRIBE, SHOW) is let through.
+        """
         with self._lake.reading() as lake:
-            lake.execute(sql, list(parameters))
+            statements = lake.extract_statements(sql)
+            if len(statements) != 1:
+                raise WarehouseError("the query is empty" if not statements else f"one statement at a time, these are {len(statements)}")
+            if statements[0].type not in _QUESTIONS:
+                raise WarehouseError(f"only questions are let through, this is {statements[0].type.name}; to change data, run the graph")
+            lake.execute(statements[0], list(parameters))
             return [column[0] for column in lake.description or ()], lake.fetchall()
 
     def read_table(
@@ -158,12 +170,15 @@ class Warehouse:
         An existing file is refused unless `overwrite`; its readers keep what they opened.
         """
         path = Path(path).absolute()
+        if path.is_relative_to(self.home):
+            raise WarehouseError(f"{path} lies inside the home; export to another folder")
+        if path.is_dir() or not path.parent.is_dir():
+            raise WarehouseError(f"{path} is a folder" if path.is_dir() else f"{path.parent} is no folder")
         if path.exists() and not overwrite:
-            raise WarehouseError(f"{path} exists already")
+            raise WarehouseError(f"{path} exists already; --overwrite replaces it")
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             with self._lake.reading(f"could not export to {path}") as lake:
-                path.parent.mkdir(parents=True, exist_ok=True)
                 lake.execute(f"ATTACH {quote(str(temporary))} AS exported")
                 lake.execute("USE exported")
                 lake.execute("BEGIN")

@@ -37,9 +37,23 @@ def test_sql_in_three_formats(full_home):
     assert float(rows[0]["score"]) == items[0]["score"]
 
 
-def test_sql_cannot_write(full_home):
-    done = bondsig(full_home.path, "sql", "delete from scores")
-    assert done.returncode == 1 and "Traceback" not in done.stderr
+@pytest.mark.parametrize("query", [
+    "delete from scores", "drop view trades", "attach '{home}/lake/catalog.sqlite' as q (type sqlite)", "copy (select 1) to '{home}/x.csv'",
+    "export database '{home}/x'", "install spatial", "select 1; select 2", "", "set memory_limit = '1GB'", "call dbgen(sf=0.01)",
+])
+def test_sql_lets_only_questions_through(full_home, query):
+    done = bondsig(full_home.path, "sql", query.format(home=full_home.path))
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+    assert not list(full_home.path.glob("x*"))
+
+
+def test_sql_shows_brackets_as_they_are(full_home):
+    assert "[/bold]" in bondsig(full_home.path, "sql", "select '[/bold]' as b").stdout
+
+
+def test_the_lake_cannot_be_exported_over(full_home):
+    done = bondsig(full_home.path, "export", str(full_home.path / "lake" / "catalog.sqlite"), "--overwrite")
+    assert done.returncode == 1 and "inside the home" in done.stderr
     assert Warehouse(full_home.path).read("select count(*) as n from scores")["n"][0] > 0
 
 
@@ -97,6 +111,8 @@ def test_summary_and_doctor(full_home):
     (["run", "--world", "tiny", "--start", "2024-01-04", "--end", "2023-02-01"], "after --end"),
     (["run", "--world", "tiny", "--lead-strength", "7"], "0 … 0.4"),
     (["run", "--world", "tiny", "--view", "psychic"], "live, regulatory"),
+    (["run", "--seed", "-1"], "seeds are"),
+    (["run", "--seed", "one"], "one"),
     (["run", "--wrold", "tiny"], "--world"),
     (["sql", "select 1"], "bondsig run"),
     (["summary"], "bondsig run"),
@@ -109,8 +125,15 @@ def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, arguments, said):
     done = bondsig(home, *arguments)
     assert done.returncode == 1
     assert said in done.stderr
-    assert "Traceback" not in done.stderr + done.stdout
+    assert len(done.stderr.splitlines()) == 1
     assert not home.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"market": {"foo": 1}}', "not json"])
+def test_a_damaged_home_is_told_in_one_line(tmp_path, text):
+    (tmp_path / "market.json").write_text(text)
+    done = bondsig(tmp_path, "summary")
+    assert done.returncode == 1 and "market.json is damaged" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_an_unknown_selection_names_the_assets(full_home):

@@ -50,6 +50,8 @@ def world(name: str, seed: int, lead_strength: float) -> World:
     """The world `name` with this seed and strength. Raises SourceError naming those that exist."""
     if name not in WORLDS:
         raise SourceError(f"unknown world '{name}'; worlds are: {', '.join(WORLDS)}")
+    if seed < 0:
+        raise SourceError(f"seed {seed} is negative; seeds are 0, 1, 2, …")
     if not 0 <= lead_strength <= 0.4:
         raise SourceError(f"lead strength {lead_strength} is outside 0 … 0.4 (a share of idiosyncratic variance)")
     return replace(WORLDS[name], seed=seed, lead_strength=lead_strength)
