@@ -1,7 +1,7 @@
 """New York Stock Exchange trading days, from holidays shipped as data.
 
-Belongs here: which days are trading days, arithmetic on them, and the daily cutoff. Not
-here: Dagster's partitions (`orchestration/partitions.py`). `data/nyse_holidays.csv` lists
+Belongs here: which days are trading days, arithmetic on them, and the daily cutoff.
+Not here: Dagster's partitions (`orchestration/partitions.py`). `data/nyse_holidays.csv` lists
 the weekday closures from 2002-07-01, when TRACE began.
 """
 

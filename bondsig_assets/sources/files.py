@@ -16,9 +16,11 @@ import polars as pl
 
 from bondsig_assets.schema import Table
 from bondsig_assets.sources.base import Delivery, SourceError
-from bondsig_assets.sources.files_config import Feed, read_config, unknown
+from bondsig_assets.sources.files_checks import DAY, DUPLICATE_KEY, DUPLICATE_ROW, SHARED_TICKER, shared_tickers
+from bondsig_assets.sources.files_complaints import unknown
+from bondsig_assets.sources.files_config import Feed, read_config
 from bondsig_assets.sources.files_read import ROW, find_files, read_file, read_lookup, row_texts
-from bondsig_assets.sources.files_rows import DAY, RANK, FileRows, check_share, rows_of
+from bondsig_assets.sources.files_rows import RANK, FileRows, check_share, rows_of
 from bondsig_assets.sources.files_trace import at_or_after_days, deliver
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 
@@ -60,7 +62,7 @@ class FilesSource:
         """Rows of the trading days `start`…`end`; a range is the concatenation of its days.
 
         Quarantined rows come with the trading day at or after their date, those without a
-        readable date with the first day of `span()`.
+        readable date, from before 2002-07-01 or in the future with the first day of `span()`.
         """
         if table not in RAW_DAILY:
             raise SourceError(unknown("daily table", table, RAW_DAILY))
@@ -99,8 +101,13 @@ class FilesSource:
             (path, feed) for feed in map(self._with_lookups, self.feeds[table.name]) for path in find_files(self.data, feed, table.name)
         ]
         parts: list[FileRows] = [rows_of(path, table, feed, read_file(path, feed)) for path, feed in sources]
+        if not any(part.good.height or part.bad.height for part in parts):
+            names = ", ".join(path.name for path, _ in sources[:20])
+            raise SourceError(f"{self.data}: {names}: no row for {table.name}; deliver files with rows, mend `keep`, or leave the block out")
         good = _stacked([part.good for part in parts])
         good, doubles = _without_duplicates(good, table)
+        if table.name == "equities":
+            good, doubles = _with_one_parent_a_ticker(good, doubles)
         named = [
             mine.join(row_texts(read_file(*sources[number[0]]), mine[ROW]), on=ROW, how="left", maintain_order="left")
             for number, mine in doubles.group_by(_FILE, maintain_order=True)
@@ -162,7 +169,15 @@ def _without_duplicates(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame,
     day = pl.col(DAY[table.name]) if table.name in DAY else pl.lit(None, dtype=pl.Date)
     doubles = few.with_columns(position.alias("__position"), same.alias("__same")).filter(pl.col("__position") > 0)
     doubles = doubles.select(
-        _FILE, ROW, day.alias("day"), pl.when("__same").then(pl.lit("duplicate row")).otherwise(pl.lit("duplicate key")).alias("reason"), *key
+        _FILE, ROW, day.alias("day"), pl.when("__same").then(pl.lit(DUPLICATE_ROW)).otherwise(pl.lit(DUPLICATE_KEY)).alias("reason"), *key
     ).sort(_FILE, ROW, *key)
     columns = [_FILE, ROW, *key]
     return rows.join(doubles.select(columns), on=columns, how="anti", nulls_equal=True, maintain_order="left"), doubles
+
+
+def _with_one_parent_a_ticker(rows: pl.DataFrame, doubles: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of `equities` without those whose ticker has another parent; these go with the duplicates."""
+    late = shared_tickers(rows, [_FILE, ROW])
+    named = late.select(_FILE, ROW, pl.lit(None, dtype=pl.Date).alias("day"), pl.lit(SHARED_TICKER).alias("reason"))
+    kept = rows.join(late.select(_FILE, ROW, "parent_id", "ticker"), on=[_FILE, ROW, "parent_id", "ticker"], how="anti", maintain_order="left")
+    return kept, pl.concat([doubles.select(named.columns), named])

@@ -1,23 +1,25 @@
 """What `source.toml` may say, and one-line complaints when it says something else.
 
 Belongs here: the vocabulary of the file and its validation against the declared tables.
-Not here: opening data files (`files_read.py`), or what a rule does to a row
+Not here: which values of a key make sense (`files_complaints.py`), opening data files
+(`files_read.py`), or what a rule does to a row
 (`files_values.py`, `files_rows.py`). What each key means stands beside its field.
 """
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from datetime import time as Clock
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from bondsig_assets.schema import Column
 from bondsig_assets.sources.base import SourceError
+from bondsig_assets.sources.files_complaints import as_list, refuse_block, refuse_rule, unknown
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", ".")
@@ -134,10 +136,12 @@ class Feed:
 def read_config(path: Path) -> dict[str, list[Feed]]:
     """Feeds per declared raw table. Raises SourceError with one line that names the place."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SourceError(f"{path}: not found; describe the folder there (examples/credit_2006_2012/source.toml shows how)") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except UnicodeDecodeError:
+        raise SourceError(f"{path}: not readable as UTF-8; save as UTF-8") from None
+    except (OSError, tomllib.TOMLDecodeError) as error:
         raise SourceError(f"{path}: not readable as TOML: {error}") from None
     common = {name: content.pop(name) for name in ("max_bad_share", "null") if name in content}
     known = (*RAW_DAILY, *RAW_REFERENCE)
@@ -151,19 +155,6 @@ def read_config(path: Path) -> dict[str, list[Feed]]:
     if not feeds:
         raise SourceError(f"{path}: feeds no table; add a block such as [[equity_prices]], one of {', '.join(known)}")
     return feeds
-
-
-def unknown(what: str, name: str, known: Iterable[str]) -> str:
-    """`unknown key 'colums'; did you mean 'columns'? There are: …`."""
-    names = list(known)
-    close = get_close_matches(name, names, n=1, cutoff=0.5) or get_close_matches(name.lower(), names, n=1, cutoff=0.5)
-    hint = f"; did you mean '{close[0]}'?" if close else ";"
-    return f"unknown {what} '{name}'{hint} There are: {', '.join(names)}"
-
-
-def as_list(value: Any) -> list[Any]:
-    """`value` itself if it is a list, else a list of it."""
-    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def _build(cls: type, content: dict[str, Any], where: str) -> dict[str, Any]:
@@ -189,6 +180,7 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
         raise SourceError(f"{where}: {unknown('format', keys['format'], ('csv', 'parquet'))}")
     if len(keys.get("delimiter", ",").encode()) != 1:
         raise SourceError(f"{where}: delimiter = {keys['delimiter']!r} should be one character")
+    refuse_block(keys, table, where)
     keys["files"] = as_list(keys["files"])
     keys["null"] = keys.get("null", list(NULLS))
     keys["keep"] = {name: as_list(values) for name, values in keys.get("keep", {}).items()}
@@ -203,6 +195,7 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
         for name in (melt.into, melt.value):
             if name not in columns:
                 raise SourceError(f"{where}: melt: {unknown(f'column of {table}', name, columns)}")
+        _refuse_constants(melt.columns.values(), columns[melt.into], f"{where}: melt.columns")
     keys["columns"] = {
         name: _rule(content, columns.get(name), melt, f"{where}: columns.{name}", f"{unknown(f'column of {table}', name, columns)}")
         for name, content in keys["columns"].items()
@@ -224,16 +217,23 @@ def _rule(content: Any, column: Column | None, melt: Melt | None, where: str, co
         raise SourceError(f"{where}: needs either column (of the file) or value (a constant)")
     if "unit" in keys and keys["unit"] not in (units := UNITS.get(column.unit, {})):
         raise SourceError(f"{where}: {unknown('unit', keys['unit'], units)}")
-    constants = [keys[name] for name in ("value", "default") if name in keys] + list(keys.get("map", {}).values())
-    for constant in constants:
-        wanted = _CONSTANTS[column.type]
-        if not isinstance(constant, wanted) or isinstance(constant, bool) != (bool in wanted):
-            raise SourceError(f"{where}: {constant!r} should be a {column.type} such as the column {column.name} is")
+    _refuse_constants([*(keys[name] for name in ("value", "default") if name in keys), *keys.get("map", {}).values()], column, where)
+    refuse_rule(keys, column, where)
     if "lookup" in keys:
         lookup = keys["lookup"] = Lookup(**_build(Lookup, keys["lookup"], f"{where}: lookup"))
         if not (lookup.file and lookup.key and lookup.value):
             raise SourceError(f"{where}: lookup needs file, key and value")
     return ColumnRule(**keys)
+
+
+def _refuse_constants(constants: Iterable[Any], column: Column, where: str) -> None:
+    """Complains of a constant that the column cannot hold."""
+    wanted = _CONSTANTS[column.type]
+    for constant in constants:
+        if not isinstance(constant, wanted) or isinstance(constant, bool) != (bool in wanted):
+            raise SourceError(f"{where}: {constant!r} should be a {column.type} such as the column {column.name} is")
+        if isinstance(constant, float) and not math.isfinite(constant):
+            raise SourceError(f"{where}: {constant!r} should be a finite number")
 
 
 def _complete(feed: Feed, table: str, where: str) -> None:

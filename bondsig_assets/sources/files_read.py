@@ -7,6 +7,7 @@ columns). Not here: what the values mean (`files_values.py`).
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import re
@@ -17,12 +18,17 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.sources.base import SourceError
-from bondsig_assets.sources.files_config import Feed, Lookup, unknown
+from bondsig_assets.sources.files_complaints import unknown
+from bondsig_assets.sources.files_config import Feed, Lookup
 
 #: Position of the row in its file, from 1 (the header does not count).
 ROW = "__row"
 #: The line has more or fewer fields than the header.
 RAGGED = "__ragged"
+#: First bytes of files in other encodings, the longer ones first.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"), (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"),
+)
 
 
 def find_files(data: Path, feed: Feed, table: str) -> list[Path]:
@@ -38,10 +44,19 @@ def find_files(data: Path, feed: Feed, table: str) -> list[Path]:
         except (NotImplementedError, ValueError):
             raise SourceError(f"{data}: {table}: files = '{pattern}' should be a name or glob below the data folder") from None
         if not matches:
+            _refuse_no_file(data / pattern, table)
             there = ", ".join(sorted(path.name for path in data.iterdir())[:20])
             raise SourceError(f"{data}: no file matches '{pattern}', which is to feed {table}; the folder holds {there}")
         found |= dict.fromkeys(matches)
     return list(found)
+
+
+def _refuse_no_file(path: Path, table: str) -> None:
+    """Complains of something of the wanted name that is no file."""
+    if path.is_dir():
+        raise SourceError(f"{path}: a folder, where {table} needs a file; name the files in it, or put the file in its place")
+    if path.is_symlink():
+        raise SourceError(f"{path}: a link to {path.readlink()}, which is not there; mend the link or put the file in its place")
 
 
 def read_file(path: Path, feed: Feed) -> pl.DataFrame:
@@ -57,14 +72,16 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
         ragged = np.zeros(frame.height, dtype=bool)
     else:
         frame, ragged = _read_csv(path, feed)
-    names = [name.strip() for name in frame.columns]
-    double = next((name for name in names if names.count(name) > 1), None)
+    names = [_without_suffix(name, frame.columns).strip() for name in frame.columns]
+    missing = next((name for name in feed.columns_needed if name not in names), None)
+    doubles = [name for name in names if names.count(name) > 1]
+    # Of a file without its header, that a column is missing says more than that two are alike.
+    double = next((name for name in doubles if missing is None or name in feed.columns_needed), None)
     if double is not None:
         raise SourceError(f"{path}: the column '{double}' appears twice; leave one of them out")
+    if missing is not None:
+        raise SourceError(f"{path}: no column '{missing}', which source.toml expects; {unknown('column', missing, names)}")
     frame.columns = names
-    for name in feed.columns_needed:
-        if name not in names:
-            raise SourceError(f"{path}: no column '{name}', which source.toml expects; {unknown('column', name, names)}")
     frame = frame.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW), pl.Series(RAGGED, ragged))
     # A blank line is no row.
     return frame.filter(~pl.all_horizontal(pl.col(names).is_null()))
@@ -98,7 +115,15 @@ def read_lookup(data: Path, lookup: Lookup) -> dict[str, str]:
 def row_texts(raw: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     """ROW and the row as JSON (`row_text`), for the given row numbers of a frame of `read_file`."""
     fields = [name for name in raw.columns if name not in (ROW, RAGGED)]
-    return raw.filter(pl.col(ROW).is_in(rows.unique().implode())).select(ROW, pl.struct(fields).struct.json_encode().alias("row_text"))
+    # JSON knows no bytes: they are told in hexadecimal.
+    raw = raw.filter(pl.col(ROW).is_in(rows.unique().implode())).with_columns(pl.col(pl.Binary).bin.encode("hex"))
+    return raw.select(ROW, pl.struct(fields).struct.json_encode().alias("row_text"))
+
+
+def _without_suffix(name: str, names: list[str]) -> str:
+    """The name in the header: the reader of CSV tells a second `close` apart as `close_duplicated_0`."""
+    plain = re.sub(r"_duplicated_\d+$", "", name)
+    return plain if plain and plain in names else name
 
 
 def _format(path: Path, feed: Feed) -> str:
@@ -115,6 +140,7 @@ def _format(path: Path, feed: Feed) -> str:
 def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
     """Fields as text, and which lines have the wrong number of them."""
     data = _bytes(path)
+    _refuse_encoding(path, data)
     is_txt = ".txt" in path.name.lower()
     delimiter = feed.delimiter or ("|" if is_txt else ",")
     quoted = (not is_txt if feed.quoted is None else feed.quoted) and b'"' in data
@@ -137,7 +163,7 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
     try:
         frame = pl.read_csv(
             io.BytesIO(body), infer_schema=False, separator=delimiter, quote_char='"' if quoted else None,
-            truncate_ragged_lines=True, encoding="utf8-lossy",
+            truncate_ragged_lines=True,
         )
     except pl.exceptions.PolarsError as error:
         raise SourceError(f"{path}: not readable as text split at '{delimiter}' ({_first_line(error)})") from None
@@ -150,6 +176,19 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
     return frame, ragged
 
 
+def _refuse_encoding(path: Path, data: bytes) -> None:
+    """Complains of anything but UTF-8."""
+    name = next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    if name or b"\0" in data.partition(b"\n")[0]:
+        raise SourceError(f"{path}: is in {name or 'UTF-16 or UTF-32, or no text at all'}, not in UTF-8; save as UTF-8")
+    try:
+        if not data.isascii():
+            data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start)
+        raise SourceError(f"{path}: not in UTF-8 (byte {data[error.start]:#x} in row {row}); save as UTF-8") from None
+
+
 def _ragged(body: bytes, delimiter: str) -> np.ndarray:
     """Of each line after the header: whether its number of fields differs from the header's."""
     characters = np.frombuffer(body, dtype=np.uint8)
@@ -159,10 +198,11 @@ def _ragged(body: bytes, delimiter: str) -> np.ndarray:
 
 
 def _bytes(path: Path) -> bytes:
-    """The file's bytes, decompressed where its name ends in .gz."""
+    """The file's bytes, decompressed where its name ends in .gz or they say so themselves."""
     try:
         # Python's gzip says when the end is missing; a reader that streams may not.
-        return gzip.decompress(path.read_bytes()) if path.name.lower().endswith(".gz") else path.read_bytes()
+        data = path.read_bytes()
+        return gzip.decompress(data) if path.name.lower().endswith(".gz") or data.startswith(b"\x1f\x8b") else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(f"{path}: cut short, or not a gzip file; deliver it again ({_first_line(error)})") from None
     except OSError as error:

@@ -1,7 +1,7 @@
 """The rows of one file as rows of a declared table, and the rows set aside with their reason.
 
-Belongs here: melting, required fields, the checks of each table, knowledge time, and the
-share of bad rows a file may have. Not here: reading values (`files_values.py`), what needs
+Belongs here: melting, required fields, knowledge time, and the share of bad rows a file may
+have. Not here: reading values (`files_values.py`), what makes them wrong (`files_checks.py`), what needs
 several files at once (`files.py`), TRACE before 2012 (`files_trace.py`).
 """
 
@@ -13,69 +13,19 @@ from pathlib import Path
 import polars as pl
 
 from bondsig_assets.schema import Table
-from bondsig_assets.securities.cusips import is_valid_cusip
 from bondsig_assets.sources.base import SourceError
+from bondsig_assets.sources.files_checks import CHECKS, EARLY, RAGGED_ROW, UNREAD, early_faults, knowledge_faults, quarantine_day, time_faults
 from bondsig_assets.sources.files_config import ColumnRule, Feed
 from bondsig_assets.sources.files_read import RAGGED, ROW, row_texts
 from bondsig_assets.sources.files_values import apply_null_rules, finish_value, read_value, text
 from bondsig_assets.sources.knowledge import end_of_day, next_morning
-from bondsig_assets.trading_calendar import CUTOFF, FIRST_DAY, all_trading_days
+from bondsig_assets.trading_calendar import CUTOFF
 
 #: Rank of the row among duplicates, 0 the best.
 RANK = "__rank"
-#: Column of TRACE report dates or of the rows of other daily tables: decides the partition.
-DAY = {"trace_reports": "report_date", "equity_prices": "trade_date", "cds_quotes": "trade_date"}
-#: TRACE reports from this day on are in the post-2012 fields.
-REGIME_CUT = pl.date(2012, 2, 6)
 _CELL, _NAME = "__cell", "__name"
 
 _c = pl.col
-
-
-def _is_trading_day(name: str) -> pl.Expr:
-    return _c(name).is_in(pl.Series(all_trading_days()).cast(pl.Date).implode())
-
-
-_VALID_CUSIP = _c("cusip").map_batches(is_valid_cusip, return_dtype=pl.Boolean)
-_STATUS = _c("status").is_in(["T", "R", "X", "C", "Y"]) | ((_c("status") == "W") & (_c("report_date") < REGIME_CUT))
-_PERIOD = ("ends before it begins", _c("valid_to_date") < _c("valid_from_date"))
-#: Table → (reason, what is wrong), the first that holds is the row's reason. Null holds nothing.
-CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
-    "trace_reports": [
-        ("bad check digit", ~_VALID_CUSIP),
-        ("unknown status", ~_STATUS),
-        ("unknown view", ~_c("view").is_in(["live", "regulatory"])),
-        ("unknown side", ~_c("side").is_in(["B", "S"])),
-        ("unknown contra", ~_c("contra").is_in(["C", "D", "A"])),
-        ("negative price", _c("price") < 0),
-        ("negative par", _c("par_usd") < 0),
-    ],
-    "equity_prices": [
-        ("not a trading day", ~_is_trading_day("trade_date")),
-        ("negative price", _c("close_usd") < 0),
-        ("zero price", _c("close_usd") == 0),
-        ("negative price", _c("adjusted_close_usd") <= 0),
-        ("negative volume", _c("volume_shares") < 0),
-    ],
-    "cds_quotes": [
-        ("not a trading day", ~_is_trading_day("trade_date")),
-        ("negative spread", _c("par_spread_bps") < 0),
-        ("zero spread", _c("par_spread_bps") == 0),
-        ("tenor not positive", _c("tenor_years") <= 0),
-    ],
-    # The bond market opens on some holidays of the exchange, so its weekdays are all right.
-    "treasury_yields": [("not a weekday", _c("trade_date").dt.weekday() > 5), ("tenor not positive", _c("tenor_years") <= 0)],
-    "issuers": [("malformed issuer CUSIP", ~_c("issuer_cusip").str.contains(r"^[0-9A-Z*@#]{6}$")), _PERIOD],
-    "equities": [_PERIOD],
-    "bonds": [
-        ("bad check digit", ~_VALID_CUSIP),
-        ("matures before it is issued", _c("maturity_date") <= _c("offering_date")),
-        ("negative coupon", (_c("coupon_pct") < 0) & (_c("coupon_type") != "V")),
-        ("negative amount", _c("offering_amount_usd") < 0),
-    ],
-    "ratings": [("rating number outside 1 to 22", ~_c("rating_number").is_between(1, 22))],
-    "fundamentals": [],
-}
 
 
 @dataclass(frozen=True)
@@ -90,8 +40,9 @@ class FileRows:
 def rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows:
     """What the frame of `read_file` holds for `table`.
 
-    Rows dated before the calendar begins (2002-07-01) are not read for daily tables. Raises
-    SourceError when a column can nowhere be read, or a required one is empty throughout.
+    Rows of daily tables dated before the calendar begins (2002-07-01) are set aside and do not
+    count as rows of the file. Raises SourceError when a column can nowhere be read, or a
+    required one is empty throughout.
     """
     try:
         return _rows_of(path, table, feed, raw)
@@ -101,7 +52,7 @@ def rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows
 
 def check_share(path: Path, feed: Feed, n_rows: int, reasons: pl.DataFrame) -> None:
     """Stops when too many rows are bad for reasons the feed does not expect; `reasons` is `reason, len`."""
-    held = reasons.filter(~_c("reason").is_in(feed.expected)).sort("len", "reason", descending=[True, False])
+    held = reasons.filter(~_c("reason").is_in([*feed.expected, EARLY])).sort("len", "reason", descending=[True, False])
     n_bad = int(held["len"].sum())
     if n_bad > feed.max_bad_share * n_rows:
         detail = ", ".join(f"{count} × '{reason}'" for reason, count in held.select("reason", "len").iter_rows())
@@ -136,14 +87,11 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
         _refuse_wrong_columns(path, table, rules, long, frame, failed)
     frame = frame.with_columns(_derived(table, feed, rules))
     frame = _with_midpoints(frame, feed)
-    if table.name in DAY:
-        frame = frame.filter((_c(DAY[table.name]) >= FIRST_DAY).fill_null(True))
     frame = frame.with_columns(_reason(table, rules, failed).alias("reason"))
     bad = frame.filter(_c("reason").is_not_null())
-    day = _c(DAY[table.name]) if table.name in DAY else pl.lit(None, dtype=pl.Date)
-    bad = bad.select(ROW, day.alias("day"), "reason").join(row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left")
+    bad = bad.select(ROW, quarantine_day(table).alias("day"), "reason").join(row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left")
     good = _with_knowledge(frame.filter(_c("reason").is_null()), table)
-    return FileRows(good.select(*table.column_names, ROW, RANK), bad, frame.height)
+    return FileRows(good.select(*table.column_names, ROW, RANK), bad, frame.height - bad.filter(_c("reason") == EARLY).height)
 
 
 def _event_day(table: Table, feed: Feed, raw: pl.DataFrame) -> pl.Expr:
@@ -168,10 +116,10 @@ def _declared(table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.Da
         value, is_given = read_value(rule, column, raw.schema, feed.null)
         read += [value.alias(column.name), is_given.alias(flag)]
         read += [text(rule.sign, raw.schema, []).alias(sign)] if rule.sign else []
-        finished += [
-            (_c(flag) & _c(column.name).is_null()).alias(flag),
-            finish_value(rule, column, _c(column.name), _c(sign) if rule.sign else None).alias(column.name),
-        ]
+        value = finish_value(rule, column, _c(column.name), _c(sign) if rule.sign else None)
+        # The unit or the scale may have carried a number beyond the largest.
+        is_lost = value.is_infinite().fill_null(False) if column.type == "DOUBLE" and (rule.unit or rule.scale != 1) else pl.lit(False)
+        finished += [(_c(flag) & (_c(column.name).is_null() | is_lost)).alias(flag), value.alias(column.name)]
         failed[column.name] = flag
     if "par_usd" in rules and rules["par_usd"].column:
         read.append(text(rules["par_usd"].column, raw.schema, feed.null).str.ends_with("+").alias("__is_capped_text"))
@@ -229,17 +177,12 @@ def _with_midpoints(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
 
 def _reason(table: Table, rules: dict[str, ColumnRule], failed: dict[str, str]) -> pl.Expr:
     """The first thing that is wrong with a row, null for a good one."""
-    kinds = {"DATE": "impossible date", "TIMESTAMP": "impossible date", "DOUBLE": "unparsable number", "BIGINT": "unparsable number"}
     types = {column.name: column for column in table.columns}
-    latest = pl.lit(all_trading_days()[-2].item())
     filled_later = {"delivery_date", "record_number", "delivered_at"} | ({"known_at"} - rules.keys())
-    faults = [("wrong number of fields", _c(RAGGED))]
-    faults += [(f"{kinds.get(types[name].type, 'unknown value')}: {name}", _c(flag)) for name, flag in failed.items()]
+    faults = [*early_faults(table), (RAGGED_ROW, _c(RAGGED))]
+    faults += [(f"{UNREAD.get(types[name].type, 'unknown value')}: {name}", _c(flag)) for name, flag in failed.items()]
     faults += [(f"no {name}", _c(name).is_null()) for name, column in types.items() if not column.nullable and name not in filled_later]
-    dated = [name for name in (DAY.get(table.name), table.event_time) if name]
-    faults += [(f"impossible date: {name}", _c(name) > latest) for name in dict.fromkeys(dated)]
-    faults += [("impossible date: known_at", _c("known_at").dt.date() > latest)] if "known_at" in rules else []
-    faults += CHECKS[table.name]
+    faults += time_faults(table) + CHECKS[table.name] + knowledge_faults(table)
     return pl.coalesce(*(pl.when(wrong).then(pl.lit(reason)) for reason, wrong in faults))
 
 

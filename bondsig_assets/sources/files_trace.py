@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from bondsig_assets.sources.files_rows import REGIME_CUT
+from bondsig_assets.sources.files_checks import REGIME_CUT
 from bondsig_assets.trading_calendar import all_trading_days
 
 _MESSAGE = ["view", "report_date", "message_number"]

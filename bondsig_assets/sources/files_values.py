@@ -12,13 +12,17 @@ from datetime import date
 import polars as pl
 
 from bondsig_assets.schema import POLARS_TYPES, Column
-from bondsig_assets.sources.files_config import UNITS, ColumnRule, NullRule, as_list
+from bondsig_assets.sources.files_complaints import as_list
+from bondsig_assets.sources.files_config import UNITS, ColumnRule, NullRule
 
 #: Dates outside are typing errors, whatever the column.
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2199, 12, 31)
 NEW_YORK = "America/New_York"
 _BOOLEANS = dict.fromkeys(("Y", "YES", "T", "TRUE", "1"), True) | dict.fromkeys(("N", "NO", "F", "FALSE", "0"), False)
 _MIDNIGHT = pl.time(0, 0)
+_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
+#: A whole time of day: what a cut left of one is none.
+_CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
 
 Schema = Mapping[str, pl.DataType]
 
@@ -133,7 +137,9 @@ def _by_distinct(words: pl.Expr, parse: Callable[[pl.Expr], pl.Expr], dtype: pl.
 def _number_in_text(words: pl.Expr) -> pl.Expr:
     # Standard TRACE writes a capped par as 5MM+.
     capped = words.str.extract(r"^(\d+)MM\+$").cast(pl.Float64) * 1e6
-    number = pl.coalesce(words.str.replace_all(",", "", literal=True).cast(pl.Float64, strict=False), capped)
+    # A comma separates thousands and nothing else: 56,6178 is no 566178.
+    plain = pl.when(words.str.contains(_THOUSANDS)).then(words.str.replace_all(",", "", literal=True)).otherwise(words)
+    number = pl.coalesce(plain.cast(pl.Float64, strict=False), capped)
     return pl.when(number.is_finite()).then(number)
 
 
@@ -142,7 +148,7 @@ def _date_in_text(words: pl.Expr, form: str | None) -> pl.Expr:
         return words.str.to_datetime(form, strict=False, time_unit="us").dt.date()
     if form:
         return words.str.to_date(form, strict=False)
-    plain = words.str.replace(r"^(\d{4}-\d\d-\d\d)[T ].*$", "$1")
+    plain = words.str.replace(rf"^(\d{{4}}-\d\d-\d\d)[T ]{_CLOCK} ?([AaPp][Mm]|Z|UTC|[+-]\d\d:?\d\d)?$", "$1")
     return pl.coalesce(plain.str.to_date("%Y-%m-%d", strict=False), plain.str.to_date("%Y%m%d", strict=False))
 
 
@@ -181,7 +187,12 @@ def _moment(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
         moment = words.str.to_datetime(rule.format, strict=False, time_unit="us") if "%H" in rule.format else day.cast(pl.Datetime("us"))
     elif dtype == pl.String:
         spaced = words.str.replace("T", " ", literal=True)
-        moment = pl.coalesce(spaced.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False, time_unit="us"), day.cast(pl.Datetime("us")))
+        spaced = pl.when(spaced.str.contains(rf"^\S+ {_CLOCK}$")).then(spaced)
+        forms = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
+        is_date = words.str.contains(r"^[0-9-]+$")
+        moment = pl.coalesce(
+            *(spaced.str.to_datetime(form, strict=False, time_unit="us") for form in forms), pl.when(is_date).then(day.cast(pl.Datetime("us")))
+        )
     else:
         moment = day.cast(pl.Datetime("us"))
     moment = pl.when(day.is_not_null()).then(moment)

@@ -1,25 +1,26 @@
-"""Homes shared by the graph tests; all of them run in one worker, so that each is made once."""
+"""Homes shared by the graph tests."""
 
 from __future__ import annotations
 
+import os
 import warnings
 
 import pytest
+from filelock import FileLock
 
 from bondsig_assets.resources.home import Home
 from bondsig_assets_tests.graph.homes import make_home, run
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "bondsig_assets_tests/graph/" in item.nodeid:
-            item.add_marker(pytest.mark.xdist_group("graph"))
-
-
 @pytest.fixture(scope="session")
 def full_home(tmp_path_factory) -> Home:
-    """The tiny world from its first to its last day, models and scores included."""
-    warnings.simplefilter("ignore")
-    home = make_home(tmp_path_factory.mktemp("full") / "home")
-    run(home)
-    return home
+    """The tiny world from its first to its last day, models and scores included; made once for all test workers."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    finished = folder / "full" / "finished"
+    with FileLock(folder / "full.lock"):
+        if not finished.exists():
+            warnings.simplefilter("ignore")
+            run(make_home(folder / "full" / "home"))
+            finished.touch()
+    return Home(folder / "full" / "home")

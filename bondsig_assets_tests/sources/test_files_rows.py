@@ -62,10 +62,10 @@ def test_bad_values_are_named(tmp_path):
         ).replace('"', ""),
     )
     delivery = source.daily("equity_prices", FRIDAY, date(2024, 1, 31))
-    assert delivery.rows["ticker"].to_list() == ["AAA", "CCC"], "a row before the calendar begins is not read"
+    assert delivery.rows["ticker"].to_list() == ["AAA", "CCC"], "a row before the calendar begins is set aside"
     assert reasons(delivery.quarantined) == {
         "impossible date: trade_date": 2, "unparsable number: close_usd": 2, "negative price": 1, "zero price": 1,
-        "no close_usd": 1, "no ticker": 1, "wrong number of fields": 2,
+        "no close_usd": 1, "no ticker": 1, "wrong number of fields": 2, "before 2002-07-01": 1,
     }
     undated = delivery.quarantined.filter(pl.col("reason").str.starts_with("impossible"))
     assert undated["partition_date"].to_list() == [FRIDAY, FRIDAY], "filed under the first day of the span"

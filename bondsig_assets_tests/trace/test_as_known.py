@@ -16,7 +16,7 @@ from bondsig_assets_tests.trace.messages import DAYS, ID, bond, daily, delivered
 
 KNOWN, LATE, UNKNOWN = "037833AK6", "459200HU8", "000000AA0"
 BONDS = pl.concat([bond(KNOWN), bond(LATE, known_at=datetime.combine(DAYS[3], time(9)))])
-FEW = settings(max_examples=30, deadline=None)
+FEW = settings(max_examples=20, deadline=None)
 
 
 #: Terms that many messages share, so that they meet; the others are drawn apart.
