@@ -1,8 +1,8 @@
 """Every issuer-day feature, declared once: formula, unit, window, minimum observations, source.
 
 From here come the columns of `issuer_days`, their comments, the models' inputs and the
-feature pages. How they are computed is in the modules beside this one; a test holds the
-two together. Windows and minimum observations are trading days.
+feature pages. Belongs here: what a feature means. Not here: how it is computed (the modules
+beside this one; a test holds the two together). Windows and minimums are trading days.
 """
 
 from __future__ import annotations

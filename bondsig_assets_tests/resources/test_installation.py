@@ -84,6 +84,9 @@ def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
     write_predictions(warehouse, 0, 3, 1.0)
     warehouse.replace(Write("credit_news", pl.DataFrame({"parent_id": "P", "news_date": [day(0)], "equity_date": [day(4)], "size_pct": 1.0})))
     target = tmp_path / "out" / "one.duckdb"
+    with pytest.raises(WarehouseError, match="is no folder"):
+        warehouse.export(target)
+    target.parent.mkdir()
     warehouse.export(target)
     with pytest.raises(WarehouseError, match="one.duckdb exists already"):
         warehouse.export(target)
