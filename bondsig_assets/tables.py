@@ -303,7 +303,7 @@ ISSUER_DAYS = Table(
         R("ticker", "VARCHAR", "Stock on that day, as known"),
         R("sector", "VARCHAR", "Sector on that day, as known"),
         R("sector_etf", "VARCHAR", "Sector ETF on that day, as known"),
-        C("rating_number", "DOUBLE", "Mean rating of its issuers as known, 1 = AAA … 22 = D"),
+        C("rating_number", "DOUBLE", "Newest rating known of its issuers (the mean where several came at once), 1 = AAA … 22 = D"),
         R("n_bonds", "BIGINT", "Bonds outstanding that lead to this stock"),
         R("n_bonds_traded", "BIGINT", "Of those, traded on the day"),
         *(C(f.name, "DOUBLE", f.description, f.unit) for f in FEATURES),

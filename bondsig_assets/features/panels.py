@@ -198,7 +198,7 @@ class Panels:
 
     @cached_property
     def rating(self) -> np.ndarray:
-        """Mean over a parent's issuers of the newest rating known."""
+        """Newest rating known of any of a parent's issuers, the mean where several came at the same moment."""
         by_parent = self.ratings.join(self.issuers.unique("issuer_id", keep="first", maintain_order=True).select("issuer_id", "parent_id"), on="issuer_id")
         mean = by_parent.group_by("parent_id", "known_at").agg(pl.col("rating_number").cast(pl.Float64).mean()).sort("known_at", "parent_id")
         return self._newest_known(mean, "parent_id", "rating_number")
