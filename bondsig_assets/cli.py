@@ -48,7 +48,7 @@ def cli() -> None:
 @cli.command()
 @click.option("--start", callback=_day, help="First day (default: the market's first).")
 @click.option("--end", callback=_day, help="Last day (default: the market's last).")
-@click.option("--select", default="", help="Assets to run, in Dagster's selection syntax, e.g. 'trades+' or 'group:features'.")
+@click.option("--select", default="", help="Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below, '+key:scores' all above.")
 @click.option("--source", default=None, help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).")
 @click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder with source.toml, for --source files.")
 @click.option("--config", default=None, type=click.Path(path_type=Path), help="The source.toml, where it is not in the data folder.")
