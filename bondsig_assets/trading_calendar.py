@@ -1,15 +1,22 @@
-"""New York Stock Exchange trading days, from holidays shipped as data.
+"""New York Stock Exchange trading days, from holidays shipped as data, and the bond market's own days.
 
 Belongs here: which days are trading days, arithmetic on them, and the daily cutoff.
 Not here: Dagster's partitions (`orchestration/partitions.py`). `data/nyse_holidays.csv` lists
 the weekday closures from 2002-07-01, when TRACE began.
+
+`data/sifma_days.csv` (the bond market's closures and early closes) and
+`data/nyse_early_closes.csv` were generated once from pandas-market-calendars 5.5.0 (MIT),
+calendars SIFMA_US and NYSE. Its SIFMA days follow rules: SIFMA's recommendations of the moment
+(Hurricane Sandy, days of mourning, the early close of some Good Fridays before 2021) are not in them.
 """
 
 from __future__ import annotations
 
+import csv
 from datetime import date, datetime, time
 from functools import lru_cache
 from importlib import resources
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -18,6 +25,15 @@ FIRST_DAY = date(2002, 7, 1)
 LAST_DAY = date(2035, 12, 31)
 #: What is reported to TRACE by 18:30 belongs to the day.
 CUTOFF = time(18, 30)
+
+
+_EARLY_CLOSES = {"nyse": "nyse_early_closes.csv", "sifma": "sifma_days.csv"}
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    """The rows of a csv shipped in `data/`."""
+    text = resources.files("bondsig_assets").joinpath(f"data/{name}").read_text()
+    return list(csv.DictReader(text.splitlines()))
 
 
 @lru_cache(maxsize=1)
@@ -32,6 +48,33 @@ def all_trading_days() -> np.ndarray:
     """Every trading day from FIRST_DAY to LAST_DAY, datetime64[D], ascending."""
     days = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY) + 1)
     return days[np.is_busday(days, holidays=np.array(sorted(holidays()), dtype="datetime64[D]"))]
+
+
+@lru_cache(maxsize=1)
+def sifma_days() -> np.ndarray:
+    """Every day from FIRST_DAY to LAST_DAY on which SIFMA's rules have the bond market open, datetime64[D], ascending."""
+    closed = [row["date"] for row in _table("sifma_days.csv") if row["kind"] == "closed"]
+    days = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY) + 1)
+    return days[np.is_busday(days, holidays=np.array(closed, dtype="datetime64[D]"))]
+
+
+def open_days(calendar: Literal["nyse", "sifma"]) -> np.ndarray:
+    """Open days of the stock exchange (`nyse`) or of the bond market (`sifma`), datetime64[D], ascending.
+
+    Raises ValueError for any other name.
+    """
+    if calendar not in _EARLY_CLOSES:
+        raise ValueError(f"no calendar {calendar!r}: it is one of {', '.join(_EARLY_CLOSES)}")
+    return all_trading_days() if calendar == "nyse" else sifma_days()
+
+
+@lru_cache(maxsize=2)
+def early_closes(calendar: str) -> dict[date, time]:
+    """Open days that end early → when they close, New York wall clock; `calendar` as in `open_days`."""
+    if calendar not in _EARLY_CLOSES:
+        raise ValueError(f"no calendar {calendar!r}: it is one of {', '.join(_EARLY_CLOSES)}")
+    rows = _table(_EARLY_CLOSES[calendar])
+    return {date.fromisoformat(row["date"]): time.fromisoformat(row["closes_at"]) for row in rows if row["closes_at"]}
 
 
 def trading_days(start: date, end: date) -> list[date]:

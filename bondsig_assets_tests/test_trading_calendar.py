@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
@@ -83,3 +84,41 @@ def test_numbers_count_days_and_closed_days_as_the_next(days):
 
 def test_the_cutoff_is_when_trace_closes():
     assert tc.cutoff(date(2024, 3, 1)) == datetime(2024, 3, 1, 18, 30)
+
+
+@pytest.mark.parametrize(("day", "nyse", "sifma"), [
+    (date(2024, 10, 14), True, False), (date(2024, 11, 11), True, False), (date(2006, 10, 9), True, False),
+    (date(2004, 6, 11), False, True), (date(2007, 1, 2), False, True), (date(2018, 12, 5), False, True), (date(2023, 4, 7), False, True),
+    (date(2024, 3, 29), False, False), (date(2024, 12, 25), False, False), (date(2024, 7, 5), True, True), (date(2024, 3, 30), False, False),
+])
+def test_the_two_calendars(day, nyse, sifma):
+    assert (np.datetime64(day) in tc.open_days("nyse"), np.datetime64(day) in tc.open_days("sifma")) == (nyse, sifma)
+
+
+def test_how_often_the_calendars_differ():
+    until = np.datetime64("2025-01-01")
+    nyse, sifma = tc.open_days("nyse"), tc.open_days("sifma")
+    bond_holidays = np.setdiff1d(nyse, sifma)
+    assert (bond_holidays < until).sum() == 43 and {day.month for day in bond_holidays.tolist()} == {10, 11}
+    assert (np.setdiff1d(sifma, nyse) < until).sum() == 7
+
+
+@pytest.mark.parametrize(("calendar", "day", "closes"), [
+    ("sifma", date(2024, 3, 28), time(14)), ("sifma", date(2024, 12, 31), time(14)), ("sifma", date(2023, 4, 7), time(12)),
+    ("sifma", date(2024, 7, 2), None), ("sifma", date(2024, 12, 25), None), ("nyse", date(2024, 11, 29), time(13)),
+    ("nyse", date(2003, 12, 26), time(13)), ("nyse", date(2024, 12, 31), None),
+])
+def test_early_closes(calendar, day, closes):
+    assert tc.early_closes(calendar).get(day) == closes
+
+
+@pytest.mark.parametrize("calendar", ["nyse", "sifma"])
+def test_a_day_that_closes_early_is_open(calendar):
+    assert np.isin(np.array(list(tc.early_closes(calendar)), dtype="datetime64[D]"), tc.open_days(calendar)).all()
+    assert tc.open_days(calendar)[0] == tc.FIRST_DAY and tc.open_days(calendar)[-1] == tc.LAST_DAY
+
+
+def test_other_calendars_are_unknown():
+    for ask in (tc.open_days, tc.early_closes):
+        with pytest.raises(ValueError, match="nyse, sifma"):
+            ask("lse")

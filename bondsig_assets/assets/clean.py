@@ -14,12 +14,8 @@ from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.securities.master import build_master
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trace.bond_days import revise, touched
-from bondsig_assets.trace.events import learn
-from bondsig_assets.trace.screens import ANCHOR_DAYS, daily_medians
-from bondsig_assets.trading_calendar import offset
-
-_TRADE_STATUS = "status IN ('T', 'R')"
+from bondsig_assets.trace.bond_days import revise, spans, touched_days
+from bondsig_assets.trace.events import ID, PRINT_COLUMNS, TOLD_COLUMNS, learn, may_be_confirmed_since, memory_since, remembered, touched_by
 
 
 def security_master_asset() -> dg.AssetsDefinition:
@@ -45,25 +41,26 @@ def _dates_sql(days: list[date]) -> str:
     return ", ".join(f"DATE '{day}'" for day in days) or "NULL"
 
 
-def earlier_trades(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
-    """T and R reports of deliveries before `start` that `reports` could be about, with `is_ended`."""
-    asked = reports.filter(~pl.col("status").is_in(["T", "R"]) | (pl.col("contra") == "D"))
-    days = _dates_sql(sorted(asked["execution_date"].unique().to_list()))
-    before = f"delivery_date < DATE '{start}' AND execution_date IN ({days})"
-    trades = lake.read_table("trade_events", where=f"{_TRADE_STATUS} AND {before}")
-    ended = lake.read_table(
-        "trade_events", columns=["closes_delivery_date", "closes_record_number"], where=f"closes_record_number IS NOT NULL AND NOT {_TRADE_STATUS} AND {before}"
-    ).select(delivery_date="closes_delivery_date", record_number="closes_record_number", is_ended=pl.lit(True))
-    return trades.join(ended.unique(), on=["delivery_date", "record_number"], how="left").with_columns(pl.col("is_ended").fill_null(False))
+def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
+    """Reports of deliveries before `start` that `reports` could be about, and prints their prices are compared with."""
+    before = f"known_date < DATE '{start}'"
+    prints = lake.read_table("trade_events", where=f"revision = 0 AND price_verdict IS NOT NULL AND known_date >= DATE '{memory_since(start)}' AND {before}", columns=PRINT_COLUMNS)
+    doubted = prints.filter(pl.col("price_verdict").is_in(["quarantined", "shifted"]) & (pl.col("delivery_date") >= may_be_confirmed_since(start)))
+    days, report_days = touched_by(reports)
+    wanted = {*days, *doubted["execution_date"].to_list()}
+    bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique()
+    if report_days:
+        named = _reports_before(lake, start, f"report_date IN ({_dates_sql(report_days)})", bonds)
+        wanted |= set(named["execution_date"].to_list())
+    of_days = f"execution_date IN ({_dates_sql(sorted(wanted))})"
+    touched = _reports_before(lake, start, of_days, bonds)
+    told = lake.read_table("trade_events", where=f"{of_days} AND {before}", columns=TOLD_COLUMNS)
+    return remembered(touched, told, prints)
 
 
-def earlier_medians(lake: Warehouse, start: date) -> pl.DataFrame:
-    """Daily median prices of the ANCHOR_DAYS trading days before `start`."""
-    prints = lake.read_table(
-        "trade_events", columns=["cusip", "delivery_date", "price", "price_as_reported"], between=(offset(start, -ANCHOR_DAYS), offset(start, -1)),
-        where=_TRADE_STATUS,
-    )
-    return daily_medians(prints.with_columns(price_as_reported=pl.coalesce("price_as_reported", "price")))
+def _reports_before(lake: Warehouse, start: date, where: str, bonds: pl.Series) -> pl.DataFrame:
+    """Reports of some bonds delivered before `start`."""
+    return lake.read_table("trace_reports", where=f"delivery_date < DATE '{start}' AND {where}").filter(pl.col("cusip").is_in(bonds.implode()))
 
 
 def trades_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -73,37 +70,34 @@ def trades_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def trades(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         """What each delivery taught: new trades, ended trades, and every other report with its reason.
 
-        The table `trade_events` has one row per report and is never rewritten. Read it through the
-        view `trades` (what stands now), `trades_as_of(moment)` (what stood then) and
-        `rejected_reports` (everything else, with reason and cause).
+        The table `trade_events` has a row for each report on its arrival and one for each later change,
+        and is never rewritten. Read it through the view `trades` (what stands now), `trades_as_of(moment)`
+        (what stood then) and `rejected_reports` (everything else, with reason and cause).
         """
         lake, counted = warehouse.open(), []
         bonds = lake.read_table("bonds")
         for start, end in chunks(context):
             reports = lake.read_table("trace_reports", between=(start, end))
-            events = learn(reports, earlier_trades(lake, reports, start), earlier_medians(lake, start), bonds)
+            events = learn(reports, earlier_reports(lake, reports, start), bonds)
             lake.replace(Write("trade_events", TABLES["trade_events"].conform(events), (start, end)))
-            rejected = pl.col("reason").is_not_null()
+            arrived, stands = pl.col("revision") == 0, pl.col("reason").is_null()
             counted.append(rows_per_day(
-                events, "delivery_date", trades_opened=(~rejected).sum(), trades_ended=pl.col("closes_record_number").is_not_null().sum(),
-                rejected_share=rejected.mean(), price_errors=(pl.col("reason") == "price_error").sum(),
+                events, "known_date", trades_opened=(arrived & stands).sum(), changed_later=(~arrived).sum(),
+                rejected_share=(arrived & ~stands).sum() / arrived.sum(), quarantined=(arrived & (pl.col("reason") == "price_error")).sum(),
             ))
         return daily_result(context, pl.concat(counted))
 
     return trades
 
 
-def trades_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
-    """Every trade of the execution dates in `changed` delivered by `end`, with the delivery that ended it."""
+def spans_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
+    """Spans in which each report of the execution dates in `changed` counted or was quarantined, as `revise` wants them."""
     days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
-    where = f"delivery_date <= DATE '{end}' AND execution_date IN ({days})"
-    columns = ["delivery_date", "record_number", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra"]
-    opened = lake.read_table("trade_events", columns=columns, where=f"reason IS NULL AND {where}")
-    ended = lake.read_table(
-        "trade_events", columns=["delivery_date", "record_number", "closes_delivery_date", "closes_record_number"], where=f"closes_record_number IS NOT NULL AND {where}"
-    ).select(ended_date="delivery_date", delivery_date="closes_delivery_date", record_number="closes_record_number")
-    first_end = ended.group_by("delivery_date", "record_number").agg(pl.col("ended_date").min())
-    return opened.join(first_end, on=["delivery_date", "record_number"], how="left")
+    events = lake.read_table(
+        "trade_events", where=f"known_date <= DATE '{end}' AND execution_date IN ({days})",
+        columns=[*ID, "revision", "known_date", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reason"],
+    )
+    return spans(events)
 
 
 def bond_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -118,15 +112,13 @@ def bond_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         """
         lake, counted = warehouse.open(), []
         for start, end in chunks(context):
-            changed = touched(lake.read_table(
-                "trade_events", between=(start, end), columns=["delivery_date", "record_number", "cusip", "execution_date", "reason", "closes_record_number"]
-            ))
-            revisions = TABLES["bond_day_revisions"].conform(revise(changed, trades_of_days(lake, changed, end)))
+            changed = touched_days(lake.read_table("trade_events", between=(start, end), columns=["known_date", "revision", "cusip", "execution_date", "reason"]))
+            revisions = TABLES["bond_day_revisions"].conform(revise(changed, spans_of_days(lake, changed, end)))
             lake.replace(Write("bond_day_revisions", revisions, (start, end)))
             late = pl.col("trade_date") != pl.col("known_date")
             counted.append(rows_per_day(
                 revisions, "known_date", bonds_traded=(~late).sum(), revisions_of_earlier_days=late.sum(),
-                par_usd_mm=pl.col("par_usd").filter(~late).sum() / 1e6,
+                par_usd_mm=pl.col("par_usd").filter(~late).sum() / 1e6, quarantined_prints=pl.col("n_quarantined").filter(~late).sum(),
             ))
         return daily_result(context, pl.concat(counted))
 

@@ -19,12 +19,11 @@ from bondsig_assets.tables import TABLES
 _REPORTS_AND_EVENTS = """
     WITH reports AS (SELECT delivery_date, count(*) AS reports FROM trace_reports WHERE delivery_date BETWEEN ? AND ? GROUP BY 1),
     events AS (
-        SELECT delivery_date, count(*) FILTER (reason IS NULL AND status IN ('T', 'R')) AS trades, count(*) FILTER (reason IS NOT NULL) AS rejected,
-               count(*) AS events
-        FROM trade_events WHERE delivery_date BETWEEN ? AND ? GROUP BY 1)
+        SELECT delivery_date, count(*) FILTER (reason IS NULL AND status IN ('T', 'R', 'W')) AS trades, count(*) FILTER (reason IS NOT NULL) AS rejected
+        FROM trade_events WHERE revision = 0 AND known_date BETWEEN ? AND ? GROUP BY 1)
     SELECT delivery_date, coalesce(reports, 0) AS reports, coalesce(trades, 0) AS trades, coalesce(rejected, 0) AS rejected
     FROM reports FULL JOIN events USING (delivery_date)
-    WHERE coalesce(reports, 0) <> coalesce(trades, 0) + coalesce(rejected, 0) OR coalesce(reports, 0) <> coalesce(events, 0) ORDER BY 1
+    WHERE coalesce(reports, 0) <> coalesce(trades, 0) + coalesce(rejected, 0) ORDER BY 1
 """
 #: Days on which not every revision has its row of analytics.
 _REVISIONS_AND_ANALYTICS = """

@@ -13,7 +13,8 @@ import polars as pl
 
 from bondsig_assets.checks.expectations import Between, Expectation, HasRows, InSet, MeanBetween, Ordered, Present, Share
 
-_STATUSES, _ENDINGS = ("T", "R", "X", "C", "Y"), ("X", "C", "Y")
+_STATUSES = ("T", "C", "W", "R", "X", "Y")
+_ENDINGS = tuple(f"{ending}_message{end}" for ending in ("cancel", "correction", "reversal") for end in ("", "_without_trade"))
 #: Reasons why a bond day has no spread by its nature, not because solving failed.
 _NOT_SOLVABLE = ("no_terms", "convertible", "floating", "no_price", "matured", "no_curve")
 _ROUNDING = 1e-6
@@ -69,10 +70,10 @@ TRADE_EVENTS: tuple[Expectation, ...] = (
     MeanBetween(
         "share_of_trades", "Between 30 % and 98 % of the reports stand as trades when delivered.",
         "Group trade_events by reason: one that has grown names the cause.",
-        value=pl.col("reason").is_null(), low=0.30, high=0.98,
+        value=pl.when(pl.col("revision") == 0).then(pl.col("reason").is_null()), low=0.30, high=0.98,
     ),
     Share(
-        "price_errors_rare", "At most 1 % of the reports are rejected as stray prints.",
+        "price_errors_rare", "At most 1 % of the reports are quarantined for their price.",
         "Compare the sampled bonds with their earlier days: a real jump of a whole market needs no mending.",
         holds=_is_not("reason", "price_error"), mostly=0.99,
     ),
@@ -84,7 +85,7 @@ TRADE_EVENTS: tuple[Expectation, ...] = (
     Share(
         "endings_find_their_trade", "At least 90 % of cancels, corrections and reversals find the trade they end.",
         "Expected in the first weeks of a data set; later, look for a missing delivery before the sampled ones.",
-        holds=pl.col("closes_record_number").is_not_null(), among=pl.col("status").is_in(_ENDINGS), mostly=0.90,
+        holds=~pl.col("reason").str.ends_with("_without_trade"), among=pl.col("reason").is_in(_ENDINGS), mostly=0.90,
     ),
     Share(
         "bonds_known", "At least 98 % of the reports are about bonds whose terms are known.",

@@ -19,8 +19,6 @@ from bondsig_assets.trading_calendar import FIRST_DAY, all_trading_days
 
 #: Column of TRACE report dates or of the rows of other daily tables: decides the partition.
 DAY = {"trace_reports": "report_date", "equity_prices": "trade_date", "cds_quotes": "trade_date"}
-#: TRACE reports from this day on are in the post-2012 fields.
-REGIME_CUT = pl.date(2012, 2, 6)
 #: Tables whose rows may be announced before they take effect.
 ANNOUNCED = frozenset({"issuers", "equities", "bonds"})
 #: Declared type → what a field that cannot be read is called.
@@ -38,7 +36,7 @@ def _is_trading_day(name: str) -> pl.Expr:
 
 
 _VALID_CUSIP = _c("cusip").map_batches(is_valid_cusip, return_dtype=pl.Boolean)
-_STATUS = _c("status").is_in(["T", "R", "X", "C", "Y"]) | ((_c("status") == "W") & (_c("report_date") < REGIME_CUT))
+_STATUS = _c("status").is_in(["T", "R", "X", "C", "Y", "W"])
 _PERIOD = ("ends before it begins", _c("valid_to_date") < _c("valid_from_date"))
 #: Table → (reason, what is wrong), the first that holds is the row's reason. Null holds nothing.
 CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bondsig_assets.schema import Table
+from bondsig_assets.schema import Column, Table
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.files_checks import CHECKS, EARLY, RAGGED_ROW, UNREAD, early_faults, knowledge_faults, quarantine_day, time_faults
 from bondsig_assets.sources.files_config import ColumnRule, Feed
@@ -147,10 +147,15 @@ def _refuse_wrong_columns(
             hint = "; say its `format`" if types[name].type in ("DATE", "TIMESTAMP") and rule.format is None else ""
             wanted = f"{types[name].type} for {table.name}.{name}"
             raise SourceError(f"{where}: no value can be read as {wanted} (the first is {str(first)!r}){hint}; mend the file or source.toml")
-        if not types[name].nullable:
+        if _is_required(types[name]):
             what = "holds no value that its map or lookup lists" if rule.map is not None else "is empty throughout"
             hint = "; its time of day is missing: give time or time_default" if types[name].type == "TIMESTAMP" else ""
             raise SourceError(f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or source.toml")
+
+
+def _is_required(column: Column) -> bool:
+    """Also the moments of a report: a file that lost them says so by `time_default`, nothing is guessed."""
+    return not column.nullable or column.name in ("reported_at", "executed_at")
 
 
 def _derived(table: Table, feed: Feed, rules: dict[str, ColumnRule]) -> list[pl.Expr]:
@@ -181,7 +186,7 @@ def _reason(table: Table, rules: dict[str, ColumnRule], failed: dict[str, str]) 
     filled_later = {"delivery_date", "record_number", "delivered_at"} | ({"known_at"} - rules.keys())
     faults = [*early_faults(table), (RAGGED_ROW, _c(RAGGED))]
     faults += [(f"{UNREAD.get(types[name].type, 'unknown value')}: {name}", _c(flag)) for name, flag in failed.items()]
-    faults += [(f"no {name}", _c(name).is_null()) for name, column in types.items() if not column.nullable and name not in filled_later]
+    faults += [(f"no {name}", _c(name).is_null()) for name, column in types.items() if _is_required(column) and name not in filled_later]
     faults += time_faults(table) + CHECKS[table.name] + knowledge_faults(table)
     return pl.coalesce(*(pl.when(wrong).then(pl.lit(reason)) for reason, wrong in faults))
 

@@ -1,5 +1,11 @@
 """TRACE cleaning: message lifecycle, double counting, screens, price errors, bond-day aggregates.
 
-Belongs here: what turns reports into trades and trades into bond days, each as known at the
-cutoff of a delivery, on Polars frames and without Dagster. Not here: yields and spreads (`bonds/`).
+Belongs here: what turns reports into trades and trades into bond days, each as known at any
+moment, on Polars frames and without Dagster. Not here: yields and spreads (`bonds/`).
 """
+
+from bondsig_assets.trace.cleaning import CleanResult, clean
+from bondsig_assets.trace.options import PRESETS, Screens
+from bondsig_assets.trace.reports import ReportsError
+
+__all__ = ["PRESETS", "CleanResult", "ReportsError", "Screens", "clean"]

@@ -1,6 +1,7 @@
-"""Daily aggregates per bond, as known at the cutoff of every day that changed them.
+"""Daily aggregates per bond: what a bond day is made of, and when it is revised.
 
-Belongs here: what a bond day is made of and when it is revised. Not here: yields (`bonds/`).
+Belongs here: aggregation of trades that stand, and revisions as known at each cutoff. Not here:
+yields (`bonds/`), which trades stand (`fates.py`).
 """
 
 from __future__ import annotations
@@ -9,52 +10,131 @@ import polars as pl
 
 from bondsig_assets.trading_calendar import CUTOFF
 
-_KEY = ["cusip", "trade_date", "known_date"]
+#: Par from which a trade counts as institutional.
+INSTITUTIONAL_PAR_USD = 100_000
+#: Trades of equal par at most this far apart are one imputed round trip (Feldhütter 2012).
+ROUND_TRIP_MINUTES = 15
+#: Trades of equal par at most this far apart are one riskless-principal chain.
+RISKLESS_SECONDS = 60
+_COUNTS = ("n_trades", "n_customer_buys", "n_customer_sells", "n_interdealer", "n_capped", "n_institutional", "n_round_trips", "n_quarantined")
+_SUMS = ("par_usd", "uncapped_par_usd", "customer_buy_par_usd", "customer_sell_par_usd", "institutional_par_usd")
+#: Columns a trade must have to be aggregated, beside the keys.
+TRADE_COLUMNS = ("row", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "is_quarantined")
 
 
-def touched(events: pl.DataFrame) -> pl.DataFrame:
-    """Bond days that the deliveries in `events` changed: a new trade, or the end of an old one.
+def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """One row for each value of `keys`, with the columns of `bond_day_revisions` that are no keys or times.
+
+    `trades`: `keys` and TRADE_COLUMNS. Prices in % of par; quarantined prints are counted and have
+    no weight. Sums of floats depend on their order, which is fixed here: by execution, then `row`.
+    """
+    trades = trades.sort([*keys, "executed_at", "row"])
+    weighed = trades.filter(~pl.col("is_quarantined"))
+    masks = {
+        "all": pl.lit(True), "buy": (pl.col("contra") == "C") & (pl.col("side") == "S"), "sell": (pl.col("contra") == "C") & (pl.col("side") == "B"),
+        "big": pl.col("par_usd") >= INSTITUTIONAL_PAR_USD, "uncapped": ~pl.col("is_par_capped"), "dealer": pl.col("contra") == "D",
+    }
+    masks |= {f"big_{side}": masks["big"] & masks[side] for side in ("buy", "sell")}
+    masks = {name: mask.fill_null(False) for name, mask in masks.items()}
+    value = pl.col("par_usd") * pl.col("price")
+    parts = weighed.select(
+        *keys, "executed_at", "price", "is_par_capped", value=value, square=value * pl.col("price"),
+        **{f"is_{name}": masks[name] for name in ("buy", "sell", "dealer", "big")},
+        **{f"par_{name}": pl.when(mask).then("par_usd").otherwise(0.0) for name, mask in masks.items()},
+        **{f"value_{name}": pl.when(masks[name]).then(value).otherwise(0.0) for name in ("buy", "sell", "big", "big_buy", "big_sell")},
+    )
+    grouped = parts.group_by(keys, maintain_order=True).agg(
+        pl.col("^par_.*$").sum(), pl.col("^value.*$").sum(), pl.col("square").sum(), pl.col("^is_.*$").sum().cast(pl.Int64),
+        n_trades=pl.len().cast(pl.Int64), price_mean=pl.col("price").mean(), price_first=pl.col("price").first(), price_last=pl.col("price").last(),
+        price_low=pl.col("price").min(), price_high=pl.col("price").max(), last_trade_at=pl.col("executed_at").last(),
+    )
+    days = grouped.select(
+        *keys, "n_trades", price=_ratio("value", "par_all"), price_value_weighted=_ratio("square", "value"), price_mean="price_mean",
+        price_first="price_first", price_last="price_last", price_low="price_low", price_high="price_high", last_trade_at="last_trade_at",
+        par_usd="par_all", uncapped_par_usd="par_uncapped", n_capped="is_par_capped",
+        customer_buy_par_usd="par_buy", customer_sell_par_usd="par_sell",
+        customer_buy_price=_ratio("value_buy", "par_buy"), customer_sell_price=_ratio("value_sell", "par_sell"),
+        n_customer_buys="is_buy", n_customer_sells="is_sell", n_interdealer="is_dealer",
+        n_institutional="is_big", institutional_par_usd="par_big", institutional_price=_ratio("value_big", "par_big"),
+        institutional_customer_buy_price=_ratio("value_big_buy", "par_big_buy"), institutional_customer_sell_price=_ratio("value_big_sell", "par_big_sell"),
+    ).with_columns(customer_spread=pl.col("customer_buy_price") - pl.col("customer_sell_price"))
+    quarantined = trades.filter("is_quarantined").group_by(keys, maintain_order=True).agg(n_quarantined=pl.len().cast(pl.Int64))
+    days = days.join(quarantined, on=keys, how="full", coalesce=True) if quarantined.height else days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
+    days = days.join(_round_trips(weighed, keys), on=keys, how="left").with_columns(
+        pl.col(_COUNTS).fill_null(0), pl.col(_SUMS).fill_null(0.0),
+    ).with_columns(quarantined_share=pl.col("n_quarantined") / (pl.col("n_trades") + pl.col("n_quarantined")))
+    return days.sort(keys)
+
+
+def _ratio(top: str, bottom: str) -> pl.Expr:
+    """Null where there is nothing to divide by."""
+    return pl.when(pl.col(bottom) > 0).then(pl.col(top) / pl.col(bottom))
+
+
+def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Imputed round trips and riskless-principal chains of each day.
+
+    A round trip is a set of two or three trades of equal par, each at most ROUND_TRIP_MINUTES after
+    the one before, at unequal prices; its cost is (highest − lowest) / highest, in bps
+    (Feldhütter 2012). The riskless share is the share of the par customers traded that another trade of
+    equal par followed or preceded within RISKLESS_SECONDS (after Harris 2015).
+    """
+    sets = trades.select(*keys, "par_usd", "executed_at", "row", "price", is_customer=(pl.col("contra") == "C").fill_null(False)).sort([*keys, "par_usd", "executed_at", "row"])
+    gap = pl.col("executed_at") - pl.col("executed_at").shift(1)
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in (*keys, "par_usd"))
+    sets = sets.with_columns(
+        joins=(same & (gap <= pl.duration(minutes=ROUND_TRIP_MINUTES))).fill_null(False), is_near=(same & (gap <= pl.duration(seconds=RISKLESS_SECONDS))).fill_null(False)
+    ).with_columns(
+        number=(~pl.col("joins")).cum_sum(), riskless=pl.when(pl.col("is_customer") & (pl.col("is_near") | pl.col("is_near").shift(-1).fill_null(False))).then("par_usd").otherwise(0.0),
+        customer=pl.when("is_customer").then("par_usd").otherwise(0.0),
+    )
+    riskless = sets.group_by(keys, maintain_order=True).agg(riskless_share=pl.col("riskless").sum(), customer=pl.col("customer").sum())
+    riskless = riskless.select(*keys, riskless_share=_ratio("riskless_share", "customer"))
+    # Most trades are alone: only members of a set are grouped.
+    members = sets.filter(pl.col("joins") | pl.col("joins").shift(-1).fill_null(False))
+    trips = members.group_by("number", maintain_order=True).agg(*(pl.col(key).first() for key in keys), n=pl.len(), low=pl.col("price").min(), high=pl.col("price").max())
+    trips = trips.filter((pl.col("n") <= 3) & (pl.col("high") > pl.col("low"))).group_by(keys, maintain_order=True).agg(
+        n_round_trips=pl.len().cast(pl.Int64), round_trip_cost_bps=((pl.col("high") - pl.col("low")) / pl.col("high") * 1e4).mean()
+    )
+    return riskless.join(trips, on=keys, how="left")
+
+
+def touched_days(events: pl.DataFrame) -> pl.DataFrame:
+    """Bond days that some rows of `trade_events` changed: a trade or a quarantined print came, went or changed.
 
     Returns unique `cusip, trade_date, known_date`.
     """
-    changes = events.filter(pl.col("reason").is_null() | pl.col("closes_record_number").is_not_null())
-    return changes.select("cusip", trade_date="execution_date", known_date="delivery_date").unique().sort(_KEY)
+    changes = events.filter(_counts() | (pl.col("revision") > 0))
+    return changes.select("cusip", trade_date="execution_date", known_date="known_date").unique().sort("cusip", "trade_date", "known_date")
 
 
-def revise(changed: pl.DataFrame, trades: pl.DataFrame) -> pl.DataFrame:
-    """One row of `bond_day_revisions` for each row of `changed`.
+def _counts() -> pl.Expr:
+    """Whether an event says that its report is a trade or a quarantined print."""
+    return pl.col("reason").is_null() | (pl.col("reason") == "price_error")
 
-    `trades`: every trade (reason null) of those bonds and days with `delivery_date` and
-    `ended_date`, the delivery that ended it (null while it stands or if that is not yet known).
-    A revision sees the trades delivered by its `known_date` and not ended by it.
+
+def spans(events: pl.DataFrame) -> pl.DataFrame:
+    """From when until when reports counted, or were quarantined, by rows of `trade_events` with all revisions of their reports."""
+    report = ["delivery_date", "record_number"]
+    dated = events.sort(*report, "revision").with_columns(until_date=pl.col("known_date").shift(-1).over(report, mapping_strategy="group_to_rows"))
+    number = pl.col("delivery_date").cast(pl.Int32).cast(pl.Int64) * 10_000_000_000 + pl.col("record_number")
+    return dated.filter(_counts()).select(
+        "cusip", "known_date", "until_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra",
+        trade_date="execution_date", row=number, is_quarantined=pl.col("reason").is_not_null(),
+    )
+
+
+def revise(changed: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+    """One row of `bond_day_revisions` for each row of `changed` (`cusip, trade_date, known_date`).
+
+    `standing`: spans of reports that counted, or were quarantined: TRADE_COLUMNS, `cusip`,
+    `trade_date`, `known_date` (from which delivery on) and `until_date` (up to which, exclusive; null: still).
+    A revision sees the spans that hold at the cutoff of its `known_date`.
     """
-    standing = changed.join(trades.rename({"execution_date": "trade_date"}), on=["cusip", "trade_date"], how="left").filter(
-        (pl.col("delivery_date") <= pl.col("known_date"))
-        & (pl.col("ended_date").is_null() | (pl.col("ended_date") > pl.col("known_date")))
+    keys = ["cusip", "trade_date", "known_date"]
+    spans = standing.rename({"known_date": "from_date"})
+    held = changed.join(spans, on=["cusip", "trade_date"], how="inner").filter(
+        (pl.col("from_date") <= pl.col("known_date")) & (pl.col("until_date").is_null() | (pl.col("until_date") > pl.col("known_date")))
     )
-    # Sums of floats depend on their order: it is fixed here, and whole dollars sum exactly anyway.
-    standing = standing.sort([*_KEY, "executed_at", "delivery_date", "record_number"])
-    customer_buys = (pl.col("contra") == "C") & (pl.col("side") == "S")
-    customer_sells = (pl.col("contra") == "C") & (pl.col("side") == "B")
-    par, value = pl.col("par_usd"), pl.col("par_usd") * pl.col("price")
-    grouped = standing.group_by(_KEY, maintain_order=True).agg(
-        n_trades=pl.len().cast(pl.Int64),
-        price=value.sum() / par.sum(),
-        price_last=pl.col("price").last(),
-        price_low=pl.col("price").min(),
-        price_high=pl.col("price").max(),
-        par_usd=par.sum(),
-        n_capped=pl.col("is_par_capped").sum().cast(pl.Int64),
-        customer_buy_par_usd=par.filter(customer_buys).sum(),
-        customer_sell_par_usd=par.filter(customer_sells).sum(),
-        customer_buy_price=value.filter(customer_buys).sum() / par.filter(customer_buys).sum(),
-        customer_sell_price=value.filter(customer_sells).sum() / par.filter(customer_sells).sum(),
-        n_interdealer=(pl.col("contra") == "D").sum().cast(pl.Int64),
-    )
-    rows = changed.join(grouped, on=_KEY, how="left", maintain_order="left")
-    counts = ["n_trades", "n_capped", "n_interdealer"]
-    sums = ["par_usd", "customer_buy_par_usd", "customer_sell_par_usd"]
-    return rows.with_columns(
-        pl.col(counts).fill_null(0), pl.col(sums).fill_null(0.0), pl.col("customer_buy_price", "customer_sell_price").fill_nan(None),
-        known_at=pl.col("known_date").dt.combine(CUTOFF),
-    )
+    rows = changed.join(aggregate(held.select(*keys, *TRADE_COLUMNS), keys), on=keys, how="left", maintain_order="left")
+    return rows.with_columns(pl.col(_COUNTS).fill_null(0), pl.col(_SUMS).fill_null(0.0), known_at=pl.col("known_date").dt.combine(CUTOFF))

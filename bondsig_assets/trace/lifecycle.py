@@ -1,80 +1,99 @@
-"""Message lifecycle and double counting: which report ends which trade.
+"""Message lifecycle: which report ends which trade, both regimes as one graph.
 
-Belongs here: cancels, corrections, reversals (post-2012 status codes T, R, X, C, Y) and the
-pairing of inter-dealer legs. Not here: whether a standing trade is any good (`screens.py`).
+Belongs here: cancels, corrections and reversals of any length and date. Not here: double
+counting (`interdealer.py`), whether a standing trade is any good (`screens.py`, `prices.py`).
 
-A later delivery never changes what an earlier one taught: matching goes in the order of
-deliveries, so a range gives exactly what its single days give.
+Reports are taken in the order in which they became known, and each ends what it ends once
+and for all: a later report never changes what an earlier one taught.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
+import numpy as np
 import polars as pl
 
-#: The terms a cancel, correction or reversal repeats (Dick-Nielsen 2014; reference key K7).
-TERMS = ["cusip", "execution_date", "executed_at", "price_as_reported", "par_usd", "side", "contra"]
-ENDING_REASON = {"X": "cancel_message", "C": "correction_message", "Y": "reversal_message"}
-_ID = ["delivery_date", "record_number"]
+from bondsig_assets.trace.encoding import AGAINST, NULL, OPENS, POINTED_CORRECTION, REPLACES, REVERSES, Encoded, mix
 
 
-def match_endings(reports: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
-    """For each X, C and Y in `reports` the trade it ends.
+@dataclass(frozen=True)
+class Endings:
+    """Arrays [report] of report positions, -1 for none.
 
-    `reports` are the reports of the deliveries at hand, `earlier` the T and R reports of earlier
-    deliveries that no X, C or Y has ended yet; both have the `_ID` columns, TERMS, `status`,
-    `message_number` (and `reports` also `original_message_number`). Returns `_ID` of the ending
-    message with `closes_delivery_date` and `closes_record_number`, one to one, matched null-safe on the terms and on the
-    message number (X and C repeat the number of what they end, Y points back to it), the
-    oldest open trade first, never one delivered after the message.
+    `ended_by`: the report that ended this trade; `target`: the trade that this report ended, or
+    would have ended had it stood; `is_stillborn`: a correction of a trade that was cancelled before.
     """
-    endings = reports.filter(pl.col("status").is_in(list(ENDING_REASON))).with_columns(
-        number=pl.when(pl.col("status") == "Y").then("original_message_number").otherwise("message_number")
-    )
-    columns = [*_ID, *TERMS, "message_number"]
-    trades = pl.concat([
-        earlier.select(columns), reports.filter(pl.col("status").is_in(["T", "R"])).select(columns),
-    ]).rename({"message_number": "number"})
-    key = [*TERMS, "number"]
-    endings = endings.select([*_ID, *key]).with_columns(pl.col("number").fill_null(""))
-    trades = trades.join(endings.select(key).unique(), on=key, how="semi", nulls_equal=True)
-    told = pl.concat([endings.with_columns(is_ending=True), trades.with_columns(is_ending=False)]).sort(_ID)
-    # Open trades less endings; each new low below zero is an ending that found nothing open and uses up nothing.
-    balance = pl.when("is_ending").then(-1).otherwise(1).cum_sum().over(key)
-    in_vain = pl.min_horizontal(balance.cum_min().over(key), 0)
-    told = told.with_columns(in_vain=in_vain).filter(
-        ~pl.col("is_ending") | (pl.col("in_vain") == pl.col("in_vain").shift(1, fill_value=0).over(key))
-    ).with_columns(ordinal=pl.int_range(pl.len()).over([*key, "is_ending"]))
-    matched = told.filter("is_ending").join(
-        told.filter(~pl.col("is_ending")), on=[*key, "ordinal"], how="inner", nulls_equal=True, suffix="_trade"
-    )
-    return matched.select(
-        *_ID, pl.col("delivery_date_trade").alias("closes_delivery_date"), pl.col("record_number_trade").alias("closes_record_number"),
-    )
+
+    ended_by: np.ndarray
+    target: np.ndarray
+    is_stillborn: np.ndarray
 
 
-def pair_interdealer_legs(reports: pl.DataFrame, earlier: pl.DataFrame) -> pl.DataFrame:
-    """The later leg of each inter-dealer pair, with the earlier one; the sell leg is the trade.
+@dataclass(frozen=True)
+class _Candidates:
+    """Openings that share a key with an ender: `rows[low[k]:high[k]]` for the k-th ender."""
 
-    `reports` are T and R reports of the deliveries at hand, `earlier` those of earlier deliveries
-    with the same bond and execution date, ended or not. The k-th sell leg of equal bond, date,
-    price and par belongs to the k-th buy leg, counted in order of delivery and execution; surplus
-    legs of either side stay. Returns `_ID` of the later leg, `is_buy_leg` (true: the later leg is
-    the buy leg and is no trade; false: it is the sell leg and ends the buy leg's trade) and
-    `closes_delivery_date`, `closes_record_number` of the earlier leg.
+    rows: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
+    """For each cancel, correction and reversal the trade it ends, one to one.
+
+    `usable` [report] leaves out reports that take no part (faults, duplicates); `cut_day` is the
+    report day from which the fields of 2012 are used. In this order:
+
+    1. by message number: today's X and C carry the number of what they end and repeat its terms (a
+       null on either side matches), or name its report date; a Y points at it; before the cut, and in
+       the dissemination feeds, C and W point at a message of the same report date (or of the original
+       dissemination date), and what points at a corrected message means its newest correction;
+    2. by first control number: the newest open trade of the same chain;
+    3. by terms without the message number: as-of reversals of before the cut, a Y whose original
+       is from before it (Dick-Nielsen & Poulsen 2019), and enders without a number. Same execution
+       time first, then the smallest gap, always reported before.
     """
-    key = ["cusip", "execution_date", "price_as_reported", "par_usd"]
-    columns = [*_ID, *key, "executed_at", "side"]
-    new = reports.filter((pl.col("contra") == "D") & pl.col("status").is_in(["T", "R"])).select(columns)
-    old = earlier.filter(pl.col("contra") == "D").select(columns).join(new.select(key).unique(), on=key, how="semi")
-    legs = pl.concat([old, new]).sort("delivery_date", "executed_at", "record_number")
-    legs = legs.with_columns(ordinal=pl.int_range(pl.len()).over([*key, "side"]))
-    pairs = legs.filter(pl.col("side") == "B").join(legs.filter(pl.col("side") == "S"), on=[*key, "ordinal"], suffix="_sell")
-    # Within one delivery the buy leg is the one that gives way, whichever came first.
-    buy_is_later = pl.col("delivery_date") >= pl.col("delivery_date_sell")
-    return pairs.select(
-        pl.when(buy_is_later).then("delivery_date").otherwise("delivery_date_sell").alias("delivery_date"),
-        pl.when(buy_is_later).then("record_number").otherwise("record_number_sell").alias("record_number"),
-        buy_is_later.alias("is_buy_leg"),
-        pl.when(buy_is_later).then("delivery_date_sell").otherwise("delivery_date").alias("closes_delivery_date"),
-        pl.when(buy_is_later).then("record_number_sell").otherwise("record_number").alias("closes_record_number"),
-    ).join(new.select(_ID), on=_ID, how="semi")
+    from bondsig_assets.trace.lifecycle_kernel import end_trades
+
+    opening = np.flatnonzero(terms.opens & usable)
+    enders = np.flatnonzero(usable & (terms.role > OPENS))
+    role = terms.role[enders]
+    pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
+    number = np.where(pointing, terms.original[enders], terms.number[enders])
+    number[role == AGAINST] = NULL
+    by_number = _candidates(mix(terms.cusip[opening], terms.number[opening]), opening, mix(terms.cusip[enders], number), number != NULL)
+    has_chain = (terms.first_number[enders] != NULL) & (role > OPENS) & (role <= REVERSES)
+    own_day = np.where(terms.first_number[opening] == NULL, terms.report_day[opening], terms.first_day[opening])
+    own_number = np.where(terms.first_number[opening] == NULL, terms.number[opening], terms.first_number[opening])
+    by_chain = _candidates(
+        mix(terms.cusip[opening], own_day, own_number), opening,
+        mix(terms.cusip[enders], terms.first_day[enders], terms.first_number[enders]), has_chain,
+    )
+    loose = (role == AGAINST) | (role == REVERSES) | (number == NULL) & ~np.isin(role, (REPLACES, POINTED_CORRECTION))
+    by_terms = _candidates(_terms_key(terms, opening), opening, _terms_key(terms, enders), loose)
+    tables = [array for table in (by_number, by_chain, by_terms) for array in (table.rows, table.low, table.high)]
+    ended_by, target, stillborn = end_trades(
+        enders, number, *tables, terms.role, terms.number, terms.report_day, terms.execution_day, terms.executed, terms.price, terms.par,
+        terms.side, terms.contra, terms.prior_day, cut_day,
+    )
+    return Endings(ended_by, target, stillborn)
+
+
+def _terms_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:
+    """Bond, execution date, price, par, side and contra; not the time, which reversals often change."""
+    return mix(terms.cusip[rows], terms.execution_day[rows], terms.price[rows], terms.par[rows], terms.side[rows], terms.contra[rows])
+
+
+def _candidates(keys: np.ndarray, rows: np.ndarray, wanted: np.ndarray, asked: np.ndarray) -> _Candidates:
+    """The `rows` whose key is `wanted` by an ender that `asked`, in order of knowledge within a key."""
+    if not asked.any():
+        nothing = np.zeros(wanted.size, dtype=np.int64)
+        return _Candidates(np.zeros(0, dtype=np.int64), nothing, nothing)
+    held = pl.Series(keys).is_in(pl.Series(wanted[asked]).unique().implode()).to_numpy()
+    keys, rows = keys[held], rows[held]
+    order = np.argsort(keys, kind="stable")
+    keys, rows = keys[order], rows[order]
+    low = np.where(asked, np.searchsorted(keys, wanted, side="left"), 0)
+    high = np.where(asked, np.searchsorted(keys, wanted, side="right"), 0)
+    return _Candidates(rows, low, high)

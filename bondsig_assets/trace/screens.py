@@ -1,93 +1,127 @@
-"""Which standing trades to believe: flag screens and price errors, looking backward only.
+"""Which standing trades belong to the sample: flag screens and terms of the bond.
 
-Belongs here: every screen with its source, and the decimal correction. Not here: the message
-lifecycle (`lifecycle.py`). Nothing here reads a delivery later than the one it judges.
+Belongs here: how each screen of `options.py` is applied. Not here: the message lifecycle
+(`lifecycle.py`), price errors (`prices.py`). A screen looks at one report and its bond alone.
 """
 
 from __future__ import annotations
 
+from datetime import date
+
+import numpy as np
 import polars as pl
 
-from bondsig_assets.trading_calendar import all_trading_days, day_number
+from bondsig_assets.trace.options import Screens
+from bondsig_assets.trace.reports import REGIME_CUT
+from bondsig_assets.trading_calendar import day_number, early_closes, open_days
 
-#: Trading days of earlier prices that a print is compared with.
-ANCHOR_DAYS = 21
-#: A print this far from its anchor, in logs, is suspicious (20 %).
-SUSPICIOUS = 0.1823
-#: Prints of the same delivery that must agree with a suspicious one for it to stand.
-CONFIRMING_PRINTS = 3
-MINIMUM_PAR_USD = 10_000
+#: First trade date of each regular settlement cycle and its trading days.
+CYCLES = ((date(2002, 1, 1), 3), (date(2017, 9, 5), 2), (date(2024, 5, 28), 1))
+#: Terms of the bond that screens read; any may be missing.
+BOND_TERMS: dict[str, pl.DataType] = {
+    "maturity_date": pl.Date(), "offering_date": pl.Date(), "offering_amount_usd": pl.Float64(), "is_convertible": pl.Boolean(),
+}
 
 
-def flag_reason() -> pl.Expr:
-    """Reason a T or R report is screened out by its own fields and its bond's terms, else null.
+def screen_codes(screens: Screens) -> list[str]:
+    """Names of the screens switched on, in the order they are applied; `screen_code` counts from 1."""
+    return [name for name, _ in _conditions(screens)]
 
-    Needs the bond's `maturity_date`, `offering_date`, `offering_amount_usd`, `is_convertible`
-    joined on. Sources: Dick-Nielsen 2014 (when issued, special price, primary market, locked
-    in); Rule 6730 weighted average price; van Binsbergen-Nozawa-Schwert (par of $10,000);
-    reference filters 7 to 9 (price equal to yield, half the issue, after maturity).
+
+def screen_code(screens: Screens) -> pl.Expr:
+    """Which screen drops a report: its position in `screen_codes` plus one, 0 for none (UInt8).
+
+    Needs the columns of a report and those of BOND_TERMS.
     """
-    screens: list[tuple[str, pl.Expr]] = [
-        ("unknown_bond", pl.col("maturity_date").is_null()),
-        ("convertible", pl.col("is_convertible")),
-        ("impossible_time", pl.col("executed_at") > pl.col("reported_at")),
-        ("off_calendar", ~pl.col("execution_date").is_in(pl.Series(all_trading_days()).implode())),
-        ("before_issue", pl.col("execution_date") < pl.col("offering_date")),
-        ("after_maturity", pl.col("execution_date") >= pl.col("maturity_date")),
-        ("affiliate", pl.col("contra") == "A"),
-        ("when_issued", pl.col("is_when_issued")),
-        ("special_price", pl.col("is_special_price")),
-        ("primary_market", pl.col("trading_market").is_in(["P1", "P2", "S2"])),
-        ("locked_in", pl.col("is_locked_in")),
-        ("weighted_average_price", pl.col("trade_modifier_4") == "W"),
-        ("price_out_of_range", (pl.col("price") <= 0) | (pl.col("price") > 1000)),
-        ("price_is_yield", pl.col("price") == pl.col("yield_pct")),
-        ("half_of_issue", pl.col("par_usd") >= 0.5 * pl.col("offering_amount_usd")),
-        ("small_par", pl.col("par_usd") < MINIMUM_PAR_USD),
+    conditions = _conditions(screens)
+    if not conditions:
+        return pl.lit(0, dtype=pl.UInt8)
+    codes = (pl.when(condition).then(pl.lit(k + 1, dtype=pl.UInt8)) for k, (_, condition) in enumerate(conditions))
+    return pl.coalesce(*codes).fill_null(0)
+
+
+def _conditions(screens: Screens) -> list[tuple[str, pl.Expr]]:
+    """Name and condition (null counts as false) of the screens switched on."""
+    old = pl.col("report_date") < REGIME_CUT
+    flags = [
+        (screens.when_issued, "when_issued", pl.col("is_when_issued")),
+        (screens.special_price, "special_price", pl.col("is_special_price")),
+        (screens.primary_market, "primary_market", pl.col("trading_market").is_in(screens.primary_market)),
+        (screens.locked_in, "locked_in", pl.col("is_locked_in")),
+        (screens.give_up, "give_up", pl.col("give_up_code").is_in(screens.give_up)),
+        (screens.weighted_average_price, "weighted_average_price", (pl.col("trade_modifier_4") == "W") | (pl.col("sale_condition") == "W")),
+        (screens.sale_conditions, "sale_condition", pl.col("sale_condition").is_in(screens.sale_conditions)),
+        (screens.settlement_days is not None, "non_standard_settlement", _settles_late(screens.settlement_days)),
+        (screens.commission, "commission", (old & (pl.col("commission_code") == "Y")) | (~old & (pl.col("commission_code") == "C"))),
+        (screens.agency_customer, "agency_customer", _is_agency_without_commission()),
+        (screens.security_type, "security_type", ~pl.col("security_type").is_in(["C", "CORP"])),
+        (screens.as_of, "as_of", pl.col("asof_code").is_not_null()),
     ]
-    return pl.coalesce(*(pl.when(condition.fill_null(False)).then(pl.lit(name)) for name, condition in screens))
+    if screens.only_before_2012:
+        flags = [(on, name, condition & old) for on, name, condition in flags]
+    par, price = pl.col("par_usd"), pl.col("price")
+    terms = [
+        (screens.unknown_bond, "unknown_bond", pl.col("maturity_date").is_null()),
+        (screens.convertible, "convertible", pl.col("is_convertible")),
+        (screens.time_order, "impossible_time", pl.col("executed_at") > pl.col("reported_at")),
+        (screens.calendar != "none", "off_calendar", _is_closed(screens)),
+        (screens.early_close and screens.calendar != "none", "after_early_close", _is_after_early_close(screens)),
+        (screens.issue_dates, "before_issue", pl.col("execution_date") < pl.col("offering_date")),
+        (screens.issue_dates, "after_maturity", pl.col("execution_date") >= pl.col("maturity_date")),
+        (screens.affiliate, "affiliate", pl.col("contra") == "A"),
+        (screens.self_trade, "self_trade", pl.col("reporting_party") == pl.col("contra_party")),
+    ]
+    values = [
+        (screens.minimum_price > float("-inf"), "price_out_of_range", price <= screens.minimum_price),
+        (screens.maximum_price < float("inf"), "price_out_of_range", price > screens.maximum_price),
+        (screens.price_is_yield, "price_is_yield", price == pl.col("yield_pct")),
+        (screens.half_of_issue, "half_of_issue", par >= 0.5 * pl.col("offering_amount_usd")),
+        (screens.minimum_par_usd > 0, "small_par", par < screens.minimum_par_usd),
+        (screens.minimum_value_usd > 0, "small_value", par * price / 100 < screens.minimum_value_usd),
+    ]
+    return [(name, condition) for on, name, condition in terms + flags + values if on]
 
 
-def daily_medians(reports: pl.DataFrame) -> pl.DataFrame:
-    """Median reported price of each bond and delivery, the raw material of anchors.
+def _settles_late(days: int | None) -> pl.Expr:
+    """Settles in more than `days`; 0: more than one trading day beyond the regular cycle of the date.
 
-    Takes `cusip, delivery_date, price_as_reported` of T and R reports.
+    That one day is slack for holidays on which one of the markets is open.
     """
-    return reports.group_by("cusip", "delivery_date").agg(day_median=pl.col("price_as_reported").median()).sort("cusip", "delivery_date")
+    if days is None:
+        return pl.lit(False)
+    if days > 0:
+        calendar_days = (pl.col("settlement_date") - pl.col("execution_date")).dt.total_days()
+        return pl.coalesce(pl.col("days_to_settle"), calendar_days) > days
+    cycle = pl.lit(CYCLES[0][1])
+    for start, cycle_days in CYCLES[1:]:
+        cycle = pl.when(pl.col("execution_date") >= start).then(cycle_days).otherwise(cycle)
+    number = [pl.col(name).map_batches(day_number, return_dtype=pl.Int64) for name in ("settlement_date", "execution_date")]
+    trading = pl.when(pl.col("settlement_date").is_not_null()).then(number[0] - number[1])
+    return (pl.col("days_to_settle") > cycle).fill_null(False) | (trading > cycle + 1).fill_null(False)
 
 
-def anchors(medians: pl.DataFrame) -> pl.DataFrame:
-    """Per bond and delivery the median of its daily medians over the ANCHOR_DAYS trading days before.
-
-    `medians` as from `daily_medians`, reaching back ANCHOR_DAYS trading days before the first
-    delivery of interest. Returns `cusip, delivery_date, anchor`, null without earlier prices.
-    """
-    dated = medians.with_columns(day=day_number(medians["delivery_date"])).sort("cusip", "day")
-    rolled = dated.rolling("day", period=f"{ANCHOR_DAYS}i", closed="left", group_by="cusip").agg(anchor=pl.col("day_median").median())
-    return dated.join(rolled, on=["cusip", "day"], how="left").select("cusip", "delivery_date", "anchor")
+def _is_agency_without_commission() -> pl.Expr:
+    capacity = pl.when(pl.col("side") == "B").then("buyer_capacity").otherwise("seller_capacity")
+    return (capacity == "A") & (pl.col("contra") == "C") & (pl.col("commission_code").fill_null("N") == "N")
 
 
-def judge_prices(reports: pl.DataFrame, earlier_medians: pl.DataFrame) -> pl.DataFrame:
-    """Decimal shifts put right and stray prints named.
+def _is_closed(screens: Screens) -> pl.Expr:
+    if screens.calendar == "none":
+        return pl.lit(False)
+    days = open_days(screens.calendar)
+    return pl.col("execution_date").map_batches(lambda column: _not_among(column, days), return_dtype=pl.Boolean)
 
-    `reports` are T and R reports with `price_as_reported`; `earlier_medians` those of the
-    ANCHOR_DAYS trading days before. Adds `price` and `price_reason` (null, `decimal_shift` stays
-    a trade and is put right; `price_error` is no trade). A print more than 20 % from its anchor is
-    a decimal shift if a power of ten brings it within 5 % of it, is believed if at least
-    CONFIRMING_PRINTS others of the same bond and delivery have a median within 5 % of it, and is a
-    price error otherwise. Without an anchor a print is believed.
-    """
-    medians = pl.concat([earlier_medians.select("cusip", "delivery_date", "day_median"), daily_medians(reports)])
-    marked = reports.join(anchors(medians), on=["cusip", "delivery_date"], how="left", maintain_order="left")
-    peers = reports.group_by("cusip", "delivery_date").agg(n_prints=pl.len(), day_median=pl.col("price_as_reported").median())
-    marked = marked.join(peers, on=["cusip", "delivery_date"], how="left", maintain_order="left")
-    reported, anchor = pl.col("price_as_reported"), pl.col("anchor")
-    suspicious = ((reported / anchor).log().abs() > SUSPICIOUS).fill_null(False)
-    confirmed = (pl.col("n_prints") > CONFIRMING_PRINTS) & ((reported / pl.col("day_median") - 1).abs() < 0.05)
-    shifted = pl.coalesce(
-        *(pl.when((reported * factor / anchor - 1).abs() < 0.05).then(reported * factor) for factor in (0.1, 10.0, 0.01, 100.0))
-    )
-    return marked.with_columns(suspicious=suspicious & ~confirmed, shifted=shifted).with_columns(
-        price=pl.when("suspicious").then(pl.coalesce("shifted", "price_as_reported")).otherwise("price_as_reported"),
-        price_reason=pl.when(pl.col("suspicious") & pl.col("shifted").is_null()).then(pl.lit("price_error")),
-    ).drop("anchor", "n_prints", "day_median", "suspicious", "shifted")
+
+def _not_among(column: pl.Series, days: np.ndarray) -> pl.Series:
+    """Whether each date is none of `days` (ascending)."""
+    wanted = column.to_numpy().astype("datetime64[D]")
+    found = days[np.minimum(np.searchsorted(days, wanted), days.size - 1)]
+    return pl.Series(column.name, found != wanted)
+
+
+def _is_after_early_close(screens: Screens) -> pl.Expr:
+    if screens.calendar == "none":
+        return pl.lit(False)
+    closes = early_closes(screens.calendar)
+    when = pl.col("execution_date").replace_strict(list(closes), list(closes.values()), default=None, return_dtype=pl.Time)
+    return pl.col("executed_at").dt.time() > when

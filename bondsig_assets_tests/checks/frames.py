@@ -33,9 +33,8 @@ _REPORT = {
 _GOOD: dict[str, dict[str, pl.Expr]] = {
     "trace_reports": _REPORT,
     "trade_events": _REPORT | {
-        "status": pl.when(_INDEX % 2 == 0).then(pl.lit("T")).otherwise(pl.lit("X")),
-        "reason": pl.when(_INDEX % 2 == 1).then(pl.lit("cancel_message")),
-        "closes_record_number": pl.when(_INDEX % 2 == 1).then(_INDEX), "price_as_reported": pl.lit(None, pl.Float64),
+        "revision": pl.lit(0), "known_date": _DAY, "status": pl.when(_INDEX % 2 == 0).then(pl.lit("T")).otherwise(pl.lit("X")),
+        "reason": pl.when(_INDEX % 2 == 1).then(pl.lit("cancel_message")), "price_as_reported": pl.lit(None, pl.Float64),
     },
     "bond_day_revisions": _BOND | {
         "n_trades": pl.lit(2), "price": pl.lit(100.0), "price_low": pl.lit(99.0), "price_high": pl.lit(101.0), "par_usd": pl.lit(3e6),
@@ -61,7 +60,7 @@ _NO_TEXT = pl.lit(None, pl.String)
 _NO_NUMBER = pl.lit(None, pl.Float64)
 #: (table, expectation) → columns that break it.
 BREAKS: dict[tuple[str, str], dict[str, pl.Expr]] = {
-    ("trace_reports", "status_known"): {"status": pl.lit("W")},
+    ("trace_reports", "status_known"): {"status": pl.lit("Q")},
     ("trace_reports", "side_known"): {"side": pl.lit("b")},
     ("trace_reports", "contra_known"): {"contra": pl.lit("Z")},
     ("trace_reports", "price_plausible"): {"price": pl.lit(-3.0)},
@@ -71,7 +70,7 @@ BREAKS: dict[tuple[str, str], dict[str, pl.Expr]] = {
     ("trade_events", "share_of_trades"): {"reason": pl.lit("small_par")},
     ("trade_events", "price_errors_rare"): {"reason": pl.lit("price_error")},
     ("trade_events", "decimal_shifts_rare"): {"price_as_reported": pl.lit(1000.0)},
-    ("trade_events", "endings_find_their_trade"): {"status": pl.lit("X"), "closes_record_number": pl.lit(None, pl.Int64)},
+    ("trade_events", "endings_find_their_trade"): {"reason": pl.lit("cancel_message_without_trade")},
     ("trade_events", "bonds_known"): {"reason": pl.lit("unknown_bond")},
     ("trade_events", "on_trading_days"): {"reason": pl.lit("off_calendar")},
     ("trade_events", "trade_price_plausible"): {"reason": _NO_TEXT, "price": pl.lit(900.0)},

@@ -61,13 +61,13 @@ def test_a_failed_expectation_warns_and_says_what_to_do(warehouse):
     assert one.metadata["observed"].value == pytest.approx(0.05)
     assert one.metadata["threshold"].value == "at least 99 % of rows"
     assert (one.metadata["n_unexpected"].value, one.metadata["n_rows"].value) == (38, 40)
-    assert one.metadata["sample_keys"].value[0] == {"delivery_date": FIRST.isoformat(), "record_number": 3}
+    assert one.metadata["sample_keys"].value[0] == {"delivery_date": FIRST.isoformat(), "record_number": 3, "revision": 0}
     assert "unit" in one.metadata["what to do"].value
     assert len(result.asset_materializations_for_node("downstream")) == 2
 
 
 def test_a_structural_failure_blocks_what_is_downstream(warehouse):
-    tamper(warehouse, f"INSERT INTO trade_events SELECT * FROM trade_events WHERE delivery_date = DATE '{LAST}'")
+    tamper(warehouse, f"INSERT INTO trade_events SELECT * FROM trade_events WHERE known_date = DATE '{LAST}'")
     result = run(warehouse, dg.AssetSelection.assets("trades", "downstream"))
     found = evaluations(result)
     assert not result.success

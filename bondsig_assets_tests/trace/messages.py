@@ -13,10 +13,11 @@ from typing import Any
 import polars as pl
 
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trace.bond_days import revise, touched
-from bondsig_assets.trace.events import learn
-from bondsig_assets.trace.screens import ANCHOR_DAYS, daily_medians
-from bondsig_assets.trading_calendar import offset, trading_days
+from bondsig_assets.trace import Screens
+from bondsig_assets.trace.bond_days import revise, spans, touched_days
+from bondsig_assets.trace.events import GRAPH, PRINT_COLUMNS, TOLD_COLUMNS, learn, may_be_confirmed_since, memory_since, touched_by
+from bondsig_assets.trace.events import remembered as as_remembered
+from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.rows_of import rows_of
 
 DAYS = trading_days(date(2024, 3, 1), date(2024, 7, 31))
@@ -60,52 +61,45 @@ def bond(cusip: str = CUSIP, **changes: Any) -> pl.DataFrame:
 
 
 class Memory:
-    """`trade_events` and `bond_day_revisions` of the deliveries so far, in memory.
+    """`trace_reports`, `trade_events` and `bond_day_revisions` of the deliveries so far, in memory.
 
-    `earlier_trades`, `earlier_medians` and `trades_of_days` give what the functions of the same names in
+    `earlier_reports` and `spans_of_days` give what the functions of the same names in
     `assets/clean.py` read from the warehouse; a test holds the two together.
     """
 
-    def __init__(self, bonds: pl.DataFrame):
-        self.bonds = bonds
+    def __init__(self, bonds: pl.DataFrame, screens: Screens = GRAPH):
+        self.bonds, self.screens = bonds, screens
+        self.reports = TABLES["trace_reports"].empty()
         self.events = TABLES["trade_events"].empty()
         self.revisions = TABLES["bond_day_revisions"].empty()
 
-    def earlier_trades(self, reports: pl.DataFrame, start: date) -> pl.DataFrame:
-        is_trade = pl.col("status").is_in(["T", "R"])
-        days = reports.filter(~is_trade | (pl.col("contra") == "D"))["execution_date"].unique()
-        before = self.events.filter((pl.col("delivery_date") < start) & pl.col("execution_date").is_in(days.implode()))
-        ended = before.filter(pl.col("status").is_in(["X", "C", "Y"]) & pl.col("closes_record_number").is_not_null()).select(
-            delivery_date="closes_delivery_date", record_number="closes_record_number", is_ended=pl.lit(True)
-        ).unique()
-        return before.filter(is_trade).join(ended, on=ID, how="left").with_columns(pl.col("is_ended").fill_null(False))
+    def earlier_reports(self, reports: pl.DataFrame, start: date) -> pl.DataFrame:
+        before = self.events.filter(pl.col("known_date") < start)
+        prints = before.filter((pl.col("revision") == 0) & pl.col("price_verdict").is_not_null() & (pl.col("known_date") >= memory_since(start)))
+        doubted = prints.filter(pl.col("price_verdict").is_in(["quarantined", "shifted"]) & (pl.col("delivery_date") >= may_be_confirmed_since(start)))
+        days, report_days = touched_by(reports)
+        bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique().implode()
+        told = self.reports.filter((pl.col("delivery_date") < start) & pl.col("cusip").is_in(bonds))
+        wanted = pl.Series([*days, *doubted["execution_date"], *told.filter(pl.col("report_date").is_in(report_days))["execution_date"]], dtype=pl.Date).implode()
+        is_wanted = pl.col("execution_date").is_in(wanted)
+        return as_remembered(told.filter(is_wanted), before.filter(is_wanted).select(TOLD_COLUMNS), prints.select(PRINT_COLUMNS))
 
-    def earlier_medians(self, start: date) -> pl.DataFrame:
-        prints = self.events.filter(
-            pl.col("delivery_date").is_between(offset(start, -ANCHOR_DAYS), offset(start, -1)) & pl.col("status").is_in(["T", "R"])
-        )
-        return daily_medians(prints.with_columns(price_as_reported=pl.coalesce("price_as_reported", "price")))
-
-    def trades_of_days(self, changed: pl.DataFrame, end: date) -> pl.DataFrame:
-        told = self.events.filter((pl.col("delivery_date") <= end) & pl.col("execution_date").is_in(changed["trade_date"].unique().implode()))
-        ended = told.filter(pl.col("closes_record_number").is_not_null()).group_by(
-            delivery_date="closes_delivery_date", record_number="closes_record_number"
-        ).agg(ended_date=pl.col("delivery_date").min())
-        return told.filter(pl.col("reason").is_null()).join(ended, on=ID, how="left")
+    def spans_of_days(self, changed: pl.DataFrame, end: date) -> pl.DataFrame:
+        return spans(self.events.filter((pl.col("known_date") <= end) & pl.col("execution_date").is_in(changed["trade_date"].unique().implode())))
 
     def take(self, reports: pl.DataFrame, start: date, end: date) -> None:
         """One run over the deliveries from `start` to `end`."""
         part = reports.filter(pl.col("delivery_date").is_between(start, end))
-        events = TABLES["trade_events"].conform(learn(part, self.earlier_trades(part, start), self.earlier_medians(start), self.bonds))
-        self.events = pl.concat([self.events, events])
-        changed = touched(events)
-        revisions = TABLES["bond_day_revisions"].conform(revise(changed, self.trades_of_days(changed, end)))
+        events = TABLES["trade_events"].conform(learn(part, self.earlier_reports(part, start), self.bonds, self.screens))
+        self.reports, self.events = pl.concat([self.reports, part]), pl.concat([self.events, events])
+        changed = touched_days(events)
+        revisions = TABLES["bond_day_revisions"].conform(revise(changed, self.spans_of_days(changed, end)))
         self.revisions = pl.concat([self.revisions, revisions]).sort("known_date", "cusip", "trade_date")
 
 
-def remembered(reports: pl.DataFrame, *ends: int, bonds: pl.DataFrame | None = None) -> Memory:
+def remembered(reports: pl.DataFrame, *ends: int, bonds: pl.DataFrame | None = None, screens: Screens = GRAPH) -> Memory:
     """A memory that took `reports` in runs that end on DAYS[ends]; without ends, in one run."""
-    memory, start = Memory(bond() if bonds is None else bonds), DAYS[0]
+    memory, start = Memory(bond() if bonds is None else bonds, screens), DAYS[0]
     for end in ends or (len(DAYS) - 1,):
         memory.take(reports, start, DAYS[end])
         start = DAYS[end] + timedelta(days=1)
@@ -117,12 +111,27 @@ def daily(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> Memory:
     return remembered(reports, *sorted(DAYS.index(day) for day in reports["delivery_date"].unique()), bonds=bonds)
 
 
-def told(*messages: dict[str, Any], bonds: pl.DataFrame | None = None) -> list[tuple[str | None, str | None]]:
-    """For each message its reason and the number of the message it ends; runs day by day and at once must agree."""
+def arrivals(events: pl.DataFrame) -> pl.DataFrame:
+    """Each report as it was on arrival."""
+    return events.filter(pl.col("revision") == 0).sort(ID)
+
+
+def newest(events: pl.DataFrame) -> pl.DataFrame:
+    """Each report as it is now."""
+    return events.sort(*ID, "revision").group_by(ID, maintain_order=True).last()
+
+
+def told(*messages: dict[str, Any], bonds: pl.DataFrame | None = None) -> list[str]:
+    """For each message what became of it: "trade", "reason" or "reason < n", n being the message that caused it.
+
+    Runs day by day and at once must agree.
+    """
     reports = delivered(*messages)
     events = daily(reports, bonds).events
     assert events.equals(remembered(reports, bonds=bonds).events)
-    keys = reports.select(ID).rows()
-    numbers = dict(zip(keys, (m["message_number"] for m in messages), strict=True))
-    found = {(row["delivery_date"], row["record_number"]): row for row in events.iter_rows(named=True)}
-    return [(found[key]["reason"], numbers.get((found[key]["closes_delivery_date"], found[key]["closes_record_number"]))) for key in keys]
+    place = {key: k for k, key in enumerate(reports.select(ID).rows())}
+    fates = [""] * len(messages)
+    for row in newest(events).iter_rows(named=True):
+        cause = place.get((row["cause_delivery_date"], row["cause_record_number"]))
+        fates[place[row["delivery_date"], row["record_number"]]] = (row["reason"] or "trade") + ("" if cause is None else f" < {cause}")
+    return fates

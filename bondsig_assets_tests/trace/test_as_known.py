@@ -5,14 +5,15 @@ Random streams draw from few terms, so that equal trades, early endings, pairs a
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 
 import duckdb
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets_tests.trace.messages import DAYS, ID, bond, daily, delivered, ending, message, remembered
+from bondsig_assets.trace.options import NONE
+from bondsig_assets_tests.trace.messages import DAYS, ID, arrivals, bond, daily, delivered, ending, message, newest, remembered
 
 KNOWN, LATE, UNKNOWN = "037833AK6", "459200HU8", "000000AA0"
 BONDS = pl.concat([bond(KNOWN), bond(LATE, known_at=datetime.combine(DAYS[3], time(9)))])
@@ -44,9 +45,12 @@ def streams(draw: st.DrawFn) -> pl.DataFrame:
 def test_every_report_is_accounted_for(reports):
     events = remembered(reports, bonds=BONDS).events
     kept = ["cusip", "execution_date", "status", "message_number", "par_usd", "side", "contra", "known_at"]
-    assert events.select(*ID, *kept).equals(reports.sort(ID).select(*ID, *kept))
-    assert events.select(price=pl.coalesce("price_as_reported", "price"))["price"].equals(reports.sort(ID)["price"])
+    for told in (arrivals(events), newest(events)):
+        assert told.select(*ID, *kept[:-1]).equals(reports.sort(ID).select(*ID, *kept[:-1]))
+    assert arrivals(events)["known_at"].equals(reports.sort(ID)["known_at"])
+    assert newest(events).select(price=pl.coalesce("price_as_reported", "price"))["price"].equals(reports.sort(ID)["price"])
     assert events.filter(~pl.col("status").is_in(["T", "R"]))["reason"].null_count() == 0
+    assert not events.select(*ID, "revision").is_duplicated().any()
 
 
 @FEW
@@ -63,7 +67,7 @@ def test_a_range_teaches_what_its_days_teach(reports, cuts):
 def test_later_deliveries_change_nothing_already_told(reports, last):
     is_early = pl.col("delivery_date") <= DAYS[last]
     early, whole = remembered(reports.filter(is_early), bonds=BONDS), remembered(reports, bonds=BONDS)
-    assert early.events.equals(whole.events.filter(is_early))
+    assert early.events.equals(whole.events.filter(pl.col("known_date") <= DAYS[last]))
     assert early.revisions.equals(whole.revisions.filter(pl.col("known_date") <= DAYS[last]))
 
 
@@ -71,29 +75,33 @@ def test_later_deliveries_change_nothing_already_told(reports, last):
 @given(streams())
 def test_a_trade_ends_once_and_never_before_it_was_told(reports):
     events = remembered(reports, bonds=BONDS).events
-    closing = events.filter(pl.col("closes_record_number").is_not_null())
-    target = ["closes_delivery_date", "closes_record_number"]
-    by_message = closing.filter(pl.col("status").is_in(["X", "C", "Y"]))
-    by_sell_leg = closing.filter(~pl.col("status").is_in(["X", "C", "Y"]))
-    assert not by_message.select(target).is_duplicated().any()
-    assert not by_sell_leg.select(target).is_duplicated().any()
-    assert (by_sell_leg["side"] == "S").all() and (by_sell_leg["contra"] == "D").all()
-    ended = closing.join(events, left_on=target, right_on=ID, suffix="_trade")
-    assert ended.height == closing.height
-    assert ended["status_trade"].is_in(["T", "R"]).all()
-    assert ended.filter(
-        (pl.col("delivery_date") < pl.col("closes_delivery_date"))
-        | ((pl.col("delivery_date") == pl.col("closes_delivery_date")) & (pl.col("record_number") < pl.col("closes_record_number")))
-    ).is_empty()
+    cause = ["cause_delivery_date", "cause_record_number"]
+    ended = events.filter(pl.col("reason").str.starts_with("ended_by"))
+    assert not ended.select(ID).is_duplicated().any() and not ended.select(cause).is_duplicated().any()
+    assert ended.filter(pl.col("known_date") != pl.col("cause_delivery_date")).is_empty()
+    later = (pl.col("cause_delivery_date") > pl.col("delivery_date")) | (pl.col("cause_record_number") > pl.col("record_number"))
+    assert ended.filter(~later).is_empty()
+    messages = newest(events).filter(pl.col("reason").is_in(["cancel_message", "correction_message", "reversal_message"]))
+    assert set(messages.select(ID).rows()) == set(ended.select(cause).rows())
+    # No sell leg stands for two buy legs, and it is a sell leg between dealers that no message has ended.
+    legs = newest(events).filter(pl.col("reason") == "interdealer_buy_leg")
+    assert not legs.select(cause).is_duplicated().any()
+    sold = legs.select(cause).join(newest(events), left_on=cause, right_on=ID)
+    assert sold.height == legs.height and (sold["side"] == "S").all() and (sold["contra"] == "D").all()
+    assert not sold["reason"].fill_null("").str.starts_with("ended_by").any()
 
 
 def _naive_endings(reports: pl.DataFrame) -> dict[tuple, tuple]:
     """One message after the other, in plain Python: each ending takes the oldest open trade of its terms and number."""
     open_trades: dict[tuple, list[tuple]] = {}
-    found = {}
+    found, seen = {}, set()
     for row in reports.sort(ID).iter_rows(named=True):
         terms = tuple(row[name] for name in ("cusip", "executed_at", "price", "par_usd", "side", "contra"))
         key = (row["delivery_date"], row["record_number"])
+        copy = (*terms, row["status"], row["message_number"], row["reported_at"], row["original_message_number"])
+        if copy in seen:
+            continue
+        seen.add(copy)
         if row["status"] in "TR":
             open_trades.setdefault((*terms, row["message_number"]), []).append(key)
         elif row["status"] in "XCY":
@@ -106,28 +114,33 @@ def _naive_endings(reports: pl.DataFrame) -> dict[tuple, tuple]:
 @FEW
 @given(streams())
 def test_endings_agree_with_one_message_after_the_other(reports):
-    events = remembered(reports, bonds=BONDS).events
-    closing = events.filter(pl.col("closes_record_number").is_not_null() & pl.col("status").is_in(["X", "C", "Y"]))
-    assert {row[:2]: row[2:] for row in closing.select(*ID, "closes_delivery_date", "closes_record_number").iter_rows()} == _naive_endings(reports)
+    events = newest(remembered(reports, bonds=BONDS).events)
+    ended = events.filter(pl.col("reason").str.starts_with("ended_by")).select("cause_delivery_date", "cause_record_number", *ID)
+    assert {row[:2]: row[2:] for row in ended.iter_rows()} == _naive_endings(reports)
+
+
+@FEW
+@given(streams())
+def test_live_legs_of_both_sides_are_paired_to_the_last(reports):
+    """Among live inter-dealer trades of equal terms, as many buy legs stand as there are more of them than sell legs."""
+    events = newest(remembered(reports, bonds=BONDS, screens=NONE).events)
+    legs = events.filter((pl.col("contra") == "D") & (pl.col("reason").is_null() | (pl.col("reason") == "interdealer_buy_leg")))
+    for _, group in legs.group_by("cusip", "execution_date", "price", "par_usd"):
+        buys, sells = group.filter(pl.col("side") == "B"), group.filter(pl.col("side") == "S")
+        assert sells["reason"].null_count() == sells.height
+        assert buys["reason"].null_count() == max(buys.height - sells.height, 0)
 
 
 @FEW
 @given(streams())
 def test_revisions_agree_with_a_naive_count_as_of_their_day(reports):
     memory = remembered(reports, bonds=BONDS)
-    trades = memory.events.filter(pl.col("reason").is_null())
-    ended = memory.events.filter(pl.col("closes_record_number").is_not_null())
-    first_end: dict[tuple, date] = {}
-    for day, *trade in ended.select("delivery_date", "closes_delivery_date", "closes_record_number").iter_rows():
-        first_end[tuple(trade)] = min(day, first_end.get(tuple(trade), day))
     for row in memory.revisions.iter_rows(named=True):
-        standing = [
-            t for t in trades.iter_rows(named=True)
-            if (t["cusip"], t["execution_date"]) == (row["cusip"], row["trade_date"]) and t["delivery_date"] <= row["known_date"]
-            and first_end.get((t["delivery_date"], t["record_number"]), date.max) > row["known_date"]
-        ]
-        assert (row["n_trades"], row["par_usd"]) == (len(standing), sum(t["par_usd"] for t in standing))
-        assert row["price_low"] == min((t["price"] for t in standing), default=None)
+        then = newest(memory.events.filter(pl.col("known_date") <= row["known_date"]))
+        day = then.filter((pl.col("cusip") == row["cusip"]) & (pl.col("execution_date") == row["trade_date"]))
+        standing = day.filter(pl.col("reason").is_null())
+        assert (row["n_trades"], row["par_usd"]) == (standing.height, standing["par_usd"].sum())
+        assert (row["price_low"], row["n_quarantined"]) == (standing["price"].min(), day.filter(pl.col("reason") == "price_error").height)
 
 
 class _FileOfEvents:
@@ -139,23 +152,20 @@ class _FileOfEvents:
             self.connection.register(name, frame.to_arrow())
 
     def read_table(self, table, columns=("*",), where="true", between=None):
-        if between is not None:
-            where = f"({where}) AND delivery_date BETWEEN DATE '{between[0]}' AND DATE '{between[1]}'"
         return self.connection.sql(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}").pl()
 
 
 def _reads_alike(reports: pl.DataFrame, today: int) -> None:
-    from bondsig_assets.assets.clean import earlier_medians, earlier_trades, trades_of_days
-    from bondsig_assets.trace.bond_days import touched
+    from bondsig_assets.assets.clean import earlier_reports, spans_of_days
+    from bondsig_assets.trace.bond_days import touched_days
 
     memory = remembered(reports, bonds=BONDS)
-    lake, new = _FileOfEvents(trade_events=memory.events), reports.filter(pl.col("delivery_date") >= DAYS[today])
-    mine, theirs = memory.earlier_trades(new, DAYS[today]), earlier_trades(lake, new, DAYS[today])
-    assert mine.sort(ID).equals(theirs.sort(ID))
-    assert memory.earlier_medians(DAYS[today]).equals(earlier_medians(lake, DAYS[today]))
-    changed = touched(memory.events)
-    mine, theirs = memory.trades_of_days(changed, DAYS[today]), trades_of_days(lake, changed, DAYS[today])
-    assert mine.select(theirs.columns).sort(ID).equals(theirs.sort(ID))
+    lake, new = _FileOfEvents(trade_events=memory.events, trace_reports=memory.reports), reports.filter(pl.col("delivery_date") >= DAYS[today])
+    mine, theirs = memory.earlier_reports(new, DAYS[today]), earlier_reports(lake, new, DAYS[today])
+    assert mine.sort(ID).equals(theirs.select(mine.columns).sort(ID))
+    changed = touched_days(memory.events)
+    mine, theirs = memory.spans_of_days(changed, DAYS[today]), spans_of_days(lake, changed, DAYS[today])
+    assert mine.select(theirs.columns).sort("row", "known_date").equals(theirs.sort("row", "known_date"))
 
 
 @settings(max_examples=5, deadline=None)

@@ -7,7 +7,7 @@ from datetime import datetime, time
 import polars as pl
 import pytest
 
-from bondsig_assets.trace.bond_days import touched
+from bondsig_assets.trace.bond_days import touched_days
 from bondsig_assets_tests.trace.messages import CUSIP, DAYS, bond, delivered, ending, message, remembered
 
 STORY = [
@@ -21,12 +21,53 @@ STORY = [
 def test_a_bond_day_by_hand():
     row = remembered(delivered(*STORY)).revisions.row(0, named=True)
     value = 99.0 * 1e5 + 101.0 * 3e5 + 98.0 * 2e5 + 100.0 * 4e5
+    square = 99.0**2 * 1e5 + 101.0**2 * 3e5 + 98.0**2 * 2e5 + 100.0**2 * 4e5
     assert row == {
         "cusip": CUSIP, "trade_date": DAYS[0], "known_date": DAYS[0], "known_at": datetime.combine(DAYS[0], time(18, 30)),
-        "n_trades": 4, "price": pytest.approx(value / 1e6, rel=1e-15), "price_last": 100.0, "price_low": 98.0, "price_high": 101.0,
-        "par_usd": 1e6, "n_capped": 1, "customer_buy_par_usd": 4e5, "customer_sell_par_usd": 2e5,
-        "customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15), "customer_sell_price": 98.0, "n_interdealer": 1,
+        "n_trades": 4, "price": pytest.approx(value / 1e6, rel=1e-15), "price_value_weighted": pytest.approx(square / value, rel=1e-15),
+        "price_mean": 99.5, "price_first": 99.0, "price_last": 100.0, "price_low": 98.0, "price_high": 101.0,
+        "last_trade_at": datetime.combine(DAYS[0], time(15)), "par_usd": 1e6, "uncapped_par_usd": 6e5, "n_capped": 1,
+        "customer_buy_par_usd": 4e5, "customer_sell_par_usd": 2e5,
+        "customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15), "customer_sell_price": 98.0,
+        "customer_spread": pytest.approx((9.9e6 + 30.3e6) / 4e5 - 98.0, rel=1e-12), "n_customer_buys": 2, "n_customer_sells": 1, "n_interdealer": 1,
+        "n_institutional": 4, "institutional_par_usd": 1e6, "institutional_price": pytest.approx(value / 1e6, rel=1e-15),
+        "institutional_customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15), "institutional_customer_sell_price": 98.0,
+        "n_round_trips": 0, "round_trip_cost_bps": None, "riskless_share": 0.0, "n_quarantined": 0, "quarantined_share": 0.0,
     }
+
+
+def test_institutional_columns_leave_small_trades_out():
+    row = remembered(delivered(STORY[0], message(0, "2", par_usd=99_999.0, price=97.0), message(0, "3", par_usd=20_000.0, price=95.0, side="B"))).revisions.row(0, named=True)
+    assert (row["n_trades"], row["n_institutional"], row["institutional_par_usd"], row["institutional_price"]) == (3, 1, 1e5, 99.0)
+    assert row["institutional_customer_sell_price"] is None
+
+
+def _trips(*trades: tuple[time, float, float, str, str]) -> tuple:
+    story = [message(0, str(k), at=at, price=price, par_usd=par, side=side, contra=contra) for k, (at, price, par, side, contra) in enumerate(trades)]
+    row = remembered(delivered(*story)).revisions.row(0, named=True)
+    return row["n_round_trips"], row["round_trip_cost_bps"], row["riskless_share"]
+
+
+def test_imputed_round_trips_by_hand():
+    bought, sold = (time(10), 99.0, 2e5, "B", "C"), (time(10, 14), 100.0, 2e5, "S", "C")
+    assert _trips(bought, sold) == (1, pytest.approx(100.0), 0.0)
+    assert _trips(bought, (time(10, 15, 1), *sold[1:])) == (0, None, 0.0)
+    assert _trips(bought, (sold[0], 100.0, 3e5, "S", "C")) == (0, None, 0.0)
+    assert _trips(bought, (sold[0], 99.0, 2e5, "S", "C"))[:2] == (0, None)
+    assert _trips(bought, (time(10, 5), 99.5, 2e5, "S", "D"), sold) == (1, pytest.approx(100.0), 0.0)
+    # Four in a row are no round trip of two or three.
+    assert _trips(bought, *((time(10, k), 99.0 + k, 2e5, "S", "C") for k in (1, 2, 3)))[0] == 0
+
+
+def test_riskless_share_is_of_customers_par():
+    chain = [(time(10), 99.0, 2e5, "B", "C"), (time(10, 0, 30), 99.1, 2e5, "S", "D")]
+    assert _trips(*chain, (time(15), 99.0, 6e5, "S", "C"))[2] == pytest.approx(0.25)
+
+
+def test_quarantined_prints_are_counted_and_weigh_nothing():
+    story = [message(0, "1"), message(1, "2"), message(1, "3", price=60.0)]
+    row = remembered(delivered(*story)).revisions.row(1, named=True)
+    assert (row["n_trades"], row["price"], row["n_quarantined"], row["quarantined_share"]) == (1, 100.0, 1, 0.5)
 
 
 def test_one_side_only_has_no_price_on_the_other():
@@ -57,7 +98,7 @@ def test_rejected_reports_touch_no_day():
 def test_touched_names_each_bond_day_once_per_delivery():
     other = "459200HU8"
     events = remembered(delivered(*STORY, message(0, "9", cusip=other), ending("X", 1, STORY[1])), bonds=pl.concat([bond(), bond(other)])).events
-    assert touched(events).rows() == [(CUSIP, DAYS[0], DAYS[0]), (CUSIP, DAYS[0], DAYS[1]), (other, DAYS[0], DAYS[0])]
+    assert touched_days(events).rows() == [(CUSIP, DAYS[0], DAYS[0]), (CUSIP, DAYS[0], DAYS[1]), (other, DAYS[0], DAYS[0])]
 
 
 def test_equal_times_are_ordered_by_delivery_so_that_the_last_price_is_settled():

@@ -1,10 +1,8 @@
--- Which trades stand now? One row per trade that no later message has ended, with what it was reported as.
--- known_at says since when it was known. For any past moment use trades_as_of(moment).
+-- Which trades stand now? One row per report that is a trade as of everything known, with what it was reported as.
+-- known_at says since when it has been known as it is here. For any past moment use trades_as_of(moment).
 CREATE OR REPLACE VIEW trades AS
-SELECT e.* EXCLUDE (reason, closes_delivery_date, closes_record_number)
+SELECT e.* EXCLUDE (reason, cause_delivery_date, cause_record_number)
 FROM trade_events e
+ANTI JOIN (SELECT delivery_date, record_number, revision FROM trade_events WHERE revision > 0) l
+  ON l.delivery_date = e.delivery_date AND l.record_number = e.record_number AND l.revision > e.revision
 WHERE e.reason IS NULL
-  AND NOT EXISTS (
-    SELECT 1 FROM trade_events c
-    WHERE c.closes_delivery_date = e.delivery_date AND c.closes_record_number = e.record_number
-  )

@@ -173,7 +173,7 @@ class SimulatedSource:
         reported = day("report_index").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("report_second"))
         capacity = pl.when("agency").then(pl.lit("A")).otherwise(pl.lit("P"))
         rows = frame.select(
-            day("report_index").alias("delivery_date"), "record_number", pl.lit(self.view).alias("view"),
+            day("report_index").alias("delivery_date"), "record_number", pl.lit(self.view).alias("view"), pl.lit("simulated").alias("feed"),
             day("report_index").alias("report_date"), reported.alias("reported_at"),
             day("executed").alias("execution_date"),
             (day("executed").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("execution_second"))).alias("executed_at"),
@@ -198,7 +198,8 @@ class SimulatedSource:
             pl.when(pl.col("error") != "").then("error").alias("error_kind"),
             pl.col("fate").replace_strict(_FATES, return_dtype=pl.String).alias("dead_reason"), day("dead").alias("dead_from_date"),
         )
-        return TABLES["trace_reports"].conform(rows), TABLES["report_truths"].conform(truth)
+        lacking = [pl.lit(None, dtype).alias(name) for name, dtype in TABLES["trace_reports"].polars_schema.items() if name not in rows.columns]
+        return TABLES["trace_reports"].conform(rows.with_columns(lacking)), TABLES["report_truths"].conform(truth)
 
 
 def _gather(values: pl.Series):

@@ -1,0 +1,158 @@
+"""From reports to trades, rejected reports and bond days: `clean`.
+
+Belongs here: the one call that puts the steps together for somebody's own reports, and what it
+returns. Not here: the steps (`fates.py` and what it calls), files (`layouts/`), more rows than
+fit into memory (`partitions.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.trace.bond_days import aggregate
+from bondsig_assets.trace.fates import FAULT, Fates, decide
+from bondsig_assets.trace.options import Screens, screens_named
+from bondsig_assets.trace.order import order_of_knowledge, with_known_at
+from bondsig_assets.trace.reports import ReportsError, as_reports
+from bondsig_assets.trace.states import known_until, now
+from bondsig_assets.trace.view import View, as_seen
+
+#: Columns of a trade and of a rejected report, beside what is derived here.
+_KEPT = (
+    "row", "feed", "cusip", "bond_symbol", "execution_date", "executed_at", "report_date", "reported_at", "message_number", "status", "asof_code",
+    "price", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "settlement_date", "commission_code", "is_ats", "buyer_capacity", "seller_capacity",
+    "known_at",
+)
+
+
+@dataclass(frozen=True)
+class CleanResult:
+    """What became of the reports: in = trades + rejected, always.
+
+    `trades`: those that stand; `rejected`: every other report with `reason`, and in `cause_row`,
+    `cause_report_date`, `cause_message_number` the report that caused it; `bond_days`: daily
+    aggregates; `waterfall`: `step, reports, share`.
+    """
+
+    trades: pl.DataFrame
+    rejected: pl.DataFrame
+    bond_days: pl.DataFrame
+    waterfall: pl.DataFrame
+
+
+def clean(
+    reports: pl.DataFrame | pl.LazyFrame, bonds: pl.DataFrame | None = None, as_of: datetime | None = None, screens: str | Path | Screens = "research",
+    view: View = "regulatory",
+) -> CleanResult:
+    """Cleans TRACE reports: message lifecycle, double counting, screens, price errors, bond days.
+
+    `reports`: columns as in `trace.reports.REPORT_SCHEMA`, in any order (`trace.layouts.scan_reports`
+    reads files into them); moments are New York wall clock. `bonds`: `cusip` and any of
+    `maturity_date, offering_date, offering_amount_usd, is_convertible, is_high_yield`; screens on terms that
+    are not given do nothing. `as_of`: only what was reported by that moment counts. `screens`: a
+    preset of `trace.options.PRESETS`, a TOML file, or Screens. `view`: `regulatory` is everything, `live`
+    what was disseminated. Raises ReportsError when the reports cannot be cleaned as they are.
+    """
+    frame = as_reports(reports).collect()
+    chosen = screens_named(screens)
+    if as_of is not None:
+        frame = known_by(frame, as_of)
+    return clean_part(frame, bonds, chosen, view)
+
+
+def known_by(reports: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """`reports` with the fault reported_later on those that were not known by a moment, so that they take no part.
+
+    Raises ReportsError when no report time is known.
+    """
+    if reports.height and reports["reported_at"].null_count() == reports.height:
+        raise ReportsError("as of a moment needs report times, and these reports have none")
+    later = with_known_at(reports)["known_at"] > as_of
+    return reports.with_columns(fault=pl.coalesce("fault", pl.when(later).then(pl.lit("reported_later"))))
+
+
+def clean_part(frame: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens, view: View) -> CleanResult:
+    """`clean` for reports of whole issuers, with all columns of REPORT_SCHEMA."""
+    trades, rejected = judged(with_known_at(as_seen(frame, view, bonds)), bonds, screens)
+    days = days_of(trades, rejected)
+    return CleanResult(trades, rejected, days, waterfall(rejected["reason"].value_counts(), trades.height))
+
+
+def judged(reports: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Trades that stand and every other report, each by issuer and in order of knowledge."""
+    fates = decide(reports, order_of_knowledge(reports), screens, bonds)
+    trades, rejected = _split(fates)
+    if screens.price_errors == "ex_post":
+        return _in_hindsight(trades, rejected)
+    return trades, rejected
+
+
+def _split(fates: Fates) -> tuple[pl.DataFrame, pl.DataFrame]:
+    last, until, reports = now(fates), known_until(fates), fates.reports
+    as_reported = np.where(last.price != fates.price, fates.price, np.nan)
+    stands = np.flatnonzero(last.code == 0)
+    told = pl.DataFrame({"price": last.price[stands], "price_as_reported": as_reported[stands]}).with_columns(pl.col("price_as_reported").fill_nan(None))
+    kept = reports.select(name for name in _KEPT if name != "price")[fates.order[stands]]
+    trades = kept.with_columns(*told, pl.lit(None, dtype=pl.Datetime("us")).alias("known_until"))
+    fallen = np.flatnonzero(last.code != 0)
+    rejected = reports.select(*_KEPT, "fault")[fates.order[fallen]].with_columns(
+        _reasons(fates.names, last.code[fallen]), _moments(fates.known, until[fallen]).alias("known_until"), *_causes(fates, last.cause[fallen]),
+    )
+    rejected = rejected.with_columns(pl.coalesce("fault", "reason").alias("reason")).drop("fault")
+    return trades, rejected
+
+
+def _reasons(names: tuple[str, ...], code: np.ndarray) -> pl.Series:
+    table = pl.Series("reason", [None if position in (0, FAULT) else name for position, name in enumerate(names)], dtype=pl.String)
+    return table.gather(pl.Series(code, dtype=pl.UInt32))
+
+
+def _positions(positions: np.ndarray) -> pl.Series:
+    """Positions as indexes, null where there is none."""
+    return pl.DataFrame({"at": positions}).select(pl.when(pl.col("at") >= 0).then("at").cast(pl.UInt32)).to_series()
+
+
+def _moments(known: np.ndarray, positions: np.ndarray) -> pl.Series:
+    return pl.Series(known).cast(pl.Datetime("us")).gather(_positions(positions))
+
+
+def _causes(fates: Fates, cause: np.ndarray) -> list[pl.Series]:
+    """The report that caused a rejection, by row, report date and number."""
+    rows = pl.Series(fates.order, dtype=pl.UInt32).gather(_positions(cause))
+    return [fates.reports[name].gather(rows).alias(f"cause_{name}") for name in ("row", "report_date", "message_number")]
+
+
+def _in_hindsight(trades: pl.DataFrame, rejected: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The usual filters over the whole history: what only later prints tell."""
+    from bondsig_assets.trace.recipes.osbap import price_errors_in_hindsight
+
+    found = price_errors_in_hindsight(trades).select("row", corrected="price", error="reason")
+    marked = trades.join(found, on="row", how="left", maintain_order="left").with_columns(
+        price=pl.coalesce("corrected", "price"), price_as_reported=pl.when(pl.col("corrected") != pl.col("price")).then("price")
+    )
+    wrong = marked.filter(pl.col("error").is_not_null()).with_columns(
+        reason=pl.lit("price_error"), cause_row=pl.lit(None, pl.Int64), cause_report_date=pl.lit(None, pl.Date), cause_message_number=pl.lit(None, pl.String)
+    )
+    return marked.filter(pl.col("error").is_null()).select(trades.columns), pl.concat([rejected, wrong.select(rejected.columns)])
+
+
+def days_of(trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """Bond days of the trades; prints with reason `price_error` are counted with weight zero."""
+    columns = ["row", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra"]
+    doubted = rejected.filter(pl.col("reason") == "price_error")
+    both = pl.concat([trades.select(*columns, is_quarantined=pl.lit(False)), doubted.select(*columns, is_quarantined=pl.lit(True))])
+    return aggregate(both.rename({"execution_date": "trade_date"}).with_columns(pl.col("is_par_capped").fill_null(False)), ["cusip", "trade_date"])
+
+
+def waterfall(reasons: pl.DataFrame, n_trades: int) -> pl.DataFrame:
+    """`step, reports, share`: reports in, each reason from the most frequent, trades that stand."""
+    reasons = reasons.group_by("reason").agg(pl.col("count").sum().cast(pl.Int64)).sort("count", "reason", descending=[True, False])
+    total = int(reasons["count"].sum()) + n_trades
+    steps = ["reports in", *(f"rejected: {reason}" for reason in reasons["reason"]), "trades that stand"]
+    counts = [total, *(-n for n in reasons["count"]), n_trades]
+    return pl.DataFrame({"step": steps, "reports": counts, "share": [n / total if total else None for n in counts]}, schema={"step": pl.String, "reports": pl.Int64, "share": pl.Float64})

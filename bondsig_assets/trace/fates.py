@@ -1,0 +1,203 @@
+"""What became of every report, and when it was known: lifecycle, double counting, screens and prices together.
+
+Belongs here: the order in which the steps are applied and the state of a report at any moment.
+Not here: the steps themselves (`lifecycle.py`, `interdealer.py`, `screens.py`, `prices.py`).
+
+The state of a report after another report arrived is the first of: unusable (fault, duplicate,
+not in the view, message), ended, buy leg that repeats a sell leg, screened out, price
+quarantined; else it is a trade.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.trace import encoding, prices
+from bondsig_assets.trace.encoding import Encoded, encode, mix
+from bondsig_assets.trace.interdealer import BUY, DEALER, SELL, Legs, pair_legs
+from bondsig_assets.trace.lifecycle import Endings, match_endings
+from bondsig_assets.trace.options import Screens
+from bondsig_assets.trace.reports import REGIME_CUT
+from bondsig_assets.trace.screens import BOND_TERMS, screen_code, screen_codes
+
+TRADE, FAULT = 0, 1
+#: Reasons that do not depend on the screens; a state is a position in `Fates.names`.
+FIXED = (
+    "", "fault", "duplicate_report", "superseded_feed", "unknown_status", "cancel_message", "correction_message", "reversal_message",
+    "cancel_message_without_trade", "correction_message_without_trade", "reversal_message_without_trade", "correction_of_ended_trade",
+    "ended_by_cancel", "ended_by_correction", "ended_by_reversal", "interdealer_buy_leg", "price_error",
+)
+_CODE = {name: code for code, name in enumerate(FIXED)}
+_CUT_DAY = (REGIME_CUT - type(REGIME_CUT)(1970, 1, 1)).days
+#: Feeds from best to worst: the better one stands for a bond and day.
+_FEED_RANK = {"standard": 1, "144a": 2}
+#: What each role is called when it ends a trade.
+_ENDING = {
+    encoding.CANCELS: "cancel", encoding.POINTED_CANCEL: "cancel", encoding.CORRECTS: "correction", encoding.POINTED_CORRECTION: "correction",
+    encoding.REPLACES: "correction", encoding.REVERSES: "reversal", encoding.AGAINST: "reversal",
+}
+
+
+@dataclass(frozen=True)
+class Fates:
+    """Everything about `reports` as arrays [position], a position being a place in the order of knowledge.
+
+    `order[position]`: row of `reports`; `fixed`, `screened`: states that never change, 0 for none;
+    `cause_of_fixed`: the report that a duplicate repeats or a message ends (-1: none); `names`:
+    reason of each state; `known`: moment known in microseconds; `price`: as reported.
+    """
+
+    reports: pl.DataFrame
+    order: np.ndarray
+    names: tuple[str, ...]
+    known: np.ndarray
+    price: np.ndarray
+    fixed: np.ndarray
+    cause_of_fixed: np.ndarray
+    screened: np.ndarray
+    endings: Endings
+    ended_state: np.ndarray
+    legs: Legs
+    judgement: prices.Judgement
+
+
+def decide(
+    reports: pl.DataFrame, order: np.ndarray, screens: Screens, bonds: pl.DataFrame | None = None,
+    given: np.ndarray | None = None, known_day: np.ndarray | None = None,
+) -> Fates:
+    """The fates of `reports`, with the columns of REPORT_SCHEMA and `known_at`.
+
+    `order`: rows by issuer and then in the order in which they became known (`order.py`); `bonds`:
+    cusip and BOND_TERMS (any may be missing), unless `reports` have them; `given` [position]:
+    verdicts on prices from earlier runs, UNJUDGED for new reports; `known_day` [position]: day a
+    print counts as known in the price rules (default: the report date).
+    """
+    terms = encode(reports, order)
+    known, price = _taken(reports["known_at"].cast(pl.Int64), order), _taken(reports["price"], order)
+    fixed, cause = _fixed(reports, order, terms, known)
+    usable = fixed == 0
+    endings = match_endings(terms, usable, _CUT_DAY)
+    ended_state = _ended_states(terms, endings)
+    _name_messages(terms, usable, endings, fixed, cause)
+    fixed[endings.is_stillborn] = _CODE["correction_of_ended_trade"]
+    cause[endings.is_stillborn] = endings.ended_by[endings.is_stillborn]
+    opening = terms.opens & usable & ~endings.is_stillborn
+    legs = _legs(reports, order, terms, opening, endings, screens)
+    if screens.interdealer == "drop_buys":
+        fixed[opening & (terms.contra == DEALER) & (terms.side == BUY)] = _CODE["interdealer_buy_leg"]
+    screened = _taken(_with_terms(reports, bonds).select(screen_code(screens).alias("code"))["code"], order)
+    screened = np.where(screened > 0, screened + len(FIXED) - 1, 0).astype(np.uint8)
+    judgement = _judge(reports, order, terms, known, price, screens, opening & (screened == 0), given, known_day)
+    names = (*FIXED, *screen_codes(screens))
+    return Fates(reports, order, names, known, price, fixed, cause, screened, endings, ended_state, legs, judgement)
+
+
+def _taken(column: pl.Series, order: np.ndarray) -> np.ndarray:
+    return column.to_numpy()[order] if column.len() == order.size and column.len() > 1 else np.broadcast_to(column.to_numpy(), order.size)[order]
+
+
+def _fixed(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """States that are clear on arrival, and the report each duplicate repeats."""
+    fixed = np.zeros(order.size, dtype=np.uint8)
+    cause = np.full(order.size, -1, dtype=np.int64)
+    fixed[terms.role < 0] = _CODE["unknown_status"]
+    better = _superseded(reports, order, terms)
+    if better is not None:
+        fixed[better] = _CODE["superseded_feed"]
+    if reports["fault"].null_count() < reports.height:
+        fixed[_taken(reports["fault"].is_not_null(), order)] = FAULT
+    _mark_duplicates(terms, known, fixed, cause)
+    return fixed, cause
+
+
+def _superseded(reports: pl.DataFrame, order: np.ndarray, terms: Encoded) -> np.ndarray | None:
+    """Reports of a bond and execution date that a better feed has delivered as well; null when there is one feed."""
+    feeds = reports["feed"].unique()
+    if feeds.len() < 2 or not feeds.is_in(list(_FEED_RANK)).any():
+        return None
+    frame = pl.DataFrame({"cusip": terms.cusip, "day": terms.execution_day, "rank": _taken(reports["feed"].replace_strict(_FEED_RANK, default=0, return_dtype=pl.Int8), order)})
+    return frame.select(pl.col("rank") > pl.col("rank").min().over("cusip", "day"))["rank"].to_numpy()
+
+
+def _mark_duplicates(terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray) -> None:
+    """A report delivered again, alike in all that matching reads, is a duplicate of its first copy."""
+    keys = mix(terms.cusip, terms.report_day, terms.number, terms.role, known, terms.executed, terms.execution_day, terms.price, terms.par, terms.side, terms.contra, terms.original)
+    asked = (fixed == 0) & (terms.number != encoding.NULL)
+    again = asked.copy()
+    again[asked] = ~pl.Series(keys[asked]).is_first_distinct().to_numpy()
+    if not again.any():
+        return
+    again_at, asked_at = np.flatnonzero(again), np.flatnonzero(asked & ~again)
+    order = np.argsort(keys[asked_at], kind="stable")
+    cause[again_at] = asked_at[order][np.searchsorted(keys[asked_at][order], keys[again_at])]
+    fixed[again_at] = _CODE["duplicate_report"]
+
+
+def _ended_states(terms: Encoded, endings: Endings) -> np.ndarray:
+    """State of each trade once it has ended, by what ended it."""
+    of_role = np.zeros(8, dtype=np.uint8)
+    for role, word in _ENDING.items():
+        of_role[role] = _CODE[f"ended_by_{word}"]
+    return np.where(endings.ended_by >= 0, of_role[terms.role[np.maximum(endings.ended_by, 0)]], 0).astype(np.uint8)
+
+
+def _name_messages(terms: Encoded, usable: np.ndarray, endings: Endings, fixed: np.ndarray, cause: np.ndarray) -> None:
+    """Reports that only end others are messages, with or without a trade."""
+    messages = np.flatnonzero(usable & ~terms.opens)
+    with_trade, without = np.zeros(8, dtype=np.uint8), np.zeros(8, dtype=np.uint8)
+    for role, word in _ENDING.items():
+        with_trade[role], without[role] = _CODE[f"{word}_message"], _CODE[f"{word}_message_without_trade"]
+    target, role = endings.target[messages], terms.role[messages]
+    by = np.where(target >= 0, endings.ended_by[np.maximum(target, 0)], -1)
+    # The C of a pair C and R has its trade, also where the R came first.
+    ended = (target >= 0) & ((by == messages) | (role == encoding.CORRECTS) & (terms.role[by] == encoding.REPLACES))
+    fixed[messages] = np.where(ended, with_trade[role], without[role])
+    cause[messages] = target
+
+
+def _legs(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, opening: np.ndarray, endings: Endings, screens: Screens) -> Legs:
+    """Pairs of the legs that both dealers report; a locked-in or give-up report stands for both sides and pairs with none."""
+    nothing = Legs(np.full(order.size, -1, dtype=np.int64), np.empty((0, 3), dtype=np.int64))
+    is_leg = opening & (terms.contra == DEALER) & ((terms.side == BUY) | (terms.side == SELL))
+    if screens.interdealer != "pair" or not (is_leg & (terms.side == BUY)).any():
+        return nothing
+    alone = reports.select(pl.col("is_locked_in").fill_null(False) | pl.col("give_up_code").is_in(["A", "Q"]).fill_null(False)).to_series()
+    reporter, counterparty = (_taken(_hash_or_zero(reports[name]), order) for name in ("reporting_party", "contra_party"))
+    return pair_legs(terms, endings.ended_by, is_leg & ~_taken(alone, order), reporter, counterparty)
+
+
+def _hash_or_zero(column: pl.Series) -> pl.Series:
+    """Hash of each value, 0 for null."""
+    if column.null_count() == column.len():
+        return pl.repeat(0, column.len(), dtype=pl.UInt64, eager=True)
+    return column.hash().zip_with(column.is_not_null(), pl.Series([0], dtype=pl.UInt64))
+
+
+def _with_terms(reports: pl.DataFrame, bonds: pl.DataFrame | None) -> pl.DataFrame:
+    """`reports` with BOND_TERMS, null where unknown."""
+    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in BOND_TERMS.items() if name not in reports.columns]
+    if bonds is None:
+        return reports.with_columns(missing)
+    held = [name for name in BOND_TERMS if name in bonds.columns]
+    terms = bonds.select("cusip", *(pl.col(name).cast(BOND_TERMS[name]) for name in held)).unique("cusip", keep="last", maintain_order=True)
+    joined = reports.join(terms, on="cusip", how="left", maintain_order="left")
+    return joined.with_columns(expression for expression in missing if expression.meta.output_name() not in held)
+
+
+def _judge(
+    reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.ndarray, price: np.ndarray, screens: Screens, eligible: np.ndarray,
+    given: np.ndarray | None, known_day: np.ndarray | None,
+) -> prices.Judgement:
+    """What is thought of each print; `given` verdicts are taken over."""
+    n = order.size
+    if screens.price_errors != "trailing":
+        return prices.Judgement(np.full(n, prices.UNJUDGED, dtype=np.int8), price, np.full(n, -1, dtype=np.int64))
+    given = np.full(n, prices.UNJUDGED, dtype=np.int8) if given is None else given
+    known_day = terms.report_day if known_day is None else known_day
+    issuer = _taken(reports["cusip"].str.slice(0, 6).hash(), order)
+    executed = np.where(terms.executed == encoding.NULL, known, terms.executed)
+    sound = np.isfinite(price) & (price > 0)
+    return prices.judge_prices(issuer, terms.cusip, price, known_day, executed, (eligible | (given != prices.UNJUDGED)) & sound, given)

@@ -1,0 +1,52 @@
+"""Double counting: the two legs of an inter-dealer trade, paired one to one.
+
+Belongs here: which buy leg repeats which sell leg, at any moment. Not here: the message
+lifecycle (`lifecycle.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.trace.encoding import Encoded, mix
+
+DEALER = 1
+BUY, SELL = 0, 1
+
+
+@dataclass(frozen=True)
+class Legs:
+    """`sell_leg` [report]: position of the sell leg that this buy leg repeats now, -1 for none.
+
+    `changes` [n, 3]: (buy leg, position of the report that changed it, sell leg from then on or -1),
+    in order of change; a buy leg's state before its first change is "no sell leg".
+    """
+
+    sell_leg: np.ndarray
+    changes: np.ndarray
+
+
+def pair_legs(terms: Encoded, ended_by: np.ndarray, is_leg: np.ndarray, reporter: np.ndarray, counterparty: np.ndarray) -> Legs:
+    """Pairs live legs of equal bond, execution date, price and par; the sell leg is the trade.
+
+    `is_leg` [report]: opens a trade between dealers that both report; `reporter`, `counterparty`:
+    hashes of the dealers, 0 where unknown: known ones must cross. A pairing is stable: no buy and
+    sell leg are nearer in execution time to each other than to their partners. Surplus legs of
+    either side stand. When a leg ends, its partner is free again and takes the nearest free leg.
+    """
+    from bondsig_assets.trace.interdealer_kernel import pair
+
+    rows = np.flatnonzero(is_leg)
+    keys = mix(terms.cusip[rows], terms.execution_day[rows], terms.price[rows], terms.par[rows])
+    buys = terms.side[rows] == BUY
+    # Only groups with both sides can have pairs: in the dissemination feed there are none.
+    with_buys = pl.Series(keys).is_in(pl.Series(keys[buys]).unique().implode()).to_numpy()
+    rows, keys = rows[with_buys], keys[with_buys]
+    order = np.argsort(keys, kind="stable")
+    rows, keys = rows[order], keys[order]
+    starts = np.append(np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if rows.size else [], rows.size).astype(np.int64)
+    sell_leg, changes = pair(rows, starts, ended_by, terms.side, terms.executed, reporter, counterparty)
+    return Legs(sell_leg, changes)

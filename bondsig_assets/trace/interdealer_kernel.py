@@ -1,0 +1,110 @@
+"""The pairing of legs within groups of equal terms, compiled.
+
+Belongs here: the loop over openings and endings of legs. Not here: what a group is
+(`interdealer.py`). Imported only where it runs: numba takes a second.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from bondsig_assets.trace.encoding import NULL
+
+_FAR = np.iinfo(np.int64).max
+_SELL = 1
+
+
+@njit(cache=True)
+def _gap(executed, a, b):  # pragma: no cover
+    if executed[a] == NULL or executed[b] == NULL:
+        return _FAR
+    return abs(executed[a] - executed[b])
+
+
+@njit(cache=True)
+def _may_pair(side, reporter, counterparty, a, b):  # pragma: no cover
+    if side[a] == side[b]:
+        return False
+    if reporter[a] != 0 and counterparty[b] != 0 and reporter[a] != counterparty[b]:
+        return False
+    return not (reporter[b] != 0 and counterparty[a] != 0 and reporter[b] != counterparty[a])
+
+
+@njit(cache=True)
+def _seek(group, n_open, leg, now, partner, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
+    """Nearest live leg that is free or further from its partner; among equals a free one, then the first reported."""
+    best = -1
+    best_gap, best_free = _FAR, False
+    for i in range(n_open):
+        other = group[i]
+        if other == leg or (0 <= ended_by[other] <= now) or not _may_pair(side, reporter, counterparty, leg, other):
+            continue
+        gap, free = _gap(executed, leg, other), partner[other] < 0
+        if not free and gap >= _gap(executed, other, partner[other]):
+            continue
+        if best < 0 or gap < best_gap or (gap == best_gap and free and not best_free):
+            best, best_gap, best_free = other, gap, free
+    return best
+
+
+@njit(cache=True)
+def pair(rows, starts, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
+    """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`."""
+    partner = np.full(ended_by.size, -1, dtype=np.int64)
+    changes = np.empty((max(2 * rows.size, 16), 3), dtype=np.int64)
+    n_changes = 0
+    for g in range(starts.size - 1):
+        group = rows[starts[g]:starts[g + 1]]
+        n_ends = 0
+        for i in range(group.size):
+            if ended_by[group[i]] > group[i]:
+                n_ends += 1
+        ends = np.empty(n_ends, dtype=np.int64)
+        n_ends = 0
+        for i in range(group.size):
+            if ended_by[group[i]] > group[i]:
+                ends[n_ends] = group[i]
+                n_ends += 1
+        ends = ends[np.argsort(ended_by[ends])] if n_ends > 1 else ends
+        n_open, n_over = 0, 0
+        while n_open < group.size or n_over < n_ends:
+            opens_next = n_open < group.size and (n_over == n_ends or group[n_open] < ended_by[ends[n_over]])
+            if opens_next:
+                now = seeker = group[n_open]
+                n_open += 1
+                if 0 <= ended_by[seeker] <= now:
+                    continue
+            else:
+                leg = ends[n_over]
+                now = ended_by[leg]
+                n_over += 1
+                seeker = partner[leg]
+                partner[leg] = -1
+                if seeker >= 0:
+                    partner[seeker] = -1
+            # Each step seats one leg and may unseat one with a larger gap: it ends.
+            first = seeker
+            while seeker >= 0:
+                other = _seek(group, n_open, seeker, now, partner, ended_by, side, executed, reporter, counterparty)
+                unseated = -1
+                if other >= 0:
+                    unseated = partner[other]
+                    if unseated >= 0:
+                        partner[unseated] = -1
+                    partner[other], partner[seeker] = seeker, other
+                for leg in (first, seeker, other, unseated):
+                    # A leg that arrives and finds no partner changes nothing.
+                    if leg >= 0 and side[leg] != _SELL and (partner[leg] >= 0 or leg != now):
+                        if n_changes == changes.shape[0]:
+                            grown = np.empty((2 * n_changes, 3), dtype=np.int64)
+                            grown[:n_changes] = changes
+                            changes = grown
+                        changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = leg, now, partner[leg]
+                        n_changes += 1
+                seeker = unseated
+    sell_leg = np.full(ended_by.size, -1, dtype=np.int64)
+    for i in range(rows.size):
+        if side[rows[i]] != _SELL:
+            sell_leg[rows[i]] = partner[rows[i]]
+    return sell_leg, changes[:n_changes]
