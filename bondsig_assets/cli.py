@@ -50,18 +50,21 @@ def cli() -> None:
 @click.option("--end", callback=_day, help="Last day (default: the market's last).")
 @click.option("--select", default="", help="Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below, '+key:scores' all above.")
 @click.option("--source", default=None, help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).")
-@click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder with source.toml, for --source files.")
+@click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder with source.toml, for --source files; with --source wrds, of everything but TRACE.")
 @click.option("--config", default=None, type=click.Path(path_type=Path), help="The source.toml, where it is not in the data folder.")
 @click.option("--world", default=None, help="Simulated world: tiny, demo or full.")
 @click.option("--lead-strength", default=None, type=float, help="Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.")
 @click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
 @click.option("--view", default=None, help=f"Reports as {' or '.join(VIEWS)}: what was disseminated, or everything.")
+@click.option("--tables", default=None, help="TRACE tables for --source wrds, of enhanced,standard,144a (default: all; the last two after Enhanced's last day).")
+@click.option("--allow-missing-times", is_flag=True, default=None, help="Go on with TRACE reports whose times are all missing.")
 @click.option("--again", is_flag=True, help="Do work again that is already done.")
-def run(start, end, select, source, data, config, world, lead_strength, seed, view, again) -> None:
+def run(start, end, select, source, data, config, world, lead_strength, seed, view, tables, allow_missing_times, again) -> None:
     """Materialize a range of days, from raw reports to scores, and say what was found."""
     from bondsig_assets.commands.run import run_range
 
-    given = {"source": source, "data": _absolute(data), "config": _absolute(config), "world": world, "lead_strength": lead_strength, "seed": seed, "view": view}
+    given = {"source": source, "data": _absolute(data), "config": _absolute(config), "world": world, "lead_strength": lead_strength, "seed": seed, "view": view,
+             "tables": tables, "allow_missing_times": allow_missing_times}
     home = current_home()
     market = wanted_market(home.market(), {name: value for name, value in given.items() if value is not None})
     run_range(home, market, start, end, select, again)

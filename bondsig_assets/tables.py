@@ -2,197 +2,31 @@
 
 From here come the DDL, the column comments, the Columns tab in Dagster, the structural
 checks, the shape every source must deliver and `docs/data_dictionary.md`. Belongs here: names,
-types, units, meaning, keys and times. Not here: how a table is filled. Names follow the field; the TRACE field a column comes from stands in its
+types, units, meaning, keys and times. Not here: how a table is filled; the raw
+tables are declared in `raw_tables.py`. Names follow the field; the TRACE field a column comes from stands in its
 description. Moments are New York wall clock.
 """
 
 from __future__ import annotations
 
 from bondsig_assets.features.declared import FEATURES
-from bondsig_assets.schema import Column, Table
-
-C = Column
-_KNOWN = C("known_at", "TIMESTAMP", "When the platform could first have known this row", nullable=False)
-
-
-def _required(name: str, dtype: str, description: str, unit: str = "") -> Column:
-    return Column(name, dtype, description, unit, nullable=False)
-
-
-R = _required
-
-TRACE_REPORTS = Table(
-    "trace_reports", "raw",
-    "TRACE messages as delivered, one row per message, in the post-2012 Enhanced fields. View `live` holds what was disseminated (par as capped then, sell leg of inter-dealer trades); `regulatory` everything.",
-    (
-        R("delivery_date", "DATE", "Trading day whose delivery holds the report: its report date, or the next trading day"),
-        R("record_number", "BIGINT", "Position in that day's delivery"),
-        R("view", "VARCHAR", "live or regulatory"),
-        C("feed", "VARCHAR", "Product that delivered it: enhanced, academic, standard, 144a, web or simulated"),
-        R("report_date", "DATE", "Date reported to TRACE (trd_rpt_dt); dissemination date in Standard and 144A (trans_dt)"),
-        C("reported_at", "TIMESTAMP", "Moment reported to TRACE (trd_rpt_dt, trd_rpt_tm), where the time is known"),
-        R("execution_date", "DATE", "Date of execution (trd_exctn_dt)"),
-        C("executed_at", "TIMESTAMP", "Moment of execution (trd_exctn_dt, trd_exctn_tm), where the time is known"),
-        R("message_number", "VARCHAR", "Message sequence number as delivered (msg_seq_nb)"),
-        C("original_message_number", "VARCHAR", "Message that this one points back to (orig_msg_seq_nb, Prior Reference Number)"),
-        R("status", "VARCHAR", "As delivered (trc_st). Before 2012-02-06 and in Standard and 144A: T trade, C cancel, W correction. Since: T trade, R corrected trade, X cancel, C cancelled by correction, Y reversal"),
-        C("asof_code", "VARCHAR", "A reported after its execution date, R reversal, D delayed dissemination, X delayed reversal (asof_cd)"),
-        R("cusip", "VARCHAR", "CUSIP of the bond (cusip_id)"),
-        C("bond_symbol", "VARCHAR", "FINRA symbol (bond_sym_id)"),
-        R("price", "DOUBLE", "Clean price (rptd_pr)", "% of par"),
-        R("par_usd", "DOUBLE", "Par traded, capped in the live view (entrd_vol_qt)", "usd"),
-        R("is_par_capped", "BOOLEAN", "Par is the dissemination cap (5MM+ or 1MM+), the true par is at least this"),
-        C("yield_pct", "DOUBLE", "Reported yield (yld_pt)", "pct"),
-        C("side", "VARCHAR", "B or S: side of the reporting dealer (rpt_side_cd)"),
-        C("contra", "VARCHAR", "C customer, D dealer, A affiliate (cntra_mp_id)"),
-        C("is_when_issued", "BOOLEAN", "Traded before issue (wis_fl)"),
-        C("commission_code", "VARCHAR", "Commission or remuneration: M, C or N (cmsn_trd)"),
-        C("settlement_date", "DATE", "Settlement (stlmnt_dt)"),
-        C("days_to_settle", "BIGINT", "Days to settlement, before 2012 (days_to_sttl_ct); null is regular", "days"),
-        C("sale_condition", "VARCHAR", "Before 2012: @ regular, A outside hours, C cash, N next day, R seller's option, W weighted average price, Z late (sale_cndtn_cd)"),
-        C("sale_condition_2", "VARCHAR", "Second sale condition, before 2012 (sale_cndtn2_cd)"),
-        C("trade_modifier_3", "VARCHAR", "Z late, T after hours, U both (trd_mod_3)"),
-        C("trade_modifier_4", "VARCHAR", "W weighted average price (trd_mod_4)"),
-        C("is_special_price", "BOOLEAN", "Reported as away from the market (spcl_trd_fl)"),
-        C("trading_market", "VARCHAR", "S1, S2 secondary; P1, P2 primary (trdg_mkt_cd)"),
-        C("is_disseminated", "BOOLEAN", "Shown to the public (dissem_fl)"),
-        C("is_locked_in", "BOOLEAN", "One report stands for both sides (lckd_in_ind)"),
-        C("give_up_code", "VARCHAR", "A automatic give-up, Q QSR, G give-up, before 2012 (agu_qsr_id)"),
-        C("is_ats", "BOOLEAN", "Executed on an alternative trading system (ats_indicator)"),
-        C("reporting_party_type", "VARCHAR", "D dealer, T trading system (rptg_party_type)"),
-        C("buyer_capacity", "VARCHAR", "A agency, P principal (buy_cpcty_cd)"),
-        C("seller_capacity", "VARCHAR", "A agency, P principal (sell_cpcty_cd)"),
-        C("security_type", "VARCHAR", "C or CORP corporate, E or ELN equity-linked, CHRC, AGCY (scrty_type_cd, sub_prdct)"),
-        C("reporting_party", "VARCHAR", "Dealer that reports, hashed, in the Academic file (RPTG_PARTY_ID)"),
-        C("contra_party", "VARCHAR", "Dealer on the other side, hashed, in the Academic file (CNTRA_PARTY_ID)"),
-        C("prior_report_date", "DATE", "Report date of the message this one changes (pr_trd_dt)"),
-        C("first_control_date", "DATE", "Report date of the first message of the chain (first_trade_ctrl_date)"),
-        C("first_control_number", "VARCHAR", "Number of the first message of the chain (first_trade_ctrl_num)"),
-        R("delivered_at", "TIMESTAMP", "When this copy of the report was delivered to the platform"),
-        _KNOWN,
-    ),
-    key=("delivery_date", "record_number"), event_time="execution_date", known_time="known_at",
-    partition="delivery_date", known_rule="delivery",
+from bondsig_assets.raw_tables import (
+    BONDS,
+    CDS_QUOTES,
+    EQUITIES,
+    EQUITY_PRICES,
+    FUNDAMENTALS,
+    ISSUERS,
+    KNOWN,
+    RATINGS,
+    RAW_DAILY,
+    RAW_REFERENCE,
+    TRACE_REPORTS,
+    TREASURY_YIELDS,
+    C,
+    R,
 )
-
-EQUITY_PRICES = Table(
-    "equity_prices", "raw", "Daily closes and total returns of the issuers' stocks and of the sector ETFs.",
-    (
-        R("ticker", "VARCHAR", "Ticker on that day"),
-        R("trade_date", "DATE", "Trading day"),
-        R("close_usd", "DOUBLE", "Closing price", "usd"),
-        C("total_return_pct", "DOUBLE", "Return since the previous trading day with dividends, where the source gives one", "pct"),
-        C("adjusted_close_usd", "DOUBLE", "Close adjusted for splits and dividends; only its ratios mean anything", "usd"),
-        C("volume_shares", "DOUBLE", "Shares traded", "shares"),
-        C("shares_outstanding", "DOUBLE", "Shares outstanding", "shares"),
-        R("is_etf", "BOOLEAN", "A sector ETF, not an issuer"),
-        _KNOWN,
-    ),
-    key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date", known_rule="end_of_day",
-)
-
-TREASURY_YIELDS = Table(
-    "treasury_yields", "raw", "US Treasury par yields (constant maturity). A day's curve is known the next morning.",
-    (
-        R("trade_date", "DATE", "Day of the curve"),
-        R("tenor_years", "DOUBLE", "Maturity", "years"),
-        R("par_yield_pct", "DOUBLE", "Semi-annual par yield", "pct"),
-        _KNOWN,
-    ),
-    key=("trade_date", "tenor_years"), event_time="trade_date", known_time="known_at", known_rule="next_morning",
-)
-
-CDS_QUOTES = Table(
-    "cds_quotes", "raw", "Credit default swap par spreads of single names.",
-    (
-        R("ticker", "VARCHAR", "Ticker of the reference entity's stock on that day"),
-        R("trade_date", "DATE", "Day of the quote"),
-        R("tenor_years", "DOUBLE", "Maturity of the contract", "years"),
-        R("par_spread_bps", "DOUBLE", "Par spread", "bps"),
-        _KNOWN,
-    ),
-    key=("ticker", "trade_date", "tenor_years"), event_time="trade_date", known_time="known_at", partition="trade_date", known_rule="end_of_day",
-)
-
-ISSUERS = Table(
-    "issuers", "raw", "Who issues under which six-character issuer CUSIP, and which parent owns the issuer, with validity.",
-    (
-        R("issuer_id", "VARCHAR", "Identifier of the issuing entity"),
-        R("issuer_cusip", "VARCHAR", "First six characters of the CUSIPs it issues"),
-        R("issuer_name", "VARCHAR", "Legal name"),
-        R("parent_id", "VARCHAR", "Ultimate parent in this period"),
-        R("valid_from_date", "DATE", "First day of the period"),
-        C("valid_to_date", "DATE", "Last day of the period, null while it lasts"),
-        _KNOWN,
-    ),
-    key=("issuer_id", "valid_from_date"), event_time="valid_from_date", known_time="known_at", known_rule="end_of_day",
-)
-
-EQUITIES = Table(
-    "equities", "raw", "Which ticker is the stock of which parent, its sector and sector ETF, with validity.",
-    (
-        R("parent_id", "VARCHAR", "Ultimate parent"),
-        R("ticker", "VARCHAR", "Ticker in this period"),
-        C("company_name", "VARCHAR", "Name of the company"),
-        R("sector", "VARCHAR", "GICS sector in this period"),
-        R("sector_etf", "VARCHAR", "Ticker of the sector ETF the label is measured against"),
-        R("valid_from_date", "DATE", "First day of the period"),
-        C("valid_to_date", "DATE", "Last day of the period, null while it lasts"),
-        _KNOWN,
-    ),
-    key=("parent_id", "valid_from_date"), event_time="valid_from_date", known_time="known_at", known_rule="end_of_day",
-)
-
-BONDS = Table(
-    "bonds", "raw", "Terms of each bond.",
-    (
-        R("cusip", "VARCHAR", "Nine-character CUSIP with a valid check digit"),
-        R("issuer_id", "VARCHAR", "Issuing entity"),
-        C("bond_symbol", "VARCHAR", "FINRA symbol"),
-        R("coupon_type", "VARCHAR", "F fixed, V floating, Z zero"),
-        R("coupon_pct", "DOUBLE", "Annual coupon, of a floater the margin", "pct"),
-        R("coupons_per_year", "BIGINT", "Coupon payments a year: 0, 1, 2, 4 or 12"),
-        R("day_count", "VARCHAR", "30/360, ACT/ACT, ACT/360 or ACT/365"),
-        R("offering_date", "DATE", "Day of issue"),
-        R("first_coupon_date", "DATE", "First coupon"),
-        R("maturity_date", "DATE", "Maturity"),
-        R("offering_amount_usd", "DOUBLE", "Par issued", "usd"),
-        R("is_callable", "BOOLEAN", "Has a schedule of fixed call prices"),
-        C("first_call_date", "DATE", "First day it may be called at a fixed price"),
-        C("first_call_price", "DOUBLE", "Price on that day, falling in a line to 100 at maturity", "% of par"),
-        R("is_144a", "BOOLEAN", "Sold under Rule 144A"),
-        R("is_convertible", "BOOLEAN", "Convertible into stock"),
-        _KNOWN,
-    ),
-    key=("cusip",), event_time="offering_date", known_time="known_at", known_rule="end_of_day",
-)
-
-RATINGS = Table(
-    "ratings", "raw", "Issuer ratings, one row per action.",
-    (
-        R("issuer_id", "VARCHAR", "Rated entity"),
-        R("agency", "VARCHAR", "SP, MDY or FITCH"),
-        R("rating_date", "DATE", "Day of the action"),
-        R("rating", "VARCHAR", "Letter rating"),
-        R("rating_number", "BIGINT", "1 = AAA … 22 = D; below 11 is investment grade"),
-        _KNOWN,
-    ),
-    key=("issuer_id", "agency", "rating_date"), event_time="rating_date", known_time="known_at", known_rule="next_morning",
-)
-
-FUNDAMENTALS = Table(
-    "fundamentals", "raw", "Balance sheet figures as filed.",
-    (
-        R("parent_id", "VARCHAR", "Ultimate parent"),
-        R("period_end_date", "DATE", "End of the fiscal quarter"),
-        C("short_term_debt_usd", "DOUBLE", "Debt due within a year", "usd"),
-        C("long_term_debt_usd", "DOUBLE", "Debt due later", "usd"),
-        R("total_debt_usd", "DOUBLE", "All debt", "usd"),
-        C("total_assets_usd", "DOUBLE", "Total assets", "usd"),
-        _KNOWN,
-    ),
-    key=("parent_id", "period_end_date"), event_time="period_end_date", known_time="known_at", known_rule="next_morning",
-)
+from bondsig_assets.schema import Table
 
 QUARANTINED_ROWS = Table(
     "quarantined_rows", "raw", "Rows of the sources that were set aside, with the reason. They never stop the day unless they exceed the limit.",
@@ -219,7 +53,7 @@ SECURITY_MASTER = Table(
         R("sector_etf", "VARCHAR", "Sector ETF"),
         R("valid_from_date", "DATE", "First day the whole chain holds"),
         C("valid_to_date", "DATE", "Last day, null while it lasts"),
-        _KNOWN,
+        KNOWN,
         C("known_until", "TIMESTAMP", "When a later fact replaced this row, null while it stands"),
     ),
     key=("cusip", "valid_from_date", "known_at"), event_time="valid_from_date", known_time="known_at",
@@ -253,7 +87,7 @@ TRADE_EVENTS = Table(
         C("price_verdict", "VARCHAR", "What is thought of the price: believed, quarantined, shifted (put right), confirming, or confirmed by later prints; null where it was not judged"),
         C("cause_delivery_date", "DATE", "Delivery of the report that caused the reason"),
         C("cause_record_number", "BIGINT", "Position of that report"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("delivery_date", "record_number", "revision"), event_time="execution_date", known_time="known_at", partition="known_date",
 )
@@ -295,7 +129,7 @@ BOND_DAY_REVISIONS = Table(
         C("riskless_share", "DOUBLE", "Share of customers' par that another trade of equal par follows or precedes within a minute"),
         R("n_quarantined", "BIGINT", "Prints whose price is not believed; they have no weight"),
         C("quarantined_share", "DOUBLE", "Their share of prints"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("cusip", "trade_date", "known_date"), event_time="trade_date", known_time="known_at", partition="known_date",
 )
@@ -319,7 +153,7 @@ BOND_ANALYTICS = Table(
         C("spread_method", "VARCHAR", "z to maturity, z_call to the worst call, null when unsolved"),
         C("weight", "DOUBLE", "Weight in issuer averages: offering amount x inverse variance of the price in spread terms"),
         C("reason", "VARCHAR", "Why the analytics are null"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("cusip", "trade_date", "known_date"), event_time="trade_date", known_time="known_at", partition="known_date",
 )
@@ -337,7 +171,7 @@ ISSUER_DAYS = Table(
         R("n_bonds", "BIGINT", "Bonds outstanding that lead to this stock"),
         R("n_bonds_traded", "BIGINT", "Of those, traded on the day"),
         *(C(f.name, "DOUBLE", f.description, f.unit) for f in FEATURES),
-        _KNOWN,
+        KNOWN,
     ),
     key=("parent_id", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
 )
@@ -354,7 +188,7 @@ LABELS = Table(
         R("stock_return_5d_pct", "DOUBLE", "100 x log return of the stock, close t+1 to close t+6", "pct"),
         R("sector_return_5d_pct", "DOUBLE", "100 x log return of the ETF over the same days", "pct"),
         R("excess_return_5d_pct", "DOUBLE", "Stock minus ETF: the label", "pct"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("parent_id", "trade_date"), event_time="trade_date", known_time="known_at", partition="label_end_date",
 )
@@ -380,7 +214,7 @@ MODELS = Table(
         R("snapshot_id", "BIGINT", "Warehouse snapshot it was trained on"),
         C("mlflow_run_id", "VARCHAR", "Nested MLflow run of this model"),
         R("model_text", "VARCHAR", "The fitted model as JSON"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("fold", "model_name"), event_time="fold", known_time="known_at", partition="fold",
 )
@@ -394,7 +228,7 @@ PREDICTIONS = Table(
         R("model_name", "VARCHAR", "xgboost, ridge or equity_only"),
         R("model_version", "VARCHAR", "Name and fold"),
         R("prediction", "DOUBLE", "Predicted label as a normal score across the day's issuers"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("parent_id", "trade_date", "model_name"), event_time="trade_date", known_time="known_at", partition="trade_date",
 )
@@ -413,7 +247,7 @@ SCORES = Table(
         R("top_features", "VARCHAR[]", "The five features that moved the prediction most, largest first"),
         R("top_contributions", "DOUBLE[]", "Their SHAP contributions to the prediction"),
         R("top_values", "DOUBLE[]", "Their values in issuer_days"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
 )
@@ -431,7 +265,7 @@ SIGNALS = Table(
         C("staleness_days", "DOUBLE", "Days since its bonds last traded", "days"),
         C("n_trades_21d", "DOUBLE", "Trades in 21 days"),
         R("model_version", "VARCHAR", "Champion of that day"),
-        _KNOWN,
+        KNOWN,
     ),
     key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
 )
@@ -507,6 +341,4 @@ TABLES: dict[str, Table] = {
     )
 }
 
-#: What a source delivers. Tables a source lacks stay empty.
-RAW_DAILY: tuple[str, ...] = ("trace_reports", "equity_prices", "cds_quotes")
-RAW_REFERENCE: tuple[str, ...] = ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields")
+__all__ = ["RAW_DAILY", "RAW_REFERENCE", "TABLES"]

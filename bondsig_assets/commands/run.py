@@ -29,7 +29,7 @@ def run_range(home: Home, market: Market, start: date | None, end: date | None, 
     warnings.simplefilter("ignore")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     source = _open_source(home, market)
-    span = source.span()
+    span = _span(source)
     first, last = _range(span, start, end)
     _read_all_files(market, source, span[0])
     again = again or _must_be_redone(console, home, market)
@@ -83,6 +83,13 @@ def _open_source(home: Home, market: Market) -> Source:
         raise UserError(str(error)) from error
 
 
+def _span(source: Source) -> tuple[date, date]:
+    try:
+        return source.span()
+    except SourceError as error:
+        raise UserError(str(error)) from error
+
+
 def _range(span: tuple[date, date], start: date | None, end: date | None) -> tuple[date, date]:
     first, last = start or span[0], end or span[1]
     if first > last:
@@ -106,8 +113,8 @@ def _read_all_files(market: Market, source: Source, first: date) -> None:
 
 
 def _fingerprint(market: Market) -> str:
-    """Names, sizes and times of the files a market is read from; empty for a simulated one."""
-    if market.source != "files":
+    """Names, sizes and times of the files a market is read from; empty for one without files."""
+    if market.source == "simulated" or not market.data:
         return ""
     folder = Path(market.data)
     paths = sorted(path for path in folder.rglob("*") if path.is_file()) + ([Path(market.config)] if market.config else [])

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-SOURCES = ("simulated", "files")
+SOURCES = ("simulated", "files", "wrds")
 VIEWS = ("live", "regulatory")
 
 
@@ -33,7 +33,9 @@ class HomeError(Exception):
 @dataclass(frozen=True)
 class Market:
     """What one home holds. For `files`, `data` is the folder and `config` its source.toml
-    where that lies elsewhere; for `simulated` the world's name, seed and lead strength."""
+    where that lies elsewhere; for `simulated` the world's name, seed and lead strength. For `wrds`,
+    `tables` are the TRACE tables (all when empty), and everything else comes from files as above, if any;
+    whether lost times are allowed does not make it another market."""
 
     source: str = "simulated"
     data: str = ""
@@ -42,11 +44,16 @@ class Market:
     seed: int = 1
     lead_strength: float = 0.20
     view: str = "live"
+    tables: str = ""
+    allow_missing_times: bool = field(default=False, compare=False)
 
     def describe(self) -> str:
         """The market in a few words."""
         if self.source == "files":
             return f"files in {self.data} ({self.view} view)"
+        if self.source == "wrds":
+            others = f"everything else from files in {self.data}" if self.data else "nothing else"
+            return f"WRDS TRACE ({self.tables or 'enhanced, standard, 144a'}; {others})"
         return f"simulated world '{self.world}', seed {self.seed}, lead strength {self.lead_strength:g} ({self.view} view)"
 
 

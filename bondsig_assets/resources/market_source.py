@@ -27,10 +27,26 @@ def make_source(market: Market) -> Source:
         if not market.data:
             raise SourceError("--source files needs --data DIR, the folder that holds source.toml")
         return FilesSource(Path(market.data), Path(market.config) if market.config else None)
+    if market.source == "wrds":
+        return _wrds(market)
     from bondsig_assets.sources.simulated.market import SimulatedSource
     from bondsig_assets.sources.simulated.worlds import world
 
     return SimulatedSource(world(market.world, market.seed, market.lead_strength), market.view)
+
+
+def _wrds(market: Market) -> Source:
+    from bondsig_assets.sources.files import FilesSource
+    from bondsig_assets.sources.wrds import DEFAULT_TABLES, WrdsSource
+    from bondsig_assets.sources.wrds_connection import WrdsSettings, cache_folder, whole_number
+
+    return WrdsSource(
+        WrdsSettings.from_environment(), cache_folder(),
+        tables=tuple(name.strip() for name in market.tables.split(",") if name.strip()) or DEFAULT_TABLES,
+        allow_missing_times=market.allow_missing_times,
+        days_per_query=whole_number("BONDSIG_WRDS_DAYS", 31), refresh_days=whole_number("BONDSIG_WRDS_REFRESH_DAYS", 7),
+        others=FilesSource(Path(market.data), Path(market.config) if market.config else None) if market.data else None,
+    )
 
 
 class MarketSourceResource(dg.ConfigurableResource):

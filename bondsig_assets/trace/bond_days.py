@@ -79,13 +79,17 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     (Feldhütter 2012). The riskless share is the share of the par customers traded that another trade of
     equal par followed or preceded within RISKLESS_SECONDS (after Harris 2015).
     """
-    sets = trades.select(*keys, "par_usd", "executed_at", "row", "price", is_customer=(pl.col("contra") == "C").fill_null(False)).sort([*keys, "par_usd", "executed_at", "row"])
+    sets = trades.select(*keys, "par_usd", "executed_at", "row", "price", is_customer=(pl.col("contra") == "C").fill_null(False))
+    sets = sets.sort([*keys, "par_usd", "executed_at", "row"])
     gap = pl.col("executed_at") - pl.col("executed_at").shift(1)
     same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in (*keys, "par_usd"))
     sets = sets.with_columns(
-        joins=(same & (gap <= pl.duration(minutes=ROUND_TRIP_MINUTES))).fill_null(False), is_near=(same & (gap <= pl.duration(seconds=RISKLESS_SECONDS))).fill_null(False)
-    ).with_columns(
-        number=(~pl.col("joins")).cum_sum(), riskless=pl.when(pl.col("is_customer") & (pl.col("is_near") | pl.col("is_near").shift(-1).fill_null(False))).then("par_usd").otherwise(0.0),
+        joins=(same & (gap <= pl.duration(minutes=ROUND_TRIP_MINUTES))).fill_null(False),
+        is_near=(same & (gap <= pl.duration(seconds=RISKLESS_SECONDS))).fill_null(False),
+    )
+    in_chain = pl.col("is_customer") & (pl.col("is_near") | pl.col("is_near").shift(-1).fill_null(False))
+    sets = sets.with_columns(
+        number=(~pl.col("joins")).cum_sum(), riskless=pl.when(in_chain).then("par_usd").otherwise(0.0),
         customer=pl.when("is_customer").then("par_usd").otherwise(0.0),
     )
     riskless = sets.group_by(keys, maintain_order=True).agg(riskless_share=pl.col("riskless").sum(), customer=pl.col("customer").sum())

@@ -65,12 +65,12 @@ def clean(
     return clean_part(frame, bonds, chosen, view)
 
 
-def known_by(reports: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+def known_by(reports: pl.DataFrame, as_of: datetime, checked: bool = False) -> pl.DataFrame:
     """`reports` with the fault reported_later on those that were not known by a moment, so that they take no part.
 
-    Raises ReportsError when no report time is known.
+    Raises ReportsError when no report time is known, unless that was `checked`.
     """
-    if reports.height and reports["reported_at"].null_count() == reports.height:
+    if not checked and reports.height and reports["reported_at"].null_count() == reports.height:
         raise ReportsError("as of a moment needs report times, and these reports have none")
     later = with_known_at(reports)["known_at"] > as_of
     return reports.with_columns(fault=pl.coalesce("fault", pl.when(later).then(pl.lit("reported_later"))))
@@ -155,4 +155,5 @@ def waterfall(reasons: pl.DataFrame, n_trades: int) -> pl.DataFrame:
     total = int(reasons["count"].sum()) + n_trades
     steps = ["reports in", *(f"rejected: {reason}" for reason in reasons["reason"]), "trades that stand"]
     counts = [total, *(-n for n in reasons["count"]), n_trades]
-    return pl.DataFrame({"step": steps, "reports": counts, "share": [n / total if total else None for n in counts]}, schema={"step": pl.String, "reports": pl.Int64, "share": pl.Float64})
+    columns = {"step": steps, "reports": counts, "share": [n / total if total else None for n in counts]}
+    return pl.DataFrame(columns, schema={"step": pl.String, "reports": pl.Int64, "share": pl.Float64})

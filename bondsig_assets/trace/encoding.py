@@ -93,7 +93,7 @@ def mix(*terms: np.ndarray) -> np.ndarray:
 def _number(column: str) -> pl.Expr:
     """A message number as a whole number: leading zeros do not matter; other text by its hash."""
     text = pl.col(column)
-    hashed = text.hash().reinterpret(signed=True) | np.int64(1 << 62)
+    hashed = text.hash().reinterpret(signed=True) | pl.lit(1 << 62, dtype=pl.Int64)
     return pl.coalesce(text.cast(pl.Int64, strict=False), pl.when(text.is_not_null()).then(hashed)).fill_null(NULL)
 
 

@@ -8,7 +8,9 @@ Deliveries are taken in their order, so a range teaches exactly what its single 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -23,7 +25,7 @@ from bondsig_assets.trace.states import history
 from bondsig_assets.trading_calendar import CUTOFF
 
 #: The screens of the graph: research, and bonds whose terms are known.
-GRAPH = RESEARCH.__class__(**{**RESEARCH.__dict__, "name": "graph", "unknown_bond": True, "convertible": True})
+GRAPH = replace(RESEARCH, name="graph", unknown_bond=True, convertible=True)
 CONFIRMED = "confirmed"
 ID = ["delivery_date", "record_number"]
 #: What is remembered of a report of an earlier delivery beside the report itself: `price_verdict` and
@@ -124,7 +126,7 @@ def _with_terms(reports: pl.DataFrame, bonds: pl.DataFrame) -> pl.DataFrame:
 def _given(placed: pl.DataFrame) -> np.ndarray:
     """Verdicts of earlier reports; what was confirmed so long ago that its confirmation is not here is believed."""
     codes = {name: code for code, name in enumerate(VERDICTS)}
-    oldest_new = placed.filter("is_new")["delivery_date"].min()
+    oldest_new = cast("date | None", placed.filter("is_new")["delivery_date"].min())
     verdict = pl.col("price_verdict").replace_strict(codes, default=UNJUDGED, return_dtype=pl.Int8)
     if oldest_new is None:
         return placed.select(verdict).to_series().to_numpy().copy()

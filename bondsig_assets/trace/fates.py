@@ -118,13 +118,17 @@ def _superseded(reports: pl.DataFrame, order: np.ndarray, terms: Encoded) -> np.
     feeds = reports["feed"].unique()
     if feeds.len() < 2 or not feeds.is_in(list(_FEED_RANK)).any():
         return None
-    frame = pl.DataFrame({"cusip": terms.cusip, "day": terms.execution_day, "rank": _taken(reports["feed"].replace_strict(_FEED_RANK, default=0, return_dtype=pl.Int8), order)})
+    rank = reports["feed"].replace_strict(_FEED_RANK, default=0, return_dtype=pl.Int8)
+    frame = pl.DataFrame({"cusip": terms.cusip, "day": terms.execution_day, "rank": _taken(rank, order)})
     return frame.select(pl.col("rank") > pl.col("rank").min().over("cusip", "day"))["rank"].to_numpy()
 
 
 def _mark_duplicates(terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray) -> None:
     """A report delivered again, alike in all that matching reads, is a duplicate of its first copy."""
-    keys = mix(terms.cusip, terms.report_day, terms.number, terms.role, known, terms.executed, terms.execution_day, terms.price, terms.par, terms.side, terms.contra, terms.original)
+    keys = mix(
+        terms.cusip, terms.report_day, terms.number, terms.role, known, terms.executed, terms.execution_day, terms.price, terms.par, terms.side,
+        terms.contra, terms.original,
+    )
     asked = (fixed == 0) & (terms.number != encoding.NULL)
     again = asked.copy()
     again[asked] = ~pl.Series(keys[asked]).is_first_distinct().to_numpy()
@@ -148,8 +152,8 @@ def _name_messages(terms: Encoded, usable: np.ndarray, endings: Endings, fixed: 
     """Reports that only end others are messages, with or without a trade."""
     messages = np.flatnonzero(usable & ~terms.opens)
     with_trade, without = np.zeros(8, dtype=np.uint8), np.zeros(8, dtype=np.uint8)
-    for role, word in _ENDING.items():
-        with_trade[role], without[role] = _CODE[f"{word}_message"], _CODE[f"{word}_message_without_trade"]
+    for code, word in _ENDING.items():
+        with_trade[code], without[code] = _CODE[f"{word}_message"], _CODE[f"{word}_message_without_trade"]
     target, role = endings.target[messages], terms.role[messages]
     by = np.where(target >= 0, endings.ended_by[np.maximum(target, 0)], -1)
     # The C of a pair C and R has its trade, also where the R came first.

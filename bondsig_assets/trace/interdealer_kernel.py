@@ -15,14 +15,14 @@ _FAR = np.iinfo(np.int64).max
 _SELL = 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _gap(executed, a, b):  # pragma: no cover
     if executed[a] == NULL or executed[b] == NULL:
         return _FAR
     return abs(executed[a] - executed[b])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _may_pair(side, reporter, counterparty, a, b):  # pragma: no cover
     if side[a] == side[b]:
         return False
@@ -31,7 +31,7 @@ def _may_pair(side, reporter, counterparty, a, b):  # pragma: no cover
     return not (reporter[b] != 0 and counterparty[a] != 0 and reporter[b] != counterparty[a])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _seek(group, n_open, leg, now, partner, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
     """Nearest live leg that is free or further from its partner; among equals a free one, then the first reported."""
     best = -1
@@ -48,7 +48,7 @@ def _seek(group, n_open, leg, now, partner, ended_by, side, executed, reporter, 
     return best
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def pair(rows, starts, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
     """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`."""
     partner = np.full(ended_by.size, -1, dtype=np.int64)

@@ -9,7 +9,7 @@ and for all: a later report never changes what an earlier one taught.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -72,10 +72,10 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     )
     loose = (role == AGAINST) | (role == REVERSES) | (number == NULL) & ~np.isin(role, (REPLACES, POINTED_CORRECTION))
     by_terms = _candidates(_terms_key(terms, opening), opening, _terms_key(terms, enders), loose)
-    tables = [array for table in (by_number, by_chain, by_terms) for array in (table.rows, table.low, table.high)]
     ended_by, target, stillborn = end_trades(
-        enders, number, *tables, terms.role, terms.number, terms.report_day, terms.execution_day, terms.executed, terms.price, terms.par,
-        terms.side, terms.contra, terms.prior_day, cut_day,
+        enders, number, (by_number.rows, by_number.low, by_number.high), (by_chain.rows, by_chain.low, by_chain.high), (by_terms.rows, by_terms.low, by_terms.high),
+        terms.role, terms.number, terms.report_day, terms.execution_day, terms.executed, terms.price, terms.par, terms.side, terms.contra,
+        terms.prior_day, cut_day,
     )
     return Endings(ended_by, target, stillborn)
 

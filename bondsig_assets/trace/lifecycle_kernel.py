@@ -14,12 +14,12 @@ from bondsig_assets.trace.encoding import CANCELS, CORRECTS, NULL, POINTED_CANCE
 _FAR = np.iinfo(np.int64).max
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _same_or_null(a, b, null):  # pragma: no cover
     return a == b or a == null or b == null
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _gap(a, b):  # pragma: no cover
     """Distance of two moments; an unknown one is further than any known."""
     if a == NULL or b == NULL:
@@ -27,12 +27,13 @@ def _gap(a, b):  # pragma: no cover
     return abs(a - b)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def end_trades(
-    enders, number, n_rows, n_low, n_high, c_rows, c_low, c_high, t_rows, t_low, t_high,
+    enders, number, by_number, by_chain, by_terms,
     role, own_number, report_day, execution_day, executed, price, par, side, contra, prior_day, cut_day,
 ):  # pragma: no cover
-    """`ended_by`, `target`, `is_stillborn` [report] of `lifecycle.Endings`."""
+    """`ended_by`, `target`, `is_stillborn` [report] of `lifecycle.Endings`; candidates are (rows, low, high)."""
+    (n_rows, n_low, n_high), (c_rows, c_low, c_high), (t_rows, t_low, t_high) = by_number, by_chain, by_terms
     ended_by = np.full(role.size, -1, dtype=np.int64)
     replaced_by = np.full(role.size, -1, dtype=np.int64)
     target = np.full(role.size, -1, dtype=np.int64)

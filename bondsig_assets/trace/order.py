@@ -5,8 +5,6 @@ Belongs here: sorting reports by issuer and knowledge, fast. Not here: what foll
 
 from __future__ import annotations
 
-
-
 import numpy as np
 import polars as pl
 

@@ -26,12 +26,12 @@ _APART = 60_000_000
 _LONG_AGO = -1_000_000
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _near(price, reference):  # pragma: no cover
     return abs(price - reference) <= _POINTS or reference / _NEAR <= price <= reference * _NEAR
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _median(ring, days, since):  # pragma: no cover
     """Median of the entries of one ring that are not too old; NaN without any."""
     kept = np.empty(RING)
@@ -43,7 +43,7 @@ def _median(ring, days, since):  # pragma: no cover
     return np.median(kept[:n]) if n else np.nan
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _move_of_others(b, ring, ring_row, last, last_row):  # pragma: no cover
     """Median ratio of the newest print to the newest one before bond `b` last traded, over the issuer's other
     bonds that traded since; 1 with fewer than two."""
@@ -62,7 +62,7 @@ def _move_of_others(b, ring, ring_row, last, last_row):  # pragma: no cover
     return np.median(ratios[:n]) if n >= 2 else 1.0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _assess(price, b, ring, ring_day, ring_row, last, last_day, last_row, day):  # pragma: no cover
     """Verdict and price of a new print."""
     if last_day[b] < day - ANCHOR_DAYS or _near(price, last[b]):
@@ -76,7 +76,7 @@ def _assess(price, b, ring, ring_day, ring_row, last, last_day, last_row, day): 
     return QUARANTINED, price
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def judge(starts, bond, price, known_day, executed, eligible, given):  # pragma: no cover
     """`verdict`, `price`, `released_by` [report] of `prices.Judgement`."""
     verdict = np.full(price.size, UNJUDGED, dtype=np.int8)
@@ -105,7 +105,7 @@ def judge(starts, bond, price, known_day, executed, eligible, given):  # pragma:
             else:
                 found = given[i]
             verdict[i] = found
-            if found == QUARANTINED or found == SHIFTED:
+            if found in (QUARANTINED, SHIFTED):
                 extends = run_tail[b] >= 0 and day - run_day[b] <= CONFIRMATION_DAYS and abs(price[i] / run_price[b] - 1) <= _AGREE
                 if not extends:
                     run_tail[b], run_size[b], run_day[b] = -1, 1, day

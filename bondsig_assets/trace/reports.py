@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from bondsig_assets.tables import TABLES
+from bondsig_assets.raw_tables import TRACE_REPORTS
 
 #: TRACE changed its message fields on this report date (system change of 6 February 2012).
 REGIME_CUT = date(2012, 2, 6)
@@ -23,7 +23,7 @@ _NOT_OF_A_FILE = ("delivery_date", "record_number", "view", "delivered_at", "kno
 REPORT_SCHEMA: dict[str, pl.DataType] = {
     "row": pl.Int64(),
     "fault": pl.String(),
-    **{name: dtype for name, dtype in TABLES["trace_reports"].polars_schema.items() if name not in _NOT_OF_A_FILE},
+    **{name: dtype for name, dtype in TRACE_REPORTS.polars_schema.items() if name not in _NOT_OF_A_FILE},
 }
 #: What must be there to clean at all.
 REQUIRED = ("cusip", "execution_date", "report_date", "status", "message_number", "price", "par_usd")

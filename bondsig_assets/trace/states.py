@@ -59,13 +59,12 @@ def changed_rows(fates: Fates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Sorted by row and at; `sell_leg` is what the report repeats from then on.
     """
-    ended = np.flatnonzero(fates.endings.ended_by >= 0)
-    released = np.flatnonzero(fates.judgement.released_by >= 0)
     legs = fates.legs.changes
-    frame = pl.concat([
-        pl.DataFrame({"row": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]}).unique(["row", "at"], keep="last", maintain_order=True),
-        *(pl.DataFrame({"row": rows, "at": by[rows], "leg": None}, schema_overrides={"leg": pl.Int64}) for rows, by in ((ended, fates.endings.ended_by), (released, fates.judgement.released_by))),
-    ])
+    told = [pl.DataFrame({"row": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]}).unique(["row", "at"], keep="last", maintain_order=True)]
+    for by in (fates.endings.ended_by, fates.judgement.released_by):
+        rows = np.flatnonzero(by >= 0)
+        told.append(pl.DataFrame({"row": rows, "at": by[rows], "leg": None}, schema_overrides={"leg": pl.Int64}))
+    frame = pl.concat(told)
     # A change of leg and another change at the same moment are one change.
     frame = frame.group_by("row", "at").agg(pl.col("leg").max()).sort("row", "at").filter(pl.col("at") >= pl.col("row"))
     frame = frame.with_columns(pl.col("leg").forward_fill().over("row").fill_null(-1))
