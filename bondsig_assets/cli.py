@@ -84,6 +84,26 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
 
 
 @cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for trades.parquet, rejected.parquet, bond_days.parquet.")
+@click.option("--layout", default="auto", help="auto (recognised by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic or finra-web.")
+@click.option("--as-of", default=None, metavar="MOMENT", help="Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means 18:30.")
+@click.option("--bonds", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Terms of the bonds (Parquet or csv, our names or FISD's), for the screens that need them.")
+@click.option("--screens", default="research", show_default=True, help="none, research, institutional, ex_post, dick-nielsen, vns-drr, tidy, or a .toml file.")
+@click.option("--view", default="regulatory", type=click.Choice(VIEWS[::-1]), help="Everything in the file, or what was disseminated on the day.")
+@click.option("--compare", default=None, metavar="RECIPES", help="Set published recipes beside ours: any of osbap,tidy,dick-nielsen.")
+@click.option("--allow-missing-times", is_flag=True, help="Go on where a file lost its times; reports are then known at the end of their date.")
+def clean(files, out, layout, as_of, bonds, screens, view, compare, allow_missing_times) -> None:
+    """Clean TRACE files: message lifecycle, double counting, screens, price errors, bond days.
+
+    FILES: Parquet, csv, text, gz, zip or zip of zips, from WRDS or FINRA.
+    """
+    from bondsig_assets.commands.clean import clean_files
+
+    clean_files(files, out, layout, as_of, bonds, screens, view, compare, allow_missing_times)
+
+
+@cli.command()
 @click.argument("query")
 @click.option("-f", "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written.")
 def sql(query: str, form: str) -> None:

@@ -44,7 +44,8 @@ def _dates_sql(days: list[date]) -> str:
 def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
     """Reports of deliveries before `start` that `reports` could be about, and prints their prices are compared with."""
     before = f"known_date < DATE '{start}'"
-    prints = lake.read_table("trade_events", where=f"revision = 0 AND price_verdict IS NOT NULL AND known_date >= DATE '{memory_since(start)}' AND {before}", columns=PRINT_COLUMNS)
+    judged = f"revision = 0 AND price_verdict IS NOT NULL AND known_date >= DATE '{memory_since(start)}'"
+    prints = lake.read_table("trade_events", where=f"{judged} AND {before}", columns=PRINT_COLUMNS)
     doubted = prints.filter(pl.col("price_verdict").is_in(["quarantined", "shifted"]) & (pl.col("delivery_date") >= may_be_confirmed_since(start)))
     days, report_days = touched_by(reports)
     wanted = {*days, *doubted["execution_date"].to_list()}

@@ -28,6 +28,7 @@ _KEPT = (
     "price", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "settlement_date", "commission_code", "is_ats", "buyer_capacity", "seller_capacity",
     "known_at",
 )
+NO_TIMES = "as of a moment needs report times, and these reports have none: leave --as-of out, or use a layout with the times of report"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def known_by(reports: pl.DataFrame, as_of: datetime, checked: bool = False) -> p
     Raises ReportsError when no report time is known, unless that was `checked`.
     """
     if not checked and reports.height and reports["reported_at"].null_count() == reports.height:
-        raise ReportsError("as of a moment needs report times, and these reports have none")
+        raise ReportsError(NO_TIMES)
     later = with_known_at(reports)["known_at"] > as_of
     return reports.with_columns(fault=pl.coalesce("fault", pl.when(later).then(pl.lit("reported_later"))))
 

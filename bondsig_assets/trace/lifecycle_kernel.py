@@ -16,7 +16,7 @@ _FAR = np.iinfo(np.int64).max
 
 @njit(cache=True, nogil=True)
 def _same_or_null(a, b, null):  # pragma: no cover
-    return a == b or a == null or b == null
+    return null in (a, b) or a == b
 
 
 @njit(cache=True, nogil=True)

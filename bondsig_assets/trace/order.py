@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from bondsig_assets.trace.reports import POINTING_FEEDS
 from bondsig_assets.trading_calendar import CUTOFF
 
 _RANK = {"T": 0, "R": 1, "W": 1}
@@ -21,12 +22,14 @@ def with_known_at(reports: pl.DataFrame) -> pl.DataFrame:
 def order_of_knowledge(reports: pl.DataFrame) -> np.ndarray:
     """Rows of `reports` by issuer (six characters of the CUSIP), then `known_at`, message number, T before what ends it.
 
-    What is alike in all of these keeps the order of `row`.
+    A dissemination feed without times may lack the dissemination date too: there, what ends a trade
+    comes after it whatever their numbers. What is alike in all of these keeps the order of `row`.
     """
     rank = pl.col("status").replace_strict(_RANK, default=2, return_dtype=pl.Int64)
+    undated = pl.col("feed").is_in(POINTING_FEEDS).fill_null(False) & pl.col("reported_at").is_null()
     return order_by(
-        reports, pl.col("known_at").cast(pl.Int64), pl.col("message_number").cast(pl.Int64, strict=False).fill_null(-1), rank,
-        scales=(1_000_000, 1, 1),
+        reports, pl.col("known_at").cast(pl.Int64), pl.when(undated).then(rank).otherwise(0), pl.col("message_number").cast(pl.Int64, strict=False).fill_null(-1),
+        rank, scales=(1_000_000, 1, 1, 1),
     )
 
 

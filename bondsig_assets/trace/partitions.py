@@ -8,27 +8,36 @@ Nothing that cleaning compares crosses an issuer, so parts are exact, whatever t
 
 from __future__ import annotations
 
-import shutil
+import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 import pyarrow.parquet as pq
 
-from bondsig_assets.trace.cleaning import CleanResult, clean_part, known_by, waterfall
+from bondsig_assets.trace.cleaning import NO_TIMES, CleanResult, clean_part, known_by, waterfall
 from bondsig_assets.trace.options import Screens
-from bondsig_assets.trace.reports import ReportsError, as_reports
+from bondsig_assets.trace.reports import REQUIRED, ReportsError, as_reports
 from bondsig_assets.trace.view import View
 
 #: Reports worked on at once; bounds memory, at about a kilobyte a report and thread.
 PART_REPORTS = 400_000
 #: Parts worked on at once.
 THREADS = 2
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+#: Columns of few values: a dictionary of any other only costs time.
+_REPETITIVE = frozenset({
+    "feed", "cusip", "bond_symbol", "execution_date", "report_date", "status", "asof_code", "par_usd", "side", "contra", "settlement_date",
+    "commission_code", "buyer_capacity", "seller_capacity", "reason", "cause_report_date", "trade_date",
+})
 TABLES_OUT = ("trades", "rejected", "bond_days")
 
 
@@ -41,74 +50,83 @@ class Cleaned:
 
 
 def clean_to(
-    reports: pl.LazyFrame, out: Path, screens: Screens, bonds: pl.DataFrame | None = None, as_of: datetime | None = None, view: View = "regulatory",
-    part_reports: int = PART_REPORTS, progress: Callable[[int, int], None] | None = None,
+    blocks: Sequence[pl.LazyFrame], out: Path, screens: Screens, bonds: pl.DataFrame | None = None, as_of: datetime | None = None,
+    view: View = "regulatory", part_reports: int = PART_REPORTS, progress: Callable[[float], None] | None = None,
 ) -> Cleaned:
-    """Cleans `reports` into `out`/trades.parquet, rejected.parquet and bond_days.parquet.
+    """Cleans the reports of `blocks` into `out`/trades.parquet, rejected.parquet and bond_days.parquet.
 
-    The files appear together when all is done, or not at all. `progress` is told reports done and
-    in all. Raises ReportsError as `clean` does, OSError when `out` cannot be written.
+    `blocks`: reports in pieces that fit into memory, `row` unique over all of them. The files appear
+    together when all is done, or not at all. `progress` is told the share done. Raises ReportsError as
+    `clean` does, OSError when `out` cannot be written.
     """
-    frame = as_reports(reports)
+    told = progress or (lambda _share: None)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cleaning-", dir=out) as scratch:
-        counts = _issuers(frame)
-        total = int(counts["n"].sum())
-        if as_of is not None and total and frame.select(pl.col("reported_at").is_not_null().any()).collect(engine="streaming").item() is not True:
-            raise ReportsError("as of a moment needs report times, and these reports have none")
-        parts = _scattered(frame, counts, Path(scratch), part_reports)
+        parts = _parts(blocks, Path(scratch), part_reports, as_of, lambda share: told(0.4 * share))
+        reasons = []
         with _Writers(Path(scratch)) as writers:
-            reasons, done = [], 0
-            for n, result in _results(parts, bonds, screens, view, as_of):
+            for k, result in enumerate(_in_threads(lambda part: clean_part(part(), bonds, screens, view), parts)):
                 writers.write(result)
                 reasons.append(result.rejected["reason"].value_counts())
-                done += n
-                if progress:
-                    progress(done, total)
+                told(0.4 + 0.6 * (k + 1) / len(parts))
         for name in TABLES_OUT:
-            shutil.move(Path(scratch) / f"{name}.parquet", out / f"{name}.parquet")
-    counted = pl.concat(reasons) if reasons else pl.DataFrame(schema={"reason": pl.String, "count": pl.UInt32})
-    return Cleaned(waterfall(counted, writers.rows["trades"]), writers.rows)
+            os.replace(Path(scratch) / f"{name}.parquet", out / f"{name}.parquet")
+    return Cleaned(waterfall(pl.concat(reasons), writers.rows["trades"]), writers.rows)
+
+
+def _parts(
+    blocks: Sequence[pl.LazyFrame], scratch: Path, part_reports: int, as_of: datetime | None, told: Callable[[float], None]
+) -> list[Callable[[], pl.DataFrame]]:
+    """What reads each part: reports of whole issuers, in their order, about `part_reports` of them."""
+    counts = pl.concat([block.select(issuer=_issuer()).collect()["issuer"].value_counts(name="n") for block in blocks])
+    issuers = counts.group_by("issuer").agg(pl.col("n").sum().cast(pl.Int64)).sort("issuer")
+    if issuers["n"].sum() <= part_reports:
+        whole = _checked(as_reports(pl.concat(blocks)).collect(), as_of, [])
+        return [lambda: whole]
+    numbered = issuers.select("issuer", _part=(pl.col("n").cum_sum() - pl.col("n")) // part_reports)
+    has_times: list[bool] = []
+
+    def scatter(block: tuple[int, pl.LazyFrame]) -> None:
+        frame = _checked(as_reports(block[1]).collect(), as_of, has_times)
+        # Half of the columns are empty in most files: they are left out on the way.
+        frame = frame.select(name for name in frame.columns if name in REQUIRED or frame[name].null_count() < frame.height)
+        part = frame.select(issuer=_issuer()).join(numbered, on="issuer", how="left", maintain_order="left")["_part"]
+        for (number,), piece in frame.with_columns(part).partition_by("_part", as_dict=True, include_key=False, maintain_order=True).items():
+            piece.write_ipc(scratch / f"{number:06d}-{block[0]:06d}.ipc", compression="lz4")
+
+    for k, _ in enumerate(_in_threads(scatter, list(enumerate(blocks)))):
+        told((k + 1) / len(blocks))
+    if as_of is not None and not any(has_times):
+        raise ReportsError(NO_TIMES)
+    return [partial(_read_part, scratch, number) for number in numbered["_part"].unique().sort()]
+
+
+def _checked(reports: pl.DataFrame, as_of: datetime | None, has_times: list[bool]) -> pl.DataFrame:
+    """Reports as known by `as_of`; whether any has a report time is added to `has_times`, which, when empty, must be true."""
+    if as_of is None:
+        return reports
+    any_time = reports["reported_at"].null_count() < reports.height
+    has_times.append(any_time)
+    return known_by(reports, as_of, checked=any_time or len(has_times) > 1)
+
+
+def _read_part(scratch: Path, number: int) -> pl.DataFrame:
+    pieces = [pl.read_ipc(path) for path in sorted(scratch.glob(f"{number:06d}-*.ipc"))]
+    return as_reports(pl.concat(pieces, how="diagonal")).collect()
 
 
 def _issuer() -> pl.Expr:
     return pl.col("cusip").str.slice(0, 6).fill_null("")
 
 
-def _issuers(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Reports of each issuer, in order of the issuer."""
-    return frame.select(issuer=_issuer()).group_by("issuer").agg(n=pl.len()).sort("issuer").collect(engine="streaming")
-
-
-def _scattered(frame: pl.LazyFrame, counts: pl.DataFrame, scratch: Path, part_reports: int) -> list[pl.LazyFrame]:
-    """Parts of whole issuers, in their order, each of about `part_reports` reports."""
-    total = int(counts["n"].sum())
-    if total <= part_reports:
-        return [frame]
-    parts = counts.select("issuer", part=(pl.col("n").cum_sum() - pl.col("n")) // part_reports)
-    part = _issuer().replace_strict(parts["issuer"], parts["part"], return_dtype=pl.Int64)
-    folder = scratch / "parts"
-    frame.with_columns(_part=part).sink_ipc(pl.PartitionBy(folder, key="_part", include_key=False), compression="lz4", mkdir=True, engine="streaming")
-    numbers = parts["part"].unique().sort()
-    return [pl.scan_ipc(folder / f"_part={number}" / "*.ipc") for number in numbers]
-
-
-def _results(
-    parts: list[pl.LazyFrame], bonds: pl.DataFrame | None, screens: Screens, view: View, as_of: datetime | None,
-) -> Iterator[tuple[int, CleanResult]]:
-    """The parts cleaned, in order; at most THREADS are under way or waiting."""
-    def work(part: pl.LazyFrame) -> tuple[int, CleanResult]:
-        reports = part.collect()
-        if as_of is not None:
-            reports = known_by(reports, as_of, checked=True)
-        return reports.height, clean_part(reports, bonds, screens, view)
-
-    waiting = iter(parts)
+def _in_threads(work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+    """Results in the order of `items`; at most THREADS are under way or waiting."""
+    waiting = iter(items)
     with ThreadPoolExecutor(THREADS) as pool:
-        running = [pool.submit(work, part) for part in islice(waiting, THREADS)]
+        running = [pool.submit(work, item) for item in islice(waiting, THREADS)]
         while running:
             result = running.pop(0).result()
-            running += [pool.submit(work, part) for part in islice(waiting, 1)]
+            running += [pool.submit(work, item) for item in islice(waiting, 1)]
             yield result
 
 
@@ -132,6 +150,9 @@ class _Writers:
         for name in TABLES_OUT:
             table = getattr(result, name).to_arrow()
             if name not in self._writers:
-                self._writers[name] = pq.ParquetWriter(self.folder / f"{name}.parquet", table.schema, compression="zstd", compression_level=1)
+                repetitive = [field.name for field in table.schema if field.name in _REPETITIVE]
+                self._writers[name] = pq.ParquetWriter(
+                    self.folder / f"{name}.parquet", table.schema, compression="zstd", compression_level=1, use_dictionary=repetitive
+                )
             self._writers[name].write_table(table)
             self.rows[name] += table.num_rows

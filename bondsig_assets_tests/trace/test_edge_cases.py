@@ -254,6 +254,12 @@ def test_dissemination_feeds_point_on_every_date():
     assert fates(trade, cancel) == ["ended_by_cancel < 1", "cancel_message < 0"]
 
 
+def test_a_dissemination_feed_without_times_has_the_cancel_after_its_trade():
+    trade = report(NEW, "0006785", feed="standard", reported_at=None)
+    cancel = again(trade, "C", "0003463", reported_at=None)
+    assert fates(cancel, trade) == ["cancel_message < 1", "ended_by_cancel < 0"]
+
+
 def test_enhanced_stands_before_standard_for_the_same_bond_and_day():
     better, worse = report(NEW, "1"), report(NEW, "2", feed="standard")
     elsewhere = report(NEW, "3", feed="144a", cusip="459200HU8")

@@ -1,0 +1,197 @@
+"""Many files of reports as one lazy frame.
+
+Belongs here: `scan_reports`, the numbering of rows over files, what the user is told. Not here: one
+text (`text.py`), archives (`streams.py`), the meaning of columns (`normalise.py`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bondsig_assets.trace.layouts.declared import Layout, LayoutError
+from bondsig_assets.trace.layouts.normalise import absences, as_reports
+from bondsig_assets.trace.layouts.recognise import AUTO, variant_of
+from bondsig_assets.trace.layouts.streams import PARQUET, kind_of, texts
+from bondsig_assets.trace.layouts.text import Text
+from bondsig_assets.trace.layouts.times import given, judge
+from bondsig_assets.trace.layouts.writer import Writer
+
+_ROW = "row of the file"
+#: Some rows of a file, from a first one on, as reports.
+Piece = Callable[[int, int], pl.LazyFrame]
+_UNREADABLE = (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Reports of many files. `frame` reads lazily, from the Parquet files given and from what texts became in the scratch folder.
+
+    `frame`: exactly the columns of REPORT_SCHEMA, `row` unique and increasing over the files in their
+    order. `layouts`: file → layout taken. `notes`: sentences for the user. `has_report_times`: whether
+    every file holds the times of report. `files`: (file or member, first row, rows), to trace a row.
+    """
+
+    frame: pl.LazyFrame
+    layouts: dict[str, str]
+    notes: list[str]
+    has_report_times: bool
+    files: list[tuple[str, int, int]]
+    _pieces: tuple[tuple[int, Piece], ...] = ()
+
+    def blocks(self, rows: int) -> list[pl.LazyFrame]:
+        """`frame` in pieces of at most `rows`, in order, each read without reading what is before it."""
+        return [piece(start, min(rows, n - start)) for n, piece in self._pieces for start in range(0, n, rows)]
+
+
+def scan_reports(paths: Sequence[Path], layout: str = AUTO, scratch: Path | None = None, allow_missing_times: bool = False) -> Scan:
+    """The reports of `paths` (.parquet, text with any delimiter, .gz, .zip, zips in zips), in their order.
+
+    `layout` is one of LAYOUTS for all files, or "auto": each file's own, by its header. Texts are read
+    piece by piece into Parquet under `scratch` (a temporary folder, removed at exit, when None); the
+    frame reads from there, so `scratch` must stay until it was read. No row of a file is lost: what
+    cannot be used says so in `fault`. Raises LayoutError, one line that names the file, when a file as a
+    whole cannot be read; with `allow_missing_times` lost times are noted instead.
+    """
+    if not paths:
+        raise LayoutError("no files are named: name at least one")
+    with _folder(scratch) as folder:
+        reading = _Reading(layout, allow_missing_times, [Path(path) for path in paths])
+        kinds = [(number, path, kind_of(path)) for number, path in enumerate(reading.paths)]
+        for is_parquet, files in groupby(kinds, key=lambda file: file[2] == PARQUET):
+            if is_parquet:
+                reading.frames += [reading.parquet(path) for _, path, _ in files]
+            else:
+                reading.frames.append(reading.texts([path for _, path, _ in files], folder / f"texts_{len(reading.frames):05d}.parquet"))
+    return Scan(pl.concat(reading.frames), reading.layouts, reading.sentences(), reading.has_report_times, reading.files, tuple(reading.pieces))
+
+
+@contextmanager
+def _folder(scratch: Path | None) -> Iterator[Path]:
+    """A new folder for this scan's texts; gone at once when reading fails, and at exit where nobody named one."""
+    if scratch is not None:
+        scratch.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="reports-", dir=scratch))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    if scratch is None:
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+
+@dataclass
+class _Reading:
+    """What is gathered while files are read one by one."""
+
+    layout: str
+    allow_missing_times: bool
+    paths: list[Path]
+    frames: list[pl.LazyFrame] = field(default_factory=list)
+    layouts: dict[str, str] = field(default_factory=dict)
+    files: list[tuple[str, int, int]] = field(default_factory=list)
+    has_report_times: bool = True
+    pieces: list[tuple[int, Piece]] = field(default_factory=list)
+    n_rows: int = 0
+    _notes: dict[str, list[str]] = field(default_factory=dict)
+    _seen: dict[object, str] = field(default_factory=dict)
+
+    def sentences(self) -> list[str]:
+        """The notes; one that holds for many files is told once."""
+        return [f"{_several(labels)}: {sentence}" for sentence, labels in self._notes.items()]
+
+    def parquet(self, path: Path) -> pl.LazyFrame:
+        """A Parquet file, of which only metadata and, as far as needed, times are read here."""
+        label = self._label(path)
+        try:
+            rows = pq.ParquetFile(path).metadata.num_rows
+            frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+            variant = variant_of(frame.collect_schema().names(), self.layout)
+            times = given(frame, variant)
+            numbered = pl.scan_parquet(path, glob=False, hive_partitioning=False, row_index_name=_ROW, row_index_offset=self.n_rows)
+            reports = as_reports(numbered, variant, _ROW)
+            reports.collect_schema()
+        except LayoutError as error:
+            raise LayoutError(f"{label}: {error}") from error
+        except _UNREADABLE as error:
+            raise LayoutError(f"{label}: is damaged or cut short ({_first_line(error)}): deliver it again") from error
+        self.pieces.append((rows, self._piece(path, variant, self.n_rows)))
+        self._repeats(label, path.resolve())
+        self._add(label, label, variant, times, rows, [*absences(frame.collect_schema(), variant), *([] if rows else ["it holds no reports"])])
+        return reports
+
+    def texts(self, paths: list[Path], into: Path) -> pl.LazyFrame:
+        """Texts and archives of texts, in one Parquet file."""
+        before = self.n_rows
+        with Writer(into) as writer:
+            for path in paths:
+                self._archive(path, writer)
+        written = pl.scan_parquet(into, glob=False, hive_partitioning=False)
+        self.pieces.append((self.n_rows - before, written.slice))
+        return written
+
+    @staticmethod
+    def _piece(path: Path, variant: Layout, offset: int) -> Piece:
+        def rows_of(start: int, n: int) -> pl.LazyFrame:
+            # Sliced before it is numbered: only then the rows before are not read.
+            rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).slice(start, n)
+            return as_reports(rows.with_row_index(_ROW, offset=offset + start), variant, _ROW)
+
+        return rows_of
+
+    def _archive(self, path: Path, writer: Writer) -> None:
+        passed_over: list[str] = []
+        file = self._label(path)
+        for label, stream in texts(path, file, passed_over):
+            text = Text(label, stream, self.layout, self.n_rows)
+            for frame in text.frames():
+                writer.add(frame)
+            self._repeats(label, text.digest)
+            schema = pl.Schema({name: pl.String() for name in text.header.names})
+            notes = [*text.notes, *([] if text.header.date_in_name else absences(schema, text.header.layout))]
+            self._add(file, label, text.header.layout, text.times, text.n_rows, notes)
+        for label in passed_over:
+            self._note(label, "passed over, it is no text file")
+
+    def _add(self, file: str, label: str, layout: Layout, times: dict[str, tuple[str, bool]], rows: int, notes: list[str]) -> None:
+        """One file, or one member of archive `file`, read to its end."""
+        verdict = judge(times, layout, label, self.allow_missing_times)
+        self.has_report_times &= verdict.has_report_times
+        for sentence in [*(note.removeprefix(f"{label}: ") for note in verdict.notes), *notes]:
+            self._note(label, sentence)
+        # An archive is told as one file as long as its members agree.
+        key = file if self.layouts.get(file, layout.name) == layout.name else label
+        self.layouts[key] = layout.name
+        self.files.append((label, self.n_rows, rows))
+        self.n_rows += rows
+
+    def _note(self, label: str, sentence: str) -> None:
+        self._notes.setdefault(sentence, []).append(label)
+
+    def _repeats(self, label: str, content: object) -> None:
+        if content in self._seen:
+            self._note(label, f"the same content as {self._seen[content]}; each of its reports is there twice")
+        self._seen.setdefault(content, label)
+
+    def _label(self, path: Path) -> str:
+        """The file's name, or its path where another file of that name is read."""
+        return path.name if len({other for other in self.paths if other.name == path.name}) == 1 else str(path)
+
+
+def _several(labels: list[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
