@@ -88,7 +88,7 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for trades.parquet, rejected.parquet, bond_days.parquet.")
 @click.option("--layout", default="auto", help="auto (recognised by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic or finra-web.")
 @click.option("--as-of", default=None, metavar="MOMENT", help="Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means 18:30.")
-@click.option("--bonds", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Terms of the bonds (Parquet or csv, our names or FISD's), for the screens that need them.")
+@click.option("--bonds", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Terms of the bonds (Parquet or csv, our names or FISD's).")
 @click.option("--screens", default="research", show_default=True, help="none, research, institutional, ex_post, dick-nielsen, vns-drr, tidy, or a .toml file.")
 @click.option("--view", default="regulatory", type=click.Choice(VIEWS[::-1]), help="Everything in the file, or what was disseminated on the day.")
 @click.option("--compare", default=None, metavar="RECIPES", help="Set published recipes beside ours: any of osbap,tidy,dick-nielsen.")

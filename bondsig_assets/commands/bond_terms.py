@@ -39,7 +39,8 @@ def read_bonds(path: Path) -> pl.DataFrame:
     if _IN_THOUSANDS in by_name and "offering_amount_usd" not in found:
         columns.append((pl.col(by_name[_IN_THOUSANDS]).cast(pl.Float64, strict=False) * 1000).alias("offering_amount_usd"))
     if "cusip" not in found or len(columns) < 2:
-        raise UserError(f"{path}: bonds need cusip and any of {', '.join(name for name in _NAMES if name != 'cusip')} (or FISD's names); it has {', '.join(raw.columns[:12])}")
+        wanted = ", ".join(name for name in _NAMES if name != "cusip")
+        raise UserError(f"{path}: bonds need cusip and any of {wanted} (or FISD's names); it has {', '.join(raw.columns[:12])}")
     bonds = raw.select(columns).filter(pl.col("cusip").is_not_null())
     return bonds.unique("cusip", keep="last", maintain_order=True)
 

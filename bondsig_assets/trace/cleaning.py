@@ -79,6 +79,8 @@ def known_by(reports: pl.DataFrame, as_of: datetime, checked: bool = False) -> p
 
 def clean_part(frame: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens, view: View) -> CleanResult:
     """`clean` for reports of whole issuers, with all columns of REPORT_SCHEMA."""
+    # What is alike in all that orders reports keeps the order of `row`, whatever order they come in.
+    frame = frame if frame["row"].is_sorted() else frame.sort("row")
     trades, rejected = judged(with_known_at(as_seen(frame, view, bonds)), bonds, screens)
     days = days_of(trades, rejected)
     return CleanResult(trades, rejected, days, waterfall(rejected["reason"].value_counts(), trades.height))

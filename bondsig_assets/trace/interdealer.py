@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bondsig_assets.trace.encoding import Encoded, mix
+from bondsig_assets.trace.encoding import Encoded, mix, stable_order
 
 DEALER = 1
 BUY, SELL = 0, 1
@@ -45,7 +45,7 @@ def pair_legs(terms: Encoded, ended_by: np.ndarray, is_leg: np.ndarray, reporter
     # Only groups with both sides can have pairs: in the dissemination feed there are none.
     with_buys = pl.Series(keys).is_in(pl.Series(keys[buys]).unique().implode()).to_numpy()
     rows, keys = rows[with_buys], keys[with_buys]
-    order = np.argsort(keys, kind="stable")
+    order = stable_order(keys)
     rows, keys = rows[order], keys[order]
     starts = np.append(np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if rows.size else [], rows.size).astype(np.int64)
     sell_leg, changes = pair(rows, starts, ended_by, terms.side, terms.executed, reporter, counterparty)

@@ -9,12 +9,13 @@ and for all: a later report never changes what an earlier one taught.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from bondsig_assets.trace.encoding import AGAINST, NULL, OPENS, POINTED_CORRECTION, REPLACES, REVERSES, Encoded, mix
+from bondsig_assets.trace.encoding import AGAINST, NULL, OPENS, POINTED_CORRECTION, REPLACES, REVERSES, Encoded, mix, stable_order
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,15 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
     number = np.where(pointing, terms.original[enders], terms.number[enders])
     number[role == AGAINST] = NULL
-    by_number = _candidates(mix(terms.cusip[opening], terms.number[opening]), opening, mix(terms.cusip[enders], number), number != NULL)
-    has_chain = (terms.first_number[enders] != NULL) & (role > OPENS) & (role <= REVERSES)
-    own_day = np.where(terms.first_number[opening] == NULL, terms.report_day[opening], terms.first_day[opening])
-    own_number = np.where(terms.first_number[opening] == NULL, terms.number[opening], terms.first_number[opening])
+    by_number = _candidates(
+        lambda: mix(terms.cusip[opening], terms.number[opening]), opening, lambda: mix(terms.cusip[enders], number), number != NULL
+    )
     by_chain = _candidates(
-        mix(terms.cusip[opening], own_day, own_number), opening,
-        mix(terms.cusip[enders], terms.first_day[enders], terms.first_number[enders]), has_chain,
+        lambda: _chain_key(terms, opening), opening, lambda: mix(terms.cusip[enders], terms.first_day[enders], terms.first_number[enders]),
+        (terms.first_number[enders] != NULL) & (role > OPENS) & (role <= REVERSES),
     )
     loose = (role == AGAINST) | (role == REVERSES) | (number == NULL) & ~np.isin(role, (REPLACES, POINTED_CORRECTION))
-    by_terms = _candidates(_terms_key(terms, opening), opening, _terms_key(terms, enders), loose)
+    by_terms = _candidates(lambda: _terms_key(terms, opening), opening, lambda: _terms_key(terms, enders), loose)
     ended_by, target, stillborn = end_trades(
         enders, number, (by_number.rows, by_number.low, by_number.high), (by_chain.rows, by_chain.low, by_chain.high), (by_terms.rows, by_terms.low, by_terms.high),
         terms.role, terms.number, terms.report_day, terms.execution_day, terms.executed, terms.price, terms.par, terms.side, terms.contra,
@@ -85,14 +85,22 @@ def _terms_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:
     return mix(terms.cusip[rows], terms.execution_day[rows], terms.price[rows], terms.par[rows], terms.side[rows], terms.contra[rows])
 
 
-def _candidates(keys: np.ndarray, rows: np.ndarray, wanted: np.ndarray, asked: np.ndarray) -> _Candidates:
-    """The `rows` whose key is `wanted` by an ender that `asked`, in order of knowledge within a key."""
+def _chain_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:
+    """Bond and first control number; a report without one is the first of its chain."""
+    is_first = terms.first_number[rows] == NULL
+    day = np.where(is_first, terms.report_day[rows], terms.first_day[rows])
+    return mix(terms.cusip[rows], day, np.where(is_first, terms.number[rows], terms.first_number[rows]))
+
+
+def _candidates(keys_of: Callable[[], np.ndarray], rows: np.ndarray, wanted_by: Callable[[], np.ndarray], asked: np.ndarray) -> _Candidates:
+    """The `rows` whose key is wanted by an ender that `asked`, in order of knowledge within a key."""
     if not asked.any():
-        nothing = np.zeros(wanted.size, dtype=np.int64)
+        nothing = np.zeros(asked.size, dtype=np.int64)
         return _Candidates(np.zeros(0, dtype=np.int64), nothing, nothing)
+    keys, wanted = keys_of(), wanted_by()
     held = pl.Series(keys).is_in(pl.Series(wanted[asked]).unique().implode()).to_numpy()
     keys, rows = keys[held], rows[held]
-    order = np.argsort(keys, kind="stable")
+    order = stable_order(keys)
     keys, rows = keys[order], rows[order]
     low = np.where(asked, np.searchsorted(keys, wanted, side="left"), 0)
     high = np.where(asked, np.searchsorted(keys, wanted, side="right"), 0)

@@ -8,7 +8,6 @@ Nothing that cleaning compares crosses an issuer, so parts are exact, whatever t
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +69,7 @@ def clean_to(
                 reasons.append(result.rejected["reason"].value_counts())
                 told(0.4 + 0.6 * (k + 1) / len(parts))
         for name in TABLES_OUT:
-            os.replace(Path(scratch) / f"{name}.parquet", out / f"{name}.parquet")
+            (Path(scratch) / f"{name}.parquet").replace(out / f"{name}.parquet")
     return Cleaned(waterfall(pl.concat(reasons), writers.rows["trades"]), writers.rows)
 
 

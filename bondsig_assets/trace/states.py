@@ -82,13 +82,14 @@ def history(fates: Fates) -> States:
 
 def known_until(fates: Fates) -> np.ndarray:
     """Position of the report that made each former trade none; -1 where a report stands, or never stood."""
-    moving = _moving(fates, *changed_rows(fates))
-    stands = pl.col("code") == TRADE
-    ends = moving.filter(stands.shift(1).over("row").fill_null(False) & ~stands).group_by("row").agg(pl.col("at").max())
-    last = moving.group_by("row").agg(pl.col("code").last())
-    ends = ends.join(last.filter(~stands), on="row")
+    moving = _unframed(_moving(fates, *changed_rows(fates)))
+    stands, row = moving.code == TRADE, moving.row
     until = np.full(fates.order.size, -1, dtype=np.int64)
-    until[ends["row"].to_numpy()] = ends["at"].to_numpy()
+    # Sorted by row and moment: a later end overwrites an earlier one, and who stands at last has none.
+    ends = np.flatnonzero(stands[:-1] & ~stands[1:] & (row[:-1] == row[1:])) + 1
+    until[row[ends]] = moving.at[ends]
+    last = np.append(np.flatnonzero(row[:-1] != row[1:]), row.size - 1) if row.size else np.zeros(0, dtype=np.int64)
+    until[row[last[stands[last]]]] = -1
     return until
 
 

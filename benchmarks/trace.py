@@ -1,0 +1,168 @@
+"""How fast and how exact the TRACE cleaner is: `make bench-trace`, or `python -m benchmarks.trace 2 10`.
+
+Belongs here: timing whole steps on reports of known fate, each in a process of its own, beside the
+time that DuckDB needs to read and write the same file. Not here: the reports (`known_fates.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+_CHUNK = 1_000_000
+_STEPS = {
+    "duckdb": "DuckDB: read and write the file",
+    "lifecycle": "lifecycle and double counting, in memory",
+    "chain": "whole chain, in memory",
+    "files": "whole chain, file to files (bondsig clean)",
+}
+
+
+def make_file(path: Path, millions: float) -> None:
+    """A Parquet file of WRDS Enhanced with as many million reports, and their fates."""
+    import pyarrow.parquet as pq
+
+    from benchmarks.known_fates import reports_of_known_fate
+
+    writer, left, k = None, int(millions * 1e6), 0
+    while left > 0:
+        n = min(_CHUNK, left)
+        table = reports_of_known_fate(n, seed=k, first_bond=4 * k * (_CHUNK // 3000)).to_arrow()
+        writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table)
+        left, k = left - n, k + 1
+    assert writer is not None
+    writer.close()
+
+
+def _parts(path: Path):
+    """Reports in parts of whole issuers, as they lie in memory before cleaning: the file's chunks are about different bonds."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    from bondsig_assets.trace.layouts import normalise
+
+    for group in range(pq.ParquetFile(path).num_row_groups):
+        raw = pl.from_arrow(pq.ParquetFile(path).read_row_group(group))
+        reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
+        half = reports["cusip"].str.slice(0, 6).hash() % 2
+        yield from (reports.filter(half == k) for k in (0, 1))
+
+
+def run_step(step: str, path: Path, out: Path) -> dict[str, float]:
+    """Seconds and peak gigabytes of one step in this process; compiling is done before."""
+    rows, took = 0, 0.0
+    if step == "duckdb":
+        import duckdb
+
+        duckdb.execute("SET threads = 2")
+        began = time.perf_counter()
+        duckdb.execute(f"COPY (FROM '{path}') TO '{out / 'copy.parquet'}' (FORMAT parquet, COMPRESSION zstd)")
+        took = time.perf_counter() - began
+    elif step == "files":
+        from bondsig_assets.trace.layouts import scan_reports
+        from bondsig_assets.trace.options import PRESETS
+        from bondsig_assets.trace.partitions import clean_to
+
+        _warm_up()
+        began = time.perf_counter()
+        clean_to(scan_reports([path]).blocks(500_000), out, PRESETS["research"])
+        took = time.perf_counter() - began
+    else:
+        from bondsig_assets.trace.cleaning import clean_part
+        from bondsig_assets.trace.fates import decide
+        from bondsig_assets.trace.options import PRESETS
+        from bondsig_assets.trace.order import order_of_knowledge, with_known_at
+        from bondsig_assets.trace.states import now
+
+        _warm_up()
+        for reports in _parts(path):
+            began = time.perf_counter()
+            if step == "lifecycle":
+                dated = with_known_at(reports)
+                now(decide(dated, order_of_knowledge(dated), PRESETS["none"]))
+            else:
+                clean_part(reports, None, PRESETS["research"], "regulatory")
+            took += time.perf_counter() - began
+            rows += reports.height
+    return {"seconds": took, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+
+
+def _warm_up() -> None:
+    from benchmarks.known_fates import reports_of_known_fate
+    from bondsig_assets.trace import clean
+    from bondsig_assets.trace.layouts import normalise
+
+    clean(normalise(reports_of_known_fate(3_000).drop("fate").lazy(), "wrds-enhanced"))
+
+
+def wrong_fates(path: Path, out: Path) -> tuple[int, int]:
+    """Reports, and those whose fate came out wrong, with screens `none`; of two equal copies either may be the duplicate."""
+    import duckdb
+
+    from bondsig_assets.trace.layouts import scan_reports
+    from bondsig_assets.trace.options import PRESETS
+    from bondsig_assets.trace.partitions import clean_to
+
+    clean_to(scan_reports([path]).blocks(500_000), out, PRESETS["none"])
+    base = duckdb.connect()
+    base.execute("SET memory_limit = '4GB'; SET preserve_insertion_order = true")
+    base.execute(f"""
+        CREATE TABLE said AS
+        SELECT file_row_number AS row, fate, cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd FROM read_parquet('{path}', file_row_number = true)""")
+    base.execute(f"""
+        CREATE TABLE told AS
+        SELECT row, 'trade' AS told FROM '{out / 'trades.parquet'}' UNION ALL
+        SELECT row, CASE WHEN reason LIKE 'ended_by_%' THEN 'dead' WHEN reason LIKE '%_message' THEN 'message' WHEN reason = 'interdealer_buy_leg' THEN 'leg'
+                         WHEN reason = 'duplicate_report' THEN 'duplicate' ELSE reason END FROM '{out / 'rejected.parquet'}'""")
+    n = base.sql("SELECT count(*) FROM said").fetchone()[0]
+    wrong = base.sql("""
+        WITH every_report AS (SELECT * FROM said LEFT JOIN told USING (row)),
+        unlike AS (SELECT * FROM every_report WHERE fate IS DISTINCT FROM told)
+        SELECT coalesce(sum(n), 0) FROM (
+            SELECT count(*) AS n, list_sort(list(fate)) AS fates, list_sort(list(coalesce(told, 'lost'))) AS tolds
+            FROM unlike GROUP BY cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd) WHERE fates <> tolds""").fetchone()[0]
+    return int(n), int(wrong)
+
+
+def main(sizes: list[float]) -> None:
+    """Prints a table for each size, in millions of reports."""
+    for millions in sizes:
+        with tempfile.TemporaryDirectory(prefix="bench-trace-") as folder:
+            path, out = Path(folder) / "reports.parquet", Path(folder) / "out"
+            out.mkdir()
+            _child("make", path, out, millions)
+            print(f"\n{millions:g} million reports, {path.stat().st_size / 1e6:.0f} MB")
+            base = None
+            for step, words in _STEPS.items():
+                found = _child(step, path, out, millions)
+                base = base or found["seconds"]
+                print(f"  {words:48} {found['seconds']:7.1f} s  {found['seconds'] / millions:6.2f} us a row  {found['seconds'] / base:5.1f} x DuckDB  {found['gigabytes']:.2f} GB", flush=True)
+            if millions <= 10:
+                n, wrong = _child("truth", path, out, millions)["truth"]
+                print(f"  {'truth':48} {wrong:,} of {n:,} reports with a wrong fate")
+
+
+def _child(step: str, path: Path, out: Path, millions: float):
+    command = [sys.executable, "-m", "benchmarks.trace", f"--{step}", str(path), str(out), str(millions)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1 and sys.argv[1].startswith("--"):
+        asked, source, target = sys.argv[1][2:], Path(sys.argv[2]), Path(sys.argv[3])
+        if asked == "make":
+            make_file(source, float(sys.argv[4]))
+            print("{}")
+        elif asked == "truth":
+            print(json.dumps({"truth": wrong_fates(source, target)}))
+        else:
+            print(json.dumps(run_step(asked, source, target)))
+    else:
+        main([float(size) for size in sys.argv[1:]] or [2, 10])

@@ -1,0 +1,51 @@
+"""The truth test: reports whose fate is known, all of them, from a generator that knows nothing of the cleaner."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from benchmarks.known_fates import AFFILIATE, DEAD, DUPLICATE, LEG, MESSAGE, TRADE, reports_of_known_fate
+from bondsig_assets.trace import clean
+from bondsig_assets.trace.layouts import normalise
+from bondsig_assets.trace.options import PRESETS
+from bondsig_assets.trace.partitions import clean_to
+
+#: Reason → what it says of a report.
+SAYS = {
+    "ended_by_cancel": DEAD, "ended_by_correction": DEAD, "ended_by_reversal": DEAD, "cancel_message": MESSAGE, "correction_message": MESSAGE,
+    "reversal_message": MESSAGE, "interdealer_buy_leg": LEG, "affiliate": AFFILIATE, "duplicate_report": DUPLICATE,
+}
+
+
+def _told(raw: pl.DataFrame, trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """`fate` as it must be and `told` as it came out, for every report; of two equal copies either may be the duplicate."""
+    said = pl.concat([trades.select("row", told=pl.lit(TRADE)), rejected.select("row", told=pl.col("reason").replace(SAYS))])
+    told = raw.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)).join(said, on="row", how="left")
+    content = [name for name in raw.columns if name != "fate"]
+    return told.group_by(content).agg(pl.col("fate").sort(), pl.col("told").sort())
+
+
+@pytest.fixture(scope="module")
+def raw() -> pl.DataFrame:
+    return reports_of_known_fate(200_000)
+
+
+def test_no_dead_report_is_kept_no_trade_lost_no_leg_counted_twice(raw):
+    result = clean(normalise(raw.drop("fate").lazy(), "wrds-enhanced"), screens="none")
+    assert result.trades.height + result.rejected.height == raw.height
+    compared = _told(raw, result.trades, result.rejected)
+    wrong = compared.filter(pl.col("fate") != pl.col("told"))
+    assert wrong.is_empty(), wrong.select("trc_st", "trd_rpt_dt", "asof_cd", "cntra_mp_id", "rpt_side_cd", "fate", "told").head(10)
+    assert set(raw["fate"]) == {TRADE, DEAD, MESSAGE, LEG, AFFILIATE, DUPLICATE}
+
+
+def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path):
+    reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
+    whole = clean(reports, screens="research")
+    blocks = [reports.sample(fraction=1, shuffle=True, seed=1).lazy().slice(start, 30_000) for start in range(0, reports.height, 30_000)]
+    clean_to(blocks, tmp_path, PRESETS["research"], part_reports=17_000)
+    for name in ("trades", "rejected", "bond_days"):
+        mine, parts = getattr(whole, name), pl.read_parquet(tmp_path / f"{name}.parquet")
+        keys = ["cusip", "trade_date"] if name == "bond_days" else ["row"]
+        assert mine.sort(keys).equals(parts.select(mine.columns).sort(keys)), name
