@@ -273,14 +273,17 @@ def _delivered(told: _Reports, rng: np.random.Generator, first_bond: int) -> pl.
         "has_prior": has_prior, "fate": get["fate"],
     })
     blank = pl.col(pl.String).replace("", None)
-    second = {name: pl.duration(seconds=name) for name in ("execution_second", "report_second")}
-    midnight = pl.lit(0).cast(pl.Time)
+
+    def moment(day: str, second: str) -> pl.Expr:
+        return (pl.col(day).cast(pl.Datetime("us")) + pl.duration(seconds=second)).dt.time()
+
     rows = frame.with_columns(blank).select(
         cusip_id=pl.format("{}AA{}", (pl.col("bond") // 4).cast(pl.String).str.zfill(6), pl.col("bond") % 4),
-        bond_sym_id=pl.format("S{}", "bond"), trd_exctn_dt="trd_exctn_dt", trd_exctn_tm=pl.col("trd_exctn_dt").dt.combine(midnight).add(second["execution_second"]).dt.time(),
-        trd_rpt_dt="trd_rpt_dt", trd_rpt_tm=pl.col("trd_rpt_dt").dt.combine(midnight).add(second["report_second"]).dt.time(),
+        bond_sym_id=pl.format("S{}", "bond"), trd_exctn_dt="trd_exctn_dt", trd_exctn_tm=moment("trd_exctn_dt", "execution_second"),
+        trd_rpt_dt="trd_rpt_dt", trd_rpt_tm=moment("trd_rpt_dt", "report_second"),
         msg_seq_nb=pl.col("number").cast(pl.String).str.zfill(7), orig_msg_seq_nb=pl.when(pl.col("pointer") >= 0).then(pl.col("pointer").cast(pl.String).str.zfill(7)),
-        trc_st="trc_st", entrd_vol_qt="entrd_vol_qt", rptd_pr="rptd_pr", yld_pt=5.0 + (100 - pl.col("rptd_pr")) / 10, rpt_side_cd="rpt_side_cd", cntra_mp_id="cntra_mp_id",
+        trc_st="trc_st", entrd_vol_qt="entrd_vol_qt", rptd_pr="rptd_pr", yld_pt=5.0 + (100 - pl.col("rptd_pr")) / 10,
+        rpt_side_cd="rpt_side_cd", cntra_mp_id="cntra_mp_id",
         asof_cd="asof_cd", wis_fl=pl.lit("N"), spcl_trd_fl=pl.lit(None, pl.String), lckd_in_ind=pl.when("locked_in").then(pl.lit("Y")), agu_qsr_id="agu_qsr_id",
         trdg_mkt_cd=pl.lit("S1"), dissem_fl=pl.lit("Y"), pr_trd_dt=pl.when("has_prior").then("prior"), fate="fate",
     )

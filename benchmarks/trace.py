@@ -142,7 +142,8 @@ def main(sizes: list[float]) -> None:
             for step, words in _STEPS.items():
                 found = _child(step, path, out, millions)
                 base = base or found["seconds"]
-                print(f"  {words:48} {found['seconds']:7.1f} s  {found['seconds'] / millions:6.2f} us a row  {found['seconds'] / base:5.1f} x DuckDB  {found['gigabytes']:.2f} GB", flush=True)
+                seconds = found["seconds"]
+                print(f"  {words:48} {seconds:7.1f} s {seconds / millions:6.2f} us a row {seconds / base:5.1f} x DuckDB {found['gigabytes']:5.2f} GB", flush=True)
             if millions <= 10:
                 n, wrong = _child("truth", path, out, millions)["truth"]
                 print(f"  {'truth':48} {wrong:,} of {n:,} reports with a wrong fate")

@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset, whole_result
+from bondsig_assets.assets.late import days_listed, replace_range
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.securities.master import build_master
@@ -75,18 +76,22 @@ def trades_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         and is never rewritten. Read it through the view `trades` (what stands now), `trades_as_of(moment)`
         (what stood then) and `rejected_reports` (everything else, with reason and cause).
         """
-        lake, counted = warehouse.open(), []
+        lake, counted, rewritten = warehouse.open(), [], []
         bonds = lake.read_table("bonds")
-        for start, end in chunks(context):
+
+        def taught(start: date, end: date) -> pl.DataFrame:
             reports = lake.read_table("trace_reports", between=(start, end))
-            events = learn(reports, earlier_reports(lake, reports, start), bonds)
-            lake.replace(Write("trade_events", TABLES["trade_events"].conform(events), (start, end)))
+            return learn(reports, earlier_reports(lake, reports, start), bonds)
+
+        for start, end in chunks(context):
+            events, later = replace_range(lake, "trade_events", start, end, taught, context)
+            rewritten += later
             arrived, stands = pl.col("revision") == 0, pl.col("reason").is_null()
             counted.append(rows_per_day(
                 events, "known_date", trades_opened=(arrived & stands).sum(), changed_later=(~arrived).sum(),
                 rejected_share=(arrived & ~stands).sum() / arrived.sum(), quarantined=(arrived & (pl.col("reason") == "price_error")).sum(),
             ))
-        return daily_result(context, pl.concat(counted))
+        return daily_result(context, pl.concat(counted), later_days_rewritten=days_listed(rewritten))
 
     return trades
 
@@ -111,17 +116,21 @@ def bond_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         A late report or cancel adds a revision under the day it became known. The view `bond_days`
         shows the newest revision, `bond_days_as_of(moment)` what was known then.
         """
-        lake, counted = warehouse.open(), []
-        for start, end in chunks(context):
+        lake, counted, rewritten = warehouse.open(), [], []
+
+        def revised(start: date, end: date) -> pl.DataFrame:
             changed = touched_days(lake.read_table("trade_events", between=(start, end), columns=["known_date", "revision", "cusip", "execution_date", "reason"]))
-            revisions = TABLES["bond_day_revisions"].conform(revise(changed, spans_of_days(lake, changed, end)))
-            lake.replace(Write("bond_day_revisions", revisions, (start, end)))
+            return revise(changed, spans_of_days(lake, changed, end))
+
+        for start, end in chunks(context):
+            revisions, later = replace_range(lake, "bond_day_revisions", start, end, revised, context)
+            rewritten += later
             late = pl.col("trade_date") != pl.col("known_date")
             counted.append(rows_per_day(
                 revisions, "known_date", bonds_traded=(~late).sum(), revisions_of_earlier_days=late.sum(),
                 par_usd_mm=pl.col("par_usd").filter(~late).sum() / 1e6, quarantined_prints=pl.col("n_quarantined").filter(~late).sum(),
             ))
-        return daily_result(context, pl.concat(counted))
+        return daily_result(context, pl.concat(counted), later_days_rewritten=days_listed(rewritten))
 
     return bond_days
 

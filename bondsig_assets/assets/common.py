@@ -113,5 +113,5 @@ def newest_day(context: dg.AssetExecutionContext, warehouse: Warehouse, fallback
     """The last day this run is about, or the newest in the warehouse if that is later: a rerun of old days loses nothing."""
     tags = context.run.tags
     asked = tags.get("dagster/asset_partition_range_end") or tags.get("dagster/partition")
-    found = warehouse.read("SELECT max(trade_date) AS day FROM equity_prices")["day"][0]
+    found = warehouse.read("SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day")["day"][0]
     return max([fallback, *([date.fromisoformat(asked)] if asked else []), *([found] if found else [])])

@@ -244,8 +244,9 @@ def _complete(feed: Feed, table: str, where: str) -> None:
         if not column.nullable and column.name not in filled:
             raise SourceError(f"{where}: {table} requires {column.name} ({column.comment}); add it to columns, or {{ value = … }}")
     mapped = feed.columns.keys()
-    if table == "trace_reports" and not {"reported_at", "executed_at"} <= mapped:
-        raise SourceError(f"{where}: trace_reports requires reported_at and executed_at")
+    for name in ("reported_at", "executed_at") if table == "trace_reports" else ():
+        if name not in mapped:
+            raise SourceError(f"{where}: trace_reports requires {name}; map it, with `time` or `time_default` where the file has dates alone")
     if table == "fundamentals":
         if "total_debt_usd" not in mapped and not {"short_term_debt_usd", "long_term_debt_usd"} <= mapped:
             raise SourceError(f"{where}: fundamentals requires total_debt_usd, or short_term_debt_usd and long_term_debt_usd to add up")

@@ -23,6 +23,9 @@ OPENS, CANCELS, CORRECTS, REVERSES, POINTED_CANCEL, POINTED_CORRECTION, REPLACES
 class Encoded:
     """Arrays [position] in order of knowledge; NULL where the report has no value.
 
+    `bond`: hash of the CUSIP; `cusip`: the same within one feed, so that nothing of one feed is ever
+    matched with another feed's copy of it; `feed`: 0 for the best, then 1, 2.
+
     `role`: one of the constants above (CORRECTS is the C of today, POINTED_CORRECTION the W, AGAINST
     the as-of reversal of before 2012, REPLACES the R); `opens`: whether it opens a trade; prices in
     millionths of par, par in cents, moments in microseconds, days since 1970.
@@ -30,6 +33,7 @@ class Encoded:
 
     role: np.ndarray
     opens: np.ndarray
+    bond: np.ndarray
     cusip: np.ndarray
     number: np.ndarray
     original: np.ndarray
@@ -43,6 +47,11 @@ class Encoded:
     prior_day: np.ndarray
     first_day: np.ndarray
     first_number: np.ndarray
+    feed: np.ndarray
+
+
+#: Feeds from best to worst: the better one stands for a bond and day.
+FEED_RANK = {"standard": 1, "144a": 2}
 
 
 def points() -> pl.Expr:
@@ -65,7 +74,8 @@ def role() -> pl.Expr:
 def encode(reports: pl.DataFrame, order: np.ndarray) -> Encoded:
     """The arrays of `reports`, with the columns of REPORT_SCHEMA; `order` holds their rows in order of knowledge."""
     numbers = reports.select(
-        role=role(), cusip=pl.col("cusip").hash().reinterpret(signed=True),
+        role=role(), bond=pl.col("cusip").hash().reinterpret(signed=True),
+        feed=pl.col("feed").replace_strict(FEED_RANK, default=0, return_dtype=pl.Int8),
         number=_number("message_number"), original=_number("original_message_number"), first_number=_number("first_control_number"),
         report_day=_day("report_date"), execution_day=_day("execution_date"), prior_day=_day("prior_report_date"), first_day=_day("first_control_date"),
         executed=pl.col("executed_at").cast(pl.Int64).fill_null(NULL),
@@ -75,7 +85,7 @@ def encode(reports: pl.DataFrame, order: np.ndarray) -> Encoded:
     )
     arrays = {name: numbers[name].to_numpy()[order] for name in numbers.columns}
     opens = np.isin(arrays["role"], (OPENS, POINTED_CORRECTION, REPLACES))
-    return Encoded(opens=opens, **arrays)
+    return Encoded(opens=opens, cusip=arrays["bond"] + arrays["feed"], **arrays)
 
 
 def mix(*terms: np.ndarray) -> np.ndarray:

@@ -54,7 +54,9 @@ def touched_by(reports: pl.DataFrame) -> tuple[list[date], list[date]]:
     """
     points = (pl.col("report_date") < REGIME_CUT) | pl.col("feed").is_in(POINTING_FEEDS).fill_null(False)
     plain = (pl.col("status") == "T") & pl.col("asof_code").is_null() & (pl.col("contra") != "D").fill_null(True)
-    asked = reports.filter(~plain | (pl.col("execution_date") < pl.col("report_date")))
+    # What is delivered long after its report date may complete what a faster feed has told.
+    late = (pl.col("execution_date") < pl.col("report_date")) | (pl.col("delivery_date") > pl.col("report_date").dt.offset_by("4d"))
+    asked = reports.filter(~plain | late)
     named = pl.concat([asked["prior_report_date"], asked["first_control_date"], asked.filter(points & (pl.col("status") != "T"))["report_date"]])
     return asked["execution_date"].unique().sort().to_list(), named.drop_nulls().unique().sort().to_list()
 

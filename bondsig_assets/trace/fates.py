@@ -10,7 +10,7 @@ quarantined; else it is a trade.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -32,8 +32,6 @@ FIXED = (
 )
 _CODE = {name: code for code, name in enumerate(FIXED)}
 _CUT_DAY = (REGIME_CUT - type(REGIME_CUT)(1970, 1, 1)).days
-#: Feeds from best to worst: the better one stands for a bond and day.
-_FEED_RANK = {"standard": 1, "144a": 2}
 #: What each role is called when it ends a trade.
 _ENDING = {
     encoding.CANCELS: "cancel", encoding.POINTED_CANCEL: "cancel", encoding.CORRECTS: "correction", encoding.POINTED_CORRECTION: "correction",
@@ -80,8 +78,8 @@ def decide(
     fixed, cause = _fixed(reports, order, terms, known)
     usable = fixed == 0
     endings = match_endings(terms, usable, _CUT_DAY)
-    ended_state = _ended_states(terms, endings)
     _name_messages(terms, usable, endings, fixed, cause)
+    endings, ended_state = _with_superseded(terms, usable, endings, _ended_states(terms, endings))
     fixed[endings.is_stillborn] = _CODE["correction_of_ended_trade"]
     cause[endings.is_stillborn] = endings.ended_by[endings.is_stillborn]
     opening = terms.opens & usable & ~endings.is_stillborn
@@ -104,23 +102,28 @@ def _fixed(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.n
     fixed = np.zeros(order.size, dtype=np.uint8)
     cause = np.full(order.size, -1, dtype=np.int64)
     fixed[terms.role < 0] = _CODE["unknown_status"]
-    better = _superseded(reports, order, terms)
-    if better is not None:
-        fixed[better] = _CODE["superseded_feed"]
     if reports["fault"].null_count() < reports.height:
         fixed[_taken(reports["fault"].is_not_null(), order)] = FAULT
     _mark_duplicates(terms, known, fixed, cause)
     return fixed, cause
 
 
-def _superseded(reports: pl.DataFrame, order: np.ndarray, terms: Encoded) -> np.ndarray | None:
-    """Reports of a bond and execution date that a better feed has delivered as well; null when there is one feed."""
-    feeds = reports["feed"].unique()
-    if feeds.len() < 2 or not feeds.is_in(list(_FEED_RANK)).any():
-        return None
-    rank = reports["feed"].replace_strict(_FEED_RANK, default=0, return_dtype=pl.Int8)
-    frame = pl.DataFrame({"cusip": terms.cusip, "day": terms.execution_day, "rank": _taken(rank, order)})
-    return frame.select(pl.col("rank") > pl.col("rank").min().over("cusip", "day"))["rank"].to_numpy()
+def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings, ended_state: np.ndarray) -> tuple[Endings, np.ndarray]:
+    """Endings and their states, with trades ended by the first report of a better feed about their bond and execution date.
+
+    Enhanced comes half a year after Standard: until then the capped report stands, and in any past view for ever.
+    """
+    if not terms.feed.any():
+        return endings, ended_state
+    better = pl.DataFrame({"cusip": terms.bond, "day": terms.execution_day, "rank": terms.feed, "at": np.arange(terms.feed.size)}).filter(pl.Series(usable))
+    at = np.full(terms.feed.size, -1, dtype=np.int64)
+    for rank in (1, 2):
+        first = better.filter(pl.col("rank") < rank).group_by("cusip", "day").agg(by=pl.col("at").min())
+        worse = better.filter(pl.col("rank") == rank).join(first, on=["cusip", "day"])
+        at[worse["at"].to_numpy()] = worse["by"].to_numpy()
+    wins = terms.opens & (at >= 0) & ((endings.ended_by < 0) | (at < endings.ended_by)) & ~endings.is_stillborn
+    ended_by = np.where(wins, at, endings.ended_by)
+    return replace(endings, ended_by=ended_by), np.where(wins, _CODE["superseded_feed"], ended_state).astype(np.uint8)
 
 
 def _mark_duplicates(terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray) -> None:
@@ -204,4 +207,4 @@ def _judge(
     issuer = _taken(reports["cusip"].str.slice(0, 6).hash(), order)
     executed = np.where(terms.executed == encoding.NULL, known, terms.executed)
     sound = np.isfinite(price) & (price > 0)
-    return prices.judge_prices(issuer, terms.cusip, price, known_day, executed, (eligible | (given != prices.UNJUDGED)) & sound, given)
+    return prices.judge_prices(issuer, terms.bond, price, known_day, executed, (eligible | (given != prices.UNJUDGED)) & sound, given)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from datetime import date
 
+import dagster as dg
 import pytest
 
 from bondsig_assets.features.declared import CREDIT_FEATURES
+from bondsig_assets.orchestration import runner
 from bondsig_assets.reporting.waterfall import waterfall
 from bondsig_assets.resources.home import Home, HomeError, Market
 from bondsig_assets.resources.warehouse import Warehouse
@@ -93,6 +95,25 @@ def test_single_days_give_what_one_range_gives(tmp_path):
     for day in days[54:]:
         run(in_pieces, day, day, features, again=True)
     assert_same(contents(at_once), contents(in_pieces))
+
+
+def test_days_out_of_order_end_as_days_in_order(tmp_path):
+    """Days 1–20 and 26–40, then 21–25: the later days that they change are written anew, and told."""
+    days = trading_days(date(2022, 7, 1), date(2022, 12, 31))[:40]
+    cleaned = "+key:bond_days"
+    in_order, late = make_home(tmp_path / "order"), make_home(tmp_path / "late")
+    run(in_order, days[0], days[39], cleaned)
+    for first, last in ((0, 19), (25, 39), (20, 24)):
+        run(late, days[first], days[last], cleaned)
+    mine, theirs = contents(late), contents(in_order)
+    assert_same({name: mine[name] for name in ("trade_events", "bond_day_revisions")}, {name: theirs[name] for name in ("trade_events", "bond_day_revisions")})
+    with runner.open_instance(late) as instance:
+        told = [event.asset_materialization for event in instance.fetch_materializations(dg.AssetKey("trades"), limit=500).records]
+    anew = {one.partition for one in told if one.description and "written anew" in one.description}
+    assert anew and anew <= {day.isoformat() for day in days[25:]}
+    before = contents(late)
+    run(late, days[20], days[24], cleaned, again=True)
+    assert_same(before, contents(late))
 
 
 def test_another_market_is_refused(full_home):
