@@ -18,7 +18,7 @@ from bondsig_assets.trace.bond_days import aggregate
 from bondsig_assets.trace.fates import FAULT, Fates, decide
 from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.order import order_of_knowledge, with_known_at
-from bondsig_assets.trace.reports import ReportsError, as_reports
+from bondsig_assets.trace.reports import REQUIRED, ReportsError, as_reports
 from bondsig_assets.trace.states import known_until, now
 from bondsig_assets.trace.view import View, as_seen
 
@@ -52,18 +52,27 @@ def clean(
 ) -> CleanResult:
     """Cleans TRACE reports: message lifecycle, double counting, screens, price errors, bond days.
 
-    `reports`: columns as in `trace.reports.REPORT_SCHEMA`, in any order (`trace.layouts.scan_reports`
-    reads files into them); moments are New York wall clock. `bonds`: `cusip` and any of
+    `reports`: columns as in `trace.reports.REPORT_SCHEMA`, or those of a layout of `trace.layouts` (a
+    frame from WRDS, say), rows in any order (`trace.layouts.scan_reports` reads files); moments are New
+    York wall clock. `bonds`: `cusip` and any of
     `maturity_date, offering_date, offering_amount_usd, is_convertible, is_high_yield`; screens on terms that
     are not given do nothing. `as_of`: only what was reported by that moment counts. `screens`: a
     preset of `trace.options.PRESETS`, a TOML file, or Screens. `view`: `regulatory` is everything, `live`
     what was disseminated. Raises ReportsError when the reports cannot be cleaned as they are.
     """
-    frame = as_reports(reports).collect()
     chosen = screens_named(screens)
+    frame = as_reports(_canonical(reports)).collect()
     if as_of is not None:
         frame = known_by(frame, as_of)
     return clean_part(frame, bonds, chosen, view)
+
+
+def _canonical(reports: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
+    """`reports` as they are if they have our columns, else read by the layout that their header is of."""
+    from bondsig_assets.trace.layouts import normalise
+
+    names = set(reports.collect_schema().names())
+    return reports.lazy() if names.issuperset(REQUIRED) else normalise(reports.lazy(), "auto")
 
 
 def known_by(reports: pl.DataFrame, as_of: datetime, checked: bool = False) -> pl.DataFrame:

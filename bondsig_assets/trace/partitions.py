@@ -8,6 +8,8 @@ Nothing that cleaning compares crosses an issuer, so parts are exact, whatever t
 
 from __future__ import annotations
 
+import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -60,7 +62,8 @@ def clean_to(
     """
     told = progress or (lambda _share: None)
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".cleaning-", dir=out) as scratch:
+    _sweep(out)
+    with tempfile.TemporaryDirectory(prefix=f".cleaning-{os.getpid()}-", dir=out) as scratch:
         parts = _parts(blocks, Path(scratch), part_reports, as_of, lambda share: told(0.4 * share))
         reasons = []
         with _Writers(Path(scratch)) as writers:
@@ -71,6 +74,14 @@ def clean_to(
         for name in TABLES_OUT:
             (Path(scratch) / f"{name}.parquet").replace(out / f"{name}.parquet")
     return Cleaned(waterfall(pl.concat(reasons), writers.rows["trades"]), writers.rows)
+
+
+def _sweep(out: Path) -> None:
+    """Removes what a killed process left behind."""
+    for left in out.glob(".cleaning-*-*"):
+        owner = left.name.split("-")[1]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists() and Path("/proc").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _parts(
