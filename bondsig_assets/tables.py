@@ -170,6 +170,7 @@ ISSUER_DAYS = Table(
         C("rating_number", "DOUBLE", "Newest rating known of its issuers (the mean where several came at once), 1 = AAA … 22 = D"),
         R("n_bonds", "BIGINT", "Bonds outstanding that lead to this stock"),
         R("n_bonds_traded", "BIGINT", "Of those, traded on the day"),
+        R("n_capped_trades", "BIGINT", "Trades that became known on the day whose par is the cap (less those withdrawn): where not 0, volumes are lower bounds"),
         *(C(f.name, "DOUBLE", f.description, f.unit) for f in FEATURES),
         KNOWN,
     ),

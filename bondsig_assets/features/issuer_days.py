@@ -55,6 +55,7 @@ def issuer_days(panels: Panels, start: date, end: date) -> pl.DataFrame:
         "rating_number": panels.rating[day, parent],
         "n_bonds": credit[rp.OUTSTANDING][day, parent].astype(np.int64),
         "n_bonds_traded": credit[rp.TRADED][day, parent].astype(np.int64),
+        "n_capped_trades": credit[rp.CAPPED][day, parent].astype(np.int64),
         **{name: columns[name][day, parent] for name in ALL_FEATURES},
     })
     numeric = ["rating_number", *ALL_FEATURES]

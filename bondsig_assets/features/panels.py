@@ -16,7 +16,7 @@ from bondsig_assets.trading_calendar import CUTOFF
 
 _REVISION_COLUMNS = [
     "spread_bps", "weight", "yield_pct", "maturity_years", "price", "n_trades", "par_usd",
-    "customer_buy_par_usd", "customer_sell_par_usd", "customer_buy_price", "customer_sell_price",
+    "customer_buy_par_usd", "customer_sell_par_usd", "customer_buy_price", "customer_sell_price", "n_capped",
 ]
 #: Years from a quoted tenor beyond which a CDS curve says nothing.
 _MAX_TENOR_GAP = 2.5

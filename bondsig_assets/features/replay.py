@@ -20,13 +20,15 @@ STALE_DAYS = 10
 FORGOTTEN_DAYS = 63
 #: Columns of the issuer aggregates that `replay` returns.
 (
-    SPREAD, CHANGE, SLOPE, MATURITY, PAR, TRADES, BUY, SELL, BID_ASK, AMIHUD, TRADED, OUTSTANDING, STALENESS,
-) = range(13)
-N_AGGREGATES = 13
+    SPREAD, CHANGE, SLOPE, MATURITY, PAR, TRADES, BUY, SELL, BID_ASK, AMIHUD, TRADED, OUTSTANDING, STALENESS, CAPPED,
+) = range(14)
+N_AGGREGATES = 14
 #: Columns of a revision that `replay` takes.
 (
     R_SPREAD, R_WEIGHT, R_YIELD, R_MATURITY, R_PRICE, R_TRADES, R_PAR, R_BUY_PAR, R_SELL_PAR, R_BUY_PRICE, R_SELL_PRICE,
-) = range(11)
+    R_CAPPED,
+) = range(12)
+N_VALUES = 12
 
 
 @njit(cache=True)
@@ -34,12 +36,12 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
     """Issuer aggregates [day, parent, N_AGGREGATES] as known at each day's cutoff.
 
     `known`, `trade`: day positions of the revisions, sorted by (known, bond, trade); `bond`: bond
-    positions; `values` [revision, 11] as named above; `parent_of`, `outstanding` [day, bond].
+    positions; `values` [revision, N_VALUES] as named above; `parent_of`, `outstanding` [day, bond].
     """
     n_days, n_bonds = parent_of.shape
     out = np.zeros((n_days, n_parents, N_AGGREGATES))
     ring_day = np.full((n_bonds, RING), -1, dtype=np.int64)
-    ring = np.full((n_bonds, RING, 11), np.nan)
+    ring = np.full((n_bonds, RING, N_VALUES), np.nan)
     fit = np.zeros((n_parents, 8))
     totals = np.zeros((n_parents, 8))
     last_trade = np.full(n_parents, -1, dtype=np.int64)
@@ -78,8 +80,8 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
 @njit(cache=True)
 def _add_flow(out, revision, before, is_revision):  # pragma: no cover
     """Trades and par that became known today: a revision counts by what it changed."""
-    columns = (R_TRADES, R_PAR, R_BUY_PAR, R_SELL_PAR)
-    for k in range(4):
+    columns = (R_TRADES, R_PAR, R_BUY_PAR, R_SELL_PAR, R_CAPPED)
+    for k in range(5):
         old = before[columns[k]] if is_revision and not np.isnan(before[columns[k]]) else 0.0
         gain = revision[columns[k]] - old
         if k == 0:
@@ -88,8 +90,10 @@ def _add_flow(out, revision, before, is_revision):  # pragma: no cover
             out[PAR] += gain
         elif k == 2:
             out[BUY] += gain
-        else:
+        elif k == 3:
             out[SELL] += gain
+        else:
+            out[CAPPED] += gain
 
 
 @njit(cache=True)

@@ -68,6 +68,11 @@ def test_the_change_matches_bonds_with_themselves():
     assert (row["n_bonds"], row["n_bonds_traded"]) == (2, 2)
 
 
+def test_features_on_capped_data_say_so():
+    rows = [revision("A1", 2, n_capped=2), revision("A1", 2, 4, n_capped=1), revision("B1", 2, n_capped=0)]
+    assert by_day("n_capped_trades", 5, revisions=rows)[2:] == [2, 0, -1, 0]
+
+
 def test_another_bond_trading_is_no_change():
     rows = [revision("A1", 2, spread=100.0), revision("B1", 3, spread=300.0)]
     assert by_day("oas_1d_change_bps", 3, revisions=rows) == [None] * 4
