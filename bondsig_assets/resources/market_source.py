@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 import dagster as dg
 
 from bondsig_assets.resources.home import SOURCES, VIEWS, Home, HomeError, Market
 from bondsig_assets.sources.base import Source, SourceError
+from bondsig_assets.trace.view import View
 
 
 @lru_cache(maxsize=4)
@@ -43,7 +45,7 @@ def _wrds(market: Market) -> Source:
     return WrdsSource(
         WrdsSettings.from_environment(), cache_folder(),
         tables=tuple(name.strip() for name in market.tables.split(",") if name.strip()) or DEFAULT_TABLES,
-        allow_missing_times=market.allow_missing_times,
+        allow_missing_times=market.allow_missing_times, view=cast("View", market.view),
         days_per_query=whole_number("BONDSIG_WRDS_DAYS", 31), refresh_days=whole_number("BONDSIG_WRDS_REFRESH_DAYS", 7),
         others=FilesSource(Path(market.data), Path(market.config) if market.config else None) if market.data else None,
     )

@@ -30,6 +30,7 @@ from bondsig_assets.sources.wrds_deliveries import deliver_days, refuse_bad_shar
 from bondsig_assets.sources.wrds_queries import WRDS_TABLES, Found, find_table
 from bondsig_assets.sources.wrds_values import pinned, refuse_lost_times
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
+from bondsig_assets.trace.view import View
 from bondsig_assets.trading_calendar import FIRST_DAY, at_or_after, at_or_before, trading_days
 
 DEFAULT_TABLES = tuple(WRDS_TABLES)
@@ -51,7 +52,7 @@ class WrdsSource:
     def __init__(
         self, settings: WrdsSettings, cache: Path, tables: tuple[str, ...] = DEFAULT_TABLES, start: date | None = None, end: date | None = None,
         allow_missing_times: bool = False, cusips: tuple[str, ...] = (), days_per_query: int = 31, refresh_days: int = 7,
-        max_bad_share: float = 0.05, others: Source | None = None,
+        max_bad_share: float = 0.05, others: Source | None = None, view: View = "regulatory",
     ):
         for name in tables:
             if name not in WRDS_TABLES:
@@ -62,6 +63,7 @@ class WrdsSource:
         for bad in asked.filter(~is_valid_cusip(asked)) if cusips else ():
             raise SourceError(f"{bad!r} is no CUSIP of nine characters with the right check digit")
         self.settings, self.others = settings, others
+        self._view: View = view
         self._names = sorted(set(tables), key=DEFAULT_TABLES.index)
         self._start, self._end = start or FIRST_DAY, end or date.max
         self._allow_missing_times, self._cusips, self._max_bad_share = allow_missing_times, tuple(sorted(cusips)), max_bad_share
@@ -143,7 +145,7 @@ class WrdsSource:
             if not self._allow_missing_times:
                 refuse_lost_times(raw, found.table)
             parts.append((found.table, raw))
-        return deliver_days(parts, start, end)
+        return deliver_days(parts, start, end, self._view)
 
     def _cache(self, found: Found) -> DayCache:
         return DayCache(self._folder / found.table.name, found)

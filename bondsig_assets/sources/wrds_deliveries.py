@@ -15,6 +15,7 @@ from bondsig_assets.sources.base import Delivery, SourceError
 from bondsig_assets.sources.files_trace import at_or_after_days, deliver
 from bondsig_assets.sources.wrds_queries import WrdsTable
 from bondsig_assets.tables import TABLES
+from bondsig_assets.trace.view import View, as_seen
 from bondsig_assets.trading_calendar import CUTOFF
 
 #: A few bad rows among a few say nothing of a table.
@@ -25,13 +26,13 @@ _REPORTS, _QUARANTINED = TABLES["trace_reports"], TABLES["quarantined_rows"]
 _FILLED_HERE = ("delivery_date", "record_number", "view", "delivered_at", "known_at")
 
 
-def deliver_days(parts: Sequence[tuple[WrdsTable, pl.DataFrame]], start: date, end: date) -> Delivery:
-    """Raw rows of each table, sorted by report date, as the deliveries of the trading days `start`…`end`."""
+def deliver_days(parts: Sequence[tuple[WrdsTable, pl.DataFrame]], start: date, end: date, view: View = "regulatory") -> Delivery:
+    """Raw rows of each table, sorted by report date, as the deliveries of the trading days `start`…`end`, as `view` shows them."""
     good, bad = [_REPORTS.empty()], [_QUARANTINED.empty()]
     for table, raw in parts:
         if raw.height:
             rows = _normalised(table, raw)
-            good.append(_reports(table, rows))
+            good.append(_reports(table, rows, view))
             bad.append(_set_aside(table, raw, rows["fault"]))
     delivered = deliver(pl.concat(good)).filter(pl.col("delivery_date").is_between(start, end))
     quarantined = pl.concat(bad).filter(pl.col("partition_date").is_between(start, end)).sort("partition_date", maintain_order=True)
@@ -60,15 +61,18 @@ def _normalised(table: WrdsTable, raw: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.coalesce("fault", *missing).alias("fault"))
 
 
-def _reports(table: WrdsTable, rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows without fault in the columns of `trace_reports`.
+def _reports(table: WrdsTable, rows: pl.DataFrame, view: View) -> pl.DataFrame:
+    """The rows without fault that the view shows, in the columns of `trace_reports`.
+
+    WRDS says nothing of a bond's grade: in the live view of Enhanced every par is capped at $1m.
 
     An Enhanced report is known when it was reported. The disseminated products have no moment but the
     day of dissemination, and a report without a time none but its day: known at the end of that day.
     """
     end_of_report_day = pl.col("report_date").dt.combine(CUTOFF).cast(pl.Datetime("us"))
     known = pl.coalesce("reported_at", end_of_report_day) if table.view == "regulatory" else end_of_report_day
-    good = rows.filter(pl.col("fault").is_null()).with_columns(view=pl.lit(table.view), known_at=known).with_columns(delivered_at="known_at")
+    shown = "live" if "live" in (view, table.view) else "regulatory"
+    good = as_seen(rows, view).filter(pl.col("fault").is_null()).with_columns(view=pl.lit(shown), known_at=known).with_columns(delivered_at="known_at")
     good = good.with_columns(pl.lit(None, dtype=pl.Date).alias("delivery_date"), pl.lit(None, dtype=pl.Int64).alias("record_number"))
     return good.select(pl.col(name).cast(dtype) for name, dtype in _REPORTS.polars_schema.items())
 

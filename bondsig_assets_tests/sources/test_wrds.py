@@ -129,6 +129,15 @@ def test_rows_are_those_of_the_table(make):
     assert rows["status"].to_list() == ["T", "T", "T", "X"]
 
 
+def test_the_live_view_is_what_was_disseminated(make):
+    days = date(2024, 1, 2), date(2024, 3, 31)
+    whole, live = make().daily("trace_reports", *days).rows, make(view="live").daily("trace_reports", *days).rows
+    assert set(live["view"]) == {"live"} and 0 < live.height < whole.height
+    assert live.filter(((pl.col("contra") == "D") & (pl.col("side") == "B") & (pl.col("feed") == "enhanced")) | (pl.col("contra") == "A")).is_empty()
+    capped = live.filter((pl.col("feed") == "enhanced") & pl.col("is_par_capped"))
+    assert capped.height and set(capped["par_usd"]) == {1e6}
+
+
 def test_a_saturday_is_delivered_on_monday(make):
     assert SATURDAY in make().daily("trace_reports", date(2024, 1, 8), date(2024, 1, 8)).rows["report_date"].to_list()
     assert SATURDAY not in make().daily("trace_reports", date(2024, 1, 2), date(2024, 1, 5)).rows["report_date"].to_list()
