@@ -86,7 +86,10 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for trades.parquet, rejected.parquet, bond_days.parquet.")
-@click.option("--layout", default="auto", help="auto (recognised by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic or finra-web.")
+@click.option(
+    "--layout", default="auto",
+    help="auto (by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic, finra-web; several with commas: each file takes its own.",
+)
 @click.option("--as-of", default=None, metavar="MOMENT", help="Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means 18:30.")
 @click.option("--bonds", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Terms of the bonds (Parquet or csv, our names or FISD's).")
 @click.option("--screens", default="research", show_default=True, help="none, research, institutional, ex_post, dick-nielsen, vns-drr, tidy, or a .toml file.")

@@ -25,8 +25,8 @@ _IN_THOUSANDS = "offering_amt"
 _DATES = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y")
 
 
-def read_bonds(path: Path) -> pl.DataFrame:
-    """`cusip` and the terms the file has. Raises UserError when it cannot be read, has no CUSIP or no term."""
+def read_bonds(path: Path) -> tuple[pl.DataFrame, str]:
+    """`cusip` and the terms the file has, and a line that says how many and what could not be read. Raises UserError when it cannot be read, has no CUSIP or no term."""
     try:
         raw = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
     except OSError as error:
@@ -42,7 +42,18 @@ def read_bonds(path: Path) -> pl.DataFrame:
         wanted = ", ".join(name for name in _NAMES if name != "cusip")
         raise UserError(f"{path}: bonds need cusip and any of {wanted} (or FISD's names); it has {', '.join(raw.columns[:12])}")
     bonds = raw.select(columns).filter(pl.col("cusip").is_not_null())
-    return bonds.unique("cusip", keep="last", maintain_order=True)
+    unread = [f"{name}: {n} unreadable" for name, source in found.items() if (n := raw.select(columns)[name].null_count() - raw[source].null_count()) > 0]
+    once = bonds.unique("cusip", keep="last", maintain_order=True)
+    if once.height < bonds.height:
+        unread.append(f"{bonds.height - once.height} repeat a CUSIP, the last counts")
+    if (short := once.filter(pl.col("cusip").str.len_chars() != 9).height) > 0:
+        unread.append(f"{short} CUSIPs have not nine characters and match nothing")
+    return once, f"{path}: terms of {once.height:,} bonds" + (f" ({'; '.join(unread)})" if unread else "")
+
+
+def _yes_no(column: pl.Expr) -> pl.Expr:
+    text = column.cast(pl.String).str.strip_chars().str.to_uppercase()
+    return pl.when(text.is_in(["Y", "YES", "TRUE", "1"])).then(True).when(text.is_in(["N", "NO", "FALSE", "0"])).then(False)
 
 
 def _typed(dtype: pl.DataType, source: str, ours: str) -> pl.Expr:
@@ -53,5 +64,5 @@ def _typed(dtype: pl.DataType, source: str, ours: str) -> pl.Expr:
         text = column.cast(pl.String).str.strip_chars()
         return (column.cast(pl.Date) if dtype.is_temporal() else pl.coalesce(*(text.str.to_date(form, strict=False) for form in _DATES))).alias(ours)
     if ours.startswith("is_"):
-        return (column if dtype == pl.Boolean else column.cast(pl.String).str.to_uppercase().is_in(["Y", "TRUE", "1"])).alias(ours)
+        return (column if dtype == pl.Boolean else _yes_no(column)).alias(ours)
     return column.cast(pl.Float64, strict=False).alias(ours)

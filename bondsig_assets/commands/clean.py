@@ -6,6 +6,7 @@ Belongs here: reading the options, showing progress, printing what came out. Not
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time as clock
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from bondsig_assets.commands.bond_terms import read_bonds
 from bondsig_assets.trace.cleaning import NO_TIMES
 from bondsig_assets.trace.layouts import Scan, scan_reports
 from bondsig_assets.trace.options import Screens, screens_named
-from bondsig_assets.trace.partitions import Cleaned, clean_to
+from bondsig_assets.trace.partitions import TABLES_OUT, Cleaned, clean_to, sweep
 from bondsig_assets.trace.reports import ReportsError
 from bondsig_assets.trace.view import View
 from bondsig_assets.trading_calendar import CUTOFF
@@ -38,22 +39,29 @@ def clean_files(
     began, console = clock.monotonic(), _console()
     try:
         chosen, moment, named = screens_named(screens), _moment(as_of), _recipes(recipes)
-        terms = read_bonds(bonds) if bonds else None
-        with tempfile.TemporaryDirectory(prefix="bondsig-reports-") as scratch:
+        terms, told = read_bonds(bonds) if bonds else (None, "")
+        if told:
+            console.print(told, markup=False)
+        _refuse_to_overwrite(files, out)
+        out.mkdir(parents=True, exist_ok=True)
+        sweep(out)
+        with tempfile.TemporaryDirectory(prefix=f".cleaning-{os.getpid()}-read-", dir=out) as scratch:
             with console.status("reading"):
                 scan = scan_reports(files, layout, Path(scratch), allow_missing_times)
             _say_what_was_read(console, scan)
             if moment is not None and not scan.has_report_times:
                 raise ReportsError(NO_TIMES)
-            cleaned = _clean(console, scan, out, chosen, terms, moment, view)
-            _write_files(scan, out)
-            cleaned.waterfall.write_csv(out / "waterfall.csv")
-            if named:
-                _compare(console, scan, out, named, terms, moment)
+            cleaned = _clean(console, scan, out, chosen, terms, moment, view, named)
+            if not named:
+                # A comparison of an earlier result would lie beside this one.
+                for left in out.glob("comparison_*.csv"):
+                    left.unlink()
     except ReportsError as error:
         raise UserError(str(error)) from error
     except pl.exceptions.PolarsError as error:
         raise UserError(f"{', '.join(path.name for path in files)}: damaged ({str(error).splitlines()[0][:160]}); deliver it again. Nothing was written") from error
+    except KeyboardInterrupt as error:
+        raise UserError(f"stopped after {clock.monotonic() - began:.0f} s; nothing was written") from error
     except OSError as error:
         raise UserError(f"{error.filename or out}: {error.strerror or error}; nothing was written") from error
     _say_what_came_out(console, cleaned, out, chosen, view, moment, clock.monotonic() - began)
@@ -74,7 +82,7 @@ def _moment(text: str | None) -> datetime | None:
         raise UserError(f"--as-of '{text}' is no moment: write YYYY-MM-DD HH:MM, New York time") from error
     if moment.tzinfo is not None:
         raise UserError(f"--as-of '{text}' names a time zone: moments are New York wall clock")
-    return datetime.combine(moment, CUTOFF) if len(text.strip()) == 10 and moment.time() == time(0) else moment
+    return datetime.combine(moment, CUTOFF) if ":" not in text and moment.time() == time(0) else moment
 
 
 def _recipes(text: str | None) -> list[str]:
@@ -88,36 +96,46 @@ def _recipes(text: str | None) -> list[str]:
 
 def _say_what_was_read(console: Console, scan: Scan) -> None:
     for name, layout in scan.layouts.items():
-        console.print(f"{name}: {layout}, {sum(rows for label, _, rows in scan.files if label == name or len(scan.layouts) == 1):,} reports")
+        console.print(f"{name}: {layout}, {sum(rows for label, _, rows in scan.files if label == name or len(scan.layouts) == 1):,} reports", markup=False)
     for note in scan.notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {note}", markup=False)
 
 
-def _clean(console: Console, scan: Scan, out: Path, screens: Screens, bonds: pl.DataFrame | None, moment: datetime | None, view: View) -> Cleaned:
+def _clean(
+    console: Console, scan: Scan, out: Path, screens: Screens, bonds: pl.DataFrame | None, moment: datetime | None, view: View, recipes: list[str]
+) -> Cleaned:
     blocks = scan.blocks(BLOCK_REPORTS)
     if not blocks:
         raise ReportsError(f"{', '.join(scan.layouts)}: no reports in it, nothing to clean")
     columns = TextColumn("cleaning"), BarColumn(40), TextColumn("{task.percentage:3.0f} %")
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         task = bars.add_task("cleaning", total=1.0)
-        return clean_to(blocks, out, screens, bonds, moment, view, progress=lambda share: bars.update(task, completed=share))
+        def beside(ready: Path, counted: pl.DataFrame) -> None:
+            counted.write_csv(ready / "waterfall.csv")
+            # Which `row` lies in which file, so that any report can be found again.
+            columns = {"file": pl.String, "first_row": pl.Int64, "rows": pl.Int64}
+            pl.DataFrame(scan.files, schema=columns, orient="row").write_csv(ready / "files.csv")
+            if recipes:
+                _compare(console, scan, ready, recipes, bonds, moment)
+
+        return clean_to(blocks, out, screens, bonds, moment, view, progress=lambda share: bars.update(task, completed=share), beside=beside)
 
 
-def _write_files(scan: Scan, out: Path) -> None:
-    """Which `row` lies in which file, so that any report can be found again."""
-    columns = {"file": pl.String, "first_row": pl.Int64, "rows": pl.Int64}
-    pl.DataFrame(scan.files, schema=columns, orient="row").write_csv(out / "files.csv")
+def _refuse_to_overwrite(files: Sequence[Path], out: Path) -> None:
+    written = {(out / f"{name}.parquet").resolve() for name in TABLES_OUT}
+    for path in files:
+        if path.resolve() in written:
+            raise UserError(f"{path}: --out {out} would write over it; name another folder")
 
 
 def _compare(console: Console, scan: Scan, out: Path, recipes: list[str], bonds: pl.DataFrame | None, moment: datetime | None) -> None:
     from bondsig_assets.trace.cleaning import known_by
     from bondsig_assets.trace.compare import compare, lines
 
-    with console.status("comparing"):
-        reports = scan.frame.collect()
-        if moment is not None:
-            reports = known_by(reports, moment)
-        comparison = compare(reports, pl.read_parquet(out / "trades.parquet"), pl.read_parquet(out / "rejected.parquet"), recipes, bonds)
+    reports = scan.frame.collect()
+    if moment is not None:
+        reports = known_by(reports, moment)
+    comparison = compare(reports, pl.read_parquet(out / "trades.parquet"), pl.read_parquet(out / "rejected.parquet"), recipes, bonds)
     for name in ("trades", "bond_days", "examples"):
         getattr(comparison, name).write_csv(out / f"comparison_{name}.csv")
     for line in lines(comparison):
@@ -126,12 +144,13 @@ def _compare(console: Console, scan: Scan, out: Path, recipes: list[str], bonds:
 
 def _say_what_came_out(console: Console, cleaned: Cleaned, out: Path, screens: Screens, view: View, moment: datetime | None, took: float) -> None:
     title = f"screens {screens.name}, {view} view" + (f", as of {moment:%Y-%m-%d %H:%M}" if moment else "")
-    table = Table(title=title, title_justify="left", box=None, header_style="")
+    console.print(title, markup=False)
+    table = Table(box=None, header_style="")
     for name, justify in (("step", "left"), ("reports", "right"), ("share", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
     for step, n, share in cleaned.waterfall.iter_rows():
         table.add_row(step, f"{n:,}", f"{abs(share):.2%}" if share is not None else "")
     console.print(table)
     total = cleaned.waterfall["reports"][0]
-    console.print(f"{out}: trades.parquet {cleaned.rows['trades']:,}, rejected.parquet {cleaned.rows['rejected']:,}, bond_days.parquet {cleaned.rows['bond_days']:,}")
+    console.print(f"{out}: " + ", ".join(f"{name}.parquet {cleaned.rows[name]:,}" for name in TABLES_OUT), markup=False)
     console.print(f"{total:,} reports in {took:.1f} s. What each reason means: docs/trace_cleaning.md")

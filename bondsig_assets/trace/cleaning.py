@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -61,10 +62,27 @@ def clean(
     what was disseminated. Raises ReportsError when the reports cannot be cleaned as they are.
     """
     chosen = screens_named(screens)
-    frame = as_reports(_canonical(reports)).collect()
+    frame = _sound(as_reports(_canonical(reports)).collect())
+    if view not in get_args(View):
+        raise ReportsError(f"no view '{view}'; views are {', '.join(get_args(View))}")
+    if bonds is not None and "cusip" not in bonds.columns:
+        raise ReportsError("bonds lack the column cusip")
+    if as_of is not None and not isinstance(as_of, datetime):
+        raise ReportsError(f"as_of {as_of!r} is no datetime")
     if as_of is not None:
         frame = known_by(frame, as_of)
     return clean_part(frame, bonds, chosen, view)
+
+
+def _sound(frame: pl.DataFrame) -> pl.DataFrame:
+    """`frame` with a fault on what cannot be cleaned, as the readers of files set it. Raises ReportsError when a `row` is there twice."""
+    if frame["row"].is_duplicated().any():
+        raise ReportsError("two reports have the same row: number them over all frames, or leave row out")
+    checks = (
+        ("no_cusip", pl.col("cusip").is_null()), ("impossible_date", pl.col("execution_date").is_null() | pl.col("report_date").is_null()),
+        ("price_not_a_number", ~pl.col("price").is_finite().fill_null(False)), ("par_not_a_number", ~pl.col("par_usd").is_finite().fill_null(False)),
+    )
+    return frame.with_columns(fault=pl.coalesce("fault", *(pl.when(wrong).then(pl.lit(name)) for name, wrong in checks)))
 
 
 def _canonical(reports: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:

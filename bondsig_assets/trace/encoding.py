@@ -24,7 +24,7 @@ class Encoded:
     """Arrays [position] in order of knowledge; NULL where the report has no value.
 
     `bond`: hash of the CUSIP; `cusip`: the same within one feed, so that nothing of one feed is ever
-    matched with another feed's copy of it; `feed`: 0 for the best, then 1, 2.
+    matched with another feed's copy of it; `corrects`: whether it is a W; `feed`: 0 for the best, then 1, 2, ...
 
     `role`: one of the constants above (CORRECTS is the C of today, POINTED_CORRECTION the W, AGAINST
     the as-of reversal of before 2012, REPLACES the R); `opens`: whether it opens a trade; prices in
@@ -48,10 +48,11 @@ class Encoded:
     first_day: np.ndarray
     first_number: np.ndarray
     feed: np.ndarray
+    corrects: np.ndarray
 
 
 #: Feeds from best to worst: the better one stands for a bond and day.
-FEED_RANK = {"standard": 1, "144a": 2}
+FEED_RANK = {"academic": 1, "standard": 2, "144a": 3, "web": 4}
 
 
 def points() -> pl.Expr:
@@ -62,7 +63,7 @@ def points() -> pl.Expr:
 def role() -> pl.Expr:
     """What a report does. A status nobody knows does nothing: it is no opening (see `opens`)."""
     status, old = pl.col("status"), points()
-    against = old & (status == "T") & pl.col("asof_code").is_in(["R", "X"]).fill_null(False)
+    against = old & status.is_in(["T", "W"]) & pl.col("asof_code").is_in(["R", "X"]).fill_null(False)
     return (
         pl.when(against).then(AGAINST).when(status == "T").then(OPENS)
         .when(old & (status == "C")).then(POINTED_CANCEL).when(status == "W").then(POINTED_CORRECTION)
@@ -74,7 +75,7 @@ def role() -> pl.Expr:
 def encode(reports: pl.DataFrame, order: np.ndarray) -> Encoded:
     """The arrays of `reports`, with the columns of REPORT_SCHEMA; `order` holds their rows in order of knowledge."""
     numbers = reports.select(
-        role=role(), bond=pl.col("cusip").hash().reinterpret(signed=True),
+        role=role(), corrects=pl.col("status") == "W", bond=pl.col("cusip").hash().reinterpret(signed=True),
         feed=pl.col("feed").replace_strict(FEED_RANK, default=0, return_dtype=pl.Int8),
         number=_number("message_number"), original=_number("original_message_number"), first_number=_number("first_control_number"),
         report_day=_day("report_date"), execution_day=_day("execution_date"), prior_day=_day("prior_report_date"), first_day=_day("first_control_date"),

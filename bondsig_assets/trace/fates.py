@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.trace import encoding, prices
-from bondsig_assets.trace.encoding import Encoded, encode, mix
+from bondsig_assets.trace.encoding import FEED_RANK, Encoded, encode, mix
 from bondsig_assets.trace.interdealer import BUY, DEALER, SELL, Legs, pair_legs
 from bondsig_assets.trace.lifecycle import Endings, match_endings
 from bondsig_assets.trace.options import Screens
@@ -74,7 +74,7 @@ def decide(
     print counts as known in the price rules (default: the report date).
     """
     terms = encode(reports, order)
-    known, price = _taken(reports["known_at"].cast(pl.Int64), order), _taken(reports["price"], order)
+    known, price = _taken(reports["known_at"].cast(pl.Int64).fill_null(encoding.NULL), order), _taken(reports["price"], order)
     fixed, cause = _fixed(reports, order, terms, known)
     usable = fixed == 0
     endings = match_endings(terms, usable, _CUT_DAY)
@@ -117,7 +117,7 @@ def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings, ended
         return endings, ended_state
     better = pl.DataFrame({"cusip": terms.bond, "day": terms.execution_day, "rank": terms.feed, "at": np.arange(terms.feed.size)}).filter(pl.Series(usable))
     at = np.full(terms.feed.size, -1, dtype=np.int64)
-    for rank in (1, 2):
+    for rank in range(1, len(FEED_RANK) + 1):
         first = better.filter(pl.col("rank") < rank).group_by("cusip", "day").agg(by=pl.col("at").min())
         worse = better.filter(pl.col("rank") == rank).join(first, on=["cusip", "day"])
         at[worse["at"].to_numpy()] = worse["by"].to_numpy()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bondsig_assets.trace.encoding import AGAINST, NULL, OPENS, POINTED_CORRECTION, REPLACES, REVERSES, Encoded, mix, stable_order
+from bondsig_assets.trace.encoding import AGAINST, CANCELS, CORRECTS, NULL, OPENS, POINTED_CORRECTION, REPLACES, REVERSES, Encoded, mix, stable_order
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,14 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     enders = np.flatnonzero(usable & (terms.role > OPENS))
     role = terms.role[enders]
     pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
-    number = np.where(pointing, terms.original[enders], terms.number[enders])
-    number[role == AGAINST] = NULL
+    # A cancel whose own number is new names its trade by the prior reference.
+    named = np.isin(role, (CANCELS, CORRECTS)) & (terms.original[enders] != NULL) & (terms.prior_day[enders] != NULL)
+    number = np.where(pointing | named, terms.original[enders], terms.number[enders])
+    # A reversal points at nothing, unless it corrects another one.
+    number[role == AGAINST] = np.where(terms.corrects[enders], terms.original[enders], NULL)[role == AGAINST]
+    numbered = np.flatnonzero((terms.opens | (terms.role == AGAINST)) & usable)
     by_number = _candidates(
-        lambda: mix(terms.cusip[opening], terms.number[opening]), opening, lambda: mix(terms.cusip[enders], number), number != NULL
+        lambda: mix(terms.cusip[numbered], terms.number[numbered]), numbered, lambda: mix(terms.cusip[enders], number), number != NULL
     )
     by_chain = _candidates(
         lambda: _chain_key(terms, opening), opening, lambda: mix(terms.cusip[enders], terms.first_day[enders], terms.first_number[enders]),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from bondsig_assets.trace.encoding import CANCELS, CORRECTS, NULL, POINTED_CANCEL, POINTED_CORRECTION, REPLACES, REVERSES
+from bondsig_assets.trace.encoding import AGAINST, CANCELS, CORRECTS, NULL, POINTED_CANCEL, POINTED_CORRECTION, REPLACES, REVERSES
 
 _FAR = np.iinfo(np.int64).max
 
@@ -46,6 +46,11 @@ def end_trades(
             if r >= e:
                 break
             if own_number[r] != number[k]:
+                continue
+            if role[r] == AGAINST or role[e] == AGAINST:
+                # A correction of a reversal that has found its trade has nothing left to end.
+                if role[r] == role[e] and report_day[r] == report_day[e] and target[r] >= 0:
+                    dead = target[r]
                 continue
             rank = 0
             if role[e] == POINTED_CANCEL or role[e] == POINTED_CORRECTION:

@@ -27,8 +27,10 @@ def order_of_knowledge(reports: pl.DataFrame) -> np.ndarray:
     """
     rank = pl.col("status").replace_strict(_RANK, default=2, return_dtype=pl.Int64)
     undated = pl.col("feed").is_in(POINTING_FEEDS).fill_null(False) & pl.col("reported_at").is_null()
+    # A report without a readable date takes no part; it only has to lie somewhere.
+    known = pl.col("known_at").cast(pl.Int64)
     return order_by(
-        reports, pl.col("known_at").cast(pl.Int64), pl.when(undated).then(rank).otherwise(0), pl.col("message_number").cast(pl.Int64, strict=False).fill_null(-1),
+        reports, known.fill_null(known.min()).fill_null(0), pl.when(undated).then(rank).otherwise(0), pl.col("message_number").cast(pl.Int64, strict=False).fill_null(-1),
         rank, scales=(1_000_000, 1, 1, 1),
     )
 

@@ -53,16 +53,18 @@ class Cleaned:
 def clean_to(
     blocks: Sequence[pl.LazyFrame], out: Path, screens: Screens, bonds: pl.DataFrame | None = None, as_of: datetime | None = None,
     view: View = "regulatory", part_reports: int = PART_REPORTS, progress: Callable[[float], None] | None = None,
+    beside: Callable[[Path, pl.DataFrame], None] | None = None,
 ) -> Cleaned:
     """Cleans the reports of `blocks` into `out`/trades.parquet, rejected.parquet and bond_days.parquet.
 
     `blocks`: reports in pieces that fit into memory, `row` unique over all of them. The files appear
-    together when all is done, or not at all. `progress` is told the share done. Raises ReportsError as
+    together when all is done, or not at all, with what `beside` writes, given a folder and the waterfall,
+    into that folder. `progress` is told the share done. Raises ReportsError as
     `clean` does, OSError when `out` cannot be written.
     """
     told = progress or (lambda _share: None)
     out.mkdir(parents=True, exist_ok=True)
-    _sweep(out)
+    sweep(out)
     with tempfile.TemporaryDirectory(prefix=f".cleaning-{os.getpid()}-", dir=out) as scratch:
         parts = _parts(blocks, Path(scratch), part_reports, as_of, lambda share: told(0.4 * share))
         reasons = []
@@ -71,12 +73,28 @@ def clean_to(
                 writers.write(result)
                 reasons.append(result.rejected["reason"].value_counts())
                 told(0.4 + 0.6 * (k + 1) / len(parts))
+        counted = waterfall(pl.concat(reasons), writers.rows["trades"])
+        ready = Path(scratch) / "ready"
+        ready.mkdir()
         for name in TABLES_OUT:
-            (Path(scratch) / f"{name}.parquet").replace(out / f"{name}.parquet")
-    return Cleaned(waterfall(pl.concat(reasons), writers.rows["trades"]), writers.rows)
+            (Path(scratch) / f"{name}.parquet").replace(ready / f"{name}.parquet")
+        if beside:
+            beside(ready, counted)
+        publish(ready, out)
+    return Cleaned(counted, writers.rows)
 
 
-def _sweep(out: Path) -> None:
+def publish(ready: Path, out: Path) -> None:
+    """Moves every file of `ready` into `out`; a folder that is in the way stops it before the first. Raises OSError."""
+    files = sorted(ready.iterdir())
+    for file in files:
+        if (out / file.name).is_dir():
+            raise IsADirectoryError(21, "is a folder: move it away", str(out / file.name))
+    for file in files:
+        file.replace(out / file.name)
+
+
+def sweep(out: Path) -> None:
     """Removes what a killed process left behind."""
     for left in out.glob(".cleaning-*-*"):
         owner = left.name.split("-")[1]

@@ -99,6 +99,32 @@ def test_a_mistake_is_one_line_and_nothing_is_written(mistakes, tmp_path, argume
     assert not list(out.glob("*")) if out.exists() else True
 
 
+def test_an_input_is_never_written_over(enhanced, tmp_path):
+    (tmp_path / "trades.parquet").write_bytes(enhanced.read_bytes())
+    done = bondsig("clean", tmp_path / "trades.parquet", "--out", tmp_path)
+    assert done.returncode == 1 and "write over it" in done.stderr
+    assert (tmp_path / "trades.parquet").read_bytes() == enhanced.read_bytes()
+
+
+def test_a_folder_in_the_way_stops_it_before_the_first_file(enhanced, tmp_path):
+    (tmp_path / "files.csv").mkdir()
+    done = bondsig("clean", enhanced, "--out", tmp_path)
+    assert done.returncode == 1 and "files.csv" in done.stderr and [path.name for path in tmp_path.iterdir()] == ["files.csv"]
+
+
+def test_names_with_brackets_and_files_of_two_layouts(enhanced, tmp_path):
+    standard = tmp_path / "[red]a.csv"
+    standard.write_text(
+        "cusip_id,trd_exctn_dt,trd_exctn_tm,msg_seq_nb,trc_st,ascii_rptd_vol_tx,rptd_pr,orig_msg_seq_nb,diss_rptg_side_cd,contra_party_type,trans_dt\n"
+        "000000AA0,2014-03-03,10:00:00,1,M,5MM+,99.5,,S,C,2014-03-03\n0000\n"
+    )
+    done = bondsig("clean", enhanced, standard, "--layout", "wrds-enhanced,wrds-standard", "--screens", "none", "--out", tmp_path / "z[bold]")
+    assert done.returncode == 0, done.stderr
+    assert "[red]a.csv: wrds-standard" in done.stdout and "enhanced.parquet: wrds-enhanced" in done.stdout
+    rejected = pl.read_parquet(tmp_path / "z[bold]" / "rejected.parquet")
+    assert "too_few_fields" in set(rejected["reason"])
+
+
 def test_an_earlier_result_survives_a_later_mistake(enhanced, mistakes, tmp_path):
     assert bondsig("clean", enhanced, "--out", tmp_path).returncode == 0
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

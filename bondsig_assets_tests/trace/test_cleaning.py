@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bondsig_assets.trace import ReportsError, clean
 from bondsig_assets.trace.events import GRAPH
+from bondsig_assets.trace.order import order_of_knowledge
 from bondsig_assets_tests.trace.messages import DAYS, ID, newest, remembered
 from bondsig_assets_tests.trace.stories import CUSIP, NEW, again, fates, frame, report
 from bondsig_assets_tests.trace.test_as_known import KNOWN, bond, streams
@@ -23,6 +24,9 @@ LATER = NEW + timedelta(days=3)
 def test_as_of_a_moment_is_what_was_known_then_and_what_the_warehouse_says(reports, day):
     """Cut by `as_of`, cut by hand, and read from the events of the graph: the same trades."""
     bonds = bond(KNOWN)
+    # A delivery is in the order in which its reports became known.
+    reports = reports.sort(ID).with_columns(pl.lit(0, pl.Int64).alias("row"))
+    reports = reports[order_of_knowledge(reports)].with_columns(record_number=pl.int_range(1, pl.len() + 1).over("delivery_date")).drop("row")
     numbered = reports.sort(ID).with_row_index("row").cast({"row": pl.Int64})
     moment = datetime.combine(DAYS[day], time(18, 30))
     cut = clean(numbered, bonds=bonds, as_of=moment, screens=GRAPH)
@@ -89,6 +93,23 @@ def test_frames_of_wrds_are_understood_as_they_are():
         assert clean(given_frame).trades.select("cusip", "message_number", "known_at").rows() == [(CUSIP, "0000001", datetime.combine(NEW, time(10, 1)))]
     with pytest.raises(ReportsError):
         clean(pl.DataFrame({"a": [1]}))
+
+
+@pytest.mark.parametrize(("changes", "reason"), [
+    ({"price": None}, "price_not_a_number"), ({"price": float("nan")}, "price_not_a_number"), ({"price": float("inf")}, "price_not_a_number"),
+    ({"par_usd": None}, "par_not_a_number"), ({"cusip": None}, "no_cusip"), ({"execution_date": None}, "impossible_date"),
+])
+def test_frames_are_checked_as_files_are(changes, reason):
+    assert fates(report(NEW, "1") | changes, report(NEW, "2"), view="regulatory") == [reason, "trade"]
+
+
+def test_wrong_arguments_are_one_line():
+    one = frame(report(NEW, "1"))
+    for wrong in ({"view": "x"}, {"bonds": pl.DataFrame({"a": [1]})}, {"as_of": "2014-01-01"}):
+        with pytest.raises(ReportsError):
+            clean(one, **wrong)
+    with pytest.raises(ReportsError, match="same row"):
+        clean(pl.concat([one, one]))
 
 
 def test_no_reports_are_no_trades():

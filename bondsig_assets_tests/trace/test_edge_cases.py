@@ -94,6 +94,28 @@ def test_reversal_and_reentry_on_the_same_later_date():
 # Beyond the published cases.
 
 
+def test_a_corrected_reversal_is_no_trade():
+    trade = report(OLD, "1")
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00")
+    assert fates(trade, reversal, again(reversal, "W", "4", told="10:00:00")) == ["ended_by_reversal < 1", "reversal_message < 0", "reversal_message_without_trade < 0"]
+    wrong = reversal | {"price": 99.0}
+    assert fates(trade, wrong, again(wrong, "W", "4", told="10:00:00", price=100.0)) == ["ended_by_reversal < 2", "reversal_message_without_trade", "reversal_message < 0"]
+
+
+def test_a_cancel_under_a_number_of_its_own_names_its_trade_by_prior_reference():
+    trade = report(date(2012, 2, 3), "17")
+    assert fates(trade, again(trade, "X", "99", day=date(2012, 2, 6), prior_report_date=date(2012, 2, 3))) == ["ended_by_cancel < 1", "cancel_message < 0"]
+
+
+@pytest.mark.parametrize(("worse", "number"), [("academic", "2012345601"), ("web", None), ("standard", "7"), ("144a", "8")])
+def test_every_feed_gives_way_to_a_better_one(worse, number):
+    assert fates(report(NEW, "1"), report(NEW, number, feed=worse)) == ["trade", "superseded_feed < 0"]
+
+
+def test_a_report_without_a_readable_date_is_set_aside():
+    assert fates(report(NEW, "1"), report(NEW, "2") | {"report_date": None, "reported_at": None}, view="regulatory") == ["trade", "impossible_date"]
+
+
 def test_delayed_reversal_and_delayed_dissemination():
     trade, shown_late = report(OLD, "1"), report(OLD, "2", asof_code="D", price=99.0)
     assert fates(trade, shown_late, report(NEXT, "3", on=OLD, asof_code="X")) == ["ended_by_reversal < 2", "trade", "reversal_message < 0"]

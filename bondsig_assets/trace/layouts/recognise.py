@@ -21,12 +21,32 @@ def variant_of(header: Sequence[str], layout: str = AUTO) -> Layout:
     folded = {fold(name) for name in header}
     if layout == AUTO:
         return _recognised(folded)
+    if "," in layout:
+        return _one_of(header, [name.strip() for name in layout.split(",") if name.strip()])
     if layout not in LAYOUTS:
         raise LayoutError(f"no layout is called {layout}: take {', '.join(LAYOUTS)} or {AUTO}")
     fits = _nearest(folded, [variant for variant in VARIANTS if variant.name == layout])
     if _missing(folded, fits):
         raise LayoutError(f"read as {layout} it lacks {_told(folded, fits)}: deliver it with them, or name another layout")
     return fits
+
+
+def _one_of(header: Sequence[str], layouts: list[str]) -> Layout:
+    """The one of several layouts that fits: for files of different layouts in one call."""
+    fits, complaints = [], []
+    for name in layouts:
+        try:
+            found = variant_of(header, name)
+        except LayoutError as error:
+            complaints.append(str(error))
+            continue
+        if {fold(column) for column in header}.intersection(found.marks):
+            fits.append(found)
+    if len(fits) == 1:
+        return fits[0]
+    if fits:
+        raise LayoutError(f"its columns are those of {' and of '.join(fit.name for fit in fits)} alike: name one of them only")
+    raise LayoutError(complaints[0] if complaints else f"its columns are those of none of {', '.join(layouts)}")
 
 
 def _recognised(folded: set[str]) -> Layout:
