@@ -121,7 +121,7 @@ def test_names_with_brackets_and_files_of_two_layouts(enhanced, tmp_path):
     done = bondsig("clean", enhanced, standard, "--layout", "wrds-enhanced,wrds-standard", "--screens", "none", "--out", tmp_path / "z[bold]")
     assert done.returncode == 0, done.stderr
     assert "[red]a.csv: wrds-standard" in done.stdout and "enhanced.parquet: wrds-enhanced" in done.stdout
-    rejected = pl.read_parquet(tmp_path / "z[bold]" / "rejected.parquet")
+    rejected = pl.read_parquet(tmp_path / "z[bold]" / "rejected.parquet", glob=False)
     assert "too_few_fields" in set(rejected["reason"])
 
 
