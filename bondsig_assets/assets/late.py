@@ -42,8 +42,9 @@ def days_listed(days: list[date]) -> str:
 
 
 def _days_after(lake: Warehouse, table: str, end: date) -> list[date]:
-    partition = TABLES[table].partition
-    return lake.read(f"SELECT DISTINCT {partition} AS day FROM {table} WHERE {partition} > DATE '{end}' ORDER BY 1")["day"].to_list()
+    """Days of deliveries after `end` up to the table's last; one that has no row in it yet may get its first."""
+    last = f"(SELECT max({TABLES[table].partition}) FROM {table})"
+    return lake.read(f"SELECT DISTINCT known_date AS day FROM trade_events WHERE known_date > DATE '{end}' AND known_date <= {last} ORDER BY 1")["day"].to_list()
 
 
 def _differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

@@ -146,8 +146,9 @@ def _say_what_came_out(console: Console, cleaned: Cleaned, out: Path, screens: S
     title = f"screens {screens.name}, {view} view" + (f", as of {moment:%Y-%m-%d %H:%M}" if moment else "")
     console.print(title, markup=False)
     table = Table(box=None, header_style="")
-    for name, justify in (("step", "left"), ("reports", "right"), ("share", "right")):
-        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    table.add_column("step")
+    for name in ("reports", "share"):
+        table.add_column(name, justify="right")
     for step, n, share in cleaned.waterfall.iter_rows():
         table.add_row(step, f"{n:,}", f"{abs(share):.2%}" if share is not None else "")
     console.print(table)

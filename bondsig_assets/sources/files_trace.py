@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from bondsig_assets.trace.order import knowledge_keys
 from bondsig_assets.trading_calendar import all_trading_days
 
 
@@ -26,8 +27,7 @@ def deliver(reports: pl.DataFrame) -> pl.DataFrame:
     number, T before what ends it, then the order of the files and of their rows, which `reports` has.
     """
     reports = reports.with_columns(at_or_after_days(reports["report_date"]).alias("delivery_date"))
-    number = pl.col("message_number").cast(pl.Int64, strict=False)
-    rank = pl.col("status").replace_strict({"T": 0, "R": 1, "W": 1}, default=2, return_dtype=pl.Int8)
-    reports = reports.sort("delivery_date", pl.coalesce("reported_at", "known_at"), number, "message_number", rank, maintain_order=True)
+    keys = knowledge_keys(pl.coalesce("reported_at", "known_at"))
+    reports = reports.sort("delivery_date", *keys, "message_number", maintain_order=True)
     number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("delivery_date")
     return reports.with_columns(number.alias("record_number"))

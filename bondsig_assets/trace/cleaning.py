@@ -70,6 +70,8 @@ def clean(
     if as_of is not None and not isinstance(as_of, datetime):
         raise ReportsError(f"as_of {as_of!r} is no datetime")
     if as_of is not None:
+        if frame.height and frame["reported_at"].null_count() == frame.height:
+            raise ReportsError(NO_TIMES)
         frame = known_by(frame, as_of)
     return clean_part(frame, bonds, chosen, view)
 
@@ -93,13 +95,8 @@ def _canonical(reports: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
     return reports.lazy() if names.issuperset(REQUIRED) else normalise(reports.lazy(), "auto")
 
 
-def known_by(reports: pl.DataFrame, as_of: datetime, checked: bool = False) -> pl.DataFrame:
-    """`reports` with the fault reported_later on those that were not known by a moment, so that they take no part.
-
-    Raises ReportsError when no report time is known, unless that was `checked`.
-    """
-    if not checked and reports.height and reports["reported_at"].null_count() == reports.height:
-        raise ReportsError(NO_TIMES)
+def known_by(reports: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
+    """`reports` with the fault reported_later on those that were not known by a moment, so that they take no part."""
     later = with_known_at(reports)["known_at"] > as_of
     return reports.with_columns(fault=pl.coalesce("fault", pl.when(later).then(pl.lit("reported_later"))))
 

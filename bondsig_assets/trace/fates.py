@@ -11,6 +11,7 @@ quarantined; else it is a trade.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -31,7 +32,7 @@ FIXED = (
     "ended_by_cancel", "ended_by_correction", "ended_by_reversal", "interdealer_buy_leg", "price_error",
 )
 _CODE = {name: code for code, name in enumerate(FIXED)}
-_CUT_DAY = (REGIME_CUT - type(REGIME_CUT)(1970, 1, 1)).days
+_CUT_DAY = (REGIME_CUT - date(1970, 1, 1)).days
 #: What each role is called when it ends a trade.
 _ENDING = {
     encoding.CANCELS: "cancel", encoding.POINTED_CANCEL: "cancel", encoding.CORRECTS: "correction", encoding.POINTED_CORRECTION: "correction",
@@ -86,7 +87,7 @@ def decide(
     legs = _legs(reports, order, terms, opening, endings, screens)
     if screens.interdealer == "drop_buys":
         fixed[opening & (terms.contra == DEALER) & (terms.side == BUY)] = _CODE["interdealer_buy_leg"]
-    screened = _taken(_with_terms(reports, bonds).select(screen_code(screens).alias("code"))["code"], order)
+    screened = _taken(_with_terms(reports, bonds).with_columns(screen_code(screens).alias("code"))["code"], order)
     screened = np.where(screened > 0, screened + len(FIXED) - 1, 0).astype(np.uint8)
     judgement = _judge(reports, order, terms, known, price, screens, opening & (screened == 0), given, known_day)
     names = (*FIXED, *screen_codes(screens))
@@ -94,7 +95,8 @@ def decide(
 
 
 def _taken(column: pl.Series, order: np.ndarray) -> np.ndarray:
-    return column.to_numpy()[order] if column.len() == order.size and column.len() > 1 else np.broadcast_to(column.to_numpy(), order.size)[order]
+    """A column of the reports by position."""
+    return column.to_numpy()[order]
 
 
 def _fixed(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,14 +25,18 @@ def order_of_knowledge(reports: pl.DataFrame) -> np.ndarray:
     A dissemination feed without times may lack the dissemination date too: there, what ends a trade
     comes after it whatever their numbers. What is alike in all of these keeps the order of `row`.
     """
+    # A report without a readable date takes no part; it only has to lie somewhere.
+    known, *others = knowledge_keys("known_at")
+    known = known.cast(pl.Int64)
+    return order_by(reports, known.fill_null(known.min()).fill_null(0), *others, scales=(1_000_000, 1, 1, 1))
+
+
+def knowledge_keys(known: str | pl.Expr) -> list[pl.Expr]:
+    """What reports are sorted by where `known` says when each became known."""
     rank = pl.col("status").replace_strict(_RANK, default=2, return_dtype=pl.Int64)
     undated = pl.col("feed").is_in(POINTING_FEEDS).fill_null(False) & pl.col("reported_at").is_null()
-    # A report without a readable date takes no part; it only has to lie somewhere.
-    known = pl.col("known_at").cast(pl.Int64)
-    return order_by(
-        reports, known.fill_null(known.min()).fill_null(0), pl.when(undated).then(rank).otherwise(0), pl.col("message_number").cast(pl.Int64, strict=False).fill_null(-1),
-        rank, scales=(1_000_000, 1, 1, 1),
-    )
+    number = pl.col("message_number").cast(pl.Int64, strict=False).fill_null(-1)
+    return [pl.col(known) if isinstance(known, str) else known, pl.when(undated).then(rank).otherwise(0), number, rank]
 
 
 def order_of_delivery(reports: pl.DataFrame) -> np.ndarray:

@@ -106,16 +106,16 @@ def _parts(
     blocks: Sequence[pl.LazyFrame], scratch: Path, part_reports: int, as_of: datetime | None, told: Callable[[float], None]
 ) -> list[Callable[[], pl.DataFrame]]:
     """What reads each part: reports of whole issuers, in their order, about `part_reports` of them."""
+    if as_of is not None and not any(block.select(pl.col("reported_at").is_not_null().any()).collect().item() for block in blocks):
+        raise ReportsError(NO_TIMES)
     counts = pl.concat([block.select(issuer=_issuer()).collect()["issuer"].value_counts(name="n") for block in blocks])
     issuers = counts.group_by("issuer").agg(pl.col("n").sum().cast(pl.Int64)).sort("issuer")
     if issuers["n"].sum() <= part_reports:
-        whole = _checked(as_reports(pl.concat(blocks)).collect(), as_of, [])
-        return [lambda: whole]
+        return [lambda: _read(pl.concat(blocks), as_of)]
     numbered = issuers.select("issuer", _part=(pl.col("n").cum_sum() - pl.col("n")) // part_reports)
-    has_times: list[bool] = []
 
     def scatter(block: tuple[int, pl.LazyFrame]) -> None:
-        frame = _checked(as_reports(block[1]).collect(), as_of, has_times)
+        frame = _read(block[1], as_of)
         # Half of the columns are empty in most files: they are left out on the way.
         frame = frame.select(name for name in frame.columns if name in REQUIRED or frame[name].null_count() < frame.height)
         part = frame.select(issuer=_issuer()).join(numbered, on="issuer", how="left", maintain_order="left")["_part"]
@@ -124,18 +124,12 @@ def _parts(
 
     for k, _ in enumerate(_in_threads(scatter, list(enumerate(blocks)))):
         told((k + 1) / len(blocks))
-    if as_of is not None and not any(has_times):
-        raise ReportsError(NO_TIMES)
     return [partial(_read_part, scratch, number) for number in numbered["_part"].unique().sort()]
 
 
-def _checked(reports: pl.DataFrame, as_of: datetime | None, has_times: list[bool]) -> pl.DataFrame:
-    """Reports as known by `as_of`; whether any has a report time is added to `has_times`, which, when empty, must be true."""
-    if as_of is None:
-        return reports
-    any_time = reports["reported_at"].null_count() < reports.height
-    has_times.append(any_time)
-    return known_by(reports, as_of, checked=any_time or len(has_times) > 1)
+def _read(reports: pl.LazyFrame, as_of: datetime | None) -> pl.DataFrame:
+    frame = as_reports(reports).collect()
+    return frame if as_of is None else known_by(frame, as_of)
 
 
 def _read_part(scratch: Path, number: int) -> pl.DataFrame:

@@ -75,7 +75,7 @@ def history(fates: Fates) -> States:
     """Every state of every report that differs from the one before, in order of `at`, then `row`."""
     changed = changed_rows(fates)
     moving = _moving(fates, *changed)
-    rows = np.setdiff1d(np.arange(fates.order.size), changed[0], assume_unique=False)
+    rows = np.setdiff1d(np.arange(fates.order.size), changed[0])
     still = _frame(states(fates, rows, rows, np.full(rows.size, -1)))
     return _unframed(pl.concat([still, moving]).sort("at", "row"))
 

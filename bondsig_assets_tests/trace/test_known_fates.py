@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 import pytest
 
 from benchmarks.known_fates import AFFILIATE, DEAD, DUPLICATE, LEG, MESSAGE, TRADE, reports_of_known_fate
-from bondsig_assets.trace import clean
+from bondsig_assets.trace import ReportsError, clean
 from bondsig_assets.trace.layouts import normalise
 from bondsig_assets.trace.options import PRESETS
 from bondsig_assets.trace.partitions import clean_to
@@ -49,3 +51,14 @@ def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path):
         mine, parts = getattr(whole, name), pl.read_parquet(tmp_path / f"{name}.parquet")
         keys = ["cusip", "trade_date"] if name == "bond_days" else ["row"]
         assert mine.sort(keys).equals(parts.select(mine.columns).sort(keys)), name
+
+
+def test_as_of_asks_for_times_over_all_blocks(raw, tmp_path):
+    reports = normalise(raw.drop("fate").head(4_000).lazy(), "wrds-enhanced").collect()
+    timeless = reports.with_columns(reported_at=pl.lit(None, pl.Datetime("us")))
+    first, rest = timeless.filter(pl.col("row") < 100), reports.filter(pl.col("row") >= 100)
+    moment = datetime(2012, 6, 1)
+    cleaned = clean_to([first.lazy(), rest.lazy()], tmp_path, PRESETS["none"], as_of=moment, part_reports=500)
+    assert sum(cleaned.rows[name] for name in ("trades", "rejected")) == reports.height
+    with pytest.raises(ReportsError, match="needs report times"):
+        clean_to([timeless.lazy()], tmp_path, PRESETS["none"], as_of=moment, part_reports=500)
