@@ -156,6 +156,18 @@ def _old_reversal_and_reentry(told, story, rng):
     told.add(_later(back, 5), asof_code="A", price=story["price"] + 0.5)
 
 
+def _old_reversal_cancelled(of_a_leg: bool):
+    def tell(told, story, rng):
+        sold, bought = _dealers(story) if of_a_leg else (story, story)
+        told.add(sold)
+        if of_a_leg:
+            told.add(bought, fate=LEG)
+        back = _days_on(sold, 2)
+        reversal = told.add(back, asof_code="R", fate=MESSAGE)
+        told.add(_later(back, 600), status="C", points_at=reversal, fate=MESSAGE)
+    return tell
+
+
 def _old_twins(told, story, rng):
     told.add(story)
     twin = {**story, "execution_second": story["execution_second"] + 1800, "report_second": story["report_second"] + 1800}
@@ -245,7 +257,8 @@ def _sell_leg_cancelled(told, story, rng):
 _SHARED = [(_plain, 60), (_pair, 40), (_affiliate, 2), (_sell_and_two_buys, 2), (_locked_in, 1), (_pair_bought_first, 1)]
 _OLD = [
     *_SHARED, (_old_cancel, 3), (_old_chain(1), 3), (_old_chain(2), 1), (_old_chain(3, moves=True), 1), (_old_chain(2, cancelled=True), 1),
-    (_old_reversal, 2), (_old_reversal_and_reentry, 1), (_old_twins, 1), (_old_both_dealers, 1), (_old_shown_late, 1), (_old_give_up, 1), (_across_the_cut, 1),
+    (_old_reversal, 2), (_old_reversal_and_reentry, 1), (_old_reversal_cancelled(False), 1), (_old_reversal_cancelled(True), 1), (_old_twins, 1),
+    (_old_both_dealers, 1), (_old_shown_late, 1), (_old_give_up, 1), (_across_the_cut, 1),
 ]
 _NEW = [
     *_SHARED, (_new_cancel(True), 3), (_new_cancel(False), 2), (_new_cancel(True, without_side=True), 1), (_new_chain(1), 3), (_new_chain(3), 1),

@@ -46,7 +46,8 @@ class Fates:
 
     `order[position]`: row of `reports`; `fixed`, `screened`: states that never change, 0 for none;
     `cause_of_fixed`: the report that a duplicate repeats or a message ends (-1: none); `names`:
-    reason of each state; `known`: moment known in microseconds; `price`: as reported.
+    reason of each state; `known`: moment known in microseconds; `price`: as reported;
+    `role`, `feed`: as in `Encoded`.
     """
 
     reports: pl.DataFrame
@@ -58,9 +59,18 @@ class Fates:
     cause_of_fixed: np.ndarray
     screened: np.ndarray
     endings: Endings
-    ended_state: np.ndarray
+    role: np.ndarray
+    feed: np.ndarray
     legs: Legs
     judgement: prices.Judgement
+
+    def ended_states(self, row: np.ndarray, ender: np.ndarray) -> np.ndarray:
+        """State of each `row` that `ender` ended, by what that is; 0 where there is none (-1)."""
+        of_role = np.zeros(8, dtype=np.uint8)
+        for role, word in _ENDING.items():
+            of_role[role] = _CODE[f"ended_by_{word}"]
+        by_better_feed = self.feed[ender] < self.feed[row]
+        return np.where(ender < 0, 0, np.where(by_better_feed, _CODE["superseded_feed"], of_role[self.role[ender]])).astype(np.uint8)
 
 
 def decide(
@@ -80,7 +90,7 @@ def decide(
     usable = fixed == 0
     endings = match_endings(terms, usable, _CUT_DAY)
     _name_messages(terms, usable, endings, fixed, cause)
-    endings, ended_state = _with_superseded(terms, usable, endings, _ended_states(terms, endings))
+    endings = _with_superseded(terms, usable, endings)
     fixed[endings.is_stillborn] = _CODE["correction_of_ended_trade"]
     cause[endings.is_stillborn] = endings.ended_by[endings.is_stillborn]
     opening = terms.opens & usable & ~endings.is_stillborn
@@ -91,7 +101,7 @@ def decide(
     screened = np.where(screened > 0, screened + len(FIXED) - 1, 0).astype(np.uint8)
     judgement = _judge(reports, order, terms, known, price, screens, opening & (screened == 0), given, known_day)
     names = (*FIXED, *screen_codes(screens))
-    return Fates(reports, order, names, known, price, fixed, cause, screened, endings, ended_state, legs, judgement)
+    return Fates(reports, order, names, known, price, fixed, cause, screened, endings, terms.role, terms.feed, legs, judgement)
 
 
 def _taken(column: pl.Series, order: np.ndarray) -> np.ndarray:
@@ -110,22 +120,28 @@ def _fixed(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.n
     return fixed, cause
 
 
-def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings, ended_state: np.ndarray) -> tuple[Endings, np.ndarray]:
-    """Endings and their states, with trades ended by the first report of a better feed about their bond and execution date.
+def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings) -> Endings:
+    """Endings, with trades ended by the first report of a better feed about their bond and execution date.
 
     Enhanced comes half a year after Standard: until then the capped report stands, and in any past view for ever.
     """
     if not terms.feed.any():
-        return endings, ended_state
+        return endings
     better = pl.DataFrame({"cusip": terms.bond, "day": terms.execution_day, "rank": terms.feed, "at": np.arange(terms.feed.size)}).filter(pl.Series(usable))
     at = np.full(terms.feed.size, -1, dtype=np.int64)
     for rank in range(1, len(FEED_RANK) + 1):
         first = better.filter(pl.col("rank") < rank).group_by("cusip", "day").agg(by=pl.col("at").min())
         worse = better.filter(pl.col("rank") == rank).join(first, on=["cusip", "day"])
         at[worse["at"].to_numpy()] = worse["by"].to_numpy()
-    wins = terms.opens & (at >= 0) & ((endings.ended_by < 0) | (at < endings.ended_by)) & ~endings.is_stillborn
-    ended_by = np.where(wins, at, endings.ended_by)
-    return replace(endings, ended_by=ended_by), np.where(wins, _CODE["superseded_feed"], ended_state).astype(np.uint8)
+    superseded = terms.opens & (at >= 0) & ~endings.is_stillborn
+    wins = superseded & ((endings.ended_by < 0) | (at < endings.ended_by))
+    row, told_at, _ = endings.later.T
+    # Nothing that a worse feed says later matters; a trade that stood again by then ends for good.
+    kept = endings.later[~(superseded[row] & (told_at > at[row]))]
+    last = np.append(kept[1:, 0] != kept[:-1, 0], True)[: len(kept)]
+    stands = kept[last & (kept[:, 2] < 0) & superseded[kept[:, 0]], 0]
+    later = np.concatenate([kept, np.column_stack([stands, at[stands], at[stands]])])
+    return replace(endings, ended_by=np.where(wins, at, endings.ended_by), later=later[np.lexsort((later[:, 1], later[:, 0]))])
 
 
 def _mark_duplicates(terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray) -> None:
@@ -145,14 +161,6 @@ def _mark_duplicates(terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause
     fixed[again_at] = _CODE["duplicate_report"]
 
 
-def _ended_states(terms: Encoded, endings: Endings) -> np.ndarray:
-    """State of each trade once it has ended, by what ended it."""
-    of_role = np.zeros(8, dtype=np.uint8)
-    for role, word in _ENDING.items():
-        of_role[role] = _CODE[f"ended_by_{word}"]
-    return np.where(endings.ended_by >= 0, of_role[terms.role[np.maximum(endings.ended_by, 0)]], 0).astype(np.uint8)
-
-
 def _name_messages(terms: Encoded, usable: np.ndarray, endings: Endings, fixed: np.ndarray, cause: np.ndarray) -> None:
     """Reports that only end others are messages, with or without a trade."""
     messages = np.flatnonzero(usable & ~terms.opens)
@@ -162,7 +170,7 @@ def _name_messages(terms: Encoded, usable: np.ndarray, endings: Endings, fixed: 
     target, role = endings.target[messages], terms.role[messages]
     by = np.where(target >= 0, endings.ended_by[np.maximum(target, 0)], -1)
     # The C of a pair C and R has its trade, also where the R came first.
-    ended = (target >= 0) & ((by == messages) | (role == encoding.CORRECTS) & (terms.role[by] == encoding.REPLACES))
+    ended = endings.has_ended[messages] | (by >= 0) & (role == encoding.CORRECTS) & (terms.role[by] == encoding.REPLACES)
     fixed[messages] = np.where(ended, with_trade[role], without[role])
     cause[messages] = target
 
@@ -175,7 +183,7 @@ def _legs(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, opening: np.
         return nothing
     alone = reports.select(pl.col("is_locked_in").fill_null(False) | pl.col("give_up_code").is_in(["A", "Q"]).fill_null(False)).to_series()
     reporter, counterparty = (_taken(_hash_or_zero(reports[name]), order) for name in ("reporting_party", "contra_party"))
-    return pair_legs(terms, endings.ended_by, is_leg & ~_taken(alone, order), reporter, counterparty)
+    return pair_legs(terms, endings, is_leg & ~_taken(alone, order), reporter, counterparty)
 
 
 def _hash_or_zero(column: pl.Series) -> pl.Series:

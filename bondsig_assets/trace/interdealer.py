@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.trace.encoding import Encoded, mix, stable_order
+from bondsig_assets.trace.lifecycle import Endings
 
 DEALER = 1
 BUY, SELL = 0, 1
@@ -29,13 +30,14 @@ class Legs:
     changes: np.ndarray
 
 
-def pair_legs(terms: Encoded, ended_by: np.ndarray, is_leg: np.ndarray, reporter: np.ndarray, counterparty: np.ndarray) -> Legs:
+def pair_legs(terms: Encoded, endings: Endings, is_leg: np.ndarray, reporter: np.ndarray, counterparty: np.ndarray) -> Legs:
     """Pairs live legs of equal bond, execution date, price and par; the sell leg is the trade.
 
     `is_leg` [report]: opens a trade between dealers that both report; `reporter`, `counterparty`:
     hashes of the dealers, 0 where unknown: known ones must cross. A pairing is stable: no buy and
     sell leg are nearer in execution time to each other than to their partners. Surplus legs of
-    either side stand. When a leg ends, its partner is free again and takes the nearest free leg.
+    either side stand. When a leg ends, its partner is free again and takes the nearest free leg; a leg
+    that stands again seeks one like a new one.
     """
     from bondsig_assets.trace.interdealer_kernel import pair
 
@@ -48,5 +50,22 @@ def pair_legs(terms: Encoded, ended_by: np.ndarray, is_leg: np.ndarray, reporter
     order = stable_order(keys)
     rows, keys = rows[order], keys[order]
     starts = np.append(np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if rows.size else [], rows.size).astype(np.int64)
-    sell_leg, changes = pair(rows, starts, ended_by, terms.side, terms.executed, reporter, counterparty)
+    events = _events(rows, starts, endings)
+    of_group = np.searchsorted(events[:, 0], np.arange(starts.size))
+    sell_leg, changes = pair(rows, starts, events, of_group, endings.ended_by, terms.side, terms.executed, reporter, counterparty)
     return Legs(sell_leg, changes)
+
+
+def _events(rows: np.ndarray, starts: np.ndarray, endings: Endings) -> np.ndarray:
+    """Ends and returns of `rows` as (group, position of the report that brings it about, leg, 1 if the leg stands from then on)."""
+    group = np.repeat(np.arange(starts.size - 1), np.diff(starts))
+    ended_by = endings.ended_by[rows]
+    ends = ended_by > rows
+    events = np.column_stack([group[ends], ended_by[ends], rows[ends], np.zeros(ends.sum(), dtype=np.int64)])
+    if endings.later.size:
+        group_of = np.full(endings.ended_by.size, -1, dtype=np.int64)
+        group_of[rows] = group
+        leg, at, ender = endings.later.T
+        again = np.column_stack([group_of[leg], at, leg, ender < 0])[group_of[leg] >= 0]
+        events = np.concatenate([events, again])
+    return events[np.lexsort((events[:, 1], events[:, 0]))]

@@ -32,13 +32,13 @@ def _may_pair(side, reporter, counterparty, a, b):  # pragma: no cover
 
 
 @njit(cache=True, nogil=True)
-def _seek(group, n_open, leg, now, partner, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
+def _seek(group, n_open, leg, partner, is_over, side, executed, reporter, counterparty):  # pragma: no cover
     """Nearest live leg that is free or further from its partner; among equals a free one, then the first reported."""
     best = -1
     best_gap, best_free = _FAR, False
     for i in range(n_open):
         other = group[i]
-        if other == leg or (0 <= ended_by[other] <= now) or not _may_pair(side, reporter, counterparty, leg, other):
+        if other == leg or is_over[other] or not _may_pair(side, reporter, counterparty, leg, other):
             continue
         gap, free = _gap(executed, leg, other), partner[other] < 0
         if not free and gap >= _gap(executed, other, partner[other]):
@@ -49,36 +49,31 @@ def _seek(group, n_open, leg, now, partner, ended_by, side, executed, reporter, 
 
 
 @njit(cache=True, nogil=True)
-def pair(rows, starts, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
-    """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`."""
+def pair(rows, starts, events, events_of, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
+    """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`; group g has `events[events_of[g]:events_of[g + 1]]`."""
     partner = np.full(ended_by.size, -1, dtype=np.int64)
+    is_over = np.zeros(ended_by.size, dtype=np.bool_)
     changes = np.empty((max(2 * rows.size, 16), 3), dtype=np.int64)
     n_changes = 0
     for g in range(starts.size - 1):
         group = rows[starts[g]:starts[g + 1]]
-        n_ends = 0
-        for i in range(group.size):
-            if ended_by[group[i]] > group[i]:
-                n_ends += 1
-        ends = np.empty(n_ends, dtype=np.int64)
-        n_ends = 0
-        for i in range(group.size):
-            if ended_by[group[i]] > group[i]:
-                ends[n_ends] = group[i]
-                n_ends += 1
-        ends = ends[np.argsort(ended_by[ends])] if n_ends > 1 else ends
-        n_open, n_over = 0, 0
-        while n_open < group.size or n_over < n_ends:
-            opens_next = n_open < group.size and (n_over == n_ends or group[n_open] < ended_by[ends[n_over]])
-            if opens_next:
+        n_open, k, stop = 0, events_of[g], events_of[g + 1]
+        while n_open < group.size or k < stop:
+            if n_open < group.size and (k == stop or group[n_open] < events[k, 1]):
                 now = seeker = group[n_open]
                 n_open += 1
                 if 0 <= ended_by[seeker] <= now:
+                    is_over[seeker] = True
                     continue
+            elif events[k, 3]:
+                now = events[k, 1]
+                seeker = events[k, 2]
+                is_over[seeker] = False
+                k += 1
             else:
-                leg = ends[n_over]
-                now = ended_by[leg]
-                n_over += 1
+                now, leg = events[k, 1], events[k, 2]
+                k += 1
+                is_over[leg] = True
                 seeker = partner[leg]
                 partner[leg] = -1
                 if seeker >= 0:
@@ -86,7 +81,7 @@ def pair(rows, starts, ended_by, side, executed, reporter, counterparty):  # pra
             # Each step seats one leg and may unseat one with a larger gap: it ends.
             first = seeker
             while seeker >= 0:
-                other = _seek(group, n_open, seeker, now, partner, ended_by, side, executed, reporter, counterparty)
+                other = _seek(group, n_open, seeker, partner, is_over, side, executed, reporter, counterparty)
                 unseated = -1
                 if other >= 0:
                     unseated = partner[other]

@@ -22,13 +22,28 @@ from bondsig_assets.trace.encoding import AGAINST, CANCELS, CORRECTS, NULL, OPEN
 class Endings:
     """Arrays [report] of report positions, -1 for none.
 
-    `ended_by`: the report that ended this trade; `target`: the trade that this report ended, or
-    would have ended had it stood; `is_stillborn`: a correction of a trade that was cancelled before.
+    `ended_by`: the report that ended this trade first; `target`: the report that this one ended, or
+    would have ended had it stood; `has_ended`: whether it did; `is_stillborn`: a correction of a trade
+    that was cancelled before. `later` [n, 3]: what became of ended trades when their reversal was
+    cancelled itself, as (trade, report that changed it, its ender from then on or -1), sorted.
     """
 
     ended_by: np.ndarray
     target: np.ndarray
+    has_ended: np.ndarray
     is_stillborn: np.ndarray
+    later: np.ndarray
+
+    def enders_at(self, row: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """The report that had ended each `row` once report `at` had arrived, -1 where it had not ended."""
+        ended_by = self.ended_by[row]
+        ender = np.where((ended_by >= 0) & (ended_by <= at), ended_by, -1)
+        if not self.later.size:
+            return ender
+        scale = self.ended_by.size + 1
+        told = np.searchsorted(self.later[:, 0] * scale + self.later[:, 1], row * scale + at, side="right") - 1
+        again = (told >= 0) & (self.later[told, 0] == row)
+        return np.where(again, self.later[told, 2], ender)
 
 
 @dataclass(frozen=True)
@@ -76,12 +91,12 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     )
     loose = (role == AGAINST) | (role == REVERSES) | (number == NULL) & ~np.isin(role, (REPLACES, POINTED_CORRECTION))
     by_terms = _candidates(lambda: _terms_key(terms, opening), opening, lambda: _terms_key(terms, enders), loose)
-    ended_by, target, stillborn = end_trades(
+    ended_by, target, has_ended, stillborn, later = end_trades(
         enders, number, (by_number.rows, by_number.low, by_number.high), (by_chain.rows, by_chain.low, by_chain.high), (by_terms.rows, by_terms.low, by_terms.high),
         terms.role, terms.number, terms.report_day, terms.execution_day, terms.executed, terms.price, terms.par, terms.side, terms.contra,
         terms.prior_day, cut_day,
     )
-    return Endings(ended_by, target, stillborn)
+    return Endings(ended_by, target, has_ended, stillborn, later[np.lexsort((later[:, 1], later[:, 0]))])
 
 
 def _terms_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ class States:
 
 def states(fates: Fates, row: np.ndarray, at: np.ndarray, sell_leg: np.ndarray) -> States:
     """States of `row` after `at`; `sell_leg` is the sell leg that the report repeats then (-1: none)."""
-    judgement, ended_by = fates.judgement, fates.endings.ended_by[row]
+    judgement, ender = fates.judgement, fates.endings.enders_at(row, at)
     released = (judgement.released_by[row] >= 0) & (judgement.released_by[row] <= at)
     verdict = judgement.verdict[row]
     code = np.where((verdict == QUARANTINED) & ~released, _PRICE_ERROR, TRADE).astype(np.uint8)
@@ -39,7 +39,7 @@ def states(fates: Fates, row: np.ndarray, at: np.ndarray, sell_leg: np.ndarray) 
     for condition, states_then, causes in (
         (fates.screened[row] > 0, fates.screened[row], np.int64(-1)),
         (sell_leg >= 0, np.uint8(_BUY_LEG), sell_leg),
-        ((ended_by >= 0) & (ended_by <= at), fates.ended_state[row], ended_by),
+        (ender >= 0, fates.ended_states(row, ender), ender),
         (fates.fixed[row] > 0, fates.fixed[row], fates.cause_of_fixed[row]),
     ):
         code = np.where(condition, states_then, code)
@@ -61,9 +61,9 @@ def changed_rows(fates: Fates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """
     legs = fates.legs.changes
     told = [pl.DataFrame({"row": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]}).unique(["row", "at"], keep="last", maintain_order=True)]
-    for by in (fates.endings.ended_by, fates.judgement.released_by):
-        rows = np.flatnonzero(by >= 0)
-        told.append(pl.DataFrame({"row": rows, "at": by[rows], "leg": None}, schema_overrides={"leg": pl.Int64}))
+    again = fates.endings.later
+    changes = [(again[:, 0], again[:, 1]), *((np.flatnonzero(by >= 0), by[by >= 0]) for by in (fates.endings.ended_by, fates.judgement.released_by))]
+    told += [pl.DataFrame({"row": row, "at": at, "leg": None}, schema_overrides={"leg": pl.Int64}) for row, at in changes]
     frame = pl.concat(told)
     # A change of leg and another change at the same moment are one change.
     frame = frame.group_by("row", "at").agg(pl.col("leg").max()).sort("row", "at").filter(pl.col("at") >= pl.col("row"))

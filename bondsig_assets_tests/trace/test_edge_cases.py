@@ -12,7 +12,7 @@ import pytest
 
 from bondsig_assets_tests.trace.stories import NEW, OLD, again, fates, report
 
-NEXT = OLD + timedelta(days=1)
+NEXT, AFTER = OLD + timedelta(days=1), OLD + timedelta(days=2)
 
 
 def test_old_cancel():
@@ -100,6 +100,50 @@ def test_a_corrected_reversal_is_no_trade():
     assert fates(trade, reversal, again(reversal, "W", "4", told="10:00:00")) == ["ended_by_reversal < 1", "reversal_message < 0", "reversal_message_without_trade < 0"]
     wrong = reversal | {"price": 99.0}
     assert fates(trade, wrong, again(wrong, "W", "4", told="10:00:00", price=100.0)) == ["ended_by_reversal < 2", "reversal_message_without_trade", "reversal_message < 0"]
+
+
+def test_a_cancelled_reversal_gives_its_trade_back_and_another_may_take_it():
+    trade = report(OLD, "1")
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00")
+    cancel = again(reversal, "C", "4", told="10:00:00", asof_code=None)
+    assert fates(trade, reversal, cancel) == ["trade", "reversal_message < 0", "cancel_message < 1"]
+    # The same cancel told twice undoes nothing more.
+    second = report(AFTER, "5", on=OLD, asof_code="R", told="09:00:00")
+    told_again = again(reversal, "C", "6", day=AFTER, told="11:00:00", asof_code=None, prior_report_date=NEXT)
+    told = ["ended_by_reversal < 3", "reversal_message < 0", "cancel_message < 1", "reversal_message < 0"]
+    assert fates(trade, reversal, cancel, second, told_again) == [*told, "cancel_message < 1"]
+    # Until it was cancelled the reversal held.
+    moment = datetime.combine(NEXT, time(9, 30))
+    assert fates(trade, reversal, cancel, as_of=moment) == ["ended_by_reversal < 1", "reversal_message < 0", "reported_later"]
+
+
+def test_the_cancel_of_a_corrected_reversal_means_its_correction():
+    trade = report(OLD, "1")
+    wrong = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00", price=99.0)
+    right = again(wrong, "W", "4", told="10:00:00", price=100.0)
+    for meant in (wrong, right):
+        cancel = again(meant, "C", "5", told="11:00:00", asof_code=None)
+        place = 1 if meant is wrong else 2
+        assert fates(trade, wrong, right, cancel) == ["trade", "reversal_message_without_trade", "reversal_message < 0", f"cancel_message < {place}"]
+
+
+def test_a_leg_whose_reversal_was_cancelled_pairs_again():
+    sold, bought = report(OLD, "1", contra="D"), report(OLD, "2", contra="D", side="B")
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00", contra="D")
+    cancel = again(reversal, "C", "4", told="10:00:00", asof_code=None)
+    assert fates(sold, bought, reversal)[:2] == ["ended_by_reversal < 2", "trade"]
+    assert fates(sold, bought, reversal, cancel)[:2] == ["trade", "interdealer_buy_leg < 0"]
+    of_the_buyer = reversal | {"side": "B"}
+    assert fates(sold, bought, of_the_buyer, again(of_the_buyer, "C", "4", told="10:00:00", asof_code=None))[:2] == ["trade", "interdealer_buy_leg < 0"]
+
+
+@pytest.mark.parametrize(("enhanced_told", "reason"), [("08:00:00", "superseded_feed < 3"), ("09:30:00", "ended_by_reversal < 1"), ("11:00:00", "superseded_feed < 3")])
+def test_a_better_feed_ends_what_stands_when_it_comes(enhanced_told, reason):
+    trade = report(OLD, "1", feed="standard")
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00", feed="standard")
+    cancel = again(reversal, "C", "4", told="10:00:00", asof_code=None)
+    better = report(NEXT, "7", on=OLD, told=enhanced_told)
+    assert fates(trade, reversal, cancel, better)[0] == reason
 
 
 def test_a_cancel_under_a_number_of_its_own_names_its_trade_by_prior_reference():
