@@ -21,12 +21,12 @@ def at_or_after_days(days: pl.Series) -> pl.Series:
 
 
 def deliver(reports: pl.DataFrame) -> pl.DataFrame:
-    """`trace_reports` with `delivery_date` and `record_number` filled.
+    """`trace_reports` with `delivery_date` filled where it is null, and `record_number`.
 
     Numbers run from 1 within a delivery in order of knowledge: by moment known, then message
     number, T before what ends it, then the order of the files and of their rows, which `reports` has.
     """
-    reports = reports.with_columns(at_or_after_days(reports["report_date"]).alias("delivery_date"))
+    reports = reports.with_columns(delivery_date=pl.coalesce("delivery_date", at_or_after_days(reports["report_date"])))
     keys = knowledge_keys(pl.coalesce("reported_at", "known_at"))
     reports = reports.sort("delivery_date", *keys, "message_number", maintain_order=True)
     number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("delivery_date")

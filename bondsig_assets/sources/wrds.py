@@ -24,9 +24,10 @@ from filelock import FileLock
 from bondsig_assets.securities.cusips import is_valid_cusip
 from bondsig_assets.sources.base import Delivery, Source, SourceError
 from bondsig_assets.sources.files_complaints import unknown
+from bondsig_assets.sources.wrds_arrivals import Arrivals
 from bondsig_assets.sources.wrds_cache import DayCache, cache_name
 from bondsig_assets.sources.wrds_connection import Connection, WrdsSettings, connect
-from bondsig_assets.sources.wrds_deliveries import deliver_days, refuse_bad_share
+from bondsig_assets.sources.wrds_deliveries import Part, deliver_days, refuse_bad_share
 from bondsig_assets.sources.wrds_queries import WRDS_TABLES, Found, find_table
 from bondsig_assets.sources.wrds_values import pinned, refuse_lost_times
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
@@ -42,7 +43,8 @@ class WrdsSource:
     """Reads TRACE by report date, keeps what was read below `cache`, and goes on where it stopped.
 
     `tables`: of enhanced, standard and 144a; where Enhanced is among them, the others are read for the
-    report dates after its last. `start`, `end`: first and last report date ever asked for. `cusips`:
+    report dates after its last, and those days are completed when Enhanced reaches them (`wrds_arrivals.py`).
+    `start`, `end`: first and last report date ever asked for. `cusips`:
     only these bonds (kept apart in the cache). `days_per_query`: report days one query asks for.
     `refresh_days`: the last days of each table are read again by each new object, because rows may have
     come late. `allow_missing_times`: go on without times, see `wrds_values`. `others`: where the tables
@@ -88,7 +90,7 @@ class WrdsSource:
             raise SourceError(unknown("daily table", table, RAW_DAILY))
         if table != "trace_reports":
             return self.others.daily(table, start, end) if self.others else Delivery(table, TABLES[table].empty())
-        for found, days in self._wanted(start, end):
+        for found, days, _ in self._wanted(start, end):
             self._ensure(found, self._cache(found), days)
         parts = [self._delivered(first, last) for first, last in self._portions(start, end)]
         empty = Delivery(table, TABLES[table].empty())
@@ -110,7 +112,7 @@ class WrdsSource:
     def _found(self) -> list[tuple[Found, date, date]]:
         """Each table as the server has it, with the first and last report date wanted of it."""
         ranges, after = [], self._start
-        today = datetime.now(ZoneInfo("America/New_York")).date()
+        today = _today()
         with connect(self.settings) as connection:
             for name in self._names:
                 found = find_table(connection, WRDS_TABLES[name])
@@ -123,16 +125,38 @@ class WrdsSource:
                     after = max(after, last + timedelta(1))
         return ranges
 
-    def _wanted(self, start: date, end: date) -> list[tuple[Found, list[date]]]:
-        """The report days of each table that are delivered on the trading days `start`…`end`."""
-        return [(found, _calendar_days(max(_first_report_day(start), first), min(end, last))) for found, first, last in self._found]
+    @cached_property
+    def _late(self) -> dict[date, date]:
+        """Report days that Standard or 144A had delivered before Enhanced reached them → trading day of their Enhanced reports."""
+        arrivals = Arrivals(self._folder)
+        reached = next(((found, first, last) for found, first, last in self._found if found.table.name == "enhanced"), None)
+        if reached is None:
+            return {}
+        found, first, last = reached
+        told = set().union(*(self._cache(other).days() for other, _, _ in self._found if other is not found))
+        new = {day for day in told if first <= day <= last} - self._cache(found).days()
+        return arrivals.add(new, _today())
+
+    def _wanted(self, start: date, end: date) -> Iterator[tuple[Found, list[date], date | None]]:
+        """The report days of each table that are delivered on the trading days `start`…`end`, and the trading day of those that are late."""
+        for found, first, last in self._found:
+            days = _calendar_days(max(_first_report_day(start), first), min(end, last))
+            if found.table.name != "enhanced":
+                before = _calendar_days(_first_report_day(start), min(end, first - timedelta(1)))
+                cache = self._cache(found)
+                yield found, [day for day in before if day in self._late and cache.has(day)] + days, None
+                continue
+            yield found, [day for day in days if day not in self._late], None
+            arriving = {day: delivered for day, delivered in self._late.items() if start <= delivered <= end and day <= last}
+            for delivered in sorted(set(arriving.values())):
+                yield found, sorted(day for day, on in arriving.items() if on == delivered), delivered
 
     def _portions(self, start: date, end: date) -> Iterator[tuple[date, date]]:
         """Runs of trading days of about _AT_ONCE reports: a quarter of them at once would take ten gigabytes."""
         days, rows = trading_days(start, end), 0
         begin = start
         for day in days:
-            rows += sum(self._cache(found).height(one) for found, wanted in self._wanted(day, day) for one in wanted)
+            rows += sum(self._cache(found).height(one) for found, wanted, _ in self._wanted(day, day) for one in wanted)
             if rows >= _AT_ONCE or day == days[-1]:
                 yield begin, day
                 begin, rows = day + timedelta(1), 0
@@ -140,11 +164,11 @@ class WrdsSource:
     def _delivered(self, start: date, end: date) -> Delivery:
         """What is kept of the trading days `start`…`end`, as a delivery."""
         parts = []
-        for found, days in self._wanted(start, end):
+        for found, days, late in self._wanted(start, end):
             raw = self._cache(found).read(days)
             if not self._allow_missing_times:
                 refuse_lost_times(raw, found.table)
-            parts.append((found.table, raw))
+            parts.append(Part(found.table, raw, late))
         return deliver_days(parts, start, end, self._view)
 
     def _cache(self, found: Found) -> DayCache:
@@ -173,6 +197,10 @@ class WrdsSource:
         with connection.stream(found.reports_query(first, last, self._cusips), found.table.qualified_name) as batches:
             cache.store((pinned(batch, found) for batch in batches), first, last, self._allow_missing_times)
         self._refreshed.update((found.table.name, day) for day in _calendar_days(first, last))
+
+
+def _today() -> date:
+    return datetime.now(ZoneInfo("America/New_York")).date()
 
 
 def _name_of(cusips: tuple[str, ...]) -> str:

@@ -47,8 +47,11 @@ class DayCache:
 
     def counts(self) -> dict[date, int]:
         """Report day → number of rows, of every day kept."""
-        files = sorted(self.folder.glob("[0-9]*/*.parquet"))
-        return {date.fromisoformat(file.stem): _height(file) for file in files}
+        return {day: self.height(day) for day in sorted(self.days())}
+
+    def days(self) -> set[date]:
+        """Every day kept."""
+        return {date.fromisoformat(file.stem) for file in self.folder.glob("[0-9]*/*.parquet")}
 
     def height(self, day: date) -> int:
         """Number of rows of a day, 0 where it is not kept."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
 import polars as pl
 
@@ -26,14 +27,22 @@ _REPORTS, _QUARANTINED = TABLES["trace_reports"], TABLES["quarantined_rows"]
 _FILLED_HERE = ("delivery_date", "record_number", "view", "delivered_at", "known_at")
 
 
-def deliver_days(parts: Sequence[tuple[WrdsTable, pl.DataFrame]], start: date, end: date, view: View = "regulatory") -> Delivery:
-    """Raw rows of each table, sorted by report date, as the deliveries of the trading days `start`…`end`, as `view` shows them."""
+class Part(NamedTuple):
+    """Raw rows of a table, sorted by report date; `late`: the trading day they are delivered on instead of their report date's."""
+
+    table: WrdsTable
+    rows: pl.DataFrame
+    late: date | None = None
+
+
+def deliver_days(parts: Sequence[Part], start: date, end: date, view: View = "regulatory") -> Delivery:
+    """The rows of `parts` as the deliveries of the trading days `start`…`end`, as `view` shows them."""
     good, bad = [_REPORTS.empty()], [_QUARANTINED.empty()]
-    for table, raw in parts:
-        if raw.height:
-            rows = _normalised(table, raw)
-            good.append(_reports(table, rows, view))
-            bad.append(_set_aside(table, raw, rows["fault"]))
+    for part in parts:
+        if part.rows.height:
+            rows = _normalised(part.table, part.rows)
+            good.append(_reports(part, rows, view))
+            bad.append(_set_aside(part, rows["fault"]))
     delivered = deliver(pl.concat(good)).filter(pl.col("delivery_date").is_between(start, end))
     quarantined = pl.concat(bad).filter(pl.col("partition_date").is_between(start, end)).sort("partition_date", maintain_order=True)
     return Delivery("trace_reports", _REPORTS.conform(delivered), _QUARANTINED.conform(quarantined))
@@ -61,30 +70,37 @@ def _normalised(table: WrdsTable, raw: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.coalesce("fault", *missing).alias("fault"))
 
 
-def _reports(table: WrdsTable, rows: pl.DataFrame, view: View) -> pl.DataFrame:
+def _reports(part: Part, rows: pl.DataFrame, view: View) -> pl.DataFrame:
     """The rows without fault that the view shows, in the columns of `trace_reports`.
 
-    WRDS says nothing of a bond's grade: in the live view of Enhanced every par is capped at $1m.
+    WRDS says nothing of a bond's grade: in the live view of Enhanced every par is capped at $1m, but for
+    reports that come late: by then the real par is out.
 
     An Enhanced report is known when it was reported. The disseminated products have no moment but the
-    day of dissemination, and a report without a time none but its day: known at the end of that day.
+    day of dissemination, and a report without a time none but its day: known at the end of that day. What is
+    delivered late is known at the end of its delivery.
     """
+    table, late = part.table, part.late
     end_of_report_day = pl.col("report_date").dt.combine(CUTOFF).cast(pl.Datetime("us"))
     known = pl.coalesce("reported_at", end_of_report_day) if table.view == "regulatory" else end_of_report_day
+    known = known if late is None else pl.lit(late).dt.combine(CUTOFF).cast(pl.Datetime("us"))
     shown = "live" if "live" in (view, table.view) else "regulatory"
-    good = as_seen(rows, view).filter(pl.col("fault").is_null()).with_columns(view=pl.lit(shown), known_at=known).with_columns(delivered_at="known_at")
-    good = good.with_columns(pl.lit(None, dtype=pl.Date).alias("delivery_date"), pl.lit(None, dtype=pl.Int64).alias("record_number"))
+    seen = as_seen(rows, view)
+    seen = seen if late is None else seen.with_columns(rows["par_usd"], rows["is_par_capped"])
+    good = seen.filter(pl.col("fault").is_null()).with_columns(view=pl.lit(shown), known_at=known).with_columns(delivered_at="known_at")
+    good = good.with_columns(pl.lit(late, dtype=pl.Date).alias("delivery_date"), pl.lit(None, dtype=pl.Int64).alias("record_number"))
     return good.select(pl.col(name).cast(dtype) for name, dtype in _REPORTS.polars_schema.items())
 
 
-def _set_aside(table: WrdsTable, raw: pl.DataFrame, faults: pl.Series) -> pl.DataFrame:
+def _set_aside(part: Part, faults: pl.Series) -> pl.DataFrame:
     """The rows with a fault, each with its position among the kept rows of its report day."""
+    table, raw, late = part
     day = pl.col(table.days[0])
     numbered = raw.with_columns(faults.alias("reason"), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(day).alias("row_number"))
     bad = numbered.filter(pl.col("reason").is_not_null())
     return bad.select(
         pl.lit("trace_reports").alias("table_name"),
-        at_or_after_days(bad[table.days[0]]).alias("partition_date"),
+        (at_or_after_days(bad[table.days[0]]) if late is None else pl.lit(late)).alias("partition_date"),
         pl.concat_str(pl.lit(f"{table.qualified_name} "), day.dt.to_string("%Y-%m-%d")).alias("source_name"),
         "row_number",
         "reason",

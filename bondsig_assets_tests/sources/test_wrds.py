@@ -18,8 +18,10 @@ from bondsig_assets.sources import wrds, wrds_cache, wrds_connection
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.wrds import WrdsSource
 from bondsig_assets.tables import TABLES
+from bondsig_assets.trace.options import screens_named
 from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.sources.wrds_server import APPLE, FORD, PASSWORD, PRIVATE, enhanced, server, standard  # noqa: F401
+from bondsig_assets_tests.trace.messages import Memory, newest
 
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
 LAST_ENHANCED = date(2024, 2, 29)
@@ -112,6 +114,50 @@ def test_the_disseminated_tables_begin_after_enhanced(make):
     assert feeds.rows() == [
         ("144a", MAR, date(2024, 3, 28), "live"), ("enhanced", date(2024, 2, 26), LAST_ENHANCED, "regulatory"), ("standard", MAR, date(2024, 3, 28), "live"),
     ]
+
+
+def _cleaned(*deliveries: pl.DataFrame) -> Memory:
+    memory = Memory(TABLES["bonds"].empty(), screens_named("none"))
+    for rows in deliveries:
+        for day in rows["delivery_date"].unique().sort():
+            memory.take(rows, day, day)
+    return memory
+
+
+def test_days_filled_from_standard_are_completed_when_enhanced_reaches_them(make, server, database, tmp_path, monkeypatch):  # noqa: F811
+    days = trading_days(MAR, date(2024, 3, 28))
+    before = make(database).daily("trace_reports", MAR, days[-1]).rows
+    shown = before.filter(pl.col("feed") == "standard")
+    assert shown.height == len(days)
+    server.insert(database, "trace_enhanced", [enhanced(day, 1, entrd_vol_qt=7e6) for day in days[:12]])
+    monkeypatch.setattr(wrds, "_today", lambda: date(2024, 9, 14))  # a Saturday
+    after = make(database)
+    # What was delivered stays as it was, to the record.
+    assert after.daily("trace_reports", MAR, days[-1]).rows.equals(before)
+    late = make(database, view="live").daily("trace_reports", date(2024, 9, 13), date(2024, 9, 18)).rows
+    delivered = late.group_by("delivery_date").agg(pl.col("report_date").min(), n=pl.len()).sort("delivery_date")
+    assert delivered.rows() == [(date(2024, 9, 16), days[0], 5), (date(2024, 9, 17), days[5], 5), (date(2024, 9, 18), days[10], 2)]
+    assert late["known_at"].to_list()[0] == datetime(2024, 9, 16, 18, 30)
+    assert set(late["par_usd"]) == {7e6} and not late["is_par_capped"].any()
+    # A new warehouse months later, and more of Enhanced, change nothing of it.
+    server.insert(database, "trace_enhanced", [enhanced(days[12], 1)])
+    monkeypatch.setattr(wrds, "_today", lambda: date(2024, 12, 2))
+    again = make(database, view="live")
+    assert again.daily("trace_reports", date(2024, 9, 13), date(2024, 9, 18)).rows.equals(late)
+    assert again.daily("trace_reports", date(2024, 12, 2), date(2024, 12, 2)).rows["report_date"].to_list() == [days[12]]
+    # In the warehouse: capped until then, whole from then on.
+    memory = _cleaned(before.filter(pl.col("cusip") == late["cusip"][0]), late)
+    then = newest(memory.events.filter(pl.col("known_date") < date(2024, 9, 16))).filter(pl.col("reason").is_null())
+    now = newest(memory.events).filter(pl.col("reason").is_null() & pl.col("report_date").is_in(days[:12]))
+    assert set(then["feed"]) == {"standard"} and set(now["feed"]) == {"enhanced"}
+
+
+def test_a_damaged_record_of_arrivals_is_named(make, tmp_path):
+    source = make()
+    source.daily("trace_reports", MAR, MAR)
+    (next(tmp_path.glob("cache/*/all")) / "enhanced-arrivals.json").write_text("{")
+    with pytest.raises(SourceError, match="enhanced-arrivals.json: damaged"):
+        make().daily("trace_reports", MAR, MAR)
 
 
 def test_without_enhanced_the_disseminated_tables_are_read_whole(make):
