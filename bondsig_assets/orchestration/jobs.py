@@ -14,19 +14,24 @@ from bondsig_assets.trading_calendar import at_or_after, at_or_before, is_tradin
 _NEW_YORK = "America/New_York"
 
 
+#: Assets that run on asking alone: with hindsight, so that no day has them.
+ON_ASKING = ("ex_post_trades", "ex_post_bond_days")
+
+
 def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) -> list[Any]:
-    """`daily`: everything for one trading day with the models there are; `training`: the models of one quarter."""
+    """`daily`: everything for one trading day with the models there are; `training`: the models of one quarter; `hindsight`: what runs on asking."""
     training = dg.AssetSelection.assets("models")
-    daily = dg.AssetSelection.all() - training - dg.AssetSelection.assets("simulated_truth")
+    daily = dg.AssetSelection.all() - training - dg.AssetSelection.assets("simulated_truth", *ON_ASKING)
     return [
         dg.define_asset_job("daily", selection=daily, partitions_def=days, description="One trading day, from reports to signals."),
         dg.define_asset_job("training", selection=training, partitions_def=folds, description="The models of one quarter."),
+        dg.define_asset_job("hindsight", selection=dg.AssetSelection.assets(*ON_ASKING), description="The usual research sample, for comparison."),
     ]
 
 
 def build_schedules(jobs: list[Any], days: dg.PartitionsDefinition) -> list[dg.ScheduleDefinition]:
     """Both off until switched on. The daily one asks for the day that ended last night."""
-    daily, training = jobs
+    daily, training, _ = jobs
 
     @dg.schedule(job=daily, cron_schedule="30 6 * * 2-6", execution_timezone=_NEW_YORK, name="every_morning")
     def every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 
+from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.resources.home import Home
 from bondsig_assets.trading_calendar import trading_days
 
@@ -44,14 +45,14 @@ def open_instance(home: Home) -> dg.DagsterInstance:
 
 
 def selected_assets(defs: dg.Definitions, select: str) -> set[str]:
-    """Names of the assets that `select` (Dagster's selection syntax) means; raises RunError when there are none."""
+    """Names of the assets that `select` (Dagster's selection syntax) means, all but those on asking when empty; raises RunError when there are none."""
     graph = defs.resolve_asset_graph()
     names = sorted(key.path[-1] for key in graph.get_all_asset_keys())
     try:
         keys = dg.AssetSelection.from_string(select).resolve(graph) if select else graph.get_all_asset_keys()
     except Exception as error:
         raise RunError(f"--select '{select}' is not a selection ({str(error).splitlines()[0]}); assets are: {', '.join(names)}") from error
-    chosen = {key.path[-1] for key in keys}
+    chosen = {key.path[-1] for key in keys} - (set() if select else set(ON_ASKING))
     if not chosen:
         raise RunError(f"--select '{select}' matches no asset; assets are: {', '.join(names)}")
     return chosen
