@@ -11,6 +11,7 @@ import logging
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -145,13 +146,21 @@ def _materialize(console: Console, home: Home, first: date, last: date, select: 
         instance, defs = runner.open_instance(home), build_defs(home)
     try:
         chosen = runner.selected_assets(defs, select)
-        stages = runner.plan(defs, instance, first, last, chosen, again)
-        if not stages:
+
+        def execute(stages: Sequence[runner.Stage]) -> None:
+            with Progress(console, stages) as shown:
+                progress.listen(shown.report)
+                for stage in stages:
+                    runner.execute(defs, instance, stage)
+
+        if stages := runner.plan(defs, instance, first, last, chosen, again):
+            execute(stages)
+        if outdated := runner.plan_outdated(defs, instance, chosen):
+            for stage in outdated:
+                days = ", ".join(one if one == other else f"{one} … {other}" for one, other in stage.spans)
+                console.print(f"made before something they rest on, done again: {', '.join(stage.assets)} of {days}")
+            execute(outdated)
+        if not stages and not outdated:
             console.print("everything is done already; --again does it again")
-            return
-        with Progress(console, stages) as shown:
-            progress.listen(shown.report)
-            for stage in stages:
-                runner.execute(defs, instance, stage)
     except (runner.RunError, WarehouseError, SourceError) as error:
         raise UserError(str(error)) from error

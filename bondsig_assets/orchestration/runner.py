@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 
 from bondsig_assets.orchestration.jobs import ON_ASKING
+from bondsig_assets.orchestration.outdated import outdated
 from bondsig_assets.resources.home import Home
 from bondsig_assets.trading_calendar import trading_days
 
@@ -71,6 +72,26 @@ def plan(defs: dg.Definitions, instance: dg.DagsterInstance, start: date, end: d
         _stage(graph, instance, tuple(name for name in order if name in chosen and name in _AFTER_TRAINING), days, again),
     ]
     return [stage for stage in stages if stage.assets and stage.spans]
+
+
+def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Collection[str]) -> list[Stage]:
+    """Stages that bring up to date what was made before something it rests on, whatever its day."""
+    graph = defs.resolve_asset_graph()
+    found = outdated(graph, instance, chosen)
+    order = [key.path[-1] for level in graph.toposorted_asset_keys_by_level for key in level if key.path[-1] in chosen]
+    without_days = {name for name in order if graph.get(dg.AssetKey(name)).partitions_def is None}
+    groups = (
+        [name for name in order if name in found and name not in (*_TRAINING, *_AFTER_TRAINING)], [name for name in _TRAINING if name in found],
+        [name for name in order if name in _AFTER_TRAINING and name in {*found, *without_days}],
+    )
+    stages = []
+    for names in groups:
+        keys = set().union(*(found.get(name, ()) for name in names))
+        if keys:
+            partitions = graph.get(dg.AssetKey(next(name for name in names if name in found))).partitions_def
+            every = partitions.get_partition_keys() if partitions else ()
+            stages.append(Stage(tuple(names), tuple(_spans(every, keys))))
+    return stages
 
 
 def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) -> None:

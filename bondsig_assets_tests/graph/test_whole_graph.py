@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from bondsig_assets.definitions import build_defs
 from bondsig_assets.features.declared import CREDIT_FEATURES
 from bondsig_assets.orchestration import runner
 from bondsig_assets.orchestration.jobs import ON_ASKING
@@ -79,6 +80,9 @@ def test_no_training_label_was_unknown_when_its_fold_began(full_home):
 
 def test_a_second_run_finds_its_work_done(full_home):
     assert run(full_home) == 0
+    with runner.open_instance(full_home) as instance:
+        defs = build_defs(full_home)
+        assert not runner.plan_outdated(defs, instance, runner.selected_assets(defs, ""))
 
 
 def test_the_same_range_again_gives_the_same_bits(full_home, tmp_path):
@@ -135,6 +139,24 @@ def test_days_out_of_order_end_as_days_in_order(tmp_path):
     before = contents(late)
     run(late, days[20], days[24], cleaned, again=True)
     assert_same(before, contents(late))
+
+
+def test_what_rests_on_days_that_came_late_is_done_again(tmp_path):
+    """Days 1–12 and 16–24 with their features, then 13–15: everything ends as days in order, and is up to date."""
+    days = trading_days(date(2022, 7, 1), date(2022, 12, 31))[:24]
+    features = "+key:issuer_days or +key:labels"
+    in_order, late = make_home(tmp_path / "order"), make_home(tmp_path / "late")
+    run(in_order, days[0], days[23], features)
+    for first, last in ((0, 11), (15, 23), (12, 14)):
+        run(late, days[first], days[last], features)
+    with runner.open_instance(late) as instance:
+        stages = runner.plan_outdated(build_defs(late), instance, runner.selected_assets(build_defs(late), features))
+        assert [set(stage.assets) >= {"issuer_days", "labels"} for stage in stages] == [True]
+        assert stages[0].spans[-1][1] == days[23].isoformat() and "trace_reports" not in stages[0].assets
+        for stage in stages:
+            runner.execute(build_defs(late), instance, stage)
+        assert not runner.plan_outdated(build_defs(late), instance, runner.selected_assets(build_defs(late), features))
+    assert_same(contents(late), contents(in_order))
 
 
 def test_another_market_is_refused(full_home):
