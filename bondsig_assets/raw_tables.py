@@ -133,6 +133,9 @@ EQUITIES = Table(
         R("parent_id", "VARCHAR", "Ultimate parent"),
         R("ticker", "VARCHAR", "Ticker in this period"),
         C("company_name", "VARCHAR", "Name of the company"),
+        C("permno", "BIGINT", "CRSP's number of the stock, where the source has it"),
+        C("permco", "BIGINT", "CRSP's number of the company"),
+        C("figi", "VARCHAR", "Composite FIGI"),
         R("sector", "VARCHAR", "GICS sector in this period"),
         R("sector_etf", "VARCHAR", "Ticker of the sector ETF the label is measured against"),
         R("valid_from_date", "DATE", "First day of the period"),
@@ -166,6 +169,51 @@ BONDS = Table(
     key=("cusip",), event_time="offering_date", known_time="known_at", known_rule="end_of_day",
 )
 
+CALL_SCHEDULES = Table(
+    "call_schedules", "raw", "Fixed prices at which the issuer may call a bond, each from its date until the next.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("call_date", "DATE", "First day of this price"),
+        R("call_price", "DOUBLE", "Call price", "% of par"),
+        KNOWN,
+    ),
+    key=("cusip", "call_date", "known_at"), event_time="call_date", known_time="known_at", known_rule="end_of_day",
+)
+
+AMOUNTS_OUTSTANDING = Table(
+    "amounts_outstanding", "raw", "Par outstanding after each change: reopenings, tenders, partial calls. Before the first row it is the offering amount.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("effective_date", "DATE", "First day of this amount"),
+        R("amount_usd", "DOUBLE", "Par outstanding from that day", "usd"),
+        KNOWN,
+    ),
+    key=("cusip", "effective_date", "known_at"), event_time="effective_date", known_time="known_at", known_rule="next_morning",
+)
+
+EQUITY_LINKS = Table(
+    "equity_links", "raw",
+    "What sources say of the stock a bond leads to, beyond issuers and equities: link tables, maps, fund holdings. One row a claim; `security_master` settles them.",
+    (
+        R("claim_number", "BIGINT", "Position among the claims of the delivery"),
+        R("link_source", "VARCHAR", "user_map, wrds_bond_crsp, etf_holdings or equity_cusip6, the most trusted first"),
+        R("entity_kind", "VARCHAR", "cusip, issuer_cusip or issuer_id: what is linked"),
+        R("entity", "VARCHAR", "Its identifier"),
+        C("parent_id", "VARCHAR", "Parent it leads to, where the source says"),
+        C("permno", "BIGINT", "CRSP's number of the stock"),
+        C("permco", "BIGINT", "CRSP's number of the company"),
+        C("ticker", "VARCHAR", "Ticker it leads to"),
+        C("figi", "VARCHAR", "Composite FIGI"),
+        R("valid_from_date", "DATE", "First day of the link"),
+        C("valid_to_date", "DATE", "Last day, null while it lasts"),
+        R("confidence", "DOUBLE", "0 to 1, between claims of one source and kind"),
+        C("note", "VARCHAR", "What the reader assumed"),
+        KNOWN,
+        C("known_until", "TIMESTAMP", "When a later statement of the same source replaced it, null while it stands"),
+    ),
+    key=("claim_number",), event_time="valid_from_date", known_time="known_at", known_rule="next_morning",
+)
+
 RATINGS = Table(
     "ratings", "raw", "Issuer ratings, one row per action.",
     (
@@ -195,4 +243,6 @@ FUNDAMENTALS = Table(
 
 #: What a source delivers. Tables a source lacks stay empty.
 RAW_DAILY: tuple[str, ...] = ("trace_reports", "equity_prices", "cds_quotes")
-RAW_REFERENCE: tuple[str, ...] = ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields")
+RAW_REFERENCE: tuple[str, ...] = (
+    "issuers", "equities", "equity_links", "bonds", "call_schedules", "amounts_outstanding", "ratings", "fundamentals", "treasury_yields",
+)

@@ -11,7 +11,7 @@ from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.base import Delivery
-from bondsig_assets.tables import TABLES
+from bondsig_assets.tables import RAW_REFERENCE, TABLES
 
 _WHAT_TO_KNOW = {
     "equity_prices": "Daily closes and total returns of stocks and sector ETFs. "
@@ -19,6 +19,10 @@ _WHAT_TO_KNOW = {
     "cds_quotes": "CDS par spreads by tenor. Sparse on purpose: only larger names have quotes, and a missing quote is missing, never zero.",
     "issuers": "Which entity issues under which CUSIP-6 and who owns it, with validity. A later row of the same issuer replaces the earlier one from its first day.",
     "equities": "Which ticker is a parent's stock, and its sector ETF, with validity.",
+    "equity_links": "What link tables, maps and fund holdings say of the stock behind a bond. Claims only: `security_master` settles them, "
+    "and what contradicts itself goes to `link_conflicts`. May be empty where `issuers` and `equities` tell the whole chain.",
+    "call_schedules": "Fixed call prices by date. Make-whole calls are none: such bonds are valued to maturity.",
+    "amounts_outstanding": "Par outstanding after each reopening, tender or partial call; it weighs a bond among its issuer's.",
     "bonds": "Terms of each bond. Floaters and convertibles are kept and left out of spreads.",
     "ratings": "Rating actions by issuer; a rating counts from the morning after the action.",
     "fundamentals": "Balance sheet figures; a quarter counts from the day it was filed, not from its end.",
@@ -84,7 +88,7 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     """All raw assets."""
     prices = _described(daily_raw_asset("equity_prices", days), _WHAT_TO_KNOW["equity_prices"])
     quotes = _described(daily_raw_asset("cds_quotes", days), _WHAT_TO_KNOW["cds_quotes"])
-    references = [reference_asset(table) for table in ("issuers", "equities", "bonds", "ratings", "fundamentals", "treasury_yields")]
+    references = [reference_asset(table) for table in RAW_REFERENCE]
     return [trace_reports_asset(days), prices, quotes, *references, simulated_truth]
 
 

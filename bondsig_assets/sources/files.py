@@ -105,6 +105,8 @@ class FilesSource:
             names = ", ".join(path.name for path, _ in sources[:20])
             raise SourceError(f"{self.data}: {names}: no row for {table.name}; deliver files with rows, mend `keep`, or leave the block out")
         good = _stacked([part.good for part in parts])
+        if table.name == "equity_links":
+            good = good.with_columns(claim_number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
         good, doubles = _without_duplicates(good, table)
         if table.name == "equities":
             good, doubles = _with_one_parent_a_ticker(good, doubles)

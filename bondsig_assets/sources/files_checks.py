@@ -20,7 +20,7 @@ from bondsig_assets.trading_calendar import FIRST_DAY, all_trading_days
 #: Column of TRACE report dates or of the rows of other daily tables: decides the partition.
 DAY = {"trace_reports": "report_date", "equity_prices": "trade_date", "cds_quotes": "trade_date"}
 #: Tables whose rows may be announced before they take effect.
-ANNOUNCED = frozenset({"issuers", "equities", "bonds"})
+ANNOUNCED = frozenset({"issuers", "equities", "bonds", "call_schedules", "amounts_outstanding", "equity_links"})
 #: Declared type → what a field that cannot be read is called.
 UNREAD = {"DATE": "impossible date", "TIMESTAMP": "impossible date", "DOUBLE": "unparsable number", "BIGINT": "unparsable number"}
 RAGGED_ROW, EARLY, FUTURE, FORESEEN = "wrong number of fields", f"before {FIRST_DAY}", "in the future", "known before it happened"
@@ -83,6 +83,13 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
     ],
     "ratings": [("rating number outside 1 to 22", ~_c("rating_number").is_between(1, 22))],
     "fundamentals": [],
+    "call_schedules": [("bad check digit", ~_VALID_CUSIP), ("call price outside 50 to 200", ~_c("call_price").is_between(50, 200))],
+    "amounts_outstanding": [("bad check digit", ~_VALID_CUSIP), ("negative amount", _c("amount_usd") < 0)],
+    "equity_links": [
+        ("unknown kind of entity", ~_c("entity_kind").is_in(["cusip", "issuer_cusip", "issuer_id"])),
+        ("leads nowhere", pl.all_horizontal(_c(name).is_null() for name in ("parent_id", "permno", "permco", "ticker"))),
+        ("confidence outside 0 to 1", ~_c("confidence").is_between(0, 1)), _PERIOD,
+    ],
 }
 
 

@@ -37,9 +37,10 @@ UNITS: dict[str, dict[str, float]] = {
 DERIVED: dict[str, frozenset[str]] = {
     "trace_reports": frozenset({"delivery_date", "record_number", "report_date", "execution_date", "is_par_capped", "delivered_at"}),
     "fundamentals": frozenset({"total_debt_usd"}),
+    "equity_links": frozenset({"claim_number"}),
 }
 #: Columns that only the source may fill.
-RESERVED = frozenset({"delivery_date", "record_number"})
+RESERVED = frozenset({"delivery_date", "record_number", "claim_number"})
 _CONSTANTS: dict[str, tuple[type, ...]] = {
     "VARCHAR": (str,), "DOUBLE": (int, float), "BIGINT": (int,), "BOOLEAN": (bool,), "DATE": (date,), "TIMESTAMP": (datetime,),
 }

@@ -183,7 +183,7 @@ def _with_midpoints(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
 def _reason(table: Table, rules: dict[str, ColumnRule], failed: dict[str, str]) -> pl.Expr:
     """The first thing that is wrong with a row, null for a good one."""
     types = {column.name: column for column in table.columns}
-    filled_later = {"delivery_date", "record_number", "delivered_at"} | ({"known_at"} - rules.keys())
+    filled_later = {"delivery_date", "record_number", "claim_number", "delivered_at"} | ({"known_at"} - rules.keys())
     faults = [*early_faults(table), (RAGGED_ROW, _c(RAGGED))]
     faults += [(f"{UNREAD.get(types[name].type, 'unknown value')}: {name}", _c(flag)) for name, flag in failed.items()]
     faults += [(f"no {name}", _c(name).is_null()) for name, column in types.items() if _is_required(column) and name not in filled_later]

@@ -17,7 +17,7 @@ from bondsig_assets_tests.sources.simulated_fixtures import fresh, shared
 
 DATED = {
     "issuers": "known_at", "equities": "known_at", "bonds": "offering_date", "ratings": "rating_date",
-    "fundamentals": "known_at", "treasury_yields": "trade_date",
+    "fundamentals": "known_at", "treasury_yields": "trade_date", "equity_links": "valid_from_date", "call_schedules": "known_at", "amounts_outstanding": "effective_date",
 }
 
 

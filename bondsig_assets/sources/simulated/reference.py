@@ -89,7 +89,7 @@ def _equities(market: Market, through: date) -> pl.DataFrame:
     parents = market.parents
     start = _long_before(market)
     base = pl.DataFrame({
-        "parent_id": parents.parent_id, "ticker": parents.ticker, "company_name": parents.name,
+        "parent_id": parents.parent_id, "ticker": parents.ticker, "company_name": parents.name, "permno": None, "permco": None, "figi": None,
         "sector": np.array([name for name, _ in SECTORS])[parents.sector], "sector_etf": np.array([etf for _, etf in SECTORS])[parents.sector],
     }).with_columns(valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start))
     renamed = market.days[parents.rename_day].item()
@@ -116,6 +116,49 @@ def _bonds(market: Market, through: date) -> pl.DataFrame:
         "is_144a": bonds.is_144a, "is_convertible": bonds.is_convertible,
     }).with_columns(pl.when("is_callable").then(pl.col("first_call_date", "first_call_price")))
     return frame.filter(pl.col("offering_date") <= through).with_columns(known_at=pl.col("offering_date").cast(pl.Datetime("us")))
+
+
+def _call_schedules(market: Market, through: date) -> pl.DataFrame:
+    """A step a year from the first call date, falling to par at maturity."""
+    bonds = market.bonds
+    steps = 1 + np.maximum((bonds.maturity_day - bonds.call_day - 1) // 365, 0)
+    b = np.repeat(np.flatnonzero(bonds.is_callable), steps[bonds.is_callable])
+    step = pl.DataFrame({"b": b}).select(pl.int_range(pl.len()).over("b")).to_series().to_numpy()
+    day = bonds.call_day[b] + (365.25 * step).astype(int)
+    run = (day - bonds.call_day[b]) / np.maximum(bonds.maturity_day[b] - bonds.call_day[b], 1)
+    price = np.round(bonds.call_price[b] + (100 - bonds.call_price[b]) * run, 3)
+    frame = pl.DataFrame({"cusip": bonds.cusip[b], "call_date": _dates(day), "call_price": price, "offered": _dates(bonds.offering_day[b])})
+    return frame.filter(pl.col("offered") <= through).with_columns(known_at=pl.col("offered").cast(pl.Datetime("us"))).drop("offered").sort("cusip", "call_date")
+
+
+def _amounts_outstanding(market: Market, through: date) -> pl.DataFrame:
+    """One bond in twelve is reopened, one in twelve bought back in part, told on the day."""
+    bonds, rng = market.bonds, market.world.rng(8)
+    kind, when = rng.integers(0, 12, bonds.cusip.size), rng.uniform(0.1, 0.7, bonds.cusip.size)
+    factor = np.where(kind == 0, 1.25, 0.6)
+    day = bonds.offering_day + (when * (bonds.maturity_day - bonds.offering_day)).astype(int)
+    frame = pl.DataFrame({"cusip": bonds.cusip, "effective_date": _dates(day), "amount_usd": np.round(bonds.amount_usd * factor, -3), "kind": kind})
+    frame = frame.filter((pl.col("kind") < 2) & (pl.col("effective_date") <= through)).drop("kind")
+    return frame.with_columns(known_at=end_of_day(pl.col("effective_date"))).sort("cusip", "effective_date")
+
+
+def _equity_links(market: Market, through: date) -> pl.DataFrame:
+    """Quarterly holdings of a bond fund that name the issuer's ticker, one in forty wrongly; better sources outrank them."""
+    bonds, rng = market.bonds, market.world.rng(9)
+    names = tickers(market)
+    parts = []
+    for index in range(0, market.days.size, 63):
+        alive = (bonds.offering_day <= market.day_numbers[index]) & (bonds.maturity_day > market.day_numbers[index])
+        held = np.flatnonzero(alive & (rng.random(bonds.cusip.size) < 0.1))
+        wrong = rng.random(held.size) < 0.025
+        owner = np.where(wrong, rng.integers(0, market.world.n_parents, held.size), market.owner(index)[bonds.parent[held]])
+        parts.append(pl.DataFrame({"entity": bonds.cusip[held], "ticker": names[index][owner], "valid_from_date": np.full(held.size, market.days[index])}))
+    frame = pl.concat(parts).with_columns(claim_number=pl.int_range(1, pl.len() + 1)).filter(pl.col("valid_from_date") <= through)
+    return frame.with_columns(
+        link_source=pl.lit("etf_holdings"), entity_kind=pl.lit("cusip"), parent_id=None, permno=None, permco=None, figi=None,
+        valid_to_date=pl.col("valid_from_date") + pl.duration(days=45), confidence=pl.lit(0.6), note=pl.lit("believed for 45 days"),
+        known_at=next_morning(frame["valid_from_date"]), known_until=None,
+    )
 
 
 def _ratings(market: Market, through: date) -> pl.DataFrame:
@@ -175,6 +218,7 @@ def _long_before(market: Market) -> date:
 
 
 MAKERS: dict[str, Callable[[Market, date], pl.DataFrame]] = {
-    "issuers": _issuers, "equities": _equities, "bonds": _bonds, "ratings": _ratings,
+    "issuers": _issuers, "equities": _equities, "equity_links": _equity_links, "bonds": _bonds, "call_schedules": _call_schedules,
+    "amounts_outstanding": _amounts_outstanding, "ratings": _ratings,
     "fundamentals": _fundamentals, "treasury_yields": _treasury_yields,
 }
