@@ -101,7 +101,7 @@ def spans_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataF
     days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
     events = lake.read_table(
         "trade_events", where=f"known_date <= DATE '{end}' AND execution_date IN ({days})",
-        columns=[*ID, "revision", "known_date", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reason"],
+        columns=[*ID, "revision", "known_date", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party", "reason"],
     )
     return spans(events)
 

@@ -17,9 +17,12 @@ ROUND_TRIP_MINUTES = 15
 #: Trades of equal par at most this far apart are one riskless-principal chain.
 RISKLESS_SECONDS = 60
 _COUNTS = ("n_trades", "n_customer_buys", "n_customer_sells", "n_interdealer", "n_capped", "n_institutional", "n_round_trips", "n_quarantined")
-_SUMS = ("par_usd", "uncapped_par_usd", "customer_buy_par_usd", "customer_sell_par_usd", "institutional_par_usd")
+_SUMS = (
+    "par_usd", "uncapped_par_usd", "customer_buy_par_usd", "customer_sell_par_usd", "institutional_par_usd", "institutional_buy_par_usd",
+    "institutional_sell_par_usd",
+)
 #: Columns a trade must have to be aggregated, beside the keys.
-TRADE_COLUMNS = ("row", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "is_quarantined")
+TRADE_COLUMNS = ("row", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party", "is_quarantined")
 
 
 def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -55,12 +58,14 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         customer_buy_par_usd="par_buy", customer_sell_par_usd="par_sell",
         customer_buy_price=_ratio("value_buy", "par_buy"), customer_sell_price=_ratio("value_sell", "par_sell"),
         n_customer_buys="is_buy", n_customer_sells="is_sell", n_interdealer="is_dealer",
-        n_institutional="is_big", institutional_par_usd="par_big", institutional_price=_ratio("value_big", "par_big"),
+        price_dispersion_bps=1e4 * ((_ratio("square", "par_all") - _ratio("value", "par_all") ** 2).clip(lower_bound=0.0).sqrt() / _ratio("value", "par_all")),
+        n_institutional="is_big", institutional_par_usd="par_big", institutional_buy_par_usd="par_big_buy", institutional_sell_par_usd="par_big_sell",
+        institutional_price=_ratio("value_big", "par_big"),
         institutional_customer_buy_price=_ratio("value_big_buy", "par_big_buy"), institutional_customer_sell_price=_ratio("value_big_sell", "par_big_sell"),
     ).with_columns(customer_spread=pl.col("customer_buy_price") - pl.col("customer_sell_price"))
     quarantined = trades.filter("is_quarantined").group_by(keys, maintain_order=True).agg(n_quarantined=pl.len().cast(pl.Int64))
     days = days.join(quarantined, on=keys, how="full", coalesce=True) if quarantined.height else days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
-    days = days.join(_round_trips(weighed, keys), on=keys, how="left").with_columns(
+    days = days.join(_dealers(weighed, keys), on=keys, how="left").join(_round_trips(weighed, keys), on=keys, how="left").with_columns(
         pl.col(_COUNTS).fill_null(0), pl.col(_SUMS).fill_null(0.0),
     ).with_columns(quarantined_share=pl.col("n_quarantined") / (pl.col("n_trades") + pl.col("n_quarantined")))
     return days.sort(keys)
@@ -69,6 +74,12 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 def _ratio(top: str, bottom: str) -> pl.Expr:
     """Null where there is nothing to divide by."""
     return pl.when(pl.col(bottom) > 0).then(pl.col(top) / pl.col(bottom))
+
+
+def _dealers(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Different dealers on either side of the trades; no row where nobody is named."""
+    sides = (trades.select(*keys, dealer="reporting_party"), trades.filter(pl.col("contra") == "D").select(*keys, dealer="contra_party"))
+    return pl.concat(sides).drop_nulls("dealer").group_by(keys).agg(n_dealers=pl.col("dealer").n_unique().cast(pl.Int64))
 
 
 def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -123,7 +134,7 @@ def spans(events: pl.DataFrame) -> pl.DataFrame:
     dated = events.sort(*report, "revision").with_columns(until_date=pl.col("known_date").shift(-1).over(report, mapping_strategy="group_to_rows"))
     number = pl.col("delivery_date").cast(pl.Int32).cast(pl.Int64) * 10_000_000_000 + pl.col("record_number")
     return dated.filter(_counts()).select(
-        "cusip", "known_date", "until_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra",
+        "cusip", "known_date", "until_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party",
         trade_date="execution_date", row=number, is_quarantined=pl.col("reason").is_not_null(),
     )
 

@@ -26,8 +26,8 @@ from bondsig_assets.trace.view import View, as_seen
 #: Columns of a trade and of a rejected report, beside what is derived here.
 _KEPT = (
     "row", "feed", "cusip", "bond_symbol", "execution_date", "executed_at", "report_date", "reported_at", "message_number", "status", "asof_code",
-    "price", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "settlement_date", "commission_code", "is_ats", "buyer_capacity", "seller_capacity",
-    "known_at",
+    "price", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "reporting_party", "contra_party", "settlement_date",
+    "commission_code", "is_ats", "buyer_capacity", "seller_capacity", "known_at",
 )
 NO_TIMES = "as of a moment needs report times, and these reports have none: leave --as-of out, or use a layout with the times of report"
 
@@ -170,7 +170,7 @@ def _in_hindsight(trades: pl.DataFrame, rejected: pl.DataFrame) -> tuple[pl.Data
 
 def days_of(trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Bond days of the trades; prints with reason `price_error` are counted with weight zero."""
-    columns = ["row", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra"]
+    columns = ["row", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party"]
     doubted = rejected.filter(pl.col("reason") == "price_error")
     both = pl.concat([trades.select(*columns, is_quarantined=pl.lit(False)), doubted.select(*columns, is_quarantined=pl.lit(True))])
     return aggregate(both.rename({"execution_date": "trade_date"}).with_columns(pl.col("is_par_capped").fill_null(False)), ["cusip", "trade_date"])

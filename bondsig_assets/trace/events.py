@@ -41,7 +41,7 @@ PRINT_COLUMNS = (
 )
 _KEPT = (
     "feed", "cusip", "execution_date", "executed_at", "report_date", "reported_at", "message_number", "status", "asof_code", "par_usd", "is_par_capped",
-    "yield_pct", "side", "contra",
+    "yield_pct", "side", "contra", "reporting_party", "contra_party",
 )
 _UNTOUCHED = "untouched"
 

@@ -13,7 +13,7 @@ from bondsig_assets.trace.bond_days import aggregate
 #: Columns of `trade_events` that the filters and the bond days need.
 EVENT_COLUMNS = (
     "delivery_date", "record_number", "revision", "cusip", "execution_date", "executed_at", "report_date", "reported_at", "message_number", "price",
-    "price_as_reported", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "reason",
+    "price_as_reported", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "reporting_party", "contra_party", "reason",
 )
 _ID = ["delivery_date", "record_number"]
 #: Reasons that only the look of a price gave; hindsight judges those prints anew.
@@ -36,7 +36,10 @@ def ex_post_trades(events: pl.DataFrame) -> pl.DataFrame:
     judged = trades.join(found, on="row", how="left", maintain_order="left").filter(pl.col("error").is_null())
     price = pl.coalesce("corrected", "price")
     told = judged.with_columns(price=price, price_as_reported=pl.when(price != pl.col("price")).then("price"))
-    return told.select(*_ID, "cusip", "execution_date", "executed_at", "price", "price_as_reported", "par_usd", "is_par_capped", "side", "contra")
+    return told.select(
+        *_ID, "cusip", "execution_date", "executed_at", "price", "price_as_reported", "par_usd", "is_par_capped", "side", "contra", "reporting_party",
+        "contra_party",
+    )
 
 
 def ex_post_bond_days(trades: pl.DataFrame) -> pl.DataFrame:

@@ -31,6 +31,9 @@ def test_a_bond_day_by_hand():
         "customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15), "customer_sell_price": 98.0,
         "customer_spread": pytest.approx((9.9e6 + 30.3e6) / 4e5 - 98.0, rel=1e-12), "n_customer_buys": 2, "n_customer_sells": 1, "n_interdealer": 1,
         "n_institutional": 4, "institutional_par_usd": 1e6, "institutional_price": pytest.approx(value / 1e6, rel=1e-15),
+        "institutional_buy_par_usd": 4e5, "institutional_sell_par_usd": 2e5, "n_dealers": None,
+        # Deviations from 99.8: 0.8, 1.2, 1.8 and 0.2.
+        "price_dispersion_bps": pytest.approx(1e4 * 1.16**0.5 / 99.8, rel=1e-9),
         "institutional_customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15), "institutional_customer_sell_price": 98.0,
         "n_round_trips": 0, "round_trip_cost_bps": None, "riskless_share": 0.0, "n_quarantined": 0, "quarantined_share": 0.0,
     }
@@ -40,6 +43,13 @@ def test_institutional_columns_leave_small_trades_out():
     row = remembered(delivered(STORY[0], message(0, "2", par_usd=99_999.0, price=97.0), message(0, "3", par_usd=20_000.0, price=95.0, side="B"))).revisions.row(0, named=True)
     assert (row["n_trades"], row["n_institutional"], row["institutional_par_usd"], row["institutional_price"]) == (3, 1, 1e5, 99.0)
     assert row["institutional_customer_sell_price"] is None
+
+
+def test_dealers_are_counted_once_whatever_their_side():
+    """As in the Academic file: two dealers, one of them on both sides, and a customer who is none."""
+    named = {"reporting_party": "x", "contra_party": "C"}
+    story = [message(0, "1", **named), message(0, "2", price=100.5, contra="D", **named | {"contra_party": "y"}), message(0, "3", price=101.0, **named | {"reporting_party": "y"})]
+    assert remembered(delivered(*story)).revisions["n_dealers"].to_list() == [2]
 
 
 def _trips(*trades: tuple[time, float, float, str, str]) -> tuple:
