@@ -138,22 +138,23 @@ def bond_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of bond analytics."""
 
-    @table_asset("bond_analytics", kinds={"polars", "numpy"}, partitions=days, deps=["bond_days", "bonds", "treasury_yields"])
+    @table_asset("bond_analytics", kinds={"polars", "numpy"}, partitions=days, deps=["bond_days", "bonds", "call_schedules", "amounts_outstanding", "treasury_yields"])
     def bond_analytics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         """Yield to worst, duration and spreads of each bond-day revision.
 
-        `spread_bps` is the z-spread over the newest Treasury curve known at the cutoff, which is the
-        previous day's. Nulls carry a reason; floaters and convertibles have none of these on purpose.
+        Spreads are over the newest Treasury curve known at the cutoff, which is the previous day's. `oas_bps`
+        is that of a Hull-White tree for bonds with fixed call prices, the z-spread for all others
+        (`oas_method`). Nulls carry a reason; floaters and convertibles have none of these on purpose.
         """
-        from bondsig_assets.bonds.analytics import analyze
+        from bondsig_assets.bonds.analytics import Reference, analyze
 
         lake, counted = warehouse.open(), []
-        bonds, yields = lake.read_table("bonds"), lake.read_table("treasury_yields")
+        reference = Reference(*(lake.read_table(name) for name in Reference._fields))
         for start, end in chunks(context, 4 * 63):
             revisions = lake.read_table("bond_day_revisions", between=(start, end))
-            analytics = TABLES["bond_analytics"].conform(analyze(revisions, bonds, yields))
+            analytics = TABLES["bond_analytics"].conform(analyze(revisions, reference))
             lake.replace(Write("bond_analytics", analytics, (start, end)))
-            counted.append(rows_per_day(analytics, "known_date", solved_share=pl.col("spread_bps").is_not_null().mean(), median_spread_bps=pl.col("spread_bps").median()))
+            counted.append(rows_per_day(analytics, "known_date", solved_share=pl.col("oas_bps").is_not_null().mean(), tree_share=(pl.col("oas_method") == "hw").mean(), median_oas_bps=pl.col("oas_bps").median()))
         return daily_result(context, pl.concat(counted))
 
     return bond_analytics

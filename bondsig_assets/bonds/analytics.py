@@ -7,12 +7,15 @@ the arithmetic (`kernels.py`) and averages over issuers (`features/`).
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from bondsig_assets.bonds import conventions, curves, kernels
+from bondsig_assets.bonds import callable_bonds, conventions, curves, kernels, spreads
 from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, settlement_dates
+from bondsig_assets.bonds.terms_checks import bad_terms
+from bondsig_assets.securities.amounts import amount_steps, call_schedules
 from bondsig_assets.trading_calendar import CUTOFF
 
 #: Half the usual bid-ask spread, in points of price: the noise of one trade.
@@ -20,55 +23,74 @@ HALF_SPREAD_POINTS = 0.5
 #: Only bonds this near or far from maturity speak for their issuer.
 SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS = 1.0, 30.0
 DAYS_PER_YEAR = 365.0
+#: A bond that is callable at par in its last months alone is valued as a bullet.
+SHORT_PAR_CALL_DAYS = 190
+_WHY = {kernels.BAD_CALLS: "bad_calls", kernels.DEEP_CALL: "deep_call"}
 
 _TERMS = (
-    "cusip", "coupon_type", "coupon_pct", "coupons_per_year", "maturity_date", "offering_amount_usd",
-    "is_callable", "first_call_date", "first_call_price", "is_convertible",
+    "cusip", "coupon_type", "coupon_pct", "coupons_per_year", "maturity_date", "offering_amount_usd", "is_convertible",
 )  # fmt: skip
 _RESULT = (
-    "cusip", "trade_date", "known_date", "curve_date", "settlement_date", "maturity_years", "accrued_interest",
-    "yield_pct", "duration_years", "convexity", "g_spread_bps", "spread_bps", "spread_method", "weight", "reason", "known_at",
+    "cusip", "trade_date", "known_date", "curve_date", "settlement_date", "maturity_years", "accrued_interest", "yield_pct", "duration_years",
+    "convexity", "g_spread_bps", "z_spread_bps", "oas_bps", "oas_method", "option_cost_bps", "spread_duration_years", "asset_swap_spread_bps",
+    "cds_equivalent_spread_bps", "amount_outstanding_usd", "weight", "reason", "known_at",
 )  # fmt: skip
 
 
-def analyze(revisions: pl.DataFrame, bonds: pl.DataFrame, yields: pl.DataFrame) -> pl.DataFrame:
+class Reference(NamedTuple):
+    """What is known of bonds beside their prices: rows of the tables of the same names."""
+
+    bonds: pl.DataFrame
+    treasury_yields: pl.DataFrame
+    call_schedules: pl.DataFrame | None = None
+    amounts_outstanding: pl.DataFrame | None = None
+
+
+def analyze(revisions: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     """Rows of table `bond_analytics`, one for each of `revisions`, sorted by (known_date, cusip, trade_date).
 
-    `revisions`, `bonds` and `yields` are rows of `bond_day_revisions`, `bonds` and
-    `treasury_yields`. A revision sees the terms and the newest Treasury curve known at 18:30 of
-    its known_date, and nothing later. A callable bond is valued to the date of its lowest yield:
-    maturity, or the first call date after settlement and its anniversaries, at a price falling
-    in a line from first_call_price to 100 at maturity. `reason` says why there is no spread:
-    no_terms, convertible, floating, no_price, matured, no_curve or unsolved; what can be solved
-    without a curve is given all the same. The G-spread takes the yield compounded semi-annually.
+    `revisions`: rows of `bond_day_revisions`. A revision sees the terms, call prices, amount and the
+    newest Treasury curve known at 18:30 of its known_date, and nothing later. Yield, duration, G-, Z-,
+    asset-swap and CDS-equivalent spread are those to the date of the lowest yield: maturity, or a date of the
+    call schedule after settlement. The OAS of a bond with fixed call prices is that of a Hull-White tree to
+    maturity (`oas_method` hw); of all others it is the z-spread (z). Bonds without a schedule of their own are
+    called at first_call_price on first_call_date, falling in a line to 100 at maturity. `reason` says why
+    there is no spread: no_terms, `bad_terms: ...`, convertible, floating, no_price, matured, no_curve, bad_calls,
+    deep_call or unsolved; what can be solved without a curve is given all the same.
 
     A row's result does not depend on the other rows, to the last bit.
     """
-    versions, par = curves.known_curves(yields)
-    rows = _rows(revisions, bonds, versions)
+    versions, par = curves.known_curves(reference.treasury_yields)
+    rows = _rows(revisions, reference, versions)
+    calls = _known_calls(rows, _schedules(reference))
     solvable = rows.filter(pl.col("reason").is_null() | (pl.col("reason") == "no_curve"))
-    solved = _spreads(_worst(solvable), par)
+    zero = curves.zero_curves(par)
+    worst = _spreads(_worst(solvable, calls), par, zero)
+    solved = worst.join(_option_adjusted(solvable, calls, zero), on="row", how="left", maintain_order="left").with_columns(
+        oas_bps=pl.when(pl.col("oas_method") == "hw").then("oas_bps").otherwise("z_spread_bps"), oas_method=pl.col("oas_method").fill_null("z"),
+        spread_duration_years=pl.when(pl.col("oas_method") == "hw").then("oas_duration_years").otherwise("spread_duration_years"),
+    )
     columns = [name for name in solved.columns if name == "row" or name not in rows.columns]
-    has_spread = pl.col("spread_bps").is_not_null()
+    has_spread = pl.col("oas_bps").is_not_null()
     weighted = pl.col("maturity_years").is_between(SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS) & has_spread
-    precision = pl.col("n_trades") * (pl.col("duration_years") / HALF_SPREAD_POINTS).pow(2)
+    precision = pl.col("n_trades") * (pl.col("spread_duration_years") / HALF_SPREAD_POINTS).pow(2)
+    unsolved = pl.when(pl.col("reason").is_null() & ~has_spread).then(pl.col("why").fill_null("unsolved"))
     return (
         rows.join(solved.select(columns), on="row", how="left", maintain_order="left")
         .with_columns(
-            reason=pl.when(pl.col("reason").is_null() & ~has_spread).then(pl.lit("unsolved")).otherwise("reason"),
-            spread_method=pl.when(has_spread).then("spread_method"),
-            weight=pl.when(weighted).then(pl.col("offering_amount_usd") * precision),
+            reason=pl.coalesce("reason", unsolved), oas_method=pl.when(has_spread).then("oas_method"),
+            weight=pl.when(weighted).then(pl.col("amount_outstanding_usd") * precision),
         )
         .select(_RESULT)
         .sort("known_date", "cusip", "trade_date")
     )
 
 
-def _rows(revisions: pl.DataFrame, bonds: pl.DataFrame, versions: pl.DataFrame) -> pl.DataFrame:
-    """Each revision with its terms and curve as known, settlement, and the reason if it has none."""
+def _rows(revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame) -> pl.DataFrame:
+    """Each revision with its terms, amount and curve as known, settlement, and the reason if it has none."""
+    bonds = reference.bonds
     terms = bonds.select(
-        *_TERMS,
-        terms_known_at="known_at",
+        *_TERMS, terms_known_at="known_at", fault=bad_terms(bonds),
         day_count_code=pl.col("day_count").replace_strict(DAY_COUNTS, default=-1, return_dtype=pl.Int64),
     )
     rows = (
@@ -83,42 +105,57 @@ def _rows(revisions: pl.DataFrame, bonds: pl.DataFrame, versions: pl.DataFrame) 
         .join_asof(versions.rename({"known_at": "curve_known_at"}), left_on="cutoff", right_on="curve_known_at")
         .with_columns(pl.col("curve_index").fill_null(-1))
     )
-    unknown = pl.col("maturity_date").is_null() | (pl.col("terms_known_at") > pl.col("cutoff"))
+    rows = rows.join(_amounts(rows, reference), on="row", how="left", maintain_order="left")
+    unknown = pl.col("terms_known_at").is_null() | pl.col("maturity_date").is_null() | (pl.col("terms_known_at") > pl.col("cutoff"))
     priced = (pl.col("price") > 0.0) & pl.col("price").is_finite()
-    return rows.with_columns(
-        reason=pl.when(unknown)
-        .then(pl.lit("no_terms"))
-        .when("is_convertible")
-        .then(pl.lit("convertible"))
-        .when(pl.col("coupon_type") == "V")
-        .then(pl.lit("floating"))
-        .when(~priced.fill_null(False))
-        .then(pl.lit("no_price"))
-        .when(pl.col("settlement_date") >= pl.col("maturity_date"))
-        .then(pl.lit("matured"))
-        .when(pl.col("curve_index") < 0)
-        .then(pl.lit("no_curve"))
+    reasons = (
+        (unknown, pl.lit("no_terms")), (pl.col("is_convertible"), pl.lit("convertible")), (pl.col("coupon_type") == "V", pl.lit("floating")),
+        (pl.col("fault").is_not_null(), pl.format("bad_terms: {}", "fault")), (~priced.fill_null(False), pl.lit("no_price")),
+        (pl.col("settlement_date") >= pl.col("maturity_date"), pl.lit("matured")), (pl.col("curve_index") < 0, pl.lit("no_curve")),
     )
+    return rows.with_columns(reason=pl.coalesce(*(pl.when(holds).then(text) for holds, text in reasons)))
 
 
-def _worst(rows: pl.DataFrame) -> pl.DataFrame:
-    """Each row once, at the redemption of its lowest yield; rows without any yield are left out."""
-    to_maturity = rows.with_columns(redemption_date="maturity_date", redemption=100.0, spread_method=pl.lit("z"))
+def _amounts(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    """`row, amount_outstanding_usd` on the trade date as known at the cutoff; rows without one are left out."""
+    steps = amount_steps(reference.bonds, reference.amounts_outstanding).rows
+    found = rows.select("row", "cusip", "trade_date", "cutoff").join(steps, on="cusip", maintain_order="left")
+    valid = (pl.col("valid_from_date") <= pl.col("trade_date")) & (pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= pl.col("trade_date")))
+    known = (pl.col("known_at") <= pl.col("cutoff")) & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff")))
+    return found.filter(valid & known).select("row", amount_outstanding_usd="amount_usd")
+
+
+def _schedules(reference: Reference) -> pl.DataFrame:
+    """`cusip, call_date, call_price, known_at, known_until` of all bonds, yearly steps where a bond has no schedule of its own."""
+    bonds = reference.bonds
+    columns = ["cusip", "call_date", "call_price", "known_at", "known_until"]
+    told = call_schedules(reference.call_schedules, bonds).rows.select(columns) if reference.call_schedules is not None else None
     life_days = (pl.col("maturity_date") - pl.col("first_call_date")).dt.total_days()
-    past_days = (pl.col("redemption_date") - pl.col("first_call_date")).dt.total_days()
-    call_price = pl.col("first_call_price").fill_null(100.0)
-    to_calls = (
-        rows.filter(pl.col("is_callable") & (pl.col("first_call_date") < pl.col("maturity_date")))
-        .with_columns(anniversary=pl.int_ranges(0, life_days // 365 + 1))
-        .explode("anniversary")
-        .with_columns(redemption_date=pl.col("first_call_date").dt.offset_by(pl.format("{}y", "anniversary")))
-        .filter(pl.col("redemption_date").is_between("settlement_date", "maturity_date", closed="none"))
-        .with_columns(
-            redemption=call_price + (100.0 - call_price) * (past_days / life_days),
-            spread_method=pl.lit("z_call"),
-        )
-        .select(to_maturity.columns)
-    )
+    past_days = (pl.col("call_date") - pl.col("first_call_date")).dt.total_days()
+    price = pl.col("first_call_price").fill_null(100.0)
+    lacking = bonds.filter(pl.col("is_callable").fill_null(False) & (pl.col("first_call_date") < pl.col("maturity_date")))
+    lacking = lacking if told is None else lacking.join(told, on="cusip", how="anti")
+    yearly = lacking.with_columns(anniversary=pl.int_ranges(0, life_days // 365 + 1)).explode("anniversary").with_columns(
+        call_date=pl.col("first_call_date").dt.offset_by(pl.format("{}y", "anniversary")), known_until=pl.lit(None, pl.Datetime("us")),
+    ).filter(pl.col("call_date") < pl.col("maturity_date")).with_columns(call_price=price + (100.0 - price) * (past_days / life_days)).select(columns)
+    return (yearly if told is None else pl.concat([told, yearly])).sort("cusip", "call_date", "known_at")
+
+
+def _known_calls(rows: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
+    """`row, call_date, call_price` of each row's schedule as known at its cutoff, before maturity, by row and date."""
+    found = rows.select("row", "cusip", "cutoff", "maturity_date").join(schedules, on="cusip", maintain_order="left")
+    known = (pl.col("known_at") <= pl.col("cutoff")) & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff")))
+    calls = found.filter(known & (pl.col("call_date") < pl.col("maturity_date")))
+    last_months = pl.col("call_date").min().over("row") >= pl.col("maturity_date").dt.offset_by(f"-{SHORT_PAR_CALL_DAYS}d")
+    at_par = pl.col("call_price").max().over("row") <= 100.0
+    return calls.filter(~(last_months & at_par)).select("row", "call_date", "call_price").sort("row", "call_date")
+
+
+def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Each row once, at the redemption of its lowest yield; rows without any yield are left out."""
+    to_maturity = rows.with_columns(redemption_date="maturity_date", redemption=100.0)
+    to_calls = rows.join(calls.rename({"call_date": "redemption_date", "call_price": "redemption"}), on="row", maintain_order="left")
+    to_calls = to_calls.filter(pl.col("redemption_date") > pl.col("settlement_date")).select(to_maturity.columns)
     candidates = pl.concat([to_maturity, to_calls])
     found = kernels.yield_duration_convexity(_terms(candidates), candidates["price"].to_numpy())
     return (
@@ -133,19 +170,37 @@ def _worst(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _spreads(rows: pl.DataFrame, par: curves.ParCurves) -> pl.DataFrame:
-    """`rows` with accrued interest, time to redemption, G-spread and z-spread."""
-    terms, curve_index = _terms(rows), rows["curve_index"].to_numpy()
+def _spreads(rows: pl.DataFrame, par: curves.ParCurves, zero: curves.ZeroCurves) -> pl.DataFrame:
+    """`rows` with accrued interest, time to redemption, and every spread that needs no tree."""
+    terms, curve_index, price = _terms(rows), rows["curve_index"].to_numpy(), rows["price"].to_numpy()
     years = (terms.redemption_date - terms.settlement) / DAYS_PER_YEAR
-    spread, _ = kernels.z_spread(terms, curves.zero_curves(par), curve_index, rows["price"].to_numpy())
+    z_spread, _ = kernels.z_spread(terms, zero, curve_index, price)
     frequency = pl.max_horizontal("coupons_per_year", 1)
     semi_annual_pct = 200.0 * ((1.0 + pl.col("yield_pct") / 100.0 / frequency).pow(frequency / 2) - 1.0)
-    return rows.with_columns(
-        maturity_years=pl.Series(years),
-        accrued_interest=pl.Series(kernels.accrued_interest(terms)[0], nan_to_null=True),
-        spread_bps=pl.Series(spread, nan_to_null=True),
-        treasury_yield_pct=pl.Series(curves.par_yields(par, curve_index, years), nan_to_null=True),
-    ).with_columns(g_spread_bps=100.0 * (semi_annual_pct - pl.col("treasury_yield_pct")))
+    found = {
+        "accrued_interest": kernels.accrued_interest(terms)[0], "z_spread_bps": z_spread,
+        "spread_duration_years": spreads.spread_duration(terms, zero, curve_index, z_spread)[0],
+        "asset_swap_spread_bps": spreads.par_asset_swap_spread(terms, zero, curve_index, price)[0],
+        "cds_equivalent_spread_bps": spreads.par_equivalent_cds_spread(terms, zero, curve_index, price)[0],
+        "treasury_yield_pct": curves.par_yields(par, curve_index, years),
+    }
+    return rows.with_columns(maturity_years=pl.Series(years), **{name: pl.Series(values, nan_to_null=True) for name, values in found.items()}).with_columns(
+        g_spread_bps=100.0 * (semi_annual_pct - pl.col("treasury_yield_pct"))
+    )
+
+
+def _option_adjusted(rows: pl.DataFrame, calls: pl.DataFrame, zero: curves.ZeroCurves) -> pl.DataFrame:
+    """`row, oas_method, oas_bps, oas_duration_years, option_cost_bps, why` of the rows with a call schedule."""
+    callable_rows = rows.join(calls.select("row").unique(), on="row", how="semi", maintain_order="left").with_columns(redemption_date="maturity_date", redemption=100.0)
+    place = callable_rows.select("row", place=pl.int_range(pl.len()))
+    mine = calls.join(place, on="row").sort("place", "call_date")
+    offsets = np.searchsorted(mine["place"].to_numpy(), np.arange(callable_rows.height + 1))
+    schedules = callable_bonds.call_schedules(offsets, mine["call_date"].to_numpy(), mine["call_price"].to_numpy())
+    terms = _terms(callable_rows)
+    found = callable_bonds.option_adjusted_spread(terms, schedules, zero, callable_rows["curve_index"].to_numpy(), callable_rows["price"].to_numpy())
+    names = {name: pl.Series(getattr(found, name), nan_to_null=True) for name in ("oas_bps", "oas_duration_years", "option_cost_bps")}
+    why = pl.Series("status", found.status).replace_strict(_WHY, default=None, return_dtype=pl.String)
+    return callable_rows.select("row", oas_method=pl.lit("hw"), why=why, **names)
 
 
 def _terms(rows: pl.DataFrame) -> Bonds:

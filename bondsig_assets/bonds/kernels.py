@@ -1,8 +1,10 @@
 """Yields and spreads of many bonds at once: the compiled loops.
 
-Belongs here: everything that needs numba, in one file, because numba's cache does not notice
-a change in another. Not here: what the conventions are (`conventions.py`), tables, or the
-choice of a curve (`analytics.py`, `curves.py`).
+Belongs here: everything compiled that reads a bond's terms or a curve, in one file, because
+numba's cache does not notice a change in another. What other compiled files need of it
+(`tree_kernel.py`, `spreads.py`), they get as arrays from `cash_flows` and
+`discount_factors`. Not here: what the conventions are (`conventions.py`), tables, or the choice
+of a curve (`analytics.py`, `curves.py`).
 
 Each function takes `Bonds` of shape (n,) and arrays or scalars that broadcast to it, and
 returns arrays of shape (n,) with an int64 status last. Nothing raises for an unsolvable bond:
@@ -14,11 +16,14 @@ from __future__ import annotations
 
 from functools import wraps
 from inspect import signature
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
 OK, MATURED, BAD_PRICE, NO_CURVE, NO_ROOT, BAD_TERMS = range(6)
+#: Only callable bonds have these: a schedule out of order, and an option too deep in the money to value.
+BAD_CALLS, DEEP_CALL = 6, 7
 #: Yields and spreads are sought between these, as fractions a year.
 LOWEST, HIGHEST = -0.5, 10.0
 #: Lives beyond this are taken for errors; it bounds the cash flows of one bond.
@@ -28,12 +33,25 @@ _MONTHS = np.arange("1900-01", "2301-01", dtype="datetime64[M]").astype("datetim
 _FIRST_DAY, _LAST_DAY = int(_MONTHS[12]), int(_MONTHS[-13])
 
 
+class CashFlows(NamedTuple):
+    """Cash flows after settlement of n bonds; those of bond i are rows offsets[i] to offsets[i + 1].
+
+    A bond without a price (status other than OK) has no rows.
+    """
+
+    offsets: np.ndarray  # (n + 1,), int64
+    amounts: np.ndarray  # float64, % of par, the last with the redemption
+    years: np.ndarray  # float64, from settlement by ACT/365: whole days / 365, ascending
+    accrued: np.ndarray  # (n,), accrued interest at settlement, % of par
+    status: np.ndarray  # (n,), int64
+
+
 def _over_bonds(function):
     """Compile `function` and give it arrays of its bonds' length, of one type per argument.
 
     A read-only or strided array, or another type, would make numba compile once more.
     """
-    compiled = njit(cache=True, error_model="numpy")(function)
+    compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
     kinds = [np.int64 if name == "curve_index" else np.float64 for name in signature(function).parameters]
 
     @wraps(function)
@@ -45,7 +63,7 @@ def _over_bonds(function):
     return call
 
 
-_inner = njit(cache=True, error_model="numpy")
+_inner = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_inner
@@ -297,3 +315,45 @@ def z_spread(bonds, curves, curve_index, price):
         if np.isnan(result[i]):
             status[i] = NO_ROOT
     return result, status
+
+
+def cash_flows(bonds) -> CashFlows:
+    """Amounts and times of every cash flow, for arithmetic that is compiled elsewhere."""
+    return CashFlows(*_cash_flows(bonds))
+
+
+@_over_bonds
+def _cash_flows(bonds):
+    accrued, status, room = _outputs(bonds)
+    offsets = np.zeros(len(accrued) + 1, np.int64)
+    for i in range(len(accrued)):
+        status[i], flows, accrued[i], _ = _flows(bonds, i, room)
+        offsets[i + 1] = offsets[i] + flows
+    amounts, years = np.empty(offsets[-1]), np.empty(offsets[-1])
+    for i in range(len(accrued)):
+        _, flows, _, _ = _flows(bonds, i, room)
+        amounts[offsets[i] : offsets[i + 1]] = room[0, :flows]
+        years[offsets[i] : offsets[i + 1]] = room[2, :flows]
+    return offsets, amounts, years, accrued, status
+
+
+def discount_factors(curves, curve_index, offsets, years) -> np.ndarray:
+    """exp(-z(t) t) at `years` (ascending within each bond's rows) on each bond's curve; NaN without one.
+
+    `offsets` (n + 1,) as in `CashFlows`; `curve_index` scalar or (n,).
+    """
+    index = np.array(np.broadcast_to(curve_index, len(offsets) - 1), np.int64)
+    return _discount_factors(curves, index, offsets, years)
+
+
+@_inner
+def _discount_factors(curves, curve_index, offsets, years):
+    result = np.full(len(years), np.nan)
+    for i in range(len(curve_index)):
+        if not _has_curve(curves, curve_index[i]):
+            continue
+        knot = 0
+        for k in range(offsets[i], offsets[i + 1]):
+            zero, knot = _zero_rate(curves, curve_index[i], years[k], knot)
+            result[k] = np.exp(-zero * years[k])
+    return result

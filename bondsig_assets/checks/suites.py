@@ -151,7 +151,7 @@ BOND_ANALYTICS: tuple[Expectation, ...] = (
     Share(
         "solvable_solved", "95 % of the fixed-coupon bond days with price, terms and curve have a spread.",
         "Look at price, coupon and maturity of the sample: terms that contradict the price cannot be solved.",
-        holds=pl.col("spread_bps").is_not_null(), among=pl.col("reason").is_null() | ~pl.col("reason").is_in(_NOT_SOLVABLE), mostly=0.95,
+        holds=pl.col("oas_bps").is_not_null(), among=pl.col("reason").is_null() | ~pl.col("reason").is_in(_NOT_SOLVABLE), mostly=0.95,
     ),
     Share(
         "terms_known", "98 % of the bond days are of bonds whose terms were known.",
@@ -171,12 +171,12 @@ BOND_ANALYTICS: tuple[Expectation, ...] = (
     Between(
         "spread_plausible", "Spreads lie between -300 and 5000 basis points.",
         "Sampled bonds close to maturity are expected; others point to wrong terms or curve.",
-        value=pl.col("spread_bps"), low=-300, high=5000, mostly=0.99,
+        value=pl.col("oas_bps"), low=-300, high=5000, mostly=0.99,
     ),
     Share(
         "spreads_agree", "G-spread and Z-spread differ by less than 100 bps or a quarter.",
         "A wide gap means the two were solved on different curves or the curve is broken: compare treasury_yields.",
-        holds=(pl.col("g_spread_bps") - pl.col("spread_bps")).abs() <= 100 + 0.25 * pl.col("spread_bps").abs(), mostly=0.98,
+        holds=(pl.col("g_spread_bps") - pl.col("z_spread_bps")).abs() <= 100 + 0.25 * pl.col("z_spread_bps").abs(), mostly=0.98,
     ),
     Share(
         "duration_within_maturity", "Duration is positive and no longer than maturity.",

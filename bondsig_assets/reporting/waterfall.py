@@ -22,7 +22,7 @@ def waterfall(read: Read) -> pl.DataFrame:
     standing = read("SELECT count(*)::BIGINT AS n FROM trades")["n"][0]
     below = {
         "bond days": "SELECT count(*)::BIGINT AS n FROM bond_days",
-        "bond days with a spread": "SELECT count(*)::BIGINT AS n FROM bond_days WHERE spread_bps IS NOT NULL",
+        "bond days with a spread": "SELECT count(*)::BIGINT AS n FROM bond_days WHERE oas_bps IS NOT NULL",
         "issuer days": "SELECT count(*)::BIGINT AS n FROM issuer_days",
         "issuer days scored": "SELECT count(*)::BIGINT AS n FROM scores",
         "signals": "SELECT count(*)::BIGINT AS n FROM signals",

@@ -11,8 +11,12 @@ from datetime import date, datetime
 import numpy as np
 import polars as pl
 
+from bondsig_assets.securities.rectangles import is_lasting, overlay
 from bondsig_assets.trading_calendar import CUTOFF
 
+_MASTER_COLUMNS = [
+    "cusip", "issuer_id", "issuer_cusip", "parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at", "known_until",
+]
 _DAY = pl.duration(days=1)
 
 
@@ -34,38 +38,69 @@ def bitemporal(rows: pl.DataFrame, entity: str) -> pl.DataFrame:
     versions = versions.with_columns(
         valid_to_date=pl.min_horizontal("valid_to_date", pl.col("next_from") - _DAY), known_until=pl.col("known_at").shift(-1).over("row"),
     )
-    return _lasting(versions.drop("row", "next_from")).sort(entity, "valid_from_date", "known_at")
+    return versions.drop("row", "next_from").filter(is_lasting()).sort(entity, "valid_from_date", "known_at")
 
 
-def _lasting(versions: pl.DataFrame) -> pl.DataFrame:
-    """The rectangles that are valid for at least a day and known for at least a moment."""
-    valid = pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= pl.col("valid_from_date"))
-    return versions.filter(valid & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("known_at"))))
+def replaced(rows: pl.DataFrame, entity: str, *, corrects: bool = True) -> pl.DataFrame:
+    """`bitemporal` for rows of which several may be one statement about their `entity`, and for long histories.
+
+    Rows with one first day (and, where a later row of the same first day `corrects` the earlier, one moment of
+    knowledge) stay beside each other, so that a contradiction is not settled by the order of rows. Entities
+    whose statements became known in the order of their first days, nearly all, take linear time and no more
+    than two rectangles a row. Adds `known_until`.
+    """
+    keys = [entity, "valid_from_date", "said_at"] if corrects else [entity, "valid_from_date"]
+    said = rows.rename({"known_at": "said_at"}).group_by(keys).agg(known_at=pl.col("said_at").min()).sort(*keys)
+    said = said.with_columns(next_from=pl.col("valid_from_date").shift(-1).over(entity), next_known=pl.col("known_at").shift(-1).over(entity))
+    orderly = (pl.col("next_known") >= pl.col("known_at")).fill_null(True).all().over(entity)
+    quick, slow = said.filter(orderly), said.filter(~orderly).drop("next_from", "next_known").with_columns(valid_to_date=pl.lit(None, pl.Date))
+    closed = quick.filter(pl.col("next_from").is_not_null()).with_columns(
+        known_at="next_known", known_until=pl.lit(None, pl.Datetime("us")), valid_to_date=pl.col("next_from") - _DAY
+    )
+    parts = [quick.with_columns(known_until="next_known", valid_to_date=pl.lit(None, pl.Date)), closed, bitemporal(slow, entity)]
+    columns = [*keys, "known_at", "known_until", "valid_to_date"]
+    versions = pl.concat([part.select(columns) for part in parts])
+    both = rows.with_columns(said_at="known_at").join(versions, on=keys, suffix="_version").with_columns(
+        known_at=pl.max_horizontal("known_at", "known_at_version"), valid_to_date=pl.min_horizontal("valid_to_date", "valid_to_date_version"),
+    )
+    return both.filter(is_lasting()).select(*rows.columns, "known_until").sort(entity, "valid_from_date", "known_at", maintain_order=True)
 
 
-def build_master(bonds: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFrame) -> pl.DataFrame:
+def build_master(bonds: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFrame, links: pl.DataFrame | None = None) -> pl.DataFrame:
     """Rows of `security_master` from the raw tables of the same names.
 
     A chain holds where all of its links hold and is known while all of them are. An issuer without
     a parent's stock has no row: its bonds stay in the bond tables. Each link is settled before they
     are chained, so that what a former parent does later, or a new parent without a stock, is seen right.
+
+    With `links`, as `links.resolve` settled them, a bond's parent comes from them instead of `issuers`
+    (put `claims.issuer_chain` among the claims to keep it); ticker and sector remain those of `equities`. A
+    link without a parent has no row.
     """
-    links = bitemporal(issuers.select("issuer_id", "issuer_cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
     stocks = bitemporal(equities.select("parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at"), "parent_id")
-    chain = links.join(stocks, on="parent_id", suffix="_stock").join(
-        bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="issuer_id"
-    )
-    chain = chain.with_columns(
+    if links is not None:
+        return _chained(_linked_issuers(bonds, issuers, links), stocks)
+    owned = bitemporal(issuers.select("issuer_id", "issuer_cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
+    return _chained(owned.join(bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="issuer_id"), stocks)
+
+
+def _linked_issuers(bonds: pl.DataFrame, issuers: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+    """Links with the issuer of each bond and the issuer's own CUSIP, the bond's where the issuer is not known."""
+    known = links.filter(pl.col("parent_id").is_not_null()).select("cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at", "known_until")
+    known = known.join(bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="cusip")
+    named = bitemporal(issuers.select("issuer_id", "issuer_cusip", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
+    return overlay(known, named, "issuer_id").with_columns(pl.col("issuer_cusip").fill_null(pl.col("cusip").str.slice(0, 6)))
+
+
+def _chained(owned: pl.DataFrame, stocks: pl.DataFrame) -> pl.DataFrame:
+    """Bonds with their parents joined to the parents' stocks, where and while both hold."""
+    chain = owned.join(stocks, on="parent_id", suffix="_stock").with_columns(
         valid_from_date=pl.max_horizontal("valid_from_date", "valid_from_date_stock"),
         valid_to_date=pl.min_horizontal("valid_to_date", "valid_to_date_stock"),
         known_at=pl.max_horizontal("known_at", "known_at_stock", "known_at_bond"),
         known_until=pl.min_horizontal("known_until", "known_until_stock"),
     )
-    columns = [
-        "cusip", "issuer_id", "issuer_cusip", "parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at",
-        "known_until",
-    ]
-    return _lasting(chain.select(columns)).sort("cusip", "valid_from_date", "known_at")
+    return chain.select(_MASTER_COLUMNS).filter(is_lasting()).sort("cusip", "valid_from_date", "known_at")
 
 
 def positions_as_of(rows: pl.DataFrame, entity: str, entities: np.ndarray, days: np.ndarray) -> np.ndarray:

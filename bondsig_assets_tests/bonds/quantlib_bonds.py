@@ -10,7 +10,9 @@ from datetime import date, timedelta
 import numpy as np
 import QuantLib as ql
 
+from bondsig_assets.bonds.callable_bonds import CallSchedules, call_schedules
 from bondsig_assets.bonds.conventions import Bonds, terms
+from bondsig_assets.bonds.curves import ZeroCurves
 
 DAY_COUNTERS = (
     ql.Thirty360(ql.Thirty360.BondBasis),
@@ -58,16 +60,19 @@ def quantlib_bond(bonds: Bonds, i: int) -> ql.Bond:
     frequency, redemption = int(bonds.frequency[i]), float(bonds.redemption[i])
     if frequency == 0:
         return ql.ZeroCouponBond(0, ql.NullCalendar(), 100.0, matures, ql.Unadjusted, redemption, ql.Date(1, 1, 1990))
+    schedule, counter = _schedule(settles, matures, frequency, int(bonds.day_count[i]))
+    return ql.FixedRateBond(0, 100.0, schedule, [float(bonds.coupon_pct[i]) / 100.0], counter, ql.Unadjusted, redemption)
+
+
+def _schedule(settles: ql.Date, matures: ql.Date, frequency: int, day_count: int) -> tuple[ql.Schedule, ql.DayCounter]:
+    """Coupon dates from one before settlement to maturity, and the day counter that knows them."""
     step = 12 // frequency
     periods = (matures.year() - settles.year() + 1) * frequency + 1
     begins = matures - ql.Period(periods * step, ql.Months)
     schedule = ql.Schedule(
         begins, matures, ql.Period(step, ql.Months), ql.NullCalendar(), ql.Unadjusted, ql.Unadjusted, ql.DateGeneration.Backward, False
     )
-    counter = DAY_COUNTERS[bonds.day_count[i]]
-    if bonds.day_count[i] == 1:
-        counter = ql.ActualActual(ql.ActualActual.ISMA, schedule)
-    return ql.FixedRateBond(0, 100.0, schedule, [float(bonds.coupon_pct[i]) / 100.0], counter, ql.Unadjusted, redemption)
+    return schedule, ql.ActualActual(ql.ActualActual.ISMA, schedule) if day_count == 1 else DAY_COUNTERS[day_count]
 
 
 def quantlib_yield(bonds: Bonds, i: int, bond: ql.Bond, price: float) -> tuple[float, float, float]:
@@ -83,3 +88,53 @@ def quantlib_yield(bonds: Bonds, i: int, bond: ql.Bond, price: float) -> tuple[f
         ql.BondFunctions.duration(bond, rate, ql.Duration.Modified, settles),
         ql.BondFunctions.convexity(bond, rate, settles),
     )
+
+
+def smooth_curve(settlement: date) -> tuple[ql.YieldTermStructureHandle, ZeroCurves]:
+    """One zero curve from `settlement` for QuantLib and for us; sets QuantLib's evaluation date."""
+    today = quantlib_date((settlement - EPOCH).days)
+    ql.Settings.instance().evaluationDate = today
+    days = np.concatenate(([0, 30, 91], np.arange(1, 64) * 182))
+    rates = 0.01 + 0.03 * (1 - np.exp(-days / 1500)) + 0.002 * np.sin(days / 400)
+    curve = ql.ZeroCurve(
+        [today + int(day) for day in days], rates.tolist(), ql.Actual365Fixed(), ql.NullCalendar(), ql.Linear(), ql.Continuous
+    )
+    return ql.YieldTermStructureHandle(curve), ZeroCurves(days / 365.0, rates[None, :])
+
+
+def random_callables(n: int, seed: int, settlement: date, longest_years: float = 10.0) -> tuple[Bonds, CallSchedules]:
+    """n bonds callable at falling prices on coupon dates, or 45 days after each.
+
+    Two months at least after settlement, and never within eight days of a coupon elsewhere:
+    QuantLib moves such a call to the coupon date.
+    """
+    generator = np.random.default_rng(seed)
+    settles, rows, dates, prices, offsets = (settlement - EPOCH).days, [], [], [], [0]
+    while len(rows) < n:
+        matures = settles + int(generator.integers(600, 365 * longest_years))
+        frequency, day_count = int(generator.choice([1, 2, 2, 2, 4])), int(generator.integers(0, 4))
+        end, step = quantlib_date(matures), 12 // frequency
+        if end.dayOfMonth() > 28:
+            continue
+        coupons = [end - ql.Period(step * k, ql.Months) for k in range(1, 41 * frequency)]
+        late = 45 if generator.random() < 0.4 else 0
+        called = [(coupon.to_date() - EPOCH).days + late for coupon in coupons[::-1]]
+        called = [day for day in called if day > settles + 60]
+        called = called[int(len(called) * generator.uniform(0.0, 0.6)) :]
+        rows.append((settles, matures, float(np.round(generator.uniform(2.0, 9.0), 3)), frequency, day_count))
+        dates += called
+        prices += [max(100.0, 104.0 - k * float(generator.uniform(0.0, 1.0))) for k in range(len(called))]
+        offsets.append(len(dates))
+    return terms(*(np.array(column) for column in zip(*rows, strict=True))), call_schedules(offsets, np.array(dates, dtype=np.int64), prices, False)
+
+
+def quantlib_callable(bonds: Bonds, schedules: CallSchedules, i: int) -> ql.CallableFixedRateBond:
+    """Callable bond i, without an engine."""
+    settles, matures = quantlib_date(bonds.settlement[i]), quantlib_date(bonds.maturity[i])
+    schedule, counter = _schedule(settles, matures, int(bonds.frequency[i]), int(bonds.day_count[i]))
+    calls = ql.CallabilitySchedule()
+    for k in range(schedules.offsets[i], schedules.offsets[i + 1]):
+        price = ql.BondPrice(float(schedules.prices[k]), ql.BondPrice.Clean)
+        calls.append(ql.Callability(price, ql.Callability.Call, quantlib_date(schedules.dates[k])))
+    coupon = [float(bonds.coupon_pct[i]) / 100.0]
+    return ql.CallableFixedRateBond(0, 100.0, schedule, coupon, counter, ql.Unadjusted, float(bonds.redemption[i]), schedule[0], calls)

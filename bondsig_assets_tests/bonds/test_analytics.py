@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from bondsig_assets.bonds import kernels
-from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.analytics import Reference, analyze
 from bondsig_assets.bonds.conventions import terms
 from bondsig_assets.bonds.curves import ParCurves, zero_curves
-from bondsig_assets.tables import BOND_ANALYTICS, BOND_DAY_REVISIONS, BONDS, TREASURY_YIELDS
+from bondsig_assets.tables import AMOUNTS_OUTSTANDING, BOND_ANALYTICS, BOND_DAY_REVISIONS, BONDS, CALL_SCHEDULES, TREASURY_YIELDS
 
 DAY = date(2024, 3, 5)
 TENORS = (0.25, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -51,9 +51,9 @@ def revision(cusip, price=98.0, day=DAY, known_date=None, n_trades=4):
 YIELDS = frame(TREASURY_YIELDS, curve(date(2024, 3, 1), 4.0) + curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5))
 
 
-def run(revisions, bonds, yields=YIELDS):
+def run(revisions, bonds, yields=YIELDS, *more):
     """`analyze` of rows given as dictionaries."""
-    return analyze(frame(BOND_DAY_REVISIONS, revisions), frame(BONDS, bonds), yields)
+    return analyze(frame(BOND_DAY_REVISIONS, revisions), Reference(frame(BONDS, bonds), yields, *more))
 
 
 def test_a_plain_bond():
@@ -67,16 +67,22 @@ def test_a_plain_bond():
     assert row["accrued_interest"] == pytest.approx(5 * 82 / 360)
     assert (row["yield_pct"], row["duration_years"], row["convexity"]) == (yield_pct[0], duration[0], convexity[0])
     assert row["g_spread_bps"] == pytest.approx(100 * (yield_pct[0] - 4.1 - years / 30), abs=1e-9)
-    assert row["spread_bps"] == pytest.approx(row["g_spread_bps"], abs=5)
-    assert row["weight"] == pytest.approx(5e8 * 4 * (duration[0] / 0.5) ** 2)
-    assert (row["spread_method"], row["reason"], row["known_at"]) == ("z", None, datetime(2024, 3, 5, 18, 30))
+    assert row["oas_bps"] == pytest.approx(row["g_spread_bps"], abs=5)
+    assert row["oas_bps"] == row["z_spread_bps"] and row["option_cost_bps"] is None
+    # A bond without calls: spread duration and modified duration differ by half a coupon period's yield.
+    assert row["spread_duration_years"] == pytest.approx(duration[0] * (1 + yield_pct[0] / 200), rel=2e-3)
+    assert row["weight"] == pytest.approx(5e8 * 4 * (row["spread_duration_years"] / 0.5) ** 2)
+    # Three measures of one credit, near par: close to each other and not the same.
+    assert row["asset_swap_spread_bps"] == pytest.approx(row["z_spread_bps"], abs=8)
+    assert row["cds_equivalent_spread_bps"] == pytest.approx(row["z_spread_bps"], abs=8)
+    assert (row["oas_method"], row["reason"], row["known_at"]) == ("z", None, datetime(2024, 3, 5, 18, 30))
 
 
 def test_the_curve_is_the_one_known_at_the_cutoff():
     late = revision("A", known_date=date(2024, 3, 6))
     found = run([revision("A"), late], [bond("A")])
     assert found["curve_date"].to_list() == [date(2024, 3, 4), DAY]
-    assert found["spread_bps"][0] - found["spread_bps"][1] == pytest.approx(40, abs=2)
+    assert found["oas_bps"][0] - found["oas_bps"][1] == pytest.approx(40, abs=2)
     # One second after 18:30 is too late for the day.
     for second, day in ((0, DAY), (1, date(2024, 3, 4))):
         yields = frame(TREASURY_YIELDS, curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5, datetime(2024, 3, 5, 18, 30, second)))
@@ -98,12 +104,45 @@ def test_callable_bond_above_par_is_valued_to_its_worst_call():
     every = terms(settles, matures, 5.0, 2, 0, calls, prices)
     yields = kernels.yield_duration_convexity(every, 104.0)[0]
     worst = int(np.argmin(yields))
-    assert row["spread_method"] == "z_call" and worst < 5
+    assert worst < 5
     assert row["yield_pct"] == yields[worst]
     assert row["maturity_years"] == (calls[worst] - settles).astype(int) / 365
     assert row["g_spread_bps"] == pytest.approx(100 * (yields[worst] - 4.1 - row["maturity_years"] / 30), abs=1e-9)
-    below_par = run([revision("A", 80.0)], [bond("A", **callable_terms)])
-    assert below_par.equals(run([revision("A", 80.0)], [bond("A")]))
+    below_par, bullet = run([revision("A", 80.0)], [bond("A", **callable_terms)]), run([revision("A", 80.0)], [bond("A")])
+    same = ["maturity_years", "yield_pct", "z_spread_bps", "g_spread_bps"]
+    assert below_par.select(same).equals(bullet.select(same))
+
+
+def test_a_fixed_call_price_costs_the_holder_spread():
+    callable_terms = {"is_callable": True, "first_call_date": date(2025, 6, 15), "first_call_price": 102.0}
+    near, far = (run([revision("A", price)], [bond("A", **callable_terms)]).row(0, named=True) for price in (99.0, 60.0))
+    bullet = run([revision("A", 99.0)], [bond("A")]).row(0, named=True)
+    assert near["oas_method"] == "hw" and near["option_cost_bps"] > 20
+    assert near["oas_bps"] == pytest.approx(bullet["oas_bps"] - near["option_cost_bps"], abs=1e-9)
+    assert near["spread_duration_years"] < bullet["spread_duration_years"]
+    assert 0 <= far["option_cost_bps"] < 3, "nobody calls what trades at 60"
+    # What cannot be called before its last half year at par is valued as a bullet.
+    short = run([revision("A", 99.0)], [bond("A", is_callable=True, first_call_date=date(2030, 3, 15), first_call_price=100.0)]).row(0, named=True)
+    assert (short["oas_method"], short["oas_bps"]) == ("z", bullet["oas_bps"])
+
+
+def test_schedules_and_amounts_count_from_when_they_were_known():
+    seen, later = datetime(2024, 3, 4, 12), datetime(2024, 3, 6, 12)
+    calls = frame(CALL_SCHEDULES, [{"cusip": "A", "call_date": date(2025, 6, 15), "call_price": 101.0, "known_at": later}])
+    amounts = frame(AMOUNTS_OUTSTANDING, [
+        {"cusip": "A", "effective_date": date(2024, 3, 4), "amount_usd": 2e8, "known_at": seen},
+        {"cusip": "A", "effective_date": date(2024, 3, 5), "amount_usd": 1e8, "known_at": later},
+    ])
+    found = run([revision("A"), revision("A", known_date=date(2024, 3, 6))], [bond("A")], YIELDS, calls, amounts)
+    assert found["oas_method"].to_list() == ["z", "hw"]
+    assert found["amount_outstanding_usd"].to_list() == [2e8, 1e8]
+    assert found["weight"][0] / 2e8 == pytest.approx(4 * (found["spread_duration_years"][0] / 0.5) ** 2)
+
+
+def test_a_call_that_is_certain_has_no_spread():
+    terms_of_call = {"is_callable": True, "first_call_date": date(2023, 6, 15), "first_call_price": 100.0}
+    row = run([revision("A", 108.0)], [bond("A", coupon_pct=9.0, **terms_of_call)]).row(0, named=True)
+    assert (row["reason"], row["oas_bps"], row["weight"]) == ("deep_call", None, None) and row["yield_pct"] is not None
 
 
 def test_calls_begin_after_settlement():
@@ -121,16 +160,19 @@ def test_calls_begin_after_settlement():
         ({}, 0.0, "no_price"),
         ({}, float("nan"), "no_price"),
         ({"maturity_date": date(2024, 3, 7)}, 98.0, "matured"),
-        ({"coupon_pct": None}, 98.0, "unsolved"),
-        ({"day_count": "lunar"}, 98.0, "unsolved"),
+        ({"coupon_pct": None}, 98.0, "bad_terms: no coupon"),
+        ({"day_count": "lunar"}, 98.0, "bad_terms: unknown day count"),
+        ({"coupon_pct": 0.0}, 98.0, "bad_terms: payments without coupon"),
+        ({"offering_amount_usd": -1.0}, 98.0, "bad_terms: negative amount"),
+        ({"offering_date": date(2031, 1, 1)}, 98.0, "bad_terms: matures before it is issued"),
         ({}, 1e9, "unsolved"),
     ],
 )
 def test_reasons(change, price, reason):
     row = run([revision("A", price)], [bond("A", **change)]).row(0, named=True)
     assert row["reason"] == reason and row["curve_date"] == date(2024, 3, 4)
-    empty = ("maturity_years", "accrued_interest", "yield_pct", "duration_years", "convexity", "g_spread_bps", "spread_bps")
-    assert all(row[name] is None for name in (*empty, "spread_method", "weight"))
+    empty = ("maturity_years", "accrued_interest", "yield_pct", "duration_years", "convexity", "g_spread_bps", "z_spread_bps", "oas_bps")
+    assert all(row[name] is None for name in (*empty, "oas_method", "weight"))
 
 
 def test_an_unknown_bond_has_no_terms():
@@ -144,14 +186,14 @@ def test_without_a_curve_the_yield_stands():
         row = BOND_ANALYTICS.conform(run([revision("A")], [bond("A")], yields)).row(0, named=True)
         assert row["reason"] == "no_curve" and row["curve_date"] is None
         assert row["yield_pct"] > 5.0 and row["duration_years"] > 5.0
-        assert [row[name] for name in ("spread_bps", "g_spread_bps", "spread_method", "weight")] == [None] * 4
+        assert [row[name] for name in ("oas_bps", "g_spread_bps", "oas_method", "weight")] == [None] * 4
 
 
 def test_weights_only_from_one_to_thirty_years():
     bonds = [bond("A", maturity_date=date(2025, 3, 1)), bond("B", maturity_date=date(2025, 3, 15)), bond("C", maturity_date=date(2054, 4, 1))]
     found = run([revision(cusip) for cusip in "ABC"], bonds)
     assert found["weight"].is_null().to_list() == [True, False, True]
-    assert found["spread_bps"].is_not_null().all()
+    assert found["oas_bps"].is_not_null().all()
 
 
 def test_annual_and_zero_coupon_yields_are_compared_semi_annually():
@@ -179,7 +221,7 @@ def test_a_row_does_not_depend_on_its_batch():
         for day in (date(2024, 3, 4), DAY, date(2024, 3, 6)):
             revisions.append(revision(f"B{i:02}", float(generator.uniform(60, 115)), day))
     together = run(revisions, bonds)
-    assert together["spread_bps"].is_not_null().all() and together["spread_method"].n_unique() == 2
+    assert together["oas_bps"].is_not_null().all() and together["oas_method"].n_unique() == 2
     assert together.equals(together.sort("known_date", "cusip", "trade_date"))
     for day in (date(2024, 3, 4), DAY, date(2024, 3, 6)):
         daily = run([row for row in reversed(revisions) if row["known_date"] == day], bonds[::-1])
@@ -194,4 +236,4 @@ def test_spread_reprices_the_bond():
     par = np.array([[4.1 + tenor / 30 for tenor in TENORS]])
     curves = zero_curves(ParCurves(np.array(TENORS), par))
     held = terms(np.datetime64("2024-03-07"), np.datetime64("2030-06-15"), 5.0)
-    assert kernels.price_from_z_spread(held, curves, 0, row["spread_bps"])[0][0] == pytest.approx(98.0, abs=1e-9)
+    assert kernels.price_from_z_spread(held, curves, 0, row["oas_bps"])[0][0] == pytest.approx(98.0, abs=1e-9)

@@ -42,7 +42,7 @@ _GOOD: dict[str, dict[str, pl.Expr]] = {
         "customer_buy_price": pl.lit(100.5), "customer_sell_price": pl.lit(99.5),
     },
     "bond_analytics": _BOND | {
-        "spread_bps": pl.lit(150.0), "g_spread_bps": pl.lit(155.0), "yield_pct": pl.lit(5.0), "duration_years": pl.lit(4.0),
+        "oas_bps": pl.lit(150.0), "z_spread_bps": pl.lit(150.0), "g_spread_bps": pl.lit(155.0), "yield_pct": pl.lit(5.0), "duration_years": pl.lit(4.0),
         "maturity_years": pl.lit(5.0), "reason": pl.lit(None, pl.String),
     },
     "issuer_days": {
@@ -82,11 +82,11 @@ BREAKS: dict[tuple[str, str], dict[str, pl.Expr]] = {
     ("bond_day_revisions", "customer_par_within_par"): {"par_usd": pl.lit(1.5e6)},
     ("bond_day_revisions", "customers_buy_higher"): {"customer_sell_price": pl.lit(101.0)},
     ("bond_day_revisions", "withdrawn_rare"): {"n_trades": pl.lit(0)},
-    ("bond_analytics", "solvable_solved"): {"spread_bps": _NO_NUMBER, "reason": pl.lit("unsolved")},
+    ("bond_analytics", "solvable_solved"): {"oas_bps": _NO_NUMBER, "reason": pl.lit("unsolved")},
     ("bond_analytics", "terms_known"): {"reason": pl.lit("no_terms")},
     ("bond_analytics", "curve_known"): {"curve_date": pl.lit(None, pl.Date)},
     ("bond_analytics", "yield_plausible"): {"yield_pct": pl.lit(200.0)},
-    ("bond_analytics", "spread_plausible"): {"spread_bps": pl.lit(9000.0)},
+    ("bond_analytics", "spread_plausible"): {"oas_bps": pl.lit(9000.0)},
     ("bond_analytics", "spreads_agree"): {"g_spread_bps": pl.lit(600.0)},
     ("bond_analytics", "duration_within_maturity"): {"duration_years": pl.lit(9.0)},
     ("issuer_days", "spread_present"): {"spread_bps": _NO_NUMBER},
