@@ -117,6 +117,16 @@ def sql(query: str, form: str) -> None:
 
 
 @cli.command()
+@click.argument("query")
+@click.option("--as-of", "day", callback=_day, metavar="DATE", help="As known at the cutoff of this day (YYYY-MM-DD); default: the newest.")
+def issuer(query: str, day: date | None) -> None:
+    """Parent, subsidiaries, bonds and stock of QUERY: a name, ticker, CUSIP, issuer CUSIP or parent."""
+    from bondsig_assets.commands.issuer import print_issuer
+
+    print_issuer(current_home(), query, day)
+
+
+@cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(path: Path, overwrite: bool) -> None:

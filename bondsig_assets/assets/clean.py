@@ -1,7 +1,6 @@
 """From reports to trades to bond days, as known at each cutoff.
 
-Belongs here: the assets of the groups reference and clean. Not here: the rules (`trace/`,
-`securities/`, `bonds/`). numba takes a second to import, so what needs it is imported where it runs.
+Belongs here: the assets of the group clean. Not here: the rules (`trace/`, `bonds/`). numba takes a second to import, so what needs it is imported where it runs.
 """
 
 from datetime import date
@@ -9,33 +8,13 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset, whole_result
+from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.assets.late import days_listed, replace_range
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
-from bondsig_assets.securities.master import build_master
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.bond_days import revise, spans, touched_days
 from bondsig_assets.trace.events import ID, PRINT_COLUMNS, TOLD_COLUMNS, learn, may_be_confirmed_since, memory_since, remembered, touched_by
-
-
-def security_master_asset() -> dg.AssetsDefinition:
-    """The asset of the security master."""
-
-    @table_asset("security_master", kinds={"polars"}, deps=["bonds", "issuers", "equities"])
-    def security_master(warehouse: WarehouseResource) -> dg.MaterializeResult:
-        """Which stock a bond leads to on a day, as known on that day.
-
-        One row per bond and period in which the whole chain CUSIP → issuer → parent → ticker holds,
-        with the time it was known. `where known_until is null and valid_to_date is null` is the present.
-        """
-        lake = warehouse.open()
-        master = build_master(lake.read_table("bonds"), lake.read_table("issuers"), lake.read_table("equities"))
-        lake.replace(Write("security_master", TABLES["security_master"].conform(master)))
-        unlinked = lake.read("SELECT count(*) AS n FROM bonds WHERE cusip NOT IN (SELECT cusip FROM security_master)")["n"][0]
-        return whole_result(master, bonds_without_stock=int(unlinked))
-
-    return security_master
 
 
 def _dates_sql(days: list[date]) -> str:
@@ -101,7 +80,10 @@ def spans_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataF
     days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
     events = lake.read_table(
         "trade_events", where=f"known_date <= DATE '{end}' AND execution_date IN ({days})",
-        columns=[*ID, "revision", "known_date", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party", "reason"],
+        columns=[
+            *ID, "revision", "known_date", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party",
+            "contra_party", "reason",
+        ],
     )
     return spans(events)
 
@@ -154,7 +136,10 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             revisions = lake.read_table("bond_day_revisions", between=(start, end))
             analytics = TABLES["bond_analytics"].conform(analyze(revisions, reference))
             lake.replace(Write("bond_analytics", analytics, (start, end)))
-            counted.append(rows_per_day(analytics, "known_date", solved_share=pl.col("oas_bps").is_not_null().mean(), tree_share=(pl.col("oas_method") == "hw").mean(), median_oas_bps=pl.col("oas_bps").median()))
+            counted.append(rows_per_day(
+                analytics, "known_date", solved_share=pl.col("oas_bps").is_not_null().mean(), tree_share=(pl.col("oas_method") == "hw").mean(),
+                median_oas_bps=pl.col("oas_bps").median(),
+            ))
         return daily_result(context, pl.concat(counted))
 
     return bond_analytics

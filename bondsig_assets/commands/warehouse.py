@@ -15,7 +15,8 @@ from bondsig_assets.resources.home import Home
 from bondsig_assets.resources.warehouse import Warehouse, WarehouseError
 
 
-def _open(home: Home) -> Warehouse:
+def open_warehouse(home: Home) -> Warehouse:
+    """The warehouse of `home`. Raises UserError when it holds no market yet."""
     if home.market() is None:
         raise UserError(f"{home.path} holds no market yet: `make run` or `bondsig run` makes one")
     return Warehouse(home.path)
@@ -24,7 +25,7 @@ def _open(home: Home) -> Warehouse:
 def print_query(home: Home, query: str, form: str) -> None:
     """Run `query` read-only and print its rows as table, csv or json."""
     try:
-        names, rows = _open(home).query(query)
+        names, rows = open_warehouse(home).query(query)
     except WarehouseError as error:
         raise UserError(str(error)) from error
     if form == "csv":
@@ -68,7 +69,7 @@ def _cell(value: object) -> str:
 def export_file(home: Home, path: Path, overwrite: bool) -> None:
     """Copy everything into one plain DuckDB file."""
     try:
-        _open(home).export(path, overwrite=overwrite)
+        open_warehouse(home).export(path, overwrite=overwrite)
     except WarehouseError as error:
         raise UserError(str(error)) from error
     print(f"{path}: {path.stat().st_size / 1e6:,.0f} MB; open it with `duckdb {path}` or duckdb.connect")

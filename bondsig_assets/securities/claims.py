@@ -146,6 +146,15 @@ def dated_names(rows: pl.DataFrame, *, delivered_at: datetime | None = None, upd
     return frame.select(pl.col(name).cast(dtype) for name, dtype in NAME_SCHEMA.items())
 
 
+def listed_names(equities: pl.DataFrame) -> pl.DataFrame | None:
+    """NAME_SCHEMA from the raw table `equities`, of the stocks whose permno it gives; null where it gives none."""
+    numbered = equities.filter(pl.col("permno").is_not_null())
+    if numbered.is_empty():
+        return None
+    dated = bitemporal(numbered.select("parent_id", "permno", "permco", "ticker", "figi", "valid_from_date", "valid_to_date", "known_at"), "parent_id")
+    return dated.with_columns(ncusip=pl.lit(None, pl.String)).select(pl.col(name).cast(dtype) for name, dtype in NAME_SCHEMA.items())
+
+
 def equity_cusip6(names: pl.DataFrame, *, confidence: float = 0.6) -> pl.DataFrame:
     """Claims that bonds with a stock's first six CUSIP characters are its company's, while the stock has that CUSIP.
 

@@ -6,6 +6,7 @@ time, and reading it as of each day. Not here: where the raw links come from (`s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import numpy as np
@@ -17,6 +18,8 @@ from bondsig_assets.trading_calendar import CUTOFF
 _MASTER_COLUMNS = [
     "cusip", "issuer_id", "issuer_cusip", "parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at", "known_until",
 ]
+#: What is kept of the claim that won, where links were settled.
+LINK_COLUMNS = ["link_source", "confidence", "permno", "permco", "figi"]
 _DAY = pl.duration(days=1)
 
 
@@ -74,25 +77,25 @@ def build_master(bonds: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFr
     are chained, so that what a former parent does later, or a new parent without a stock, is seen right.
 
     With `links`, as `links.resolve` settled them, a bond's parent comes from them instead of `issuers`
-    (put `claims.issuer_chain` among the claims to keep it); ticker and sector remain those of `equities`. A
-    link without a parent has no row.
+    (put `claims.issuer_chain` among the claims to keep it), and the rows say which claim it was (LINK_COLUMNS);
+    ticker and sector remain those of `equities`. A link without a parent has no row.
     """
     stocks = bitemporal(equities.select("parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at"), "parent_id")
     if links is not None:
-        return _chained(_linked_issuers(bonds, issuers, links), stocks)
+        return _chained(_linked_issuers(bonds, issuers, links), stocks, LINK_COLUMNS)
     owned = bitemporal(issuers.select("issuer_id", "issuer_cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
     return _chained(owned.join(bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="issuer_id"), stocks)
 
 
 def _linked_issuers(bonds: pl.DataFrame, issuers: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """Links with the issuer of each bond and the issuer's own CUSIP, the bond's where the issuer is not known."""
-    known = links.filter(pl.col("parent_id").is_not_null()).select("cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at", "known_until")
+    known = links.filter(pl.col("parent_id").is_not_null()).select("cusip", "parent_id", *LINK_COLUMNS, "valid_from_date", "valid_to_date", "known_at", "known_until")
     known = known.join(bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="cusip")
     named = bitemporal(issuers.select("issuer_id", "issuer_cusip", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
     return overlay(known, named, "issuer_id").with_columns(pl.col("issuer_cusip").fill_null(pl.col("cusip").str.slice(0, 6)))
 
 
-def _chained(owned: pl.DataFrame, stocks: pl.DataFrame) -> pl.DataFrame:
+def _chained(owned: pl.DataFrame, stocks: pl.DataFrame, more: Sequence[str] = ()) -> pl.DataFrame:
     """Bonds with their parents joined to the parents' stocks, where and while both hold."""
     chain = owned.join(stocks, on="parent_id", suffix="_stock").with_columns(
         valid_from_date=pl.max_horizontal("valid_from_date", "valid_from_date_stock"),
@@ -100,7 +103,7 @@ def _chained(owned: pl.DataFrame, stocks: pl.DataFrame) -> pl.DataFrame:
         known_at=pl.max_horizontal("known_at", "known_at_stock", "known_at_bond"),
         known_until=pl.min_horizontal("known_until", "known_until_stock"),
     )
-    return chain.select(_MASTER_COLUMNS).filter(is_lasting()).sort("cusip", "valid_from_date", "known_at")
+    return chain.select(*_MASTER_COLUMNS, *more).filter(is_lasting()).sort("cusip", "valid_from_date", "known_at")
 
 
 def positions_as_of(rows: pl.DataFrame, entity: str, entities: np.ndarray, days: np.ndarray) -> np.ndarray:
