@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup ui lint lock docs clean bench-trace
+.PHONY: run test setup ui lint lock docs clean bench-trace bench-bonds
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -28,10 +28,14 @@ ui: .venv/ready       ## Dagster and MLflow on 127.0.0.1
 bench-trace: .venv/ready  ## how fast and how exact TRACE cleaning is, at 2, 10 and 40 million reports
 	$(BIN)/python -m benchmarks.trace 2 10 40
 
+bench-bonds: .venv/ready  ## rates of the bond kernels beside QuantLib
+	$(BIN)/python -m benchmarks.bonds
+
 docs: .venv/ready     ## write the generated pages anew
 	$(BIN)/python -m bondsig_assets.reporting.dictionary docs
 	$(BIN)/python -m bondsig_assets.reporting.stylised_facts docs/simulated_market.md
 	$(BIN)/python -m bondsig_assets.reporting.hindsight docs/hindsight.md
+	$(BIN)/python -m bondsig_assets.reporting.feature_truth docs/features.md
 
 lock:                 ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

@@ -119,11 +119,12 @@ def sql(query: str, form: str) -> None:
 @cli.command()
 @click.argument("query")
 @click.option("--as-of", "day", callback=_day, metavar="DATE", help="As known at the cutoff of this day (YYYY-MM-DD); default: the newest.")
-def issuer(query: str, day: date | None) -> None:
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw spread, curve, volume, basis and stock into this file (.png, .svg, .pdf).")
+def issuer(query: str, day: date | None, picture: Path | None) -> None:
     """Parent, subsidiaries, bonds and stock of QUERY: a name, ticker, CUSIP, issuer CUSIP or parent."""
     from bondsig_assets.commands.issuer import print_issuer
 
-    print_issuer(current_home(), query, day)
+    print_issuer(current_home(), query, day, picture)
 
 
 @cli.command()

@@ -10,7 +10,7 @@ from datetime import date
 
 import dagster as dg
 
-from bondsig_assets.assets import clean, features, hindsight, models, raw, scores, securities
+from bondsig_assets.assets import clean, features, hindsight, intraday, models, raw, scores, securities
 from bondsig_assets.checks.asset_checks import build_asset_checks
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
@@ -36,8 +36,8 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *raw.build_raw_assets(days), securities.security_master_asset, clean.trades_asset(days), clean.bond_days_asset(days),
-            clean.bond_analytics_asset(days), features.issuer_days_asset(days), features.labels_asset(days), models.models_asset(folds),
-            scores.scores_asset(days), scores.signals_asset(days), scores.evaluations_asset(),
+            clean.bond_analytics_asset(days), features.issuer_days_asset(days), intraday.issuer_intraday_asset(days),
+            features.labels_asset(days), models.models_asset(folds), scores.scores_asset(days), scores.signals_asset(days), scores.evaluations_asset(),
             securities.security_coverage_asset, hindsight.ex_post_trades_asset, hindsight.ex_post_bond_days_asset,
         ],
         asset_checks=build_asset_checks(),

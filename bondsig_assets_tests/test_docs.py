@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bondsig_assets.reporting.dictionary import PAGES
+from bondsig_assets.reporting.dictionary import PAGES, TRUTH
 
 _ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_generated_pages_are_current(name):
-    assert (_ROOT / "docs" / name).read_text() == PAGES[name](), f"docs/{name} is old: run `make docs`"
+    assert (_ROOT / "docs" / name).read_text().split(TRUTH)[0] == PAGES[name](), f"docs/{name} is old: run `make docs`"
 
 
 @pytest.mark.parametrize("page", [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name)

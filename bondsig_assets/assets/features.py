@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
-from bondsig_assets.features.declared import LOOKBACK_DAYS
+from bondsig_assets.features.declared import FEATURES, LOOKBACK_DAYS
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.labels import SPAN
 from bondsig_assets.learning.labels import labels as compute_labels
@@ -21,7 +21,11 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import offset, trading_days
 
 _YEAR = 4 * 63
-_ANALYTICS = ["cusip", "trade_date", "known_date", "spread_bps", "weight", "yield_pct", "maturity_years"]
+_ANALYTICS = [
+    "cusip", "trade_date", "known_date", "oas_bps", "weight", "yield_pct", "maturity_years", "spread_duration_years", "cds_equivalent_spread_bps",
+]
+#: Tables and what the graph calls them.
+_ASSETS = {"bond_day_revisions": "bond_days"}
 
 
 def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
@@ -35,31 +39,47 @@ def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = Tru
         master=lake.read_table("security_master"), equities=lake.read_table("equities"), bonds=lake.read_table("bonds"),
         prices=lake.read_table("equity_prices", between=between), cds=lake.read_table("cds_quotes", between=between),
         fundamentals=lake.read_table("fundamentals"), ratings=lake.read_table("ratings"), issuers=lake.read_table("issuers"),
+        amounts=lake.read_table("amounts_outstanding"), yields=lake.read_table("treasury_yields"),
     )
+
+
+def feature_lineage() -> dg.TableColumnLineage:
+    """Which columns of which asset feed which feature."""
+    columns = {feature.name: [name.split(".") for name in feature.inputs] for feature in FEATURES}
+    return dg.TableColumnLineage({
+        name: [dg.TableColumnDep(asset_key=dg.AssetKey(_ASSETS.get(table, table)), column_name=column) for table, column in inputs] for name, inputs in columns.items()
+    })
 
 
 def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of issuer-day features."""
-    upstream = ["bond_days", "bond_analytics", "security_master", "equity_prices", "cds_quotes", "fundamentals", "ratings", "issuers", "equities", "bonds"]
+    upstream = [
+        "bond_days", "bond_analytics", "security_master", "equity_prices", "cds_quotes", "fundamentals", "ratings", "issuers", "equities", "bonds",
+        "amounts_outstanding", "treasury_yields",
+    ]
 
     @table_asset("issuer_days", kinds={"polars", "numpy"}, partitions=days, deps=upstream)
     def issuer_days(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         """One row per issuer and day with every feature as known at that day's cutoff (18:30 New York).
 
         Null means missing, never zero. `oas_*` and `cds_*` are what credit says, `equity_*` the controls
-        it has to beat. The comment of each column gives formula, window and source.
+        it has to beat. The comment of each column gives formula, window and source; `feature_coverage`
+        counts for each day why values are missing.
         """
         from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
 
         lake, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
-            frame = compute_issuer_days(load_panels(lake, offset(start, -LOOKBACK_DAYS), end), start, end)
-            lake.replace(Write("issuer_days", TABLES["issuer_days"].conform(frame), (start, end)))
+            frame, coverage = compute_issuer_days(load_panels(lake, offset(start, -LOOKBACK_DAYS), end), start, end)
+            lake.replace(
+                Write("issuer_days", TABLES["issuer_days"].conform(frame), (start, end)),
+                Write("feature_coverage", TABLES["feature_coverage"].conform(coverage), (start, end)),
+            )
             counted.append(rows_per_day(
                 frame, "trade_date", bond_coverage=pl.col("spread_bps").is_not_null().mean(), cds_coverage=pl.col("cds_spread_bps").is_not_null().mean(),
                 median_spread_bps=pl.col("spread_bps").median(), median_staleness_days=pl.col("staleness_days").median(),
             ))
-        return daily_result(context, pl.concat(counted))
+        return daily_result(context, pl.concat(counted), **{"dagster/column_lineage": feature_lineage()})
 
     return issuer_days
 

@@ -6,7 +6,7 @@ the arithmetic (`kernels.py`) and averages over issuers (`features/`).
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time
 from typing import NamedTuple
 
 import numpy as np
@@ -46,11 +46,11 @@ class Reference(NamedTuple):
     amounts_outstanding: pl.DataFrame | None = None
 
 
-def analyze(revisions: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) -> pl.DataFrame:
     """Rows of table `bond_analytics`, one for each of `revisions`, sorted by (known_date, cusip, trade_date).
 
     `revisions`: rows of `bond_day_revisions`. A revision sees the terms, call prices, amount and the
-    newest Treasury curve known at 18:30 of its known_date, and nothing later. Yield, duration, G-, Z-,
+    newest Treasury curve known at time `at` (18:30) of its known_date, and nothing later. Yield, duration, G-, Z-,
     asset-swap and CDS-equivalent spread are those to the date of the lowest yield: maturity, or a date of the
     call schedule after settlement. The OAS of a bond with fixed call prices is that of a Hull-White tree to
     maturity (`oas_method` hw); of all others it is the z-spread (z). Bonds without a schedule of their own are
@@ -61,7 +61,7 @@ def analyze(revisions: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     A row's result does not depend on the other rows, to the last bit.
     """
     versions, par = curves.known_curves(reference.treasury_yields)
-    rows = _rows(revisions, reference, versions)
+    rows = _rows(revisions, reference, versions, at)
     calls = _known_calls(rows, _schedules(reference))
     solvable = rows.filter(pl.col("reason").is_null() | (pl.col("reason") == "no_curve"))
     zero = curves.zero_curves(par)
@@ -86,7 +86,7 @@ def analyze(revisions: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     )
 
 
-def _rows(revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame) -> pl.DataFrame:
+def _rows(revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame, at: time) -> pl.DataFrame:
     """Each revision with its terms, amount and curve as known, settlement, and the reason if it has none."""
     bonds = reference.bonds
     terms = bonds.select(
@@ -98,7 +98,7 @@ def _rows(revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame)
         .with_row_index("row")
         .with_columns(
             settlement_date=settlement_dates(revisions["trade_date"]),
-            cutoff=pl.col("known_date").cast(pl.Datetime("us")) + timedelta(hours=CUTOFF.hour, minutes=CUTOFF.minute),
+            cutoff=pl.col("known_date").dt.combine(at),
         )
         .join(terms, on="cusip", how="left", maintain_order="left")
         .sort("cutoff", "row")

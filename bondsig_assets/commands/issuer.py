@@ -1,24 +1,30 @@
-"""`bondsig issuer`: parent, subsidiaries, bonds and stock as they were known.
+"""`bondsig issuer`: parent, subsidiaries, bonds and stock as they were known, and its page as a picture.
 
-Belongs here: reading the tables for the tree and printing it. Not here: the tree (`securities/tree.py`).
+Belongs here: reading the tables for the tree and printing it. Not here: the tree (`securities/tree.py`), the
+page (`reporting/issuer_page.py`).
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from pathlib import Path
 
 import click
 
 from bondsig_assets.cli import UserError
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.securities.amounts import amount_steps, amounts_on
 from bondsig_assets.securities.tree import render, security_tree
 from bondsig_assets.trading_calendar import cutoff
 
 
-def print_issuer(home: Home, query: str, day: date | None) -> None:
-    """Prints the tree of the parent that `query` means, as known at the cutoff of `day` (default: the newest day of the warehouse)."""
+def print_issuer(home: Home, query: str, day: date | None, picture: Path | None) -> None:
+    """Prints the tree of the parent that `query` means, as known at the cutoff of `day` (default: the newest day of the warehouse).
+
+    With `picture` also draws spread, curve, volume, basis and stock into that file.
+    """
     lake = open_warehouse(home)
     newest = lake.read("SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day")["day"][0]
     if newest is None and day is None:
@@ -32,3 +38,18 @@ def print_issuer(home: Home, query: str, day: date | None) -> None:
         raise UserError(str(error)) from error
     for line in render(tree):
         click.echo(line)
+    if picture is not None:
+        _draw(lake, tree.parent_id, picture)
+
+
+def _draw(lake: Warehouse, parent_id: str, picture: Path) -> None:
+    from bondsig_assets.reporting.issuer_page import draw_issuer
+
+    figure = draw_issuer(lake.read, parent_id)
+    if figure is None:
+        raise UserError(f"{parent_id} has no issuer days to draw: run `bondsig run` over them first")
+    try:
+        figure.savefig(picture, dpi=110, bbox_inches="tight")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{picture} cannot be written: {str(error).splitlines()[0]}") from error
+    click.echo(f"drawn: {picture}")

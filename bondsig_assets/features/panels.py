@@ -11,13 +11,20 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from bondsig_assets.bonds.curves import known_curves, par_yields
+from bondsig_assets.securities.amounts import amount_steps
 from bondsig_assets.securities.master import bitemporal, positions_as_of
+from bondsig_assets.securities.ratings import parent_ratings
 from bondsig_assets.trading_calendar import CUTOFF
 
+#: Columns of a revision in the order of `replay.R_…`; riskless par is made here.
 _REVISION_COLUMNS = [
-    "spread_bps", "weight", "yield_pct", "maturity_years", "price", "n_trades", "par_usd",
-    "customer_buy_par_usd", "customer_sell_par_usd", "customer_buy_price", "customer_sell_price", "n_capped",
+    "n_trades", "par_usd", "customer_buy_par_usd", "customer_sell_par_usd", "n_capped", "institutional_buy_par_usd", "institutional_sell_par_usd",
+    "n_interdealer", "riskless_par_usd", "oas_bps", "weight", "yield_pct", "maturity_years", "price", "customer_buy_price", "customer_sell_price",
+    "spread_duration_years", "cds_equivalent_spread_bps", "round_trip_cost_bps", "price_dispersion_bps", "n_dealers",
 ]
+#: Columns of a bond day that measures over several days of one bond are made of.
+DAILY_COLUMNS = ("price", "price_low", "price_high", "price_last")
 #: Years from a quoted tenor beyond which a CDS curve says nothing.
 _MAX_TENOR_GAP = 2.5
 
@@ -40,6 +47,8 @@ class Panels:
     fundamentals: pl.DataFrame
     ratings: pl.DataFrame
     issuers: pl.DataFrame
+    amounts: pl.DataFrame | None = None
+    yields: pl.DataFrame | None = None
 
     @cached_property
     def cutoffs(self) -> np.ndarray:
@@ -83,25 +92,71 @@ class Panels:
         return np.array(sorted(self.master["cusip"].unique()), dtype=object).astype(str)
 
     @cached_property
-    def replay_arguments(self) -> tuple:
-        """The arguments of `replay.replay`."""
+    def parent_of(self) -> np.ndarray:
+        """Position of the parent that each bond leads to on each day [day, bond], -1 for none."""
         rows = positions_as_of(self.master, "cusip", self.bond_ids, self.days)
         parent_code = np.append(np.searchsorted(self.parents, self.master["parent_id"].to_numpy().astype(str)), -1)
-        parent_of = parent_code[rows].astype(np.int64)
-        terms = pl.DataFrame({"cusip": self.bond_ids}).join(self.bonds, on="cusip", how="left", maintain_order="left")
+        return parent_code[rows].astype(np.int64)
+
+    @cached_property
+    def outstanding(self) -> np.ndarray:
+        """Whether each bond is issued and not yet matured [day, bond]."""
+        terms = pl.DataFrame({"cusip": self.bond_ids}, schema={"cusip": pl.String}).join(self.bonds, on="cusip", how="left", maintain_order="left")
         issued, matures = terms["offering_date"].to_numpy().astype("datetime64[D]"), terms["maturity_date"].to_numpy().astype("datetime64[D]")
-        outstanding = (issued <= self.days[:, None]) & (self.days[:, None] < matures)
-        revisions = self.revisions.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
+        return (issued <= self.days[:, None]) & (self.days[:, None] < matures)
+
+    @cached_property
+    def replay_arguments(self) -> tuple:
+        """The arguments of `replay.replay`."""
+        revisions = self._revisions
+        bond, known, trade = self._cells(revisions)
+        order = np.lexsort((trade, bond, known))
+        order = order[trade[order] >= 0]
+        riskless = pl.col("riskless_share") * (pl.col("customer_buy_par_usd") + pl.col("customer_sell_par_usd"))
+        values = revisions.with_columns(riskless_par_usd=riskless).select(pl.col(_REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+        values = np.ascontiguousarray(values[order]) if order.size else np.empty((0, len(_REVISION_COLUMNS)))
+        return known[order], bond[order], trade[order], values, self.parent_of, self.outstanding, self.parents.size
+
+    @cached_property
+    def _revisions(self) -> pl.DataFrame:
+        return self.revisions.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
+
+    def _cells(self, revisions: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Positions of bond, known day and trade day; a withdrawn trade of a day that is none of `days` has -1 for its own."""
         bond = np.searchsorted(self.bond_ids, revisions["cusip"].to_numpy().astype(str))
         known = np.searchsorted(self.days, _dates(revisions["known_date"]))
         trade = np.searchsorted(self.days, _dates(revisions["trade_date"]))
-        # A withdrawn trade of a day without trading has a revision too; it is about none of `days`.
-        on_a_day = self.days[np.minimum(trade, self.days.size - 1)] == _dates(revisions["trade_date"])
-        order = np.lexsort((trade, bond, known))
-        order = order[on_a_day[order]]
-        values = revisions.select(pl.col(_REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan)).to_numpy()
-        values = np.ascontiguousarray(values[order]) if order.size else np.empty((0, len(_REVISION_COLUMNS)))
-        return known[order], bond[order], trade[order], values, parent_of, outstanding, self.parents.size
+        is_day = self.days[np.minimum(trade, self.days.size - 1)] == _dates(revisions["trade_date"])
+        return bond, known, np.where(is_day, trade, -1)
+
+    def bond_values(self, first: int) -> dict[str, np.ndarray]:
+        """DAILY_COLUMNS [day, bond] of the days from `first` on, each as known at its own cutoff; NaN without a trade."""
+        own = self._revisions.filter((pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0))
+        bond, day, _ = self._cells(own)
+        late = day >= first
+        out = {}
+        for name in DAILY_COLUMNS:
+            out[name] = np.full((self.days.size - first, self.bond_ids.size), np.nan)
+            out[name][day[late] - first, bond[late]] = own[name].cast(pl.Float64).fill_null(np.nan).to_numpy()[late]
+        return out
+
+    @cached_property
+    def outstanding_usd(self) -> np.ndarray:
+        """Par outstanding of each parent's bonds as known on each day [day, parent], NaN without any."""
+        steps = amount_steps(self.bonds, self.amounts).rows.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
+        rows = positions_as_of(steps, "cusip", self.bond_ids, self.days)
+        amount = np.append(steps["amount_usd"].to_numpy(), np.nan)[rows]
+        return sum_by_parent(np.where(self.outstanding, amount, np.nan), self.parent_of, self.parents.size)
+
+    def treasury_rate(self, years: float) -> np.ndarray:
+        """Continuous Treasury rate at `years` of the newest curve known at each cutoff [day, 1], as a fraction; NaN before the first."""
+        if self.yields is None or self.yields.is_empty():
+            return np.full((self.days.size, 1), np.nan)
+        versions, par = known_curves(self.yields)
+        place = np.searchsorted(versions["known_at"].to_numpy().astype("datetime64[us]"), self.cutoffs, side="right") - 1
+        index = np.where(place >= 0, versions["curve_index"].to_numpy()[np.maximum(place, 0)], -1)
+        pct = par_yields(par, index, np.full(self.days.size, years))
+        return 2 * np.log1p(pct / 200)[:, None]
 
     @cached_property
     def _price_arrays(self) -> dict[str, np.ndarray]:
@@ -149,6 +204,11 @@ class Panels:
         return self._by_ticker("shares_outstanding", self.stocks["ticker"])
 
     @cached_property
+    def volume(self) -> np.ndarray:
+        """Shares traded."""
+        return self._by_ticker("volume_shares", self.stocks["ticker"])
+
+    @cached_property
     def _cds_curves(self) -> tuple[np.ndarray, np.ndarray]:
         """Tenors, and quotes [tenor, day, parent] as known on the day."""
         tenors = np.sort(self.cds["tenor_years"].unique().to_numpy())
@@ -194,26 +254,52 @@ class Panels:
     @cached_property
     def debt(self) -> np.ndarray:
         """Total debt as last filed by each cutoff."""
-        return self._newest_known(self.fundamentals.sort("known_at", "period_end_date"), "parent_id", "total_debt_usd")
+        return self._filed("total_debt_usd")
+
+    @cached_property
+    def short_term_debt(self) -> np.ndarray:
+        """Debt due within a year as last filed."""
+        return self._filed("short_term_debt_usd")
+
+    @cached_property
+    def long_term_debt(self) -> np.ndarray:
+        """Other debt as last filed."""
+        return self._filed("long_term_debt_usd")
+
+    def _filed(self, column: str) -> np.ndarray:
+        """Of two filings known at once the later quarter; a quarter filed again late changes nothing older than the newest."""
+        filings = self.fundamentals.sort("known_at", "period_end_date")
+        newest = filings.filter(pl.col("period_end_date") >= pl.col("period_end_date").cum_max().over("parent_id"))
+        return self._newest_known(newest, "parent_id", column)
 
     @cached_property
     def rating(self) -> np.ndarray:
-        """Newest rating known of any of a parent's issuers, the mean where several came at the same moment."""
-        by_parent = self.ratings.join(self.issuers.unique("issuer_id", keep="first", maintain_order=True).select("issuer_id", "parent_id"), on="issuer_id")
-        mean = by_parent.group_by("parent_id", "known_at").agg(pl.col("rating_number").cast(pl.Float64).mean()).sort("known_at", "parent_id")
-        return self._newest_known(mean, "parent_id", "rating_number")
+        """Mean over a parent's issuers of their composite ratings, as known; NaN where nobody rates it any more."""
+        return self._newest_known(parent_ratings(self.ratings, self.issuers).sort("known_at", "parent_id"), "parent_id", "rating_number")
 
     def _newest_known(self, rows: pl.DataFrame, entity: str, column: str) -> np.ndarray:
-        """Newest value of each entity known by each cutoff; `rows` in order of knowledge."""
+        """Newest value of each entity known by each cutoff, NaN where that is null; `rows` in order of knowledge."""
         out = np.full((self.days.size, self.parents.size), np.nan)
         if rows.is_empty():
             return out
         place = np.searchsorted(self.parents, rows[entity].to_numpy().astype(str))
         first = np.searchsorted(self.cutoffs, rows["known_at"].to_numpy().astype("datetime64[us]"))
-        for k, value in enumerate(rows[column].to_list()):
-            if place[k] < self.parents.size and self.parents[place[k]] == rows[entity][k] and value is not None:
-                out[first[k] :, place[k]] = value
+        names = rows[entity].to_numpy().astype(str)
+        known = np.append(self.parents, "")[place] == names
+        values = rows[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        for k in np.flatnonzero(known):
+            out[first[k] :, place[k]] = values[k]
         return out
+
+
+def sum_by_parent(values: np.ndarray, parent_of: np.ndarray, n_parents: int) -> np.ndarray:
+    """Sum [day, parent] of `values` [day, bond] in order of bonds; NaN counts as none, a parent without any has NaN."""
+    n_days = values.shape[0]
+    cell = np.arange(n_days)[:, None] * n_parents + parent_of
+    counted = (parent_of >= 0) & np.isfinite(values)
+    total = np.bincount(cell[counted], weights=values[counted], minlength=n_days * n_parents)
+    count = np.bincount(cell[counted], minlength=n_days * n_parents)
+    return np.where(count > 0, total, np.nan).reshape(n_days, n_parents)
 
 
 def cutoff_moments(days: np.ndarray) -> np.ndarray:
@@ -223,7 +309,7 @@ def cutoff_moments(days: np.ndarray) -> np.ndarray:
 
 
 def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray]:
-    """`equity_prices` as arrays [day, ticker]: `close_usd`, `shares_outstanding`, `simple_return`.
+    """`equity_prices` as arrays [day, ticker]: `close_usd`, `shares_outstanding`, `volume_shares`, `simple_return`.
 
     The return is the source's own where it gives one, else the ratio of adjusted closes on two
     consecutive trading days; a missing day leaves two missing returns and shifts nothing. Prices
@@ -234,7 +320,7 @@ def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray
     row = np.searchsorted(days, _dates(known["trade_date"]))
     column = np.searchsorted(names, known["ticker"].to_numpy().astype(str))
     out: dict[str, np.ndarray] = {"tickers": names}
-    for name in ("close_usd", "shares_outstanding", "total_return_pct", "adjusted_close_usd"):
+    for name in ("close_usd", "shares_outstanding", "volume_shares", "total_return_pct", "adjusted_close_usd"):
         out[name] = np.full((days.size, names.size), np.nan)
         out[name][row, column] = known[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
     adjusted = out.pop("adjusted_close_usd")

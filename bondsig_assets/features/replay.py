@@ -1,11 +1,12 @@
 """What was known of every bond at each cutoff, by replaying revisions in the order they became known.
 
-Belongs here: the numba pass over bond-day revisions and the issuer aggregates of its state.
-Not here: windows over issuer days (`windows.py`).
+Belongs here: the numba pass over bond-day revisions, the issuer aggregates of its state, and which bonds
+speak for an issuer on a day. Not here: windows over issuer days (`windows.py`), curves (`issuer_levels.py`).
 
 For each bond a ring of its last RING trading days is kept; a revision overwrites its own day,
 so a late cancel changes what is seen from then on and never before. Issuer sums run over
-bonds in the order of their CUSIPs: the same bits whatever else is loaded.
+bonds in the order of their CUSIPs: the same bits whatever else is loaded. A bond counts from its
+issue until it matures.
 """
 
 from __future__ import annotations
@@ -18,40 +19,45 @@ MATCH_DAYS = 5
 STALE_DAYS = 10
 #: Beyond this the last trade counts as unknown, so that the answer never depends on how much is loaded.
 FORGOTTEN_DAYS = 63
-#: Columns of the issuer aggregates that `replay` returns.
+#: Columns of the issuer aggregates that `replay` returns. First what became known today, a revision counting by what it changed.
+FLOWS = (TRADES, PAR, BUY, SELL, CAPPED, BIG_BUY, BIG_SELL, INTERDEALER, RISKLESS) = tuple(range(9))
+SPREAD, CHANGE, MATURITY, DURATION, CDS_EQUIVALENT, BID_ASK, AMIHUD, ROUND_TRIP, DISPERSION, DEALERS, TRADED, OUTSTANDING, STALENESS = range(9, 22)
+N_AGGREGATES = 22
+#: Columns of a revision that `replay` takes; the flows come first, in the order above.
+R_TRADES, R_PAR = 0, 1
 (
-    SPREAD, CHANGE, SLOPE, MATURITY, PAR, TRADES, BUY, SELL, BID_ASK, AMIHUD, TRADED, OUTSTANDING, STALENESS, CAPPED,
-) = range(14)
-N_AGGREGATES = 14
-#: Columns of a revision that `replay` takes.
-(
-    R_SPREAD, R_WEIGHT, R_YIELD, R_MATURITY, R_PRICE, R_TRADES, R_PAR, R_BUY_PAR, R_SELL_PAR, R_BUY_PRICE, R_SELL_PRICE,
-    R_CAPPED,
-) = range(12)
-N_VALUES = 12
+    R_SPREAD, R_WEIGHT, R_YIELD, R_MATURITY, R_PRICE, R_BUY_PRICE, R_SELL_PRICE, R_DURATION, R_CDS_EQUIVALENT, R_ROUND_TRIP, R_DISPERSION, R_DEALERS,
+) = range(9, 21)
+N_VALUES = 21
+#: Columns of the bonds that speak for an issuer.
+H_MATURITY, H_SPREAD, H_YIELD, H_WEIGHT = range(4)
+#: A dispersion of fewer trades says nothing.
+_DISPERSION_TRADES = 3
 
 
 @njit(cache=True)
 def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pragma: no cover
-    """Issuer aggregates [day, parent, N_AGGREGATES] as known at each day's cutoff.
+    """Issuer aggregates [day, parent, N_AGGREGATES] as known at each day's cutoff, and the bonds behind each level.
 
     `known`, `trade`: day positions of the revisions, sorted by (known, bond, trade); `bond`: bond
-    positions; `values` [revision, N_VALUES] as named above; `parent_of`, `outstanding` [day, bond].
+    positions; `values` [revision, N_VALUES] as named above; `parent_of`, `outstanding` [day, bond]. The bonds of a
+    (day, parent) are rows offsets[i]:offsets[i + 1] of `held` (H_ columns), i = day * n_parents + parent, in order of CUSIPs.
     """
     n_days, n_bonds = parent_of.shape
     out = np.zeros((n_days, n_parents, N_AGGREGATES))
     ring_day = np.full((n_bonds, RING), -1, dtype=np.int64)
     ring = np.full((n_bonds, RING, N_VALUES), np.nan)
-    fit = np.zeros((n_parents, 8))
-    totals = np.zeros((n_parents, 8))
+    sums = np.zeros((n_parents, 16))
     last_trade = np.full(n_parents, -1, dtype=np.int64)
     settled = np.full(n_bonds, -1, dtype=np.int64)
+    offsets = np.zeros(n_days * n_parents + 1, dtype=np.int64)
+    held = np.empty((max(4 * n_bonds, 16), 4))
+    newest = np.full(n_bonds, -1, dtype=np.int64)
+    place = np.zeros(n_parents + 1, dtype=np.int64)
     r = 0
     for day in range(n_days):
-        fit[:] = 0.0
-        totals[:] = 0.0
+        sums[:] = 0.0
         last_trade[:] = -1
-        fit[:, 5] = 1e9
         while r < known.size and known[r] <= day:
             b, slot = bond[r], trade[r] % RING
             parent = parent_of[day, b]
@@ -61,39 +67,56 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
                 ring_day[b, slot] = trade[r]
                 ring[b, slot] = values[r]
             r += 1
+        place[:] = 0
         for b in range(n_bonds):
+            newest[b] = -1
             settled[b] = max(settled[b], _traded(ring_day[b], ring[b], day - RING + 1))
             parent = parent_of[day, b]
             if parent < 0:
                 continue
-            if outstanding[day, b]:
-                out[day, parent, OUTSTANDING] += 1
             last_trade[parent] = max(last_trade[parent], _last_trade(day, ring_day[b], ring[b], settled[b]))
-            _add_bond(day, ring_day[b], ring[b], out[day, parent], fit[parent], totals[parent])
+            if not outstanding[day, b]:
+                continue
+            out[day, parent, OUTSTANDING] += 1
+            newest[b] = _newest(day, ring_day[b], ring[b])
+            if newest[b] < 0:
+                continue
+            _add_bond(day, newest[b], ring_day[b], ring[b], out[day, parent], sums[parent])
+            if _is_priced(ring[b, newest[b]]):
+                place[parent + 1] += 1
+        first = offsets[day * n_parents]
         for p in range(n_parents):
-            _finish(out[day, p], fit[p], totals[p])
+            place[p + 1] += place[p]
+            offsets[day * n_parents + p + 1] = first + place[p + 1]
+            _finish(out[day, p], sums[p])
             quiet = day - last_trade[p]
             out[day, p, STALENESS] = quiet if last_trade[p] >= 0 and quiet <= FORGOTTEN_DAYS else np.nan
-    return out
+        if first + place[n_parents] > held.shape[0]:
+            grown = np.empty((2 * held.shape[0] + place[n_parents], 4))
+            grown[:first] = held[:first]
+            held = grown
+        for b in range(n_bonds):
+            if newest[b] >= 0 and _is_priced(ring[b, newest[b]]):
+                row, values_of = first + place[parent_of[day, b]], ring[b, newest[b]]
+                held[row, H_MATURITY], held[row, H_SPREAD] = values_of[R_MATURITY], values_of[R_SPREAD]
+                held[row, H_YIELD], held[row, H_WEIGHT] = values_of[R_YIELD], values_of[R_WEIGHT]
+                place[parent_of[day, b]] += 1
+    return out, offsets, held[:offsets[-1]].copy()
+
+
+@njit(cache=True)
+def _is_priced(row):  # pragma: no cover
+    return not np.isnan(row[R_WEIGHT]) and not np.isnan(row[R_SPREAD])
 
 
 @njit(cache=True)
 def _add_flow(out, revision, before, is_revision):  # pragma: no cover
     """Trades and par that became known today: a revision counts by what it changed."""
-    columns = (R_TRADES, R_PAR, R_BUY_PAR, R_SELL_PAR, R_CAPPED)
-    for k in range(5):
-        old = before[columns[k]] if is_revision and not np.isnan(before[columns[k]]) else 0.0
-        gain = revision[columns[k]] - old
-        if k == 0:
-            out[TRADES] += gain
-        elif k == 1:
-            out[PAR] += gain
-        elif k == 2:
-            out[BUY] += gain
-        elif k == 3:
-            out[SELL] += gain
-        else:
-            out[CAPPED] += gain
+    for k in range(9):
+        gain = revision[k] if not np.isnan(revision[k]) else 0.0
+        if is_revision and not np.isnan(before[k]):
+            gain -= before[k]
+        out[k] += gain
 
 
 @njit(cache=True)
@@ -114,61 +137,82 @@ def _last_trade(day, days, ring, settled):  # pragma: no cover
 
 
 @njit(cache=True)
-def _add_bond(day, days, ring, out, fit, totals):  # pragma: no cover
-    """One bond's contribution to its parent's level, change, curve and liquidity."""
-    newest = -1
+def _newest(day, days, ring):  # pragma: no cover
+    """Slot of the bond's last day with trades, none older than STALE_DAYS; -1 without one."""
     for back in range(STALE_DAYS + 1):
-        slot = (day - back) % RING
-        if day - back >= 0 and days[slot] == day - back and ring[slot, R_TRADES] > 0:
-            newest = slot
-            break
-    if newest < 0:
-        return
-    weight, spread = ring[newest, R_WEIGHT], ring[newest, R_SPREAD]
-    priced = not np.isnan(weight) and not np.isnan(spread)
-    if priced:
-        totals[0] += weight
-        totals[1] += weight * spread
-        totals[2] += weight * ring[newest, R_MATURITY]
-        x, y = np.log1p(ring[newest, R_MATURITY]), ring[newest, R_YIELD]
-        fit[0] += 1.0
-        fit[1] += x
-        fit[2] += y
-        fit[3] += x * x
-        fit[4] += x * y
-        fit[5] = min(fit[5], ring[newest, R_MATURITY])
-        fit[6] = max(fit[6], ring[newest, R_MATURITY])
+        if _traded(days, ring, day - back) >= 0:
+            return (day - back) % RING
+    return -1
+
+
+@njit(cache=True)
+def _add_mean(sums, k, value, weight):  # pragma: no cover
+    """Adds to the weighted mean whose sums are in columns k and k + 1."""
+    if not np.isnan(value):
+        sums[k] += weight
+        sums[k + 1] += weight * value
+
+
+@njit(cache=True)
+def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
+    """One bond's contribution to its parent's level, change and liquidity."""
+    row = ring[newest]
+    if _is_priced(row):
+        _add_mean(sums, 0, row[R_SPREAD], row[R_WEIGHT])
+        _add_mean(sums, 2, row[R_MATURITY], row[R_WEIGHT])
+        _add_mean(sums, 4, row[R_DURATION], row[R_WEIGHT])
+        _add_mean(sums, 6, row[R_CDS_EQUIVALENT], row[R_WEIGHT])
     if days[newest] != day:
         return
     out[TRADED] += 1
-    buy, sell = ring[newest, R_BUY_PRICE], ring[newest, R_SELL_PRICE]
-    if not np.isnan(buy) and not np.isnan(sell):
-        out[BID_ASK] += 200 * (buy - sell) / (buy + sell)
-        fit[7] += 1.0
+    if not np.isnan(row[R_DEALERS]):
+        out[DEALERS] = max(out[DEALERS], row[R_DEALERS])
+    if not np.isnan(row[R_BUY_PRICE]) and not np.isnan(row[R_SELL_PRICE]):
+        _add_mean(sums, 8, 200 * (row[R_BUY_PRICE] - row[R_SELL_PRICE]) / (row[R_BUY_PRICE] + row[R_SELL_PRICE]), 1.0)
+    _add_mean(sums, 10, row[R_ROUND_TRIP], 1.0)
+    if row[R_TRADES] >= _DISPERSION_TRADES:
+        _add_mean(sums, 12, row[R_DISPERSION], 1.0)
     for back in range(1, MATCH_DAYS + 1):
-        slot = (day - back) % RING
-        if day - back < 0 or days[slot] != day - back or not ring[slot, R_TRADES] > 0:
+        if _traded(days, ring, day - back) < 0:
             continue
-        if ring[newest, R_PAR] > 0:
-            totals[5] += 100 * abs(ring[newest, R_PRICE] / ring[slot, R_PRICE] - 1) / (ring[newest, R_PAR] / 1e6)
-            totals[6] += 1.0
-        if priced and not np.isnan(ring[slot, R_WEIGHT]) and not np.isnan(ring[slot, R_SPREAD]):
-            matched = 1.0 / (1.0 / weight + 1.0 / ring[slot, R_WEIGHT])
-            totals[3] += matched
-            totals[4] += matched * (spread - ring[slot, R_SPREAD])
+        before = ring[(day - back) % RING]
+        if row[R_PAR] > 0:
+            # AMIHUD holds the sum and BID_ASK the count until `_finish`.
+            out[AMIHUD] += 100 * abs(row[R_PRICE] / before[R_PRICE] - 1) / (row[R_PAR] / 1e6)
+            out[BID_ASK] += 1.0
+        if _is_priced(row) and _is_priced(before):
+            _add_mean(sums, 14, row[R_SPREAD] - before[R_SPREAD], 1.0 / (1.0 / row[R_WEIGHT] + 1.0 / before[R_WEIGHT]))
         break
 
 
 @njit(cache=True)
-def _finish(out, fit, totals):  # pragma: no cover
+def _mean(sums, k):  # pragma: no cover
+    return sums[k + 1] / sums[k] if sums[k] > 0 else np.nan
+
+
+@njit(cache=True)
+def _finish(out, sums):  # pragma: no cover
     """Sums turned into means, NaN where nothing was seen."""
-    out[SPREAD] = totals[1] / totals[0] if totals[0] > 0 else np.nan
-    out[MATURITY] = totals[2] / totals[0] if totals[0] > 0 else np.nan
-    out[CHANGE] = totals[4] / totals[3] if totals[3] > 0 else np.nan
-    out[AMIHUD] = totals[5] / totals[6] if totals[6] > 0 else np.nan
-    out[BID_ASK] = out[BID_ASK] / fit[7] if fit[7] > 0 else np.nan
-    spread_of_x = fit[3] - fit[1] * fit[1] / max(fit[0], 1.0)
-    out[SLOPE] = np.nan
-    if fit[0] >= 2 and fit[6] - fit[5] >= 3.0 and spread_of_x > 1e-9:
-        slope = (fit[4] - fit[1] * fit[2] / fit[0]) / spread_of_x
-        out[SLOPE] = slope * (np.log(11.0) - np.log(3.0))
+    out[AMIHUD] = out[AMIHUD] / out[BID_ASK] if out[BID_ASK] > 0 else np.nan
+    out[SPREAD], out[MATURITY], out[DURATION], out[CDS_EQUIVALENT] = _mean(sums, 0), _mean(sums, 2), _mean(sums, 4), _mean(sums, 6)
+    out[BID_ASK], out[ROUND_TRIP], out[DISPERSION], out[CHANGE] = _mean(sums, 8), _mean(sums, 10), _mean(sums, 12), _mean(sums, 14)
+    if out[DEALERS] == 0:
+        out[DEALERS] = np.nan
+
+
+@njit(cache=True)
+def mean_by_parent(values, parent_of, n_parents):  # pragma: no cover
+    """Mean [day, parent] over the bonds that lead to a parent on the day and have a value, in order of CUSIPs; NaN without one."""
+    out = np.full((values.shape[0], n_parents), np.nan)
+    total, count = np.zeros(n_parents), np.zeros(n_parents)
+    for day in range(values.shape[0]):
+        total[:] = 0.0
+        count[:] = 0.0
+        for b in range(values.shape[1]):
+            if parent_of[day, b] >= 0 and not np.isnan(values[day, b]):
+                total[parent_of[day, b]] += values[day, b]
+                count[parent_of[day, b]] += 1.0
+        for p in range(n_parents):
+            if count[p] > 0:
+                out[day, p] = total[p] / count[p]
+    return out

@@ -58,6 +58,10 @@ def _table(table: Table) -> str:
     return "\n".join([*head, *rows, ""])
 
 
+#: Where the section begins that `feature_truth.py` measures.
+TRUTH = "<!-- Measured by python -m bondsig_assets.reporting.feature_truth. Do not edit below. -->"
+
+
 def features_page() -> str:
     """Every feature with formula, window and source, as Markdown."""
     head = (
@@ -112,7 +116,9 @@ def write_pages(folder: Path) -> None:
     """Write every generated page into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
-        (folder / name).write_text(make(), encoding="utf-8")
+        path = folder / name
+        _, mark, measured = path.read_text(encoding="utf-8").partition(TRUTH) if path.exists() else ("", "", "")
+        path.write_text(make() + mark + measured, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from bondsig_assets.reporting.issuer_page import draw_issuer, draw_spreads
 from bondsig_assets.reporting.waterfall import Read, waterfall
 
 _BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#c1121f"
@@ -22,13 +23,23 @@ def save_pictures(read: Read, folder: Path) -> list[Path]:
     """Draw every picture into `folder` and return their paths; a picture without data is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
-    for name, draw in (("waterfall", draw_waterfall), ("information_coefficient", draw_ic), ("coverage", draw_coverage)):
+    drawn = ("waterfall", draw_waterfall), ("information_coefficient", draw_ic), ("coverage", draw_coverage), ("spreads", draw_spreads), ("issuer", draw_busiest)
+    for name, draw in drawn:
         figure = draw(read)
         if figure is not None:
             path = folder / f"{name}.png"
             figure.savefig(path, dpi=110, bbox_inches="tight")
             saved.append(path)
     return saved
+
+
+def draw_busiest(read: Read) -> Figure | None:
+    """The page of the issuer whose bonds traded most in the last month, as an example."""
+    busiest = read(
+        "SELECT parent_id FROM issuer_days WHERE trade_date = (SELECT max(trade_date) FROM issuer_days) "
+        "ORDER BY n_trades_21d DESC NULLS LAST, parent_id LIMIT 1"
+    )
+    return draw_issuer(read, busiest["parent_id"][0]) if busiest.height else None
 
 
 def draw_waterfall(read: Read) -> Figure | None:

@@ -5,11 +5,17 @@ Belongs here: the queries and the counting. Not here: how it is printed or drawn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Protocol
 
 import polars as pl
 
-Read = Callable[[str], pl.DataFrame]
+
+class Read(Protocol):
+    """A question to the warehouse."""
+
+    def __call__(self, sql: str, parameters: Sequence = ()) -> pl.DataFrame:
+        """Its answer."""
 
 
 def waterfall(read: Read) -> pl.DataFrame:

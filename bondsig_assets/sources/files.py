@@ -19,8 +19,9 @@ from bondsig_assets.sources.base import Delivery, SourceError
 from bondsig_assets.sources.files_checks import DAY, DUPLICATE_KEY, DUPLICATE_ROW, SHARED_TICKER, shared_tickers
 from bondsig_assets.sources.files_complaints import unknown
 from bondsig_assets.sources.files_config import Feed, read_config
+from bondsig_assets.sources.files_links import link_rows
 from bondsig_assets.sources.files_read import ROW, find_files, read_file, read_lookup, row_texts
-from bondsig_assets.sources.files_rows import RANK, FileRows, check_share, rows_of
+from bondsig_assets.sources.files_rows import RANK, check_share, rows_of
 from bondsig_assets.sources.files_trace import at_or_after_days, deliver
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 
@@ -78,13 +79,14 @@ class FilesSource:
         )
 
     def reference(self, table: str, through: date) -> Delivery:
-        """Rows dated up to `through`, and every quarantined row whatever its date."""
+        """Rows dated up to `through` (calls: known by then, for their dates lie ahead), and every quarantined row whatever its date."""
         if table not in RAW_REFERENCE:
             raise SourceError(unknown("reference table", table, RAW_REFERENCE))
         if table not in self.feeds:
             return Delivery(table, TABLES[table].empty())
         loaded = self._load(table)
-        return Delivery(table, loaded.rows.filter(pl.col(TABLES[table].event_time) <= through), loaded.quarantined)
+        dated = TABLES[table].known_time if table == "call_schedules" else TABLES[table].event_time
+        return Delivery(table, loaded.rows.filter(pl.col(dated).cast(pl.Date) <= through), loaded.quarantined)
 
     def truth(self) -> dict[str, pl.DataFrame]:
         """Nothing: files do not know the truth."""
@@ -100,12 +102,13 @@ class FilesSource:
         sources = [
             (path, feed) for feed in map(self._with_lookups, self.feeds[table.name]) for path in find_files(self.data, feed, table.name)
         ]
-        parts: list[FileRows] = [rows_of(path, table, feed, read_file(path, feed)) for path, feed in sources]
+        is_links = table.name == "equity_links"
+        parts = link_rows(table, sources) if is_links else [rows_of(path, table, feed, read_file(path, feed)) for path, feed in sources]
         if not any(part.good.height or part.bad.height for part in parts):
             names = ", ".join(path.name for path, _ in sources[:20])
             raise SourceError(f"{self.data}: {names}: no row for {table.name}; deliver files with rows, mend `keep`, or leave the block out")
         good = _stacked([part.good for part in parts])
-        if table.name == "equity_links":
+        if is_links:
             good = good.with_columns(claim_number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
         good, doubles = _without_duplicates(good, table)
         if table.name == "equities":

@@ -14,6 +14,8 @@ import polars as pl
 
 from bondsig_assets.schema import Table
 from bondsig_assets.securities.cusips import is_valid_cusip
+from bondsig_assets.securities.ratings import is_withdrawn
+from bondsig_assets.sources.files_layouts import CLAIM_REASONS, LAYOUTS
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import FIRST_DAY, all_trading_days
 
@@ -81,7 +83,10 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("negative amount", _c("offering_amount_usd") < 0),
         ("zero amount", _c("offering_amount_usd") == 0),
     ],
-    "ratings": [("rating number outside 1 to 22", ~_c("rating_number").is_between(1, 22))],
+    "ratings": [
+        ("rating number outside 1 to 22", ~_c("rating_number").is_between(1, 22)),
+        ("unknown rating", _c("rating_number").is_null() & ~is_withdrawn(_c("rating"))),
+    ],
     "fundamentals": [],
     "call_schedules": [("bad check digit", ~_VALID_CUSIP), ("call price outside 50 to 200", ~_c("call_price").is_between(50, 200))],
     "amounts_outstanding": [("bad check digit", ~_VALID_CUSIP), ("negative amount", _c("amount_usd") < 0)],
@@ -94,12 +99,15 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
 
 
 def known_reasons(table: str) -> list[str]:
-    """Every reason a row of `table` may be quarantined for, each once."""
-    columns = TABLES[table].columns
+    """Every reason a row of `table` may be quarantined for, each once; of `equity_links` in any layout."""
+    columns = list(TABLES[table].columns)
+    if table == "equity_links":
+        columns += [column for layout in LAYOUTS.values() for column in layout.table.columns]
     reasons = [DUPLICATE_ROW, DUPLICATE_KEY, RAGGED_ROW, *(reason for reason, _ in CHECKS[table])]
     reasons += [EARLY] if table in DAY else []
     reasons += [] if table in ANNOUNCED else [FUTURE, FORESEEN]
     reasons += [SHARED_TICKER] if table == "equities" else []
+    reasons += CLAIM_REASONS if table == "equity_links" else ()
     reasons += [f"no {column.name}" for column in columns if not column.nullable]
     reasons += [f"{UNREAD.get(column.type, 'unknown value')}: {column.name}" for column in columns]
     return list(dict.fromkeys(reasons))
@@ -113,7 +121,9 @@ def early_faults(table: Table) -> list[tuple[str, pl.Expr]]:
 def time_faults(table: Table) -> list[tuple[str, pl.Expr]]:
     """Dates beyond the calendar or after today."""
     latest = pl.lit(all_trading_days()[-2].item())
-    dated = list(dict.fromkeys(name for name in (DAY.get(table.name), table.event_time) if name))
+    # Prices at which a bond may be called are told when it is sold, for days decades ahead.
+    event = "" if table.name == "call_schedules" else table.event_time
+    dated = list(dict.fromkeys(name for name in (DAY.get(table.name), event) if name))
     faults = [(f"impossible date: {name}", _c(name) > latest) for name in dated]
     faults += [("impossible date: known_at", _c("known_at").dt.date() > latest)]
     return faults if table.name in ANNOUNCED else faults + [(FUTURE, _c(name).cast(pl.Date) > _today()) for name in dated]

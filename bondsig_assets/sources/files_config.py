@@ -19,7 +19,8 @@ from typing import Any
 
 from bondsig_assets.schema import Column
 from bondsig_assets.sources.base import SourceError
-from bondsig_assets.sources.files_complaints import as_list, refuse_block, refuse_rule, unknown
+from bondsig_assets.sources.files_complaints import as_list, refuse_block, refuse_layout, refuse_rule, unknown
+from bondsig_assets.sources.files_layouts import LAYOUTS
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", ".")
@@ -38,6 +39,7 @@ DERIVED: dict[str, frozenset[str]] = {
     "trace_reports": frozenset({"delivery_date", "record_number", "report_date", "execution_date", "is_par_capped", "delivered_at"}),
     "fundamentals": frozenset({"total_debt_usd"}),
     "equity_links": frozenset({"claim_number"}),
+    "ratings": frozenset({"rating_number"}),
 }
 #: Columns that only the source may fill.
 RESERVED = frozenset({"delivery_date", "record_number", "claim_number"})
@@ -52,12 +54,16 @@ def _key(default: Any, *types: type) -> Any:
 
 @dataclass(frozen=True)
 class Lookup:
-    """A second file that translates codes: `key` (several codes split at `separator`) → `value`."""
+    """A second file that translates codes: `key` (several codes split at `separator`) → `value`.
+
+    Of a BOOLEAN column without `value`: whether the file lists the code at all.
+    """
 
     file: str = _key("", str)
     key: str = _key("", str)
     value: str = _key("", str)
     separator: str = _key(";", str)
+    first: bool = _key(False, bool)  # of several values of one code the first counts; else they are a fault
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,13 @@ class Feed:
     expected: list[str] = _key((), list)  # reasons quarantined but not held against the file
     max_bad_share: float = _key(MAX_BAD_SHARE, int, float)
     negative_price_is_midpoint: bool = _key(False, bool)  # CRSP
+    layout: str | None = _key(None, str)  # equity_links: a file of links known by name, see files_layouts.py; these are its options
+    delivered_at: datetime | None = _key(None, datetime)  # when the whole file could be known, New York
+    updated_on: date | None = _key(None, date)  # last day of the file: what ends then is still open
+    grace_days: int | None = _key(None, int)  # how much longer that is believed
+    days: int | None = _key(None, int)  # how long holdings are believed
+    confidence: float | None = _key(None, int, float)
+    kind: str | None = _key(None, str)  # what a map links: "cusip", "issuer_cusip" or "issuer_id"
 
     @property
     def columns_needed(self) -> list[str]:
@@ -172,7 +185,7 @@ def _build(cls: type, content: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
     keys = _build(Feed, content, where)
-    for name in ("files", "columns"):
+    for name in ("files",) if "layout" in keys else ("files", "columns"):
         if not keys.get(name):
             raise SourceError(f"{where}: says no {name}")
     if not 0 < keys.get("max_bad_share", MAX_BAD_SHARE) <= 1:
@@ -181,6 +194,7 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
         raise SourceError(f"{where}: {unknown('format', keys['format'], ('csv', 'parquet'))}")
     if len(keys.get("delimiter", ",").encode()) != 1:
         raise SourceError(f"{where}: delimiter = {keys['delimiter']!r} should be one character")
+    refuse_layout(keys, table, where)
     refuse_block(keys, table, where)
     keys["files"] = as_list(keys["files"])
     keys["null"] = keys.get("null", list(NULLS))
@@ -189,7 +203,9 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
     rules = [_build(NullRule, rule, f"{where}: null_when") for rule in keys.get("null_when", ())]
     keys["null_when"] = [NullRule(**rule | {"columns": as_list(rule.get("columns", []))}) for rule in rules]
     melt = keys["melt"] = Melt(**_build(Melt, keys["melt"], f"{where}: melt")) if "melt" in keys else None
-    columns = {column.name: column for column in TABLES[table].columns if column.name not in RESERVED}
+    layout = LAYOUTS[keys["layout"]] if "layout" in keys else None
+    what, declared = (f"layout {keys['layout']}", layout.table) if layout else (table, TABLES[table])
+    columns = {column.name: column for column in declared.columns if column.name not in RESERVED}
     if melt:
         if not melt.columns:
             raise SourceError(f"{where}: melt needs into, value and columns")
@@ -198,11 +214,12 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
                 raise SourceError(f"{where}: melt: {unknown(f'column of {table}', name, columns)}")
         _refuse_constants(melt.columns.values(), columns[melt.into], f"{where}: melt.columns")
     keys["columns"] = {
-        name: _rule(content, columns.get(name), melt, f"{where}: columns.{name}", f"{unknown(f'column of {table}', name, columns)}")
-        for name, content in keys["columns"].items()
+        name: _rule(content, columns.get(name), melt, f"{where}: columns.{name}", f"{unknown(f'column of {what}', name, columns)}")
+        for name, content in keys.get("columns", {}).items()
     }
     feed = Feed(**keys)
-    _complete(feed, table, where)
+    if layout is None:
+        _complete(feed, table, where)
     return feed
 
 
@@ -222,7 +239,7 @@ def _rule(content: Any, column: Column | None, melt: Melt | None, where: str, co
     refuse_rule(keys, column, where)
     if "lookup" in keys:
         lookup = keys["lookup"] = Lookup(**_build(Lookup, keys["lookup"], f"{where}: lookup"))
-        if not (lookup.file and lookup.key and lookup.value):
+        if not (lookup.file and lookup.key and (lookup.value or column.type == "BOOLEAN")):
             raise SourceError(f"{where}: lookup needs file, key and value")
     return ColumnRule(**keys)
 

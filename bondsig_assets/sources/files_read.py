@@ -13,6 +13,7 @@ import io
 import re
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ import polars as pl
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.files_complaints import unknown
 from bondsig_assets.sources.files_config import Feed, Lookup
+from bondsig_assets.sources.files_values import text
 
 #: Position of the row in its file, from 1 (the header does not count).
 ROW = "__row"
@@ -87,24 +89,30 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
     return frame.filter(~pl.all_horizontal(pl.col(names).is_null()))
 
 
-def read_lookup(data: Path, lookup: Lookup) -> dict[str, str]:
-    """Code → value of a lookup file. One code with two values is a fault."""
+def read_lookup(data: Path, lookup: Lookup) -> dict[str, Any]:
+    """Code → value of a lookup file, or whether it lists the code. One code with two values is a fault unless the first counts."""
     rules = Feed(files=[lookup.file], columns={}, keep={}, prefer={})
     (path,) = find_files(data, rules, "a lookup")[:1]
     frame = read_file(path, rules)
-    for name in (lookup.key, lookup.value):
+    value = lookup.value or lookup.key
+    for name in (lookup.key, value):
         if name not in frame.columns:
             raise SourceError(f"{path}: {unknown('column', name, frame.columns[:-2])}")
     pairs = (
         frame.select(
-            pl.col(lookup.key).cast(pl.String).str.split(lookup.separator).alias("key"),
-            pl.col(lookup.value).cast(pl.String).str.strip_chars().alias("value"),
+            # As the table's own file is read: 7.0 in a column of floats is the code 7.
+            text(lookup.key, frame.schema, []).str.split(lookup.separator).alias("key"),
+            text(value, frame.schema, [""]).alias("value"),
         )
         .explode("key")
         .with_columns(pl.col("key").str.strip_chars())
         .filter(pl.col("key").is_not_null() & (pl.col("key") != ""))
         .unique(maintain_order=True)
     )
+    if not lookup.value:
+        return dict.fromkeys(pairs["key"], True) | {"*": False}
+    if lookup.first:
+        pairs = pairs.filter(pl.col("value").is_not_null()).unique("key", keep="first", maintain_order=True)
     double = pairs.filter(pl.col("key").is_duplicated())
     if double.height:
         code, values = double["key"][0], double.filter(pl.col("key") == double["key"][0])["value"].to_list()

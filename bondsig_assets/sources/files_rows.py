@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from bondsig_assets.schema import Column, Table
+from bondsig_assets.securities.ratings import is_withdrawn, letter_number
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.files_checks import CHECKS, EARLY, RAGGED_ROW, UNREAD, early_faults, knowledge_faults, quarantine_day, time_faults
 from bondsig_assets.sources.files_config import ColumnRule, Feed
@@ -71,10 +72,8 @@ def known_moments(rule: str, days: pl.Series) -> pl.Series:
 
 
 def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows:
-    for name, values in feed.keep.items():
-        raw = raw.filter(text(name, raw.schema, []).is_in([str(value) for value in values]))
+    raw = kept(table, feed, raw)
     rules = dict(feed.columns)
-    raw = apply_null_rules(raw, feed.null_when, _event_day(table, feed, raw))
     long = raw
     if feed.melt:
         listed = feed.melt.columns
@@ -82,9 +81,9 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
         rules[feed.melt.into] = ColumnRule(column=_NAME, map=listed)
         rules[feed.melt.value] = replace(rules.get(feed.melt.value, ColumnRule()), column=_CELL)
         long = long.filter(text(_CELL, long.schema, feed.null).is_not_null())
-    frame, failed = _declared(table, feed, rules, long)
+    frame, failed = declared(table, feed, rules, long)
     if frame.height:
-        _refuse_wrong_columns(path, table, rules, long, frame, failed)
+        refuse_wrong_columns(path, table, rules, long, frame, failed)
     frame = frame.with_columns(_derived(table, feed, rules))
     frame = _with_midpoints(frame, feed)
     frame = frame.with_columns(_reason(table, rules, failed).alias("reason"))
@@ -92,6 +91,13 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
     bad = bad.select(ROW, quarantine_day(table).alias("day"), "reason").join(row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left")
     good = _with_knowledge(frame.filter(_c("reason").is_null()), table)
     return FileRows(good.select(*table.column_names, ROW, RANK), bad, frame.height - bad.filter(_c("reason") == EARLY).height)
+
+
+def kept(table: Table, feed: Feed, raw: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a file that are meant, with null where the block says that a value means null."""
+    for name, values in feed.keep.items():
+        raw = raw.filter(text(name, raw.schema, []).is_in([str(value) for value in values]))
+    return apply_null_rules(raw, feed.null_when, _event_day(table, feed, raw))
 
 
 def _event_day(table: Table, feed: Feed, raw: pl.DataFrame) -> pl.Expr:
@@ -105,7 +111,7 @@ def _event_day(table: Table, feed: Feed, raw: pl.DataFrame) -> pl.Expr:
     return value.cast(pl.Date) if columns[name].type == "DATE" else value.dt.date()
 
 
-def _declared(table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
+def declared(table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
     """Declared columns as read, beside one flag each that says the field could not be read."""
     read, finished, failed = [], [], {}
     for column in table.columns:
@@ -132,7 +138,7 @@ def _declared(table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.Da
     return raw.select(*read, ROW, RAGGED, rank.alias(RANK)).with_columns(finished), failed
 
 
-def _refuse_wrong_columns(
+def refuse_wrong_columns(
     path: Path, table: Table, rules: dict[str, ColumnRule], raw: pl.DataFrame, frame: pl.DataFrame, failed: dict[str, str]
 ) -> None:
     """A column that can nowhere be read, or is required and nowhere filled, is a fault of the file."""
@@ -162,6 +168,14 @@ def _derived(table: Table, feed: Feed, rules: dict[str, ColumnRule]) -> list[pl.
     """Columns that follow from others where the file has none of its own."""
     if table.name == "fundamentals":
         return [] if "total_debt_usd" in rules else [(_c("short_term_debt_usd") + _c("long_term_debt_usd")).alias("total_debt_usd")]
+    if table.name == "ratings":
+        # Some files write a number of their own beside NR.
+        number = pl.when(~is_withdrawn(_c("rating"))).then(pl.coalesce("rating_number", letter_number(_c("rating"))))
+        return [number.alias("rating_number")]
+    if table.name == "bonds":
+        # A zero pays once.
+        once = _c("first_coupon_date").is_null() & (_c("coupon_type") == "Z")
+        return [pl.when(once).then("maturity_date").otherwise("first_coupon_date").alias("first_coupon_date")]
     if table.name != "trace_reports":
         return []
     cap = rules["par_usd"].cap

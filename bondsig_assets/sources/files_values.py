@@ -52,7 +52,11 @@ def read_value(rule: ColumnRule, column: Column, schema: Schema, nulls: list) ->
         return pl.lit(rule.value).cast(dtype), pl.lit(False)
     words = text(rule.column, schema, nulls + as_list(rule.null or []))
     is_given = words.is_not_null()
-    if rule.map is not None:
+    if rule.map is not None and rule.lookup is not None and isinstance(dtype, (pl.Date, pl.Datetime)):
+        # A file of codes has texts alone, whatever this one has.
+        words, schema = _mapped(words, rule.map, pl.String()), {**schema, rule.name: pl.String()}
+        is_given = words.is_not_null()
+    elif rule.map is not None:
         value = _mapped(words, rule.map, dtype)
         return value, is_given & value.is_not_null()
     if rule.time is not None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
 from bondsig_assets.features.declared import ALL_FEATURES, CREDIT_FEATURES, EQUITY_FEATURES, FEATURES, LOOKBACK_DAYS
-from bondsig_assets.features.issuer_days import issuer_days, sector_beta
+from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.features.spread_block import sector_beta
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import offset
 from bondsig_assets_tests.features.markets import (
@@ -35,15 +36,20 @@ TWO = {
 }
 
 
+def rows_of_days(market: Panels, start: date, end: date) -> pl.DataFrame:
+    """Rows of `issuer_days` alone."""
+    return issuer_days(market, start, end)[0]
+
+
 def features(day: int, parent: str = "P", *, first: int = 0, **tables) -> dict:
     """The row of a parent on DAYS[day]."""
-    found = issuer_days(panels(first, day, **(TWO | tables)), DAYS[day], DAYS[day]).filter(parent_id=parent)
+    found = rows_of_days(panels(first, day, **(TWO | tables)), DAYS[day], DAYS[day]).filter(parent_id=parent)
     return found.row(0, named=True)
 
 
 def by_day(name: str, last: int, parent: str = "P", **tables) -> list:
     """A feature of a parent on DAYS[0] … DAYS[last], in one run."""
-    return issuer_days(panels(0, last, **(TWO | tables)), DAYS[0], DAYS[last]).filter(parent_id=parent)[name].to_list()
+    return rows_of_days(panels(0, last, **(TWO | tables)), DAYS[0], DAYS[last]).filter(parent_id=parent)[name].to_list()
 
 
 def test_the_level_is_the_weighted_mean_of_the_bonds_of_the_parent():
@@ -186,18 +192,43 @@ def test_amihud_by_hand():
     assert features(5, revisions=rows)["amihud_21d"] == pytest.approx(np.median(moves), rel=1e-12)
 
 
-def test_the_slope_by_hand():
-    rows = [
-        revision("A1", 3, maturity_years=2.0, yield_pct=4.0), revision("B1", 3, maturity_years=10.0, yield_pct=6.0),
-    ]
-    assert features(3, revisions=rows)["corp_curve_slope_10y2y"] == pytest.approx(2.0, rel=1e-12)
-    close = [revision("A1", 3, maturity_years=5.0), revision("B1", 3, maturity_years=7.9)]
-    assert features(3, revisions=close)["corp_curve_slope_10y2y"] is None
-    curve = TWO | {"bonds": [*TWO["bonds"], bond("A2", "a")]}
-    three = [*rows, revision("A2", 3, maturity_years=5.0, yield_pct=5.5)]
-    x = np.log1p([2.0, 10.0, 5.0])
-    slope = np.polyfit(x, [4.0, 6.0, 5.5], 1)[0]
-    assert features(3, revisions=three, bonds=curve["bonds"])["corp_curve_slope_10y2y"] == pytest.approx(slope * np.log(11 / 3), rel=1e-10)
+def test_the_curve_of_six_bonds_is_read_at_constant_maturities():
+    """Bonds on an exact Nelson-Siegel curve: the level is what it is at five years, whatever the bonds' own maturities."""
+    years = [1.5, 3.0, 4.0, 6.0, 8.0, 12.0]
+
+    def curve(level: float, slope: float, bend: float, t: float) -> float:
+        f = (1 - np.exp(-0.5 * t)) / (0.5 * t)
+        return level + slope * f + bend * (f - np.exp(-0.5 * t))
+
+    rows = [revision(f"A{k}", 3, spread=curve(250, -120, 40, t), yield_pct=curve(6, -1.5, 0.3, t), maturity_years=t) for k, t in enumerate(years)]
+    row = features(3, bonds=[bond(f"A{k}", "a") for k in range(6)], revisions=rows)
+    assert row["curve_method"] == "own"
+    assert row["spread_bps"] == pytest.approx(curve(250, -120, 40, 5.0), rel=1e-9)
+    assert row["spread_slope_10y2y"] == pytest.approx(curve(250, -120, 40, 10.0) - curve(250, -120, 40, 2.0), rel=1e-8)
+    assert row["corp_curve_slope_10y2y"] == pytest.approx(curve(6, -1.5, 0.3, 10.0) - curve(6, -1.5, 0.3, 2.0), rel=1e-8)
+    assert row["spread_curvature_bps"] == pytest.approx(2 * curve(250, -120, 40, 5.0) - curve(250, -120, 40, 2.0) - curve(250, -120, 40, 10.0), rel=1e-6)
+    assert (row["curve_inversion_flag"], row["curve_extrapolation_flag"]) == (0.0, 0.0)
+
+
+def test_one_bond_takes_the_shape_of_its_group_at_its_own_level():
+    """Every issuer has spreads 100 + 20 t times its own factor; the last has one bond, of eight years."""
+    names = [f"P{k}" for k in range(8)]
+    bonds, rows = [], []
+    for k, name in enumerate(names):
+        for t in (2.0, 3.5, 5.0, 7.0, 10.0) if k < 7 else (8.0,):
+            bonds.append(bond(f"{name}-{t}", name))
+            rows.append(revision(f"{name}-{t}", 3, spread=(1 + k) * (100 + 20 * t), maturity_years=t))
+    market = {"equities": [stock(n, n) for n in names], "issuers": [issuer(n, n) for n in names], "bonds": bonds, "revisions": rows, "prices": [price("P0", 0, 0.0)]}
+    found = rows_of_days(panels(0, 3, **market), DAYS[3], DAYS[3]).filter(parent_id="P7").row(0, named=True)
+    assert found["curve_method"] == "shifted" and found["curve_extrapolation_flag"] == 1.0
+    # Flat it would be 2080; a handful of issuers draws the shape a little towards that.
+    assert found["spread_bps"] == pytest.approx(8 * 200, rel=0.05)
+
+
+def test_a_matured_bond_no_longer_speaks_for_its_issuer():
+    rows = [revision("A1", 3, spread=100.0), revision("B1", 3, spread=300.0)]
+    bonds = [bond("A1", "a"), bond("B1", "b", maturity_date=DAYS[5])]
+    assert by_day("spread_bps", 6, bonds=bonds, revisions=rows)[3:] == [200.0, 200.0, 100.0, 100.0]
 
 
 def test_the_basis_by_hand():
@@ -253,7 +284,8 @@ def test_without_bonds_there_is_nothing_and_never_zero():
 
 def test_without_cds_there_is_nothing_and_never_zero():
     row = features(70, revisions=[revision("A1", day) for day in range(71)])
-    of_cds = {f.name for f in FEATURES if any(i.startswith("cds") for i in f.inputs)}
+    of_cds = {f.name for f in FEATURES if any(i.startswith("cds") for i in f.inputs)} - {"cds_quote_flag"}
+    assert row["cds_quote_flag"] == 0.0
     assert {name: row[name] for name in of_cds} == dict.fromkeys(of_cds)
     assert row["spread_bps"] == 100.0
 
@@ -265,18 +297,18 @@ def test_without_prices_the_controls_are_null():
 
 
 def test_without_bond_or_quote_there_is_no_row():
-    assert set(issuer_days(panels(0, 3, **(TWO | {"bonds": [bond("A1", "a")]})), DAYS[3], DAYS[3])["parent_id"]) == {"P"}
+    assert set(rows_of_days(panels(0, 3, **(TWO | {"bonds": [bond("A1", "a")]})), DAYS[3], DAYS[3])["parent_id"]) == {"P"}
 
 
 def test_bonds_not_yet_issued_or_matured_do_not_count():
     future = bond("A1", "a", offering_date=DAYS[4])
     matured = bond("B1", "b", maturity_date=DAYS[2])
-    table = issuer_days(panels(0, 5, **(TWO | {"bonds": [future, matured]})), DAYS[0], DAYS[5]).filter(parent_id="P")
+    table = rows_of_days(panels(0, 5, **(TWO | {"bonds": [future, matured]})), DAYS[0], DAYS[5]).filter(parent_id="P")
     assert dict(table.select("trade_date", "n_bonds").iter_rows()) == {DAYS[0]: 1, DAYS[1]: 1, DAYS[4]: 1, DAYS[5]: 1}
 
 
 def test_a_bond_known_late_is_not_counted_before():
-    rows = issuer_days(panels(0, 5, **(TWO | {"bonds": [bond("A1", "a"), bond("B1", "b", known_at=closing(4))]})), DAYS[0], DAYS[5])
+    rows = rows_of_days(panels(0, 5, **(TWO | {"bonds": [bond("A1", "a"), bond("B1", "b", known_at=closing(4))]})), DAYS[0], DAYS[5])
     assert rows.filter(parent_id="P")["n_bonds"].to_list() == [1] * 4 + [2] * 2
 
 
@@ -290,7 +322,7 @@ def test_a_takeover_moves_bond_and_history_on_the_day_it_holds():
 def test_equity_controls_by_hand():
     rng = np.random.default_rng(3)
     stock_return, etf_return = rng.normal(0, 2, 70), rng.normal(0, 1, 70)
-    prices = [price("PPP", day, float(stock_return[day])) for day in range(70)] + [price("ETF", day, float(etf_return[day])) for day in range(70)]
+    prices = [price("PPP", day, float(stock_return[day]), volume_shares=4e5) for day in range(70)] + [price("ETF", day, float(etf_return[day])) for day in range(70)]
     filed = [{"parent_id": "P", "period_end_date": DAYS[10], "total_debt_usd": 3e9, "known_at": closing(40)}]
     row = features(69, prices=prices, fundamentals=filed, revisions=[revision("A1", 69)])
     compound = lambda returns: 100 * (np.prod(1 + returns / 100) - 1)  # noqa: E731
@@ -300,7 +332,10 @@ def test_equity_controls_by_hand():
         "equity_volatility_21d_pct": stock_return[-21:].std(ddof=1) * np.sqrt(252), "equity_volatility_63d_pct": stock_return[-63:].std(ddof=1) * np.sqrt(252),
         "log_market_cap": np.log(50.0 * 2e7), "leverage_ratio": 3e9 / (3e9 + 1e9),
     }
-    assert {name: row[name] for name in EQUITY_FEATURES} == {name: pytest.approx(value, rel=1e-10) for name, value in expected.items()}
+    slope = np.polyfit(etf_return[-63:], stock_return[-63:], 1)[0]
+    expected |= {"equity_beta_63d": slope, "equity_turnover_21d_pct": 100 * 4e5 / 2e7}
+    without = {"distance_to_default", "naive_distance_to_default", "creditgrades_spread_bps"}  # no Treasury curve, no parts of the debt
+    assert {name: row[name] for name in EQUITY_FEATURES} == {name: pytest.approx(value, rel=1e-9) for name, value in expected.items()} | dict.fromkeys(without)
 
 
 def test_a_filing_counts_from_the_day_it_is_known():
@@ -316,7 +351,7 @@ def test_the_sector_comparisons_leave_the_issuer_out():
         "equities": [stock(n, n) for n in names], "issuers": [issuer(n, n) for n in names], "bonds": [bond(n, n) for n in names],
         "prices": [price("P0", 0, 0.0)], "revisions": [revision(n, 3, spread=100.0 + 10 * k**2) for k, n in enumerate(names)],
     }
-    found = issuer_days(panels(0, 3, **market), DAYS[3], DAYS[3])
+    found = rows_of_days(panels(0, 3, **market), DAYS[3], DAYS[3])
     levels = 100.0 + 10 * np.arange(7.0) ** 2
     assert found["spread_vs_sector_median"].to_list() == [levels[k] - np.median(np.delete(levels, k)) for k in range(7)]
 
@@ -328,7 +363,7 @@ def test_relative_value_falls_back_from_grade_to_sector():
         "equities": [stock(n, n) for n in names], "issuers": [issuer(n, n) for n in names], "bonds": [bond(n, n) for n in names], "ratings": ratings,
         "prices": [price("P0", 0, 0.0)], "revisions": [revision(n, 3, spread=100.0 + 10 * k**2) for k, n in enumerate(names)],
     }
-    found = issuer_days(panels(0, 3, **market), DAYS[3], DAYS[3])
+    found = rows_of_days(panels(0, 3, **market), DAYS[3], DAYS[3])
     levels = 100.0 + 10 * np.arange(7.0) ** 2
     assert found["rating_number"].to_list() == [15.0] + [8.0] * 6
     # The junk name has no junk peers: all of the sector. Each other is compared with the five of its grade.
@@ -356,14 +391,20 @@ def test_sector_beta_recovers_slopes_and_shrinks():
 
 @pytest.fixture(scope="module")
 def market() -> Panels:
-    """A random market of 300 days."""
-    return random_market(seed=5, n_days=300)
+    """A random market of 440 days."""
+    return random_market(seed=5, n_days=440, n_parents=36)
 
 
 @pytest.fixture(scope="module")
-def whole(market) -> pl.DataFrame:
-    """Its issuer days from the first day with a full look-back on, in one run."""
-    return issuer_days(market, DAYS[LOOKBACK_DAYS], DAYS[299])
+def both(market) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Its issuer days and their coverage from the first day with a full look-back on, in one run."""
+    return issuer_days(market, DAYS[LOOKBACK_DAYS], DAYS[439])
+
+
+@pytest.fixture(scope="module")
+def whole(both) -> pl.DataFrame:
+    """Its issuer days."""
+    return both[0]
 
 
 def test_every_declared_feature_is_a_column_and_used(whole):
@@ -371,31 +412,67 @@ def test_every_declared_feature_is_a_column_and_used(whole):
     assert [c for c in whole.columns if c in ALL_FEATURES] == list(ALL_FEATURES)
     assert ALL_FEATURES == CREDIT_FEATURES + EQUITY_FEATURES
     assert sorted(ALL_FEATURES) == sorted(f.name for f in FEATURES)
+    few = {"staleness_days", "cds_quote_flag", "curve_inversion_flag", "curve_extrapolation_flag", "volume_spike_direction"}
     for name in ALL_FEATURES:
-        assert whole[name].n_unique() > 5 or name == "staleness_days", name
+        assert whole[name].n_unique() > 5 or name in few and whole[name].n_unique() > 1, name
         assert whole[name].is_nan().sum() == 0 and not whole[name].is_infinite().any(), name
+    assert set(whole["curve_method"].drop_nulls()) >= {"own", "shrunk", "shifted"}
 
 
-@pytest.mark.parametrize("day", [LOOKBACK_DAYS, 150, 151, 155, 171, 200, 245, 299])
-def test_a_single_day_is_the_range_to_the_last_bit(market, whole, day):
-    alone = issuer_days(cut(market, offset(DAYS[day], -LOOKBACK_DAYS), DAYS[day]), DAYS[day], DAYS[day])
+def test_every_missing_value_has_a_reason(both):
+    rows, coverage = both
+    told = TABLES["feature_coverage"].conform(coverage)
+    reasons = [name for name in told.columns if name.startswith("n_") and name not in ("n_issuers", "n_present")]
+    assert told.select((pl.sum_horizontal("n_present", *reasons) == pl.col("n_issuers")).all()).item()
+    counted = rows.group_by("trade_date").agg(pl.col(list(ALL_FEATURES)).count()).unpivot(index="trade_date", variable_name="feature", value_name="n")
+    same = told.join(counted, on=["trade_date", "feature"])
+    assert same.height == told.height and (same["n_present"] == same["n"]).all()
+    assert {name for name in reasons if told[name].sum() > 0} >= {"n_no_bond_spread", "n_no_cds_quote", "n_too_few_observations"}
+
+
+@pytest.mark.parametrize("day", [LOOKBACK_DAYS, 291, 295, 311, 340, 400, 439])
+def test_a_single_day_is_the_range_to_the_last_bit(market, both, day):
+    alone, coverage = issuer_days(cut(market, offset(DAYS[day], -LOOKBACK_DAYS), DAYS[day]), DAYS[day], DAYS[day])
     assert alone.height > 5
-    assert alone.equals(whole.filter(trade_date=DAYS[day]))
+    whole = both[0].filter(trade_date=DAYS[day])
+    assert alone.equals(whole)
+    assert coverage.equals(both[1].filter(trade_date=DAYS[day]))
     for name in ALL_FEATURES:
-        assert alone[name].fill_null(0.0).to_numpy().tobytes() == whole.filter(trade_date=DAYS[day])[name].fill_null(0.0).to_numpy().tobytes()
+        assert alone[name].fill_null(0.0).to_numpy().tobytes() == whole[name].fill_null(0.0).to_numpy().tobytes()
 
 
-def test_what_is_known_later_changes_no_earlier_day(market, whole):
-    last = DAYS[220]
-    is_late = pl.col("known_date") > last
-    poisoned = replace(
-        market,
-        revisions=market.revisions.with_columns(pl.when(is_late).then(1e6).otherwise("spread_bps").alias("spread_bps"), pl.when(is_late).then(1e12).otherwise("par_usd").alias("par_usd")),
-        prices=market.prices.with_columns(pl.when(pl.col("trade_date") > last).then(50.0).otherwise("total_return_pct").alias("total_return_pct")),
-        cds=market.cds.filter((pl.col("trade_date") <= last) | (pl.col("tenor_years") != 5.0)),
-        ratings=market.ratings.with_columns(pl.when(pl.col("known_at").dt.date() > last).then(22).otherwise("rating_number").alias("rating_number")),
-        fundamentals=market.fundamentals.filter(pl.col("known_at").dt.date() <= last),
-    )
-    changed = issuer_days(poisoned, DAYS[LOOKBACK_DAYS], DAYS[299])
-    assert changed.filter(pl.col("trade_date") <= last).equals(whole.filter(pl.col("trade_date") <= last))
+def _known_by(market: Panels, last: date, later: str) -> Panels:
+    """The market with everything that became known after `last` dropped, poisoned, or told once more and otherwise."""
+    moment = datetime.combine(last, time(18, 30))
+    is_late = {name: pl.col(column) > limit for name, column, limit in (
+        ("revisions", "known_date", last), ("prices", "known_at", moment), ("cds", "known_at", moment), ("ratings", "known_at", moment),
+        ("fundamentals", "known_at", moment), ("amounts", "known_at", moment), ("yields", "known_at", moment),
+    )}
+    poison = {
+        "revisions": {"oas_bps": 1e6, "par_usd": 1e12, "price": 1.0, "price_high": 1e4, "yield_pct": 99.0, "n_trades": 999}, "prices": {"total_return_pct": 50.0, "close_usd": 1.0},
+        "cds": {"par_spread_bps": 9e4}, "ratings": {"rating_number": 22}, "fundamentals": {"total_debt_usd": 1.0, "short_term_debt_usd": 1.0}, "amounts": {"amount_usd": 1.0},
+        "yields": {"par_yield_pct": 90.0},
+    }
+    changed = {}
+    for name, late in is_late.items():
+        frame: pl.DataFrame = getattr(market, name)
+        false = frame.with_columns(pl.when(late).then(pl.lit(value)).otherwise(column).cast(frame.schema[column]).alias(column) for column, value in poison[name].items())
+        # A correction of an old day, told late.
+        again = frame.filter(~late).tail(500).with_columns(pl.lit(value).cast(frame.schema[column]).alias(column) for column, value in poison[name].items())
+        when = pl.lit(next(day for day in DAYS if day > last)) if name == "revisions" else pl.lit(moment + timedelta(hours=20))
+        again = again.with_columns(when.alias("known_date" if name == "revisions" else "known_at"))
+        key = ["cusip", "trade_date", "known_date"] if name == "revisions" else []
+        again = again.unique(key, keep="first", maintain_order=True).join(frame, on=key, how="anti") if key else again
+        changed[name] = {"truncate": frame.filter(~late), "poison": false, "append": pl.concat([frame, again.select(frame.columns)])}[later]
+    return replace(market, **changed)
+
+
+@pytest.mark.parametrize("later", ["truncate", "poison", "append"])
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_known_later_changes_no_earlier_day(market, whole, seed, later):
+    last = DAYS[int(np.random.default_rng(seed).integers(LOOKBACK_DAYS + 2, 430))]
+    changed = rows_of_days(_known_by(market, last, later), DAYS[LOOKBACK_DAYS], DAYS[439])
+    early = pl.col("trade_date") <= last
+    before, after = whole.filter(early), changed.filter(early)
+    assert after.equals(before), [name for name in ALL_FEATURES if not after[name].equals(before[name])]
     assert not changed.equals(whole)

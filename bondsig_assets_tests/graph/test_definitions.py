@@ -12,7 +12,9 @@ from bondsig_assets.definitions import build_defs
 from bondsig_assets.resources.home import Home
 from bondsig_assets.tables import TABLES
 
-_DAILY = {"trace_reports", "equity_prices", "cds_quotes", "trades", "bond_days", "bond_analytics", "issuer_days", "labels", "scores", "signals"}
+_DAILY = {
+    "trace_reports", "equity_prices", "cds_quotes", "trades", "bond_days", "bond_analytics", "issuer_days", "issuer_intraday", "labels", "scores", "signals",
+}
 _EDGES = {
     "trace_reports": "trades", "bonds": "security_master", "trades": "bond_days", "bond_days": "bond_analytics", "bond_analytics": "issuer_days",
     "security_master": "issuer_days", "issuer_days": "models", "labels": "models", "models": "scores", "scores": "signals",
