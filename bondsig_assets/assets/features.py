@@ -40,6 +40,7 @@ def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = Tru
         prices=lake.read_table("equity_prices", between=between), cds=lake.read_table("cds_quotes", between=between),
         fundamentals=lake.read_table("fundamentals"), ratings=lake.read_table("ratings"), issuers=lake.read_table("issuers"),
         amounts=lake.read_table("amounts_outstanding"), yields=lake.read_table("treasury_yields"),
+        reports_since=lake.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][0],
     )
 
 

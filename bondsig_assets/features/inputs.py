@@ -6,6 +6,7 @@ Belongs here: arrays that several blocks share, each computed once. Not here: fe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -49,8 +50,10 @@ class Inputs:
 
     @cached_property
     def alive(self) -> np.ndarray:
-        """0 where the issuer has a bond outstanding, NaN elsewhere: added to a count it says where 0 means none."""
-        return np.where(self.credit[rp.OUTSTANDING] > 0, 0.0, np.nan)
+        """0 where the issuer has a bond outstanding and reports are delivered, NaN elsewhere: added to a count it says where 0 means none."""
+        since = self.panels.reports_since
+        told = self.panels.days >= np.datetime64(since or date.min)
+        return np.where((self.credit[rp.OUTSTANDING] > 0) & told[:, None], 0.0, np.nan)
 
     @cached_property
     def grade(self) -> np.ndarray:

@@ -6,6 +6,7 @@ Belongs here: as-of alignment of links, prices, quotes, filings and ratings. Not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import numpy as np
@@ -35,6 +36,7 @@ class Panels:
 
     `revisions`: bond_day_revisions joined with bond_analytics for known days in `days`;
     `master`: security_master; the rest are the raw tables of the same names, rows up to the last day.
+    `reports_since`: first delivery of trade reports there is; before it nobody knows what traded.
     """
 
     days: np.ndarray
@@ -49,6 +51,7 @@ class Panels:
     issuers: pl.DataFrame
     amounts: pl.DataFrame | None = None
     yields: pl.DataFrame | None = None
+    reports_since: date | None = None
 
     @cached_property
     def cutoffs(self) -> np.ndarray:

@@ -45,7 +45,7 @@ def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame
         days=source.market.days, revisions=joined, master=build_master(tables["bonds"], tables["issuers"], tables["equities"]), equities=tables["equities"],
         bonds=tables["bonds"], prices=source.daily("equity_prices", first, last).rows, cds=source.daily("cds_quotes", first, last).rows,
         fundamentals=tables["fundamentals"], ratings=tables["ratings"], issuers=tables["issuers"], amounts=tables["amounts_outstanding"],
-        yields=tables["treasury_yields"],
+        yields=tables["treasury_yields"], reports_since=first,
     )
     return issuer_days(panels, first, last)[0], analytics
 

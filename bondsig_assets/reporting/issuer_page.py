@@ -9,7 +9,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bondsig_assets.reporting.waterfall import Read
 
@@ -54,7 +57,7 @@ def _title(axes: Axes, text: str) -> None:
     axes.set_title(text, loc="left", fontsize=9)
     axes.spines[["top", "right"]].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
+        axes.legend(frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 0.98), borderpad=0)
 
 
 def _spread(axes: Axes, at: np.ndarray, days: pl.DataFrame) -> None:
@@ -93,6 +96,13 @@ def _basis(axes: Axes, at: np.ndarray, days: pl.DataFrame) -> None:
     _title(axes, "CDS and basis, bps")
 
 
+def _plain_numbers(axis: Axis) -> None:
+    """50, 100, 200 … on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(NullFormatter())
+
+
 def draw_spreads(read: Read) -> Figure | None:
     """The market's spreads over time (median, middle half, middle 90 %), and how they are distributed on the newest day."""
     days = read(
@@ -105,20 +115,23 @@ def draw_spreads(read: Read) -> Figure | None:
         "SELECT spread_bps, coalesce(rating_number >= 11, false) AS is_high_yield FROM issuer_days "
         "WHERE trade_date = (SELECT max(trade_date) FROM issuer_days) AND spread_bps > 0 ORDER BY parent_id"
     )
-    figure = Figure(figsize=(10, 4))
+    figure = Figure(figsize=(11, 4))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     at, bands = days["trade_date"].to_numpy(), np.array(days["q"].to_list())
     left.fill_between(at, bands[:, 0], bands[:, 4], color=_BLUE, alpha=0.15, linewidth=0, label="5 to 95 %")
     left.fill_between(at, bands[:, 1], bands[:, 3], color=_BLUE, alpha=0.3, linewidth=0, label="25 to 75 %")
     left.plot(at, bands[:, 2], color=_BLUE, label="median")
     left.set_yscale("log")
+    _plain_numbers(left.yaxis)
+    left.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))
     _title(left, "Issuer spreads, bps")
     if newest.height:
         spreads = newest["spread_bps"].to_numpy()
         edges = np.geomspace(max(spreads.min(), 1.0), spreads.max() * 1.001, 30)
         groups = [spreads[newest["is_high_yield"].to_numpy() == high] for high in (False, True)]
-        right.hist(groups, bins=edges, stacked=True, color=[_BLUE, _RED], label=["investment grade or unrated", "high yield"])
+        right.hist(groups, bins=edges, stacked=True, color=[_BLUE, _RED], label=["IG or unrated", "high yield"])
         right.set_xscale("log")
+        _plain_numbers(right.xaxis)
     _title(right, f"Issuers by spread on {at[-1]}")
     figure.tight_layout()
     return figure

@@ -44,8 +44,11 @@ def draw_coverage(table: pl.DataFrame) -> Figure:
     lower.set_title("Bonds that do not, by reason", loc="left")
     if rest.height:
         lower.legend(frameon=False, fontsize=8)
+    else:
+        lower.text(0.5, 0.5, "none: every bond reaches a stock", transform=lower.transAxes, ha="center", va="center", color="#8d99ae")
+        lower.set_ylim(0, 1)
     for axes in (upper, lower):
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
     return figure

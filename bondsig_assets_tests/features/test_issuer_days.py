@@ -172,6 +172,17 @@ def test_the_volume_zscore_by_hand():
     assert row["trace_volume_zscore_5d"] == pytest.approx((x[-1] - usual.mean()) / max(usual.std(ddof=1), 0.25), rel=1e-12)
 
 
+def test_silence_before_the_first_report_is_no_silence_of_the_market():
+    """Twenty days of trading that begin on day 60: against sixty days without data they would be a miracle."""
+    rows = [revision("A1", day, par_usd=1e6, n_trades=5) for day in range(60, 80)]
+    told = replace(panels(0, 79, **(TWO | {"revisions": rows})), reports_since=DAYS[60])
+    row = rows_of_days(told, DAYS[79], DAYS[79]).filter(parent_id="P").row(0, named=True)
+    assert [row[name] for name in ("trace_volume_zscore_5d", "volume_spike_zscore", "volume_spike_direction", "zero_trading_share_63d")] == [None] * 4
+    assert row["n_trades_21d"] == 100.0
+    believed = rows_of_days(replace(told, reports_since=None), DAYS[60], DAYS[60]).filter(parent_id="P").row(0, named=True)
+    assert believed["volume_spike_zscore"] > 5
+
+
 def test_order_imbalance_and_bid_ask_by_hand():
     rows = [
         revision("A1", 1, customer_buy_par_usd=3e5, customer_sell_par_usd=1e5, customer_buy_price=101.0, customer_sell_price=99.0),

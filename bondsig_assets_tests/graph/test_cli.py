@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -101,6 +101,21 @@ def test_summary_and_doctor(full_home):
     assert "duckdb-extension-ducklake" in doctor.stdout and "warehouse readable" in doctor.stdout
 
 
+def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
+    lake = Warehouse(full_home.path)
+    taken = lake.read("SELECT issuer_cusip, parent_id, valid_from_date AS day FROM issuers QUALIFY count(*) OVER (PARTITION BY issuer_id) = 2 ORDER BY day DESC LIMIT 1").row(0, named=True)
+    ticker = lake.read("SELECT ticker FROM equities WHERE parent_id = ?", [taken["parent_id"]])["ticker"][0]
+    before = bondsig(full_home.path, "issuer", ticker, "--as-of", str(taken["day"] - timedelta(days=1)))
+    after = bondsig(full_home.path, "issuer", ticker.lower(), "--picture", str(tmp_path / "page.png"))
+    assert before.returncode == after.returncode == 0, after.stderr + before.stderr
+    assert taken["issuer_cusip"] in after.stdout and taken["issuer_cusip"] not in before.stdout
+    assert (tmp_path / "page.png").stat().st_size > 20_000
+    by_issuer = bondsig(full_home.path, "issuer", taken["issuer_cusip"])
+    assert by_issuer.stdout == after.stdout.rsplit("drawn", 1)[0]
+    unknown = bondsig(full_home.path, "issuer", ticker[:-1] + "?")
+    assert unknown.returncode == 1 and len(unknown.stderr.splitlines()) == 1 and "near" in unknown.stderr
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
     (["run", "--world", "moon"], "tiny, demo, full"),
     (["run", "--source", "bloomberg"], "simulated, files"),
@@ -116,6 +131,8 @@ def test_summary_and_doctor(full_home):
     (["run", "--wrold", "tiny"], "--world"),
     (["sql", "select 1"], "bondsig run"),
     (["summary"], "bondsig run"),
+    (["issuer", "X"], "bondsig run"),
+    (["issuer", "X", "--as-of", "May"], "YYYY-MM-DD"),
     (["export", "x.duckdb"], "bondsig run"),
     (["ui"], "bondsig run"),
     (["rnu"], "rnu"),
