@@ -11,7 +11,7 @@ internet and game companies of information technology, were in XLK.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from typing import overload
 
 import polars as pl
@@ -19,6 +19,7 @@ import polars as pl
 FIRST_DAY = date(1998, 12, 22)
 XLRE_DAY = date(2015, 10, 8)
 XLC_DAY = date(2018, 6, 19)
+_OPENS = time(9)
 #: Sector names in small letters → fund that has always been theirs.
 _STEADY = {
     "energy": "XLE", "materials": "XLB", "industrials": "XLI", "consumer discretionary": "XLY", "consumer staples": "XLP", "health care": "XLV",
@@ -29,6 +30,27 @@ _COMMUNICATION = ("communication services", "communications", "telecommunication
 #: Industries of communication services whose stocks were in XLY before XLC, unless the second pattern fits.
 _MEDIA = "media|broadcast|publish|advertis|cable|movie|film|entertainment"
 _WAS_TECHNOLOGY = "interactive|internet|game|telecom|wireless"
+
+
+def with_sector_etfs(equities: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `equities` with `sector_etf` filled from their sector, one more where a new fund takes a sector over.
+
+    The added row begins on the fund's first day and is known at 09:00 of it, no earlier than the row it comes from; as
+    everywhere in `equities` it replaces that one from its own first day on. Null for an unknown sector.
+    """
+    begins = [FIRST_DAY, XLRE_DAY, XLC_DAY]
+    pieces = [
+        equities.with_columns(
+            valid_from_date=pl.when(pl.lit(place) == 0).then("valid_from_date").otherwise(pl.max_horizontal("valid_from_date", pl.lit(begin))),
+            known_at=pl.when(pl.col("valid_from_date") < begin).then(pl.max_horizontal("known_at", pl.lit(begin).dt.combine(_OPENS))).otherwise("known_at")
+            if place else pl.col("known_at"),
+            sector_etf=sector_etf(pl.col("sector"), pl.max_horizontal("valid_from_date", pl.lit(begin))), _row=pl.int_range(pl.len()), _piece=pl.lit(place),
+        )
+        for place, begin in enumerate(begins)
+    ]
+    found = pl.concat(pieces).filter(pl.col("valid_to_date").is_null() | (pl.col("valid_from_date") <= pl.col("valid_to_date"))).sort("_row", "_piece")
+    changes = pl.col("sector_etf").ne_missing(pl.col("sector_etf").shift(1)) | (pl.col("_row") != pl.col("_row").shift(1)).fill_null(True)
+    return found.filter(changes).select(equities.columns)
 
 
 @overload

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from bondsig_assets.schema import Table
+from bondsig_assets.securities.sectors import with_sector_etfs
 from bondsig_assets.sources.base import Delivery, SourceError
 from bondsig_assets.sources.files_checks import DAY, DUPLICATE_KEY, DUPLICATE_ROW, SHARED_TICKER, shared_tickers
 from bondsig_assets.sources.files_complaints import unknown
@@ -110,6 +111,8 @@ class FilesSource:
         good = _stacked([part.good for part in parts])
         if is_links:
             good = good.with_columns(claim_number=pl.int_range(1, pl.len() + 1, dtype=pl.Int64))
+        if table.name == "equities" and not any("sector_etf" in feed.columns for _, feed in sources):
+            good = with_sector_etfs(good)
         good, doubles = _without_duplicates(good, table)
         if table.name == "equities":
             good, doubles = _with_one_parent_a_ticker(good, doubles)

@@ -38,6 +38,7 @@ UNITS: dict[str, dict[str, float]] = {
 DERIVED: dict[str, frozenset[str]] = {
     "trace_reports": frozenset({"delivery_date", "record_number", "report_date", "execution_date", "is_par_capped", "delivered_at"}),
     "fundamentals": frozenset({"total_debt_usd"}),
+    "equities": frozenset({"sector_etf"}),
     "equity_links": frozenset({"claim_number"}),
     "ratings": frozenset({"rating_number"}),
 }

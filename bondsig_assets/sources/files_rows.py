@@ -14,13 +14,14 @@ import polars as pl
 
 from bondsig_assets.schema import Column, Table
 from bondsig_assets.securities.ratings import is_withdrawn, letter_number
+from bondsig_assets.securities.sectors import sector_etf
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.files_checks import CHECKS, EARLY, RAGGED_ROW, UNREAD, early_faults, knowledge_faults, quarantine_day, time_faults
 from bondsig_assets.sources.files_config import ColumnRule, Feed
 from bondsig_assets.sources.files_read import RAGGED, ROW, row_texts
 from bondsig_assets.sources.files_values import apply_null_rules, finish_value, read_value, text
 from bondsig_assets.sources.knowledge import end_of_day, next_morning
-from bondsig_assets.trading_calendar import CUTOFF
+from bondsig_assets.trading_calendar import CUTOFF, LAST_DAY
 
 #: Rank of the row among duplicates, 0 the best.
 RANK = "__rank"
@@ -168,6 +169,9 @@ def _derived(table: Table, feed: Feed, rules: dict[str, ColumnRule]) -> list[pl.
     """Columns that follow from others where the file has none of its own."""
     if table.name == "fundamentals":
         return [] if "total_debt_usd" in rules else [(_c("short_term_debt_usd") + _c("long_term_debt_usd")).alias("total_debt_usd")]
+    if table.name == "equities" and "sector_etf" not in rules:
+        # `files.py` follows it through the funds' launches; here it shows which sectors are known.
+        return [sector_etf(_c("sector"), pl.lit(LAST_DAY)).alias("sector_etf")]
     if table.name == "ratings":
         # Some files write a number of their own beside NR.
         number = pl.when(~is_withdrawn(_c("rating"))).then(pl.coalesce("rating_number", letter_number(_c("rating"))))

@@ -65,7 +65,7 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     ).with_columns(customer_spread=pl.col("customer_buy_price") - pl.col("customer_sell_price"))
     quarantined = trades.filter("is_quarantined").group_by(keys, maintain_order=True).agg(n_quarantined=pl.len().cast(pl.Int64))
     days = days.join(quarantined, on=keys, how="full", coalesce=True) if quarantined.height else days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
-    days = days.join(_dealers(weighed, keys), on=keys, how="left").join(_round_trips(weighed, keys), on=keys, how="left").with_columns(
+    days = _with_dealers(days, weighed, keys).join(_round_trips(weighed, keys), on=keys, how="left").with_columns(
         pl.col(_COUNTS).fill_null(0), pl.col(_SUMS).fill_null(0.0),
     ).with_columns(quarantined_share=pl.col("n_quarantined") / (pl.col("n_trades") + pl.col("n_quarantined")))
     return days.sort(keys)
@@ -76,10 +76,13 @@ def _ratio(top: str, bottom: str) -> pl.Expr:
     return pl.when(pl.col(bottom) > 0).then(pl.col(top) / pl.col(bottom))
 
 
-def _dealers(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Different dealers on either side of the trades; no row where nobody is named."""
-    sides = (trades.select(*keys, dealer="reporting_party"), trades.filter(pl.col("contra") == "D").select(*keys, dealer="contra_party"))
-    return pl.concat(sides).drop_nulls("dealer").group_by(keys).agg(n_dealers=pl.col("dealer").n_unique().cast(pl.Int64))
+def _with_dealers(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`days` with `n_dealers`, the different dealers on either side of the trades; null where nobody is named."""
+    named = ((trades, "reporting_party"), (trades.filter(pl.col("contra") == "D"), "contra_party"))
+    sides = [rows.filter(pl.col(name).is_not_null()).select(*keys, dealer=name) for rows, name in named]
+    if not any(side.height for side in sides):
+        return days.with_columns(n_dealers=pl.lit(None, pl.Int64))
+    return days.join(pl.concat(sides).group_by(keys).agg(n_dealers=pl.col("dealer").n_unique().cast(pl.Int64)), on=keys, how="left")
 
 
 def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

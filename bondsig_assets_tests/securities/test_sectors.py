@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime, time
 
 import polars as pl
 import pytest
 
-from bondsig_assets.securities.sectors import sector_etf
+from bondsig_assets.securities.master import bitemporal
+from bondsig_assets.securities.rectangles import is_seen
+from bondsig_assets.securities.sectors import sector_etf, with_sector_etfs
+from bondsig_assets_tests.rows_of import rows_of
 
 TODAY = date(2024, 1, 2)
 
@@ -49,3 +52,28 @@ def test_expressions_columns_and_single_days():
     assert frame.select(sector_etf(pl.col("sector"), TODAY)).to_series().to_list() == ["XLRE", "XLC"]
     assert sector_etf(frame["sector"], date(2010, 1, 4)).to_list() == ["XLF", "XLY"]
     assert sector_etf(frame["sector"].clear(), TODAY).to_list() == []
+
+
+def test_a_company_follows_its_sector_to_a_new_fund():
+    """As seen on a day: the old fund until the new one's first morning, whatever the row's own dates."""
+    known = datetime(2010, 1, 5, 16)
+    rows = rows_of(
+        "equities", *({"parent_id": sector, "ticker": sector[:4], "sector": sector, "sector_etf": "?", "valid_from_date": first, "valid_to_date": last, "known_at": known}
+                      for sector, first, last in (
+                          ("Real Estate", date(2010, 1, 4), None), ("Energy", date(2010, 1, 4), None), ("Communication Services", date(2010, 1, 4), date(2017, 6, 30)),
+                          ("Unknown", date(2010, 1, 4), None), ("Media", date(2018, 6, 19), None),
+                      )),
+    )
+    found = with_sector_etfs(rows)
+    told = found.select("sector", "sector_etf", "valid_from_date", "known_at").rows()
+    assert told == [
+        ("Real Estate", "XLF", date(2010, 1, 4), known), ("Real Estate", "XLRE", date(2015, 10, 8), datetime(2015, 10, 8, 9)),
+        ("Energy", "XLE", date(2010, 1, 4), known), ("Communication Services", "XLK", date(2010, 1, 4), known), ("Unknown", None, date(2010, 1, 4), known),
+        ("Media", "XLC", date(2018, 6, 19), known),
+    ]
+    seen = bitemporal(found, "parent_id")
+    for day, ticker in ((date(2015, 10, 7), "XLF"), (date(2015, 10, 8), "XLRE"), (date(2024, 1, 2), "XLRE")):
+        assert seen.filter((pl.col("parent_id") == "Real Estate") & is_seen(day))["sector_etf"].to_list() == [ticker]
+    # Nobody knew of the new fund before it traded.
+    early = is_seen(date(2016, 1, 4), datetime.combine(date(2015, 10, 7), time(18, 30)))
+    assert seen.filter((pl.col("parent_id") == "Real Estate") & early)["sector_etf"].to_list() == ["XLF"]

@@ -184,6 +184,25 @@ def test_bonds_with_bad_check_digits_and_a_folder_of_tickers(tmp_path):
     assert source.reference("equities", date(2006, 1, 2)).rows.is_empty()
 
 
+def test_sector_funds_follow_from_sectors_where_the_file_has_none(tmp_path):
+    config = """
+    [[equities]]
+    files = "names.csv"
+    max_bad_share = 0.5
+    [equities.columns]
+    parent_id = "ticker"
+    ticker = "ticker"
+    sector = "sector"
+    valid_from_date = { value = 2006-01-03 }
+    """
+    source = folder(tmp_path, config, names_csv=lines("ticker,sector", "VZ,Telecommunication Services", "SPG,Real Estate", "ODD,Nonsense"))
+    delivery = source.reference("equities", date(2024, 1, 2))
+    assert delivery.rows.select("ticker", "sector_etf", "valid_from_date").sort("ticker", "valid_from_date").rows() == [
+        ("SPG", "XLF", date(2006, 1, 3)), ("SPG", "XLRE", date(2015, 10, 8)), ("VZ", "XLK", date(2006, 1, 3)), ("VZ", "XLC", date(2018, 6, 19)),
+    ]
+    assert reasons(delivery.quarantined) == {"no sector_etf": 1}
+
+
 def test_knowledge_time_is_the_mapped_one(tmp_path):
     config = """
     [[fundamentals]]
