@@ -10,7 +10,7 @@ import polars as pl
 
 from bondsig_assets.assets.common import markdown_picture, markdown_table, table_asset, whole_result
 from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.securities.amounts import amount_steps, amounts_on
 from bondsig_assets.securities.claims import CLAIM_SCHEMA, listed_names
@@ -54,7 +54,9 @@ def security_coverage_asset(warehouse: WarehouseResource) -> dg.MaterializeResul
         "SELECT last_day(known_date) AS month, cusip, sum(n_trades)::BIGINT AS n_trades, sum(par_usd::DECIMAL(38, 2))::DOUBLE AS par_usd "
         "FROM bond_day_revisions WHERE known_date = trade_date GROUP BY ALL ORDER BY 1, 2"
     )
-    months = [_covered(lake, part) for part in traded.partition_by("month")] if traded.height else []
+    tables = {name: lake.read_table(name) for name in ("bonds", "issuers", "equities", "security_master", "link_conflicts", "amounts_outstanding")}
+    steps = amount_steps(tables["bonds"], tables["amounts_outstanding"]).rows
+    months = [_covered(tables, steps, part) for part in traded.partition_by("month")] if traded.height else []
     table = TABLES["security_coverage"].conform(pl.concat(months) if months else TABLES["security_coverage"].empty())
     lake.replace(Write("security_coverage", table))
     pictures = save_coverage(table, Home(lake.home).pictures)
@@ -65,12 +67,10 @@ def security_coverage_asset(warehouse: WarehouseResource) -> dg.MaterializeResul
     })
 
 
-def _covered(lake: Warehouse, traded: pl.DataFrame) -> pl.DataFrame:
-    """Coverage at the end of the month in `traded` (month, cusip, n_trades, par_usd)."""
-    bonds, issuers, equities = (lake.read_table(name) for name in ("bonds", "issuers", "equities"))
-    master, conflicts = lake.read_table("security_master"), lake.read_table("link_conflicts")
+def _covered(tables: dict[str, pl.DataFrame], steps: pl.DataFrame, traded: pl.DataFrame) -> pl.DataFrame:
+    """Coverage at the end of the month in `traded` (month, cusip, n_trades, par_usd); `steps`: amounts outstanding."""
     month: date = traded["month"][0]
     day = trading_days(month.replace(day=1), month)[-1]
-    steps = amount_steps(bonds, lake.read_table("amounts_outstanding")).rows
-    reasons = bond_reasons(day, bonds, issuers, equities, master, conflicts=conflicts, traded=traded)
+    master, conflicts = tables["security_master"], tables["link_conflicts"]
+    reasons = bond_reasons(day, tables["bonds"], tables["issuers"], tables["equities"], master, conflicts=conflicts, traded=traded)
     return coverage(reasons, amounts_on(steps, day), traded.drop("month")).with_columns(month_end_date=pl.lit(day))
