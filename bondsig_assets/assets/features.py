@@ -80,9 +80,10 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
                 frame, "trade_date", bond_coverage=pl.col("spread_bps").is_not_null().mean(), cds_coverage=pl.col("cds_spread_bps").is_not_null().mean(),
                 median_spread_bps=pl.col("spread_bps").median(), median_staleness_days=pl.col("staleness_days").median(),
             ))
-        return daily_result(context, pl.concat(counted), **{"dagster/column_lineage": feature_lineage()})
+        return daily_result(context, pl.concat(counted))
 
-    return issuer_days
+    # On the definition: metadata of a run is written once for every day of it.
+    return issuer_days.map_asset_specs(lambda spec: spec.merge_attributes(metadata={"dagster/column_lineage": feature_lineage()}))
 
 
 def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

@@ -29,8 +29,9 @@ class Feature:
 
     @property
     def description(self) -> str:
-        """The column comment: meaning, formula and window in one sentence."""
-        return f"{self.meaning}: {self.formula}; {self.window} trading days, at least {self.minimum} observation(s). {self.source}"
+        """The column comment: meaning, formula, window, source, and the columns it is made of."""
+        source = f" {self.source}." if self.source else ""
+        return f"{self.meaning}: {self.formula}; {self.window} trading days, at least {self.minimum} observation(s).{source} From {', '.join(self.inputs)}"
 
 
 _OAS = ("bond_analytics.oas_bps", "bond_analytics.weight")

@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from bondsig_assets.definitions import build_defs
+from bondsig_assets.features.declared import FEATURES
 from bondsig_assets.resources.home import Home
 from bondsig_assets.tables import TABLES
 
@@ -90,3 +91,15 @@ def test_schedules_are_off_and_ask_for_the_day_before(tmp_path):
         friday = tick(2024, 3, 29, 6, 30)
         assert [request.partition_key for request in friday.run_requests] == ["2024-03-28"]
         assert not tick(2024, 3, 30, 6, 30).run_requests, "Good Friday was no trading day"
+
+
+def test_every_feature_says_which_columns_feed_it(specs):
+    lineage = specs["issuer_days"].metadata["dagster/column_lineage"].deps_by_column
+    assert set(lineage) == {feature.name for feature in FEATURES}
+    tables = {"bond_days": "bond_day_revisions"}
+    for name, deps in lineage.items():
+        assert deps, name
+        for dep in deps:
+            asset = dep.asset_key.path[-1]
+            assert asset in {one.asset_key.path[-1] for one in specs["issuer_days"].deps}, (name, asset)
+            assert dep.column_name in TABLES[tables.get(asset, asset)].column_names, (name, dep.column_name)
