@@ -249,7 +249,7 @@ BOND_ANALYTICS = Table(
         C("asset_swap_spread_bps", "DOUBLE", "Par asset-swap spread, quarterly floating leg", "bps"),
         C("cds_equivalent_spread_bps", "DOUBLE", "Par CDS spread that the price implies with 40 % recovery (PECS)", "bps"),
         C("amount_outstanding_usd", "DOUBLE", "Par outstanding on the trade date, as known", "usd"),
-        C("weight", "DOUBLE", "Weight in issuer averages and curves: amount outstanding x inverse variance of the price in spread terms"),
+        C("weight", "DOUBLE", "Weight in issuer averages and curves: amount outstanding x inverse variance of the price in spread terms; null outside 1 to 30 maturity_years and where nothing is outstanding"),
         C("reason", "VARCHAR", "Why the analytics are null"),
         KNOWN,
     ),

@@ -128,10 +128,11 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         is that of a Hull-White tree for bonds with fixed call prices, the z-spread for all others
         (`oas_method`). Nulls carry a reason; floaters and convertibles have none of these on purpose.
         """
-        from bondsig_assets.bonds.analytics import Reference, analyze
+        from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
 
         lake, counted = warehouse.open(), []
         reference = Reference(*(lake.read_table(name) for name in Reference._fields))
+        unused = unused_rows(reference)
         for start, end in chunks(context, 4 * 63):
             revisions = lake.read_table("bond_day_revisions", between=(start, end))
             analytics = TABLES["bond_analytics"].conform(analyze(revisions, reference))
@@ -140,6 +141,6 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
                 analytics, "known_date", solved_share=pl.col("oas_bps").is_not_null().mean(), tree_share=(pl.col("oas_method") == "hw").mean(),
                 median_oas_bps=pl.col("oas_bps").median(),
             ))
-        return daily_result(context, pl.concat(counted))
+        return daily_result(context, pl.concat(counted), call_prices_and_amounts_not_used=unused)
 
     return bond_analytics

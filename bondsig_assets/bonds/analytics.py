@@ -62,7 +62,7 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     """
     versions, par = curves.known_curves(reference.treasury_yields)
     rows = _rows(revisions, reference, versions, at)
-    calls = _known_calls(rows, _schedules(reference))
+    calls = _known_calls(rows, reference)
     solvable = rows.filter(pl.col("reason").is_null() | (pl.col("reason") == "no_curve"))
     zero = curves.zero_curves(par)
     worst = _spreads(_worst(solvable, calls), par, zero)
@@ -72,7 +72,8 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     )
     columns = [name for name in solved.columns if name == "row" or name not in rows.columns]
     has_spread = pl.col("oas_bps").is_not_null()
-    weighted = pl.col("maturity_years").is_between(SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS) & has_spread
+    has_amount = (pl.col("amount_outstanding_usd") > 0) & pl.col("amount_outstanding_usd").is_finite()
+    weighted = pl.col("maturity_years").is_between(SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS) & has_spread & has_amount
     precision = pl.col("n_trades") * (pl.col("spread_duration_years") / HALF_SPREAD_POINTS).pow(2)
     unsolved = pl.when(pl.col("reason").is_null() & ~has_spread).then(pl.col("why").fill_null("unsolved"))
     return (
@@ -84,6 +85,15 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
         .select(_RESULT)
         .sort("known_date", "cusip", "trade_date")
     )
+
+
+def unused_rows(reference: Reference) -> str:
+    """Rows of call schedules and amounts that contradict the terms and are left out, by reason, in a line."""
+    faults = [amount_steps(reference.bonds, reference.amounts_outstanding).faults.select("reason")]
+    if reference.call_schedules is not None:
+        faults.append(call_schedules(reference.call_schedules, reference.bonds).faults.select("reason"))
+    counted = pl.concat(faults)["reason"].value_counts(sort=True).sort("count", "reason", descending=[True, False])
+    return ", ".join(f"{count} {reason}" for reason, count in counted.iter_rows()) or "none"
 
 
 def _rows(revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame, at: time) -> pl.DataFrame:
@@ -125,30 +135,40 @@ def _amounts(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     return found.filter(valid & known).select("row", amount_outstanding_usd="amount_usd")
 
 
-def _schedules(reference: Reference) -> pl.DataFrame:
-    """`cusip, call_date, call_price, known_at, known_until` of all bonds, yearly steps where a bond has no schedule of its own."""
-    bonds = reference.bonds
-    columns = ["cusip", "call_date", "call_price", "known_at", "known_until"]
-    told = call_schedules(reference.call_schedules, bonds).rows.select(columns) if reference.call_schedules is not None else None
+def _yearly_calls(bonds: pl.DataFrame) -> pl.DataFrame:
+    """`cusip, call_date, call_price, known_at, known_until` from the terms alone: yearly steps from the first call, falling in a line to 100."""
     life_days = (pl.col("maturity_date") - pl.col("first_call_date")).dt.total_days()
     past_days = (pl.col("call_date") - pl.col("first_call_date")).dt.total_days()
     price = pl.col("first_call_price").fill_null(100.0)
-    lacking = bonds.filter(pl.col("is_callable").fill_null(False) & (pl.col("first_call_date") < pl.col("maturity_date")))
-    lacking = lacking if told is None else lacking.join(told, on="cusip", how="anti")
-    yearly = lacking.with_columns(anniversary=pl.int_ranges(0, life_days // 365 + 1)).explode("anniversary").with_columns(
-        call_date=pl.col("first_call_date").dt.offset_by(pl.format("{}y", "anniversary")), known_until=pl.lit(None, pl.Datetime("us")),
-    ).filter(pl.col("call_date") < pl.col("maturity_date")).with_columns(call_price=price + (100.0 - price) * (past_days / life_days)).select(columns)
-    return (yearly if told is None else pl.concat([told, yearly])).sort("cusip", "call_date", "known_at")
+    yearly = (
+        bonds.filter(pl.col("is_callable").fill_null(False) & (pl.col("first_call_date") < pl.col("maturity_date")))
+        .with_columns(anniversary=pl.int_ranges(0, life_days // 365 + 1)).explode("anniversary")
+        .with_columns(call_date=pl.col("first_call_date").dt.offset_by(pl.format("{}y", "anniversary")), known_until=pl.lit(None, pl.Datetime("us")))
+    )
+    return yearly.filter(pl.col("call_date") < pl.col("maturity_date")).select(
+        "cusip", "call_date", call_price=price + (100.0 - price) * (past_days / life_days), known_at="known_at", known_until="known_until"
+    )
 
 
-def _known_calls(rows: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
-    """`row, call_date, call_price` of each row's schedule as known at its cutoff, before maturity, by row and date."""
-    found = rows.select("row", "cusip", "cutoff", "maturity_date").join(schedules, on="cusip", maintain_order="left")
-    known = (pl.col("known_at") <= pl.col("cutoff")) & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff")))
-    calls = found.filter(known & (pl.col("call_date") < pl.col("maturity_date")))
+def _known_calls(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
+    """`row, call_date, call_price` of each row's schedule as known at its cutoff, before maturity, by row and date.
+
+    Until a schedule of its own is known, the bond has the yearly steps of its terms.
+    """
+    calls = _as_known(rows, _yearly_calls(reference.bonds))
+    if reference.call_schedules is not None:
+        told = _as_known(rows, call_schedules(reference.call_schedules, reference.bonds).rows)
+        calls = pl.concat([told, calls.join(told, on="row", how="anti")])
     last_months = pl.col("call_date").min().over("row") >= pl.col("maturity_date").dt.offset_by(f"-{SHORT_PAR_CALL_DAYS}d")
     at_par = pl.col("call_price").max().over("row") <= 100.0
     return calls.filter(~(last_months & at_par)).select("row", "call_date", "call_price").sort("row", "call_date")
+
+
+def _as_known(rows: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
+    """`row, maturity_date, call_date, call_price` known at each row's cutoff, before maturity."""
+    found = rows.select("row", "cusip", "cutoff", "maturity_date").join(schedules, on="cusip", maintain_order="left")
+    known = (pl.col("known_at") <= pl.col("cutoff")) & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff")))
+    return found.filter(known & (pl.col("call_date") < pl.col("maturity_date"))).select("row", "maturity_date", "call_date", "call_price")
 
 
 def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:

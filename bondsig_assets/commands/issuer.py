@@ -30,6 +30,8 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     if newest is None and day is None:
         raise UserError("the warehouse has no days yet: run `bondsig run` first, or name one with --as-of")
     moment: datetime = cutoff(day or newest)
+    if newest is not None and day is not None and day > newest:
+        click.echo(f"the warehouse ends on {newest}: nothing later is known", err=True)
     tables = {name: lake.read_table(name) for name in ("issuers", "equities", "bonds", "ratings")}
     amounts = amounts_on(amount_steps(tables["bonds"], lake.read_table("amounts_outstanding")).rows, moment.date())
     try:
@@ -39,15 +41,17 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     for line in render(tree):
         click.echo(line)
     if picture is not None:
-        _draw(lake, tree.parent_id, picture)
+        _draw(lake, tree.parent_id, moment.date(), picture)
 
 
-def _draw(lake: Warehouse, parent_id: str, picture: Path) -> None:
+def _draw(lake: Warehouse, parent_id: str, day: date, picture: Path) -> None:
     from bondsig_assets.reporting.issuer_page import draw_issuer
 
-    figure = draw_issuer(lake.read, parent_id)
+    if picture.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
+    figure = draw_issuer(lake.read, parent_id, day)
     if figure is None:
-        raise UserError(f"{parent_id} has no issuer days to draw: run `bondsig run` over them first")
+        raise UserError(f"{parent_id} has no issuer days to draw up to {day}: run `bondsig run` over them first")
     try:
         figure.savefig(picture, dpi=110, bbox_inches="tight")
     except (OSError, ValueError) as error:

@@ -60,7 +60,8 @@ def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, p
         **{name: columns[name][day, parent] for name in ALL_FEATURES},
     })
     numeric = ["rating_number", *ALL_FEATURES]
-    rows = frame.with_columns(pl.col(numeric).fill_nan(None), known_at=pl.col("trade_date").dt.combine(CUTOFF)).sort("trade_date", "parent_id")
+    finite = (pl.when(pl.col(name).is_finite()).then(name).alias(name) for name in numeric)
+    rows = frame.with_columns(*finite, known_at=pl.col("trade_date").dt.combine(CUTOFF)).sort("trade_date", "parent_id")
     return rows, _coverage(inputs, columns, keep)
 
 

@@ -34,8 +34,8 @@ class Curves:
 LEAST_ISSUERS = 5
 #: What draws a group's shape towards flat, for each issuer in it; loadings vary by 0.03 (slope) and 0.003 (curvature) within one.
 _RIDGE = 0.001
-#: A group's curve at an issuer's own maturities, over the group's mean, is taken within these: the scale is divided by it.
-_SHARES = (0.2, 5.0)
+#: A shape that takes an issuer's own level more than this many times up or down by 2, 5 or 10 years is not believed: flat instead.
+_MOST_BEND = 2.5
 #: A level below this, in the unit of the values, is no measure of scale: 10 bps, 0.1 percent.
 _LEAST_SCALE = {rp.H_SPREAD: 10.0, rp.H_YIELD: 0.1}
 
@@ -58,7 +58,12 @@ def fit_curves(offsets: np.ndarray, held: np.ndarray, column: int, sector: np.nd
         found = within.shapes(np.where(group >= 0, day * n_groups + group, -1), n_days * n_groups)
         shapes = np.where(np.isnan(shapes), found, shapes)
     pooled = within.at_own_level(shapes)
-    fits = ic.fit_issuers(offsets, maturities, values, weights, pooled, np.arange(n_days * n_parents)).reshape(n_days, n_parents, ic.N_OUTPUTS)
+    fits = ic.fit_issuers(offsets, maturities, values, weights, pooled, np.arange(n_days * n_parents))
+    # A curve that leaves its own bonds that far says more of its group, or of a wrong print, than of the issuer.
+    astray = np.isfinite(fits[:, ic.SPREAD_5Y]) & ~within.holds(fits[:, ic.SPREAD_5Y])
+    fits[astray] = np.nan
+    fits[astray, ic.METHOD] = ic.NONE
+    fits = fits.reshape(n_days, n_parents, ic.N_OUTPUTS)
     names = (ic.SPREAD_2Y, ic.SPREAD_5Y, ic.SPREAD_10Y, ic.SLOPE, ic.CURVATURE, ic.METHOD, ic.EXTRAPOLATED)
     return Curves(*(fits[:, :, name] for name in names))
 
@@ -82,6 +87,9 @@ class _Within:
         # An issuer counts once, however many bonds it has; one bond alone has no shape.
         self._moments = [self._sum(cell, share * product) for product in (x * x, x * z, z * z, x * y, z * y)]
         self._has_shape = (np.diff(offsets) >= 2).astype(float)
+        self._least, self._largest = np.full(self._n, np.inf), np.full(self._n, -np.inf)
+        np.minimum.at(self._least, cell, values)
+        np.maximum.at(self._largest, cell, values)
 
     def _sum(self, cell: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Sums one after the other, in order of the bonds."""
@@ -104,5 +112,18 @@ class _Within:
 
     def at_own_level(self, shapes: np.ndarray) -> np.ndarray:
         """`shapes` [cell, 3] scaled so that they pass through each issuer's own mean value at its own mean loadings."""
+        from bondsig_assets.bonds.issuer_curves import DECAY
+
         own = shapes[:, 0] + shapes[:, 1] * self._loadings[0] + shapes[:, 2] * self._loadings[1]
-        return np.ascontiguousarray(shapes * (self._scale / np.clip(own, *_SHARES))[:, None])
+        is_sound = own > 0
+        for years in (2.0, 5.0, 10.0):
+            slope = -np.expm1(-DECAY * years) / (DECAY * years)
+            there = shapes[:, 0] + shapes[:, 1] * slope + shapes[:, 2] * (slope - np.exp(-DECAY * years))
+            is_sound &= (there < _MOST_BEND * own) & (there * _MOST_BEND > own)
+        scaled = shapes * (self._scale / np.where(is_sound, own, 1.0))[:, None]
+        flat = np.column_stack([self._scale, np.zeros_like(self._scale), np.zeros_like(self._scale)])
+        return np.ascontiguousarray(np.where(is_sound[:, None] | np.isnan(shapes), scaled, flat))
+
+    def holds(self, level: np.ndarray) -> np.ndarray:
+        """Whether `level` [cell] lies between half the least and twice the largest value of the cell's own bonds."""
+        return (level >= np.minimum(0.5 * self._least, 2.0 * self._least)) & (level <= np.maximum(2.0 * self._largest, 0.5 * self._largest))

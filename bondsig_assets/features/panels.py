@@ -103,10 +103,10 @@ class Panels:
 
     @cached_property
     def outstanding(self) -> np.ndarray:
-        """Whether each bond is issued and not yet matured [day, bond]."""
+        """Whether each bond is issued, not yet matured, and not known to be redeemed [day, bond]."""
         terms = pl.DataFrame({"cusip": self.bond_ids}, schema={"cusip": pl.String}).join(self.bonds, on="cusip", how="left", maintain_order="left")
         issued, matures = terms["offering_date"].to_numpy().astype("datetime64[D]"), terms["maturity_date"].to_numpy().astype("datetime64[D]")
-        return (issued <= self.days[:, None]) & (self.days[:, None] < matures)
+        return (issued <= self.days[:, None]) & (self.days[:, None] < matures) & ~(self._amount == 0)
 
     @cached_property
     def replay_arguments(self) -> tuple:
@@ -144,12 +144,15 @@ class Panels:
         return out
 
     @cached_property
+    def _amount(self) -> np.ndarray:
+        """Par of each bond as known on each day [day, bond], NaN where it is not."""
+        steps = amount_steps(self.bonds, self.amounts).rows.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
+        return np.append(steps["amount_usd"].to_numpy(), np.nan)[positions_as_of(steps, "cusip", self.bond_ids, self.days)]
+
+    @cached_property
     def outstanding_usd(self) -> np.ndarray:
         """Par outstanding of each parent's bonds as known on each day [day, parent], NaN without any."""
-        steps = amount_steps(self.bonds, self.amounts).rows.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
-        rows = positions_as_of(steps, "cusip", self.bond_ids, self.days)
-        amount = np.append(steps["amount_usd"].to_numpy(), np.nan)[rows]
-        return sum_by_parent(np.where(self.outstanding, amount, np.nan), self.parent_of, self.parents.size)
+        return sum_by_parent(np.where(self.outstanding, self._amount, np.nan), self.parent_of, self.parents.size)
 
     def treasury_rate(self, years: float) -> np.ndarray:
         """Continuous Treasury rate at `years` of the newest curve known at each cutoff [day, 1], as a fraction; NaN before the first."""

@@ -106,7 +106,7 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
 
 @njit(cache=True)
 def _is_priced(row):  # pragma: no cover
-    return not np.isnan(row[R_WEIGHT]) and not np.isnan(row[R_SPREAD])
+    return 0.0 < row[R_WEIGHT] < np.inf and np.isfinite(row[R_SPREAD])
 
 
 @njit(cache=True)
@@ -176,7 +176,7 @@ def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
         if _traded(days, ring, day - back) < 0:
             continue
         before = ring[(day - back) % RING]
-        if row[R_PAR] > 0:
+        if row[R_PAR] > 0 and before[R_PRICE] > 0:
             # AMIHUD holds the sum and BID_ASK the count until `_finish`.
             out[AMIHUD] += 100 * abs(row[R_PRICE] / before[R_PRICE] - 1) / (row[R_PAR] / 1e6)
             out[BID_ASK] += 1.0

@@ -35,7 +35,9 @@ def _volume(inputs: Inputs) -> Columns:
         "trace_volume_zscore_5d": (volume - usual) / np.maximum(deviation, 0.25),
         "volume_spike_zscore": np.where(np.isfinite(spikes.p_value), spikes.zscore, np.nan),
         "volume_spike_direction": np.where(np.isfinite(spikes.p_value), np.where(spikes.is_spike, np.nan_to_num(spikes.direction), 0.0), np.nan),
-        "turnover_21d_pct": inputs.whole(liquidity.turnover_pct(inputs.recent(credit[rp.PAR] + inputs.alive, 21), inputs.recent(inputs.panels.outstanding_usd, 21))),
+        "turnover_21d_pct": inputs.whole(liquidity.turnover_pct(
+            inputs.recent(credit[rp.PAR] + inputs.alive, 21), inputs.recent(inputs.panels.outstanding_usd, 21), minimum=21,
+        )),
     }
 
 

@@ -6,6 +6,8 @@ calls these too), and computing anything that is not in a table.
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
@@ -23,14 +25,14 @@ _COLUMNS = (
 )
 
 
-def draw_issuer(read: Read, parent_id: str) -> Figure | None:
-    """Spread, curve, volume, basis and stock of a parent; None when it has no days."""
-    days = read(f"SELECT {_COLUMNS} FROM issuer_days WHERE parent_id = ? ORDER BY trade_date", [parent_id])
+def draw_issuer(read: Read, parent_id: str, until: date = date.max) -> Figure | None:
+    """Spread, curve, volume, basis and stock of a parent up to a day; None when it has no days."""
+    days = read(f"SELECT {_COLUMNS} FROM issuer_days WHERE parent_id = ? AND trade_date <= ? ORDER BY trade_date", [parent_id, until])
     if days.is_empty():
         return None
     prices = read(
         "SELECT i.trade_date, p.adjusted_close_usd, p.total_return_pct FROM issuer_days i JOIN equity_prices p ON p.ticker = i.ticker AND p.trade_date = i.trade_date "
-        "WHERE i.parent_id = ? ORDER BY 1", [parent_id],
+        "WHERE i.parent_id = ? AND i.trade_date <= ? ORDER BY 1", [parent_id, until],
     )
     figure = Figure(figsize=(10, 11))
     spread, curve, volume, basis, stock = figure.subplots(5, 1, sharex=True, height_ratios=(3, 2, 2, 2, 2))

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.bonds import kernels
-from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
 from bondsig_assets.bonds.conventions import terms
 from bondsig_assets.bonds.curves import ParCurves, zero_curves
 from bondsig_assets.tables import AMOUNTS_OUTSTANDING, BOND_ANALYTICS, BOND_DAY_REVISIONS, BONDS, CALL_SCHEDULES, TREASURY_YIELDS
@@ -137,6 +137,28 @@ def test_schedules_and_amounts_count_from_when_they_were_known():
     assert found["oas_method"].to_list() == ["z", "hw"]
     assert found["amount_outstanding_usd"].to_list() == [2e8, 1e8]
     assert found["weight"][0] / 2e8 == pytest.approx(4 * (found["spread_duration_years"][0] / 0.5) ** 2)
+
+
+def test_a_schedule_known_later_takes_nothing_from_today():
+    """Until its own schedule is known a bond is called by its terms."""
+    callable_terms = {"is_callable": True, "first_call_date": date(2025, 6, 15), "first_call_price": 102.5}
+    later = frame(CALL_SCHEDULES, [{"cusip": "A", "call_date": date(2025, 6, 15), "call_price": 101.0, "known_at": datetime(2024, 4, 1)}])
+    without = run([revision("A", 101.0)], [bond("A", **callable_terms)])
+    assert without["oas_method"].to_list() == ["hw"]
+    assert run([revision("A", 101.0)], [bond("A", **callable_terms)], YIELDS, later).equals(without)
+
+
+def test_what_is_redeemed_weighs_nothing():
+    gone = frame(AMOUNTS_OUTSTANDING, [{"cusip": "A", "effective_date": date(2024, 3, 1), "amount_usd": 0.0, "known_at": datetime(2024, 3, 1, 16)}])
+    row = run([revision("A")], [bond("A")], YIELDS, None, gone).row(0, named=True)
+    assert (row["amount_outstanding_usd"], row["weight"]) == (0.0, None) and row["oas_bps"] is not None
+
+
+def test_rows_that_contradict_the_terms_are_counted():
+    calls = frame(CALL_SCHEDULES, [{"cusip": "A", "call_date": date(2005, 6, 15), "call_price": 101.0, "known_at": datetime(2019, 6, 15)}])
+    amounts = frame(AMOUNTS_OUTSTANDING, [{"cusip": "Z", "effective_date": date(2024, 3, 1), "amount_usd": 1.0, "known_at": datetime(2024, 3, 1)}])
+    assert unused_rows(Reference(frame(BONDS, [bond("A")]), YIELDS, calls, amounts)) == "1 callable before it was offered, 1 no terms for this bond"
+    assert unused_rows(Reference(frame(BONDS, [bond("A")]), YIELDS)) == "none"
 
 
 def test_a_call_that_is_certain_has_no_spread():

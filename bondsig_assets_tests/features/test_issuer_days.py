@@ -236,6 +236,32 @@ def test_one_bond_takes_the_shape_of_its_group_at_its_own_level():
     assert found["spread_bps"] == pytest.approx(8 * 200, rel=0.05)
 
 
+def test_a_redeemed_bond_is_no_longer_there():
+    gone = [{"cusip": "B1", "effective_date": DAYS[4], "amount_usd": 0.0, "known_at": closing(4)}]
+    rows = [revision(name, day, spread=spread) for day in range(6) for name, spread in (("A1", 100.0), ("B1", 300.0))]
+    rows += [revision("B1", 6, spread=300.0, weight=0.0)]
+    assert by_day("spread_bps", 6, revisions=rows, amounts_outstanding=gone)[3:] == [200.0, 100.0, 100.0, 100.0]
+    assert by_day("n_bonds", 6, revisions=rows, amounts_outstanding=gone)[3:] == [2, 1, 1, 1]
+
+
+def test_no_group_takes_an_issuer_far_from_its_own_bonds():
+    """Others' curves rise twentyfold from one to ten years; an issuer with one bond of 1.3 years is not thrown there."""
+    names = [f"P{k}" for k in range(8)]
+    bonds, rows = [], []
+    for k, name in enumerate(names):
+        for t in (1.2, 3.5, 5.0, 7.0, 10.0) if k < 7 else (1.3,):
+            bonds.append(bond(f"{name}-{t}", name))
+            rows.append(revision(f"{name}-{t}", 3, spread=30 * t**1.3, maturity_years=t) if k < 7 else revision(f"{name}-{t}", 3, spread=154.0, maturity_years=t))
+    market = {"equities": [stock(n, n) for n in names], "issuers": [issuer(n, n) for n in names], "bonds": bonds, "revisions": rows, "prices": [price("P0", 0, 0.0)]}
+    found = rows_of_days(panels(0, 3, **market), DAYS[3], DAYS[3]).filter(parent_id="P7").row(0, named=True)
+    assert 77 <= found["spread_bps"] <= 308
+
+
+def test_zero_and_infinite_weights_and_prices_speak_for_nobody():
+    strange = [revision("A1", 2, weight=0.0), revision("A1", 3, weight=0.0, price=0.0), revision("A1", 4, weight=float("inf")), revision("A1", 5, weight=float("inf"))]
+    assert by_day("spread_bps", 5, revisions=[*strange, revision("B1", 3, spread=90.0)])[2:] == [None, 90.0, 90.0, 90.0]
+
+
 def test_a_matured_bond_no_longer_speaks_for_its_issuer():
     rows = [revision("A1", 3, spread=100.0), revision("B1", 3, spread=300.0)]
     bonds = [bond("A1", "a"), bond("B1", "b", maturity_date=DAYS[5])]

@@ -110,6 +110,8 @@ def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
     assert before.returncode == after.returncode == 0, after.stderr + before.stderr
     assert taken["issuer_cusip"] in after.stdout and taken["issuer_cusip"] not in before.stdout
     assert (tmp_path / "page.png").stat().st_size > 20_000
+    nameless = bondsig(full_home.path, "issuer", ticker, "--picture", str(tmp_path / "page"))
+    assert nameless.returncode == 1 and ".png" in nameless.stderr and not list(tmp_path.glob("page")) and len(nameless.stderr.splitlines()) == 1
     by_issuer = bondsig(full_home.path, "issuer", taken["issuer_cusip"])
     assert by_issuer.stdout == after.stdout.rsplit("drawn", 1)[0]
     unknown = bondsig(full_home.path, "issuer", ticker[:-1] + "?")
