@@ -21,6 +21,7 @@ _SUMS = (
     "par_usd", "uncapped_par_usd", "customer_buy_par_usd", "customer_sell_par_usd", "institutional_par_usd", "institutional_buy_par_usd",
     "institutional_sell_par_usd",
 )
+_PARTIES = ("reporting_party", "contra_party")
 #: Columns a trade must have to be aggregated, beside the keys.
 TRADE_COLUMNS = ("row", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party", "is_quarantined")
 
@@ -31,7 +32,9 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     `trades`: `keys` and TRADE_COLUMNS. Prices in % of par; quarantined prints are counted and have
     no weight. Sums of floats depend on their order, which is fixed here: by execution, then `row`.
     """
-    trades = trades.sort([*keys, "executed_at", "row"])
+    # Few feeds name dealers, and columns of nulls cost as much as others to sort.
+    unnamed = [name for name in _PARTIES if trades[name].null_count() == trades.height]
+    trades = trades.drop(unnamed).sort([*keys, "executed_at", "row"])
     weighed = trades.filter(~pl.col("is_quarantined"))
     masks = {
         "all": pl.lit(True), "buy": (pl.col("contra") == "C") & (pl.col("side") == "S"), "sell": (pl.col("contra") == "C") & (pl.col("side") == "B"),
@@ -78,8 +81,11 @@ def _ratio(top: str, bottom: str) -> pl.Expr:
 
 def _with_dealers(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """`days` with `n_dealers`, the different dealers on either side of the trades; null where nobody is named."""
-    named = ((trades, "reporting_party"), (trades.filter(pl.col("contra") == "D"), "contra_party"))
-    sides = [rows.filter(pl.col(name).is_not_null()).select(*keys, dealer=name) for rows, name in named]
+    counted = (pl.lit(True), pl.col("contra") == "D")
+    sides = [
+        trades.filter(is_dealer, pl.col(name).is_not_null()).select(*keys, dealer=name)
+        for name, is_dealer in zip(_PARTIES, counted, strict=True) if name in trades.columns
+    ]
     if not any(side.height for side in sides):
         return days.with_columns(n_dealers=pl.lit(None, pl.Int64))
     return days.join(pl.concat(sides).group_by(keys).agg(n_dealers=pl.col("dealer").n_unique().cast(pl.Int64)), on=keys, how="left")
