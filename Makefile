@@ -38,7 +38,7 @@ docs: .venv/ready     ## write the generated pages anew
 	$(BIN)/python -m bondsig_assets.reporting.feature_truth docs/features.md
 
 lock:                 ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra deep --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
 
 clean:                ## remove the home and the environment
 	rm -rf .bondsig .venv
