@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup ui lint lock docs clean bench-trace bench-bonds
+.PHONY: run test setup ui lint lock docs research clean bench-trace bench-bonds bench-learning
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -30,6 +30,12 @@ bench-trace: .venv/ready  ## how fast and how exact TRACE cleaning is, at 2, 10 
 
 bench-bonds: .venv/ready  ## rates of the bond kernels beside QuantLib
 	$(BIN)/python -m benchmarks.bonds
+
+bench-learning: .venv/ready  ## where the time of a walk-forward and of one day's scores goes
+	$(BIN)/python -m benchmarks.learning
+
+research: .venv/ready ## every study of docs/results.md; stopped, it goes on where it was (REAL=folder of credit_2006_2012, if you have it)
+	$(BIN)/python -m bondsig_assets.research $(if $(REAL),--real $(REAL))
 
 docs: .venv/ready     ## write the generated pages anew
 	$(BIN)/python -m bondsig_assets.reporting.dictionary docs

@@ -128,6 +128,52 @@ def issuer(query: str, day: date | None, picture: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("ticker")
+@click.argument("day", callback=_day, metavar="DATE")
+@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw the contributions into this file (.png, .svg, .pdf).")
+@click.option("--reports", "n_reports", default=10, show_default=True, type=click.IntRange(min=0), help="Trade reports to show, the newest first.")
+def explain(ticker: str, day: date, picture: Path | None, n_reports: int) -> None:
+    """Why TICKER has its score on DATE: from the model over features and bonds to trade reports."""
+    from bondsig_assets.commands.explain import print_explanation
+
+    print_explanation(current_home(), ticker, day, picture, n_reports)
+
+
+@cli.command()
+@click.argument("ticker")
+@click.argument("day", callback=_day, metavar="DATE")
+def diff(ticker: str, day: date) -> None:
+    """What has become known since DATE about the trades of TICKER, and what it changes in features and score."""
+    from bondsig_assets.commands.diff import print_diff
+
+    print_diff(current_home(), ticker, day)
+
+
+@cli.command()
+def settings() -> None:
+    """Print what a training runs as a TOML file: learning.toml in the home, or the defaults."""
+    from bondsig_assets.learning.settings import SettingsError, as_toml, load_settings
+
+    try:
+        click.echo(as_toml(load_settings(current_home().learning_file)), nl=False)
+    except SettingsError as error:
+        raise UserError(str(error)) from error
+
+
+@cli.command()
+@click.argument("version", required=False)
+@click.option("--from", "day", callback=_day, metavar="DATE", help="First trading day it scores (default: the day after the newest score).")
+def champion(version: str | None, day: date | None) -> None:
+    """Show which model scores since when and why; with VERSION ("ridge 2024-04-01", or previous) put it there."""
+    from bondsig_assets.commands.champion import print_champions, set_champion
+
+    if version:
+        set_champion(current_home(), version, day)
+    else:
+        print_champions(current_home())
+
+
+@cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(path: Path, overwrite: bool) -> None:

@@ -241,8 +241,20 @@ FUNDAMENTALS = Table(
     key=("parent_id", "period_end_date"), event_time="period_end_date", known_time="known_at", known_rule="next_morning",
 )
 
+DELISTINGS = Table(
+    "delistings", "raw", "Stocks that stopped trading for good: their last day, why, and what holders got for them.",
+    (
+        R("ticker", "VARCHAR", "Ticker on the last day"),
+        R("last_trade_date", "DATE", "Last day the stock traded (CRSP: dlstdt)"),
+        C("delisting_return_pct", "DOUBLE", "Simple return from the last close to what holders got after it: price, payment or new stock (CRSP: dlret). Null where nobody knows", "pct"),
+        C("reason", "VARCHAR", "merger, exchange (for other stock), liquidation, dropped (by the exchange or the SEC) or other"),
+        KNOWN,
+    ),
+    key=("ticker", "last_trade_date"), event_time="last_trade_date", known_time="known_at", known_rule="next_morning",
+)
+
 #: What a source delivers. Tables a source lacks stay empty.
 RAW_DAILY: tuple[str, ...] = ("trace_reports", "equity_prices", "cds_quotes")
 RAW_REFERENCE: tuple[str, ...] = (
-    "issuers", "equities", "equity_links", "bonds", "call_schedules", "amounts_outstanding", "ratings", "fundamentals", "treasury_yields",
+    "issuers", "equities", "equity_links", "bonds", "call_schedules", "amounts_outstanding", "ratings", "fundamentals", "treasury_yields", "delistings",
 )

@@ -10,11 +10,13 @@ description. Moments are New York wall clock.
 from __future__ import annotations
 
 from bondsig_assets.features.declared import FEATURES
+from bondsig_assets.learning_tables import LEARNING_TABLES
 from bondsig_assets.raw_tables import (
     AMOUNTS_OUTSTANDING,
     BONDS,
     CALL_SCHEDULES,
     CDS_QUOTES,
+    DELISTINGS,
     EQUITIES,
     EQUITY_LINKS,
     EQUITY_PRICES,
@@ -228,7 +230,7 @@ EX_POST_BOND_DAYS = Table(
 
 BOND_ANALYTICS = Table(
     "bond_analytics", "clean",
-    "Yield, duration and spreads of each bond-day revision, on the newest Treasury curve known at its cutoff. Null with a reason where they cannot be solved.",
+    "Yield, duration and spreads of each bond-day revision, on the newest Treasury curve known at the cutoff of its trade date. Null with a reason where they cannot be solved.",
     (
         R("cusip", "VARCHAR", "Bond"),
         R("trade_date", "DATE", "Date of execution"),
@@ -315,126 +317,6 @@ ISSUER_INTRADAY = Table(
     key=("parent_id", "trade_date", "as_of_time"), event_time="trade_date", known_time="known_at", partition="trade_date",
 )
 
-LABELS = Table(
-    "labels", "dataset",
-    "What the models predict: the stock's log return from close t+1 to close t+6 minus its sector ETF's, filed under the day it became known.",
-    (
-        R("parent_id", "VARCHAR", "Ultimate parent"),
-        R("trade_date", "DATE", "Day t of the features"),
-        R("ticker", "VARCHAR", "Stock on day t"),
-        R("sector_etf", "VARCHAR", "Sector ETF on day t"),
-        R("label_end_date", "DATE", "Trading day t+6, on whose close the label is complete"),
-        R("stock_return_5d_pct", "DOUBLE", "100 x log return of the stock, close t+1 to close t+6", "pct"),
-        R("sector_return_5d_pct", "DOUBLE", "100 x log return of the ETF over the same days", "pct"),
-        R("excess_return_5d_pct", "DOUBLE", "Stock minus ETF: the label", "pct"),
-        KNOWN,
-    ),
-    key=("parent_id", "trade_date"), event_time="trade_date", known_time="known_at", partition="label_end_date",
-)
-
-MODELS = Table(
-    "models", "models",
-    "One row per model and walk-forward fold: what it was trained on, how it is calibrated and when it was champion.",
-    (
-        R("fold", "DATE", "First day of the quarter the fold scores"),
-        R("model_name", "VARCHAR", "xgboost, ridge or equity_only"),
-        R("model_version", "VARCHAR", "Name and fold"),
-        R("train_start_date", "DATE", "First training day"),
-        R("train_end_date", "DATE", "Last training day; its label was known before the fold began"),
-        R("n_train_rows", "BIGINT", "Training rows"),
-        R("n_train_days", "BIGINT", "Training days"),
-        R("calibration_start_date", "DATE", "First day of the span the probability was calibrated on"),
-        R("calibration_end_date", "DATE", "Last day of that span"),
-        R("calibration_ic", "DOUBLE", "Mean daily rank IC on that span, by a model that had not seen it"),
-        R("calibration_intercept", "DOUBLE", "P(underperform) = logistic(intercept + slope x prediction)"),
-        R("calibration_slope", "DOUBLE", "Never above 0: where the data say otherwise the probability is the base rate"),
-        R("is_champion", "BOOLEAN", "Scores the fold's days"),
-        R("valid_from_date", "DATE", "First trading day it scores"),
-        R("snapshot_id", "BIGINT", "Warehouse snapshot it was trained on"),
-        C("mlflow_run_id", "VARCHAR", "Nested MLflow run of this model"),
-        R("model_text", "VARCHAR", "The fitted model as JSON"),
-        KNOWN,
-    ),
-    key=("fold", "model_name"), event_time="fold", known_time="known_at", partition="fold",
-)
-
-PREDICTIONS = Table(
-    "predictions", "scores", "What every model said of every issuer and day, each by the fold model of its day.",
-    (
-        R("parent_id", "VARCHAR", "Ultimate parent"),
-        R("ticker", "VARCHAR", "Stock"),
-        R("trade_date", "DATE", "Trading day"),
-        R("model_name", "VARCHAR", "xgboost, ridge or equity_only"),
-        R("model_version", "VARCHAR", "Name and fold"),
-        R("prediction", "DOUBLE", "Predicted label as a normal score across the day's issuers"),
-        KNOWN,
-    ),
-    key=("parent_id", "trade_date", "model_name"), event_time="trade_date", known_time="known_at", partition="trade_date",
-)
-
-SCORES = Table(
-    "scores", "scores", "One score per issuer and day, from the model that was champion at that day's cutoff.",
-    (
-        R("ticker", "VARCHAR", "Stock"),
-        R("trade_date", "DATE", "Trading day"),
-        R("parent_id", "VARCHAR", "Ultimate parent"),
-        R("score", "DOUBLE", "1 - 2 P(underperform): -1 sure to underperform its sector ETF, +1 sure to outperform"),
-        R("probability_underperform", "DOUBLE", "Calibrated probability that the 5-day excess return is negative"),
-        R("score_rank", "DOUBLE", "Cross-sectional rank of the prediction from -1 to +1"),
-        R("prediction", "DOUBLE", "Prediction of the champion"),
-        R("model_version", "VARCHAR", "Champion of that day"),
-        R("top_features", "VARCHAR[]", "The five features that moved the prediction most, largest first"),
-        R("top_contributions", "DOUBLE[]", "Their SHAP contributions to the prediction"),
-        R("top_values", "DOUBLE[]", "Their values in issuer_days"),
-        KNOWN,
-    ),
-    key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
-)
-
-SIGNALS = Table(
-    "signals", "signals", "Scores that pass the first filter: liquid, fresh, and far enough from indifference.",
-    (
-        R("ticker", "VARCHAR", "Stock"),
-        R("trade_date", "DATE", "Trading day"),
-        R("parent_id", "VARCHAR", "Ultimate parent"),
-        R("direction", "BIGINT", "-1 expected to underperform, +1 to outperform"),
-        R("score", "DOUBLE", "Score"),
-        R("score_rank", "DOUBLE", "Cross-sectional rank"),
-        R("probability_underperform", "DOUBLE", "Calibrated probability"),
-        C("staleness_days", "DOUBLE", "Days since its bonds last traded", "days"),
-        C("n_trades_21d", "DOUBLE", "Trades in 21 days"),
-        R("model_version", "VARCHAR", "Champion of that day"),
-        KNOWN,
-    ),
-    key=("ticker", "trade_date"), event_time="trade_date", known_time="known_at", partition="trade_date",
-)
-
-INFORMATION_COEFFICIENTS = Table(
-    "information_coefficients", "monitoring", "Daily rank correlation of each model's predictions with the labels.",
-    (
-        R("trade_date", "DATE", "Trading day of the predictions"),
-        R("model_name", "VARCHAR", "A model, or xgboost_over_equity and ridge_over_equity: what it adds over the equity-only control"),
-        R("information_coefficient", "DOUBLE", "Spearman correlation over the day's issuers"),
-        R("n_issuers", "BIGINT", "Issuers with prediction and label"),
-    ),
-    key=("trade_date", "model_name"), event_time="trade_date",
-)
-
-EVALUATIONS = Table(
-    "evaluations", "monitoring", "The judgement: mean IC, its Newey-West t, and the smallest IC this sample could have detected.",
-    (
-        R("model_name", "VARCHAR", "A model, or what it adds over the equity-only control"),
-        R("mean_ic", "DOUBLE", "Mean daily rank IC"),
-        R("t_statistic", "DOUBLE", "Newey-West t of the mean, 8 lags"),
-        R("standard_error", "DOUBLE", "Newey-West standard error"),
-        R("smallest_detectable_ic", "DOUBLE", "2.8 standard errors: found four times in five at the 5 % level"),
-        R("n_days", "BIGINT", "Days judged"),
-        R("first_date", "DATE", "First day judged"),
-        R("last_date", "DATE", "Last day judged"),
-    ),
-    key=("model_name",),
-)
-
 TRUTH_REPORTS = Table(
     "report_truths", "truth", "Simulated market only: what each report really was. Nothing in the graph reads it.",
     (
@@ -474,9 +356,9 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         TRACE_REPORTS, EQUITY_PRICES, TREASURY_YIELDS, CDS_QUOTES, ISSUERS, EQUITIES, EQUITY_LINKS, BONDS, CALL_SCHEDULES, AMOUNTS_OUTSTANDING,
-        RATINGS, FUNDAMENTALS,
-        QUARANTINED_ROWS, SECURITY_MASTER, LINK_CONFLICTS, SECURITY_COVERAGE, TRADE_EVENTS, BOND_DAY_REVISIONS, EX_POST_TRADES, EX_POST_BOND_DAYS, BOND_ANALYTICS, ISSUER_DAYS, ISSUER_INTRADAY, FEATURE_COVERAGE, LABELS,
-        MODELS, PREDICTIONS, SCORES, SIGNALS, INFORMATION_COEFFICIENTS, EVALUATIONS,
+        RATINGS, FUNDAMENTALS, DELISTINGS,
+        QUARANTINED_ROWS, SECURITY_MASTER, LINK_CONFLICTS, SECURITY_COVERAGE, TRADE_EVENTS, BOND_DAY_REVISIONS, EX_POST_TRADES, EX_POST_BOND_DAYS, BOND_ANALYTICS, ISSUER_DAYS, ISSUER_INTRADAY, FEATURE_COVERAGE,
+        *LEARNING_TABLES,
         TRUTH_REPORTS, TRUTH_NEWS, TRUTH_MIDS,
     )
 }

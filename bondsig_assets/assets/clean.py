@@ -124,7 +124,7 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def bond_analytics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
         """Yield to worst, duration and spreads of each bond-day revision.
 
-        Spreads are over the newest Treasury curve known at the cutoff, which is the previous day's. `oas_bps`
+        Spreads are over the newest Treasury curve known at the cutoff of the trade date, which is the previous day's. `oas_bps`
         is that of a Hull-White tree for bonds with fixed call prices, the z-spread for all others
         (`oas_method`). Nulls carry a reason; floaters and convertibles have none of these on purpose.
         """

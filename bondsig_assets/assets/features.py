@@ -4,6 +4,7 @@ Belongs here: the assets of the groups features and dataset. Not here: formulas 
 numba takes a second to import, so what needs it is imported by the asset that runs it.
 """
 
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -13,7 +14,7 @@ import polars as pl
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.features.declared import FEATURES, LOOKBACK_DAYS
 from bondsig_assets.features.panels import Panels
-from bondsig_assets.learning.labels import SPAN
+from bondsig_assets.learning.labels import HORIZON, LOOKBACK
 from bondsig_assets.learning.labels import labels as compute_labels
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -89,19 +90,22 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of labels."""
 
-    @table_asset("labels", kinds={"polars"}, partitions=days, deps=["equity_prices", "equities"])
+    @table_asset("labels", kinds={"polars"}, partitions=days, deps=["equity_prices", "equities", "delistings"])
     def labels(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        """The stock's log return from close t+1 to close t+6 minus its sector ETF's.
+        """The stock's log return from close t+1 to close t+1+h minus its sector ETF's, for horizons h of 1, 5, 10 and 21 days.
 
-        Filed under the day it became known (`label_end_date` = t+6), so that no training can use a label
-        before its time. `trade_date` is the day t of the features it belongs to.
+        Filed under the day it became known (`label_end_date` = t+1+h), so that no training can use a label
+        before its time. `trade_date` is the day t of the features it belongs to. A stock that is delisted
+        within the label earns its delisting return, then the ETF's. The numbers per day are those of 5 days.
         """
         lake, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
-            frame = compute_labels(load_panels(lake, offset(start, -SPAN - 1), end, with_bonds=False), start, end)
+            panels = replace(load_panels(lake, offset(start, -LOOKBACK), end, with_bonds=False), delistings=lake.read_table("delistings"))
+            frame = compute_labels(panels, start, end)
             lake.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
+            excess = pl.col("excess_return_pct").filter(pl.col("horizon_days") == HORIZON)
             counted.append(rows_per_day(
-                frame, "label_end_date", share_underperforming=(pl.col("excess_return_5d_pct") < 0).mean(), sd_excess_return_pct=pl.col("excess_return_5d_pct").std(),
+                frame, "label_end_date", share_underperforming=(excess < 0).mean(), sd_excess_return_pct=excess.std(), n_delisted=pl.col("is_delisted").sum(),
             ))
         return daily_result(context, pl.concat(counted))
 

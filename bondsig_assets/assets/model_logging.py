@@ -1,68 +1,55 @@
-"""What MLflow keeps of a fold: parameters, metrics, features, the champion with signature, a SHAP picture.
+"""What MLflow keeps of a fold: parameters, metrics, features, and each model with signature and example.
 
 Belongs here: the content of one nested run. Not here: connecting to MLflow (`resources/tracking.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import polars as pl
 
+from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
-from bondsig_assets.learning.models import RidgeModel
-from bondsig_assets.learning.training import TrainedModel, TrainingSet
-from bondsig_assets.reporting.shap_summary import shap_summary
-from bondsig_assets.resources.tracking import REGISTERED_MODEL
+from bondsig_assets.learning.models.catalogue import ENSEMBLE
+from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.training import FoldModel
+from bondsig_assets.reporting.learning_pictures import draw_contributions
+from bondsig_assets.resources.tracking import TrackingResource
 
-#: Rows that the SHAP picture shows.
-_SHAP_ROWS = 2000
+_METRICS = ("calibration_ic", "calibration_slope", "base_rate", "rounds")
+_DESCRIBED = ("features", "feature_hash", "specification_hash", "data_hash", "settings")
+#: Rows of the input example.
+_EXAMPLE = 5
 
 
-def log_fold(mlflow: Any, fold: Fold, trained: list[TrainedModel], data: TrainingSet, parameters: dict, snapshot: int) -> None:
-    """Log one fold to the active nested run and register its champion."""
-    champion = next(model for model in trained if model.is_champion)
+def log_fold(
+    mlflow: Any, tracking: TrackingResource, fold: Fold, models: Sequence[FoldModel], rows: list[dict[str, Any]], data: Dataset, settings: LearningSettings
+) -> list[dict[str, Any]]:
+    """Log one fold to the active nested run; returns `rows` with the URI of each model."""
+    spans = {name: value for name, value in asdict(fold).items() if value is not None}
     mlflow.log_params({
-        **parameters, "fold": fold.quarter, "first_day": fold.first_day, "last_day": fold.last_day, "train_end": fold.train_end,
-        "calibration_start": fold.calibration_start, "snapshot_id": snapshot, "champion": champion.candidate.name,
-        "n_train_rows": data.frame.height, "n_features": len(champion.candidate.features),
+        **spans, **asdict(settings.walk_forward), "n_train_rows": models[0].n_rows, "n_train_days": models[0].n_days, "snapshot_id": rows[0]["snapshot_id"],
+        "models": ", ".join(one.name for one in models),
     })
-    mlflow.log_metrics({
-        f"{name}_{model.candidate.name}": value
-        for model in trained
-        for name, value in (("calibration_ic", model.calibration_ic), ("calibration_slope", model.calibration.slope))
-    })
-    mlflow.log_dict({model.candidate.name: list(model.candidate.features) for model in trained}, "features.json")
-    names = list(champion.candidate.features)
-    recent = np.arange(max(data.frame.height - _SHAP_ROWS, 0), data.frame.height)
-    inputs = data.frame.select(names)[recent].to_numpy()
-    figure = shap_summary(champion.model.contributions(inputs)[:, :-1], inputs, names, f"{champion.candidate.name}, fold {fold.quarter}")
-    mlflow.log_figure(figure, "shap_summary.png")
-    _log_champion(mlflow, champion, data.frame.select(names)[recent[:50]])
+    mlflow.log_metrics({f"{name}_{row['model_name']}": row[name] for row in rows for name in _METRICS})
+    mlflow.log_dict({row["model_name"]: {name: row[name] for name in _DESCRIBED} for row in rows}, "models.json")
+    best = max((one for one in models if one.contributions.size), key=lambda one: one.calibration_ic)
+    inputs = data.inputs(best.explained_rows, best.specification)
+    seen = inputs if inputs.ndim == 2 else inputs[:, -1]
+    mlflow.log_figure(draw_contributions(seen, best.contributions[:, :-1], best.specification.features, best.version), "contributions.png")
+    return [_logged(mlflow, tracking, one, row, data) for one, row in zip(models, rows, strict=True)]
 
 
-def _log_champion(mlflow: Any, champion: TrainedModel, example: pl.DataFrame) -> None:
-    """The champion as an MLflow model with signature; requirements are named because inferring them takes seconds."""
-    frame = example.to_pandas()
-    signature = mlflow.models.infer_signature(frame, champion.model.predict(example.to_numpy()))
-    options = {"name": "model", "signature": signature}
-    model: Any = champion.model
-    if isinstance(model, RidgeModel):
-        import sklearn
-        from sklearn.linear_model import Ridge
+def _logged(mlflow: Any, tracking: TrackingResource, one: FoldModel, row: dict[str, Any], data: Dataset) -> dict[str, Any]:
+    if one.name == ENSEMBLE:
+        return row
+    inputs = data.inputs(one.explained_rows[-_EXAMPLE:], one.specification)
+    example: Any = inputs.astype(np.float32)
+    if inputs.ndim == 2:
+        import pandas as pd
 
-        ridge = Ridge(alpha=model.penalty)
-        ridge.coef_ = np.array(model.weights)
-        ridge.intercept_ = model.intercept - float(np.dot(model.weights, model.means))
-        ridge.n_features_in_ = len(model.weights)
-        logged = mlflow.sklearn.log_model(ridge, pip_requirements=[f"scikit-learn=={sklearn.__version__}"], **options)
-    else:
-        import xgboost
-
-        logged = mlflow.xgboost.log_model(model.booster, pip_requirements=[f"xgboost=={xgboost.__version__}"], **options)
-    # Registering through log_model prints two lines a fold.
-    client = mlflow.MlflowClient()
-    if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
-        client.create_registered_model(REGISTERED_MODEL)
-    client.create_model_version(REGISTERED_MODEL, logged.model_uri, mlflow.active_run().info.run_id)
+        example = pd.DataFrame(inputs, columns=list(one.specification.features))
+    return {**row, "mlflow_model_uri": tracking.log_model(mlflow, row, example)}

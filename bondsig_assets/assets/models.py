@@ -1,118 +1,137 @@
 """Walk-forward training, one partition a quarter, tracked in MLflow.
 
-Belongs here: the asset of the group models. Not here: fitting (`learning/training.py`).
+Belongs here: the asset of fold models. Not here: fitting (`learning/training.py`), who becomes champion
+(`champions.py`), what MLflow keeps of a fold (`model_logging.py`).
 """
 
 from datetime import date
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import polars as pl
-from pydantic import Field
 
 from bondsig_assets.assets.common import table_asset, whole_result
+from bondsig_assets.assets.learning_config import settings_of, training_config
 from bondsig_assets.assets.model_logging import log_fold
+from bondsig_assets.assets.model_rows import holdout_rows, importance_rows, model_rows
+from bondsig_assets.learning.dataset import Dataset, make_dataset, without_information
 from bondsig_assets.learning.folds import Fold, fold_of
-from bondsig_assets.learning.models import XGBoostSettings
-from bondsig_assets.learning.training import TrainedModel, candidates, train_fold, training_set
+from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
+from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.training import FoldError, ensemble_hash, train_folds, training_hash
+from bondsig_assets.learning.tuning import tuner
+from bondsig_assets.learning.walk_forward import cores
 from bondsig_assets.orchestration.progress import report
-from bondsig_assets.resources.tracking import REGISTERED_MODEL, TrackingResource
-from bondsig_assets.resources.warehouse import Write
+from bondsig_assets.resources.tracking import TrackingResource
+from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import cutoff, offset
-
-_DEFAULTS = XGBoostSettings()
+from bondsig_assets.trading_calendar import FIRST_DAY, offset
 
 
-class TrainingConfig(dg.Config):
-    """Hyper-parameters of a training; the defaults are what `bondsig run` uses."""
-
-    n_trees: int = Field(default=_DEFAULTS.n_trees, description="Number of boosted trees", gt=0)
-    max_depth: int = Field(default=_DEFAULTS.max_depth, description="Depth of a tree; the signal is weak, keep it shallow", gt=0)
-    learning_rate: float = Field(default=_DEFAULTS.learning_rate, description="Shrinkage of each tree", gt=0)
-    min_child_weight: float = Field(default=_DEFAULTS.min_child_weight, description="Smallest number of rows in a leaf", gt=0)
-    reg_lambda: float = Field(default=_DEFAULTS.reg_lambda, description="L2 penalty on leaf values", ge=0)
-    ridge_penalty: float = Field(default=0.02, description="Penalty of the ridge baseline relative to unit-variance features", gt=0)
-
-    def xgboost(self) -> XGBoostSettings:
-        """The settings of the boosted trees."""
-        return XGBoostSettings(self.n_trees, self.max_depth, self.learning_rate, self.min_child_weight, reg_lambda=self.reg_lambda)
-
-
-def models_asset(folds: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset of fold models."""
+def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> dg.AssetsDefinition:
+    """The asset of fold models; `settings` are the launchpad's defaults."""
     history = dg.AllPartitionMapping()
+    config_class: Any = training_config(settings)
 
     @table_asset(
-        "models", kinds={"xgboost", "mlflow"}, partitions=folds,
+        "models", kinds={"xgboost", "scikitlearn", "mlflow"}, partitions=folds,
         deps=[dg.AssetDep("issuer_days", partition_mapping=history), dg.AssetDep("labels", partition_mapping=history)],
     )
-    def models(context: dg.AssetExecutionContext, config: TrainingConfig, warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:
+    def models(context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:
         """The models of each quarter, trained on what was known before it began.
 
-        XGBoost, a ridge baseline and an equity-only control on the same days. `is_champion` marks the
-        one that scores the quarter: the higher IC on the last 84 training days, predicted by a sibling
-        that had not seen them. The newest champion carries the alias `champion` in MLflow.
+        Every model of the study, their mean rank and an equity-only control on the same days, each
+        calibrated on days that a sibling had not seen. Folds are written as they are finished: a run that
+        is stopped goes on with the next one, and what was fitted on the same data is not fitted again.
         """
-        lake, rows = warehouse.open(), []
-        keys = sorted(context.partition_keys)
+        asked, lake = settings_of(config), warehouse.open()
+        wanted = [fold_of(date.fromisoformat(key), asked.walk_forward) for key in sorted(context.partition_keys)]
         snapshot = lake.snapshot_id()
-        tags = {"dagster.run_id": context.run_id, "dagster.asset_key": "models", "partitions": f"{keys[0]} … {keys[-1]}"}
-        with tracking.training(f"training {keys[0]} … {keys[-1]}", tags) as mlflow:
-            for done, key in enumerate(keys):
-                report("models", done / len(keys))
-                fold = fold_of(date.fromisoformat(key))
-                frame = _train(lake, fold, config, snapshot, mlflow)
-                if frame.height:
-                    _promote_if_newest(lake, mlflow, tracking, fold, frame)
-                lake.replace(Write("models", frame, (fold.quarter, fold.quarter)))
-                rows.append(frame)
-            run_id = mlflow.active_run().info.run_id
+        data = _read(lake, wanted[-1], asked, snapshot)
+        missing = wanted if config.refit else [fold for fold in wanted if not _is_fitted(lake, data, fold, asked)]
+        tags = {"dagster.run_id": context.run_id, "dagster.asset_key": "models", "bondsig.kind": "training"}
+        refused, run_id = [], ""
+        if missing:
+            with tracking.training(asked.study, f"training {missing[0].quarter} … {missing[-1].quarter}", tags) as mlflow:
+                run_id = mlflow.active_run().info.run_id
+                refused = _train(lake, data, missing, asked, snapshot, mlflow, tracking)
         report("models", 1.0)
-        trained = pl.concat(rows)
+        trained = lake.read_table("models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN)
+        empty = without_information(data, data.between(None, wanted[-1].train_end))
         return whole_result(
-            trained.drop("model_text", "mlflow_run_id"), mlflow_run_id=run_id, snapshot_id=snapshot,
-            mean_calibration_ic=float(np.mean(trained.filter("is_champion")["calibration_ic"].to_numpy())) if trained.height else 0.0,
+            trained, mlflow_run_id=run_id, mlflow_run=_link(tracking, run_id), snapshot_id=snapshot,
+            n_folds_fitted=len(missing) - len(refused), n_folds_as_before=len(wanted) - len(missing),
+            not_trained=dg.MetadataValue.md("\n".join(f"- {error}" for error in refused) or "none"),
+            features_without_information=dg.MetadataValue.md("\n".join(f"- {name}: {why}" for name, why in empty.items()) or "none"),
         )
 
     return models
 
 
-def _train(lake, fold: Fold, config: TrainingConfig, snapshot: int, mlflow: Any) -> pl.DataFrame:
-    """Train one fold inside a nested run; an empty frame when its history is too short."""
-    until = (date(2002, 7, 1), fold.train_end)
-    issuer_days = lake.read_table("issuer_days", between=until, at_snapshot=snapshot)
-    labels = lake.read_table("labels", between=(until[0], offset(fold.first_day, -1)), at_snapshot=snapshot)
-    data = training_set(issuer_days, labels, fold)
-    if not len(data.rows(None, fold.sibling_end)) or not len(data.rows(fold.calibration_start, fold.train_end)):
-        return TABLES["models"].empty()
-    trained = train_fold(data, fold, candidates(config.xgboost(), config.ridge_penalty))
-    with mlflow.start_run(run_name=f"fold {fold.quarter}", nested=True) as run:
-        log_fold(mlflow, fold, trained, data, config.model_dump(), snapshot)
-        return TABLES["models"].conform(pl.DataFrame(
-            [_row(fold, model, data, snapshot, run.info.run_id) for model in trained], schema=TABLES["models"].polars_schema, orient="row"
-        ))
+_SHOWN = ["fold", "model_name", "n_train_rows", "n_train_days", "rounds", "calibration_ic", "calibration_slope", "data_hash"]
 
 
-def _row(fold: Fold, model: TrainedModel, data, snapshot: int, run_id: str) -> dict:
-    days = data.days
-    return {
-        "fold": fold.quarter, "model_name": model.candidate.name, "model_version": f"{model.candidate.name} {fold.quarter}",
-        "train_start_date": days.min(), "train_end_date": days.max(), "n_train_rows": len(days), "n_train_days": days.n_unique(),
-        "calibration_start_date": fold.calibration_start, "calibration_end_date": fold.train_end, "calibration_ic": model.calibration_ic,
-        "calibration_intercept": model.calibration.intercept, "calibration_slope": model.calibration.slope, "is_champion": model.is_champion,
-        "valid_from_date": fold.first_day, "snapshot_id": snapshot, "mlflow_run_id": run_id, "model_text": model.model.to_text(),
-        "known_at": cutoff(offset(fold.first_day, -1)),
-    }
+def _read(lake: Warehouse, last: Fold, settings: LearningSettings, snapshot: int) -> Dataset:
+    """Every issuer day up to the last fold's training end, with the labels known before that fold began."""
+    issuer_days = lake.read_table("issuer_days", between=(FIRST_DAY, last.train_end), at_snapshot=snapshot)
+    labels = lake.read_table(
+        "labels", between=(FIRST_DAY, offset(last.first_day, -1)), where=f"horizon_days = {settings.walk_forward.horizon_days}", at_snapshot=snapshot
+    )
+    return make_dataset(issuer_days, labels, settings.walk_forward)
 
 
-def _promote_if_newest(lake, mlflow, tracking: TrackingResource, fold: Fold, frame: pl.DataFrame) -> None:
-    """Give the alias `champion` to the newest fold only: retraining an old one changes nothing today."""
-    newest = lake.read("SELECT max(fold) AS fold FROM models")["fold"][0]
-    if newest is None or fold.quarter >= newest:
-        run_id = frame.filter("is_champion")["mlflow_run_id"][0]
-        versions = mlflow.MlflowClient().search_model_versions(f"name = '{REGISTERED_MODEL}' and run_id = '{run_id}'")
-        tracking.promote(mlflow, versions[0].version)
+def _is_fitted(lake: Warehouse, data: Dataset, fold: Fold, settings: LearningSettings) -> bool:
+    """Whether the warehouse holds exactly this study's models of the fold, fitted on exactly these rows."""
+    rows = data.labelled(fold.train_start, fold.train_end)
+    hashes = {one.name: training_hash(data, rows, one) for one in settings.specifications()}
+    members = [value for name, value in hashes.items() if name != CONTROL]
+    expected = {**hashes, **({ENSEMBLE: ensemble_hash(members)} if len(members) > 1 else {})}
+    held = lake.read_table("models", between=(fold.quarter, fold.quarter), columns=["model_name", "data_hash"])
+    return dict(held.rows()) == expected
 
+
+def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: LearningSettings, snapshot: int, mlflow: Any, tracking: TrackingResource) -> list[FoldError]:
+    """Train, log and write fold by fold; returns the folds that could not be trained as their errors."""
+    refused: list[FoldError] = []
+    specifications = settings.specifications()
+    parent = mlflow.active_run()
+    tune = tuner(lambda trial: _log_trial(mlflow, parent, trial)) if settings.tuning.trials else None
+    for done, (fold, models) in enumerate(train_folds(data, folds, specifications, settings, cores(), tune)):
+        report("models", done / len(folds))
+        between = (fold.quarter, fold.quarter)
+        if isinstance(models, FoldError):
+            refused.append(models)
+            lake.replace(*(Write(name, TABLES[name].empty(), between) for name in _TABLES))
+            continue
+        with mlflow.start_run(run_name=f"fold {fold.quarter}", nested=True) as run:
+            rows = model_rows(data, models, settings, snapshot, run.info.run_id)
+            rows = log_fold(mlflow, tracking, fold, models, rows, data, settings)
+            frames = (pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"), holdout_rows(data, models), importance_rows(models))
+            lake.replace(*(Write(name, TABLES[name].conform(frame), between) for name, frame in zip(_TABLES, frames, strict=True)))
+    return refused
+
+
+_TABLES = ("models", "holdout_ics", "feature_importances")
+
+
+def _log_trial(mlflow: Any, parent: Any, trial: Any) -> None:
+    """One trial of a search as a run of its own below `parent`, so that it counts among the trials of the study; called on any thread."""
+    client = mlflow.MlflowClient()
+    run = client.create_run(parent.info.experiment_id, run_name=trial.name, tags={"mlflow.parentRunId": parent.info.run_id, "bondsig.kind": "search_trial"})
+    for name, value in trial.parameters.items():
+        client.log_param(run.info.run_id, name, value)
+    if trial.is_complete:
+        client.log_metric(run.info.run_id, "inner_ic", trial.value)
+    client.set_terminated(run.info.run_id, "FINISHED" if trial.is_complete else "FAILED")
+
+
+def _link(tracking: TrackingResource, run_id: str) -> dg.MetadataValue:
+    """The run in MLflow's pages: those of the server, or those `bondsig ui` opens."""
+    if not run_id:
+        return dg.MetadataValue.text("nothing was fitted")
+    base = tracking.uri if tracking.uri.startswith("http") else "http://127.0.0.1:5000"
+    import mlflow
+
+    experiment = mlflow.get_run(run_id).info.experiment_id
+    return dg.MetadataValue.url(f"{base}/#/experiments/{experiment}/runs/{run_id}")

@@ -24,6 +24,7 @@ _WHAT_TO_KNOW = {
     "call_schedules": "Fixed call prices by date. Make-whole calls are none: such bonds are valued to maturity.",
     "amounts_outstanding": "Par outstanding after each reopening, tender or partial call; it weighs a bond among its issuer's.",
     "bonds": "Terms of each bond. Floaters and convertibles are kept and left out of spreads.",
+    "delistings": "Stocks that stopped trading, with CRSP's delisting return. Labels alone read it: without it they forget those who vanished.",
     "ratings": "Rating actions by issuer; a rating counts from the morning after the action.",
     "fundamentals": "Balance sheet figures; a quarter counts from the day it was filed, not from its end.",
     "treasury_yields": "Par yields by tenor. A day's curve is known the next morning, so today's spreads use yesterday's curve.",

@@ -1,64 +1,91 @@
 """Daily scores, signals and their evaluation.
 
-Belongs here: the assets of the groups scores, signals and monitoring. Not here: applying models
-(`learning/scoring.py`), filters (`portfolio/`), statistics (`learning/evaluation.py`).
+Belongs here: the assets of the groups scores and signals. Not here: applying models
+(`learning/scoring.py`), filters (`portfolio/`), judging (`evaluations.py`).
 """
 
+from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import chunks, daily_result, markdown_picture, markdown_table, rows_per_day, table_asset
-from bondsig_assets.learning.evaluation import daily_ic
-from bondsig_assets.learning.evaluation import evaluations as judge
-from bondsig_assets.learning.scoring import score_days
+from bondsig_assets.assets.common import chunks, daily_result, markdown_table, rows_per_day, table_asset
+from bondsig_assets.assets.learning_config import signal_config
+from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.learning.dataset import make_dataset
+from bondsig_assets.learning.scoring import MismatchError, Scorer, check_features, predict, score, scorer_of
+from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.portfolio.signals import SignalSettings, select_signals
-from bondsig_assets.reporting.pictures import save_pictures
-from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.tracking import TrackingError, TrackingResource
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.trading_calendar import cutoff, offset, trading_days
+
+_OUTPUT = ("predictions", "scores", "explanations", "unscored_days")
 
 
-def fold_spans(lake: Warehouse, start: date, end: date) -> list[tuple[date, date, date]]:
-    """(fold, first day, last day) of the models that score `start` … `end`: on each day the newest that was valid."""
-    folds = lake.read("SELECT DISTINCT fold, valid_from_date FROM models ORDER BY fold").rows()
-    spans = []
-    for k, (fold, valid_from) in enumerate(folds):
-        until = folds[k + 1][1] if k + 1 < len(folds) else date.max
-        days = [day for day in trading_days(max(start, valid_from), end) if day < until]
-        if days:
-            spans.append((fold, days[0], days[-1]))
-    return spans
+def spans(lake: Warehouse, start: date, end: date) -> Iterator[tuple[date, date, date | None, dict[str, Any] | None]]:
+    """(first, last, fold, champion) that cover the trading days `start` … `end`: each day's newest fold and its champion, None before the first."""
+    folds = lake.read("SELECT DISTINCT fold FROM models ORDER BY fold")["fold"].to_list()
+    champions = lake.read_table("champions").to_dicts()
+    held: list[Any] = []
+    for day in trading_days(start, end):
+        fold = next((one for one in reversed(folds) if one <= day), None)
+        champion = next((one for one in reversed(champions) if one["valid_from_date"] <= day), None)
+        if held and held[2:] == [fold, champion]:
+            held[1] = day
+        else:
+            if held:
+                yield tuple(held)
+            held = [day, day, fold, champion]
+    if held:
+        yield tuple(held)
+
+
+def load_champion(tracking: TrackingResource, champion: dict[str, Any]) -> Scorer:
+    """The champion from the registry. Raises TrackingError, or MismatchError when it is not what `champions` says or does not fit the features."""
+    stored = tracking.load(champion["registry_version"])
+    if stored["data_hash"] != champion["data_hash"] or stored["model_version"] != champion["model_version"]:
+        raise MismatchError(
+            f"version {champion['registry_version']} in MLflow's registry is {stored['model_version']} ({stored['data_hash']}), champions says "
+            f"{champion['model_version']} ({champion['data_hash']}): materialize champions again"
+        )
+    check_features(stored["model_version"], stored["features"], stored["feature_hash"], ALL_FEATURES)
+    return scorer_of(stored)
 
 
 def scores_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of scores."""
     by_quarter = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
 
-    @table_asset("scores", kinds={"xgboost", "polars"}, partitions=days, deps=["issuer_days", dg.AssetDep("models", partition_mapping=by_quarter)])
-    def scores(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        """One score per issuer and day, by the model that was champion at that day's cutoff.
+    @table_asset(
+        "scores", kinds={"mlflow", "polars"}, partitions=days, deps=["issuer_days", "champions", dg.AssetDep("models", partition_mapping=by_quarter)],
+    )
+    def scores(context: dg.AssetExecutionContext, warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:
+        """One score per issuer and day, by the model that was champion at that day's cutoff, loaded from MLflow's registry.
 
         `score` = 1 - 2 P(underperform), honest and therefore small; `score_rank` always uses the whole
-        range. `top_features`, `top_contributions`, `top_values` say why. `predictions` keeps what every
-        model said. Days before the first fold have no scores.
+        range. `explanations` keeps the contribution of every feature, `predictions` what every model said,
+        `unscored_days` the days without scores and why.
         """
-        lake, counted = warehouse.open(), []
+        lake, counted, scored = warehouse.open(), [], TABLES["scores"].empty()
         for start, end in chunks(context, 10_000):
-            made = [
-                score_days(lake.read_table("issuer_days", between=(first, last)), lake.read_table("models", between=(fold, fold)))
-                for fold, first, last in fold_spans(lake, start, end)
-            ]
-            predictions = pl.concat([TABLES["predictions"].empty(), *(TABLES["predictions"].conform(p) for p, _ in made)])
-            scored = pl.concat([TABLES["scores"].empty(), *(TABLES["scores"].conform(s) for _, s in made)])
-            lake.replace(Write("predictions", predictions, (start, end)), Write("scores", scored, (start, end)))
-            counted.append(rows_per_day(
-                scored, "trade_date", mean_probability_underperform=pl.col("probability_underperform").mean(),
-                highest_probability_underperform=pl.col("probability_underperform").max(), lowest_probability_underperform=pl.col("probability_underperform").min(),
-            ))
+            for first, last, fold, champion in spans(lake, start, end):
+                try:
+                    made = score_span(lake, tracking, first, last, fold, champion)
+                except (TrackingError, MismatchError) as error:
+                    mark_unscored(lake, first, last, "registry_unreachable" if isinstance(error, TrackingError) else "model_does_not_fit", str(error))
+                    # The message says it all; what MLflow said below it is within.
+                    raise dg.Failure(f"{first} … {last} not scored: {error}") from None
+                lake.replace(*(Write(name, made[name], (first, last)) for name in _OUTPUT))
+                scored = made["scores"]
+                counted.append(rows_per_day(
+                    scored, "trade_date", mean_probability_underperform=pl.col("probability_underperform").mean(),
+                    highest_probability_underperform=pl.col("probability_underperform").max(), lowest_probability_underperform=pl.col("probability_underperform").min(),
+                ))
         shown = ["ticker", "trade_date", "score", "score_rank", "probability_underperform", "top_features"]
         newest = scored.filter(pl.col("trade_date") == pl.col("trade_date").max()).sort("score").select(shown)
         return daily_result(context, pl.concat(counted), lowest_scores=dg.MetadataValue.md(markdown_table(newest.head(10))))
@@ -66,20 +93,51 @@ def scores_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return scores
 
 
-class SignalConfig(dg.Config):
-    """The first filter of signals."""
+def score_span(lake: Warehouse, tracking: TrackingResource, first: date, last: date, fold: date | None, champion: dict[str, Any] | None) -> dict[str, pl.DataFrame]:
+    """Rows of every table of scores for days that share their models and champion."""
+    if fold is None or champion is None:
+        return _nothing(first, last, "no_model_yet", "no fold has been trained for this day: a fold needs 189 trading days before its quarter")
+    found = load_champion(tracking, champion)
+    scorers = [scorer_of(row) for row in lake.read_table("models", between=(fold, fold)).to_dicts()]
+    history = max(one.specification.history_days for one in (found, *scorers))
+    issuer_days = lake.read_table("issuer_days", between=(offset(first, 1 - history), last))
+    data = make_dataset(issuer_days, TABLES["labels"].empty(), WalkForwardSettings())
+    rows = data.between(first, last)
+    rows = rows[data.scorable[rows]]
+    if not rows.size:
+        return _nothing(first, last, "nobody_to_score", "no issuer has a bond trade within ten days or a CDS quote")
+    scored, explained = score(data, rows, found, champion["registry_version"], issuer_days.sort("trade_date", "parent_id")[rows])
+    empty = sorted(set(trading_days(first, last)) - set(scored["trade_date"].unique()))
+    return {
+        "predictions": TABLES["predictions"].conform(predict(data, rows, scorers)), "scores": TABLES["scores"].conform(scored),
+        "explanations": TABLES["explanations"].conform(explained),
+        "unscored_days": _marks(empty, "nobody_to_score", "no issuer has a bond trade within ten days or a CDS quote"),
+    }
 
-    quantile: float = SignalSettings().quantile
-    margin: float = SignalSettings().margin
-    minimum_trades_21d: int = SignalSettings().minimum_trades_21d
-    maximum_staleness_days: int = SignalSettings().maximum_staleness_days
+
+def mark_unscored(lake: Warehouse, first: date, last: date, reason: str, explanation: str) -> None:
+    """Mark the days that have no scores yet; scores made earlier stay as they were."""
+    scored = lake.partitions("scores")
+    for day in trading_days(first, last):
+        if day not in scored:
+            lake.replace(Write("unscored_days", _marks([day], reason, explanation), (day, day)))
+
+
+def _nothing(first: date, last: date, reason: str, explanation: str) -> dict[str, pl.DataFrame]:
+    return {**{name: TABLES[name].empty() for name in _OUTPUT}, "unscored_days": _marks(trading_days(first, last), reason, explanation)}
+
+
+def _marks(days: list[date], reason: str, explanation: str) -> pl.DataFrame:
+    rows = [{"trade_date": day, "reason": reason, "explanation": explanation, "known_at": cutoff(day)} for day in days]
+    return pl.DataFrame(rows, schema=TABLES["unscored_days"].polars_schema, orient="row")
 
 
 def signals_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of signals."""
+    config_class: Any = signal_config(SignalSettings())
 
     @table_asset("signals", kinds={"polars"}, partitions=days, deps=["scores", "issuer_days"])
-    def signals(context: dg.AssetExecutionContext, config: SignalConfig, warehouse: WarehouseResource) -> dg.MaterializeResult:
+    def signals(context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource) -> dg.MaterializeResult:
         """Scores worth acting on: top or bottom tenth of the day, probability away from one half, liquid and fresh.
 
         A day may have none: a calibrated probability stays near one half when little is known.
@@ -93,26 +151,3 @@ def signals_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         return daily_result(context, pl.concat(counted))
 
     return signals
-
-
-def evaluations_asset() -> dg.AssetsDefinition:
-    """The asset of evaluations."""
-
-    @table_asset("evaluations", kinds={"polars"}, deps=["scores", "labels"])
-    def evaluations(warehouse: WarehouseResource) -> dg.MaterializeResult:
-        """Does it know anything? Mean daily rank IC of each model, what it adds over the equity-only control, and what could have been seen.
-
-        Read `<model>_over_equity` first. A mean below `smallest_detectable_ic` is no evidence either way.
-        """
-        lake = warehouse.open()
-        ics = TABLES["information_coefficients"].conform(daily_ic(lake.read_table("predictions"), lake.read_table("labels")))
-        summary = TABLES["evaluations"].conform(judge(ics))
-        lake.replace(Write("information_coefficients", ics), Write("evaluations", summary))
-        pictures = save_pictures(lake.read, Home(lake.home).pictures)
-        numbers = {f"ic_{row['model_name']}": row["mean_ic"] for row in summary.iter_rows(named=True)}
-        return dg.MaterializeResult(metadata={
-            "dagster/row_count": summary.height, "evaluations": dg.MetadataValue.md(markdown_table(summary)), **numbers,
-            **{f"{picture.stem}_picture": dg.MetadataValue.md(markdown_picture(picture)) for picture in pictures},
-        })
-
-    return evaluations

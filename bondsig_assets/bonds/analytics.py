@@ -49,8 +49,8 @@ class Reference(NamedTuple):
 def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) -> pl.DataFrame:
     """Rows of table `bond_analytics`, one for each of `revisions`, sorted by (known_date, cusip, trade_date).
 
-    `revisions`: rows of `bond_day_revisions`. A revision sees the terms, call prices, amount and the
-    newest Treasury curve known at time `at` (18:30) of its known_date, and nothing later. Yield, duration, G-, Z-,
+    `revisions`: rows of `bond_day_revisions`. A revision sees the terms, call prices and amount known at time
+    `at` (18:30) of its known_date, the newest Treasury curve known at that time of its trade date, and nothing later. Yield, duration, G-, Z-,
     asset-swap and CDS-equivalent spread are those to the date of the lowest yield: maturity, or a date of the
     call schedule after settlement. The OAS of a bond with fixed call prices is that of a Hull-White tree to
     maturity (`oas_method` hw); of all others it is the z-spread (z). Bonds without a schedule of their own are
@@ -108,11 +108,13 @@ def _rows(revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame,
         .with_row_index("row")
         .with_columns(
             settlement_date=settlement_dates(revisions["trade_date"]),
-            cutoff=pl.col("known_date").dt.combine(at),
+            cutoff=pl.col("known_date").dt.combine(at), priced_at=pl.min_horizontal("known_date", "trade_date").dt.combine(at),
         )
         .join(terms, on="cusip", how="left", maintain_order="left")
+        # A price of long ago is set against the curve of its own day: rates have moved since, the bond did not trade again.
+        .sort("priced_at", "row")
+        .join_asof(versions.rename({"known_at": "curve_known_at"}), left_on="priced_at", right_on="curve_known_at")
         .sort("cutoff", "row")
-        .join_asof(versions.rename({"known_at": "curve_known_at"}), left_on="cutoff", right_on="curve_known_at")
         .with_columns(pl.col("curve_index").fill_null(-1))
     )
     rows = rows.join(_amounts(rows, reference), on="row", how="left", maintain_order="left")

@@ -27,6 +27,8 @@ ASSET_TABLES: dict[str, tuple[str, ...]] = {
     "bond_days": ("bond_day_revisions",),
     "bond_analytics": ("bond_analytics",),
     "issuer_days": ("issuer_days",),
+    "delistings": ("delistings",),
+    "labels": ("labels",),
     "scores": ("scores", "predictions"),
 }
 

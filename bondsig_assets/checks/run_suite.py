@@ -8,6 +8,7 @@ what the suite checks; it is imported inside the function because that takes sec
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -63,8 +64,10 @@ def suite_columns(table: str) -> list[str]:
     return list(dict.fromkeys([*TABLES[table].key, *seen]))
 
 
-def chunks(warehouse: Warehouse, table: str, days: Days | None) -> list[Days]:
-    """Ranges of whole partitions that hold at most CHUNK_ROWS rows each (more only if one partition does)."""
+def chunks(warehouse: Warehouse, table: str, days: Days | None) -> Sequence[Days | None]:
+    """Ranges of whole partitions that hold at most CHUNK_ROWS rows each (more only if one partition does); None for a table without partitions."""
+    if not TABLES[table].partition:
+        return [None]
     ranges: list[tuple[date, date]] = []
     rows = 0
     for day, count in warehouse.row_counts(table, between=days).items():

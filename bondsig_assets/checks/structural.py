@@ -84,11 +84,11 @@ def check_keys(warehouse: Warehouse, table: str, days: Days | None) -> Outcome:
     key = ", ".join(f'"{name}"' for name in declared.key)
     repeated, n_rows = 0, 0
     samples: list[dict[str, Any]] = []
-    # The partition is part of every key here, so that chunks of whole partitions see every pair.
+    # Rows of one key lie in one partition, so that chunks of whole partitions see every pair.
     for chunk in chunks(warehouse, table, days):
         condition, values = _within(table, chunk)
         grouped = f"SELECT {key}, count(*) AS n FROM {declared.qualified_name}{condition} GROUP BY ALL"
-        rows, keys = warehouse.query(f"SELECT CAST(sum(n) AS BIGINT), count(*) FROM ({grouped})", values)[1][0]
+        rows, keys = warehouse.query(f"SELECT CAST(coalesce(sum(n), 0) AS BIGINT), count(*) FROM ({grouped})", values)[1][0]
         n_rows += rows
         repeated += rows - keys
         if rows > keys and len(samples) < SAMPLE_KEYS:
@@ -120,7 +120,7 @@ def _outcome(name: str, faults: int, n_rows: int, samples: list[dict[str, Any]],
 
 
 def _within(table: str, days: Days | None) -> tuple[str, list]:
-    return ("", []) if days is None else (f' WHERE "{TABLES[table].partition}" BETWEEN ? AND ?', list(days))
+    return ("", []) if days is None or not TABLES[table].partition else (f' WHERE "{TABLES[table].partition}" BETWEEN ? AND ?', list(days))
 
 
 def _rows(warehouse: Warehouse, sql: str, values: list) -> list[dict[str, Any]]:

@@ -227,6 +227,67 @@ ISSUER_DAYS: tuple[Expectation, ...] = (
     ),
 )  # fmt: skip
 
+DELISTINGS: tuple[Expectation, ...] = (
+    InSet(
+        "delisting_reason_known", "Every reason is one of merger, exchange, liquidation, dropped, other.",
+        "Check the mapping of reason: a missing return of a dropped stock becomes -30 %, of any other it costs the label.",
+        value=pl.col("reason"), values=("merger", "exchange", "liquidation", "dropped", "other"),
+    ),
+    Between(
+        "delisting_return_plausible", "Delisting returns lie between -100 % and +300 %.",
+        "Check the unit: CRSP's dlret is a fraction.",
+        value=pl.col("delisting_return_pct"), low=-100, high=300, mostly=0.99,
+    ),
+    Present(
+        "delisting_return_present", "80 % of the delistings have a return.",
+        "Labels that a delisting without one ends are lost, unless the stock was dropped: look for a table of what holders got.",
+        value=pl.col("delisting_return_pct"), mostly=0.80,
+    ),
+    Share(
+        "delisting_known_after", "A delisting return is known on the last day of trading or later.",
+        "Check known_at: nobody knows what holders get before they get it.",
+        holds=pl.col("known_at").dt.date() >= pl.col("last_trade_date"),
+    ),
+)  # fmt: skip
+
+LABELS: tuple[Expectation, ...] = (
+    Share(
+        "label_is_difference", "The label is the stock's return minus the ETF's.",
+        "A defect of the labels: report it with the sample.",
+        holds=(pl.col("excess_return_pct") - pl.col("stock_return_pct") + pl.col("sector_return_pct")).abs() < 1e-9,
+    ),
+    Share(
+        "horizon_known", "Horizons are 1, 5, 10 and 21 days.",
+        "A defect of the labels: report it with the sample.",
+        holds=pl.col("horizon_days").is_in([1, 5, 10, 21]),
+    ),
+    Share(
+        "label_ends_later", "A label ends after the day of its features.",
+        "A defect of the labels: report it with the sample.",
+        holds=pl.col("label_end_date") > pl.col("trade_date"),
+    ),
+    Between(
+        "label_plausible", "Labels lie between -150 and +150 %.",
+        "Look at equity_prices of the sample for a split without adjustment; -691 % is a delisting that left nothing.",
+        value=pl.col("excess_return_pct"), low=-150, high=150, mostly=0.99,
+    ),
+    MeanBetween(
+        "label_centred", "Labels average to between -10 and +10 %.",
+        "The stocks of a whole day moved away from their ETFs: look at the ETFs' rows in equity_prices.",
+        value=pl.col("excess_return_pct"), low=-10, high=10,
+    ),
+    Between(
+        "beta_plausible", "Betas lie between -1 and +4.",
+        "Look at the sample's returns in equity_prices: one wrong close makes such a beta.",
+        value=pl.col("beta"), low=-1, high=4, mostly=0.99,
+    ),
+    Share(
+        "delistings_rare", "At most 5 % of the labels end with a delisting.",
+        "More: the last days of the sampled tickers in delistings are no delistings.",
+        holds=~pl.col("is_delisted"), mostly=0.95,
+    ),
+)  # fmt: skip
+
 SCORES: tuple[Expectation, ...] = (
     Between(
         "score_bounded", "Scores lie between -1 and +1.",
@@ -286,5 +347,5 @@ PREDICTIONS: tuple[Expectation, ...] = (
 #: Table → its suite.
 SUITES: dict[str, tuple[Expectation, ...]] = {
     "trace_reports": TRACE_REPORTS, "trade_events": TRADE_EVENTS, "bond_day_revisions": BOND_DAY_REVISIONS,
-    "bond_analytics": BOND_ANALYTICS, "issuer_days": ISSUER_DAYS, "scores": SCORES, "predictions": PREDICTIONS,
+    "bond_analytics": BOND_ANALYTICS, "issuer_days": ISSUER_DAYS, "delistings": DELISTINGS, "labels": LABELS, "scores": SCORES, "predictions": PREDICTIONS,
 }

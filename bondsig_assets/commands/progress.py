@@ -18,12 +18,12 @@ from bondsig_assets.trading_calendar import trading_days
 #: Seconds a thousand trading days (or twelve folds) of the demo take on 2 cores; only ratios matter.
 _SECONDS = {
     "trace_reports": 40, "equity_prices": 12, "cds_quotes": 12, "trades": 40, "bond_days": 25, "bond_analytics": 16, "issuer_days": 25,
-    "labels": 12, "models": 75, "scores": 16, "signals": 12,
+    "labels": 12, "models": 170, "champions": 6, "scores": 16, "signals": 12, "evaluations": 25,
 }
 _DOING = {
     "trace_reports": "taking in trade reports", "equity_prices": "taking in stock prices", "cds_quotes": "taking in CDS quotes", "trades": "cleaning trades",
     "bond_days": "aggregating bond days", "bond_analytics": "solving yields and spreads", "issuer_days": "computing issuer features", "labels": "computing labels",
-    "models": "training walk-forward models", "scores": "scoring every day", "signals": "filtering signals",
+    "models": "training walk-forward models", "champions": "replaying the gate", "scores": "scoring every day", "signals": "filtering signals", "evaluations": "judging",
 }
 
 

@@ -37,6 +37,7 @@ class Panels:
     `revisions`: bond_day_revisions joined with bond_analytics for known days in `days`;
     `master`: security_master; the rest are the raw tables of the same names, rows up to the last day.
     `reports_since`: first delivery of trade reports there is; before it nobody knows what traded.
+    `delistings`: for labels alone, features are made without.
     """
 
     days: np.ndarray
@@ -52,6 +53,7 @@ class Panels:
     amounts: pl.DataFrame | None = None
     yields: pl.DataFrame | None = None
     reports_since: date | None = None
+    delistings: pl.DataFrame | None = None
 
     @cached_property
     def cutoffs(self) -> np.ndarray:
@@ -171,11 +173,7 @@ class Panels:
     def _by_ticker(self, column: str, table: pl.Series) -> np.ndarray:
         """A price column for the ticker that each cell's link names."""
         arrays = self._price_arrays
-        names = arrays["tickers"]
-        place = _places(names, table)
-        values = np.concatenate([arrays[column], np.full((self.days.size, 1), np.nan)], axis=1)
-        column_of = np.where(self.listed, place[self._stock_row], -1)
-        return np.take_along_axis(values, np.where(column_of < 0, names.size, column_of), axis=1)
+        return _taken(arrays[column], arrays["tickers"], table, self._stock_row, np.nan)
 
     @cached_property
     def stock_return(self) -> np.ndarray:
@@ -198,6 +196,33 @@ class Panels:
         later[: later.shape[0] - steps] = arrays["simple_return"][steps:]
         ahead[found] = later[np.nonzero(found)[0], place[found]]
         return ahead
+
+    @cached_property
+    def _followed_row(self) -> np.ndarray:
+        """Position in `stocks` of each parent's link on each day, after the end of a listing still its last, -1 before any."""
+        last = np.maximum.accumulate(np.where(self.listed, np.arange(self.days.size)[:, None], -1), axis=0)
+        return np.where(last >= 0, np.take_along_axis(self._stock_row, np.maximum(last, 0), axis=0), -1)
+
+    @cached_property
+    def followed_return(self) -> np.ndarray:
+        """`stock_return`, after the end of a listing that of its last ticker. For labels only."""
+        arrays = self._price_arrays
+        return _taken(arrays["simple_return"], arrays["tickers"], self.stocks["ticker"], self._followed_row, np.nan)
+
+    @cached_property
+    def delisting(self) -> np.ndarray:
+        """Position in `delistings` of the one that each parent's stock left with, on the first trading day after its last [day, parent]; -1 for none. For labels only."""
+        if self.delistings is None or self.delistings.is_empty():
+            return np.full(self.listed.shape, -1)
+        last = _dates(self.delistings["last_trade_date"])
+        names = np.array(sorted(self.delistings["ticker"].unique()), dtype=object).astype(str)
+        day, ticker = np.searchsorted(self.days, last, side="right"), _places(names, self.delistings["ticker"])
+        grid = np.full((self.days.size, names.size), -1)
+        # Of two for one day the first known, which comes last here.
+        order = np.argsort(-self.delistings["known_at"].to_physical().to_numpy(), kind="stable")
+        order = order[(last[order] >= self.days[0]) & (day[order] < self.days.size)]
+        grid[day[order], ticker[order]] = order
+        return _taken(grid, names, self.stocks["ticker"], self._followed_row, -1)
 
     @cached_property
     def close(self) -> np.ndarray:
@@ -335,6 +360,13 @@ def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray
     given = out.pop("total_return_pct") / 100
     out["simple_return"] = np.where(np.isfinite(given), given, ratio)
     return out
+
+
+def _taken(values: np.ndarray, names: np.ndarray, table: pl.Series, rows: np.ndarray, missing: float) -> np.ndarray:
+    """`values` [day, name] of the name that `table` has at the positions `rows` [day, parent]; `missing` where there is none."""
+    place = np.where(rows >= 0, _places(names, table)[rows], -1)
+    padded = np.concatenate([values, np.full((values.shape[0], 1), missing, dtype=values.dtype)], axis=1)
+    return np.take_along_axis(padded, np.where(place < 0, names.size, place), axis=1)
 
 
 def _places(names: np.ndarray, wanted: pl.Series) -> np.ndarray:

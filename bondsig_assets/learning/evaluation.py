@@ -1,60 +1,148 @@
-"""How good predictions were: daily rank IC, what a model adds, Newey-West t, smallest detectable IC.
+"""How good predictions were: daily rank IC, what a model adds, Newey-West t, hit rates, decile spreads; by horizon and slice.
 
-Belongs here: pure statistics on predictions and labels. Not here: plots and pages (`reporting/`).
+Belongs here: pure statistics of predictions' order against labels, and what the market is cut by. Not here:
+probabilities (`probability.py`), rules on them (`thresholds.py`), luck of the search (`overfitting.py`), plots and
+pages (`reporting/`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import polars as pl
 
+from bondsig_assets.learning.inputs import normal_scores
+from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
+from bondsig_assets.learning_tables import EVALUATIONS, INFORMATION_COEFFICIENTS
+from bondsig_assets.trading_calendar import day_number
+
 #: Fewer issuers than this make no cross-section.
 MINIMUM_NAMES = 15
-#: Lags of the Newey-West variance: labels overlap for five days and start a day late.
-NEWEY_WEST_LAGS = 8
+#: The same within a sector, a rating, a size or an earnings bucket.
+MINIMUM_NAMES_OF_SLICE = 8
 #: z(0.975) + z(0.80): an effect this many standard errors large is found four times in five.
 DETECTABLE = 2.80
+#: Ending of the name under which stands what a model adds to the control.
+OVER = "_over_equity"
+#: Fewer days at one of the h offsets give no t of that offset.
+MINIMUM_OFFSET_DAYS = 5
+#: A rating number from here on is high yield: 11 = BB+.
+HIGH_YIELD = 11
+#: Trading days on either side of a filing that count as near it.
+EARNINGS_DAYS = 5
+#: Parts of the day's order that a hit rate and a spread look at.
+FIFTH, TENTH = 0.2, 0.1
+_KEYS = ["trade_date", "parent_id"]
+_Z95 = 1.959963984540054
+_DAILY = {
+    "trade_date": pl.Date, "bucket": pl.String, "model_name": pl.String, "information_coefficient": pl.Float64, "n_issuers": pl.Int64,
+    "spread": pl.Float64, "hits": pl.Int64, "hits_of": pl.Int64, "squared_error": pl.Float64, "squared_score": pl.Float64,
+}
 
 
-def daily_ic(predictions: pl.DataFrame, labels: pl.DataFrame, control: str = "equity_only") -> pl.DataFrame:
-    """Rows of `information_coefficients`.
+def daily_ic(predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CONTROL) -> pl.DataFrame:
+    """Rows of `information_coefficients` for every horizon in `labels`.
 
     Per day and model the Spearman correlation of prediction and label over at least MINIMUM_NAMES
     issuers; and for every model but the `control`, `<model>_over_equity`: the correlation of the
     label with the part of the prediction's rank that the control's rank does not explain that day.
+    A model is judged on the issuers that have its prediction and, on days when the control spoke,
+    the control's: another model's silence changes nothing, and both rows of a model rest on the
+    same issuers. Where nothing is left to rank (predictions all equal, or a model with the
+    control's ranks) the IC is 0: no information is a verdict, not a day off. A day of equal labels
+    is left out.
     """
-    joined = predictions.join(labels.select("parent_id", "trade_date", "excess_return_5d_pct"), on=["parent_id", "trade_date"])
-    wide = joined.pivot("model_name", index=["trade_date", "parent_id", "excess_return_5d_pct"], values="prediction", sort_columns=True)
-    models = [name for name in wide.columns if name not in ("trade_date", "parent_id", "excess_return_5d_pct")]
-    wide = wide.drop_nulls().sort("trade_date", "parent_id").filter(pl.len().over("trade_date") >= MINIMUM_NAMES)
-    ranks = wide.select("trade_date", pl.all().exclude("trade_date", "parent_id").rank().over("trade_date"))
-    columns = {name: pl.col(name) for name in models}
-    if control in models:
-        for name in models:
-            if name != control:
-                columns[f"{name}_over_equity"] = _unexplained(name, control)
-    prepared = ranks.select("trade_date", label="excess_return_5d_pct", **columns)
-    names = list(columns)
-    prepared = prepared.with_columns(pl.col(names).rank().over("trade_date"))
-    ics = prepared.group_by("trade_date", maintain_order=True).agg(
-        *(pl.corr(name, "label").alias(name) for name in names), n_issuers=pl.len().cast(pl.Int64)
+    wide = _side_by_side(predictions)
+    parts = [
+        _daily(_panel(wide, labels, horizon, control)).select(
+            "trade_date", "model_name", pl.lit(horizon, dtype=pl.Int64).alias("horizon_days"), "information_coefficient", "n_issuers"
+        )
+        for horizon in _horizons(labels)
+    ]
+    return pl.concat([INFORMATION_COEFFICIENTS.empty(), *parts]).sort(INFORMATION_COEFFICIENTS.key)
+
+
+def evaluations(
+    predictions: pl.DataFrame, labels: pl.DataFrame, attributes: pl.DataFrame | None = None, horizon: int = 5, control: str = CONTROL
+) -> pl.DataFrame:
+    """Rows of `evaluations`: every model over all days at every horizon, and by slice at the trained `horizon`.
+
+    `attributes`: see the function of that name; without it the only slice is the year. Within a
+    slice an issuer's rank is that among the issuers of its bucket, of which there are at least
+    MINIMUM_NAMES_OF_SLICE that day; what is ranked for `<model>_over_equity` is the residual from
+    the whole market. The year is a cut of the days, whose cross-sections stay whole. Not judged
+    (no row) with fewer days than lags + 2 or a standard error of zero.
+    """
+    wide = _side_by_side(predictions)
+    rows: list[dict[str, Any]] = []
+    for h in _horizons(labels):
+        panel = _panel(wide, labels, h, control)
+        daily = _daily(panel)
+        rows += _summaries(daily, h, "all")
+        if h == horizon:
+            rows += _summaries(daily.with_columns(bucket=pl.col("trade_date").dt.year().cast(pl.String)), h, "year")
+            for name, buckets in _slices(panel, attributes).items():
+                rows += _summaries(_daily(panel, buckets), h, name)
+    return pl.DataFrame(rows, schema=EVALUATIONS.polars_schema, orient="row").sort(EVALUATIONS.key)
+
+
+def attributes(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.DataFrame:
+    """What the market is cut by: `parent_id, trade_date, sector, rating, size, earnings` of each issuer day.
+
+    rating: investment_grade up to BBB-, high_yield from BB+ (rating_number 11), unrated. size: small,
+    middle, large, the terciles of the day's market capitalisations, null without one. earnings:
+    near within EARNINGS_DAYS trading days before or after a filing became known, else away; unknown
+    for a parent without any. `filings`: parent_id and known_at of each row of `fundamentals`. Days
+    before a filing are known in hindsight only: this frame judges, nothing may be trained on it.
+    """
+    third = 3 * (pl.col("log_market_cap").rank() - 0.5) / pl.col("log_market_cap").count()
+    place = third.over("trade_date")
+    return issuer_days.select(
+        "parent_id", "trade_date", "sector",
+        rating=pl.when(pl.col("rating_number").is_null()).then(pl.lit("unrated"))
+        .when(pl.col("rating_number") >= HIGH_YIELD).then(pl.lit("high_yield")).otherwise(pl.lit("investment_grade")),
+        size=pl.when(place < 1).then(pl.lit("small")).when(place < 2).then(pl.lit("middle")).when(place.is_not_null()).then(pl.lit("large")),
+        earnings=_near_filing(issuer_days, filings),
     )
-    long = ics.unpivot(names, index=["trade_date", "n_issuers"], variable_name="model_name", value_name="information_coefficient")
-    return long.filter(pl.col("information_coefficient").is_finite()).sort("trade_date", "model_name")
 
 
-def _unexplained(name: str, control: str) -> pl.Expr:
-    """Residual of one rank on another within each day."""
-    x, y = pl.col(control), pl.col(name)
-    slope = (pl.cov(control, name) / x.var()).over("trade_date")
-    return y - slope.fill_nan(0.0).fill_null(0.0) * x
+def _near_filing(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.Series:
+    """`near`, `away` or `unknown` for each row of `issuer_days`."""
+    known = filings.select("parent_id", "known_at").drop_nulls()
+    codes = pl.concat([known["parent_id"], issuer_days["parent_id"]]).rank("dense").cast(pl.Int64).to_numpy()
+    # Parents are further apart on this line than any two trading days, so a neighbour within reach is the same parent's.
+    parents = codes * 100_000
+    filed = np.sort(parents[: known.height] + day_number(known["known_at"].dt.date()).to_numpy())
+    days = parents[known.height :] + day_number(issuer_days["trade_date"]).to_numpy()
+    line = np.concatenate([[-10**9], filed, [10**18]])
+    after = np.searchsorted(line, days)
+    near = np.minimum(line[after] - days, days - line[after - 1]) <= EARNINGS_DAYS
+    has_filed = issuer_days["parent_id"].is_in(known["parent_id"].unique().to_list()).to_numpy()
+    return pl.Series("earnings", np.where(near, "near", np.where(has_filed, "away", "unknown")), dtype=pl.String)
 
 
-def newey_west(values: np.ndarray, lags: int = NEWEY_WEST_LAGS) -> tuple[float, float]:
-    """Mean and its standard error with Bartlett weights (Newey-West 1987). NaN for fewer than `lags` + 2 values."""
+def lags_of(horizon: int, n_days: int) -> int:
+    """Lags of the Newey-West variance: max(horizon + 1, floor(4 (n/100)^(2/9))).
+
+    Labels overlap for `horizon` days and start a day late; the other term is Newey and West's (1994)
+    rule of thumb for autocorrelation that has nothing to do with overlap.
+    """
+    return max(horizon + 1, int(4 * (n_days / 100) ** (2 / 9)))
+
+
+def newey_west(values: np.ndarray, lags: int) -> tuple[float, float]:
+    """Mean and its standard error with Bartlett weights (Newey-West 1987). NaN for fewer than `lags` + 2 values.
+
+    Values are taken as consecutive: a day without one is a day that does not exist.
+    """
     n = values.size
     if n < lags + 2:
         return (float(values.mean()) if n else float("nan")), float("nan")
+    if np.ptp(values) == 0:
+        return float(values[0]), 0.0
     gap = values - values.mean()
     variance = float(gap @ gap) / n
     for step in range(1, lags + 1):
@@ -62,18 +150,243 @@ def newey_west(values: np.ndarray, lags: int = NEWEY_WEST_LAGS) -> tuple[float, 
     return float(values.mean()), float(np.sqrt(max(variance, 0.0) / n))
 
 
-def evaluations(ics: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `evaluations`: one per model of `information_coefficients`."""
-    rows = []
-    for (name,), group in ics.sort("trade_date").group_by("model_name", maintain_order=True):
-        mean, error = newey_west(group["information_coefficient"].to_numpy())
-        rows.append({
-            "model_name": name, "mean_ic": mean, "t_statistic": mean / error if error else None, "standard_error": error,
-            "smallest_detectable_ic": DETECTABLE * error, "n_days": group.height,
-            "first_date": group["trade_date"].min(), "last_date": group["trade_date"].max(),
-        })
-    schema = {"model_name": pl.String, "mean_ic": pl.Float64, "t_statistic": pl.Float64, "standard_error": pl.Float64,
-              "smallest_detectable_ic": pl.Float64, "n_days": pl.Int64, "first_date": pl.Date, "last_date": pl.Date}
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    # Too few days for a standard error: not judged rather than judged with a NaN.
-    return frame.filter(pl.col("standard_error").is_finite() & (pl.col("standard_error") > 0)).sort("model_name")
+def wilson(hits: int, n: int) -> tuple[float | None, float | None, float | None]:
+    """Share hits/n with Wilson's (1927) 95 % interval: (share, low, high). All None for n = 0."""
+    if n == 0:
+        return None, None, None
+    share, z2 = hits / n, _Z95**2 / n
+    center = share + z2 / 2
+    half = (z2 * (share * (1 - share) + z2 / 4)) ** 0.5
+    # At 0 and n hits a bound is the share itself; rounding must not move it to the other side.
+    low, high = (center - half) / (1 + z2), (center + half) / (1 + z2)
+    return share, min(max(low, 0.0), share), max(min(high, 1.0), share)
+
+
+def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -> float | None:
+    """Mean plain t of the values of every `horizon`-th trading day, over the `horizon` offsets.
+
+    `numbers`: position of each value's day on the calendar. None where an offset has fewer than
+    MINIMUM_OFFSET_DAYS values or values that are all equal.
+    """
+    offset = numbers % horizon
+    n = np.bincount(offset, minlength=horizon)
+    if n.min() < MINIMUM_OFFSET_DAYS:
+        return None
+    mean = np.bincount(offset, values, minlength=horizon) / n
+    squares = np.bincount(offset, (values - mean[offset]) ** 2, minlength=horizon)
+    error = np.sqrt(squares / (n - 1) / n)
+    return float((mean / error).mean()) if (error > 1e-12).all() else None
+
+
+def ranked(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest place of each value within its group, 1 = smallest, [row, column]; they differ where values tie.
+
+    `values` [row, column] without NaN, `group` [row] numbers from 0. The average rank is half their sum.
+    """
+    columns = pl.DataFrame(values, schema=[str(k) for k in range(values.shape[1])]).with_columns(group=pl.Series(group))
+    lowest, highest = (
+        columns.select(pl.exclude("group").rank(method).over("group").cast(pl.Int64)).to_numpy() for method in ("min", "max")
+    )
+    return lowest, highest
+
+
+def outer_weights(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """How much of each value lies in the bottom and in the top `share` of its group: two arrays from 0 to 1.
+
+    A group of `n` has floor(share x n) places at each end, one at least. Values that tie share their
+    places equally: what drawing lots would give on average, without the lots.
+    """
+    places = np.maximum(np.floor(share * n + 1e-9), 1)
+    size = highest - lowest + 1
+    bottom = np.clip(places - lowest + 1, 0, size) / size
+    top = np.clip(highest - (n - places), 0, size) / size
+    return bottom, top
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """Signals and labels of one horizon, a row per issuer and day, in that order of days and parents.
+
+    `signals` [row, name]: a model's prediction or, for `<model>_over_equity`, what the control leaves
+    of its rank; NaN where the model is not judged. `score`: the label as the day's normal score.
+    """
+
+    keys: pl.DataFrame
+    label: np.ndarray
+    score: np.ndarray
+    names: list[str]
+    signals: np.ndarray
+
+
+def _horizons(labels: pl.DataFrame) -> list[int]:
+    return labels["horizon_days"].unique().sort().to_list()
+
+
+def _side_by_side(predictions: pl.DataFrame) -> pl.DataFrame:
+    """A column of predictions per model, null where it has none."""
+    known = predictions.select(*_KEYS, "model_name", pl.col("prediction").fill_nan(None))
+    return known.pivot("model_name", index=_KEYS, values="prediction", sort_columns=True)
+
+
+def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str) -> _Panel:
+    models = [name for name in wide.columns if name not in _KEYS]
+    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("excess_return_pct").is_finite())
+    rows = wide.join(known.select(*_KEYS, _label="excess_return_pct"), on=_KEYS).sort(_KEYS)
+    day = rows["trade_date"].rle_id().to_numpy()
+    values = rows.select(pl.col(models).cast(pl.Float64).fill_null(np.nan)).to_numpy().reshape(rows.height, len(models)).copy()
+    names = list(models)
+    at = models.index(control) if control in models else None
+    if at is not None:
+        present = np.isfinite(values[:, at])
+        spoken = np.bincount(day, present) > 0
+        values[spoken[day] & ~present] = np.nan
+    values[_counts(np.isfinite(values), day)[day] < MINIMUM_NAMES] = np.nan
+    if at is not None:
+        others = [k for k in range(len(models)) if k != at]
+        names += [models[k] + OVER for k in others]
+        values = np.column_stack([values, _unexplained(values[:, others], values[:, at], day)])
+    return _Panel(rows.select(_KEYS), rows["_label"].to_numpy(), normal_scores(rows["trade_date"], rows["_label"]), names, values)
+
+
+def _counts(present: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Number of values that are there, [day, column]; `day` ascending from 0."""
+    return _sums(present.astype(np.int64), day) if day.size else np.empty((0, present.shape[1]), dtype=np.int64)
+
+
+def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Sum over the rows of each group, [group, …]; `group` ascending from 0 without gaps, not empty."""
+    return np.add.reduceat(values, np.flatnonzero(np.diff(group, prepend=-1)), axis=0)
+
+
+def _same_rows(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Columns of `values` grouped by where they are finite: (rows, columns). Columns without a value are left out."""
+    alike: dict[bytes, list[int]] = {}
+    present = np.isfinite(values)
+    for column in range(values.shape[1]):
+        alike.setdefault(np.packbits(present[:, column]).tobytes(), []).append(column)
+    for columns in alike.values():
+        rows = np.flatnonzero(present[:, columns[0]])
+        if rows.size:
+            yield rows, np.array(columns)
+
+
+def _unexplained(values: np.ndarray, control: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Residual of each column's rank on the control's rank within each day, NaN where either is missing."""
+    out = np.full(values.shape, np.nan)
+    for rows, columns in _same_rows(np.where(np.isfinite(control)[:, None], values, np.nan)):
+        _, group = np.unique(day[rows], return_inverse=True)
+        x, y = _centered(control[rows, None], group), _centered(values[np.ix_(rows, columns)], group)
+        spread = _sums(x * x, group)
+        slope = np.divide(_sums(x * y, group), spread, out=np.zeros((spread.shape[0], len(columns))), where=spread > 0)
+        # Rounded, or the residual of a model with the control's ranks would be noise of the arithmetic, and be ranked.
+        out[np.ix_(rows, columns)] = np.round(y - slope[group] * x, 9)
+    return out
+
+
+def _centered(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Twice the average rank less its mean: whole numbers, so that sums are exact in any order of rows."""
+    lowest, highest = ranked(values, group)
+    return lowest + highest - (np.bincount(group)[group, None] + 1)
+
+
+def _slices(panel: _Panel, given: pl.DataFrame | None) -> dict[str, pl.Series]:
+    """Bucket of each row of the panel in every slice, null for rows that `given` does not place."""
+    if given is None:
+        return {}
+    names = ["sector", "rating", "size", "earnings"]
+    placed = panel.keys.join(given.select(*_KEYS, *names), on=_KEYS, how="left", maintain_order="left")
+    return {name: placed[name] for name in names}
+
+
+def _daily(panel: _Panel, buckets: pl.Series | None = None) -> pl.DataFrame:
+    """What each model was worth on each day, within each bucket where `buckets` names them.
+
+    Columns: trade_date, bucket, model_name, information_coefficient, n_issuers, spread (top tenth
+    less bottom tenth, pct), hits and hits_of (outer fifths, labels of zero left out), squared_error
+    (NaN where the signal is no prediction of the label's score) and squared_score.
+    """
+    signals, minimum = panel.signals, MINIMUM_NAMES
+    if buckets is not None:
+        signals, minimum = np.where(buckets.is_not_null().to_numpy()[:, None], signals, np.nan), MINIMUM_NAMES_OF_SLICE
+    keys = panel.keys.select("trade_date", bucket=pl.lit("all") if buckets is None else buckets)
+    parts = [_daily_of(panel, signals, keys, rows, columns, minimum) for rows, columns in _same_rows(signals)]
+    return pl.concat([pl.DataFrame(schema=_DAILY), *parts]).filter(pl.col("information_coefficient").is_finite())
+
+
+def _daily_of(panel: _Panel, signals: np.ndarray, keys: pl.DataFrame, rows: np.ndarray, columns: np.ndarray, minimum: int) -> pl.DataFrame:
+    """`_daily` of the columns that are judged on exactly `rows`."""
+    placed = keys[rows].with_columns(row=pl.Series(rows)).filter(pl.len().over("trade_date", "bucket") >= minimum)
+    placed = placed.sort("trade_date", "bucket", "row")
+    if placed.is_empty():
+        return pl.DataFrame(schema=_DAILY)
+    rows, group = placed["row"].to_numpy(), placed.select(pl.struct("trade_date", "bucket").rle_id()).to_series().to_numpy()
+    n = np.bincount(group)
+    signal, label, score = signals[np.ix_(rows, columns)], panel.label[rows, None], panel.score[rows, None]
+    lowest, highest = ranked(signal, group)
+    spread = _spread(label, *outer_weights(lowest, highest, n[group, None], TENTH), group)
+    foretold = _foretold(lowest, highest, n[group, None]) * np.sign(label).astype(np.int64)
+    is_score = np.array([panel.names[k] != ENSEMBLE and not panel.names[k].endswith(OVER) for k in columns])
+    each = {
+        "information_coefficient": _correlation(lowest + highest - (n[group, None] + 1), _centered(label, group), group),
+        "n_issuers": np.broadcast_to(n[:, None], spread.shape), "spread": spread,
+        "hits": _sums((foretold > 0).astype(np.int64), group), "hits_of": _sums((foretold != 0).astype(np.int64), group),
+        "squared_error": np.where(is_score, _sums((score - signal) ** 2, group), np.nan),
+        "squared_score": np.broadcast_to(_sums(score**2, group), spread.shape),
+    }
+    first = np.tile(np.flatnonzero(np.diff(group, prepend=-1)), len(columns))
+    return pl.DataFrame({
+        "trade_date": placed["trade_date"].gather(first), "bucket": placed["bucket"].gather(first),
+        "model_name": np.repeat([panel.names[k] for k in columns], n.size), **{name: values.T.ravel() for name, values in each.items()},
+    })
+
+
+def _correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Correlation per group of centred columns `x` with the centred column `y`: 0 where x is constant, NaN where y is."""
+    of_y = _sums(y * y, group)
+    product = np.sqrt(_sums(x * x, group).astype(float) * of_y)
+    found = np.divide(_sums(x * y, group), product, out=np.zeros(product.shape), where=product > 0)
+    return np.where(of_y > 0, np.clip(found, -1.0, 1.0), np.nan)
+
+
+def _spread(label: np.ndarray, bottom: np.ndarray, top: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Mean label of the top less that of the bottom, [group, column], in the label's unit."""
+    return _sums(top * label, group) / _sums(top, group) - _sums(bottom * label, group) / _sums(bottom, group)
+
+
+def _foretold(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """+1 in the top fifth, -1 in the bottom fifth, 0 between and where a tie straddles the border."""
+    bottom, top = outer_weights(lowest, highest, n, FIFTH)
+    return (top == 1).astype(np.int64) - (bottom == 1)
+
+
+def _summaries(daily: pl.DataFrame, horizon: int, slice_name: str) -> list[dict[str, Any]]:
+    """A row of `evaluations` per model and bucket of `daily` that can be judged."""
+    groups = daily.sort("model_name", "bucket", "trade_date").group_by("model_name", "bucket", maintain_order=True)
+    found = ((model, bucket, _summary(days, horizon)) for (model, bucket), days in groups)
+    return [
+        {"model_name": model, "horizon_days": horizon, "slice": slice_name, "bucket": bucket} | summary
+        for model, bucket, summary in found if summary is not None
+    ]
+
+
+def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
+    """The judgement over `days` of one model, None where there are too few of them or nothing varies."""
+    ics = days["information_coefficient"].to_numpy()
+    lags = lags_of(horizon, ics.size)
+    mean, error = newey_west(ics, lags)
+    if not error > 0:
+        return None
+    numbers = day_number(days["trade_date"]).to_numpy()
+    apart = numbers % horizon == 0
+    hits, hits_of = (int(days[name].to_numpy()[apart].sum()) for name in ("hits", "hits_of"))
+    hit_rate, low, high = wilson(hits, hits_of)
+    spread, spread_error = newey_west(days["spread"].to_numpy(), lags)
+    unexplained = 1 - float(days["squared_error"].sum()) / float(days["squared_score"].sum())
+    return {
+        "mean_ic": mean, "icir": mean / float(ics.std(ddof=1)), "t_statistic": mean / error, "standard_error": error,
+        "smallest_detectable_ic": DETECTABLE * error, "offsets_t_statistic": offsets_t_statistic(ics, numbers, horizon),
+        "oos_r2_pct": 100 * unexplained if np.isfinite(unexplained) else None,
+        "hit_rate": hit_rate, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": hits_of,
+        "decile_spread_pct": spread, "decile_spread_t": spread / spread_error if spread_error > 0 else None,
+        "n_days": ics.size, "first_date": days["trade_date"][0], "last_date": days["trade_date"][-1],
+    }

@@ -33,6 +33,7 @@ def standardised(issuer_days: pl.DataFrame, features: tuple[str, ...]) -> np.nda
 
 def _robust_z(values: np.ndarray) -> np.ndarray:
     present = np.isfinite(values)
+    values = np.where(present, values, np.nan)
     some = present.any(axis=0)
     filled = np.where(some, values, 0.0)
     center = np.where(some, np.nanmedian(filled, axis=0), 0.0)

@@ -1,51 +1,135 @@
-"""What is predicted: the stock's return over five days minus its sector ETF's, a day skipped.
+"""What is predicted: the stock's return over 1, 5, 10 and 21 days minus its sector ETF's, a day skipped.
 
 Belongs here: the only module that looks forward. Not here: anything a feature may use.
+
+A stock that is delisted within a label earns its delisting return on the day after its last trade and the
+ETF's from then on: who held it has been paid. Leaving such labels out would forget those who vanished, which
+on average vanished at a loss (Shumway 1997, Journal of Finance 52, "The Delisting Bias in CRSP Data").
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import polars as pl
 
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.learning_tables import LABELS
+from bondsig_assets.trading_calendar import CUTOFF
 
-#: Trading days in the label, and between the features' day and its first close.
-HORIZON, SKIP = 5, 1
-#: Trading days from the features' day to the close on which the label is complete.
-SPAN = HORIZON + SKIP
+#: Trading days in a label, and in the one that models learn unless told otherwise.
+HORIZONS, HORIZON = (1, 5, 10, 21), 5
+#: Trading days between the features' day and the first close of the label.
+SKIP = 1
+#: Shumway's (1997) return of a stock dropped by NYSE or AMEX for its performance, where none is on record.
+DROPPED_RETURN_PCT = -30.0
+#: The logarithm needs something left.
+LOWEST_RETURN_PCT = -99.9
+_BETA_DAYS, _BETA_MINIMUM, _BETA_WEIGHT = 63, 40, 0.5
+
+
+def span(horizon: int) -> int:
+    """Trading days from the features' day to the close on which a label of `horizon` days is complete."""
+    return horizon + SKIP
+
+
+#: Trading days that `panels` must reach back before the first day labels are wanted of: a span, a beta, and the close before its first return.
+LOOKBACK = span(max(HORIZONS)) + _BETA_DAYS + 1
 
 
 def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
-    """Rows of `labels` that became known on the trading days `start` … `end`.
+    """Rows of `labels`, of every horizon, that became known on the trading days `start` … `end`.
 
-    label = sum of the stock's log returns over t+2 … t+6 (close t+1 to close t+6) minus those of
-    the ETF that was its sector's on t, in percent. A label with a missing return is left out.
-    `panels` must reach back SPAN days before `start`.
+    label of h days = sum of the stock's log returns over t+2 … t+1+h (close t+1 to close t+1+h) minus those
+    of the ETF that was its sector's on t, in percent. A renamed stock is followed. A delisting counts where it
+    is known by the cutoff of t+1+h and the stock has no return of its own on the day after its last trade; one
+    without a return counts as DROPPED_RETURN_PCT where the stock was dropped. Any other missing return: no label.
+    `beta` is drawn half-way to 1 (Vasicek 1973 with a fixed weight). `panels` must reach back LOOKBACK days
+    before `start` for the same bits whatever the range.
     """
-    stock, etf = _ahead(np.log1p(panels.stock_return)), np.zeros_like(panels.stock_return)
-    for step in range(SKIP + 1, SPAN + 1):
-        etf = etf + np.log1p(panels.etf_return_ahead(step))
-    n_days = panels.days.size
+    slope = _beta(panels)
+    found = [_rows(panels, window, slope, start, end) for window in _windows(panels)]
+    return pl.concat([LABELS.empty(), *found]).sort("label_end_date", "parent_id", "horizon_days")
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Log returns over the label of each day [day, parent], NaN where there is none, and whether a delisting was part of it."""
+
+    horizon: int
+    stock: np.ndarray
+    etf: np.ndarray
+    is_delisted: np.ndarray
+
+
+def _windows(panels: Panels) -> Iterator[_Window]:
+    """The labels of each horizon that `panels` is long enough for. Days are added one by one, so that any range gives the same bits."""
+    n_days, shape = panels.days.size, panels.listed.shape
+    own, (is_paid, paid, known) = np.log1p(panels.followed_return), _payments(panels)
+    stock, etf = np.zeros(shape), np.zeros(shape)
+    # Paid out, without a listing on some day before, and position of the day that knows why.
+    out, astray, told = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool), np.full(shape, -1)
+    for step in range(SKIP + 1, min(span(max(HORIZONS)), n_days - 1) + 1):
+        of_etf = np.log1p(panels.etf_return_ahead(step))
+        pays = _ahead(is_paid, step, False) & ~out
+        stock = stock + np.where(out, of_etf, np.where(pays, _ahead(paid, step, np.nan), _ahead(own, step, np.nan)))
+        etf = etf + of_etf
+        astray = astray | (~out & ~_ahead(panels.listed, step, False))
+        told = np.where(pays, _ahead(known, step, n_days), told)
+        out = out | pays
+        if step - SKIP in HORIZONS:
+            # A stock without a link is followed only where a delisting says what became of it.
+            has_end = np.where(out, told <= np.arange(n_days)[:, None] + step, ~astray)
+            yield _Window(step - SKIP, np.where(has_end, stock, np.nan), etf, out)
+
+
+def _payments(panels: Panels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Three arrays [day, parent] of the first day after a stock's last: whether it is one, the log return of its holders, and the position of the day that knows it.
+
+    NaN for a return that nobody knows. A stock that has a return of its own on that day did trade, or was replaced by another.
+    """
+    row = panels.delisting
+    is_paid = (row >= 0) & ~np.isfinite(panels.followed_return)
+    if not is_paid.any() or panels.delistings is None:
+        return is_paid, np.full(row.shape, np.nan), np.full(row.shape, -1)
+    dropped = pl.when(pl.col("reason") == "dropped").then(DROPPED_RETURN_PCT)
+    percent = panels.delistings.select(pl.col("delisting_return_pct").fill_nan(None).fill_null(dropped)).to_series().fill_null(np.nan).to_numpy()
+    known = np.searchsorted(panels.cutoffs, panels.delistings["known_at"].to_numpy().astype("datetime64[us]"))
+    return is_paid, np.log1p(np.maximum(percent, LOWEST_RETURN_PCT) / 100)[row], known[row]
+
+
+def _rows(panels: Panels, window: _Window, slope: np.ndarray, start: date, end: date) -> pl.DataFrame:
+    """The labels of one horizon as rows."""
+    n_days, reach = panels.days.size, span(window.horizon)
     ends = np.full(n_days, np.datetime64("NaT"), dtype="datetime64[D]")
-    ends[: max(n_days - SPAN, 0)] = panels.days[SPAN:]
+    ends[: n_days - reach] = panels.days[reach:]
     wanted = (ends >= np.datetime64(start)) & (ends <= np.datetime64(end))
-    day, parent = np.nonzero(np.isfinite(stock) & np.isfinite(etf) & panels.listed & wanted[:, None])
+    day, parent = np.nonzero(np.isfinite(window.stock) & np.isfinite(window.etf) & panels.listed & wanted[:, None])
     identity = panels.identity(day, parent)
-    stock_pct, etf_pct = 100 * stock[day, parent], 100 * etf[day, parent]
-    return pl.DataFrame({
+    stock, etf, beta = 100 * window.stock[day, parent], 100 * window.etf[day, parent], slope[day, parent]
+    return LABELS.conform(pl.DataFrame({
         "parent_id": panels.parents[parent], "trade_date": panels.days[day], "ticker": identity["ticker"], "sector_etf": identity["sector_etf"],
-        "label_end_date": ends[day], "stock_return_5d_pct": stock_pct, "sector_return_5d_pct": etf_pct, "excess_return_5d_pct": stock_pct - etf_pct,
-    }).with_columns(known_at=pl.col("label_end_date").dt.combine(pl.time(16))).sort("label_end_date", "parent_id")
+        "label_end_date": ends[day], "stock_return_pct": stock, "sector_return_pct": etf, "excess_return_pct": stock - etf, "beta": beta,
+        "beta_adjusted_return_pct": stock - beta * etf, "is_delisted": window.is_delisted[day, parent],
+    }).with_columns(
+        pl.col("beta", "beta_adjusted_return_pct").fill_nan(None), horizon_days=pl.lit(window.horizon, pl.Int64),
+        # At the cutoff and not at the close: until then a price or a delisting of the last day may come to be known.
+        known_at=pl.col("label_end_date").dt.combine(CUTOFF),
+    ))
 
 
-def _ahead(log_return: np.ndarray) -> np.ndarray:
-    """Sum of the returns SKIP + 1 … SPAN days ahead, NaN where one is missing."""
-    out = np.zeros_like(log_return)
-    for step in range(SKIP + 1, SPAN + 1):
-        shifted = np.full_like(log_return, np.nan)
-        shifted[: log_return.shape[0] - step] = log_return[step:]
-        out = out + shifted
+def _beta(panels: Panels) -> np.ndarray:
+    """Slope of each stock's simple returns on its ETF's as known on each day [day, parent], drawn half-way to 1; NaN where unknown."""
+    from bondsig_assets.features.equity_block import beta  # numba takes a second
+
+    return _BETA_WEIGHT * beta(panels.stock_return, panels.etf_return, _BETA_DAYS, _BETA_MINIMUM) + (1 - _BETA_WEIGHT)
+
+
+def _ahead(values: np.ndarray, steps: int, missing: float) -> np.ndarray:
+    """`values` of `steps` days later, `missing` where there is no such day."""
+    out = np.full_like(values, missing)
+    out[: values.shape[0] - steps] = values[steps:]
     return out

@@ -1,74 +1,122 @@
-"""From issuer days and fold models to predictions and scores.
+"""From a dataset and fitted models to predictions, scores and explanations.
 
-Belongs here: applying models. Not here: fitting them (`training.py`).
+Belongs here: applying models. Not here: fitting them (`training.py`), choosing the champion (`gate.py`).
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import polars as pl
 
-from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES
 from bondsig_assets.learning.calibration import Calibration
-from bondsig_assets.learning.inputs import standardised
-from bondsig_assets.learning.models import load_model
-from bondsig_assets.trading_calendar import CUTOFF
+from bondsig_assets.learning.dataset import Dataset
+from bondsig_assets.learning.ensemble import Ensemble, mean_rank
+from bondsig_assets.learning.inputs import normal_scores
+from bondsig_assets.learning.models.catalogue import ENSEMBLE, Specification, feature_hash, load_model
 
-#: An issuer whose bonds have been silent for longer, and that has no CDS quote, gets no score.
-MAXIMUM_STALENESS_DAYS = 10
 TOP_FEATURES = 5
 
 
-def is_scorable() -> pl.Expr:
-    """Whether credit says something fresh: a bond trade within ten days, or a CDS quote."""
-    return (pl.col("staleness_days") <= MAXIMUM_STALENESS_DAYS).fill_null(False) | pl.col("cds_spread_bps").is_not_null()
+class MismatchError(ValueError):
+    """A model does not fit the features there are; the message says what differs."""
 
 
-def score_days(issuer_days: pl.DataFrame, models: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `predictions` and of `scores` for whole days of one fold.
+@dataclass(frozen=True)
+class Scorer:
+    """A fitted model ready to score."""
 
-    `models`: the fold's rows of `models`. Features are standardised across all issuers of the day;
-    only those with fresh credit information are scored.
+    name: str
+    version: str
+    model: Any
+    specification: Specification
+    calibration: Calibration
+
+
+def scorer_of(row: dict[str, Any]) -> Scorer:
+    """The scorer of a row of `models`; the ensemble's model is the list of its members."""
+    if row["model_name"] == ENSEMBLE:
+        model: Any = Ensemble(tuple(json.loads(row["model_text"])))
+        chosen = Specification(ENSEMBLE, model, tuple(row["features"]))
+    else:
+        model = load_model(row["model_name"], row["model_text"])
+        chosen = Specification(row["model_name"], _History(row["history_days"]), tuple(row["features"]))
+    return Scorer(row["model_name"], row["model_version"], model, chosen, Calibration(row["calibration_intercept"], row["calibration_slope"]))
+
+
+@dataclass(frozen=True)
+class _History:
+    """What scoring needs of the settings."""
+
+    history_days: int
+
+
+def check_features(version: str, features: Sequence[str], hashed: str, available: Sequence[str]) -> None:
+    """Raise MismatchError when a model's inputs are not those of `issuer_days` as declared now."""
+    if missing := [name for name in features if name not in available]:
+        raise MismatchError(f"model {version} needs {_some(missing)}, which issuer_days does not have: train again (bondsig run --select key:models+ --again)")
+    if feature_hash(list(features)) != hashed:
+        raise MismatchError(
+            f"model {version} was trained on features declared otherwise (its fingerprint {hashed}, now {feature_hash(list(features))}): "
+            "a formula or window changed since; train again (bondsig run --select key:models+ --again)"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def predict(data: Dataset, rows: np.ndarray, scorers: Sequence[Scorer]) -> pl.DataFrame:
+    """Rows of `predictions` of every scorer for `rows` of the dataset, which hold whole days."""
+    keys = data.keys[rows]
+    values = {one.name: _predictions(data, rows, one) for one in scorers if one.name != ENSEMBLE}
+    parts = []
+    for one in sorted(scorers, key=lambda s: s.name):
+        if one.name == ENSEMBLE:
+            members = [normal_scores(keys["trade_date"], pl.Series(values[name])) for name in one.model.members]
+            values[ENSEMBLE] = mean_rank(members)
+        parts.append(keys.select("parent_id", "ticker", "trade_date").with_columns(
+            model_name=pl.lit(one.name), model_version=pl.lit(one.version), prediction=pl.Series(values[one.name], dtype=pl.Float64),
+            probability_underperform=pl.Series(one.calibration.probability(values[one.name]), dtype=pl.Float64), known_at=keys["known_at"],
+        ))
+    return pl.concat(parts).sort("trade_date", "parent_id", "model_name")
+
+
+def score(data: Dataset, rows: np.ndarray, champion: Scorer, registry_version: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of `scores` and of `explanations` by the champion.
+
+    `raw`: the `issuer_days` of `rows`, in their order, for the values shown beside the contributions.
     """
-    days = issuer_days.sort("trade_date", "parent_id")
-    z = standardised(days, ALL_FEATURES)
-    keep = np.flatnonzero(days.select(keep=is_scorable())["keep"].to_numpy())
-    rows, z = days[keep], z[keep]
-    equity = [ALL_FEATURES.index(name) for name in EQUITY_FEATURES]
-    predictions, scores = [], []
-    for model in models.sort("model_name").iter_rows(named=True):
-        inputs = z[:, equity] if model["model_name"] == "equity_only" else z
-        fitted = load_model(model["model_name"], model["model_text"])
-        values = fitted.predict(inputs) if rows.height else np.empty(0)
-        predictions.append(_predictions(rows, model, values))
-        if model["is_champion"]:
-            parts = fitted.contributions(inputs)[:, :-1] if rows.height else np.empty((0, len(ALL_FEATURES)))
-            scores.append(_scores(rows, model, values, parts))
-    return pl.concat(predictions).sort("trade_date", "parent_id", "model_name"), pl.concat(scores).sort("trade_date", "ticker")
-
-
-def _predictions(rows: pl.DataFrame, model: dict, values: np.ndarray) -> pl.DataFrame:
-    return rows.select("parent_id", "ticker", "trade_date").with_columns(
-        model_name=pl.lit(model["model_name"]), model_version=pl.lit(model["model_version"]), prediction=pl.Series(values),
-        known_at=pl.col("trade_date").dt.combine(CUTOFF),
+    names = np.array(champion.specification.features)
+    inputs = data.inputs(rows, champion.specification)
+    values = _predictions(data, rows, champion)
+    parts = champion.model.contributions(inputs) if rows.size else np.empty((0, names.size + 1))
+    under = champion.calibration.probability(values)
+    top = np.argsort(-np.abs(parts[:, :-1]), axis=1, kind="stable")[:, :TOP_FEATURES]
+    shown = raw.select(pl.col(names.tolist()).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    keys = data.keys[rows]
+    seen = inputs if inputs.ndim == 2 else inputs[:, -1]
+    scores = keys.select("ticker", "trade_date", "parent_id").with_columns(
+        score=pl.Series(1 - 2 * under, dtype=pl.Float64), probability_underperform=pl.Series(under, dtype=pl.Float64), prediction=pl.Series(values, dtype=pl.Float64),
+        model_version=pl.lit(champion.version), registry_version=pl.lit(registry_version), top_features=_lists(names[top], pl.String),
+        top_contributions=_lists(np.take_along_axis(parts, top, axis=1), pl.Float64),
+        top_values=_lists(np.take_along_axis(shown, top, axis=1), pl.Float64).list.eval(pl.element().fill_nan(None)), known_at=keys["known_at"],
     )
-
-
-def _scores(rows: pl.DataFrame, model: dict, values: np.ndarray, parts: np.ndarray) -> pl.DataFrame:
-    calibration = Calibration(model["calibration_intercept"], model["calibration_slope"])
-    under = calibration.probability(values)
-    top = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :TOP_FEATURES]
-    raw = rows.select(pl.col(list(ALL_FEATURES)).cast(pl.Float64).fill_null(np.nan)).to_numpy()
-    names = np.array(ALL_FEATURES)
-    frame = rows.select("ticker", "trade_date", "parent_id").with_columns(
-        score=pl.Series(1 - 2 * under), probability_underperform=pl.Series(under), prediction=pl.Series(values),
-        model_version=pl.lit(model["model_version"]),
-        top_features=_lists(names[top], pl.String), top_contributions=_lists(np.take_along_axis(parts, top, axis=1), pl.Float64),
-        top_values=_lists(np.take_along_axis(raw, top, axis=1), pl.Float64).list.eval(pl.element().fill_nan(None)),
-        known_at=pl.col("trade_date").dt.combine(CUTOFF),
+    explanations = keys.select("parent_id", "ticker", "trade_date").with_columns(
+        model_version=pl.lit(champion.version), base_value=pl.Series(parts[:, -1], dtype=pl.Float64), contributions=_lists(parts[:, :-1], pl.Float64),
+        inputs=_lists(seen, pl.Float64).list.eval(pl.element().fill_nan(None)), known_at=keys["known_at"],
     )
     rank = (pl.col("prediction").rank() - 0.5) / pl.len() * 2 - 1
-    return frame.with_columns(score_rank=rank.over("trade_date"))
+    return scores.with_columns(score_rank=rank.over("trade_date")).sort("trade_date", "ticker"), explanations.sort("trade_date", "parent_id")
+
+
+def _predictions(data: Dataset, rows: np.ndarray, one: Scorer) -> np.ndarray:
+    """Predictions [row]; libraries complain of none to make."""
+    return one.model.predict(data.inputs(rows, one.specification)) if rows.size else np.empty(0)
 
 
 def _lists(values: np.ndarray, dtype: type[pl.DataType]) -> pl.Series:

@@ -1,116 +1,226 @@
-"""One fold: fit the models, calibrate them, choose the champion.
+"""One fold: fit each model, calibrate it on days a sibling had not seen, keep what the gate compares.
 
-Belongs here: what is fitted on which days of a fold. Not here: the tracking of runs and the
-warehouse (`assets/models.py`).
+Belongs here: what is fitted on which days of a fold. Not here: who becomes champion (`gate.py`), the
+tracking of runs and the warehouse (`assets/models.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import polars as pl
 
-from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES
 from bondsig_assets.learning.calibration import Calibration, calibrate
-from bondsig_assets.learning.evaluation import MINIMUM_NAMES
-from bondsig_assets.learning.folds import Fold
-from bondsig_assets.learning.inputs import normal_scores, standardised
-from bondsig_assets.learning.models import Model, RidgeModel, XGBoostModel, XGBoostSettings
+from bondsig_assets.learning.dataset import Dataset, columns_of
+from bondsig_assets.learning.ensemble import Ensemble, mean_rank
+from bondsig_assets.learning.folds import Fold, purge_days
+from bondsig_assets.learning.inputs import normal_scores
+from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, Specification, fingerprint
+from bondsig_assets.learning.models.interface import Model, Sample
+from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.trading_calendar import day_number
+
+#: Raised when the way models are fitted changes, so that nothing fitted the old way is taken for done.
+LEARNING_VERSION = 2
+#: Rows of a fold's training days that explanations of models other than the champion are made for.
+EXPLAINED_ROWS = 2000
+Tune = Callable[[Dataset, Fold, Specification, LearningSettings], Specification]
+
+
+class FoldError(ValueError):
+    """A fold cannot be trained; the message says what is missing."""
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A kind of model: its name, its inputs, whether it may become champion."""
+class FoldModel:
+    """A fitted model of one fold.
 
-    name: str
-    features: tuple[str, ...]
-    make: Callable[[], Model]
-    may_be_champion: bool
+    `holdout`: rows of the calibration span (positions in the dataset) and the sibling's predictions
+    there; `importances`: per feature the mean and the mean absolute contribution over `n_explained` rows.
+    """
 
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A fitted candidate with its calibration and the span it was calibrated on."""
-
-    candidate: Candidate
-    model: Model
+    fold: Fold
+    specification: Specification
+    model: Model | Ensemble
     calibration: Calibration
+    base_rate: float
     calibration_ic: float
-    is_champion: bool
+    holdout_rows: np.ndarray
+    holdout_prediction: np.ndarray
+    contributions: np.ndarray
+    explained_rows: np.ndarray
+    data_hash: str
+    n_rows: int
+    n_days: int
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.specification.name
+
+    @property
+    def version(self) -> str:
+        """Name and fold."""
+        return f"{self.name} {self.fold.quarter}"
 
 
-@dataclass(frozen=True)
-class TrainingSet:
-    """Labelled issuer days in order of (trade_date, parent_id)."""
-
-    days: pl.Series
-    frame: pl.DataFrame
-    label: np.ndarray
-    excess_return: np.ndarray
-
-    def rows(self, first: date | None, last: date | None) -> np.ndarray:
-        """Positions of the rows dated `first` … `last`; either may be None."""
-        keep = np.ones(self.frame.height, dtype=bool)
-        if first is not None:
-            keep &= (self.days >= first).to_numpy()
-        if last is not None:
-            keep &= (self.days <= last).to_numpy()
-        return np.flatnonzero(keep)
+def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
+    """Raise FoldError when a span of the fold holds too few days, or a label of one ends on or after the first day it is judged on."""
+    for last, judged in ((fold.train_end, fold.first_day), (fold.sibling_end, fold.calibration_start), (fold.early_end, fold.stop_start)):
+        if (data.label_end[data.labelled(fold.train_start, last)] >= day_number(pl.Series([judged]))[0]).any():
+            raise FoldError(f"fold {fold.quarter}: a training label ends on or after {judged}, the first day it is judged on")
+    early = np.unique(data.day[data.labelled(fold.train_start, fold.sibling_end)]).size
+    late = np.unique(data.day[data.labelled(fold.calibration_start, fold.train_end)]).size
+    if early < settings.walk_forward.stop_days or late < settings.walk_forward.calibration_days // 4:
+        raise FoldError(
+            f"fold {fold.quarter}: {early} days up to {fold.sibling_end} and {late} of the calibration span have 15 labelled issuers; "
+            f"{settings.walk_forward.stop_days} and {settings.walk_forward.calibration_days // 4} are needed"
+        )
 
 
-def candidates(settings: XGBoostSettings, ridge_penalty: float) -> list[Candidate]:
-    """The models of every fold: two that may become champion and the equity-only control."""
-    return [
-        Candidate("xgboost", ALL_FEATURES, lambda: XGBoostModel(settings), True),
-        Candidate("ridge", ALL_FEATURES, lambda: RidgeModel(ridge_penalty), True),
-        Candidate("equity_only", EQUITY_FEATURES, lambda: XGBoostModel(settings), False),
-    ]
+def train_model(data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings, tune: Tune | None = None) -> FoldModel:
+    """`specification` fitted on all of the fold's training days, calibrated by a sibling.
 
-
-def training_set(issuer_days: pl.DataFrame, labels: pl.DataFrame, fold: Fold) -> TrainingSet:
-    """Issuer days of whole days up to the fold's last training day that have a label.
-
-    Features are standardised across every issuer of the day, labelled or not. Raises ValueError if
-    a label was not complete before the fold's first day.
+    The sibling sees only days up to `sibling_end` (up to `early_end` with early stopping, which watches the
+    days between) and predicts the calibration span; its predictions give the probability map and the
+    daily ICs that the gate compares. Nothing of the fold's own quarter is used.
     """
-    known = labels.filter(pl.col("trade_date") <= fold.train_end)
-    if (known["label_end_date"] >= fold.first_day).any():
-        raise ValueError(f"fold {fold.quarter}: a training label ends on or after its first day {fold.first_day}")
-    days = issuer_days.filter(pl.col("trade_date") <= fold.train_end).sort("trade_date", "parent_id")
-    z = standardised(days, ALL_FEATURES)
-    keyed = days.select("trade_date", "parent_id").with_columns(pl.DataFrame(z, schema=list(ALL_FEATURES)))
-    joined = keyed.join(known.select("trade_date", "parent_id", "excess_return_5d_pct"), on=["trade_date", "parent_id"], how="inner", maintain_order="left")
-    joined = joined.filter(pl.len().over("trade_date") >= MINIMUM_NAMES)
-    label = normal_scores(joined["trade_date"], joined["excess_return_5d_pct"])
-    return TrainingSet(joined["trade_date"], joined, label, joined["excess_return_5d_pct"].to_numpy())
+    windows = settings.walk_forward
+    if tune is not None and settings.tuning.trials:
+        specification = tune(data, fold, specification, settings)
+    stops = specification.kind.early_stopping and specification.settings.early_stopping
+    early = data.labelled(fold.train_start, fold.early_end if stops else fold.sibling_end)
+    late = judged_rows(data, fold.calibration_start, fold.train_end)
+    every = data.labelled(fold.train_start, fold.train_end)
+    stop = _stop_sample(data, fold, specification, settings, early) if stops else None
+    sibling = specification.make().fit(data.sample(early, specification, windows.uniqueness_weights), stop)
+    prediction = sibling.predict(data.inputs(late, specification))
+    model = specification.make(rounds=sibling.rounds if stops else 0).fit(data.sample(every, specification, windows.uniqueness_weights))
+    explained = every[np.linspace(0, every.size - 1, min(EXPLAINED_ROWS, every.size)).astype(int)]
+    return _finished(data, fold, specification, model, late, prediction, model.contributions(data.inputs(explained, specification)), explained, every)
 
 
-def train_fold(data: TrainingSet, fold: Fold, kinds: list[Candidate]) -> list[TrainedModel]:
-    """Every candidate fitted on all of the fold's training days, calibrated by a sibling.
+def judged_rows(data: Dataset, first: date, last: date) -> np.ndarray:
+    """Labelled rows of these days that would have been scored; all labelled ones where not one would."""
+    rows = data.labelled(first, last)
+    scored = rows[data.scorable[rows]]
+    return scored if scored.size else rows
 
-    The sibling sees only days up to `fold.sibling_end` and predicts the calibration span; its
-    predictions give the probability map and the IC by which the champion is chosen (the higher
-    one; a tie goes to the first). Nothing of the fold's own quarter is used.
+
+def _stop_sample(data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings, early: np.ndarray) -> Sample:
+    """What `specification` stops on. Raises FoldError when that, or what comes before it, is too little."""
+    held, needed = data.labelled(fold.stop_start, fold.sibling_end), settings.walk_forward.stop_days
+    n_early, n_held = np.unique(data.day[early]).size, np.unique(data.day[held]).size
+    if n_early < needed or n_held < needed // 4:
+        raise FoldError(
+            f"fold {fold.quarter}: {n_early} days up to {fold.early_end} and {n_held} of the stopping span have 15 labelled issuers; "
+            f"{specification.name} stops early and needs {needed} and {needed // 4}"
+        )
+    return data.sample(held, specification, settings.walk_forward.uniqueness_weights)
+
+
+def _finished(data, fold, specification, model, late, prediction, contributions, explained, every) -> FoldModel:
+    excess = data.excess[late]
+    ics = daily_ics(data, late, prediction)["information_coefficient"].to_numpy()
+    return FoldModel(
+        fold, specification, model, calibrate(prediction, excess), float((excess < 0).mean()), float(ics.mean()) if ics.size else 0.0,
+        late, prediction, contributions, explained, training_hash(data, every, specification), every.size, np.unique(data.day[every]).size,
+    )
+
+
+def ensemble_of(data: Dataset, fold: Fold, members: Sequence[FoldModel], settings: LearningSettings) -> FoldModel:
+    """The mean of the members' ranks, calibrated on the mean of their siblings' ranks."""
+    first = members[0]
+    days = data.keys["trade_date"].gather(first.holdout_rows)
+    ranks = mean_rank([normal_scores(days, pl.Series(member.holdout_prediction)) for member in members])
+    context = fingerprint([member.specification.hash for member in members])
+    chosen = Specification(ENSEMBLE, Ensemble(tuple(member.name for member in members)), first.specification.features, context)
+    every = data.labelled(fold.train_start, fold.train_end)
+    made = _finished(data, fold, chosen, chosen.settings, first.holdout_rows, ranks, np.empty((0, 0)), np.empty(0, dtype=int), every)
+    return replace(made, data_hash=ensemble_hash([member.data_hash for member in members]))
+
+
+def spanned_days(settings: LearningSettings) -> int:
+    """Trading days between a training day and the first day it is judged on."""
+    return purge_days(settings.walk_forward.horizon_days)
+
+
+def ensemble_hash(members: Sequence[str]) -> str:
+    """Fingerprint of the mean of models with these fingerprints."""
+    return fingerprint(list(members))
+
+
+def train_fold(
+    data: Dataset, fold: Fold, specifications: Iterable[Specification], settings: LearningSettings, pool: ThreadPoolExecutor | None = None, tune: Tune | None = None
+) -> list[FoldModel]:
+    """Every specification of one fold, and the ensemble of all but the control. Raises FoldError."""
+    return _wait(_submit(data, fold, list(specifications), settings, pool, tune), data, fold, settings)
+
+
+def train_folds(
+    data: Dataset, folds: Sequence[Fold], specifications: Sequence[Specification], settings: LearningSettings, workers: int, tune: Tune | None = None
+) -> Iterator[tuple[Fold, list[FoldModel] | FoldError]]:
+    """Folds in order, each as soon as it is finished; models fit beside each other on `workers` threads.
+
+    Every fit runs on one thread and has a seed of its own, so the number of workers changes no bit.
+    A fold that cannot be trained comes as its FoldError.
     """
-    early = data.rows(None, fold.sibling_end)
-    late = data.rows(fold.calibration_start, fold.train_end)
-    trained = []
-    for kind in kinds:
-        features = data.frame.select(kind.features).to_numpy()
-        sibling = kind.make().fit(features[early], data.label[early])
-        prediction = sibling.predict(features[late])
-        ic = _mean_ic(data.days.gather(late), prediction, data.excess_return[late])
-        trained.append((kind, kind.make().fit(features, data.label), calibrate(prediction, data.excess_return[late]), ic))
-    champion = max((t for t in trained if t[0].may_be_champion), key=lambda t: t[3])[0].name
-    return [TrainedModel(kind, model, calibration, ic, kind.name == champion) for kind, model, calibration, ic in trained]
+    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
+        submitted: list[tuple[Fold, list | FoldError]] = []
+        found: list[FoldModel] | FoldError
+        for fold in folds:
+            try:
+                submitted.append((fold, _submit(data, fold, list(specifications), settings, pool, tune)))
+            except FoldError as error:
+                submitted.append((fold, error))
+        try:
+            while submitted:
+                fold, waiting = submitted.pop(0)
+                try:
+                    found = waiting if isinstance(waiting, FoldError) else _wait(waiting, data, fold, settings)
+                except FoldError as error:
+                    found = error
+                yield fold, found
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
-def _mean_ic(days: pl.Series, prediction: np.ndarray, excess_return: np.ndarray) -> float:
-    """Mean daily rank correlation, 0 where no day has enough issuers or predictions are all equal."""
-    frame = pl.DataFrame({"day": days, "p": prediction, "y": excess_return})
-    daily = frame.group_by("day", maintain_order=True).agg(ic=pl.corr(pl.col("p").rank(), pl.col("y").rank()))
-    known = daily["ic"].fill_nan(None).drop_nulls().to_numpy()
-    return float(known.mean()) if known.size else 0.0
+def _submit(data, fold, specifications, settings, pool, tune) -> list:
+    check_fold(data, fold, settings)
+    if pool is None:
+        return [train_model(data, fold, one, settings, tune) for one in specifications]
+    return [pool.submit(train_model, data, fold, one, settings, tune) for one in specifications]
+
+
+def _wait(submitted: list, data: Dataset, fold: Fold, settings: LearningSettings) -> list[FoldModel]:
+    trained = [one.result() if isinstance(one, Future) else one for one in submitted]
+    members = [model for model in trained if model.name != CONTROL]
+    return [*trained, ensemble_of(data, fold, members, settings)] if len(members) > 1 else trained
+
+
+def training_hash(data: Dataset, rows: np.ndarray, specification: Specification) -> str:
+    """Fingerprint of everything a fit on `rows` depends on: the same hash gives the same model.
+
+    A sequence also depends on rows without a label that it looks back on.
+    """
+    digest = hashlib.sha256(f"{LEARNING_VERSION} {specification.hash}".encode())
+    seen = np.unique(data.seen(rows, specification.history_days))
+    seen = seen[seen >= 0]
+    # Codes of the parents of these rows alone: others in the dataset change nothing.
+    parents = np.unique(data.parent[seen], return_inverse=True)[1]
+    for values in (data.z[np.ix_(seen, columns_of(specification))], data.day[seen], parents, np.searchsorted(seen, rows), data.label[rows], data.excess[rows]):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def daily_ics(data: Dataset, rows: np.ndarray, prediction: np.ndarray) -> pl.DataFrame:
+    """Daily Spearman correlation of prediction and raw label: trade_date, information_coefficient; 0 where all predictions of a day are equal."""
+    frame = pl.DataFrame({"trade_date": data.keys["trade_date"].gather(rows), "p": prediction, "y": data.excess[rows]})
+    daily = frame.group_by("trade_date", maintain_order=True).agg(information_coefficient=pl.corr(pl.col("p").rank(), pl.col("y").rank()))
+    return daily.with_columns(pl.col("information_coefficient").fill_nan(0.0).fill_null(0.0))

@@ -19,12 +19,12 @@ ON_ASKING = ("ex_post_trades", "ex_post_bond_days")
 
 
 def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) -> list[Any]:
-    """`daily`: everything for one trading day with the models there are; `training`: the models of one quarter; `hindsight`: what runs on asking."""
-    training = dg.AssetSelection.assets("models")
+    """`daily`: everything for one trading day with the models there are; `training`: the models of one quarter and the gate; `hindsight`: what runs on asking."""
+    training = dg.AssetSelection.assets("models", "champions")
     daily = dg.AssetSelection.all() - training - dg.AssetSelection.assets("simulated_truth", *ON_ASKING)
     return [
         dg.define_asset_job("daily", selection=daily, partitions_def=days, description="One trading day, from reports to signals."),
-        dg.define_asset_job("training", selection=training, partitions_def=folds, description="The models of one quarter."),
+        dg.define_asset_job("training", selection=training, partitions_def=folds, description="The models of one quarter, and who becomes champion."),
         dg.define_asset_job("hindsight", selection=dg.AssetSelection.assets(*ON_ASKING), description="The usual research sample, for comparison."),
     ]
 

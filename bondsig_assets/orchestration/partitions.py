@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 import dagster as dg
 
 from bondsig_assets.learning.folds import folds_between, next_quarter
+from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.trading_calendar import holidays
 
 _WEEKENDS = "0 0 * * 6,0"
@@ -24,10 +25,10 @@ def trading_days_definition(first: date, last: date | None) -> dg.DailyPartition
     )
 
 
-def folds_definition(first: date, last: date | None) -> dg.TimeWindowPartitionsDefinition:
+def folds_definition(first: date, last: date | None, settings: WalkForwardSettings) -> dg.TimeWindowPartitionsDefinition:
     """One partition per quarter that has enough history before it; the current quarter included."""
     horizon = last or date.today()
-    folds = folds_between(first, horizon)
+    folds = folds_between(first, horizon, settings)
     start = folds[0].quarter if folds else next_quarter(next_quarter(next_quarter(next_quarter(first.replace(day=1)))))
     end = next_quarter(folds[-1].quarter) if folds and last else None
     return dg.TimeWindowPartitionsDefinition(

@@ -21,7 +21,7 @@ from bondsig_assets.orchestration.outdated import outdated
 from bondsig_assets.resources.home import Home
 from bondsig_assets.trading_calendar import trading_days
 
-_TRAINING = ("models",)
+_TRAINING = ("models", "champions")
 _AFTER_TRAINING = ("scores", "signals", "evaluations")
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
@@ -81,7 +81,7 @@ def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Co
     order = [key.path[-1] for level in graph.toposorted_asset_keys_by_level for key in level if key.path[-1] in chosen]
     without_days = {name for name in order if graph.get(dg.AssetKey(name)).partitions_def is None}
     groups = (
-        [name for name in order if name in found and name not in (*_TRAINING, *_AFTER_TRAINING)], [name for name in _TRAINING if name in found],
+        [name for name in order if name in found and name not in (*_TRAINING, *_AFTER_TRAINING)], [name for name in _TRAINING if "models" in found and name in chosen],
         [name for name in order if name in _AFTER_TRAINING and name in {*found, *without_days}],
     )
     stages = []

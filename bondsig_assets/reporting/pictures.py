@@ -12,6 +12,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from bondsig_assets.reporting.issuer_page import draw_issuer, draw_spreads
+from bondsig_assets.reporting.learning_pictures import color_of, draw_decay, draw_dependence, draw_reliability, draw_summary
 from bondsig_assets.reporting.waterfall import Read, waterfall
 
 _BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#c1121f"
@@ -23,14 +24,25 @@ def save_pictures(read: Read, folder: Path) -> list[Path]:
     """Draw every picture into `folder` and return their paths; a picture without data is left out."""
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
-    drawn = ("waterfall", draw_waterfall), ("information_coefficient", draw_ic), ("coverage", draw_coverage), ("spreads", draw_spreads), ("issuer", draw_busiest)
-    for name, draw in drawn:
+    for name, draw in _DRAWN.items():
         figure = draw(read)
         if figure is not None:
             path = folder / f"{name}.png"
             figure.savefig(path, dpi=110, bbox_inches="tight")
             saved.append(path)
     return saved
+
+
+def draw_judgement(read: Read) -> Figure | None:
+    """The reliability diagram of every model."""
+    bins = read("SELECT * FROM reliability_bins ORDER BY model_name, bin").to_dicts()
+    return draw_reliability(bins) if bins else None
+
+
+def draw_horizons(read: Read) -> Figure | None:
+    """How what models add decays with the horizon."""
+    rows = read("SELECT * FROM evaluations WHERE slice = 'all'").to_dicts()
+    return draw_decay(rows) if rows else None
 
 
 def draw_busiest(read: Read) -> Figure | None:
@@ -69,15 +81,18 @@ def draw_waterfall(read: Read) -> Figure | None:
 
 
 def draw_ic(read: Read) -> Figure | None:
-    """Running mean of the daily IC added over the equity-only control, with its cumulative sum."""
-    ics = read("SELECT * FROM information_coefficients WHERE model_name LIKE '%over_equity' OR model_name = 'equity_only' ORDER BY model_name, trade_date")
+    """Running mean of the daily IC that each model adds over the equity-only control, with its cumulative sum."""
+    ics = read(
+        "SELECT * FROM information_coefficients WHERE (model_name LIKE '%over_equity' OR model_name = 'equity_only') "
+        "AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM models) ORDER BY model_name, trade_date"
+    )
     if ics.is_empty():
         return None
     figure = Figure(figsize=(9, 5.5))
     upper, lower = figure.subplots(2, 1, sharex=True)
     for (name,), group in ics.group_by("model_name", maintain_order=True):
         values, days = group["information_coefficient"].to_numpy(), group["trade_date"].to_numpy()
-        color = {"equity_only": _GREY, "ridge_over_equity": _RED}.get(str(name), _BLUE)
+        color = color_of(str(name))
         window = min(_RUNNING, values.size)
         running = np.convolve(values, np.ones(window) / window, mode="valid")
         upper.plot(days[window - 1 :], running, color=color, label=name)
@@ -111,3 +126,10 @@ def draw_coverage(read: Read) -> Figure | None:
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+#: Name of a picture → how it is drawn.
+_DRAWN = {
+    "waterfall": draw_waterfall, "information_coefficient": draw_ic, "decay": draw_horizons, "reliability": draw_judgement, "contributions": draw_summary,
+    "dependence": draw_dependence, "coverage": draw_coverage, "spreads": draw_spreads, "issuer": draw_busiest,
+}

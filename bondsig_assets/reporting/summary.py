@@ -40,21 +40,27 @@ def _waterfall(read: Read) -> Table:
 
 
 def _evaluations(read: Read) -> Table | Group | str:
-    rows = read("SELECT * FROM evaluations ORDER BY model_name LIKE '%over_equity', model_name").to_dicts()
+    rows = read(
+        "SELECT * FROM evaluations WHERE slice = 'all' AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM models) "
+        "ORDER BY model_name LIKE '%over_equity', model_name"
+    ).to_dicts()
     if not rows:
         return "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a year), or no day has 15 issuers."
-    first, last, days = rows[0]["first_date"], rows[0]["last_date"], rows[0]["n_days"]
-    title = Text(f"Daily rank IC against the 5-day excess return, {days} days, {first} … {last}", style="italic")
+    first, last, days, horizon = rows[0]["first_date"], rows[0]["last_date"], rows[0]["n_days"], rows[0]["horizon_days"]
+    title = Text(f"Daily rank IC against the {horizon}-day excess return, {days} days, {first} … {last}", style="italic")
     table = Table(box=None, pad_edge=False)
     for name in ("model", "mean IC", "t (Newey-West)", "smallest detectable IC"):
         table.add_column(name, justify="left" if name == "model" else "right")
-    names = {"equity_only": "equity-only control", "xgboost_over_equity": "xgboost adds over the control", "ridge_over_equity": "ridge adds over the control"}
     for row in rows:
-        style = "bold" if row["model_name"].endswith("over_equity") else ""
+        name = row["model_name"]
+        shown = f"{name.removesuffix('_over_equity')} adds over the control" if name.endswith("_over_equity") else {"equity_only": "equity-only control"}.get(name, name)
         t = row["t_statistic"]
-        table.add_row(
-            Text(names.get(row["model_name"], row["model_name"]), style=style), f"{row['mean_ic']:+.4f}",
-            f"{t:+.2f}" if t is not None else "", f"{row['smallest_detectable_ic']:.4f}",
-        )
+        style = "bold" if name.endswith("_over_equity") else ""
+        table.add_row(Text(shown, style=style), f"{row['mean_ic']:+.4f}", f"{t:+.2f}" if t is not None else "", f"{row['smallest_detectable_ic']:.4f}")
     note = "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
-    return Group(Text(), title, table, Text(note, style="dim"))
+    return Group(Text(), title, table, Text(note, style="dim"), _champion(read))
+
+
+def _champion(read: Read) -> Text:
+    found = read("SELECT * FROM champions ORDER BY valid_from_date DESC LIMIT 1").to_dicts()
+    return Text(f"Champion since {found[0]['valid_from_date']}: {found[0]['model_version']} ({found[0]['reason']})" if found else "No champion yet.")

@@ -84,6 +84,11 @@ class Home:
         return self.path / "pictures"
 
     @property
+    def learning_file(self) -> Path:
+        """What a training runs, where it differs from the defaults."""
+        return self.path / "learning.toml"
+
+    @property
     def market_file(self) -> Path:
         """Which market the home holds, and its span."""
         return self.path / "market.json"

@@ -1,55 +1,139 @@
-"""MLflow as a thin resource of our own: one run a training, nested runs for its folds.
+"""MLflow as a thin resource of our own: one run a training, nested runs for its folds, a registry of champions.
 
-Belongs here: talking to MLflow. Not here: what is trained. MLflow takes seconds to import, so
-it is imported where it is used.
+Belongs here: talking to MLflow. Not here: what is trained, and the file a model is kept in
+(`registered_model.py`). MLflow takes seconds to import, so it is imported where it is used.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import numpy as np
 
-from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.home import REPOSITORY, Home
+from bondsig_assets.resources.registered_model import read_model, write_model
 
-EXPERIMENT = "bondsig"
 REGISTERED_MODEL = "bondsig"
+#: No telemetry, no bars, and a server that is down is told within seconds.
+_QUIET = (
+    ("MLFLOW_DISABLE_TELEMETRY", "true"), ("DO_NOT_TRACK", "true"), ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+    ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"), ("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"),
+)
+CHAMPION, PREVIOUS = "champion", "previous"
+
+
+class TrackingError(Exception):
+    """MLflow cannot be reached or does not have what was asked for; the message says what to do."""
 
 
 class TrackingResource(dg.ConfigurableResource):
-    """Experiment tracking in the home's MLflow."""
+    """Experiment tracking and model registry: the home's own MLflow, or the server MLFLOW_TRACKING_URI names."""
 
     home: str
 
-    def connect(self) -> Any:
-        """MLflow with its URI and experiment set."""
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("DO_NOT_TRACK", "true")
+    @property
+    def uri(self) -> str:
+        """Where MLflow is."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or Home(Path(self.home)).mlflow_uri
+
+    def connect(self, study: str = "") -> Any:
+        """MLflow with its URI and, if named, the experiment of `study` set. Raises TrackingError."""
+        for name, value in _QUIET:
+            os.environ.setdefault(name, value)
         import logging
 
         import mlflow
 
         for noisy in ("mlflow", "alembic", "mlflow.store.db.utils"):
             logging.getLogger(noisy).setLevel(logging.ERROR)
-        home = Home(Path(self.home))
-        home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-        mlflow.set_tracking_uri(home.mlflow_uri)
-        if mlflow.get_experiment_by_name(EXPERIMENT) is None:
-            mlflow.create_experiment(EXPERIMENT, artifact_location=home.mlflow_artifacts.as_uri())
-        mlflow.set_experiment(EXPERIMENT)
+        artifacts = Home(Path(self.home)).mlflow_artifacts
+        artifacts.mkdir(parents=True, exist_ok=True)
+        with self._answers():
+            mlflow.set_tracking_uri(self.uri)
+            if study:
+                if mlflow.get_experiment_by_name(study) is None:
+                    mlflow.create_experiment(study, artifact_location=None if self.uri.startswith("http") else artifacts.as_uri())
+                mlflow.set_experiment(study)
         return mlflow
 
     @contextmanager
-    def training(self, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
+    def training(self, study: str, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
         """One MLflow run around a training; ends as failed when the training raises."""
-        mlflow = self.connect()
-        with mlflow.start_run(run_name=name, tags=dict(tags)):
+        mlflow = self.connect(study)
+        with mlflow.start_run(run_name=name, tags={**tags, "git_commit": git_commit()}):
             yield mlflow
 
-    def promote(self, mlflow: Any, version: str) -> None:
-        """Point the alias `champion` at a registered version."""
-        mlflow.MlflowClient().set_registered_model_alias(REGISTERED_MODEL, "champion", version)
+    def log_model(self, mlflow: Any, row: dict[str, Any], example: Any) -> str:
+        """Keep a row of `models` as an MLflow model of the active run, with signature and input example; returns its URI."""
+        from bondsig_assets.learning.scoring import scorer_of
+        from bondsig_assets.resources.registered_model import RegisteredModel
+
+        signature = mlflow.models.infer_signature(example, RegisteredModel(scorer_of(row)).predict(example))
+        with tempfile.TemporaryDirectory() as folder:
+            logged = mlflow.pyfunc.log_model(
+                name=row["model_name"], loader_module="bondsig_assets.resources.registered_model", data_path=str(write_model(Path(folder) / "data", row)),
+                signature=signature, input_example=np.nan_to_num(example) if isinstance(example, np.ndarray) else example,
+                pip_requirements=["bondsig"], metadata={"feature_hash": row["feature_hash"]},
+            )
+        return logged.model_uri
+
+    def register(self, mlflow: Any, row: dict[str, Any]) -> str:
+        """The registry's version of a row of `models`, registered now if it was not yet."""
+        client, tags = mlflow.MlflowClient(), {"model_version": row["model_version"], "data_hash": row["data_hash"], "feature_hash": row["feature_hash"]}
+        with self._answers():
+            if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
+                client.create_registered_model(REGISTERED_MODEL)
+            for version in client.search_model_versions(f"name = '{REGISTERED_MODEL}'"):
+                if {name: version.tags.get(name) for name in tags} == tags:
+                    return str(version.version)
+            return str(client.create_model_version(REGISTERED_MODEL, row["mlflow_model_uri"], row["mlflow_run_id"], tags=tags).version)
+
+    def promote(self, mlflow: Any, version: str, previous: str = "") -> None:
+        """Point the alias `champion` at a registered version, and `previous` at the one before."""
+        client = mlflow.MlflowClient()
+        with self._answers():
+            client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, version)
+            if previous:
+                client.set_registered_model_alias(REGISTERED_MODEL, PREVIOUS, previous)
+
+    def load(self, version: str) -> dict[str, Any]:
+        """The row of `models` that a registered version holds. Raises TrackingError."""
+        mlflow = self.connect()
+        with self._answers():
+            try:
+                uri = mlflow.MlflowClient().get_model_version_download_uri(REGISTERED_MODEL, version)
+            except mlflow.exceptions.MlflowException as error:
+                if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+                    missing = f"MLflow at {self.uri} has no version {version} of {REGISTERED_MODEL}"
+                    raise TrackingError(f"{missing}: materialize champions again, it registers what is missing") from error
+                raise
+            try:
+                return read_model(Path(mlflow.artifacts.download_artifacts(uri)))
+            except (OSError, ValueError) as error:
+                raise TrackingError(f"version {version} of {REGISTERED_MODEL} at {uri} cannot be read ({error}): train its fold again") from error
+
+    @contextmanager
+    def _answers(self) -> Iterator[None]:
+        """Turn MLflow's own trouble into one line."""
+        import mlflow
+
+        try:
+            yield
+        except (mlflow.exceptions.MlflowException, OSError) as error:
+            trouble = str(error).splitlines()[0][:200]
+            raise TrackingError(f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset MLFLOW_TRACKING_URI to use the home's own") from error
+
+
+@lru_cache(maxsize=1)
+def git_commit() -> str:
+    """Commit of the code that runs, empty outside a checkout."""
+    done = subprocess.run(["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""

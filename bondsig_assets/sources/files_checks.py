@@ -88,6 +88,11 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("unknown rating", _c("rating_number").is_null() & ~is_withdrawn(_c("rating"))),
     ],
     "fundamentals": [],
+    "delistings": [
+        # Not a trading day: those of before the calendar begins do no harm.
+        ("not a weekday", _c("last_trade_date").dt.weekday() > 5), ("return below -100 %", _c("delisting_return_pct") < -100),
+        ("unknown reason", ~_c("reason").is_in(["merger", "exchange", "liquidation", "dropped", "other"])),
+    ],
     "call_schedules": [("bad check digit", ~_VALID_CUSIP), ("call price outside 50 to 200", ~_c("call_price").is_between(50, 200))],
     "amounts_outstanding": [("bad check digit", ~_VALID_CUSIP), ("negative amount", _c("amount_usd") < 0)],
     "equity_links": [

@@ -17,7 +17,7 @@ from bondsig_assets.schema import Column
 from bondsig_assets.securities.claims import ENTITY_KINDS
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.files_checks import known_reasons
-from bondsig_assets.sources.files_layouts import LAYOUTS, OPTIONS
+from bondsig_assets.sources.files_layouts import LAYOUTS, OPTIONS, PRESETS
 
 #: Widest zero-filled text, and most days added to a date: anything beyond is a typing error.
 MAX_PAD, MAX_DAYS = 64, 36_500
@@ -60,6 +60,10 @@ def refuse_layout(keys: dict[str, Any], table: str, where: str) -> None:
         if given:
             raise SourceError(f"{where}: {given[0]} goes with a layout, one of {', '.join(LAYOUTS)}")
         return
+    if presets := [name for name, preset in PRESETS.items() if preset.table == table]:
+        raise SourceError(f"{where}: {unknown('layout', keys['layout'], presets)}")
+    if keys["layout"] in PRESETS:
+        raise SourceError(f"{where}: the layout {keys['layout']} goes with [[{PRESETS[keys['layout']].table}]] alone")
     if table != "equity_links":
         raise SourceError(f"{where}: layout goes with [[equity_links]] alone; map the columns of {table} instead")
     if keys["layout"] not in LAYOUTS:

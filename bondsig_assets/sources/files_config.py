@@ -20,7 +20,7 @@ from typing import Any
 from bondsig_assets.schema import Column
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.files_complaints import as_list, refuse_block, refuse_layout, refuse_rule, unknown
-from bondsig_assets.sources.files_layouts import LAYOUTS
+from bondsig_assets.sources.files_layouts import LAYOUTS, PRESETS
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", ".")
@@ -131,7 +131,7 @@ class Feed:
     expected: list[str] = _key((), list)  # reasons quarantined but not held against the file
     max_bad_share: float = _key(MAX_BAD_SHARE, int, float)
     negative_price_is_midpoint: bool = _key(False, bool)  # CRSP
-    layout: str | None = _key(None, str)  # equity_links: a file of links known by name, see files_layouts.py; these are its options
+    layout: str | None = _key(None, str)  # a file known by name, see files_layouts.py; of links these are its options
     delivered_at: datetime | None = _key(None, datetime)  # when the whole file could be known, New York
     updated_on: date | None = _key(None, date)  # last day of the file: what ends then is still open
     grace_days: int | None = _key(None, int)  # how much longer that is believed
@@ -185,7 +185,7 @@ def _build(cls: type, content: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
-    keys = _build(Feed, content, where)
+    keys = _preset(_build(Feed, content, where), table)
     for name in ("files",) if "layout" in keys else ("files", "columns"):
         if not keys.get(name):
             raise SourceError(f"{where}: says no {name}")
@@ -222,6 +222,15 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
     if layout is None:
         _complete(feed, table, where)
     return feed
+
+
+def _preset(keys: dict[str, Any], table: str) -> dict[str, Any]:
+    """The keys of a block with those that its layout stands for, where it is one of this table; what the block says itself counts first."""
+    preset = PRESETS.get(keys.get("layout", ""))
+    if preset is None or preset.table != table:
+        return keys
+    rest = {name: value for name, value in keys.items() if name != "layout"}
+    return rest | {"keep": preset.keep | keys.get("keep", {}), "columns": preset.columns | keys.get("columns", {})}
 
 
 def _rule(content: Any, column: Column | None, melt: Melt | None, where: str, complaint: str) -> ColumnRule:

@@ -1,12 +1,13 @@
-"""Files of links that are known by name: which columns each layout has, and which options its block may give.
+"""Files that are known by name: which columns each layout has, and which options its block may give.
 
 Belongs here: declarations alone. Not here: what `source.toml` may say beyond them (`files_config.py`), and making
-claims of their rows (`files_links.py`).
+claims of the rows of links (`files_links.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from bondsig_assets.schema import Column, Table
 
@@ -55,5 +56,32 @@ LAYOUTS: dict[str, Layout] = {
     "etf-holdings": Layout(
         _table("etf-holdings", "as_of_date", "etf_ticker cusip ticker", "", "as_of_date", required="etf_ticker as_of_date"), "cusip",
         ("etf_ticker", "as_of_date", "cusip", "ticker"), ("days", "confidence"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """What a block of `table` says where it says nothing else: the keys `keep` and `columns` of `source.toml`."""
+
+    table: str
+    keep: dict[str, list[str]]
+    columns: dict[str, Any]
+
+
+#: First digit of CRSP's delisting code (dlstcd): 1 still trades, 7 is dropped by the SEC, 8 trades on elsewhere.
+_CRSP_REASONS = {2: "merger", 3: "exchange", 4: "liquidation", 5: "dropped", 6: "other", 7: "dropped", 9: "other"}
+_CRSP_CODES = {f"{first}{rest:02}": reason for first, reason in _CRSP_REASONS.items() for rest in range(100)}
+# Moved to another exchange: no failure.
+_CRSP_CODES |= {f"5{rest:02}": "other" for rest in range(1, 20)}
+#: No return: letters of newer files, numbers of older ones.
+_CRSP_NO_RETURN = ["A", "P", "S", "T", "-55", "-66", "-88", "-99", "-55.0", "-66.0", "-88.0", "-99.0"]
+PRESETS: dict[str, Preset] = {
+    "crsp-delistings": Preset(
+        "delistings", {"dlstcd": list(_CRSP_CODES)},
+        {
+            "ticker": "ticker", "last_trade_date": "dlstdt", "reason": {"column": "dlstcd", "map": _CRSP_CODES},
+            "delisting_return_pct": {"column": "dlret", "unit": "fraction", "null": _CRSP_NO_RETURN},
+        },
     ),
 }

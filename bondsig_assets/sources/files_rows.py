@@ -25,7 +25,7 @@ from bondsig_assets.trading_calendar import CUTOFF, LAST_DAY
 
 #: Rank of the row among duplicates, 0 the best.
 RANK = "__rank"
-_CELL, _NAME = "__cell", "__name"
+_CELL, _NAME, _FAULT = "__cell", "__name", "__fault"
 
 _c = pl.col
 
@@ -87,10 +87,11 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
         refuse_wrong_columns(path, table, rules, long, frame, failed)
     frame = frame.with_columns(_derived(table, feed, rules))
     frame = _with_midpoints(frame, feed)
-    frame = frame.with_columns(_reason(table, rules, failed).alias("reason"))
-    bad = frame.filter(_c("reason").is_not_null())
-    bad = bad.select(ROW, quarantine_day(table).alias("day"), "reason").join(row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left")
-    good = _with_knowledge(frame.filter(_c("reason").is_null()), table)
+    # Not called reason: a table may have a column of that name.
+    frame = frame.with_columns(_reason(table, rules, failed).alias(_FAULT))
+    bad = frame.filter(_c(_FAULT).is_not_null())
+    bad = bad.select(ROW, quarantine_day(table).alias("day"), _c(_FAULT).alias("reason")).join(row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left")
+    good = _with_knowledge(frame.filter(_c(_FAULT).is_null()), table)
     return FileRows(good.select(*table.column_names, ROW, RANK), bad, frame.height - bad.filter(_c("reason") == EARLY).height)
 
 

@@ -19,7 +19,7 @@ from bondsig_assets.tables import TABLES
 
 TINY = Market(world="tiny")
 #: Columns that name the run rather than what it found.
-_OF_THE_RUN = {"models": ["snapshot_id", "mlflow_run_id"]}
+_OF_THE_RUN = {"models": ["snapshot_id", "mlflow_run_id", "mlflow_model_uri"], "champions": ["registry_version"], "scores": ["registry_version"]}
 
 
 def make_home(path: Path, market: Market = TINY) -> Home:

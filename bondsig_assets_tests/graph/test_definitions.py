@@ -18,7 +18,7 @@ _DAILY = {
 }
 _EDGES = {
     "trace_reports": "trades", "bonds": "security_master", "trades": "bond_days", "bond_days": "bond_analytics", "bond_analytics": "issuer_days",
-    "security_master": "issuer_days", "issuer_days": "models", "labels": "models", "models": "scores", "scores": "signals",
+    "security_master": "issuer_days", "issuer_days": "models", "labels": "models", "models": "champions", "champions": "scores", "scores": "signals", "signals": "evaluations",
 }
 
 
@@ -71,7 +71,7 @@ def test_nothing_reads_the_truth(specs):
 
 
 def test_loading_the_graph_imports_nothing_heavy():
-    code = "import sys, bondsig_assets.definitions; print([m for m in ('mlflow', 'great_expectations', 'shap', 'numba', 'xgboost') if m in sys.modules])"
+    code = "import sys, bondsig_assets.definitions; print([m for m in ('mlflow', 'great_expectations', 'shap', 'numba', 'xgboost', 'lightgbm', 'optuna', 'jax', 'keras') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

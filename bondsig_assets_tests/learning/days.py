@@ -5,23 +5,35 @@ Belongs here: what the tests of this folder share. Not here: tests.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 
 import numpy as np
 import polars as pl
 
+from bondsig_assets.assets.model_rows import model_rows as rows_of_models
 from bondsig_assets.features.declared import ALL_FEATURES
-from bondsig_assets.learning.folds import Fold, fold_of
-from bondsig_assets.learning.labels import SPAN
-from bondsig_assets.learning.models import XGBoostSettings
-from bondsig_assets.learning.training import TrainedModel, candidates, train_fold, training_set
+from bondsig_assets.learning.dataset import Dataset, make_dataset
+from bondsig_assets.learning.folds import fold_of
+from bondsig_assets.learning.labels import HORIZON, span
+from bondsig_assets.learning.models.linear import ElasticNetSettings, RidgeSettings
+from bondsig_assets.learning.models.trees import ForestSettings, LightGBMSettings, XGBoostSettings
+from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.training import FoldModel, train_fold
+from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import offset, trading_days
 from bondsig_assets_tests.rows_of import rows_of
 
 FOLD = fold_of(date(2023, 7, 1))
-#: Small trees, so that a fold takes a fraction of a second.
-SETTINGS = XGBoostSettings(n_trees=12, max_depth=2, learning_rate=0.3, min_child_weight=20.0, reg_lambda=1.0)
+#: That fold and the two after it.
+FOLDS = [fold_of(day) for day in (date(2023, 7, 1), date(2023, 10, 1), date(2024, 1, 1))]
+#: Small models, so that a fold takes a fraction of a second.
+SETTINGS = replace(LearningSettings(), models=("ridge", "xgboost"), kinds={
+    "ridge": RidgeSettings(), "elastic_net": ElasticNetSettings(), "random_forest": ForestSettings(n_trees=10, max_depth=3, min_rows_in_leaf=10.0),
+    "xgboost": XGBoostSettings(n_trees=12, max_depth=2, learning_rate=0.3, min_child_weight=4.0, l2_penalty=1.0),
+    "lightgbm": LightGBMSettings(n_trees=12, n_leaves=4, learning_rate=0.3, min_rows_in_leaf=20, l2_penalty=1.0),
+})
 CREDIT, EQUITY = "oas_5d_change_zscore", "equity_return_5d_pct"
 
 
@@ -43,13 +55,16 @@ def issuer_days(first: date, last: date, n: int = 20, seed: int = 0) -> pl.DataF
     return frame.drop("number").join(empty, how="cross").select(rows_of("issuer_days").columns)
 
 
-def labels_of(days: pl.DataFrame, strength: float = -1.0, feature: str = CREDIT, seed: int = 1) -> pl.DataFrame:
+def labels_of(days: pl.DataFrame, strength: float = -1.0, feature: str = CREDIT, seed: int = 1, horizon: int = HORIZON) -> pl.DataFrame:
     """Labels that are `strength` times a feature plus noise."""
     rng = np.random.default_rng(seed)
     dates = days["trade_date"].unique().sort()
-    ends = pl.DataFrame({"trade_date": dates, "label_end_date": [offset(day, SPAN) for day in dates]})
+    ends = pl.DataFrame({"trade_date": dates, "label_end_date": [offset(day, span(horizon)) for day in dates]})
     noisy = strength * days[feature].fill_null(0.0).to_numpy() + rng.standard_normal(days.height)
-    return days.select("parent_id", "trade_date", "ticker").with_columns(excess_return_5d_pct=pl.Series(noisy)).join(ends, on="trade_date")
+    rows = days.select("parent_id", "trade_date", "ticker").with_columns(
+        horizon_days=pl.lit(horizon, dtype=pl.Int64), excess_return_pct=pl.Series(noisy), beta_adjusted_return_pct=pl.Series(-noisy), is_delisted=pl.lit(False),
+    )
+    return rows.join(ends, on="trade_date", maintain_order="left")
 
 
 @cache
@@ -60,15 +75,32 @@ def history() -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 @cache
-def trained() -> list[TrainedModel]:
-    """The fold's models."""
-    return train_fold(training_set(*history(), FOLD), FOLD, candidates(SETTINGS, 0.02))
+def dataset() -> Dataset:
+    """The history as arrays."""
+    return make_dataset(*history(), SETTINGS.walk_forward)
 
 
-def model_rows(models: list[TrainedModel], fold: Fold = FOLD) -> pl.DataFrame:
-    """Rows of the table `models`."""
-    return rows_of("models", *(
-        {"fold": fold.quarter, "model_name": m.candidate.name, "model_version": f"{m.candidate.name} v", "is_champion": m.is_champion,
-         "calibration_intercept": m.calibration.intercept, "calibration_slope": m.calibration.slope, "model_text": m.model.to_text()}
-        for m in models
-    ))
+@cache
+def long_history() -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The history and what came after, to the end of the second quarter after the fold's."""
+    later = issuer_days(offset(FOLD.train_end, 1), FOLDS[-1].last_day, seed=2)
+    days, labels = history()
+    return pl.concat([days, later]), pl.concat([labels, labels_of(later, seed=3)])
+
+
+@cache
+def long_dataset() -> Dataset:
+    """The long history as arrays."""
+    return make_dataset(*long_history(), SETTINGS.walk_forward)
+
+
+@cache
+def trained() -> list[FoldModel]:
+    """The fold's models, the ensemble last."""
+    return train_fold(dataset(), FOLD, SETTINGS.specifications(), SETTINGS)
+
+
+def model_rows(models: list[FoldModel], data: Dataset | None = None, settings: LearningSettings = SETTINGS) -> pl.DataFrame:
+    """Rows of table `models`."""
+    rows = rows_of_models(data or dataset(), models, settings, 1, "run")
+    return TABLES["models"].conform(pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"))

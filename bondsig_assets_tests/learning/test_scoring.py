@@ -1,150 +1,214 @@
-"""Scores: what a champion says of a day, why, and independently of every other day."""
+"""Scores: what a champion says of a day, why, and independently of every other row."""
 
 from __future__ import annotations
 
-from datetime import date
+import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm, rankdata
 
-from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES, FEATURES
 from bondsig_assets.learning.calibration import Calibration
-from bondsig_assets.learning.inputs import standardised
-from bondsig_assets.learning.models import RidgeModel, load_model
-from bondsig_assets.learning.scoring import TOP_FEATURES, score_days
+from bondsig_assets.learning.dataset import make_dataset
+from bondsig_assets.learning.models import catalogue
+from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, feature_hash, load_model, specification
+from bondsig_assets.learning.models.linear import RidgeModel
+from bondsig_assets.learning.scoring import TOP_FEATURES, MismatchError, Scorer, check_features, predict, score, scorer_of
 from bondsig_assets.tables import TABLES
-from bondsig_assets_tests.learning.days import CREDIT, FOLD, issuer_days, model_rows, trained
-from bondsig_assets_tests.rows_of import rows_of
+from bondsig_assets.trading_calendar import offset
+from bondsig_assets_tests.learning.days import CREDIT, FOLD, SETTINGS, history, issuer_days, model_rows, trained
 
-LAST = date(2023, 7, 14)
-
-
-@pytest.fixture(scope="module")
-def days() -> pl.DataFrame:
-    """Some days of the fold's quarter."""
-    return issuer_days(FOLD.first_day, LAST, seed=3)
+LAST = offset(FOLD.first_day, 9)
+DAYS = issuer_days(FOLD.first_day, LAST, seed=3).sort("trade_date", "parent_id")
+DATA = make_dataset(DAYS, TABLES["labels"].empty(), SETTINGS.walk_forward)
+ROWS = np.flatnonzero(DATA.scorable)
 
 
 @pytest.fixture(scope="module")
-def models() -> pl.DataFrame:
-    """The rows of the fold's models."""
-    return model_rows(trained())
+def scorers() -> list[Scorer]:
+    """The fold's models as the warehouse gives them back."""
+    return [scorer_of(row) for row in model_rows(trained()).to_dicts()]
 
 
 @pytest.fixture(scope="module")
-def scored(days, models) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Predictions and scores of all days."""
-    return score_days(days, models)
+def scored(scorers) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Scores and explanations by the boosted trees."""
+    return score(DATA, ROWS, scorers[1], "7", DAYS[ROWS])
 
 
-def test_columns_are_the_declared_ones(days, scored):
-    predictions, scores = scored
-    assert TABLES["predictions"].conform(predictions).height == 3 * scores.height
-    assert TABLES["scores"].conform(scores).height == 10 * 19 - (10 - scores["trade_date"].n_unique()) * 19
-
-
-def test_the_score_is_one_minus_twice_the_calibrated_probability(days, models, scored):
-    champion = models.filter("is_champion").row(0, named=True)
-    map_ = Calibration(champion["calibration_intercept"], champion["calibration_slope"])
-    scores = scored[1]
-    np.testing.assert_array_equal(scores["probability_underperform"], map_.probability(scores["prediction"].to_numpy()))
-    np.testing.assert_array_equal(scores["score"], 1 - 2 * scores["probability_underperform"].to_numpy())
-    assert (scores["score"] > -1).all() and (scores["score"] < 1).all()
-    assert set(scores["model_version"]) == {champion["model_version"]}
-
-
-def test_predictions_are_the_models_own(days, models, scored):
-    z = standardised(days.sort("trade_date", "parent_id"), ALL_FEATURES)
-    keys = days.sort("trade_date", "parent_id").select("trade_date", "parent_id")
-    row = models.filter(model_name="ridge").row(0, named=True)
-    wanted = keys.with_columns(wanted=pl.Series(load_model("ridge", row["model_text"]).predict(z)))
-    joined = scored[0].filter(model_name="ridge").join(wanted, on=["trade_date", "parent_id"])
-    assert joined["prediction"].to_numpy().tobytes() == joined["wanted"].to_numpy().tobytes()
-
-
-def test_the_rank_uses_the_whole_range_and_follows_the_prediction(scored):
-    for day in scored[1].partition_by("trade_date"):
-        ordered = day.sort("prediction")
-        n = day.height
-        if ordered["prediction"].n_unique() == n:
-            np.testing.assert_allclose(ordered["score_rank"], (2 * np.arange(1, n + 1) - 1) / n - 1, rtol=1e-12, atol=1e-15)
-        assert day["score_rank"].min() > -1 and day["score_rank"].max() < 1
-        assert day["score_rank"].sum() == pytest.approx(0.0, abs=1e-9)
-
-
-def ridge(weight: float, mean: float) -> pl.DataFrame:
-    """A champion that weighs all features alike."""
+def ridge(weights: np.ndarray | float = 0.0, slope: float = -1.0) -> Scorer:
+    """A champion with the given weights and means of 0."""
     n = len(ALL_FEATURES)
-    text = RidgeModel(1.0, 0.0, [weight] * n, [mean] * n).to_text()
-    return rows_of("models", {"model_name": "ridge", "model_version": "by hand", "is_champion": True, "calibration_slope": -1.0, "model_text": text})
+    text = json.dumps({"intercept": 0.1, "weights": np.broadcast_to(weights, n).tolist(), "means": [0.0] * n})
+    return Scorer("ridge", "by hand", RidgeModel.from_text(text), specification("ridge"), Calibration(0.2, slope))
 
 
-def test_equal_predictions_share_a_rank(days):
-    assert set(score_days(days, ridge(0.0, 0.0))[1]["score_rank"]) == {0.0}
+def test_columns_are_the_declared_ones(scorers, scored):
+    assert TABLES["predictions"].conform(predict(DATA, ROWS, scorers)).height == 4 * ROWS.size
+    assert TABLES["scores"].conform(scored[0]).height == TABLES["explanations"].conform(scored[1]).height == ROWS.size == 190
+    assert set(scored[0].columns) == {column.name for column in TABLES["scores"].columns}
 
 
-def test_the_reasons_are_the_largest_contributions_in_order(days, models, scored):
-    champion = models.filter("is_champion").row(0, named=True)
-    fitted = load_model(champion["model_name"], champion["model_text"])
-    ordered = days.sort("trade_date", "parent_id")
-    parts = fitted.contributions(standardised(ordered, ALL_FEATURES))[:, :-1]
-    place = {key: k for k, key in enumerate(ordered.select("trade_date", "ticker").rows())}
-    for row in scored[1].iter_rows(named=True):
-        own = parts[place[row["trade_date"], row["ticker"]]]
-        sizes = [abs(value) for value in row["top_contributions"]]
-        assert len(sizes) == len(set(row["top_features"])) == TOP_FEATURES
-        assert sizes == sorted(sizes, reverse=True)
-        assert sizes[-1] >= np.sort(np.abs(own))[-TOP_FEATURES]
-        assert [own[ALL_FEATURES.index(name)] for name in row["top_features"]] == row["top_contributions"]
-    assert scored[1]["top_features"].list.first().eq(CREDIT).mean() > 0.3
+def test_what_the_warehouse_gives_back_predicts_the_same_bits(scorers):
+    fitted = [Scorer(m.name, m.version, m.model, m.specification, m.calibration) for m in trained()]
+    assert predict(DATA, ROWS, scorers).equals(predict(DATA, ROWS, fitted))
+    assert predict(DATA, ROWS, scorers[::-1]).equals(predict(DATA, ROWS, fitted)), "in any order"
 
 
-def test_the_reasons_show_the_values_of_issuer_days(days):
-    few = days.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ALL_FEATURES[3:] if name != "staleness_days")
-    values = {(row["trade_date"], row["ticker"]): row for row in few.iter_rows(named=True)}
+def test_predictions_are_the_models_own(scorers):
+    found = predict(DATA, ROWS, scorers)
+    for row in model_rows(trained()).filter(pl.col("model_name") != ENSEMBLE).to_dicts():
+        columns = [ALL_FEATURES.index(name) for name in row["features"]]
+        wanted = load_model(row["model_name"], row["model_text"]).predict(DATA.z[np.ix_(ROWS, columns)])
+        mine = found.filter(model_name=row["model_name"])
+        assert mine.select("trade_date", "parent_id", "ticker", "known_at").equals(DATA.keys[ROWS].select("trade_date", "parent_id", "ticker", "known_at"))
+        assert mine["prediction"].to_numpy().tobytes() == wanted.tobytes()
+        under = Calibration(row["calibration_intercept"], row["calibration_slope"]).probability(wanted)
+        assert mine["probability_underperform"].to_numpy().tobytes() == under.tobytes()
+        assert set(mine["model_version"]) == {f"{row['model_name']} 2023-07-01"}
+
+
+def test_the_ensemble_is_the_mean_of_the_days_ranks_without_the_control(scorers):
+    found = predict(DATA, ROWS, scorers)
+    for day in found.partition_by("trade_date"):
+        wide = {name: day.filter(model_name=name)["prediction"].to_numpy() for name in ("ridge", "xgboost", ENSEMBLE, CONTROL)}
+        wanted = sum(norm.ppf((rankdata(wide[name]) - 0.5) / wide[name].size) for name in ("ridge", "xgboost")) / 2
+        np.testing.assert_allclose(wide[ENSEMBLE], wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_the_score_is_one_minus_twice_the_calibrated_probability(scorers, scored):
+    scores, champion = scored[0], scorers[1]
+    np.testing.assert_array_equal(scores["probability_underperform"], champion.calibration.probability(scores["prediction"].to_numpy()))
+    np.testing.assert_array_equal(scores["score"], 1 - 2 * scores["probability_underperform"].to_numpy())
+    assert (scores["score"].abs() < 1).all() and scores["score"].n_unique() > 20
+    assert (set(scores["model_version"]), set(scores["registry_version"])) == ({"xgboost 2023-07-01"}, {"7"})
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(-2, 2), min_size=len(ALL_FEATURES), max_size=len(ALL_FEATURES)), st.integers(1, ROWS.size))
+def test_the_rank_uses_the_whole_range_and_follows_the_prediction(weights, n):
+    scores, _ = score(DATA, ROWS[:n], ridge(np.array(weights) / 10), "1", DAYS[ROWS[:n]])
+    for day in scores.partition_by("trade_date"):
+        wanted = (2 * rankdata(day["prediction"].to_numpy()) - 1) / day.height - 1
+        np.testing.assert_allclose(day["score_rank"], wanted, atol=1e-12)
+        assert day["score_rank"].abs().max() < 1 and day["score_rank"].sum() == pytest.approx(0.0, abs=1e-9)
+        # With a falling probability the score never contradicts the rank.
+        assert day.sort("prediction", "parent_id")["score"].is_sorted()
+
+
+def test_equal_predictions_share_a_rank_and_a_base_rate_says_nothing_of_anybody():
+    assert set(score(DATA, ROWS, ridge(), "1", DAYS[ROWS])[0]["score_rank"]) == {0.0}
+    flat = score(DATA, ROWS, ridge(0.1, slope=0.0), "1", DAYS[ROWS])[0]
+    assert flat["score"].n_unique() == 1 and flat["score_rank"].n_unique() == 19
+
+
+def test_the_reasons_are_the_largest_contributions_in_order(scorers, scored):
+    parts = scorers[1].model.contributions(DATA.z[ROWS])[:, :-1]
+    place = {key: k for k, key in enumerate(DATA.keys[ROWS].select("trade_date", "ticker").rows())}
+    for row in scored[0].iter_rows(named=True):
+        mine = parts[place[row["trade_date"], row["ticker"]]]
+        order = np.argsort(-np.abs(mine), kind="stable")[:TOP_FEATURES]
+        assert row["top_features"] == [ALL_FEATURES[k] for k in order]
+        assert row["top_contributions"] == mine[order].tolist()
+    assert scored[0]["top_features"].list.first().value_counts(sort=True)["top_features"][0] == CREDIT
+
+
+def test_a_model_of_few_inputs_has_few_reasons(scorers):
+    few = replace(scorers[0].specification, features=ALL_FEATURES[:3])
+    text = json.dumps({"intercept": 0.0, "weights": [1.0, -3.0, 2.0], "means": [0.0] * 3})
+    scores, explanations = score(DATA, ROWS, Scorer("ridge", "v", RidgeModel.from_text(text), few, Calibration(0.0, -1.0)), "1", DAYS[ROWS])
+    assert set(scores["top_features"].list.len()) == {3} and set(explanations["inputs"].list.len()) == {3}
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_explanations_add_up_to_the_prediction(scorers, place):
+    scores, explanations = score(DATA, ROWS, scorers[place], "1", DAYS[ROWS])
+    joined = explanations.join(scores.select("parent_id", "trade_date", "prediction"), on=["parent_id", "trade_date"])
+    total = joined["base_value"] + joined["contributions"].list.sum()
+    np.testing.assert_allclose(total, joined["prediction"], atol=1e-5)
+    assert set(explanations["contributions"].list.len()) == {len(EQUITY_FEATURES) if place == 2 else len(ALL_FEATURES)}
+
+
+def test_values_and_inputs_shown_are_the_issuers_own_and_missing_stays_missing(scored):
+    raw = {(row["trade_date"], row["ticker"]): row for row in DAYS.iter_rows(named=True)}
     shown = []
-    for row in score_days(few, ridge(1.0, 0.0))[1].iter_rows(named=True):
-        source = values[row["trade_date"], row["ticker"]]
+    for row in scored[0].iter_rows(named=True):
+        source = raw[row["trade_date"], row["ticker"]]
         assert row["top_values"] == [source[name] for name in row["top_features"]]
         shown += row["top_values"]
-    assert None in shown  # a missing value stays missing
+    assert None in shown
+    keys = scored[1].select("trade_date", "parent_id").rows()
+    place = {key: row for row, key in enumerate(DATA.keys.select("trade_date", "parent_id").rows())}
+    inputs = np.array(scored[1]["inputs"].to_list(), dtype=float)
+    np.testing.assert_array_equal(inputs, DATA.z[[place[key] for key in keys]])
 
 
-def test_a_stale_issuer_is_not_scored_but_counts_in_the_cross_section(days, models, scored):
-    assert "P19" not in set(scored[1]["parent_id"]) | set(scored[0]["parent_id"])
-    without = score_days(days.filter(pl.col("parent_id") != "P19"), models)[1]
-    assert not without["prediction"].equals(scored[1]["prediction"])
+@settings(max_examples=15, deadline=None)
+@given(st.sets(st.integers(0, ROWS.size - 1), min_size=1))
+def test_a_row_does_not_depend_on_the_others_of_its_call(places):
+    rows = ROWS[sorted(places)]
+    scorer = [scorer_of(row) for row in model_rows(trained()).to_dicts()][:3]
+    key = ["trade_date", "parent_id"]
+    whole = predict(DATA, ROWS, scorer).join(DATA.keys[rows].select(key), on=key, how="semi", maintain_order="left")
+    assert predict(DATA, rows, scorer).equals(whole)
+    for one in scorer:
+        mine, all_of_them = score(DATA, rows, one, "1", DAYS[rows]), score(DATA, ROWS, one, "1", DAYS[ROWS])
+        for part, full in zip(mine, all_of_them, strict=True):
+            # Ranks alone are relative to the others of the day.
+            assert part.drop("score_rank", strict=False).equals(full.join(part.select(key), on=key, how="semi", maintain_order="left").drop("score_rank", strict=False))
 
 
-@pytest.mark.parametrize(("stale", "quote", "is_scored"), [(10.0, None, True), (11.0, None, False), (None, None, False), (11.0, 50.0, True), (None, 50.0, True)])
-def test_fresh_means_ten_days_or_a_cds_quote(days, models, stale, quote, is_scored):
-    of_one = pl.col("parent_id") == "P03"
-    changed = days.with_columns(
-        staleness_days=pl.when(of_one).then(pl.lit(stale, pl.Float64)).otherwise("staleness_days"),
-        cds_spread_bps=pl.when(of_one).then(pl.lit(quote, pl.Float64)).otherwise("cds_spread_bps"),
-    )
-    predictions, scores = score_days(changed, models)
-    assert ("P03" in set(scores["parent_id"])) == ("P03" in set(predictions["parent_id"])) == is_scored
+def test_a_day_does_not_depend_on_the_others(scorers):
+    whole_predictions, whole = predict(DATA, ROWS, scorers), score(DATA, ROWS, scorers[0], "1", DAYS[ROWS])
+    for day in DAYS["trade_date"].unique():
+        alone = DAYS.filter(trade_date=day)
+        data = make_dataset(alone, TABLES["labels"].empty(), SETTINGS.walk_forward)
+        rows = np.flatnonzero(data.scorable)
+        assert predict(data, rows, scorers).equals(whole_predictions.filter(trade_date=day))
+        for mine, full in zip(score(data, rows, scorers[0], "1", alone[rows]), whole, strict=True):
+            assert mine.equals(full.filter(trade_date=day))
 
 
-def test_a_day_does_not_depend_on_the_others(days, models, scored):
-    for day in days["trade_date"].unique().to_list():
-        alone = score_days(days.filter(trade_date=day), models)
-        for mine, whole in zip(alone, scored, strict=True):
-            part = whole.filter(trade_date=day)
-            assert mine.equals(part)
-            for name in ("prediction", "score", "score_rank", "probability_underperform"):
-                if name in part.columns:
-                    assert mine[name].to_numpy().tobytes() == part[name].to_numpy().tobytes()
+def test_labels_change_no_score(scorers):
+    days, labels = history()
+    with_labels = make_dataset(days, labels, SETTINGS.walk_forward)
+    without = make_dataset(days, TABLES["labels"].empty(), SETTINGS.walk_forward)
+    rows = np.flatnonzero(without.scorable)
+    assert predict(with_labels, rows, scorers).equals(predict(without, rows, scorers))
 
 
-def test_the_order_of_rows_and_models_does_not_matter(days, models, scored):
-    again = score_days(days[np.random.default_rng(0).permutation(days.height)], models.reverse())
-    assert all(mine.equals(whole) for mine, whole in zip(again, scored, strict=True))
+@pytest.mark.filterwarnings("error")
+def test_no_rows_are_no_scores(scorers):
+    nothing = ROWS[:0]
+    assert TABLES["predictions"].conform(predict(DATA, nothing, scorers)).is_empty()
+    for one in scorers[:3]:
+        scores, explanations = score(DATA, nothing, one, "1", DAYS[nothing])
+        assert TABLES["scores"].conform(scores).is_empty() and TABLES["explanations"].conform(explanations).is_empty()
 
 
-def test_a_day_with_nobody_fresh_is_empty(days, models):
-    silent = days.with_columns(staleness_days=pl.lit(30.0), cds_spread_bps=pl.lit(None, pl.Float64))
-    predictions, scores = score_days(silent, models)
-    assert TABLES["predictions"].conform(predictions).is_empty() and TABLES["scores"].conform(scores).is_empty()
+def test_a_model_that_needs_what_there_is_not_is_refused():
+    named = list(ALL_FEATURES)
+    check_features("ridge 2023-07-01", named, feature_hash(named), named)
+    check_features("ridge 2023-07-01", named[:4], feature_hash(named[:4]), named)
+    with pytest.raises(MismatchError, match=rf"^model ridge 2023-07-01 needs {named[2]}, which issuer_days does not have: train again"):
+        check_features("ridge 2023-07-01", named, feature_hash(named), named[:2] + named[3:])
+    with pytest.raises(MismatchError, match=rf"needs {', '.join(named[:5])} and {len(named) - 5} more, which issuer_days does not have") as caught:
+        check_features("ridge 2023-07-01", named, feature_hash(named), [])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_features_declared_otherwise_is_refused(monkeypatch):
+    named = list(ALL_FEATURES)
+    hashed = feature_hash(named)
+    with pytest.raises(MismatchError, match="was trained on features declared otherwise"):
+        check_features("ridge 2023-07-01", named[::-1], hashed, named)
+    changed = tuple(replace(one, formula=one.formula + " squared") if one.name == CREDIT else one for one in FEATURES)
+    monkeypatch.setattr(catalogue, "FEATURES", changed)
+    with pytest.raises(MismatchError, match=rf"its fingerprint {hashed}, now {feature_hash(named)}\): a formula or window changed since; train again"):
+        check_features("ridge 2023-07-01", named, hashed, named)
+    check_features("equity_only 2023-07-01", EQUITY_FEATURES, feature_hash(EQUITY_FEATURES), named)

@@ -18,6 +18,7 @@ from bondsig_assets_tests.sources.simulated_fixtures import fresh, shared
 DATED = {
     "issuers": "known_at", "equities": "known_at", "bonds": "offering_date", "ratings": "rating_date",
     "fundamentals": "known_at", "treasury_yields": "trade_date", "equity_links": "valid_from_date", "call_schedules": "known_at", "amounts_outstanding": "effective_date",
+    "delistings": "last_trade_date",
 }
 
 
@@ -82,6 +83,9 @@ def test_the_takeover_is_known_before_it_happens(name):
     assert prices["trade_date"].max() == offset(day, -1)
     quotes = source.daily("cds_quotes", day, source.span()[1]).rows
     assert ended["ticker"][0] not in set(quotes["ticker"])
+    last = offset(day, -1)
+    assert whole("delistings", name).rows() == [(ended["ticker"][0], last, 0.0, "merger", datetime.combine(day, time(9)))]
+    assert source.reference("delistings", offset(last, -1)).rows.is_empty()
 
 
 @pytest.mark.parametrize("name", ["tiny", "demo"])
@@ -150,7 +154,7 @@ def test_a_reference_table_holds_nothing_dated_later_and_rewrites_nothing(table)
         assert rows.equals(everything.filter(pl.col(dated).cast(pl.Date) <= through)), "what was known stays as it was"
         assert fresh().reference(table, through).rows.equals(rows)
         sizes.append(rows.height)
-    assert sizes[0] > 0 and sizes[-1] > sizes[0]
+    assert sizes[-1] > sizes[0] and (sizes[0] > 0 or table == "delistings")
 
 
 def test_cds_exist_for_the_largest_names_only():

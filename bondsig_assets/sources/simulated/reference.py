@@ -105,6 +105,14 @@ def _equities(market: Market, through: date) -> pl.DataFrame:
     return _known(pl.concat([base, new_name, ended]), through)
 
 
+def _delistings(market: Market, through: date) -> pl.DataFrame:
+    """The target's stock: its holders get its last close, on the day after."""
+    parents = market.parents
+    frame = pl.DataFrame({"ticker": tickers(market)[parents.takeover_day - 1, [parents.target]], "last_trade_date": market.days[[parents.takeover_day - 1]]})
+    frame = frame.filter(pl.col("last_trade_date") <= through)
+    return frame.with_columns(delisting_return_pct=pl.lit(0.0), reason=pl.lit("merger"), known_at=next_morning(frame["last_trade_date"]))
+
+
 def _bonds(market: Market, through: date) -> pl.DataFrame:
     bonds = market.bonds
     frame = pl.DataFrame({
@@ -220,5 +228,5 @@ def _long_before(market: Market) -> date:
 MAKERS: dict[str, Callable[[Market, date], pl.DataFrame]] = {
     "issuers": _issuers, "equities": _equities, "equity_links": _equity_links, "bonds": _bonds, "call_schedules": _call_schedules,
     "amounts_outstanding": _amounts_outstanding, "ratings": _ratings,
-    "fundamentals": _fundamentals, "treasury_yields": _treasury_yields,
+    "fundamentals": _fundamentals, "treasury_yields": _treasury_yields, "delistings": _delistings,
 }

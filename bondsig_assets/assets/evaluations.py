@@ -1,0 +1,90 @@
+"""Whether any of it was right: the judgement of every model, and how much of the best is luck of the search.
+
+Belongs here: the asset of the group monitoring. Not here: statistics (`learning/evaluation.py` and its
+neighbours), pictures (`reporting/`).
+"""
+
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from bondsig_assets.assets.common import markdown_picture, markdown_table, table_asset
+from bondsig_assets.assets.trials import log_trials, read_trials
+from bondsig_assets.learning.evaluation import attributes, daily_ic
+from bondsig_assets.learning.evaluation import evaluations as judge
+from bondsig_assets.learning.explanation import stability
+from bondsig_assets.learning.models.catalogue import CONTROL
+from bondsig_assets.learning.overfitting import long_short, overfitting
+from bondsig_assets.learning.probability import brier, reliability
+from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.thresholds import thresholds
+from bondsig_assets.orchestration.progress import report
+from bondsig_assets.reporting.pictures import save_pictures
+from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.tracking import TrackingError, TrackingResource
+from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.tables import TABLES
+
+_ATTRIBUTES = ["parent_id", "trade_date", "sector", "rating_number", "log_market_cap"]
+
+
+def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
+    """The asset of evaluations; `settings` name the study whose trials are counted."""
+
+    @table_asset("evaluations", kinds={"polars", "mlflow"}, deps=["scores", "signals", "labels", "models", "issuer_days", "fundamentals"])
+    def evaluations(warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:
+        """Does it know anything? The IC each model adds over the equity-only control, by horizon and slice, with what could have been seen.
+
+        Read `<model>_over_equity` first. A mean below `smallest_detectable_ic` is no evidence either way.
+        Beside it: whether probabilities mean what they say, how often thresholds fire, and how much of the
+        best Sharpe ratio is luck of the search, counted over every trial logged in MLflow.
+        """
+        lake = warehouse.open()
+        predictions, labels = lake.read_table("predictions"), lake.read_table("labels", columns=_LABELS)
+        horizon = trained_horizon(lake)
+        tables = judged(lake, predictions, labels, horizon)
+        report("evaluations", 0.6)
+        notes: dict[str, Any] = {}
+        try:
+            log_trials(tracking, settings.study, lake, long_short(predictions, labels, horizon))
+            returns, n_trials = read_trials(tracking, settings.study)
+            tables["overfitting"] = overfitting(returns, n_trials, settings.study)
+        except TrackingError as error:
+            notes["overfitting_not_judged"] = str(error)
+            tables["overfitting"] = lake.read_table("overfitting")
+        lake.replace(*(Write(name, TABLES[name].conform(frame)) for name, frame in tables.items()))
+        pictures = save_pictures(lake.read, Home(lake.home).pictures)
+        summary = tables["evaluations"].filter((pl.col("slice") == "all") & (pl.col("horizon_days") == horizon))
+        numbers = {f"ic_{row['model_name']}": row["mean_ic"] for row in summary.iter_rows(named=True)}
+        return dg.MaterializeResult(metadata={
+            "dagster/row_count": tables["evaluations"].height, "evaluations": dg.MetadataValue.md(markdown_table(summary.select(_SHOWN))), **numbers, **notes,
+            **{name: dg.MetadataValue.md(markdown_table(tables[name])) for name in ("thresholds", "probability_evaluations", "overfitting")},
+            "attribution_stability": dg.MetadataValue.md(markdown_table(stability(lake.read_table("feature_importances")))),
+            **{f"{picture.stem}_picture": dg.MetadataValue.md(markdown_picture(picture)) for picture in pictures},
+        })
+
+    return evaluations
+
+
+_LABELS = ["parent_id", "trade_date", "horizon_days", "label_end_date", "excess_return_pct"]
+_SHOWN = ["model_name", "mean_ic", "t_statistic", "smallest_detectable_ic", "icir", "offsets_t_statistic", "oos_r2_pct", "hit_rate", "decile_spread_pct", "n_days"]
+
+
+def trained_horizon(lake: Warehouse) -> int:
+    """Horizon of the newest fold's models, 5 before there is one."""
+    found = lake.read("SELECT horizon_days FROM models ORDER BY fold DESC LIMIT 1")["horizon_days"]
+    return int(found[0]) if len(found) else 5
+
+
+def judged(lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> dict[str, pl.DataFrame]:
+    """Rows of every table of the judgement but `overfitting`."""
+    known = attributes(lake.read_table("issuer_days", columns=_ATTRIBUTES), lake.read_table("fundamentals", columns=["parent_id", "known_at"]))
+    versions = lake.read_table("models", columns=["model_version", "base_rate"])
+    scores, signals = lake.read_table("scores"), lake.read_table("signals")
+    return {
+        "information_coefficients": daily_ic(predictions, labels, CONTROL), "evaluations": judge(predictions, labels, known, horizon, CONTROL),
+        "probability_evaluations": brier(predictions, labels, versions, horizon), "reliability_bins": reliability(predictions, labels, horizon),
+        "thresholds": thresholds(scores, labels, signals, horizon=horizon),
+    }

@@ -1,0 +1,79 @@
+"""Checks of models: the gate's verdict, one feature that carries a model, a threshold that never fires, days without scores.
+
+Belongs here: questions to the learning tables that warn. Not here: the gate (`learning/gate.py`), plausibility
+of rows (`suites.py`).
+"""
+# No `from __future__ import annotations`: Dagster reads the type of a check's arguments as it stands.
+
+from typing import Any
+
+import dagster as dg
+
+from bondsig_assets.learning.explanation import DOMINANT_SHARE, dominant
+from bondsig_assets.learning.thresholds import never_fired
+from bondsig_assets.resources.warehouse_resource import WarehouseResource
+
+_NUMBERS = ("decision", "model_version", "incumbent_version", "challenger_version", "n_holdout_days", "ic_difference", "standard_error", "threshold")
+_WARN = dg.AssetCheckSeverity.WARN
+
+
+def build_learning_checks() -> list[dg.AssetChecksDefinition]:
+    """Every check of the learning tables."""
+    return [_gate(), _dominance(), _thresholds(), _unscored()]
+
+
+def _gate() -> dg.AssetChecksDefinition:
+    says = "The newest fold's challenger passed the gate. If not: the old champion goes on scoring; look at the numbers before retraining."
+
+    @dg.asset_check(asset="champions", name="gate", description=says)
+    def gate(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        rows = warehouse.open().read_table("champions").to_dicts()
+        if not rows:
+            return dg.AssetCheckResult(passed=False, severity=_WARN, description="no champion yet: materialize models, then champions")
+        newest = rows[-1]
+        numbers = {name: newest[name] for name in _NUMBERS if newest[name] is not None}
+        return dg.AssetCheckResult(passed=newest["decision"] != "kept", severity=_WARN, description=newest["reason"], metadata=numbers)
+
+    return gate
+
+
+def _dominance() -> dg.AssetChecksDefinition:
+    says = f"No feature carries more than {DOMINANT_SHARE:.0%} of a model. If one does: see whether it leaks or is a unit's mistake before believing the model."
+
+    @dg.asset_check(asset="models", name="no_feature_dominates", description=says)
+    def no_feature_dominates(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        lake = warehouse.open()
+        newest = lake.read("SELECT max(fold) AS fold FROM feature_importances")["fold"][0]
+        found = dominant(lake.read_table("feature_importances", between=(newest, newest))).to_dicts() if newest else []
+        lines = [f"{row['feature']} carries {row['share']:.0%} of {row['model_name']} {row['fold']}" for row in found]
+        return _result(lines, "no feature of the newest fold carries a model")
+
+    return no_feature_dominates
+
+
+def _thresholds() -> dg.AssetChecksDefinition:
+    says = "Every level of probability has given signals. One that never has is no rule: a calibrated probability stays near one half where little is known."
+
+    @dg.asset_check(asset="evaluations", name="thresholds_fire", description=says)
+    def thresholds_fire(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        rows = warehouse.open().read_table("thresholds")
+        days = max(rows["n_days"].to_list(), default=0)
+        return _result([f"{rule} has never fired in {days} days" for rule in never_fired(rows)], "every level has fired")
+
+    return thresholds_fire
+
+
+def _unscored() -> dg.AssetChecksDefinition:
+    @dg.asset_check(asset="scores", name="days_are_scored", description="Every day since the first champion has scores. If not: unscored_days says why.")
+    def days_are_scored(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        rows = warehouse.open().read(
+            "SELECT reason, count(*) AS n, max(trade_date) AS newest FROM unscored_days WHERE reason <> 'no_model_yet' GROUP BY 1 ORDER BY 1"
+        ).to_dicts()
+        return _result([f"{row['n']} days {row['reason']}, the newest {row['newest']}" for row in rows], "every day since the first champion has scores")
+
+    return days_are_scored
+
+
+def _result(found: list[str], otherwise: str) -> dg.AssetCheckResult:
+    metadata: dict[str, Any] = {"found": dg.MetadataValue.md("\n".join(f"- {line}" for line in found))} if found else {}
+    return dg.AssetCheckResult(passed=not found, severity=_WARN, description="; ".join(found[:3]) or otherwise, metadata=metadata)

@@ -1,0 +1,322 @@
+"""`bondsig diff`: what has become known since a day about its trades, and what its features and score would be with that.
+
+Belongs here: recomputing one day with today's knowledge of trades, taking bond days back one by one, and the lines of text. Not here: the
+queries (`reporting/score_trail.py`), features (`features/`), scoring (`learning/`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import click
+import numpy as np
+import polars as pl
+
+from bondsig_assets.cli import UserError
+from bondsig_assets.commands.explain import find_trail, number, par, score_lines, table_lines
+from bondsig_assets.commands.warehouse import open_warehouse
+from bondsig_assets.features.declared import ALL_FEATURES, LOOKBACK_DAYS
+from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.trading_calendar import offset
+
+if TYPE_CHECKING:
+    from bondsig_assets.features.panels import Panels
+    from bondsig_assets.learning.scoring import Scorer
+    from bondsig_assets.reporting.score_trail import Trail
+
+_RECENT_DAYS = 10
+#: Rows printed of each kind.
+_SHOWN = 15
+#: Bond days that are taken back one by one; the older ones together.
+_ONE_BY_ONE = 6
+#: Smaller differences are how floats are added, not knowledge.
+_NOTHING = 1e-9
+_KEYS = ["cusip", "trade_date"]
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """A day's issuers and scores under some knowledge of bond days: `z` [row, ALL_FEATURES] and the rows of `issuer_days`, `scores` and `explanations`."""
+
+    issuers: pl.DataFrame
+    z: np.ndarray
+    scores: pl.DataFrame
+    explanations: pl.DataFrame
+
+    def prediction(self, parent_id: str) -> float | None:
+        """The prediction of a parent, None when it would have no score."""
+        found = self.scores.filter(parent_id=parent_id)["prediction"]
+        return found[0] if found.len() else None
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """A day computed anew: `panels` as known on it, `changed` the bond days that are others now, `placed` their revisions as known now, `champion` its model."""
+
+    day: date
+    panels: Panels
+    changed: pl.DataFrame
+    placed: pl.DataFrame
+    champion: Scorer
+    registry_version: str
+
+    def knowing(self, keys: pl.DataFrame) -> Knowledge:
+        """The day with the bond days of `keys` as known now and all others as known then."""
+        from bondsig_assets.features.issuer_days import issuer_days
+        from bondsig_assets.reporting.score_trail import with_newest
+
+        told = self.placed.join(keys, on=_KEYS, how="semi", maintain_order="left")
+        panels = replace(self.panels, revisions=with_newest(self.panels.revisions, told))
+        frame, _ = issuer_days(panels, offset(self.day, 1 - self.champion.specification.history_days), self.day)
+        return knowledge_of(frame, self.day, self.champion, self.registry_version)
+
+
+def knowledge_of(issuer_days: pl.DataFrame, day: date, champion: Scorer, registry_version: str) -> Knowledge:
+    """The scores of `day` by `champion` from `issuer_days`, which hold whole days up to it."""
+    from bondsig_assets.learning.dataset import make_dataset
+    from bondsig_assets.learning.scoring import score
+    from bondsig_assets.learning.settings import WalkForwardSettings
+    from bondsig_assets.tables import TABLES
+
+    frame = issuer_days.sort("trade_date", "parent_id")
+    data = make_dataset(frame, TABLES["labels"].empty(), WalkForwardSettings())
+    whole = data.between(day, day)
+    rows = whole[data.scorable[whole]]
+    scores, explanations = score(data, rows, champion, registry_version, frame[rows])
+    return Knowledge(frame[whole], data.z[whole], scores, explanations)
+
+
+def print_diff(home: Home, ticker: str, day: date) -> None:
+    """Print what has become known since `day` about the bonds of `ticker`, and what its features and score would be with it."""
+    from bondsig_assets.reporting import score_trail as trails
+
+    lake = open_warehouse(home)
+    trail = find_trail(home, lake, ticker, day)
+    first, parent = offset(day, -LOOKBACK_DAYS), trail.score["parent_id"]
+    cusips = trails.linked_bonds(lake.read, parent, day, trail.score["known_at"])
+    events, changed = trails.events_since(lake.read, cusips, first, day), trails.changed_bond_days(lake.read, first, day)
+    own = changed.filter(pl.col("cusip").is_in(cusips))
+    newest = lake.read("SELECT max(known_date) AS day FROM trade_events")["day"][0]
+    _echo([*score_lines(trail), f"compared with what is known after the delivery of {newest}; only trades are brought up to date, everything else is as known then"])
+    _echo(_event_lines(events, first, day))
+    if changed.is_empty():
+        click.echo("nothing has become known since that changes this score")
+        return
+    then, now, recomputed = _recomputed(home, lake, trail, changed)
+    _echo(_feature_lines(then, now, parent))
+    if not _differs(then.prediction(parent), now.prediction(parent)):
+        others = changed.height - own.height
+        click.echo(f"nothing has become known since that changes this score ({own.height} of its bond days and {others} others changed, none that moves it)")
+        return
+    _echo(_score_lines(then, now, trail))
+    _echo(_cause_lines(recomputed, now, own, events, parent))
+
+
+def _recomputed(home: Home, lake: Warehouse, trail: Trail, changed: pl.DataFrame) -> tuple[Knowledge, Knowledge, Recomputed]:
+    """The day as stored, as known now, and what is needed to compute it otherwise.
+
+    Raises UserError when the champion cannot be had, or `issuer_days` is not what the score was made from.
+    """
+    from bondsig_assets.assets.features import load_panels
+
+    day, champion = trail.score["trade_date"], _champion(home, trail)
+    begin = offset(day, 1 - champion.specification.history_days)
+    stored = lake.read_table("issuer_days", between=(begin, day))
+    then = knowledge_of(stored, day, champion, trail.score["registry_version"])
+    if _differs(then.prediction(trail.score["parent_id"]), trail.score["prediction"]):
+        raise UserError(f"{day} was scored on other features than issuer_days has now: bondsig run --start {day} --end {day} --select key:scores --again")
+    panels = load_panels(lake, offset(begin, -LOOKBACK_DAYS), day)
+    recomputed = Recomputed(day, panels, changed, _placed(lake, changed), champion, trail.score["registry_version"])
+    return then, recomputed.knowing(changed), recomputed
+
+
+def _champion(home: Home, trail: Trail) -> Scorer:
+    from bondsig_assets.assets.scores import load_champion
+    from bondsig_assets.learning.scoring import MismatchError
+    from bondsig_assets.resources.tracking import TrackingError, TrackingResource
+
+    if trail.champion is None:
+        version = f"{trail.score['model_version']}, version {trail.score['registry_version']}"
+        raise UserError(f"{version}, is champion of {trail.score['trade_date']} no more: score the day again to compare")
+    try:
+        return load_champion(TrackingResource(home=str(home.path)), trail.champion)
+    except (TrackingError, MismatchError) as error:
+        raise UserError(str(error)) from error
+
+
+def _placed(lake: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
+    """Changed bond days as known now, on the days on which something was known of them then, with the analytics they would have had.
+
+    The spread of a late revision in `bond_analytics` is over the Treasury curve of the day it became known. Here each is solved on the curve
+    that stood behind what was known then, so that what the Treasury market did in between is not taken for news about the bond.
+    """
+    from bondsig_assets.assets.features import _ANALYTICS
+    from bondsig_assets.bonds.analytics import Reference, analyze
+    from bondsig_assets.reporting.score_trail import placed_then
+
+    reference = Reference(*(lake.read_table(name) for name in Reference._fields))
+    placed = placed_then(changed)
+    analytics = analyze(placed, reference).select(_ANALYTICS)
+    return placed.join(analytics, on=[*_KEYS, "known_date"], how="left", maintain_order="left")
+
+
+def _differs(one: float | None, other: float | None) -> bool:
+    return (one is None) != (other is None) or (one is not None and other is not None and abs(one - other) > _NOTHING)
+
+
+# The lines
+
+
+def _echo(lines: Sequence[str]) -> None:
+    click.echo("\n".join([*lines, ""]))
+
+
+def what_it_did(event: dict[str, Any]) -> str:
+    """A row of `events_since` in words."""
+    cause = f" by report {event['cause_delivery_date']} {event['cause_record_number']}" if event["cause_delivery_date"] else ""
+    if event["is_arrival"]:
+        return "late trade" if event["reason"] is None else f"arrived late, not a trade: {event['reason']}{cause}"
+    if event["was_reason"] is None and event["reason"] is not None:
+        return f"ceased to be a trade: {event['reason']}{cause}"
+    if event["was_reason"] is not None and event["reason"] is None:
+        return f"became a trade, was {event['was_reason']}{cause}"
+    if event["was_price"] != event["price"]:
+        return f"price put right, was {number(event['was_price'])}{cause}"
+    return f"still {event['reason'] or 'a trade'}{cause}"
+
+
+def _event_rows(events: pl.DataFrame) -> list[list[str]]:
+    return [
+        [
+            f"{row['known_at']:%Y-%m-%d %H:%M}", f"{row['executed_at'] or row['execution_date']}", row["cusip"], number(row["price"]),
+            par(row["par_usd"], row["is_par_capped"]), str(row["delivery_date"]), str(row["record_number"]), what_it_did(row),
+        ]
+        for row in events.to_dicts()
+    ]
+
+
+def _event_lines(events: pl.DataFrame, first: date, day: date) -> list[str]:
+    """What became known later about trades of the window, those of the last days first."""
+    recent = offset(day, -_RECENT_DAYS)
+    late = events.filter(pl.col("is_arrival") & pl.col("reason").is_null()).height
+    ended = events.filter(~pl.col("is_arrival") & pl.col("reason").is_not_null()).height
+    counted = f"{late} late, {ended} ended, {events.height - late - ended} otherwise"
+    lines = [f"Trades: {events.height} changes since, of its bonds' trades executed {first} … {day}: {counted}"]
+    header = ["known since", "executed", "cusip", "price", "par usd", "delivery", "record", "what it did"]
+    for title, part in (
+        (f"executed in the {_RECENT_DAYS} trading days before ({recent} on)", events.filter(pl.col("execution_date") >= recent)),
+        ("executed before", events.filter(pl.col("execution_date") < recent)),
+    ):
+        if part.height:
+            lines += [f"{title}: {part.height}", *table_lines(header, _event_rows(part.head(_SHOWN)), right=(3, 4, 6))]
+            lines += [f"  and {part.height - _SHOWN} more"] if part.height > _SHOWN else []
+    return lines
+
+
+def feature_changes(then: Knowledge, now: Knowledge, parent_id: str) -> pl.DataFrame:
+    """`feature, then, now, z_then, z_now, is_own, z_change, median_z_change` per feature of an issuer, the largest change in z first.
+
+    `is_own`: the value itself changed, and not only those of others; the median is over all issuers of both.
+    """
+    one, other = (k.issuers.select("parent_id", *ALL_FEATURES).with_row_index("row") for k in (then, now))
+    both = one.select("row", "parent_id").join(other.select("row", "parent_id"), on="parent_id", suffix="_now", maintain_order="left")
+    z_then, z_now = then.z[both["row"].to_numpy()], now.z[both["row_now"].to_numpy()]
+    at = both["parent_id"].to_list().index(parent_id)
+    raw_then, raw_now = one.row(both["row"][at])[2:], other.row(both["row_now"][at])[2:]
+    change = np.where(np.isfinite(z_then) != np.isfinite(z_now), np.inf, np.nan_to_num(np.abs(z_now - z_then)))
+    return pl.DataFrame({
+        "feature": ALL_FEATURES, "then": raw_then, "now": raw_now, "z_then": z_then[at], "z_now": z_now[at],
+        "is_own": [_differs_relatively(a, b) for a, b in zip(raw_then, raw_now, strict=True)], "z_change": change[at], "median_z_change": np.median(change, axis=0),
+    }, schema_overrides={"then": pl.Float64, "now": pl.Float64}).sort("z_change", descending=True, maintain_order=True)
+
+
+def _differs_relatively(one: float | None, other: float | None) -> bool:
+    return one is not other and (one is None or other is None or abs(one - other) > _NOTHING * max(abs(one), abs(other)))
+
+
+def _feature_lines(then: Knowledge, now: Knowledge, parent_id: str) -> list[str]:
+    if now.issuers.filter(parent_id=parent_id).is_empty():
+        return ["Features: with what is known now it would have no issuer day"]
+    changes = feature_changes(then, now, parent_id)
+    own, only_z = changes.filter("is_own"), changes.filter(~pl.col("is_own") & (pl.col("z_change") > _NOTHING))
+    lines = [f"Features: {own.height} of {changes.height} have another value, {only_z.height} more have only another z, because other issuers have other values"]
+    rows = [
+        [row["feature"], number(row["then"]), number(row["now"]), _z(row["z_then"]), _z(row["z_now"]), f"{row['median_z_change']:.3f}"]
+        for row in own.head(_SHOWN).to_dicts()
+    ]
+    more = [f"  and {own.height - _SHOWN} that moved less"] if own.height > _SHOWN else []
+    return [*lines, *(table_lines(["feature", "then", "now", "z then", "z now", "median |z change| of all issuers"], rows, right=(1, 2, 3, 4, 5)) if rows else []), *more]
+
+
+def _z(value: float) -> str:
+    return f"{value:+.3f}" if np.isfinite(value) else "missing"
+
+
+def _score_lines(then: Knowledge, now: Knowledge, trail: Trail) -> list[str]:
+    """Score then and now, and the contributions that moved most."""
+    parent = trail.score["parent_id"]
+    rows = [[title, *_score_cells(k, parent)] for title, k in (("then", then), ("now", now))]
+    header = ["", "score", "P(underperform)", "prediction", "rank"]
+    lines = [f"Score by {trail.score['model_version']}, the champion of the day", *table_lines(header, rows, right=(1, 2, 3, 4))]
+    if now.prediction(parent) is None:
+        return [*lines, "with what is known now it would have no score: no bond trade stands in the ten days before, and it has no CDS quote"]
+    parts = [np.array(k.explanations.filter(parent_id=parent)["contributions"][0].to_list()) for k in (then, now)]
+    moved = parts[1] - parts[0]
+    order = np.argsort(-np.abs(moved), kind="stable")[:_SHOWN]
+    contributions = [[f"{moved[k]:+.6f}", trail.model["features"][k], f"{parts[0][k]:+.6f}", f"{parts[1][k]:+.6f}"] for k in order if abs(moved[k]) > _NOTHING]
+    title = f"Contributions that moved most; all together {moved.sum():+.6f}"
+    return [*lines, *([title, *table_lines(["change", "feature", "then", "now"], contributions, right=(0, 2, 3))] if contributions else [])]
+
+
+def _score_cells(knowledge: Knowledge, parent_id: str) -> list[str]:
+    found = knowledge.scores.filter(parent_id=parent_id).to_dicts()
+    if not found:
+        return ["none", "", "", ""]
+    rank = int((knowledge.scores["prediction"] > found[0]["prediction"]).sum()) + 1
+    return [
+        f"{found[0]['score']:+.4f}", f"{100 * found[0]['probability_underperform']:.2f} %", f"{found[0]['prediction']:+.6f}", f"{rank} of {knowledge.scores.height}",
+    ]
+
+
+def _cause_lines(recomputed: Recomputed, now: Knowledge, own: pl.DataFrame, events: pl.DataFrame, parent_id: str) -> list[str]:
+    """What each changed bond day of the issuer did: the prediction now minus the prediction with that bond day as known then."""
+    changed = recomputed.changed
+    others = changed.height - own.height
+    if own.is_empty():
+        what = f"{others} bond days of other issuers changed, and with them what this one is measured against"
+        return [f"Which report did it: none of its own, no trade of its bonds changed; {what}"]
+    ordered = own.sort("trade_date", "cusip", descending=[True, False])
+    groups = [(ordered[k : k + 1], _bond_day_name(ordered.row(k, named=True), events)) for k in range(min(_ONE_BY_ONE, own.height))]
+    if own.height > _ONE_BY_ONE:
+        groups.append((ordered[_ONE_BY_ONE:], [f"{own.height - _ONE_BY_ONE} older bond days together", ""]))
+    if others:
+        groups.append((changed.join(own, on=_KEYS, how="anti"), [f"{others} bond days of other issuers together", ""]))
+    effects = [(_effect(recomputed, now, taken, parent_id), name) for taken, name in groups]
+    effects.sort(key=lambda one: -abs(one[0]) if one[0] is not None else -np.inf)
+    rows = [["would have no score" if effect is None else f"{effect:+.6f}", *name] for effect, name in effects]
+    return [
+        "Which report did it: what the prediction of now loses when a bond day is put back as it was known then",
+        "(effects need not add up: features are not linear in trades)",
+        *table_lines(["effect", "bond day", "late reports (delivery date and record number)"], rows, right=(0,)),
+    ]
+
+
+def _effect(recomputed: Recomputed, now: Knowledge, taken: pl.DataFrame, parent_id: str) -> float | None:
+    """Prediction now minus that without what became known about the bond days `taken`; None where one of the two does not exist."""
+    without = recomputed.knowing(recomputed.changed.join(taken, on=_KEYS, how="anti")).prediction(parent_id)
+    with_it = now.prediction(parent_id)
+    return None if without is None or with_it is None else with_it - without
+
+
+def _bond_day_name(row: dict[str, Any], events: pl.DataFrame) -> list[str]:
+    """A bond day with its price and trades then and now, and the late reports that changed it: what ended a trade, or the late trade itself."""
+    of_it = events.filter((pl.col("cusip") == row["cusip"]) & (pl.col("execution_date") == row["trade_date"]))
+    late = of_it.select(pl.coalesce("cause_delivery_date", "delivery_date"), pl.coalesce("cause_record_number", "record_number"))
+    reports = late.unique(maintain_order=True).rows()
+    prices = " → ".join("none" if value is None else f"{value:.6g}" for value in (row["price_then"], row["price"]))
+    changes = f"price {prices}, trades {row['n_trades_then']} → {row['n_trades']}"
+    return [f"{row['cusip']} {row['trade_date']}: {changes}", "; ".join(f"{day} {record}" for day, record in reports)]

@@ -1,0 +1,188 @@
+"""`bondsig explain`: a score's way back to its model, its features, its bonds and their trade reports.
+
+Belongs here: the lines of text. Not here: the queries (`reporting/score_trail.py`), the picture (`reporting/explanation_pictures.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import polars as pl
+
+from bondsig_assets.cli import UserError
+from bondsig_assets.commands.warehouse import open_warehouse
+from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from bondsig_assets.reporting.score_trail import Trail
+
+#: Contributions printed one by one.
+_CONTRIBUTIONS = 10
+_PICTURES = (".png", ".svg", ".pdf")
+
+
+def print_explanation(home: Home, ticker: str, day: date, picture: Path | None, n_reports: int) -> None:
+    """Print what a score rests on, with the newest `n_reports` trade reports; with `picture` also draw its contributions into that file."""
+    from bondsig_assets.reporting import score_trail as trails
+
+    if picture is not None and picture.suffix.lower() not in _PICTURES:
+        raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
+    lake = open_warehouse(home)
+    trail = find_trail(home, lake, ticker, day)
+    parts = trails.contributions_of(lake.read, trail)
+    cusips = trails.linked_bonds(lake.read, trail.score["parent_id"], day, trail.score["known_at"])
+    bonds = trails.bonds_behind(lake.read, cusips, day, trail.score["known_at"])
+    reports = trails.reports_behind(lake.read, cusips, day, trail.score["known_at"])
+    for lines in (
+        score_lines(trail), _model_lines(trail), _contribution_lines(trail, parts), _bond_lines(bonds, trails.RECENT_DAYS),
+        _report_lines(reports, n_reports, trails.RECENT_DAYS, trail), _label_lines(trails.label_of(lake.read, trail), trail),
+    ):
+        click.echo("\n".join([*lines, ""]))
+    if picture is not None:
+        _draw(trail, parts, picture)
+
+
+def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
+    """The score of `ticker` on `day` with its model. Raises UserError that says why there is none."""
+    from bondsig_assets.reporting.score_trail import trail_of
+
+    span = home.span()
+    assert span is not None, "open_warehouse has refused a home without a market"
+    try:
+        return trail_of(lake.read, ticker, day, span)
+    except LookupError as error:
+        raise UserError(str(error)) from error
+
+
+def score_lines(trail: Trail) -> list[str]:
+    """Who, when, and what was said."""
+    score, model = trail.score, trail.model
+    probability, base_rate = 100 * score["probability_underperform"], 100 * model["base_rate"]
+    return [
+        f"{score['ticker']} (parent {score['parent_id']}) on {score['trade_date']}, as known at {score['known_at']:%Y-%m-%d %H:%M} New York",
+        f"score             {score['score']:+.4f}, rank {trail.rank} of {trail.n_scored} from the top",
+        f"P(underperform)   {probability:.2f} % over {model['horizon_days']} trading days; base rate {base_rate:.2f} % (its fold's calibration span)",
+        f"prediction        {score['prediction']:+.6f} (normal score across the day's issuers)",
+        *(["                  the model could not be calibrated: its probability is the base rate whatever it predicts"] if model["calibration_slope"] == 0 else []),
+    ]
+
+
+def _model_lines(trail: Trail) -> list[str]:
+    score, model, champion = trail.score, trail.model, trail.champion
+    how = "champions has it on record no more" if champion is None else f"{champion['decision']}, since {champion['valid_from_date']}: {champion['reason']}"
+    return [
+        f"model             {score['model_version']}, version {score['registry_version']} in MLflow's registry",
+        f"champion          {how}",
+        f"trained on        {model['train_start_date']} … {model['train_end_date']} ({model['n_train_days']} days, {model['n_train_rows']:,} rows)",
+        f"calibrated on     {model['calibration_start_date']} … {model['calibration_end_date']}",
+        f"data snapshot     {model['snapshot_id']} of the warehouse; MLflow run {model['mlflow_run_id'] or 'none'}",
+    ]
+
+
+def _contribution_lines(trail: Trail, parts: pl.DataFrame) -> list[str]:
+    """The largest contributions, the sum of the others, and that all add up."""
+    base = trail.explanation["base_value"]
+    rows = [
+        [f"{row['contribution']:+.6f}", row["feature"], number(row["value"]), row["unit"], "missing" if row["input"] is None else f"{row['input']:+.2f}"]
+        for row in parts.head(_CONTRIBUTIONS).to_dicts()
+    ]
+    others = parts["contribution"][_CONTRIBUTIONS:].to_list()
+    if others:
+        rows.append([f"{math.fsum(others):+.6f}", f"and {len(others)} others", "", "", ""])
+    total = base + math.fsum(parts["contribution"].to_list())
+    rows.append([f"{base:+.6f}", "base value: the prediction before any feature is looked at", "", "", ""])
+    rows.append([f"{total:+.6f}", f"sum; the prediction is {trail.score['prediction']:+.6f}", "", "", ""])
+    header = ["contribution", "feature", "value", "unit", "robust z"]
+    return ["What moved it (robust z: across the day's issuers, as the model saw it)", *table_lines(header, rows, right=(0, 2, 4))]
+
+
+def _bond_lines(bonds: pl.DataFrame, recent: int) -> list[str]:
+    """The bonds that traded; the others are counted."""
+    traded, total = bonds.filter(pl.col("trade_date").is_not_null()), bonds["weight"].sum() or 0.0
+    rows = [
+        [
+            row["cusip"], "floating" if row["coupon_type"] == "V" else f"{row['coupon_pct']:g} %", str(row["maturity_date"]), str(row["trade_date"]),
+            number(row["price"]), number(row["yield_pct"]), number(row["oas_bps"]),
+            f"{100 * row['weight'] / total:.1f} %" if row["weight"] else f"none ({row['reason'] or 'outside 1 to 30 years'})", str(row["n_trades"]),
+        ]
+        for row in traded.to_dicts()
+    ]
+    silent = bonds.height - traded.height
+    lines = [f"The bonds behind it: {bonds.height}, {silent} of them without a trade in {recent} trading days"]
+    header = ["cusip", "coupon", "maturity", "last trade", "price", "yield pct", "OAS bps", "weight", f"trades in {recent} days"]
+    return [*lines, *(table_lines(header, rows, right=(1, 4, 5, 6, 7, 8)) if rows else [])]
+
+
+def _report_lines(reports: pl.DataFrame, n_shown: int, recent: int, trail: Trail) -> list[str]:
+    """The newest trades of those bonds, by the reports that delivered them."""
+    shown = reports.head(n_shown)
+    rows = [
+        [
+            f"{row['executed_at'] or row['execution_date']}", row["cusip"], number(row["price"]), par(row["par_usd"], row["is_par_capped"]),
+            row["side"] or "", row["contra"] or "", f"{row['known_at']:%Y-%m-%d %H:%M}", str(row["delivery_date"]), str(row["record_number"]),
+        ]
+        for row in shown.to_dicts()
+    ]
+    title = f"Their trade reports of the last {recent} trading days that stood at {trail.score['known_at']:%Y-%m-%d %H:%M}: {reports.height:,}"
+    if not rows:
+        return [title]
+    more = [f"and {reports.height - shown.height:,} older ones (--reports shows more)"] if reports.height > shown.height else []
+    header = ["executed", "cusip", "price", "par usd", "side", "contra", "known since", "delivery", "record"]
+    return [title, *table_lines(header, rows, right=(2, 3, 8)), *more]
+
+
+def _label_lines(label: dict | None, trail: Trail) -> list[str]:
+    """What happened, if it is known by now."""
+    horizon = trail.model["horizon_days"]
+    if label is None:
+        return [f"What came after: its label over {horizon} trading days is not known yet"]
+    known = f"hindsight, known since {label['known_at']:%Y-%m-%d %H:%M}"
+    gone = "; the stock was delisted within" if label["is_delisted"] else ""
+    return [
+        f"What came after ({known}): {label['excess_return_pct']:+.3f} % against {label['sector_etf']} by {label['label_end_date']}",
+        f"                  over {horizon} trading days the stock returned {label['stock_return_pct']:+.3f} %, the ETF {label['sector_return_pct']:+.3f} % (log){gone}",
+    ]
+
+
+def _draw(trail: Trail, parts: pl.DataFrame, picture: Path) -> None:
+    from bondsig_assets.reporting.explanation_pictures import draw_waterfall_of_score
+
+    score = trail.score
+    said = f"score {score['score']:+.4f}, P(underperform) {100 * score['probability_underperform']:.1f} %"
+    title = f"{score['ticker']} on {score['trade_date']}: {said} by {score['model_version']}"
+    figure = draw_waterfall_of_score(
+        parts["feature"].to_list(), parts["value"].to_list(), parts["contribution"].to_list(), trail.explanation["base_value"], title,
+    )
+    try:
+        figure.savefig(picture, dpi=130)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{picture} cannot be written: {str(error).splitlines()[0]}") from error
+    click.echo(f"drawn: {picture}")
+
+
+# How things are written
+
+
+def number(value: float | None) -> str:
+    """A number in six digits, or that it is missing."""
+    return "missing" if value is None or math.isnan(value) else f"{value:.6g}"
+
+
+def par(value: float, is_capped: bool) -> str:
+    """Par, with a plus where it is the cap."""
+    return f"{value:,.0f}{'+' if is_capped else ''}"
+
+
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Iterator[str]:
+    """Columns of text, indented; the columns `right` are set to the right."""
+    # A long note in the second column of a line without more must not push the others away.
+    full = [row for row in rows if any(row[2:])] or rows
+    widths = [max(len(line[k]) for line in [header, *full]) for k in range(len(header))]
+    for row in [header, *rows]:
+        yield ("  " + "  ".join(cell.rjust(width) if k in right else cell.ljust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True)))).rstrip()

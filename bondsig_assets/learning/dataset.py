@@ -1,0 +1,145 @@
+"""Issuer days and labels as arrays, once for all folds and models.
+
+Belongs here: what a model may be given of which rows. Not here: which days train (`folds.py`). Features
+are standardised within their own day, so that a fold's arrays hold nothing of later days.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.learning.inputs import normal_scores, standardised
+from bondsig_assets.learning.models.catalogue import Specification
+from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.learning.settings import WalkForwardSettings
+from bondsig_assets.learning.weights import average_uniqueness
+from bondsig_assets.trading_calendar import CUTOFF, day_number
+
+#: Fewer labelled issuers than this make no cross-section to learn from.
+MINIMUM_NAMES = 15
+#: An issuer whose bonds have been silent for longer, and that has no CDS quote, gets no score.
+MAXIMUM_STALENESS_DAYS = 10
+_LABELS = {"excess": "excess_return_pct", "beta_adjusted": "beta_adjusted_return_pct"}
+
+
+def is_scorable() -> pl.Expr:
+    """Whether credit says something fresh: a bond trade within ten days, or a CDS quote."""
+    return (pl.col("staleness_days") <= MAXIMUM_STALENESS_DAYS).fill_null(False) | pl.col("cds_spread_bps").is_not_null()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Whole days of issuers in order of (trade_date, parent_id).
+
+    `keys`: trade_date, parent_id, ticker, known_at; `z`: [row, ALL_FEATURES] robust z-scores, NaN = missing;
+    `excess`: the raw label in percent, NaN without one; `label`: its normal score among the labelled
+    issuers of the day, NaN also on days with fewer than MINIMUM_NAMES; `label_end`: calendar
+    position of the close that completes it, -1 without one; `scorable`: fresh enough for a score.
+    """
+
+    keys: pl.DataFrame
+    z: np.ndarray
+    scorable: np.ndarray
+    excess: np.ndarray
+    label: np.ndarray
+    label_end: np.ndarray
+    horizon: int
+
+    @cached_property
+    def day(self) -> np.ndarray:
+        """Position of each row's day on the trading calendar."""
+        return day_number(self.keys["trade_date"]).to_numpy()
+
+    @cached_property
+    def parent(self) -> np.ndarray:
+        """Code of each row's parent."""
+        return self.keys["parent_id"].rank("dense").to_numpy().astype(np.int64) - 1
+
+    @cached_property
+    def _row_at(self) -> np.ndarray:
+        """Row of each [day since the first, parent], -1 for none."""
+        first = int(self.day.min()) if self.day.size else 0
+        table = np.full((int(self.day.max()) - first + 1 if self.day.size else 0, int(self.parent.max(initial=-1)) + 1), -1, dtype=np.int64)
+        table[self.day - first, self.parent] = np.arange(self.day.size)
+        return table
+
+    def between(self, first: date | None, last: date) -> np.ndarray:
+        """Rows dated `first` … `last`, both included; from the beginning when `first` is None."""
+        days = self.keys["trade_date"]
+        low = days.search_sorted(first, side="left") if first is not None else 0
+        return np.arange(low, max(low, days.search_sorted(last, side="right")))
+
+    def labelled(self, first: date | None, last: date) -> np.ndarray:
+        """Rows of these days that have a label to learn from."""
+        rows = self.between(first, last)
+        return rows[np.isfinite(self.label[rows])]
+
+    def inputs(self, rows: np.ndarray, specification: Specification) -> np.ndarray:
+        """What `specification` sees of `rows`: [row, feature], or [row, day, feature] with the oldest day first.
+
+        An issuer without a row on an earlier day was not known then: NaN.
+        """
+        columns = columns_of(specification)
+        if specification.history_days == 1:
+            return self.z[np.ix_(rows, columns)]
+        narrow = np.vstack([self.z[:, columns], np.full((1, columns.size), np.nan)]).astype(np.float32)
+        return narrow[self.seen(rows, specification.history_days)]
+
+    def seen(self, rows: np.ndarray, history_days: int) -> np.ndarray:
+        """Rows that a look back of `history_days` from each of `rows` meets, [row, day], oldest day first; -1 where the issuer had none."""
+        if history_days == 1 or not rows.size:
+            return np.repeat(rows[:, None], history_days, axis=1)
+        place = self.day[rows][:, None] - int(self.day.min()) + np.arange(1 - history_days, 1)
+        return np.where(place >= 0, self._row_at[np.maximum(place, 0), self.parent[rows][:, None]], -1)
+
+    def sample(self, rows: np.ndarray, specification: Specification, uniqueness: bool) -> Sample:
+        """`rows` to learn from; labels that overlap others of these rows weigh less, the mean weight being 1.
+
+        Penalties and smallest leaves are in rows: were a row to weigh its fifth of a label, they would be five times as strict.
+        """
+        weight = average_uniqueness(self.parent[rows], self.day[rows], self.horizon) if uniqueness else np.ones(rows.size)
+        return Sample(self.inputs(rows, specification), self.label[rows], weight / max(float(weight.mean()), 1e-12) if rows.size else weight)
+
+
+def columns_of(specification: Specification) -> np.ndarray:
+    """Columns of `Dataset.z` that a specification sees, in its order."""
+    return np.array([ALL_FEATURES.index(name) for name in specification.features], dtype=np.intp)
+
+
+def make_dataset(issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: WalkForwardSettings) -> Dataset:
+    """The dataset of whole days of `issuer_days` with the labels of the settings' horizon and kind.
+
+    `labels` may hold any horizons; those beyond `issuer_days` are not looked at.
+    """
+    days = issuer_days.sort("trade_date", "parent_id")
+    column = _LABELS[settings.label]
+    known = labels.filter(pl.col("horizon_days") == settings.horizon_days).select("trade_date", "parent_id", "label_end_date", y=column)
+    joined = days.select("trade_date", "parent_id").join(known, on=["trade_date", "parent_id"], how="left", maintain_order="left")
+    excess = joined["y"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    labelled = joined.with_row_index("row").filter(pl.col("y").is_finite()).filter(pl.len().over("trade_date") >= MINIMUM_NAMES)
+    label, end = np.full(days.height, np.nan), np.full(days.height, -1)
+    label[labelled["row"].to_numpy()] = normal_scores(labelled["trade_date"], labelled["y"])
+    end[labelled["row"].to_numpy()] = day_number(labelled["label_end_date"]).to_numpy()
+    return Dataset(
+        keys=days.select("trade_date", "parent_id", "ticker", known_at=pl.col("trade_date").dt.combine(CUTOFF)), z=standardised(days, ALL_FEATURES),
+        scorable=days.select(keep=is_scorable())["keep"].to_numpy(), excess=excess, label=label, label_end=end, horizon=settings.horizon_days,
+    )
+
+
+def without_information(data: Dataset, rows: np.ndarray) -> dict[str, str]:
+    """Features that say nothing on `rows`: name → all missing, or constant."""
+    found = {}
+    z = data.z[rows]
+    for column, name in enumerate(ALL_FEATURES):
+        values = z[:, column][np.isfinite(z[:, column])]
+        if values.size == 0:
+            found[name] = "all missing"
+        elif values.min() == values.max():
+            found[name] = "constant"
+    return found

@@ -1,0 +1,112 @@
+"""Every kind of model there is: its class, its settings, how it is made and read back.
+
+Belongs here: names to classes. Not here: the classes, and which models a study runs (`learning/settings.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES, FEATURES
+from bondsig_assets.learning.models.interface import Model, ModelError
+from bondsig_assets.learning.models.linear import ElasticNetModel, ElasticNetSettings, RidgeModel, RidgeSettings
+from bondsig_assets.learning.models.sequence import LSTM_FEATURES, LSTMModel, LSTMSettings
+from bondsig_assets.learning.models.trees import ForestModel, ForestSettings, LightGBMModel, LightGBMSettings, XGBoostModel, XGBoostSettings
+
+#: Name of the control: boosted trees on what stock prices and filings alone say.
+CONTROL = "equity_only"
+#: Name of the mean of the other models' ranks.
+ENSEMBLE = "ensemble"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A class of model with its settings, inputs and the days of each it sees."""
+
+    model: Any
+    settings: Any
+    features: tuple[str, ...] = ALL_FEATURES
+    #: Whether every score can be explained exactly and at once, as a champion's must be.
+    may_be_champion: bool = True
+    early_stopping: bool = False
+
+
+KINDS: dict[str, Kind] = {
+    "ridge": Kind(RidgeModel, RidgeSettings()),
+    "elastic_net": Kind(ElasticNetModel, ElasticNetSettings()),
+    "xgboost": Kind(XGBoostModel, XGBoostSettings(), early_stopping=True),
+    "lightgbm": Kind(LightGBMModel, LightGBMSettings(), early_stopping=True),
+    "random_forest": Kind(ForestModel, ForestSettings()),
+    "lstm": Kind(LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False, early_stopping=True),
+    CONTROL: Kind(XGBoostModel, XGBoostSettings(), EQUITY_FEATURES, may_be_champion=False, early_stopping=True),
+}
+
+
+@dataclass(frozen=True)
+class Specification:
+    """One model of a study: its kind, the settings it starts from, its inputs.
+
+    `hash` names it: refits of one specification share it. `context` is what else makes it another
+    one (label, window, tuning).
+    """
+
+    name: str
+    settings: Any
+    features: tuple[str, ...]
+    context: str = ""
+    tuned: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Kind:
+        """Its class of model."""
+        return KINDS[self.name]
+
+    @property
+    def history_days(self) -> int:
+        """Days of each input the model sees."""
+        return getattr(self.settings, "history_days", 1)
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of kind, declared settings, inputs and context; tuned values do not count."""
+        return fingerprint([self.name, asdict(self.settings), self.features, self.context])
+
+    def make(self, rounds: int = 0) -> Model:
+        """An unfitted model; with `rounds` it fits exactly that many, without early stopping."""
+        settings = replace(self.settings, **self.tuned)
+        if rounds:
+            settings = settings.with_rounds(rounds)
+        return self.kind.model(settings)
+
+
+def specification(name: str, overrides: Mapping[str, Any] | None = None, context: str = "") -> Specification:
+    """The model `name` with settings other than the defaults. Raises ModelError naming what exists."""
+    if name not in KINDS:
+        raise ModelError(f"unknown model '{name}'; models are: {', '.join(KINDS)}")
+    kind = KINDS[name]
+    names = {f.name for f in fields(kind.settings)}
+    if unknown := sorted(set(overrides or {}) - names):
+        raise ModelError(f"model {name} has no setting {', '.join(unknown)}; it has: {', '.join(sorted(names))}")
+    return Specification(name, replace(kind.settings, **(overrides or {})), kind.features, context)
+
+
+def load_model(name: str, text: str) -> Model:
+    """The fitted model `name` from its text. Raises ModelError for an unknown name."""
+    if name not in KINDS:
+        raise ModelError(f"unknown model '{name}'; models are: {', '.join(KINDS)}")
+    return KINDS[name].model.from_text(text)
+
+
+def feature_hash(features: tuple[str, ...] | list[str]) -> str:
+    """Fingerprint of an ordered list of inputs and of how each is declared: a changed formula is another input."""
+    declared = {feature.name: feature for feature in FEATURES}
+    return fingerprint([[name, declared[name].formula, declared[name].window, declared[name].minimum] if name in declared else [name] for name in features])
+
+
+def fingerprint(value: Any) -> str:
+    """Twelve hexadecimal digits that change with `value` (anything JSON can hold)."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=list).encode()).hexdigest()[:12]

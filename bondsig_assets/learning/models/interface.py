@@ -1,0 +1,56 @@
+"""What every model is: fit, predict, explain, save as text.
+
+Belongs here: the interface and what is passed through it. Not here: any one model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+class ModelError(ValueError):
+    """A model cannot be made, fitted or read; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to learn from.
+
+    `features`: [row, feature], or [row, day, feature] oldest day first for a model that declares
+    `history_days` above 1; robust z-scores, NaN = missing. `label`: [row] normal scores. `weight`:
+    [row] average uniqueness of the label, above 0.
+    """
+
+    features: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+
+
+class Model(Protocol):
+    """A regression of the day's normal-scored label on day-standardised features.
+
+    The prediction of a row never depends on the other rows of the call, to the last bit, and the
+    same sample gives the same model whatever the number of cores.
+    """
+
+    #: Trees or epochs fitted; 0 where there is no such thing.
+    rounds: int
+
+    def fit(self, sample: Sample, stop: Sample | None = None) -> Model:
+        """Fit and return self. With `stop`, a model that can stop early chooses `rounds` by its loss there."""
+        ...
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Predictions [row]."""
+        ...
+
+    def contributions(self, features: np.ndarray) -> np.ndarray:
+        """Contributions [row, feature + 1]; the last column is the base value, rows add up to the prediction."""
+        ...
+
+    def to_text(self) -> str:
+        """The fitted model as text; the class's `from_text` brings back the same bits."""
+        ...

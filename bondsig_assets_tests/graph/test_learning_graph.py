@@ -1,0 +1,146 @@
+"""Models, champions and scores in the graph: restarts, the registry, what a person decides, and what goes wrong.
+
+Belongs here: behaviour of the learning assets over a whole home. Not here: statistics (`learning/`).
+"""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from bondsig_assets.cli import cli
+from bondsig_assets.learning import scoring, training
+from bondsig_assets.orchestration.runner import RunError
+from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.tracking import TrackingResource
+from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.tables import TABLES
+from bondsig_assets_tests.graph.homes import run
+
+LAST = date(2024, 3, 28)
+
+
+@pytest.fixture
+def home(full_home, tmp_path) -> Home:
+    """A copy of the whole home; its MLflow goes on naming artifacts in the original, which nobody changes."""
+    shutil.copytree(full_home.path, tmp_path / "home")
+    return Home(tmp_path / "home")
+
+
+def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatch):
+    home.learning_file.write_text('models = ["ridge", "elastic_net"]\n[ridge]\npenalty = 0.5\n')
+    lake, fitted, fit = Warehouse(home.path), [], training.train_model
+
+    def stops_in_the_third(data, fold, *others):
+        if fold.quarter == date(2024, 1, 1):
+            raise KeyboardInterrupt
+        return fit(data, fold, *others)
+
+    monkeypatch.setattr(training, "train_model", stops_in_the_third)
+    with pytest.raises((KeyboardInterrupt, RunError)):
+        run(home, select="key:models", again=True)
+    kept = lake.read_table("models", columns=["fold", "model_name", "data_hash"]).filter(pl.col("fold") < date(2024, 1, 1))
+    assert set(kept["model_name"]) == {"ridge", "elastic_net", "equity_only", "ensemble"}, "finished folds are written"
+    monkeypatch.setattr(training, "train_model", lambda data, fold, *others: (fitted.append(fold.quarter), fit(data, fold, *others))[1])
+    run(home, select="key:models", again=True)
+    assert set(fitted) == {date(2024, 1, 1)}, "folds finished before the stop are not fitted again"
+    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {"ridge", "elastic_net", "equity_only", "ensemble"}
+
+
+def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_they_were(home, monkeypatch):
+    lake = Warehouse(home.path)
+    lake.replace(*(Write(name, TABLES[name].empty(), (LAST, LAST)) for name in ("scores", "predictions", "explanations")))
+    before = lake.read_table("scores")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(RunError, match="2024-03-28 not scored: MLflow at http://127.0.0.1:9 does not answer"):
+        run(home, LAST, LAST, select="key:scores", again=True)
+    marked = lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).to_dicts()
+    assert [row["reason"] for row in marked] == ["registry_unreachable"] and "start it" in marked[0]["explanation"]
+    assert lake.read_table("scores").equals(before)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    run(home, LAST, LAST, select="key:scores", again=True)
+    assert lake.read_table("scores", between=(LAST, LAST)).height > 15
+    assert lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).is_empty(), "a day that is scored later leaves the table"
+
+
+def test_a_model_whose_features_are_declared_otherwise_is_refused(home, monkeypatch):
+    lake, before = Warehouse(home.path), Warehouse(home.path).read_table("scores")
+    monkeypatch.setattr(scoring, "feature_hash", lambda features: "another")
+    with pytest.raises(RunError, match=r"not scored: model ridge .* was trained on features declared otherwise"):
+        run(home, LAST, LAST, select="key:scores", again=True)
+    assert lake.read_table("scores").equals(before)
+
+
+def test_the_registry_holds_what_scored(full_home):
+    lake, tracking = Warehouse(full_home.path), TrackingResource(home=str(full_home.path))
+    champion = lake.read_table("champions").to_dicts()[-1]
+    mlflow = tracking.connect()
+    loaded = mlflow.pyfunc.load_model("models:/bondsig@champion")
+    assert champion["registry_version"] == str(mlflow.MlflowClient().get_model_version_by_alias("bondsig", "champion").version)
+    rows = lake.read_table("explanations", between=(LAST, LAST)).join(lake.read_table("scores", between=(LAST, LAST)), on=["parent_id", "trade_date"])
+    names = lake.read("SELECT features FROM models WHERE model_version = ?", [champion["model_version"]])["features"][0].to_list()
+    import pandas as pd
+
+    said = loaded.predict(pd.DataFrame(np.array(rows["inputs"].to_list(), dtype=float), columns=names))
+    np.testing.assert_array_equal(said["prediction"].to_numpy(), rows["prediction"].to_numpy())
+    np.testing.assert_array_equal(said["probability_underperform"].to_numpy(), rows["probability_underperform"].to_numpy())
+
+
+def test_contributions_add_up_to_every_score(full_home):
+    lake = Warehouse(full_home.path)
+    rows = lake.read_table("explanations").join(lake.read_table("scores").select("parent_id", "trade_date", "prediction"), on=["parent_id", "trade_date"])
+    total = rows["base_value"] + rows["contributions"].list.sum()
+    assert rows.height == lake.read_table("scores").height
+    np.testing.assert_allclose(total.to_numpy(), rows["prediction"].to_numpy(), atol=1e-6)
+
+
+def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_decided(home, monkeypatch):
+    monkeypatch.setenv("BONDSIG_HOME", str(home.path))
+    lake = Warehouse(home.path)
+    before = lake.read_table("champions")
+    run(home, select="key:champions", again=True)
+    assert lake.read_table("champions").equals(before)
+    assert before["known_at"].is_sorted() and before["valid_to_date"].null_count() == 1
+    done = CliRunner().invoke(cli, ["champion", "xgboost 2024-01-01", "--from", "2024-03-01"])
+    assert done.exit_code == 0 and "champion from 2024-03-01 on" in done.output
+    run(home, select="key:champions", again=True)
+    decided = lake.read_table("champions").to_dicts()[-1]
+    assert (decided["valid_from_date"], decided["model_version"], decided["decision"]) == (date(2024, 3, 1), "xgboost 2024-01-01", "person")
+    run(home, date(2024, 2, 29), date(2024, 3, 1), select="key:scores", again=True)
+    versions = dict(lake.read("SELECT trade_date, any_value(model_version) FROM scores WHERE trade_date IN ('2024-02-29', '2024-03-01') GROUP BY 1").rows())
+    assert versions == {date(2024, 2, 29): before["model_version"][-1], date(2024, 3, 1): "xgboost 2024-01-01"}
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (["champion", "nothing 2024-01-01"], "no model 'nothing 2024-01-01' may be champion; the newest are"),
+    (["champion", "ridge 2024-01-01", "--from", "2023-08-01"], "cannot score 2023-08-01"),
+    (["champion", "ridge 2023-07-01", "--from", "2022-08-01"], "before the first champion"),
+])
+def test_a_champion_that_cannot_be_is_one_line(full_home, monkeypatch, arguments, said):
+    monkeypatch.setenv("BONDSIG_HOME", str(full_home.path))
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code != 0 and said in done.output
+
+
+def test_settings_of_the_home_are_checked_in_one_line(home, monkeypatch):
+    monkeypatch.setenv("BONDSIG_HOME", str(home.path))
+    home.learning_file.write_text('models = ["oracle"]\n')
+    done = CliRunner().invoke(cli, ["settings"])
+    assert done.exit_code != 0 and "learning.toml: unknown model 'oracle'; models are: ridge" in done.output
+
+
+def test_trials_are_specifications_however_often_they_are_judged(home):
+    from bondsig_assets.assets.trials import read_trials
+
+    tracking = TrackingResource(home=str(home.path))
+    returns, n_trials = read_trials(tracking, "bondsig")
+    run(home, LAST, LAST, select="key:evaluations", again=True)
+    again, n_again = read_trials(tracking, "bondsig")
+    assert n_trials == n_again == returns["model_name"].n_unique() and again.sort("model_name", "trade_date").equals(returns.sort("model_name", "trade_date"))
+    found = Warehouse(home.path).read_table("overfitting")
+    assert set(found["model_name"]) == set(returns["model_name"]) and found["n_trials"].unique().to_list() == [n_trials]
