@@ -94,7 +94,7 @@ LINK_CONFLICTS = Table(
 )
 
 SECURITY_COVERAGE = Table(
-    "security_coverage", "reference", "How much of the bond market reaches a stock at the end of each month, as known then, and why the rest does not.",
+    "security_coverage", "reference", "How much of the bond market reaches a stock at the end of each month by the links known then, and why the rest does not. The market is that known by now: a bond told of later counts as not_yet_known in its earlier months and moves their shares.",
     (
         R("month_end_date", "DATE", "Last trading day of the month"),
         R("reason", "VARCHAR", "linked, or the first reason why not (securities/coverage.py)"),

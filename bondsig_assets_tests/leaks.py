@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -33,6 +33,7 @@ from bondsig_assets.learning.training import FoldError, FoldModel, daily_ics, ju
 from bondsig_assets.learning.walk_forward import predict_quarter
 from bondsig_assets.portfolio.signals import SignalSettings, select_signals
 from bondsig_assets.schema import Table
+from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.securities.master import build_master
 from bondsig_assets.securities.rectangles import SIDES, cells, edges, merged, sides
 from bondsig_assets.sources.base import Delivery, Source
@@ -60,8 +61,9 @@ EXEMPT: dict[str, str] = {
 #: Tables without a knowledge time whose rows are known from a day on all the same.
 _KNOWN_ON: dict[str, Callable[[date], pl.Expr]] = {
     "quarantined_rows": lambda cut: pl.col("partition_date") <= cut,
-    # A month is covered once its last day is over.
-    "security_coverage": lambda cut: pl.col("month_end_date") <= cut,
+    # A month is covered once its last day is over. What is linked stands; why the rest is not is told with hindsight: the reason
+    # 'not_yet_known' looks ahead (`securities/coverage.py` says so), and a bond that becomes known later is counted with it.
+    "security_coverage": lambda cut: (pl.col("month_end_date") <= cut) & (pl.col("reason") == "linked"),
     "feature_coverage": lambda cut: pl.col("trade_date") <= cut,
     # An IC is known when the labels of its day are.
     "information_coefficients": lambda cut: pl.col("trade_date") <= pl.col("horizon_days").replace_strict({h: offset(cut, -h - SKIP_DAYS) for h in (1, 5, 10, 21)}),
@@ -71,8 +73,8 @@ _ENDS: dict[str, Callable[[date], dict[str, pl.Expr]]] = {
     # A champion's last day is the day on whose cutoff its successor is named.
     "champions": lambda cut: {"valid_to_date": pl.col("valid_to_date") <= cut},
 }
-#: Columns that only number the rows: one that comes later may stand in between.
-_NUMBERS = {"link_conflicts": ["conflict_number"]}
+#: Columns that later rows move: numbers of rows, for one that comes later may stand in between, and shares of a sum with what was not known.
+_MOVED = {"link_conflicts": ["conflict_number"], "security_coverage": ["bonds_pct", "outstanding_pct", "trades_pct", "traded_pct"]}
 
 
 def unhandled() -> list[str]:
@@ -96,7 +98,7 @@ def _known(table: Table, frame: pl.DataFrame, cut: date) -> pl.DataFrame:
         known = frame.filter(_KNOWN_ON[table.name](cut))
     else:
         raise AssertionError(f"nobody said what of table {table.name} is known on a day: give it a known_time, or a line in leaks.py")
-    known = known.drop(_NUMBERS.get(table.name, []))
+    known = known.drop(_MOVED.get(table.name, []))
     if "known_until" in known.columns:
         known = known.with_columns(pl.when(pl.col("known_until") <= cutoff(cut)).then("known_until"))
         known = _whole(known) if set(SIDES) <= set(known.columns) else known
@@ -157,8 +159,9 @@ def _swapped(column: str) -> pl.Expr:
 
 
 def _other_cusip() -> pl.Expr:
-    """Another bond of the same issuer: a serial that no simulated bond has."""
-    return pl.col("cusip").map_elements(lambda cusip: with_check_digit(cusip[:6] + "Z" + cusip[7]), pl.String)
+    """Another bond of the same issuer, with a serial that no simulated bond has."""
+    serial = pl.concat_str(pl.col("cusip").str.slice(0, 6), pl.lit("Z"), pl.col("cusip").str.slice(7, 1))
+    return pl.coalesce(serial.map_batches(with_check_digit, pl.String), pl.col("cusip") + "Z")
 
 
 #: What is said instead of what became known later: table → columns.
@@ -231,7 +234,8 @@ def told_anew(name: str, frame: pl.DataFrame, cut: date, seed: int) -> pl.DataFr
     chosen = np.sort(rng.choice(np.arange(max(0, known.height - 600), known.height), min(_TOLD_ROWS, known.height), replace=False))
     rows = known[chosen]
     days = [offset(cut, int(step)) for step in rng.integers(1, 7, rows.height)]
-    when = {"known_date": pl.Series(days)} if name == "revisions" else {"known_at": pl.Series([datetime(d.year, d.month, d.day, 16) for d in days], dtype=pl.Datetime("us"))}
+    moments = pl.Series([datetime(d.year, d.month, d.day, 16) for d in days], dtype=pl.Datetime("us"))
+    when = {"known_date": pl.Series(days)} if name == "revisions" else {"known_at": moments}
     more = {"claim_number": pl.int_range(10**6, 10**6 + rows.height)} if name == "equity_links" else {}
     rows = rows.with_columns(**_TOLD_ANEW[name](cut), **when, **more).select(pl.col(column).cast(dtype) for column, dtype in frame.schema.items())
     key = ["cusip", "trade_date", "known_date"] if name == "revisions" else list(TABLES[name].key)
@@ -241,14 +245,14 @@ def told_anew(name: str, frame: pl.DataFrame, cut: date, seed: int) -> pl.DataFr
 
 
 _OF_PANELS = {
-    "revisions": "revisions", "equities": "equities", "issuers": "issuers", "bonds": "bonds", "prices": "equity_prices", "cds": "cds_quotes", "fundamentals": "fundamentals",
-    "ratings": "ratings", "amounts": "amounts_outstanding", "yields": "treasury_yields", "delistings": "delistings",
+    "revisions": "revisions", "equities": "equities", "issuers": "issuers", "bonds": "bonds", "prices": "equity_prices", "cds": "cds_quotes",
+    "fundamentals": "fundamentals", "ratings": "ratings", "amounts": "amounts_outstanding", "yields": "treasury_yields", "delistings": "delistings",
 }
 
 
 def with_later(panels: Panels, cut: date, later: Later, seed: int = 0) -> Panels:
     """`panels` in which everything that became known after `cut` is dropped, poisoned, or told once more and otherwise."""
-    changed: dict[str, pl.DataFrame] = {}
+    changed: dict[str, Any] = {}
     for field, name in _OF_PANELS.items():
         frame: pl.DataFrame | None = getattr(panels, field)
         if frame is not None:
@@ -284,11 +288,7 @@ class LaterKnowledge:
     def daily(self, table: str, start: date, end: date) -> Delivery:
         """The source's days, those after the cut with nonsense and with what is told of earlier days."""
         delivery = self.source.daily(table, start, end)
-        rows = delivery.rows
-        if table == "trace_reports":
-            rows = self._reports(rows, start, end)
-        else:
-            rows = poisoned(table, rows, self.cut)
+        rows = self._reports(delivery.rows, start, end) if table == "trace_reports" else poisoned(table, delivery.rows, self.cut)
         if table == "equity_prices":
             rows = rows.filter((pl.col("ticker") != self.delisted) | (pl.col("trade_date") <= self.cut))
         return replace(delivery, rows=rows)
@@ -350,7 +350,8 @@ class LaterKnowledge:
             self._told(cancelled.with_columns(status=pl.lit("X"), **ended), self._days(rng, cancelled.height)),
             self._told(corrected.with_columns(status=pl.lit("C"), **ended), days_of_corrections),
             self._told(
-                corrected.with_columns(status=pl.lit("R"), price=pl.col("price") * 1.03, **ended).with_columns(message_number=fresh(corrected.height, 0)), days_of_corrections
+                corrected.with_columns(status=pl.lit("R"), price=pl.col("price") * 1.03, **ended).with_columns(message_number=fresh(corrected.height, 0)),
+                days_of_corrections,
             ),
             self._told(
                 old.with_columns(status=pl.lit("Y"), **ended).with_columns(original_message_number="message_number", message_number=fresh(old.height, 1)),
@@ -372,13 +373,15 @@ class LaterKnowledge:
     def _told(rows: pl.DataFrame, days: list[date]) -> pl.DataFrame:
         """`rows` as reported on `days`, just before the system closes."""
         moment = pl.Series([datetime(d.year, d.month, d.day, 18, 29, 40) for d in days], dtype=pl.Datetime("us"))
-        reported = {name: moment for name in ("reported_at", "delivered_at", "known_at")}
+        reported = dict.fromkeys(("reported_at", "delivered_at", "known_at"), moment)
         return rows.with_columns(delivery_date=pl.Series(days), report_date=pl.Series(days), asof_code=pl.lit("A"), **reported)
 
 
 # What is learned
 
-def learned(issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: LearningSettings, through: date, fold_of_quarter: Callable[[Fold], Fold] = lambda fold: fold) -> dict[str, pl.DataFrame]:
+def learned(
+    issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: LearningSettings, through: date, fold_of_quarter: Callable[[Fold], Fold] = lambda fold: fold,
+) -> dict[str, pl.DataFrame]:
     """What the graph makes of issuer days and labels for the folds that begin by the trading day after `through`, in memory.
 
     Rows of models, holdout_ics, feature_importances, champions, predictions, scores, explanations and signals.
@@ -405,6 +408,7 @@ def learned(issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: LearningS
         rows["models"].append(pl.DataFrame(model_rows(data, models, settings, 1, "run"), schema=TABLES["models"].polars_schema, orient="row"))
         rows["holdout_ics"].append(holdout_rows(data, models))
         rows["feature_importances"].append(importance_rows(models))
+        # As `assets/champions.py` replays the gate, with frames for a warehouse.
         eligible = set(rows["models"][-1].filter("is_eligible")["model_name"])
         candidates = [Candidate(fold.quarter, fold.first_day, model.name, model.specification.hash) for model in models if model.name in eligible]
         hashes = pl.concat([part.select("fold", "model_name", "specification_hash") for part in rows["models"]])
@@ -413,8 +417,8 @@ def learned(issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: LearningS
         verdict = decide(fold.quarter, candidates, siblings, champion, incumbent_ics, settings.walk_forward.horizon_days, settings.gate)
         champion, chosen = verdict.champion, trained[verdict.champion.version]
         rows["champions"].append(rows_of("champions", {
-            "valid_from_date": verdict.valid_from, "model_version": champion.version, "model_name": champion.name, "trained_fold": champion.fold, "decision": verdict.decision,
-            "data_hash": chosen.data_hash, "n_holdout_days": verdict.n_days, "ic_difference": verdict.difference, "standard_error": verdict.error,
+            "valid_from_date": verdict.valid_from, "model_version": champion.version, "model_name": champion.name, "trained_fold": champion.fold,
+            "decision": verdict.decision, "data_hash": chosen.data_hash, "n_holdout_days": verdict.n_days, "ic_difference": verdict.difference, "standard_error": verdict.error,
             "threshold": verdict.threshold, "reason": verdict.reason, "known_at": known,
         }))
         rows["predictions"].append(predict_quarter(data, fold, models, last))
@@ -441,7 +445,8 @@ def with_later_days(issuer_days: pl.DataFrame, labels: pl.DataFrame, cut: date, 
         new = pl.lit("A0").alias("parent_id"), pl.lit("A0").alias("ticker")
         one = pl.col("parent_id") == pl.col("parent_id").min()
         grown = [pl.concat([frame, frame.filter(after & one).with_columns(*new)]) for frame, after in ((issuer_days, is_day), (labels, is_label))]
-        return grown[0], grown[1].with_columns(pl.when(is_label).then(pl.col("excess_return_pct") * -2).otherwise("excess_return_pct").alias("excess_return_pct"))
+        told_otherwise = pl.when(is_label).then(pl.col("excess_return_pct") * -2).otherwise("excess_return_pct")
+        return grown[0], grown[1].with_columns(told_otherwise.alias("excess_return_pct"))
     numbers = pl.col(list(ALL_FEATURES))
     nonsense = 1e6 * (1 + pl.int_range(pl.len()) % 7)
     return (

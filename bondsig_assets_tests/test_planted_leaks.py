@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 
 import numpy as np
@@ -21,10 +21,12 @@ from bondsig_assets.learning import training
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.labels import HORIZONS, labels
 from bondsig_assets.learning.training import FoldError, check_fold
-from bondsig_assets.trading_calendar import offset
+from bondsig_assets.trading_calendar import cutoff, offset
+from bondsig_assets_tests import leaks
 from bondsig_assets_tests.features.markets import DAYS, random_market
-from bondsig_assets_tests.learning.days import FOLD, SETTINGS, long_history
 from bondsig_assets_tests.leaks import LATER, Later, assert_label_looks_at, assert_same_past, known_by, learned, with_later, with_later_days
+from bondsig_assets_tests.learning.days import FOLD, SETTINGS, long_history
+from bondsig_assets_tests.rows_of import rows_of
 
 FIRST_DAY, LAST_DAY = 75, 199
 #: A day before the takeover of `random_market` is known; on it, bonds go on as they were.
@@ -168,5 +170,37 @@ def test_a_fill_at_the_close_of_the_score_is_caught(monkeypatch, horizon: int):
         assert_label_looks_at(market(), CUT, horizon, _same_close)
 
 
+# The harness itself
+
 def test_every_feature_is_asked():
     assert set(ALL_FEATURES) <= set(made(market())["issuer_days"].columns)
+
+
+def test_a_table_that_nobody_thought_of_is_refused(monkeypatch):
+    monkeypatch.setitem(leaks.TABLES, "news", replace(leaks.TABLES["feature_coverage"], name="news"))
+    assert leaks.unhandled() == ["news"]
+    with pytest.raises(AssertionError, match="nobody said what of table news is known"):
+        known_by({"news": leaks.TABLES["news"].empty()}, CUT)
+
+
+def test_what_later_knowledge_cuts_into_pieces_is_still_the_same():
+    """A link without an end, and the same after it became known that for a month another one holds."""
+    told, corrected = cutoff(offset(CUT, -9)), cutoff(offset(CUT, 2))
+    month = (offset(CUT, -30), offset(CUT, -10))
+    base = {"cusip": "A", "parent_id": "P", "known_at": told, "valid_from_date": offset(CUT, -90)}
+    before = rows_of("security_master", base)
+    after = rows_of(
+        "security_master", base | {"valid_to_date": month[0] - timedelta(1)}, base | {"valid_from_date": month[0], "valid_to_date": month[1], "known_until": corrected},
+        base | {"valid_from_date": month[1] + timedelta(1)}, base | {"parent_id": "Q", "valid_from_date": month[0], "valid_to_date": month[1], "known_at": corrected},
+    )
+    assert_same_past({"security_master": before}, {"security_master": after}, CUT)
+    with pytest.raises(AssertionError, match="security_master has 1 and 4 rows"):
+        assert_same_past({"security_master": before}, {"security_master": after}, offset(CUT, 2))
+
+
+def test_a_zero_of_the_other_sign_is_not_the_same():
+    one = rows_of("treasury_yields", {"par_yield_pct": 0.0})
+    other = one.with_columns(par_yield_pct=pl.lit(-0.0))
+    assert one.equals(other)
+    with pytest.raises(AssertionError, match="treasury_yields differs in par_yield_pct"):
+        assert_same_past({"treasury_yields": one}, {"treasury_yields": other}, CUT)

@@ -70,8 +70,8 @@ def draw_power(units: dict[str, Any], path: Path) -> None:
     for model, color in zip(models, _COLORS, strict=False):
         pooled = [pool(groups[strength], model + _ADDED) for strength in strengths]
         axes.errorbar(strengths, [one.mean for one in pooled], yerr=[1.96 * one.error for one in pooled], color=color, label=model, capsize=2, linewidth=1.3)
-    known = [strength for strength in strengths if all("oracle" + _ADDED in one["models"] for one in groups[strength])]
-    axes.plot(known, [pool(groups[strength], "oracle" + _ADDED).mean for strength in known], "--", color="black", label="oracle")
+    known = [strength for strength in strengths if all("oracle" in one["models"] for one in groups[strength])]
+    axes.plot(known, [pool(groups[strength], "oracle").mean for strength in known], "--", color="black", label="oracle")
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlabel("lead strength: share of idiosyncratic variance that bonds learn first")
     axes.set_ylabel("IC added over the control, 95 % interval")

@@ -7,6 +7,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import norm
 
 from bondsig_assets.learning.inputs import CLIP, normal_scores, standardised
@@ -37,6 +39,28 @@ def test_mostly_equal_and_constant_features():
     np.testing.assert_allclose(mostly, np.array([0.0] * 8 + [1.0, 2.0]) / np.std([0.0] * 8 + [1.0, 2.0]), rtol=1e-12)
     assert (standardised(frame([5.0] * 6), ("x",)) == 0).all()
     assert np.isnan(standardised(frame([None] * 6), ("x",))).all()
+
+
+NUMBERS = st.one_of(st.floats(-1e6, 1e6), st.integers(-3, 3).map(float))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(NUMBERS, st.none(), st.sampled_from([np.inf, -np.inf, np.nan])), min_size=1, max_size=30))
+def test_an_infinity_is_as_missing_as_a_null(values):
+    without = [value if value is not None and np.isfinite(value) else None for value in values]
+    found, wanted = standardised(frame(values), ("x",)), standardised(frame(without), ("x",))
+    assert found.tobytes() == wanted.tobytes()
+    assert np.isnan(found[:, 0]).tolist() == [value is None for value in without]
+
+
+def test_infinities_move_neither_median_nor_spread():
+    found = standardised(frame([1.0, 2.0, 3.0, 4.0, 100.0, np.inf, np.inf, -np.inf]), ("x",))[:, 0]
+    np.testing.assert_allclose(found[:4], (np.array([1.0, 2.0, 3.0, 4.0]) - 3.0) / 1.4826, rtol=1e-14)
+    assert found[4] == CLIP and np.isnan(found[5:]).all()
+    assert np.isnan(standardised(frame([np.inf] * 6), ("x",))).all()
+    # One column's infinity is nothing to the next.
+    beside = frame([1.0, 2.0, 3.0]).with_columns(y=pl.Series([np.inf, 5.0, 7.0]))
+    assert standardised(beside, ("x", "y"))[:, 0].tobytes() == standardised(frame([1.0, 2.0, 3.0]), ("x",))[:, 0].tobytes()
 
 
 def test_a_day_does_not_see_the_others():

@@ -11,8 +11,8 @@ import pytest
 
 from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.trading_calendar import offset, trading_days
-from bondsig_assets_tests.learning.days import FOLD, FOLDS, SETTINGS, long_history
 from bondsig_assets_tests.leaks import LATER, LEARNED, Later, assert_same_past, known_by, learned, with_later_days
+from bondsig_assets_tests.learning.days import FOLD, FOLDS, SETTINGS, long_history
 
 SEED = 7
 FIRST = fold_of(date(2023, 4, 1))

@@ -28,6 +28,7 @@ from bondsig_assets.learning.training import (
     check_fold,
     daily_ics,
     ensemble_hash,
+    judged_rows,
     train_fold,
     train_folds,
     train_model,
@@ -138,7 +139,9 @@ def test_weights_are_those_of_the_rows_that_are_seen(spied):
 def test_calibration_and_ic_come_from_the_unseen_span(spied):
     data = dataset()
     found, _ = spied(data, SpySettings(sign=-1.0))
-    late = rows_of_days(data, FOLD.calibration_start, FOLD.train_end)
+    labelled = rows_of_days(data, FOLD.calibration_start, FOLD.train_end)
+    late = labelled[data.scorable[labelled]]
+    assert 0 < late.size < labelled.size, "the helper's last issuer is stale: it would not have been scored"
     prediction = -np.nan_to_num(data.z[late, ALL_FEATURES.index(CREDIT)])
     np.testing.assert_array_equal(found.holdout_rows, late)
     assert found.holdout_prediction.tobytes() == prediction.tobytes()
@@ -148,6 +151,45 @@ def test_calibration_and_ic_come_from_the_unseen_span(spied):
     assert len(daily) == 84 and found.calibration_ic == pytest.approx(np.mean(daily), rel=1e-12)
     every = rows_of_days(data, None, FOLD.train_end)
     assert (found.n_rows, found.n_days) == (every.size, 261) and set(found.explained_rows) <= set(every) and found.explained_rows.size == EXPLAINED_ROWS
+
+
+def test_rows_that_would_not_have_been_scored_judge_nobody(spied):
+    data = dataset()
+    stale = data.labelled(FOLD.calibration_start, FOLD.train_end)
+    stale = stale[~data.scorable[stale]]
+    excess = data.excess.copy()
+    excess[stale] = 1e6
+    (found, made), (changed, made_of_changed) = spied(data), spied(replace(data, excess=excess))
+    assert stale.size and not set(stale) & set(found.holdout_rows)
+    for name in ("calibration", "base_rate", "calibration_ic"):
+        assert getattr(found, name) == getattr(changed, name)
+    assert set(stale) <= set(data.labelled(None, FOLD.train_end)) and made[1].sample.label.tobytes() == made_of_changed[1].sample.label.tobytes(), "they are learned from"
+
+
+def test_judged_rows_are_the_fresh_ones_of_the_labelled_and_all_where_none_is_fresh():
+    data, first, last = dataset(), FOLD.calibration_start, offset(FOLD.calibration_start, 2)
+    labelled = rows_of_days(data, first, last)
+    fresh = np.isin(data.keys["parent_id"].gather(labelled).to_numpy(), ["P19"], invert=True)
+    assert judged_rows(data, first, last).tolist() == labelled[fresh].tolist() and labelled.size - fresh.sum() == 3
+    unlabelled = replace(data, label=np.where(np.arange(data.day.size) == labelled[0], np.nan, data.label))
+    assert judged_rows(unlabelled, first, last).tolist() == labelled[fresh][1:].tolist()
+    for scorable, wanted in [(np.zeros_like(data.scorable), labelled), (np.arange(data.day.size) == labelled[-1], labelled[-1:])]:
+        assert judged_rows(replace(data, scorable=scorable), first, last).tolist() == wanted.tolist()
+    assert judged_rows(data, offset(FOLD.train_end, 1), offset(FOLD.train_end, 9)).size == 0
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_the_control_stops_early_when_xgboost_does(stops):
+    trees = replace(SETTINGS.kinds["xgboost"], n_trees=60, early_stopping=stops)
+    study, data = replace(SETTINGS, kinds={**SETTINGS.kinds, "xgboost": trees}), dataset()
+    chosen = study.specifications()[-1]
+    found = train_model(data, FOLD, chosen, study)
+    early = data.labelled(None, FOLD.early_end if stops else FOLD.sibling_end)
+    stop = data.sample(data.labelled(FOLD.stop_start, FOLD.sibling_end), chosen, True) if stops else None
+    sibling = chosen.make().fit(data.sample(early, chosen, True), stop)
+    assert (chosen.name, chosen.settings) == (CONTROL, trees)
+    assert found.holdout_prediction.tobytes() == sibling.predict(data.inputs(found.holdout_rows, chosen)).tobytes()
+    assert found.model.rounds == sibling.rounds and (sibling.rounds < 60) == stops
 
 
 def test_daily_ics_are_spearmans_with_ties_and_nothing_to_rank_is_zero():

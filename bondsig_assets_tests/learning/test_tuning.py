@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -57,13 +57,15 @@ def searched(name: str, seed: int = 0) -> tuple[Specification, tuple[Trial, ...]
     return tuner(trials.append)(dataset(), FOLD, chosen, study), tuple(trials)
 
 
-@pytest.mark.parametrize("name", ["ridge", "xgboost"])
+@pytest.mark.parametrize("name", ["ridge", "xgboost", CONTROL])
 def test_a_tuned_specification_keeps_its_hash_and_takes_the_best_trial(name):
     found, trials = searched(name)
     before = next(one for one in SEARCHING.specifications() if one.name == name)
     assert found == replace(before, tuned=found.tuned) and found.hash == before.hash
     assert found.tuned == max(trials, key=lambda trial: trial.value).parameters
-    for trial in trials:
+    # The first trial is what is declared, inside the ranges or not.
+    assert trials[0].parameters == {key: getattr(before.settings, key) for key in ranges(before)}
+    for trial in trials[1:]:
         assert set(trial.parameters) == set(ranges(before))
         assert all(low <= trial.parameters[key] <= high and type(trial.parameters[key]) is type(low) for key, (low, high) in ranges(before).items())
     assert json.loads(json.dumps(found.tuned)) == found.tuned, "the warehouse keeps them as JSON"
@@ -76,24 +78,27 @@ def test_every_trial_is_reported():
     assert len({json.dumps(trial.parameters) for trial in trials}) == 4
 
 
-@pytest.mark.parametrize("name", ["ridge", "xgboost"])
+@pytest.mark.parametrize("name", ["ridge", "xgboost", CONTROL])
 def test_the_same_seed_finds_the_same_twice_and_another_seed_something_else(name):
     found, trials = searched(name)
     again: list[Trial] = []
     chosen = next(one for one in SEARCHING.specifications() if one.name == name)
     assert tuner(again.append)(dataset(), FOLD, chosen, SEARCHING) == found and tuple(again) == trials
-    assert searched(name, seed=1)[1][0].parameters != trials[0].parameters
+    other = searched(name, seed=1)[1]
+    assert other[0] == trials[0], "what is declared comes first, whatever the seed"
+    assert all(mine.parameters != its.parameters for mine, its in zip(trials[1:], other[1:], strict=True))
 
 
 def test_a_trial_is_worth_the_mean_daily_ic_of_its_unseen_days():
     _, trials = searched("ridge")
     data, rows = dataset(), dataset().labelled(None, FOLD.early_end)
-    ics = []
-    for train, test in inner_splits(np.unique(data.day[rows]), 3, 7):
-        learned, judged = (rows[np.isin(data.day[rows], days)] for days in (train, test))
-        model = specification("ridge", trials[0].parameters).make().fit(data.sample(learned, RIDGE, True))
-        ics += daily_ics(data, judged, model.predict(data.z[judged]))["information_coefficient"].to_list()
-    assert trials[0].value == pytest.approx(np.mean(ics), rel=1e-12)
+    for trial in trials[:2]:
+        ics = []
+        for train, test in inner_splits(np.unique(data.day[rows]), 3, 7):
+            learned, judged = (rows[np.isin(data.day[rows], days)] for days in (train, test))
+            model = specification("ridge", trial.parameters).make().fit(data.sample(learned, RIDGE, True))
+            ics += daily_ics(data, judged, model.predict(data.z[judged]))["information_coefficient"].to_list()
+        assert trial.value == pytest.approx(np.mean(ics), rel=1e-12)
 
 
 def test_days_after_the_early_end_change_nothing():
@@ -110,15 +115,44 @@ def test_days_after_the_early_end_change_nothing():
     assert tuple(seen) != trials, "the last of the early days counts"
 
 
-def test_the_control_is_never_searched_for():
+def test_the_control_is_searched_for_like_any_model():
     trials: list[Trial] = []
     models = train_fold(dataset(), FOLD, SEARCHING.specifications(), SEARCHING, tune=tuner(trials.append))
-    assert {trial.name.split()[0] for trial in trials} == {"ridge", "xgboost"} and len(trials) == 8
-    assert {model.name: bool(model.specification.tuned) for model in models} == {"ridge": True, "xgboost": True, CONTROL: False, "ensemble": False}
-    assert tuner()(dataset(), FOLD, CONTROLS, SEARCHING) is CONTROLS
+    assert [trial.name.split()[0] for trial in trials] == ["ridge"] * 4 + ["xgboost"] * 4 + [CONTROL] * 4
+    assert {model.name: bool(model.specification.tuned) for model in models} == {"ridge": True, "xgboost": True, CONTROL: True, "ensemble": False}
+    assert ranges(CONTROLS) == ranges(TREES) and trials[8].parameters == trials[4].parameters, "it starts where xgboost does"
+    assert models[2].specification == searched(CONTROL)[0], "a yardstick of its own: what it finds on its own inputs"
 
 
-@pytest.mark.parametrize("name", [name for name in KINDS if name != CONTROL])
+def test_a_search_of_one_trial_is_what_is_declared():
+    once = replace(SETTINGS, tuning=TuningSettings(trials=1))
+    for before in once.specifications():
+        found = tuner()(dataset(), FOLD, before, once)
+        assert found.make().settings == before.make().settings and found.tuned
+
+
+@pytest.mark.parametrize("best", range(4))
+def test_a_search_never_ends_with_less_than_what_is_declared(monkeypatch, best):
+    trials: list[Trial] = []
+    monkeypatch.setattr(tuning, "_inner_ic", lambda *_: float(len(trials) == best))
+    found = tuner(trials.append)(dataset(), FOLD, TREES, SEARCHING)
+    assert found.tuned == trials[best].parameters
+    assert (found.make().settings == TREES.settings) == (best == 0)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Settings of which none may vary."""
+
+    penalty: float = 0.02
+
+
+def test_a_model_of_which_nothing_may_vary_is_left_as_it_is():
+    settled = Specification("ridge", Settled(), RIDGE.features)
+    assert tuner(lambda trial: pytest.fail(trial.name))(dataset(), FOLD, settled, SEARCHING) is settled
+
+
+@pytest.mark.parametrize("name", list(KINDS))
 def test_every_range_can_be_searched(name):
     import optuna
 

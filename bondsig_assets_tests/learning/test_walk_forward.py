@@ -16,6 +16,7 @@ from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.learning.scoring import Scorer, predict
 from bondsig_assets.learning.settings import TuningSettings
 from bondsig_assets.learning.training import FoldError, train_fold
+from bondsig_assets.learning.tuning import ranges
 from bondsig_assets.learning.walk_forward import predict_quarter, walk_forward
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import offset, trading_days
@@ -107,7 +108,9 @@ def test_a_study_with_a_search_is_searched():
     searching = replace(SETTINGS, models=("ridge",), tuning=TuningSettings(trials=2))
     seen: list = []
     walk_forward(long_dataset(), searching, finished=lambda _, models: seen.append({model.name: model.specification.tuned for model in models}))
-    assert len(seen) == 4 and all(set(one["ridge"]) == {"penalty"} and not one["equity_only"] for one in seen)
+    wanted = {one.name: set(ranges(one)) for one in searching.specifications()}
+    assert len(seen) == 4 and all({name: set(tuned) for name, tuned in one.items()} == wanted for one in seen), "the control like the others"
+    assert wanted["ridge"] == {"penalty"} and len(wanted["equity_only"]) > 1
 
 
 def test_a_fold_without_labels_is_left_out():
