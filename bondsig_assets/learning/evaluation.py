@@ -49,11 +49,11 @@ def daily_ic(predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CON
     Per day and model the Spearman correlation of prediction and label over at least MINIMUM_NAMES
     issuers; and for every model but the `control`, `<model>_over_equity`: the correlation of the
     label with the part of the prediction's rank that the control's rank does not explain that day.
-    A model is judged on the issuers that have its prediction and, on days when the control spoke,
-    the control's: another model's silence changes nothing, and both rows of a model rest on the
-    same issuers. Where nothing is left to rank (predictions all equal, or a model with the
-    control's ranks) the IC is 0: no information is a verdict, not a day off. A day of equal labels
-    is left out.
+    A model is judged on the issuers that have its prediction and, on days when the control spoke
+    of at least MINIMUM_NAMES, the control's: another model's silence changes nothing, and both rows
+    of a model rest on the same issuers. Where nothing is left to rank (predictions all equal, or a
+    model with the control's ranks) the IC is 0: no information is a verdict, not a day off. A day of
+    equal labels is left out.
     """
     wide = _side_by_side(predictions)
     parts = [
@@ -208,7 +208,8 @@ class _Panel:
     """Signals and labels of one horizon, a row per issuer and day, in that order of days and parents.
 
     `signals` [row, name]: a model's prediction or, for `<model>_over_equity`, what the control leaves
-    of its rank; NaN where the model is not judged. `score`: the label as the day's normal score.
+    of its rank; NaN where the model is not judged. `score` [row, name]: the label as a normal score among
+    the issuers that the model is judged on that day; NaN where it is not.
     """
 
     keys: pl.DataFrame
@@ -238,14 +239,22 @@ def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str)
     at = models.index(control) if control in models else None
     if at is not None:
         present = np.isfinite(values[:, at])
-        spoken = np.bincount(day, present) > 0
+        spoken = np.bincount(day, present) >= MINIMUM_NAMES
         values[spoken[day] & ~present] = np.nan
     values[_counts(np.isfinite(values), day)[day] < MINIMUM_NAMES] = np.nan
     if at is not None:
         others = [k for k in range(len(models)) if k != at]
         names += [models[k] + OVER for k in others]
         values = np.column_stack([values, _unexplained(values[:, others], values[:, at], day)])
-    return _Panel(rows.select(_KEYS), rows["_label"].to_numpy(), normal_scores(rows["trade_date"], rows["_label"]), names, values)
+    return _Panel(rows.select(_KEYS), rows["_label"].to_numpy(), _scores(rows, values), names, values)
+
+
+def _scores(rows: pl.DataFrame, signals: np.ndarray) -> np.ndarray:
+    """Normal score of each row's label among the rows of its day that have each signal, [row, column], NaN where there is none."""
+    out = np.full(signals.shape, np.nan)
+    for chosen, columns in _same_rows(signals):
+        out[np.ix_(chosen, columns)] = normal_scores(rows["trade_date"][chosen], rows["_label"][chosen])[:, None]
+    return out
 
 
 def _counts(present: np.ndarray, day: np.ndarray) -> np.ndarray:
@@ -321,7 +330,8 @@ def _daily_of(panel: _Panel, signals: np.ndarray, keys: pl.DataFrame, rows: np.n
         return pl.DataFrame(schema=_DAILY)
     rows, group = placed["row"].to_numpy(), placed.select(pl.struct("trade_date", "bucket").rle_id()).to_series().to_numpy()
     n = np.bincount(group)
-    signal, label, score = signals[np.ix_(rows, columns)], panel.label[rows, None], panel.score[rows, None]
+    signal, score = signals[np.ix_(rows, columns)], panel.score[np.ix_(rows, columns)]
+    label = panel.label[rows, None]
     lowest, highest = ranked(signal, group)
     spread = _spread(label, *outer_weights(lowest, highest, n[group, None], TENTH), group)
     foretold = _foretold(lowest, highest, n[group, None]) * np.sign(label).astype(np.int64)
@@ -331,7 +341,7 @@ def _daily_of(panel: _Panel, signals: np.ndarray, keys: pl.DataFrame, rows: np.n
         "n_issuers": np.broadcast_to(n[:, None], spread.shape), "spread": spread,
         "hits": _sums((foretold > 0).astype(np.int64), group), "hits_of": _sums((foretold != 0).astype(np.int64), group),
         "squared_error": np.where(is_score, _sums((score - signal) ** 2, group), np.nan),
-        "squared_score": np.broadcast_to(_sums(score**2, group), spread.shape),
+        "squared_score": _sums(score**2, group),
     }
     first = np.tile(np.flatnonzero(np.diff(group, prepend=-1)), len(columns))
     return pl.DataFrame({

@@ -7,7 +7,8 @@ A refit of the champion's specification takes over unless it is worse than the c
 `refit_tolerance` standard errors of the difference of daily ICs, on the days of the fold's calibration span that
 the champion had not been trained on either. Another specification must be better than the champion's by
 `new_specification_margin` of them: sibling against sibling, like for like, over up to a year of calibration
-spans. One quarter's days would promote noise: with four challengers of equal skill one in five quarters.
+spans. One quarter's days would promote noise: with four challengers of equal skill one in five quarters
+(docs/decisions/0007-learning.md).
 """
 
 from __future__ import annotations
@@ -78,32 +79,38 @@ def decide(
         chosen = next((c for c in candidates if c.name == settings.first_champion), candidates[0])
         named = "was named beforehand as the first champion" if chosen.name == settings.first_champion else f"is the first by name; there is no {settings.first_champion}"
         return Verdict(first_day, chosen, "first", f"{chosen.name} {named}")
-    better = _new_specification(first_day, candidates, siblings, incumbent, horizon, settings)
-    return better or _refit(fold, first_day, candidates, siblings, incumbent, incumbent_ics, horizon, settings)
+    before = incumbent_ics(incumbent, fold).filter(pl.col("trade_date") >= incumbent.first_day)
+    better = _new_specification(first_day, candidates, siblings, incumbent, before, horizon, settings)
+    return better or _refit(first_day, candidates, siblings, incumbent, before, horizon, settings)
 
 
-def _new_specification(first_day, candidates, siblings, incumbent, horizon, settings) -> Verdict | None:
-    """The challenger of another specification that is better by the margin, None where there is none."""
-    of_champion = _of(siblings, incumbent.specification_hash)
+def _new_specification(first_day, candidates, siblings, incumbent, before, horizon, settings) -> Verdict | None:
+    """The challenger of another specification that is better by the margin, None where there is none.
+
+    A champion whose specification is not fitted any more has no siblings to compare with: then it is the model
+    itself, on its unseen days, or a change of settings would keep it for ever.
+    """
+    is_refitted = any(one.specification_hash == incumbent.specification_hash for one in candidates)
+    of_champion = _of(siblings, incumbent.specification_hash) if is_refitted else before
+    needed = settings.new_specification_days if is_refitted else settings.minimum_holdout_days
     best: tuple[float, Verdict] | None = None
     for one in candidates:
         if one.specification_hash == incumbent.specification_hash:
             continue
         n, mean, error = _difference(_of(siblings, one.specification_hash), of_champion, horizon)
         margin = settings.new_specification_margin * error
-        if n >= settings.new_specification_days and error > 0 and mean > margin and (best is None or mean / error > best[0]):
+        if n >= needed and error > 0 and mean > margin and (best is None or mean / error > best[0]):
             words = f"better than {incumbent.name} by {mean:+.4f}, more than {settings.new_specification_margin:g} standard errors ({margin:.4f}), over {n} days"
             best = mean / error, Verdict(first_day, one, "new_specification", words, incumbent, one, n, mean, error, margin)
     return best[1] if best else None
 
 
-def _refit(fold, first_day, candidates, siblings, incumbent, incumbent_ics, horizon, settings) -> Verdict:
+def _refit(first_day, candidates, siblings, incumbent, before, horizon, settings) -> Verdict:
     """The refit of the champion's specification, or the champion where the refit is clearly worse or there is none."""
     refit = next((c for c in candidates if c.specification_hash == incumbent.specification_hash), None)
     if refit is None:
         words = f"no model of this fold refits {incumbent.version}, and none is better by {settings.new_specification_margin:g} standard errors"
         return Verdict(first_day, incumbent, "kept", words, incumbent)
-    before = incumbent_ics(incumbent, fold).filter(pl.col("trade_date") >= incumbent.first_day)
     n, mean, error = _difference(_of(siblings, refit.specification_hash), before, horizon)
     if n < max(settings.minimum_holdout_days, 4 * lags_of(horizon, n)):
         return Verdict(first_day, refit, "refit", f"only {n} days to compare on: the refit goes through", incumbent, refit, n, mean, error)

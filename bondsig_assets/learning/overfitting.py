@@ -53,12 +53,13 @@ def sharpe(returns: np.ndarray, periods_per_year: float = 1.0) -> float:
 def expected_largest_sharpe(trial_sharpes: np.ndarray, n_trials: float) -> float:
     """What the best of `n_trials` idle trials would show by luck (Bailey and Lopez de Prado 2014, equation 1); 0 for one trial.
 
-    `trial_sharpes`: Sharpe ratios per period, whose spread is that of the search.
+    `trial_sharpes`: Sharpe ratios per period, whose spread is that of the search. The formula is for many trials:
+    below about one and a half effective ones it turns negative, and 0 is taken.
     """
     if n_trials <= 1 or trial_sharpes.size < 2:
         return 0.0
     quantiles = norm.ppf([1 - 1 / n_trials, 1 - 1 / (n_trials * np.e)])
-    return float(np.std(trial_sharpes, ddof=1) * ((1 - _EULER) * quantiles[0] + _EULER * quantiles[1]))
+    return float(np.std(trial_sharpes, ddof=1) * max((1 - _EULER) * quantiles[0] + _EULER * quantiles[1], 0.0))
 
 
 def deflated_sharpe(returns: np.ndarray, trial_sharpes: np.ndarray, n_trials: float) -> float | None:
@@ -76,7 +77,7 @@ def deflated_sharpe(returns: np.ndarray, trial_sharpes: np.ndarray, n_trials: fl
 
 def effective_trials(returns: np.ndarray, n_trials: int) -> float:
     """Trials that move together count as fewer: rho + (1 - rho) n, rho the mean correlation of the columns of `returns` [period, trial]."""
-    if returns.shape[1] < 2 or n_trials < 2:
+    if min(returns.shape) < 2 or n_trials < 2:
         return float(n_trials)
     moving = returns[:, np.std(returns, axis=0) > 1e-12]
     if moving.shape[1] < 2:
@@ -97,12 +98,15 @@ def overfitting_probability(returns: np.ndarray, blocks: int = 16) -> float | No
     if n_trials < 2 or n_periods < blocks * MINIMUM_BLOCK_PERIODS:
         return None
     parts = np.array_split(np.arange(n_periods), blocks)
-    sums = np.array([[returns[part].sum(axis=0), (returns[part] ** 2).sum(axis=0)] for part in parts])
+    # About the mean, or the variance of returns that never move would be what rounding leaves of a difference, and be divided by.
+    mean = returns.mean(axis=0)
+    gap = returns - mean
+    sums = np.array([[gap[part].sum(axis=0), (gap[part] ** 2).sum(axis=0)] for part in parts])
     sizes = np.array([part.size for part in parts])
     picks = list(combinations(range(blocks), blocks // 2))
     chosen = np.zeros((len(picks), blocks))
     chosen[np.repeat(np.arange(len(picks)), blocks // 2), np.array(picks).ravel()] = 1
-    inside, outside = (_sharpes(half, sums, sizes) for half in (chosen, 1 - chosen))
+    inside, outside = (_sharpes(half, sums, sizes, mean) for half in (chosen, 1 - chosen))
     best = inside.argmax(axis=1)
     of_best = outside[np.arange(len(picks)), best]
     # A tie counts half, so that trials which are all alike come out in the middle.
@@ -111,12 +115,12 @@ def overfitting_probability(returns: np.ndarray, blocks: int = 16) -> float | No
     return float((share <= 0.5).mean())
 
 
-def _sharpes(half: np.ndarray, sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Sharpe ratio per period [choice, trial] over the blocks each row of `half` marks with 1."""
+def _sharpes(half: np.ndarray, sums: np.ndarray, sizes: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Sharpe ratio per period [choice, trial] over the blocks each row of `half` marks with 1; `sums` are of returns and squares about `mean`."""
     n = (half @ sizes)[:, None]
     total, squares = half @ sums[:, 0], half @ sums[:, 1]
     variance = np.maximum(squares - total**2 / n, 0.0) / (n - 1)
-    return np.divide(total / n, np.sqrt(variance), out=np.zeros_like(total), where=variance > 1e-24)
+    return np.divide(mean + total / n, np.sqrt(variance), out=np.zeros_like(total), where=variance > 1e-24)
 
 
 def overfitting(returns: pl.DataFrame, n_trials: int, study: str, horizon: int = 5) -> pl.DataFrame:
@@ -126,7 +130,7 @@ def overfitting(returns: pl.DataFrame, n_trials: int, study: str, horizon: int =
     """
     if returns.is_empty():
         return OVERFITTING.empty()
-    wide = returns.pivot("model_name", index="trade_date", values="return_pct", sort_columns=True).sort("trade_date").drop_nulls()
+    wide = returns.with_columns(pl.col("return_pct").fill_nan(None)).pivot("model_name", index="trade_date", values="return_pct", sort_columns=True).sort("trade_date").drop_nulls()
     names = [name for name in wide.columns if name != "trade_date"]
     matrix = wide.select(names).to_numpy()
     count = max(n_trials, len(names))

@@ -30,9 +30,9 @@ def brier(predictions: pl.DataFrame, labels: pl.DataFrame, models: pl.DataFrame,
     Brier score of these means, and differs from `brier_score` by how forecasts vary within bins.
     """
     known = models.select("model_version", "base_rate").unique("model_version")
-    rows = _outcomes(predictions, labels, horizon).join(known, on="model_version")
+    rows = _outcomes(predictions, labels, horizon).join(known, on="model_version", maintain_order="left")
     found = []
-    for (model,), group in rows.sort("model_name").group_by("model_name", maintain_order=True):
+    for (model,), group in rows.group_by("model_name", maintain_order=True):
         p, y = group["probability"].to_numpy(), group["under"].to_numpy()
         score, of_base = float(np.mean((p - y) ** 2)), float(np.mean((group["base_rate"].to_numpy() - y) ** 2))
         # A base rate that is never wrong leaves nothing to beat.
@@ -54,7 +54,7 @@ def reliability(
     longer than a quarter of the days. Bins are those of the whole sample. One seed gives one result.
     """
     found: list[dict[str, Any]] = []
-    for (model,), group in _outcomes(predictions, labels, horizon).sort("model_name", "trade_date").group_by("model_name", maintain_order=True):
+    for (model,), group in _outcomes(predictions, labels, horizon).group_by("model_name", maintain_order=True):
         p, y = group["probability"].to_numpy(), group["under"].to_numpy()
         bins, day = equal_mass_bins(p), group["trade_date"].rle_id().to_numpy()
         low, high = _bands(bins, y, day, n_draws, block_days, seed)
@@ -68,7 +68,7 @@ def reliability(
 
 
 def _outcomes(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> pl.DataFrame:
-    """Probabilities whose label is known: model_name, model_version, trade_date, probability, under (1.0 or 0.0)."""
+    """Probabilities whose label is known, by model, day and parent: model_name, model_version, trade_date, probability, under (1.0 or 0.0)."""
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("excess_return_pct").is_finite())
     given = predictions.filter(pl.col("probability_underperform").is_finite())
     joined = given.join(known.select("parent_id", "trade_date", "excess_return_pct"), on=["parent_id", "trade_date"])

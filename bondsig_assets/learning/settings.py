@@ -57,7 +57,7 @@ class GateSettings:
         default=2.0, metadata={"description": "A refit is refused when it is worse by more than this many standard errors of the difference", "least": 0.0}
     )
     new_specification_margin: float = field(
-        default=2.0, metadata={"description": "Another specification must be better by this many standard errors of the difference", "least": 0.0}
+        default=2.75, metadata={"description": "Another specification must be better by this many standard errors of the difference", "least": 0.0}
     )
     new_specification_days: int = field(default=126, metadata={"description": "Days that another specification must have been compared on, sibling against sibling", "least": 20})
     minimum_holdout_days: int = field(default=20, metadata={"description": "With fewer days to compare on, or fewer than four times the lags of the standard error, a refit goes through", "least": 10})

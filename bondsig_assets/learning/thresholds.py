@@ -50,7 +50,8 @@ def _fired(scores: pl.DataFrame, level: float) -> pl.DataFrame:
     under = pl.col("probability_underperform")
     # 1 - P, not 1 - level: 1 - 0.55 is a hair below 0.45 and would miss a probability of exactly that.
     direction = pl.when(under >= level).then(-1).when(1 - under >= level).then(1)
-    return scores.select("parent_id", "trade_date", direction=direction).drop_nulls("direction")
+    # NaN is above everything to Polars.
+    return scores.filter(under.is_finite()).select("parent_id", "trade_date", direction=direction).drop_nulls("direction")
 
 
 def _record(fired: pl.DataFrame, labels: pl.DataFrame, n_days: int, horizon: int) -> dict[str, Any]:

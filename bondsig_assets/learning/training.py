@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.learning.calibration import Calibration, calibrate
-from bondsig_assets.learning.dataset import Dataset, columns_of
+from bondsig_assets.learning.dataset import MINIMUM_NAMES, Dataset, columns_of
 from bondsig_assets.learning.ensemble import Ensemble, mean_rank
 from bondsig_assets.learning.folds import Fold, purge_days
 from bondsig_assets.learning.inputs import normal_scores
@@ -214,13 +214,18 @@ def training_hash(data: Dataset, rows: np.ndarray, specification: Specification)
     seen = seen[seen >= 0]
     # Codes of the parents of these rows alone: others in the dataset change nothing.
     parents = np.unique(data.parent[seen], return_inverse=True)[1]
-    for values in (data.z[np.ix_(seen, columns_of(specification))], data.day[seen], parents, np.searchsorted(seen, rows), data.label[rows], data.excess[rows]):
+    inputs, of_rows = data.z[np.ix_(seen, columns_of(specification))], (data.label[rows], data.excess[rows], data.scorable[rows])
+    for values in (inputs, data.day[seen], parents, np.searchsorted(seen, rows), *of_rows):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:16]
 
 
 def daily_ics(data: Dataset, rows: np.ndarray, prediction: np.ndarray) -> pl.DataFrame:
-    """Daily Spearman correlation of prediction and raw label: trade_date, information_coefficient; 0 where all predictions of a day are equal."""
+    """Daily Spearman correlation of prediction and raw label: trade_date, information_coefficient.
+
+    0 where all predictions of a day are equal; days with fewer than MINIMUM_NAMES of these rows are left out.
+    """
     frame = pl.DataFrame({"trade_date": data.keys["trade_date"].gather(rows), "p": prediction, "y": data.excess[rows]})
-    daily = frame.group_by("trade_date", maintain_order=True).agg(information_coefficient=pl.corr(pl.col("p").rank(), pl.col("y").rank()))
-    return daily.with_columns(pl.col("information_coefficient").fill_nan(0.0).fill_null(0.0))
+    daily = frame.group_by("trade_date", maintain_order=True).agg(n=pl.len(), information_coefficient=pl.corr(pl.col("p").rank(), pl.col("y").rank()))
+    full = daily.filter(pl.col("n") >= MINIMUM_NAMES)
+    return full.select("trade_date", pl.col("information_coefficient").fill_nan(0.0).fill_null(0.0))

@@ -82,7 +82,9 @@ def _search(data: Dataset, fold: Fold, specification: Specification, settings: L
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=settings.tuning.seed))
     # What is declared is the first trial: a search never ends with less than it.
-    study.enqueue_trial({name: getattr(specification.settings, name) for name in ranges(specification)}, skip_if_exists=True)
+    declared = {name: getattr(specification.settings, name) for name in ranges(specification)}
+    if all(declared[name] > 0 for name, (low, _) in ranges(specification).items() if low > 0):
+        study.enqueue_trial(declared, skip_if_exists=True)
     study.optimize(objective, n_trials=settings.tuning.trials, catch=ModelError)
     if not study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
         raise FoldError(f"fold {fold.quarter}: not one of the {settings.tuning.trials} trials of {specification.name} could be fitted")

@@ -6,19 +6,24 @@ Belongs here: making such homes and reading what they found. Not here: worlds th
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from bondsig_assets.learning.settings import DEFAULT_MODELS
 from bondsig_assets.research.units import Unit
+from bondsig_assets.resources.home import Home
 
 #: Homes of the whole chain: name → options of `bondsig run`.
 CHAINS: dict[str, list[str]] = {
     "lead 0.20": ["--world", "demo", "--seed", "1", "--lead-strength", "0.20"],
     "no lead": ["--world", "demo", "--seed", "1", "--lead-strength", "0"],
 }
+#: Every model there is, the LSTM as well.
+MODELS = (*DEFAULT_MODELS, "lstm")
 _CONFIG = Path(__file__).parents[2] / "examples" / "credit_2006_2012" / "source.toml"
 
 
@@ -33,8 +38,10 @@ def real_unit(data: Path) -> Unit:
 
 
 def whole_chain(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
-    """Make (or finish) a home and return what its tables say."""
+    """Make (or finish) a home, every model trained, and return what its tables say."""
     path = home_of(folder, home)
+    path.mkdir(parents=True, exist_ok=True)
+    Home(path).learning_file.write_text(f"models = {json.dumps(MODELS)}\n")
     run(path, options)
     return findings(path)
 
@@ -47,7 +54,7 @@ def home_of(folder: Path, name: str) -> Path:
 def run(home: Path, options: list[str]) -> None:
     """`bondsig run` in a process of its own, its output kept in the home. Raises RuntimeError with its last line."""
     home.mkdir(parents=True, exist_ok=True)
-    log = home.with_suffix(".log")
+    log = home.parent / f"{home.name}.log"
     with log.open("a") as out:
         command, environment = [sys.executable, "-m", "bondsig_assets", "run", *options], {**os.environ, "BONDSIG_HOME": str(home)}
         done = subprocess.run(command, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False)

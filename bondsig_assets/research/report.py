@@ -6,12 +6,14 @@ here: the studies.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.reporting.learning_pictures import draw_decay, draw_reliability
+from bondsig_assets.research.chain_studies import MODELS
 from bondsig_assets.research.pooling import beyond, pool
 from bondsig_assets.research.report_pictures import draw_cheating, draw_nulls, draw_power, draw_slices, save
 
@@ -152,7 +154,7 @@ def _range_of_t(results: Sequence[dict[str, Any]], model: str) -> str:
 
 def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str) -> Iterator[str]:
     whole = [row for row in found["evaluations"] if row["slice"] == "all" and row["horizon_days"] == 5]
-    yield from (f"## {title}", "", f"    bondsig run {' '.join(_shown(found['parameters']['options']))}", "")
+    yield from (f"## {title}", "", f"    echo 'models = {json.dumps(MODELS)}' > $BONDSIG_HOME/learning.toml", f"    bondsig run {' '.join(_shown(found['parameters']['options']))}", "")
     if not whole:
         yield "No fold could be judged."
         return

@@ -1,36 +1,84 @@
-"""Statistics of the judgement against independent formulas."""
+"""The judgement of predictions against scipy, formulas written out, and a second implementation that loops over days.
+
+Belongs here: daily ICs, what a model adds, their summaries, slices. Not here: probabilities, thresholds, luck of
+the search (each has its own test module).
+"""
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import cache
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import rankdata, spearmanr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm, rankdata, spearmanr, ttest_1samp
 
-from bondsig_assets.learning.evaluation import DETECTABLE, MINIMUM_NAMES, daily_ic, evaluations, newey_west
+from bondsig_assets.learning.evaluation import (
+    DETECTABLE,
+    MINIMUM_NAMES,
+    MINIMUM_NAMES_OF_SLICE,
+    MINIMUM_OFFSET_DAYS,
+    OVER,
+    attributes,
+    daily_ic,
+    evaluations,
+    lags_of,
+    newey_west,
+    offsets_t_statistic,
+    outer_weights,
+    ranked,
+    wilson,
+)
+from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.trading_calendar import day_number, offset, trading_days
 
-DAYS = trading_days(date(2024, 1, 2), date(2024, 2, 29))
+DAYS = trading_days(date(2023, 10, 2), date(2024, 5, 31))
+KEYS = {"parent_id": pl.String, "trade_date": pl.Date}
+Maker = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def market(n_days: int = 12, n: int = 30, seed: int = 0, **models) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Predictions of each model (a function of label and noise) and labels."""
+def market(n_days: int = 12, n: int = 30, seed: int = 0, horizons: tuple[int, ...] = (5,), **models: Maker) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Predictions of each model (made of the label of the first horizon and of noise) and labels."""
     rng = np.random.default_rng(seed)
     rows, labels = [], []
     for day in DAYS[:n_days]:
-        label = rng.standard_normal(n)
+        label = {h: rng.standard_normal(n) for h in horizons}
         noise = rng.standard_normal(n)
-        labels += [(f"P{k:02}", day, label[k]) for k in range(n)]
+        labels += [(f"P{k:02}", day, h, label[h][k]) for h in horizons for k in range(n)]
         for name, make in models.items():
-            rows += [(f"P{k:02}", day, name, value) for k, value in enumerate(make(label, noise))]
-    keys = {"parent_id": pl.String, "trade_date": pl.Date}
+            rows += [(f"P{k:02}", day, name, value) for k, value in enumerate(make(label[horizons[0]], noise))]
     return (
-        pl.DataFrame(rows, schema=keys | {"model_name": pl.String, "prediction": pl.Float64}, orient="row"),
-        pl.DataFrame(labels, schema=keys | {"excess_return_5d_pct": pl.Float64}, orient="row"),
+        pl.DataFrame(rows, schema=KEYS | {"model_name": pl.String, "prediction": pl.Float64}, orient="row"),
+        pl.DataFrame(labels, schema=KEYS | {"horizon_days": pl.Int64, "excess_return_pct": pl.Float64}, orient="row"),
     )
+
+
+@cache
+def messy() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Predictions, labels and attributes of a market with ties, gaps, silent days, constant predictions and labels of zero."""
+    rng = np.random.default_rng(7)
+    mix: dict[str, Maker] = {
+        "ridge": lambda y, e: np.round(0.4 * y + e, 1), "xgboost": lambda y, e: 0.2 * y + 0.5 * e + rng.standard_normal(y.size),
+        ENSEMBLE: lambda y, e: y + 2 * e, CONTROL: lambda y, e: np.round(e, 1),
+    }
+    predictions, labels = market(n_days=70, n=41, seed=3, horizons=(5, 1), **mix)
+    labels = labels.with_columns(pl.col("excess_return_pct").round(1) + 0.0)
+    labels = labels.filter(pl.Series(rng.random(labels.height) > 0.05))
+    predictions = predictions.filter(pl.Series(rng.random(predictions.height) > 0.05))
+    silent = ((pl.col("model_name") == CONTROL) & pl.col("trade_date").is_in(DAYS[10:13])) | ((pl.col("model_name") == "xgboost") & pl.col("trade_date").is_in(DAYS[30:40]))
+    constant = pl.when((pl.col("model_name") == "ridge") & (pl.col("trade_date") == DAYS[20])).then(0.3).otherwise("prediction")
+    predictions = predictions.filter(~silent).with_columns(prediction=constant)
+    cuts = labels.filter(horizon_days=5).select("parent_id", "trade_date").with_columns(
+        sector=pl.Series(rng.choice(["banks", "energy", "tiny"], labels.filter(horizon_days=5).height, p=[0.5, 0.4, 0.1])), rating=pl.lit("unrated"),
+        size=pl.Series(rng.choice(["small", "large", None], labels.filter(horizon_days=5).height)), earnings=pl.lit("away"),
+    )
+    return predictions, labels, cuts
 
 
 def ics(name: str, frame: pl.DataFrame) -> np.ndarray:
@@ -38,65 +86,209 @@ def ics(name: str, frame: pl.DataFrame) -> np.ndarray:
     return frame.filter(model_name=name).sort("trade_date")["information_coefficient"].to_numpy()
 
 
-def naive_newey_west(values: list[float], lags: int) -> float:
+def of(frame: pl.DataFrame, **wanted: Any) -> dict[str, Any]:
+    """The one row that fits."""
+    return frame.filter(**wanted).row(0, named=True)
+
+
+# ------------------------------------------------------------------------------------------------ a second implementation
+
+
+def shares(values: np.ndarray, places: int) -> np.ndarray:
+    """Weight of each value in the `places` largest; those that tie at the border share what is left."""
+    border = np.sort(values)[-places]
+    above = values > border
+    return np.where(above, 1.0, np.where(values == border, (places - above.sum()) / (values == border).sum(), 0.0))
+
+
+def one_day(signal: np.ndarray, label: np.ndarray) -> dict[str, float]:
+    """IC, tenths' spread, hits and their base of one cross-section."""
+    n = label.size
+    top, bottom = (shares(s * signal, max(n // 10, 1)) for s in (1, -1))
+    over, under = (shares(s * signal, max(n // 5, 1)) == 1 for s in (1, -1))
+    ic = 0.0 if np.ptp(signal) == 0 else float(spearmanr(signal, label).statistic)
+    return {
+        "ic": ic, "spread": float(top @ label / top.sum() - bottom @ label / bottom.sum()), "hits": int(((over & (label > 0)) | (under & (label < 0))).sum()),
+        "of": int(((over | under) & (label != 0)).sum()), "n": n,
+    }
+
+
+def slowly(model: str, horizon: int, bucket: tuple[str, str] | None = None) -> pl.DataFrame:
+    """What `model` was worth on each day of the messy market, a day at a time, within a slice's bucket where one is named."""
+    predictions, labels, cuts = messy()
+    known = labels.filter(horizon_days=horizon)
+    own = predictions.filter(model_name=model.removesuffix(OVER)).join(known, on=list(KEYS))
+    found = []
+    for day in DAYS:
+        control = predictions.filter(model_name=CONTROL, trade_date=day).select("parent_id", control="prediction")
+        rows = own.filter(trade_date=day)
+        if control.height:
+            rows = rows.join(control, on="parent_id")
+        if rows.height < MINIMUM_NAMES or (model.endswith(OVER) and not control.height):
+            continue
+        signal, label = rows["prediction"].to_numpy(), rows["excess_return_pct"].to_numpy()
+        score = norm.ppf((rankdata(label) - 0.5) / label.size)
+        error = (score - signal) ** 2
+        if model.endswith(OVER):
+            x, y = rankdata(rows["control"]), rankdata(signal)
+            signal = np.round(y - np.polyfit(x, y, 1)[0] * x, 8) if np.ptp(y) else np.zeros(y.size)
+        if bucket is not None:
+            placed = rows.join(cuts, on=list(KEYS), how="left", maintain_order="left")[bucket[0]].eq_missing(bucket[1]).to_numpy()
+            signal, label, score, error = (values[placed] for values in (signal, label, score, error))
+            if label.size < MINIMUM_NAMES_OF_SLICE:
+                continue
+        found.append({"day": day, "error": float(error.sum()), "square": float((score**2).sum())} | one_day(signal, label))
+    return pl.DataFrame(found)
+
+
+# ------------------------------------------------------------------------------------------------ formulas
+
+
+def autocovariances(values: list[float], lags: int) -> float:
     """Standard error of the mean from autocovariances, one product at a time (Hamilton 1994, 10.5.15)."""
     n, mean = len(values), sum(values) / len(values)
-    autocovariance = [sum((values[t] - mean) * (values[t - j] - mean) for t in range(j, n)) / n for j in range(lags + 1)]
-    long_run = autocovariance[0]
+    covariance = [sum((values[t] - mean) * (values[t - j] - mean) for t in range(j, n)) / n for j in range(lags + 1)]
+    long_run = covariance[0]
     for j in range(1, lags + 1):
-        weight = 1 - j / (lags + 1)
-        long_run += weight * (autocovariance[j] + autocovariance[j])
+        long_run += (1 - j / (lags + 1)) * 2 * covariance[j]
     return (long_run / n) ** 0.5
 
 
 @pytest.mark.parametrize("lags", [0, 1, 8])
-def test_newey_west(lags):
+def test_newey_west_is_the_sum_of_weighted_autocovariances(lags):
     rng = np.random.default_rng(0)
     values = np.convolve(rng.standard_normal(300), np.ones(5) / 5, mode="valid") + 0.1
     mean, error = newey_west(values, lags)
     assert mean == pytest.approx(values.mean(), rel=1e-14)
-    assert error == pytest.approx(naive_newey_west(values.tolist(), lags), rel=1e-12)
+    assert error == pytest.approx(autocovariances(values.tolist(), lags), rel=1e-12)
 
 
-def test_newey_west_without_lags_is_the_plain_error_and_overlap_widens_it():
-    values = np.convolve(np.random.default_rng(1).standard_normal(400), np.ones(5), mode="valid")
-    plain, honest = newey_west(values, 0)[1], newey_west(values)[1]
-    assert plain == pytest.approx(values.std() / np.sqrt(values.size), rel=1e-12)
-    assert honest > 1.5 * plain
+def test_newey_west_by_hand():
+    # Gaps -1.5 -0.5 0.5 1.5: covariances 1.25 and 0.3125, long-run variance 1.25 + 2 x 1/2 x 0.3125 = 1.5625, over 4 its root.
+    assert newey_west(np.array([1.0, 2.0, 3.0, 4.0]), 1) == pytest.approx((2.5, 0.625), rel=1e-14)
 
 
-def test_newey_west_of_too_few_values():
-    assert np.isnan(newey_west(np.arange(9.0))[1])
-    assert np.isfinite(newey_west(np.arange(10.0))[1])
-    assert np.isnan(newey_west(np.empty(0))).all()
+def test_newey_west_of_too_few_or_equal_values():
+    assert np.isnan(newey_west(np.arange(9.0), 8)[1])
+    assert np.isfinite(newey_west(np.arange(10.0), 8)[1])
+    assert np.isnan(newey_west(np.empty(0), 0)).all()
+    assert newey_west(np.full(30, 0.1), 6) == (0.1, 0.0)
 
 
-def test_the_daily_ic_is_spearmans():
-    predictions, labels = market(ridge=lambda y, e: np.round(0.3 * y + e, 1), equity_only=lambda y, e: e)
-    found = ics("ridge", daily_ic(predictions, labels))
-    joined = predictions.filter(model_name="ridge").join(labels, on=["parent_id", "trade_date"])
-    wanted = [spearmanr(day["prediction"], day["excess_return_5d_pct"]).statistic for day in joined.sort("trade_date").partition_by("trade_date")]
-    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+@given(st.lists(st.floats(-1, 1), min_size=10, max_size=60), st.integers(0, 8), st.floats(-2, 2), st.floats(0.1, 10))
+def test_newey_west_moves_and_scales_with_its_values(values, lags, shift, factor):
+    mean, error = newey_west(np.array(values), lags)
+    moved, scaled = newey_west(factor * np.array(values) + shift, lags)
+    assert moved == pytest.approx(factor * mean + shift, abs=1e-9)
+    assert scaled == pytest.approx(factor * error, rel=1e-4, abs=1e-6)
+
+
+def test_overlapping_labels_of_no_skill_are_rarely_significant_with_the_lags_of_their_horizon():
+    rng, found = np.random.default_rng(0), []
+    for _ in range(400):
+        values = np.convolve(rng.standard_normal(504), np.ones(5), mode="valid")
+        mean, error = newey_west(values, lags_of(5, values.size))
+        found.append((abs(mean / error) > 1.96, abs(mean) / (values.std() / values.size**0.5) > 1.96))
+    honest, plain = np.mean(found, axis=0)
+    assert honest < 0.11
+    assert plain > 0.3
+
+
+@pytest.mark.parametrize(("horizon", "n_days", "lags"), [(5, 100, 6), (1, 100, 4), (1, 50, 3), (21, 100, 22), (5, 1258, 7), (5, 3000, 8), (1, 1, 2)])
+def test_lags_cover_the_overlap_and_grow_with_the_sample(horizon, n_days, lags):
+    assert lags_of(horizon, n_days) == lags
+
+
+@pytest.mark.parametrize(("hits", "n", "low", "high"), [(8, 10, 0.490162, 0.943318), (0, 10, 0.0, 0.277533), (10, 10, 0.722467, 1.0), (50, 100, 0.403832, 0.596168)])
+def test_wilsons_interval_is_the_published_one(hits, n, low, high):
+    assert wilson(hits, n) == (hits / n, pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
+
+
+@given(st.integers(1, 10**7), st.data())
+def test_wilsons_interval_holds_the_share_and_solves_its_equation(n, data):
+    hits = data.draw(st.integers(0, n))
+    share, low, high = wilson(hits, n)
+    assert 0 <= low <= share == hits / n <= high <= 1
+    for bound in (low, high):
+        # A bound is a true share that is 1.96 of its own standard errors away from what was seen.
+        assert abs(share - bound) == pytest.approx(1.959963984540054 * (bound * (1 - bound) / n) ** 0.5, rel=1e-5, abs=1e-9)
+
+
+def test_wilson_of_nothing_is_nothing():
+    assert wilson(0, 0) == (None, None, None)
+
+
+def test_the_offsets_t_is_the_mean_of_plain_ts():
+    rng = np.random.default_rng(1)
+    numbers = np.flatnonzero(rng.random(200) < 0.8) + 5_003
+    values = rng.standard_normal(numbers.size) + 0.3
+    wanted = np.mean([ttest_1samp(values[numbers % 5 == k], 0).statistic for k in range(5)])
+    assert offsets_t_statistic(values, numbers, 5) == pytest.approx(wanted, rel=1e-12)
+    assert offsets_t_statistic(values, numbers, 1) == pytest.approx(ttest_1samp(values, 0).statistic, rel=1e-12)
+
+
+def test_an_offset_with_too_few_or_equal_values_gives_no_t():
+    numbers = np.arange(5 * MINIMUM_OFFSET_DAYS)
+    values = np.random.default_rng(0).standard_normal(numbers.size)
+    assert offsets_t_statistic(values, numbers, 5) is not None
+    assert offsets_t_statistic(values[1:], numbers[1:], 5) is None
+    assert offsets_t_statistic(np.where(numbers % 5 == 2, 0.1, values), numbers, 5) is None
+    assert offsets_t_statistic(np.empty(0), np.empty(0, dtype=np.int64), 5) is None
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=40), st.sampled_from([0.1, 0.2, 0.5]))
+def test_outer_weights_fill_the_places_and_are_shared_by_ties(values, share):
+    column, group = np.array(values, dtype=float)[:, None], np.zeros(len(values), dtype=np.int64)
+    places = max(int(share * len(values) + 1e-9), 1)
+    bottom, top = outer_weights(*ranked(column, group), np.full((len(values), 1), len(values)), share)
+    np.testing.assert_allclose(top[:, 0], shares(column[:, 0], places), atol=1e-12)
+    np.testing.assert_allclose(bottom[:, 0], shares(-column[:, 0], places), atol=1e-12)
+
+
+def test_three_tenths_of_ten_are_three_places():
+    lowest, highest = ranked(np.arange(10.0)[:, None], np.zeros(10, dtype=np.int64))
+    assert outer_weights(lowest, highest, np.full((10, 1), 10), 0.3)[1].sum() == 3
+
+
+# ------------------------------------------------------------------------------------------------ daily ICs
+
+
+@pytest.mark.parametrize("horizon", [1, 5])
+@pytest.mark.parametrize("model", ["ridge", "xgboost", "ridge" + OVER, "xgboost" + OVER, CONTROL])
+def test_daily_ics_are_those_of_scipy_a_day_at_a_time(model, horizon):
+    wanted = slowly(model, horizon)
+    found = daily_ic(*messy()[:2]).filter(model_name=model, horizon_days=horizon)
+    assert found["trade_date"].to_list() == wanted["day"].to_list()
+    assert found["n_issuers"].to_list() == wanted["n"].to_list()
+    np.testing.assert_allclose(found["information_coefficient"], wanted["ic"], rtol=1e-9, atol=1e-12)
 
 
 def test_a_perfect_and_a_perfectly_wrong_predictor():
-    predictions, labels = market(xgboost=lambda y, e: np.exp(y), ridge=lambda y, e: -y, equity_only=lambda y, e: e)
+    predictions, labels = market(n_days=60, xgboost=lambda y, e: np.exp(y), ridge=lambda y, e: -np.exp(y), equity_only=lambda y, e: e)
     found = daily_ic(predictions, labels)
-    np.testing.assert_allclose(ics("xgboost", found), 1.0, rtol=1e-12)
-    np.testing.assert_allclose(ics("ridge", found), -1.0, rtol=1e-12)
+    assert set(ics("xgboost", found)) == {1.0}
+    assert set(ics("ridge", found)) == {-1.0}
+    # Nothing varies, so there is no standard error and no verdict.
+    assert set(evaluations(predictions, labels)["model_name"]) & {"xgboost", "ridge"} == set()
 
 
-def test_what_a_model_adds_over_equity():
-    predictions, labels = market(ridge=lambda y, e: 0.5 * y + e, equity_only=lambda y, e: e)
-    found = ics("ridge_over_equity", daily_ic(predictions, labels))
-    joined = predictions.pivot("model_name", index=["trade_date", "parent_id"], values="prediction").join(labels, on=["parent_id", "trade_date"])
-    wanted = []
-    for day in joined.sort("trade_date").partition_by("trade_date"):
-        x, y = rankdata(day["equity_only"]), rankdata(day["ridge"])
-        slope = np.polyfit(x, y, 1)[0]
-        wanted.append(spearmanr(y - slope * x, day["excess_return_5d_pct"]).statistic)
-    np.testing.assert_allclose(found, wanted, rtol=1e-9)
-    assert "equity_only_over_equity" not in found
+def test_high_predictions_mean_high_returns():
+    predictions, labels = market(n_days=60, ridge=lambda y, e: y + 0.2 * e, xgboost=lambda y, e: -y - 0.2 * e, equity_only=lambda y, e: e)
+    found = evaluations(predictions, labels)
+    for name, sign in (("ridge", 1), ("xgboost", -1)):
+        row = of(found, model_name=name, slice="all")
+        assert min(sign * row[column] for column in ("mean_ic", "t_statistic", "icir", "offsets_t_statistic", "decile_spread_pct", "decile_spread_t")) > 0
+        assert (row["hit_rate"] - 0.5) * sign > 0.4
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(MINIMUM_NAMES, 40))
+def test_an_ic_lies_between_minus_one_and_one_whatever_ties(seed, levels, n):
+    rng = np.random.default_rng(seed)
+    predictions, labels = market(n_days=2, n=n, seed=seed, ridge=lambda y, e: rng.integers(0, levels, y.size) * 1.0, equity_only=lambda y, e: rng.integers(0, levels, y.size) * 1.0)
+    found = daily_ic(predictions, labels.with_columns(pl.col("excess_return_pct").round()))
+    assert found.height == 6
+    assert found["information_coefficient"].is_between(-1, 1).all()
 
 
 @pytest.mark.parametrize("n", [15, 17, 30, 61, 120])
@@ -105,52 +297,272 @@ def test_a_model_that_is_the_control_adds_nothing(n, rounded):
     def control(y, e):
         return y + e if rounded is None else np.round(y + e, rounded)
 
-    predictions, labels = market(n=n, ridge=lambda y, e: np.exp(control(y, e)), equity_only=control)
+    predictions, labels = market(n=n, ridge=lambda y, e: np.exp(control(y, e)), xgboost=lambda y, e: -control(y, e), equity_only=control)
     found = daily_ic(predictions, labels)
     assert np.mean(ics("ridge", found)) > 0.4
-    # Nothing is left to rank: a day without a verdict, not one with a good one.
-    assert ics("ridge_over_equity", found).size == 0
+    # Nothing is left to rank: a verdict of 0 on every day, not a day off.
+    assert ics("ridge" + OVER, found).tolist() == ics("xgboost" + OVER, found).tolist() == [0.0] * 12
 
 
 def test_a_constant_control_takes_nothing_away():
-    predictions, labels = market(ridge=lambda y, e: y + e, equity_only=lambda y, e: np.zeros_like(y))
+    predictions, labels = market(ridge=lambda y, e: np.round(y + e, 1), equity_only=lambda y, e: np.zeros_like(y))
     found = daily_ic(predictions, labels)
-    np.testing.assert_allclose(ics("ridge_over_equity", found), ics("ridge", found), rtol=1e-12)
+    assert ics("ridge" + OVER, found).tolist() == ics("ridge", found).tolist()
+    assert set(ics(CONTROL, found)) == {0.0}
+
+
+def test_a_model_that_adds_credit_to_the_control_is_told_from_one_that_adds_noise():
+    predictions, labels = market(n_days=60, n=60, ridge=lambda y, e: e + y, xgboost=lambda y, e: y + 2 * e, equity_only=lambda y, e: y + 2 * e + 1e-3)
+    found = daily_ic(predictions, labels)
+    assert np.mean(ics("ridge" + OVER, found)) > 0.2
+    assert abs(np.mean(ics("xgboost" + OVER, found))) < 0.05
+
+
+def test_the_control_is_the_one_that_is_named_and_has_no_row_over_itself():
+    predictions, labels = market(ridge=lambda y, e: y + e, xgboost=lambda y, e: e)
+    assert set(daily_ic(predictions, labels)["model_name"]) == {"ridge", "xgboost"}
+    assert set(daily_ic(predictions, labels, control="xgboost")["model_name"]) == {"ridge", "xgboost", "ridge" + OVER}
 
 
 def test_small_days_are_left_out_and_names_without_a_label_too():
-    few, labels_few = market(n=MINIMUM_NAMES - 1, ridge=lambda y, e: y, equity_only=lambda y, e: e)
-    assert daily_ic(few, labels_few).is_empty()
-    enough, labels = market(n=MINIMUM_NAMES + 1, ridge=lambda y, e: y, equity_only=lambda y, e: e)
+    makers: dict[str, Maker] = {"ridge": lambda y, e: y, CONTROL: lambda y, e: e}
+    assert daily_ic(*market(n=MINIMUM_NAMES - 1, **makers)).is_empty()
+    enough, labels = market(n=MINIMUM_NAMES + 1, **makers)
     assert set(daily_ic(enough, labels.filter(pl.col("parent_id") != "P03"))["n_issuers"]) == {MINIMUM_NAMES}
 
 
-def test_without_a_control_there_is_no_comparison():
-    predictions, labels = market(ridge=lambda y, e: y)
-    assert set(daily_ic(predictions, labels)["model_name"]) == {"ridge"}
+@pytest.mark.parametrize("missing", [None, float("nan"), float("inf"), float("-inf")])
+def test_a_prediction_or_label_that_is_no_number_is_one_that_is_not_there(missing):
+    predictions, labels = market(ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
+    gone = pl.col("parent_id") == "P05"
+    holes = [frame.with_columns(pl.when(gone).then(missing).otherwise(column).alias(column)) for frame, column in ((predictions, "prediction"), (labels, "excess_return_pct"))]
+    wanted = daily_ic(predictions.filter(~gone), labels)
+    assert set(wanted["n_issuers"]) == {29}
+    assert daily_ic(holes[0], labels).equals(wanted)
+    assert daily_ic(predictions, holes[1]).equals(wanted)
+
+
+def test_a_day_of_equal_labels_is_left_out():
+    predictions, labels = market(ridge=lambda y, e: y, equity_only=lambda y, e: e)
+    flat = labels.with_columns(excess_return_pct=pl.when(trade_date=DAYS[4]).then(0.7).otherwise("excess_return_pct"))
+    found = daily_ic(predictions, flat)
+    assert found["trade_date"].n_unique() == 11
+    assert DAYS[4] not in found["trade_date"]
 
 
 def test_a_day_does_not_depend_on_the_others():
-    predictions, labels = market(ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
+    predictions, labels, _ = messy()
     whole = daily_ic(predictions, labels)
-    for day in DAYS[:3]:
-        assert daily_ic(predictions.filter(trade_date=day), labels).equals(whole.filter(trade_date=day))
+    for day in DAYS[:4] + DAYS[9:12] + DAYS[20:22]:
+        alone = daily_ic(predictions.filter(trade_date=day), labels.filter(trade_date=day))
+        assert not alone.is_empty()
+        assert alone.equals(whole.filter(trade_date=day))
 
 
-def test_columns_are_the_declared_ones():
-    predictions, labels = market(n_days=30, ridge=lambda y, e: 0.2 * y + e, equity_only=lambda y, e: e)
-    found = daily_ic(predictions, labels)
-    TABLES["information_coefficients"].conform(found)
-    summary = TABLES["evaluations"].conform(evaluations(found))
-    assert summary["model_name"].to_list() == ["equity_only", "ridge", "ridge_over_equity"]
-    row = summary.row(1, named=True)
-    mean, error = newey_west(ics("ridge", found))
-    assert (row["mean_ic"], row["standard_error"], row["t_statistic"]) == (mean, error, mean / error)
-    assert row["smallest_detectable_ic"] == DETECTABLE * error
-    assert (row["n_days"], row["first_date"], row["last_date"]) == (30, DAYS[0], DAYS[29])
+def test_a_horizon_does_not_depend_on_the_others():
+    predictions, labels, cuts = messy()
+    judge = evaluations(predictions, labels, cuts)
+    assert daily_ic(predictions, labels.filter(horizon_days=1)).equals(daily_ic(predictions, labels).filter(horizon_days=1))
+    assert evaluations(predictions, labels.filter(horizon_days=5), cuts).equals(judge.filter(horizon_days=5))
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 10**6))
+def test_the_order_of_rows_changes_no_bit(seed):
+    predictions, labels, cuts = messy()
+    p, y, c = (frame.sample(fraction=1.0, shuffle=True, seed=seed + k) for k, frame in enumerate((predictions, labels, cuts)))
+    assert daily_ic(p, y).equals(daily_ic(predictions, labels))
+    assert evaluations(p, y, c).equals(evaluations(predictions, labels, cuts))
+
+
+@pytest.mark.parametrize("who", [pl.lit(True), pl.col("trade_date").is_in(DAYS[:25]), pl.col("parent_id") > "P20"])
+def test_another_models_silence_changes_no_bit_of_the_others(who):
+    predictions, labels, cuts = messy()
+    other = pl.col("model_name") == "xgboost"
+    fewer = predictions.filter(~(other & who))
+    assert fewer.height < predictions.height
+    others = ~pl.col("model_name").str.starts_with("xgboost")
+    assert daily_ic(fewer, labels).filter(others).equals(daily_ic(predictions, labels).filter(others))
+    assert evaluations(fewer, labels, cuts).filter(others).equals(evaluations(predictions, labels, cuts).filter(others))
+
+
+def test_a_model_that_covers_more_issuers_changes_no_bit_of_the_others():
+    predictions, labels, cuts = messy()
+    few = predictions.filter((pl.col("model_name") == "xgboost") | (pl.col("parent_id") <= "P30"))
+    alone = few.filter(pl.col("model_name") != "xgboost")
+    assert few.filter(model_name="xgboost")["parent_id"].max() > "P30"
+    others = ~pl.col("model_name").str.starts_with("xgboost")
+    assert evaluations(few, labels, cuts).filter(others).equals(evaluations(alone, labels, cuts))
+
+
+@pytest.mark.parametrize("left", [0, MINIMUM_NAMES - 1])
+def test_a_day_on_which_the_control_is_silent_or_nearly_so_is_judged_without_it(left):
+    predictions, labels = market(ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
+    quiet = (pl.col("model_name") == CONTROL) & (pl.col("trade_date") == DAYS[3]) & (pl.col("parent_id") >= f"P{left:02}")
+    whole, found = daily_ic(predictions, labels), daily_ic(predictions.filter(~quiet), labels)
+    assert found.filter(model_name="ridge").equals(whole.filter(model_name="ridge"))
+    assert found.filter(model_name="ridge" + OVER).equals(whole.filter(pl.col("trade_date") != DAYS[3], model_name="ridge" + OVER))
+
+
+def test_both_rows_of_a_model_rest_on_the_same_issuers():
+    predictions, labels, _ = messy()
+    found = daily_ic(predictions, labels).filter(horizon_days=5).pivot("model_name", index="trade_date", values="n_issuers")
+    both = found.filter(pl.col(CONTROL).is_not_null()).drop_nulls("ridge")
+    assert both["ridge"].equals(both["ridge" + OVER])
+    assert (both["ridge"] < both[CONTROL]).any()
+
+
+def test_nothing_to_judge_gives_no_rows():
+    predictions, labels = market(ridge=lambda y, e: y, equity_only=lambda y, e: e)
+    for p, y in ((predictions.clear(), labels), (predictions, labels.clear()), (TABLES["predictions"].empty(), TABLES["labels"].empty())):
+        assert TABLES["information_coefficients"].conform(daily_ic(p, y)).is_empty()
+        assert TABLES["evaluations"].conform(evaluations(p, y, messy()[2])).is_empty()
+
+
+# ------------------------------------------------------------------------------------------------ summaries
+
+
+BUCKETS = [None, ("sector", "banks"), ("sector", "energy"), ("size", "small"), ("rating", "unrated")]
+
+
+@pytest.mark.parametrize("bucket", BUCKETS)
+@pytest.mark.parametrize("model", ["ridge", "xgboost" + OVER, ENSEMBLE, CONTROL])
+def test_a_summary_is_that_of_the_slow_days(model, bucket):
+    days = slowly(model, 5, bucket)
+    found = of(evaluations(*messy()), model_name=model, horizon_days=5, **(dict(slice="all") if bucket is None else dict(slice=bucket[0], bucket=bucket[1])))
+    values, numbers = days["ic"].to_numpy(), day_number(days["day"]).to_numpy()
+    lags = max(6, int(4 * (values.size / 100) ** (2 / 9)))
+    error, spread_error = (autocovariances(days[column].to_list(), lags) for column in ("ic", "spread"))
+    apart = days.filter(pl.Series(numbers % 5 == 0))
+    rate, low, high = wilson(apart["hits"].sum(), apart["of"].sum())
+    is_score = model != ENSEMBLE and not model.endswith(OVER)
+    wanted = {
+        "mean_ic": values.mean(), "icir": values.mean() / values.std(ddof=1), "standard_error": error, "t_statistic": values.mean() / error,
+        "smallest_detectable_ic": DETECTABLE * error, "offsets_t_statistic": np.mean([ttest_1samp(values[numbers % 5 == k], 0).statistic for k in range(5)]),
+        "oos_r2_pct": 100 * (1 - days["error"].sum() / days["square"].sum()) if is_score else None,
+        "hit_rate": rate, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": apart["of"].sum(),
+        "decile_spread_pct": days["spread"].mean(), "decile_spread_t": days["spread"].mean() / spread_error, "n_days": days.height,
+    }
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted, rel=1e-8, abs=1e-10)
+    assert (found["first_date"], found["last_date"]) == (days["day"].min(), days["day"].max())
+
+
+def test_an_effect_that_can_be_detected_is_found_four_times_in_five():
+    assert norm.cdf(DETECTABLE - norm.ppf(0.975)) == pytest.approx(0.8, abs=0.001)
+
+
+def test_predicting_the_score_itself_explains_all_and_predicting_zero_nothing():
+    predictions, labels = market(
+        n_days=40, ridge=lambda y, e: norm.ppf((rankdata(y) - 0.5) / y.size) + 1e-4 * e, xgboost=lambda y, e: 1e-12 * e, equity_only=lambda y, e: -norm.ppf((rankdata(y) - 0.5) / y.size) + 1e-4 * e,
+    )
+    # A hair of noise on a rank near the middle, or nothing would vary; the label it stands for is moved with it.
+    rough = labels.with_columns(excess_return_pct=pl.col("excess_return_pct").round(1))
+    found = evaluations(predictions, rough)
+    r2 = {name: of(found, model_name=name, slice="all")["oos_r2_pct"] for name in ("ridge", "xgboost", CONTROL)}
+    assert r2["ridge"] == pytest.approx(100, abs=1)
+    assert r2["xgboost"] == pytest.approx(0, abs=1e-6)
+    assert r2[CONTROL] == pytest.approx(-300, abs=4)
+
+
+def test_the_hit_rate_uses_only_days_whose_labels_do_not_meet():
+    predictions, labels = market(n_days=40, n=20, ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
+    apart = day_number(pl.Series(DAYS[:40])).to_numpy() % 5 == 0
+    assert of(evaluations(predictions, labels), model_name="ridge", slice="all")["n_hits_of"] == 8 * apart.sum() == 64
+    on = pl.col("trade_date").is_in(np.array(DAYS[:40])[apart].tolist())
+    flipped = labels.with_columns(excess_return_pct=pl.when(on).then("excess_return_pct").otherwise(-pl.col("excess_return_pct")))
+    rates = [of(evaluations(predictions, y), model_name="ridge", slice="all")["hit_rate"] for y in (labels, flipped)]
+    assert rates[0] == rates[1] > 0.6
+
+
+def test_years_are_judged_on_their_own_days():
+    predictions, labels, cuts = messy()
+    found = evaluations(predictions, labels, cuts).filter(model_name="xgboost" + OVER, slice="year")
+    assert found["bucket"].to_list() == ["2023", "2024"]
+    for year in (2023, 2024):
+        alone = evaluations(predictions.filter(pl.col("trade_date").dt.year() == year), labels)
+        row = of(alone, model_name="xgboost" + OVER, slice="all", horizon_days=5)
+        assert row | {"slice": "year", "bucket": str(year)} == of(found, bucket=str(year))
+
+
+def test_slices_are_cut_at_the_trained_horizon_only_and_a_bucket_too_thin_is_not_judged():
+    predictions, labels, cuts = messy()
+    found = evaluations(predictions, labels, cuts)
+    assert set(found.filter(pl.col("slice") != "all")["horizon_days"]) == {5}
+    assert set(found.filter(slice="all")["horizon_days"]) == {1, 5}
+    assert set(found["slice"]) == {"all", "year", "sector", "rating", "size", "earnings"}
+    assert set(found.filter(slice="sector")["bucket"]) == {"banks", "energy"}
+    assert set(found.filter(slice="size")["bucket"]) == {"small", "large"}
+    assert set(evaluations(predictions, labels)["slice"]) == {"all", "year"}
+    assert set(evaluations(predictions, labels, cuts, horizon=1).filter(slice="sector")["horizon_days"]) == {1}
+
+
+def test_a_slice_that_is_the_whole_market_is_the_whole_market():
+    found = evaluations(*messy()).filter(horizon_days=5)
+    whole, unrated = (found.filter(slice=name).drop("slice", "bucket") for name in ("all", "rating"))
+    labelled = whole.height
+    assert labelled == 7
+    assert unrated.equals(whole)
+
+
+def test_frames_fit_the_declared_tables_and_keys_are_unique():
+    predictions, labels, cuts = messy()
+    for name, frame in (("information_coefficients", daily_ic(predictions, labels)), ("evaluations", evaluations(predictions, labels, cuts))):
+        found = TABLES[name].conform(frame)
+        assert found.height > 20
+        assert found.select(TABLES[name].key).is_unique().all()
+        numbers = found.select(pl.col(pl.Float64))
+        assert not any(numbers[column].is_nan().any() for column in numbers.columns)
 
 
 def test_too_few_days_are_not_judged():
-    predictions, labels = market(n_days=9, ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
-    assert evaluations(daily_ic(predictions, labels)).is_empty()
-    TABLES["evaluations"].conform(evaluations(daily_ic(predictions, labels)))
+    makers: dict[str, Maker] = {"ridge": lambda y, e: y + e, CONTROL: lambda y, e: e}
+    assert evaluations(*market(n_days=7, **makers)).is_empty()
+    eight = evaluations(*market(n_days=8, **makers)).filter(slice="all")
+    assert eight["model_name"].to_list() == [CONTROL, "ridge", "ridge" + OVER]
+    assert eight["n_days"].to_list() == [8, 8, 8]
+
+
+def test_a_model_that_says_the_same_of_everybody_is_not_judged_over_all_days():
+    predictions, labels = market(n_days=30, ridge=lambda y, e: np.zeros(y.size), equity_only=lambda y, e: e)
+    assert set(ics("ridge", daily_ic(predictions, labels))) == {0.0}
+    assert set(evaluations(predictions, labels)["model_name"]) == {CONTROL}
+
+
+# ------------------------------------------------------------------------------------------------ what the market is cut by
+
+
+def cut(rows: list[dict[str, Any]], filings: list[tuple[str, datetime | None]] | None = None) -> pl.DataFrame:
+    """Attributes of issuer days given as rows, and of filings."""
+    filler = {"trade_date": DAYS[20], "sector": "banks", "rating_number": None, "log_market_cap": None}
+    schema = KEYS | {"sector": pl.String, "rating_number": pl.Float64, "log_market_cap": pl.Float64}
+    known = pl.DataFrame(filings or [], schema={"parent_id": pl.String, "known_at": pl.Datetime("us")}, orient="row")
+    return attributes(pl.DataFrame([filler | row for row in rows], schema=schema, orient="row"), known)
+
+
+def test_ratings_are_cut_between_triple_b_minus_and_double_b_plus():
+    found = cut([{"parent_id": f"P{k}", "rating_number": value} for k, value in enumerate([1.0, 10.0, 10.99, 11.0, 22.0, None])])
+    assert found["rating"].to_list() == ["investment_grade"] * 3 + ["high_yield"] * 2 + ["unrated"]
+
+
+def test_sizes_are_terciles_of_their_own_day():
+    rows = [{"parent_id": f"P{k}", "log_market_cap": value} for k, value in enumerate([3.0, 9.0, 1.0, None, 5.0, 7.0, 2.0])]
+    later = [{"parent_id": f"P{k}", "log_market_cap": 20.0 + k, "trade_date": DAYS[21]} for k in range(3)]
+    found = cut(rows + later)["size"].to_list()
+    assert found[:7] == ["middle", "large", "small", None, "middle", "large", "small"]
+    assert found[7:] == ["small", "middle", "large"]
+
+
+@pytest.mark.parametrize(("steps", "wanted"), [(-6, "away"), (-5, "near"), (0, "near"), (5, "near"), (6, "away")])
+def test_five_trading_days_around_a_filing_are_near_it(steps, wanted):
+    filed = datetime.combine(offset(DAYS[20], steps), datetime.min.time()).replace(hour=20)
+    found = cut([{"parent_id": "A"}, {"parent_id": "B"}, {"parent_id": "C"}], [("A", filed), ("C", None), ("A", datetime(2010, 3, 1))])
+    assert found["earnings"].to_list() == [wanted, "unknown", "unknown"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("ABC"), st.integers(0, 60)), max_size=12), st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(0, 60)), min_size=1, max_size=12, unique=True))
+def test_nearness_to_a_filing_is_that_of_counting_days_one_by_one(filings, rows):
+    found = cut([{"parent_id": who, "trade_date": DAYS[k]} for who, k in rows], [(who, datetime.combine(DAYS[k], datetime.min.time())) for who, k in filings])
+    for (who, k), earnings in zip(rows, found["earnings"], strict=True):
+        gaps = [abs(k - other) for filer, other in filings if filer == who]
+        assert earnings == ("unknown" if not gaps else "near" if min(gaps) <= 5 else "away")

@@ -143,12 +143,14 @@ def test_days_that_one_of_refit_and_champion_has_not_are_left_out():
     assert found.n_days == len([day for day in SPAN[::2] if day in UNSEEN])
 
 
-def test_without_a_refit_the_champion_stays_until_another_is_better():
-    held = {"r": COMMON, "x": COMMON + NOISE + (MARGIN - 0.01) * ERROR}
-    found = decide(NOW.quarter, [TREES], siblings(held), INCUMBENT, never, 5, SETTINGS)
+def test_without_a_refit_challengers_are_compared_with_the_champion_itself():
+    """Its specification has no siblings any more, or too few: a change of settings must not keep it for ever."""
+    held = {"x": COMMON + REFIT_NOISE + (MARGIN - 0.01) * REFIT_ERROR}
+    found = decided([TREES], held, before=COMMON)
     assert (found.decision, found.champion, found.challenger, found.incumbent, found.n_days) == ("kept", INCUMBENT, None, INCUMBENT, None)
     assert "no model of this fold refits ridge 2023-04-01" in found.reason and found.valid_from == NOW.first_day
-    assert decided([TREES], {**held, "x": COMMON + NOISE + (MARGIN + 0.01) * ERROR}).decision == "new_specification"
+    better = decided([TREES], {"x": COMMON + REFIT_NOISE + (MARGIN + 0.01) * REFIT_ERROR}, before=COMMON)
+    assert (better.decision, better.champion, better.n_days) == ("new_specification", TREES, len(UNSEEN))
 
 
 @pytest.mark.parametrize("before", [COMMON, COMMON - 1.0, COMMON + 1.0], ids=["a refit as good", "a better refit", "a worse refit"])
@@ -163,10 +165,6 @@ def test_another_specification_wins_by_the_margin_whatever_the_refit(shift, is_b
     assert found.n_days == LONGEST_COMPARISON_DAYS and found.difference == pytest.approx(shift * ERROR)
     assert found.error == pytest.approx(ERROR) and found.threshold == pytest.approx(MARGIN * ERROR)
     assert "ridge" in found.reason and "over 252 days" in found.reason
-
-
-def test_nobody_asks_for_the_incumbents_ics_when_another_specification_wins():
-    assert decide(NOW.quarter, [REFIT, TREES], siblings({"r": COMMON, "x": COMMON + NOISE + 9 * ERROR}), INCUMBENT, never, 5, SETTINGS).champion == TREES
 
 
 def test_the_surest_of_several_better_ones_wins():
@@ -203,13 +201,12 @@ def test_days_that_the_champions_specification_has_not_are_left_out():
     assert every_second.champion == TREES and every_second.n_days == 126
     assert (every_second.difference, every_second.error) == pytest.approx(expected(shared)[1:])
     assert decided([REFIT, TREES], {"r": ics(COMMON)[::3], "x": better}, before=COMMON).decision == "refit"
-    assert decided([TREES], {"x": better}).decision == "kept", "nothing to compare it with"
 
 
 def test_a_refit_with_other_settings_is_another_specification():
     other = replace(REFIT, specification_hash="r2")
-    assert decided([other], {"r": COMMON, "r2": COMMON + NOISE}).champion == INCUMBENT
-    found = decided([other], {"r": COMMON, "r2": COMMON + NOISE + (MARGIN + 1) * ERROR})
+    assert decided([other], {"r": COMMON, "r2": COMMON + REFIT_NOISE}, before=COMMON).champion == INCUMBENT
+    found = decided([other], {"r": COMMON, "r2": COMMON + REFIT_NOISE + (MARGIN + 1) * REFIT_ERROR}, before=COMMON)
     assert (found.decision, found.champion) == ("new_specification", other)
 
 
@@ -307,9 +304,9 @@ def test_the_simulated_market_is_what_it_says():
 
 
 def test_specifications_of_equal_skill_rarely_replace_one_another():
-    later = [verdict for seed in range(40) for verdict in lived(seed, 20)[1:]]
+    later = [verdict for seed in range(30) for verdict in lived(seed, 20)[1:]]
     spurious = sum(verdict.decision == "new_specification" for verdict in later)
-    assert len(later) == 760 and 0 < spurious < 0.05 * len(later)
+    assert len(later) == 570 and 0 < spurious < 0.05 * len(later)
 
 
 def test_a_specification_that_is_truly_better_is_found_within_two_years():
