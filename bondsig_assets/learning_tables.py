@@ -294,7 +294,7 @@ OVERFITTING = Table(
         R("n_trials", "BIGINT", "Trials logged in the experiment, failed ones included"),
         R("effective_trials", "DOUBLE", "rho + (1 - rho) n: trials that move together count as fewer"),
         C("deflated_sharpe_probability", "DOUBLE", "Probability that the true Sharpe ratio is above what the best of that many idle trials would show"),
-        C("overfitting_probability", "DOUBLE", "PBO of the study: share of splits in which the best half-sample trial falls below the median in the other half"),
+        C("overfitting_probability", "DOUBLE", "PBO of the study: share of splits in which the best trial of one half comes out at or below the median in the other"),
     ),
     key=("study", "model_name"),
 )

@@ -50,7 +50,7 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         try:
             log_trials(tracking, settings.study, lake, long_short(predictions, labels, horizon))
             returns, n_trials = read_trials(tracking, settings.study)
-            tables["overfitting"] = overfitting(returns, n_trials, settings.study)
+            tables["overfitting"] = overfitting(returns, n_trials, settings.study, horizon)
         except TrackingError as error:
             notes["overfitting_not_judged"] = str(error)
             tables["overfitting"] = lake.read_table("overfitting")

@@ -234,7 +234,7 @@ def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str)
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("excess_return_pct").is_finite())
     rows = wide.join(known.select(*_KEYS, _label="excess_return_pct"), on=_KEYS).sort(_KEYS)
     day = rows["trade_date"].rle_id().to_numpy()
-    values = rows.select(pl.col(models).cast(pl.Float64).fill_null(np.nan)).to_numpy().reshape(rows.height, len(models)).copy()
+    values = rows.select(pl.col(models).cast(pl.Float64).fill_null(np.nan)).to_numpy().astype(np.float64).reshape(rows.height, len(models))
     names = list(models)
     at = models.index(control) if control in models else None
     if at is not None:

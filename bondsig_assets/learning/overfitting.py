@@ -130,7 +130,8 @@ def overfitting(returns: pl.DataFrame, n_trials: int, study: str, horizon: int =
     """
     if returns.is_empty():
         return OVERFITTING.empty()
-    wide = returns.with_columns(pl.col("return_pct").fill_nan(None)).pivot("model_name", index="trade_date", values="return_pct", sort_columns=True).sort("trade_date").drop_nulls()
+    known = returns.with_columns(pl.col("return_pct").fill_nan(None))
+    wide = known.pivot("model_name", index="trade_date", values="return_pct", sort_columns=True).sort("trade_date").drop_nulls()
     names = [name for name in wide.columns if name != "trade_date"]
     matrix = wide.select(names).to_numpy()
     count = max(n_trials, len(names))
