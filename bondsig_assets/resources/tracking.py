@@ -35,14 +35,17 @@ class TrackingError(Exception):
 
 
 class TrackingResource(dg.ConfigurableResource):
-    """Experiment tracking and model registry: the home's own MLflow, or the server MLFLOW_TRACKING_URI names."""
+    """Experiment tracking and model registry: the home's own MLflow, or the server BONDSIG_MLFLOW names.
+
+    Not MLFLOW_TRACKING_URI: MLflow sets that itself, and the next home of the same process would write into the last one's.
+    """
 
     home: str
 
     @property
     def uri(self) -> str:
         """Where MLflow is."""
-        return os.environ.get("MLFLOW_TRACKING_URI") or Home(Path(self.home)).mlflow_uri
+        return os.environ.get("BONDSIG_MLFLOW") or Home(Path(self.home)).mlflow_uri
 
     def connect(self, study: str = "") -> Any:
         """MLflow with its URI and, if named, the experiment of `study` set. Raises TrackingError."""
@@ -129,7 +132,7 @@ class TrackingResource(dg.ConfigurableResource):
             yield
         except (mlflow.exceptions.MlflowException, OSError) as error:
             trouble = str(error).splitlines()[0][:200]
-            raise TrackingError(f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset MLFLOW_TRACKING_URI to use the home's own") from error
+            raise TrackingError(f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset BONDSIG_MLFLOW to use the home's own") from error
 
 
 @lru_cache(maxsize=1)

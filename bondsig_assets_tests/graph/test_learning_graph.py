@@ -56,13 +56,13 @@ def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_the
     lake = Warehouse(home.path)
     lake.replace(*(Write(name, TABLES[name].empty(), (LAST, LAST)) for name in ("scores", "predictions", "explanations")))
     before = lake.read_table("scores")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("BONDSIG_MLFLOW", "http://127.0.0.1:9")
     with pytest.raises(RunError, match="2024-03-28 not scored: MLflow at http://127.0.0.1:9 does not answer"):
         run(home, LAST, LAST, select="key:scores", again=True)
     marked = lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).to_dicts()
     assert [row["reason"] for row in marked] == ["registry_unreachable"] and "start it" in marked[0]["explanation"]
     assert lake.read_table("scores").equals(before)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.delenv("BONDSIG_MLFLOW")
     run(home, LAST, LAST, select="key:scores", again=True)
     assert lake.read_table("scores", between=(LAST, LAST)).height > 15
     assert lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).is_empty(), "a day that is scored later leaves the table"
