@@ -34,7 +34,7 @@ def chain_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
 
 def real_unit(data: Path) -> Unit:
     """The real data set of CDS quotes and stocks, with the example's description of its files."""
-    return Unit("real", "credit 2006 to 2012", whole_chain, {"home": "real", "options": ["--source", "files", "--data", str(data), "--config", str(_CONFIG)]})
+    return Unit("real", "credit 2006 to 2012", whole_chain, {"home": "real", "options": ["--source", "files", "--data", str(data)]})
 
 
 def whole_chain(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def whole_chain(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     path = home_of(folder, home)
     path.mkdir(parents=True, exist_ok=True)
     Home(path).learning_file.write_text(f"models = {json.dumps(MODELS)}\n")
-    run(path, options)
+    run(path, [*options, "--config", str(_CONFIG)] if "files" in options else options)
     return findings(path)
 
 

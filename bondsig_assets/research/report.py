@@ -181,7 +181,8 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
 
 def _shown(options: Sequence[str]) -> list[str]:
     """Options without the place of files on the machine the page was made on."""
-    return ["DIR" if before == "--data" else "examples/credit_2006_2012/source.toml" if before == "--config" else one for before, one in zip(["", *options], options, strict=False)]
+    shown = ["DIR" if before == "--data" else one for before, one in zip(["", *options], options, strict=False)]
+    return [*shown, "--config", "examples/credit_2006_2012/source.toml"] if "files" in options else shown
 
 
 def _name(model: str) -> str:
