@@ -26,7 +26,7 @@ def predictions(first: int, last: int, value: float = 0.0, issuers: int = 3) -> 
     rows = [(f"P{issuer}", f"T{issuer}", day(number)) for number in range(first, last + 1) for issuer in range(issuers)]
     frame = pl.DataFrame(rows, schema={"parent_id": pl.String, "ticker": pl.String, "trade_date": pl.Date}, orient="row")
     return frame.with_columns(
-        model_name=pl.lit("ridge"), model_version=pl.lit("ridge-1"), prediction=pl.lit(value), known_at=pl.lit(KNOWN)
+        model_name=pl.lit("ridge"), model_version=pl.lit("ridge-1"), prediction=pl.lit(value), probability_underperform=pl.lit(0.5), known_at=pl.lit(KNOWN)
     )
 
 
@@ -36,10 +36,11 @@ def coefficients(days: int, value: float = 0.0) -> pl.DataFrame:
         {
             "trade_date": [day(number) for number in range(days)],
             "model_name": "ridge",
+            "horizon_days": 5,
             "information_coefficient": value,
             "n_issuers": 3,
         },
-        schema_overrides={"n_issuers": pl.Int64},
+        schema_overrides={"n_issuers": pl.Int64, "horizon_days": pl.Int64},
     )
 
 

@@ -20,6 +20,7 @@ from polars.testing import assert_frame_equal
 from bondsig_assets.resources.warehouse import Warehouse, WarehouseError, Write
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.resources.frames import KNOWN, coefficients, day, predictions, quarantined, span, values_by_day, write_predictions
+from bondsig_assets_tests.rows_of import rows_of
 
 # What a write refuses
 
@@ -144,7 +145,7 @@ def test_types_survive_the_round_trip(warehouse):
         {
             "ticker": ["A", "B"], "trade_date": [day(0)] * 2, "parent_id": ["P", "Ünï'cödé\n"], "score": [0.1 + 0.2, -1e-300],
             "probability_underperform": [0.5, float("inf")], "score_rank": [0.0, -0.0], "prediction": [1.0, 2.0],
-            "model_version": ["m", ""], "top_features": [["a", "b"], []], "top_contributions": [[1.5, None], []],
+            "model_version": ["m", ""], "registry_version": ["1", "2"], "top_features": [["a", "b"], []], "top_contributions": [[1.5, None], []],
             "top_values": [[float("nan")], [0.1]], "known_at": [KNOWN, datetime(1970, 1, 1)],
         },
     )
@@ -211,12 +212,7 @@ def test_the_handle_can_be_pickled_and_the_home_moved(warehouse):
 def test_maintenance_keeps_what_is_named(warehouse):
     named, forgotten, model = (write_predictions(warehouse, 0, 9, float(value)) for value in (1, 2, 3))
     write_predictions(warehouse, 2, 5, 4.0)
-    trained = {name: [None] for name in TABLES["models"].column_names} | {"snapshot_id": [model]}
-    row = TABLES["models"].empty().select(pl.all()).vstack(pl.DataFrame(trained, schema=TABLES["models"].polars_schema))
-    row = row.with_columns(
-        pl.col(pl.Date).fill_null(day(0)), pl.col(pl.String).fill_null("x"), pl.col(pl.Int64, pl.Float64).fill_null(0),
-        pl.col(pl.Boolean).fill_null(True), pl.col(pl.Datetime).fill_null(KNOWN),
-    )
+    row = rows_of("models", {"fold": day(0), "model_name": "x", "snapshot_id": model})
     warehouse.replace(Write("models", row))
     for number in range(10, 20):
         write_predictions(warehouse, number, number, 5.0)
