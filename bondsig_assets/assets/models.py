@@ -35,7 +35,7 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
     config_class: Any = training_config(settings)
 
     @table_asset(
-        "models", kinds={"xgboost", "scikitlearn", "mlflow"}, partitions=folds,
+        "models", kinds={"xgboost", "lightgbm", "mlflow"}, partitions=folds,
         deps=[dg.AssetDep("issuer_days", partition_mapping=history), dg.AssetDep("labels", partition_mapping=history)],
     )
     def models(context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:

@@ -40,8 +40,8 @@ class FoldError(ValueError):
 class FoldModel:
     """A fitted model of one fold.
 
-    `holdout`: rows of the calibration span (positions in the dataset) and the sibling's predictions
-    there; `importances`: per feature the mean and the mean absolute contribution over `n_explained` rows.
+    `holdout_rows`, `holdout_prediction`: rows of the calibration span (positions in the dataset) and what the
+    sibling said of them; `contributions`: [row, feature + 1] of `explained_rows`, a sample of the training rows.
     """
 
     fold: Fold

@@ -20,7 +20,7 @@ from bondsig_assets.research.units import run_units
 from bondsig_assets.resources.home import REPOSITORY, current_home
 
 #: Packages whose code decides what a study finds; a change there does its pieces again.
-_DECIDING = ("bonds", "features", "learning", "research", "securities", "sources/simulated", "trace")
+_DECIDING = ("assets", "bonds", "features", "learning", "portfolio", "research", "securities", "sources", "trace")
 STUDIES = ("null", "power", "chain", "cheating", "real")
 
 
@@ -51,7 +51,7 @@ def main(folder: Path | None, docs: Path, readme: Path, real: Path | None, only:
     results |= run_units(whole, folder, version, click.echo, workers=1, any_version=keep_code)
     seconds = sum(one["seconds"] for units in results.values() for one in units.values())
     took = f"{sum(len(units) for units in results.values())} pieces, {seconds / 60:.0f} minutes of work in all (pieces of worlds run two at a time on two cores)"
-    write_report(results, docs, readme, "make research", took)
+    write_report(results, docs, readme, "make research REAL=DIR" if real is not None else "make research", took)
     click.echo(f"{docs / 'results.md'} written, after {(time.monotonic() - began) / 60:.0f} min")
 
 

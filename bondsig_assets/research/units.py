@@ -21,7 +21,7 @@ from bondsig_assets.learning.walk_forward import cores
 
 @dataclass(frozen=True)
 class Unit:
-    """One piece: `work(folder, **parameters)` returns what JSON can hold; `folder` keeps what several pieces share."""
+    """One piece: `work(folder, **parameters)` returns what JSON can hold; `folder` keeps what several pieces of one version of the code share."""
 
     study: str
     name: str
@@ -86,7 +86,8 @@ def _line(unit: Unit, seconds: float, done: int, total: int, began: float) -> st
 def _work(unit: Unit, folder: Path, version: str) -> float:
     """Do a piece and keep its result whole or not at all; returns the seconds it took."""
     began = time.monotonic()
-    result = unit.work(folder, **unit.parameters)
+    # Worlds and homes of another version of the code would pass for this one's.
+    result = unit.work(folder / version, **unit.parameters)
     path = unit.path(folder, version)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}.tmp")

@@ -6,6 +6,7 @@ Belongs here: models that are one weight a feature. Not here: trees and sequence
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -29,7 +30,7 @@ class ElasticNetSettings:
     l1_share: float = field(default=0.5, metadata={"description": "Part of the penalty on absolute weights, not squares", "least": 0.0, "most": 1.0, "tune": (0.1, 1.0)})
 
 
-class LinearModel:
+class LinearModel(ABC):
     """A weighted sum of features around their training means."""
 
     def __init__(self, settings: Any) -> None:
@@ -50,9 +51,9 @@ class LinearModel:
         self.weights = self._solve(moments[:-1, :-1], moments[:-1, -1])
         return self
 
+    @abstractmethod
     def _solve(self, gram: np.ndarray, product: np.ndarray) -> np.ndarray:
         """Weights from the weighted second moments."""
-        raise NotImplementedError
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Exact SHAP of a linear model with independent features: w (x - mean)."""
