@@ -155,11 +155,9 @@ def ensemble_hash(members: Sequence[str]) -> str:
     return fingerprint(list(members))
 
 
-def train_fold(
-    data: Dataset, fold: Fold, specifications: Iterable[Specification], settings: LearningSettings, pool: ThreadPoolExecutor | None = None, tune: Tune | None = None
-) -> list[FoldModel]:
+def train_fold(data: Dataset, fold: Fold, specifications: Iterable[Specification], settings: LearningSettings, tune: Tune | None = None) -> list[FoldModel]:
     """Every specification of one fold, and the ensemble of all but the control. Raises FoldError."""
-    return _wait(_submit(data, fold, list(specifications), settings, pool, tune), data, fold, settings)
+    return _wait(_submit(data, fold, list(specifications), settings, None, tune), data, fold, settings)
 
 
 def train_folds(
