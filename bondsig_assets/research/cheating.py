@@ -21,6 +21,7 @@ from bondsig_assets.features.declared import ALL_FEATURES
 from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.dataset import Dataset, make_dataset
+from bondsig_assets.learning.evaluation import daily_ic
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.research.chain_studies import CHAINS, home_of, run
@@ -41,8 +42,8 @@ def cheating_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
 
 
 def cheat(folder: Path, home: str, options: list[str], sin: str) -> dict[str, Any]:
-    """What ridge and XGBoost seem to know in a home when `sin` is committed."""
-    return {"models": SINS[sin](folder, home, options)}
+    """What ridge and XGBoost seem to know in a home when `sin` is committed, and XGBoost's IC of each day (`daily_ics`)."""
+    return SINS[sin](folder, home, options)
 
 
 def _honest(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
@@ -155,7 +156,11 @@ def _judge(
     settings = replace(LearningSettings(), models=MODELS)
     data = data or make_dataset(issuer_days, labels, settings.walk_forward)
     made = predictions(data, settings) if predictions else forward(data, settings.specifications(), settings, rows)
-    return judged(made, labels)
+    daily = daily_ic(made.filter(pl.col("model_name") == "xgboost"), labels.filter(pl.col("horizon_days") == 5)).sort("trade_date")
+    return {
+        "models": judged(made, labels),
+        "daily_ics": {"trade_date": [day.isoformat() for day in daily["trade_date"]], "information_coefficient": daily["information_coefficient"].to_list()},
+    }
 
 
 def _tested_days(data: Dataset, settings: LearningSettings) -> np.ndarray:

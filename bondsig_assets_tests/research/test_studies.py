@@ -95,12 +95,17 @@ def test_pooling_by_hand():
 
 def test_the_page_holds_what_was_found_and_the_readme_its_table(found, tmp_path):
     _, results = found
-    cheating = {f"market: {sin}": {"models": {"xgboost": {"mean_ic": ic, "standard_error": 0.01, "t": 100 * ic, "sharpe": 1.0}}} for sin, ic in (("honest", 0.01), ("a sin", 0.2))}
+    cheating = {
+        f"market: {sin}": {
+            "models": {"xgboost": {"mean_ic": ic, "standard_error": 0.01, "t": 100 * ic, "sharpe": 1.0}},
+            "daily_ics": {"trade_date": [f"2024-01-{day:02}" for day in range(first, 29)], "information_coefficient": [ic + swing * (-1) ** day for day in range(first, 29)]},
+        } for sin, ic, first, swing in (("honest", 0.01, 1, 0.0), ("a sin", 0.2, 3, 0.1))
+    }
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- cheating: made by make research -->\nold\n<!-- end of cheating -->\nafter\n")
     write_report({**results, "cheating": cheating}, tmp_path, readme, "make research", "in no time")
     text = readme.read_text()
-    assert "| a sin | +0.2000 (+20.0) | +1.0 |" in text and "old" not in text and text.startswith("before") and text.endswith("after\n")
+    assert "| **honest** | +0.0100 (+1.0) |  | +1.0 |" in text and "| a sin | +0.2000 (+20.0) | +0.1900 (" in text and "old" not in text and text.startswith("before") and text.endswith("after\n")
     page = (tmp_path / "results.md").read_text()
     assert "## Where there is nothing" in page and "*oracle*" in page and all((tmp_path / "results" / f"{name}.png").exists() for name in ("cheating", "nulls", "power"))
 
