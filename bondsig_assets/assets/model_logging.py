@@ -1,6 +1,6 @@
-"""What MLflow keeps of a fold: parameters, metrics, features, and each model with signature and example.
+"""What MLflow keeps of a training and of each fold: parameters, metrics, features, and each model with signature and example.
 
-Belongs here: the content of one nested run. Not here: connecting to MLflow (`resources/tracking.py`).
+Belongs here: the content of the parent run and of a nested one. Not here: connecting to MLflow (`resources/tracking.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.models.catalogue import ENSEMBLE
-from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.settings import LearningSettings, as_toml
 from bondsig_assets.learning.training import FoldModel
 from bondsig_assets.reporting.learning_pictures import draw_contributions
 from bondsig_assets.resources.tracking import TrackingResource
@@ -23,6 +23,15 @@ _METRICS = ("calibration_ic", "calibration_slope", "base_rate", "rounds")
 _DESCRIBED = ("features", "feature_hash", "specification_hash", "data_hash", "settings")
 #: Rows of the input example.
 _EXAMPLE = 5
+
+
+def log_study(mlflow: Any, folds: Sequence[Fold], settings: LearningSettings, snapshot: int) -> None:
+    """Log to the active parent run what was asked: `learning.toml` there runs the same study again."""
+    mlflow.log_params({
+        **asdict(settings.walk_forward), "models": ", ".join(settings.models), "first_fold": folds[0].quarter, "last_fold": folds[-1].quarter,
+        "n_folds": len(folds), "snapshot_id": snapshot,
+    })
+    mlflow.log_text(as_toml(settings), "learning.toml")
 
 
 def log_fold(

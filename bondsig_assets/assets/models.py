@@ -12,7 +12,7 @@ import polars as pl
 
 from bondsig_assets.assets.common import table_asset, whole_result
 from bondsig_assets.assets.learning_config import settings_of, training_config
-from bondsig_assets.assets.model_logging import log_fold
+from bondsig_assets.assets.model_logging import log_fold, log_study
 from bondsig_assets.assets.model_rows import holdout_rows, importance_rows, model_rows
 from bondsig_assets.learning.dataset import Dataset, make_dataset, without_information
 from bondsig_assets.learning.folds import Fold, fold_of
@@ -96,6 +96,7 @@ def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: Learning
     refused: list[FoldError] = []
     specifications = settings.specifications()
     parent = mlflow.active_run()
+    log_study(mlflow, folds, settings, snapshot)
     tune = tuner(lambda trial: _log_trial(mlflow, parent, trial)) if settings.tuning.trials else None
     for done, (fold, models) in enumerate(train_folds(data, folds, specifications, settings, cores(), tune)):
         report("models", done / len(folds))
@@ -109,6 +110,7 @@ def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: Learning
             rows = log_fold(mlflow, tracking, fold, models, rows, data, settings)
             frames = (pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"), holdout_rows(data, models), importance_rows(models))
             lake.replace(*(Write(name, TABLES[name].conform(frame), between) for name, frame in zip(_TABLES, frames, strict=True)))
+        mlflow.log_metrics({f"calibration_ic_{row['model_name']}": row["calibration_ic"] for row in rows}, step=done)
     return refused
 
 

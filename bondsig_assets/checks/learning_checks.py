@@ -58,7 +58,8 @@ def _thresholds() -> dg.AssetChecksDefinition:
     def thresholds_fire(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         rows = warehouse.open().read_table("thresholds")
         days = max(rows["n_days"].to_list(), default=0)
-        return _result([f"{rule} has never fired in {days} days" for rule in never_fired(rows)], "every level has fired")
+        silent = never_fired(rows)
+        return _result([f"never fired in {days} days: {', '.join(silent)}"] if silent else [], "every level has fired")
 
     return thresholds_fire
 

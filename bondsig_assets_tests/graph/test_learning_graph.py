@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from bondsig_assets.cli import cli
 from bondsig_assets.learning import scoring, training
+from bondsig_assets.learning.settings import LearningSettings, load_settings
 from bondsig_assets.orchestration.runner import RunError
 from bondsig_assets.resources.home import Home
 from bondsig_assets.resources.tracking import TrackingResource
@@ -89,6 +90,19 @@ def test_the_registry_holds_what_scored(full_home):
     said = loaded.predict(pd.DataFrame(np.array(rows["inputs"].to_list(), dtype=float), columns=names))
     np.testing.assert_array_equal(said["prediction"].to_numpy(), rows["prediction"].to_numpy())
     np.testing.assert_array_equal(said["probability_underperform"].to_numpy(), rows["probability_underperform"].to_numpy())
+
+
+def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat_it(full_home, tmp_path):
+    lake, mlflow = Warehouse(full_home.path), TrackingResource(home=str(full_home.path)).connect()
+    client, models = mlflow.MlflowClient(), lake.read_table("models").sort("fold")
+    fold = client.get_run(models["mlflow_run_id"][-1])
+    parent = client.get_run(fold.data.tags["mlflow.parentRunId"])
+    assert parent.data.params["n_folds"] == str(models["fold"].n_unique()) and parent.data.tags["git_commit"]
+    history = client.get_metric_history(parent.info.run_id, "calibration_ic_ridge")
+    assert [one.value for one in history] == models.filter(pl.col("model_name") == "ridge")["calibration_ic"].to_list()
+    repeated = tmp_path / "learning.toml"
+    repeated.write_text(mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/learning.toml"))
+    assert load_settings(repeated) == LearningSettings()
 
 
 def test_contributions_add_up_to_every_score(full_home):
