@@ -1,4 +1,4 @@
-"""Five leaks that crept into published research, planted one by one: the harness of `leaks.py` catches each, and nothing without them."""
+"""Five leaks that crept into published research, planted one by one: the harness (`other_futures.py`, `known_past.py`) catches each, and nothing without them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,12 @@ from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.labels import HORIZONS, labels
 from bondsig_assets.learning.training import FoldError, check_fold
 from bondsig_assets.trading_calendar import cutoff, offset
-from bondsig_assets_tests import leaks
+from bondsig_assets_tests import known_past
 from bondsig_assets_tests.features.markets import DAYS, random_market
-from bondsig_assets_tests.leaks import LATER, Later, assert_label_looks_at, assert_same_past, known_by, learned, with_later, with_later_days
+from bondsig_assets_tests.known_past import assert_same_past, known_by
+from bondsig_assets_tests.learned import assert_label_looks_at, learned
 from bondsig_assets_tests.learning.days import FOLD, SETTINGS, long_history
+from bondsig_assets_tests.other_futures import LATER, Later, with_later, with_later_days
 from bondsig_assets_tests.rows_of import rows_of
 
 FIRST_DAY, LAST_DAY = 75, 199
@@ -177,10 +179,10 @@ def test_every_feature_is_asked():
 
 
 def test_a_table_that_nobody_thought_of_is_refused(monkeypatch):
-    monkeypatch.setitem(leaks.TABLES, "news", replace(leaks.TABLES["feature_coverage"], name="news"))
-    assert leaks.unhandled() == ["news"]
+    monkeypatch.setitem(known_past.TABLES, "news", replace(known_past.TABLES["feature_coverage"], name="news"))
+    assert known_past.unhandled() == ["news"]
     with pytest.raises(AssertionError, match="nobody said what of table news is known"):
-        known_by({"news": leaks.TABLES["news"].empty()}, CUT)
+        known_by({"news": known_past.TABLES["news"].empty()}, CUT)
 
 
 def test_what_later_knowledge_cuts_into_pieces_is_still_the_same():

@@ -18,7 +18,8 @@ from bondsig_assets.sources.simulated.worlds import world
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import cutoff, offset, trading_days
 from bondsig_assets_tests.graph.homes import TINY, contents, make_home, run
-from bondsig_assets_tests.leaks import EXEMPT, LaterKnowledge, assert_same_past, known_by, unhandled
+from bondsig_assets_tests.known_past import EXEMPT, assert_same_past, known_by, unhandled
+from bondsig_assets_tests.other_futures import LaterKnowledge
 
 #: Draws the cut and what comes after it. The first models are those of July 2023; October has the first refit that passed
 #: the gate, and the first signals.
@@ -37,7 +38,7 @@ def later() -> LaterKnowledge:
 
 
 def test_every_table_is_asked_or_exempt_for_a_reason():
-    assert not unhandled(), "say in leaks.py what of these tables is known on a day, or why nothing is"
+    assert not unhandled(), "say in known_past.py what of these tables is known on a day, or why nothing is"
     assert set(EXEMPT) <= set(TABLES) and all(EXEMPT.values())
 
 

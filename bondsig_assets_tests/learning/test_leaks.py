@@ -11,8 +11,10 @@ import pytest
 
 from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.trading_calendar import offset, trading_days
-from bondsig_assets_tests.leaks import LATER, LEARNED, Later, assert_same_past, known_by, learned, with_later_days
+from bondsig_assets_tests.known_past import assert_same_past, known_by
+from bondsig_assets_tests.learned import LEARNED, learned
 from bondsig_assets_tests.learning.days import FOLD, FOLDS, SETTINGS, long_history
+from bondsig_assets_tests.other_futures import LATER, Later, with_later_days
 
 SEED = 7
 FIRST = fold_of(date(2023, 4, 1))

@@ -1,17 +1,13 @@
-"""Nothing shown for a day may rest on what was known later: what every leak test is made of.
+"""Histories with another future: all that became known after the cutoff of a day is dropped (truncate), replaced by
+nonsense (poison), or told again and otherwise (append).
 
-A history is cut at a day, all that became known after the cutoff of that day is dropped (truncate), replaced by
-nonsense (poison) or told again and otherwise (append), and what was known by then has to come out bit for bit the same.
-
-Belongs here: what of each table was known on a day (`known_by`), comparing two histories (`assert_same_past`), histories
-with another future (`LaterKnowledge` for a source, `with_later` for panels), and what a label may rest on
-(`assert_label_looks_at`). Not here: tests, running the graph (`graph/homes.py`), the leaks that are planted
-(`test_planted_leaks.py`).
+Belongs here: such futures of a source (`LaterKnowledge`), of panels (`with_later`), of issuer days and labels
+(`with_later_days`). Not here: comparing what comes out (`known_past.py`), tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property
@@ -20,134 +16,17 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from bondsig_assets.assets.model_rows import holdout_rows, importance_rows, model_rows
 from bondsig_assets.features.declared import ALL_FEATURES
 from bondsig_assets.features.panels import Panels
-from bondsig_assets.learning.dataset import make_dataset
-from bondsig_assets.learning.folds import Fold, folds_between
-from bondsig_assets.learning.gate import Candidate, decide
-from bondsig_assets.learning.labels import labels as compute_labels
-from bondsig_assets.learning.scoring import Scorer, score
-from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning.training import FoldError, FoldModel, daily_ics, judged_rows, train_folds
-from bondsig_assets.learning.walk_forward import predict_quarter
-from bondsig_assets.portfolio.signals import SignalSettings, select_signals
-from bondsig_assets.schema import Table
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.securities.master import build_master
-from bondsig_assets.securities.rectangles import SIDES, cells, edges, merged, sides
 from bondsig_assets.sources.base import Delivery, Source
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import cutoff, offset
-from bondsig_assets_tests.rows_of import rows_of
 
 Later = Literal["truncate", "poison", "append"]
 LATER: tuple[Later, ...] = ("truncate", "poison", "append")
-#: The day between a score and the first close at which anybody can act on it. Said here once more: the harness asks, and does not believe.
-SKIP_DAYS = 1
 
-# What was known
-
-_TRUTH = "truth of the simulated market, which nobody knew: the fate of a report is known when it comes. Nothing in the graph reads it"
-_JUDGEMENT = "a judgement over all days there are, newer ones included; nothing that is shown for a day reads it"
-_HINDSIGHT = "hindsight on purpose, made on asking alone; nothing reads it"
-#: Tables whose rows were known on no day: name → why nothing is asked of them. Every other table has to hold still.
-EXEMPT: dict[str, str] = {
-    "ex_post_trades": _HINDSIGHT, "ex_post_bond_days": _HINDSIGHT,
-    "evaluations": _JUDGEMENT, "probability_evaluations": _JUDGEMENT, "reliability_bins": _JUDGEMENT, "thresholds": _JUDGEMENT,
-    "overfitting": _JUDGEMENT + ". Its trials come from MLflow",
-    "report_truths": _TRUTH, "credit_news": _TRUTH, "bond_mids": _TRUTH,
-}
-#: Tables without a knowledge time whose rows are known from a day on all the same.
-_KNOWN_ON: dict[str, Callable[[date], pl.Expr]] = {
-    "quarantined_rows": lambda cut: pl.col("partition_date") <= cut,
-    # A month is covered once its last day is over. What is linked stands; why the rest is not is told with hindsight: the reason
-    # 'not_yet_known' looks ahead (`securities/coverage.py` says so), and a bond that becomes known later is counted with it.
-    "security_coverage": lambda cut: (pl.col("month_end_date") <= cut) & (pl.col("reason") == "linked"),
-    "feature_coverage": lambda cut: pl.col("trade_date") <= cut,
-    # An IC is known when the labels of its day are.
-    "information_coefficients": lambda cut: pl.col("trade_date") <= pl.col("horizon_days").replace_strict({h: offset(cut, -h - SKIP_DAYS) for h in (1, 5, 10, 21)}),
-}
-#: Ends that only a later row tells: until that is known they are still open.
-_ENDS: dict[str, Callable[[date], dict[str, pl.Expr]]] = {
-    # A champion's last day is the day on whose cutoff its successor is named.
-    "champions": lambda cut: {"valid_to_date": pl.col("valid_to_date") <= cut},
-}
-#: Columns that later rows move: numbers of rows, for one that comes later may stand in between, and shares of a sum with what was not known.
-_MOVED = {"link_conflicts": ["conflict_number"], "security_coverage": ["bonds_pct", "outstanding_pct", "trades_pct", "traded_pct"]}
-
-
-def unhandled() -> list[str]:
-    """Declared tables of which nobody said what of them is known on a day."""
-    return [name for name, table in TABLES.items() if not table.known_time and name not in _KNOWN_ON and name not in EXEMPT]
-
-
-def known_by(tables: Mapping[str, pl.DataFrame], cut: date) -> dict[str, pl.DataFrame]:
-    """The rows of each table that were known at the cutoff of `cut`, as they looked then; without the tables in EXEMPT.
-
-    What was withdrawn or closed later still stands. Links are rectangles of validity and knowledge, which later knowledge
-    may cut into more pieces: they are put together again, so that what says the same looks the same.
-    """
-    return {name: _known(TABLES[name], frame, cut) for name, frame in tables.items() if name not in EXEMPT}
-
-
-def _known(table: Table, frame: pl.DataFrame, cut: date) -> pl.DataFrame:
-    if table.known_time:
-        known = frame.filter(pl.col(table.known_time) <= cutoff(cut))
-    elif table.name in _KNOWN_ON:
-        known = frame.filter(_KNOWN_ON[table.name](cut))
-    else:
-        raise AssertionError(f"nobody said what of table {table.name} is known on a day: give it a known_time, or a line in leaks.py")
-    known = known.drop(_MOVED.get(table.name, []))
-    if "known_until" in known.columns:
-        known = known.with_columns(pl.when(pl.col("known_until") <= cutoff(cut)).then("known_until"))
-        known = _whole(known) if set(SIDES) <= set(known.columns) else known
-    for column, is_known in _ENDS.get(table.name, lambda _: {})(cut).items():
-        known = known.with_columns(pl.when(is_known).then(column).alias(column))
-    return known
-
-
-def _whole(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rectangles that say the same, put together as far as they touch, in an order of their own."""
-    said = [name for name in rows.columns if name not in SIDES]
-    if rows.is_empty():
-        return rows
-    numbered = rows.with_columns(pl.struct(said).hash().rank("dense").cast(pl.Int64).alias("_key"), *edges())
-    pieces = cells(numbered.select("_key", "v0", "v1", "k0", "k1"), "_key").unique(["_key", "v0", "v1", "k0", "k1"])
-    together = merged(pieces, "_key").with_columns(*sides()).select("_key", *SIDES)
-    return numbered.select("_key", *said).unique("_key").join(together, on="_key").select(rows.columns).sort(rows.columns, nulls_last=True)
-
-
-# Comparing
-
-def assert_same_past(one: Mapping[str, pl.DataFrame], other: Mapping[str, pl.DataFrame], cut: date) -> None:
-    """What was known at the cutoff of `cut` is bit for bit the same in two histories; tables and columns are named that differ."""
-    assert one.keys() == other.keys()
-    mine, theirs = known_by(one, cut), known_by(other, cut)
-    told = [difference for name in mine if (difference := _difference(name, mine[name], theirs[name]))]
-    assert not told, f"what was known on {cut} is not what it was: " + "; ".join(told)
-
-
-def _difference(name: str, one: pl.DataFrame, other: pl.DataFrame) -> str:
-    if one.height != other.height:
-        return f"{name} has {one.height} and {other.height} rows"
-    columns = [column for column in one.columns if not _same_bits(one[column], other[column])]
-    if not columns:
-        return ""
-    rows = np.flatnonzero(~np.logical_and.reduce([one[column].eq_missing(other[column]).to_numpy() for column in columns]))
-    where = {key: one[key][int(rows[0])] for key in TABLES[name].key if key in one.columns} if rows.size else "signs of zeros"
-    return f"{name} differs in {', '.join(columns[:8])} of {rows.size} of {one.height} rows, first {where}"
-
-
-def _same_bits(one: pl.Series, other: pl.Series) -> bool:
-    """Equal as bytes: a zero of the other sign is not the same."""
-    if not one.equals(other, null_equal=True):
-        return False
-    one, other = (part.explode() if isinstance(part.dtype, pl.List) else part for part in (one, other))
-    return not one.dtype.is_float() or one.fill_null(0.0).to_numpy().tobytes() == other.fill_null(0.0).to_numpy().tobytes()
-
-
-# Another future
 
 def _shuffled(column: str, factor: float = 1.0) -> pl.Expr:
     """The values of a day, dealt out anew; the same for every piece of days that is asked for."""
@@ -377,65 +256,6 @@ class LaterKnowledge:
         return rows.with_columns(delivery_date=pl.Series(days), report_date=pl.Series(days), asof_code=pl.lit("A"), **reported)
 
 
-# What is learned
-
-def learned(
-    issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: LearningSettings, through: date, fold_of_quarter: Callable[[Fold], Fold] = lambda fold: fold,
-) -> dict[str, pl.DataFrame]:
-    """What the graph makes of issuer days and labels for the folds that begin by the trading day after `through`, in memory.
-
-    Rows of models, holdout_ics, feature_importances, champions, predictions, scores, explanations and signals.
-    `fold_of_quarter` may replace a fold by another.
-    """
-    data = make_dataset(issuer_days, labels, settings.walk_forward)
-    first, last = data.keys["trade_date"][0], data.keys["trade_date"][-1]
-    folds = [fold_of_quarter(fold) for fold in folds_between(first, offset(through, 1), settings.walk_forward)]
-    raw = issuer_days.sort("trade_date", "parent_id")
-    rows: dict[str, list[pl.DataFrame]] = {name: [] for name in LEARNED}
-    trained: dict[str, FoldModel] = {}
-    champion: Candidate | None = None
-
-    def incumbent_ics(incumbent: Candidate, quarter: date) -> pl.DataFrame:
-        fold = next(fold for fold in folds if fold.quarter == quarter)
-        found, held = trained[incumbent.version], judged_rows(data, fold.calibration_start, fold.train_end)
-        return daily_ics(data, held, found.model.predict(data.inputs(held, found.specification)))  # type: ignore[union-attr]
-
-    for fold, models in train_folds(data, folds, settings.specifications(), settings, 2):
-        if isinstance(models, FoldError):
-            raise models
-        trained |= {model.version: model for model in models}
-        known = cutoff(offset(fold.first_day, -1))
-        rows["models"].append(pl.DataFrame(model_rows(data, models, settings, 1, "run"), schema=TABLES["models"].polars_schema, orient="row"))
-        rows["holdout_ics"].append(holdout_rows(data, models))
-        rows["feature_importances"].append(importance_rows(models))
-        # As `assets/champions.py` replays the gate, with frames for a warehouse.
-        eligible = set(rows["models"][-1].filter("is_eligible")["model_name"])
-        candidates = [Candidate(fold.quarter, fold.first_day, model.name, model.specification.hash) for model in models if model.name in eligible]
-        hashes = pl.concat([part.select("fold", "model_name", "specification_hash") for part in rows["models"]])
-        siblings = pl.concat(rows["holdout_ics"]).join(hashes, on=["fold", "model_name"]).sort("fold", "trade_date")
-        siblings = siblings.unique(["specification_hash", "trade_date"], keep="last", maintain_order=True)
-        verdict = decide(fold.quarter, candidates, siblings, champion, incumbent_ics, settings.walk_forward.horizon_days, settings.gate)
-        champion, chosen = verdict.champion, trained[verdict.champion.version]
-        rows["champions"].append(rows_of("champions", {
-            "valid_from_date": verdict.valid_from, "model_version": champion.version, "model_name": champion.name, "trained_fold": champion.fold,
-            "decision": verdict.decision, "data_hash": chosen.data_hash, "n_holdout_days": verdict.n_days, "ic_difference": verdict.difference, "standard_error": verdict.error,
-            "threshold": verdict.threshold, "reason": verdict.reason, "known_at": known,
-        }))
-        rows["predictions"].append(predict_quarter(data, fold, models, last))
-        scored = data.between(fold.first_day, min(fold.last_day, last))
-        scored = scored[data.scorable[scored]]
-        scorer = Scorer(chosen.name, chosen.version, chosen.model, chosen.specification, chosen.calibration)
-        for name, frame in zip(("scores", "explanations"), score(data, scored, scorer, "1", raw[scored]), strict=True):
-            rows[name].append(frame)
-        rows["signals"].append(select_signals(rows["scores"][-1], raw.select("parent_id", "trade_date", "staleness_days", "n_trades_21d"), _EVERYONE))
-    return {name: TABLES[name].conform(pl.concat([TABLES[name].empty(), *(TABLES[name].conform(part) for part in parts)])) for name, parts in rows.items()}
-
-
-LEARNED = ("models", "holdout_ics", "feature_importances", "champions", "predictions", "scores", "explanations", "signals")
-#: Synthetic issuers hardly trade.
-_EVERYONE = SignalSettings(margin=0.0, minimum_trades_21d=-100, quantile=0.3)
-
-
 def with_later_days(issuer_days: pl.DataFrame, labels: pl.DataFrame, cut: date, later: Later) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Issuer days and labels in which all that became known after `cut` is dropped, poisoned, or joined by an issuer nobody had heard of."""
     is_day, is_label = pl.col("trade_date") > cut, pl.col("label_end_date") > cut
@@ -453,36 +273,3 @@ def with_later_days(issuer_days: pl.DataFrame, labels: pl.DataFrame, cut: date, 
         issuer_days.with_columns(pl.when(is_day).then(nonsense).otherwise(numbers).name.keep()),
         labels.with_columns(pl.when(is_label).then(nonsense).otherwise(pl.col("excess_return_pct", "beta_adjusted_return_pct")).name.keep()),
     )
-
-
-# What a label may rest on
-
-def assert_label_looks_at(panels: Panels, day: date, horizon: int, make: Callable[[Panels, date, date], pl.DataFrame] = compute_labels) -> None:
-    """The label of `day` rests on the returns of the days t+2 … t+1+h, on each of them, and on no other.
-
-    A score is known at 18:30 of day t, after its close: whoever acts on it can at best have the close of t+1, so that a
-    return up to t+1 in the label would be one that nobody could earn.
-    """
-    first, last = offset(day, SKIP_DAYS + 1), offset(day, SKIP_DAYS + horizon)
-
-    def label(market: Panels) -> pl.DataFrame:
-        made = make(market, market.days[0].item(), market.days[-1].item())
-        return made.filter((pl.col("trade_date") == day) & (pl.col("horizon_days") == horizon)).select(
-            "parent_id", "ticker", "label_end_date", "stock_return_pct", "sector_return_pct", "excess_return_pct"
-        )
-
-    def moved(where: pl.Expr) -> Panels:
-        move = pl.when(where & pl.col("total_return_pct").is_not_null())
-        return replace(panels, prices=panels.prices.with_columns(
-            move.then(pl.col("total_return_pct") / 2 + 3 + pl.col("ticker").hash(1) % 5).otherwise("total_return_pct").alias("total_return_pct"),
-            pl.when(where).then(pl.col("close_usd") * 1.7).otherwise("close_usd").alias("close_usd"),
-        ))
-
-    when, told = pl.col("trade_date"), label(panels)
-    assert told.height > 3, f"{day} has no labels of {horizon} days"
-    assert told["label_end_date"].unique().to_list() == [last], f"the label of {day} ends on {told['label_end_date'][0]}, not on {last}"
-    assert label(moved(when < first)).equals(told), f"the label of {day} rests on a price before the close of {offset(day, SKIP_DAYS)} or on the move to it"
-    assert label(moved(when > last)).equals(told), f"the label of {day} rests on a price after {last}"
-    for step in range(SKIP_DAYS + 1, SKIP_DAYS + horizon + 1):
-        other = label(moved(when == offset(day, step)))
-        assert (other["excess_return_pct"] != told["excess_return_pct"]).any(), f"the label of {day} does not rest on the return of {offset(day, step)}"
