@@ -29,7 +29,7 @@ _CONFIG = Path(__file__).parents[2] / "examples" / "credit_2006_2012" / "source.
 
 def chain_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
     """A home from trade reports to the judgement for each market."""
-    return [Unit("whole chain", name, whole_chain, {"home": name, "options": options}) for name, options in chains.items()]
+    return [Unit("whole chain", name, whole_chain, {"home": name, "options": options}, cost=8) for name, options in chains.items()]
 
 
 def real_unit(data: Path) -> Unit:

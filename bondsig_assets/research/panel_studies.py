@@ -39,7 +39,7 @@ def panel_units(
     units += [Unit("permutation", f"draw {draw}", permuted, {"world": _named(small), "seed": 1, "lead_strength": 0.20, "draw": draw}) for draw in range(1, draws + 1)]
     units += [Unit("circular shift", f"draw {draw}", shifted, {"world": _named(small), "seed": 1, "lead_strength": 0.20, "draw": draw}) for draw in range(1, draws + 1)]
     units += [
-        Unit("power", f"lead {strength:.2f} seed {seed}", power, {"world": _named(large), "seed": seed, "lead_strength": strength})
+        Unit("power", f"lead {strength:.2f} seed {seed}", power, {"world": _named(large), "seed": seed, "lead_strength": strength}, cost=8)
         for strength in strengths for seed in range(1, power_seeds + 1)
     ]
     return units

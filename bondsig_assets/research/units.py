@@ -21,12 +21,16 @@ from bondsig_assets.learning.walk_forward import cores
 
 @dataclass(frozen=True)
 class Unit:
-    """One piece: `work(folder, **parameters)` returns what JSON can hold; `folder` keeps what several pieces of one version of the code share."""
+    """One piece: `work(folder, **parameters)` returns what JSON can hold; `folder` keeps what several pieces of one version of the code share.
+
+    `cost` is its length beside other pieces', for telling how long the rest will take.
+    """
 
     study: str
     name: str
     work: Callable[..., dict[str, Any]]
     parameters: dict[str, Any]
+    cost: float = 1.0
 
     def path(self, folder: Path, version: str) -> Path:
         """Where its result goes: another version of the code or other parameters are another file."""
@@ -66,21 +70,22 @@ def run_units(
 
 
 def _do(units: Sequence[Unit], folder: Path, version: str, say: Callable[[str], None], workers: int) -> None:
-    began = time.monotonic()
+    done, began = [], time.monotonic()
+
+    def finished(unit: Unit, seconds: float) -> None:
+        done.append(unit.cost)
+        left = (time.monotonic() - began) / sum(done) * (sum(one.cost for one in units) - sum(done))
+        say(f"{len(done):3}/{len(units)}  {unit.study}: {unit.name}  {seconds:.0f} s, about {left / 60:.0f} min left")
+
     if workers == 1:
-        for done, unit in enumerate(units, start=1):
-            say(_line(unit, _work(unit, folder, version), done, len(units), began))
+        for unit in units:
+            finished(unit, _work(unit, folder, version))
         return
     # Threads of one library do not survive a fork of another's; a new interpreter has none.
     with _single_threaded(), ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         running = {pool.submit(_work, unit, folder, version): unit for unit in units}
-        for done, future in enumerate(as_completed(running), start=1):
-            say(_line(running[future], future.result(), done, len(units), began))
-
-
-def _line(unit: Unit, seconds: float, done: int, total: int, began: float) -> str:
-    left = (time.monotonic() - began) / done * (total - done)
-    return f"{done:3}/{total}  {unit.study}: {unit.name}  {seconds:.0f} s, about {left / 60:.0f} min left"
+        for future in as_completed(running):
+            finished(running[future], future.result())
 
 
 def _work(unit: Unit, folder: Path, version: str) -> float:
