@@ -137,14 +137,16 @@ def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
 
 
 def _materialize(console: Console, home: Home, first: date, last: date, select: str, again: bool) -> None:
+    from bondsig_assets.learning.settings import SettingsError, load_settings
     from bondsig_assets.orchestration import progress, runner
+    from bondsig_assets.orchestration.outdated import trained_otherwise
     from bondsig_assets.resources.warehouse import WarehouseError
 
-    with console.status("opening the graph"):
-        from bondsig_assets.definitions import build_defs
-
-        instance, defs = runner.open_instance(home), build_defs(home)
     try:
+        with console.status("opening the graph"):
+            from bondsig_assets.definitions import build_defs
+
+            instance, defs, settings = runner.open_instance(home), build_defs(home), load_settings(home.learning_file)
         chosen = runner.selected_assets(defs, select)
 
         def execute(stages: Sequence[runner.Stage]) -> None:
@@ -155,12 +157,15 @@ def _materialize(console: Console, home: Home, first: date, last: date, select: 
 
         if stages := runner.plan(defs, instance, first, last, chosen, again):
             execute(stages)
-        if outdated := runner.plan_outdated(defs, instance, chosen):
+        folds = trained_otherwise(_warehouse(home), settings) if "models" in chosen else set()
+        if folds:
+            console.print(f"{home.learning_file} asks for other models than were trained for {len(folds)} quarters")
+        if outdated := runner.plan_outdated(defs, instance, chosen, folds):
             for stage in outdated:
                 days = ", ".join(one if one == other else f"{one} … {other}" for one, other in stage.spans)
-                console.print(f"made before something they rest on, done again: {', '.join(stage.assets)} of {days}")
+                console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")
             execute(outdated)
         if not stages and not outdated:
             console.print("everything is done already; --again does it again")
-    except (runner.RunError, WarehouseError, SourceError) as error:
+    except (runner.RunError, WarehouseError, SourceError, SettingsError) as error:
         raise UserError(str(error)) from error

@@ -18,7 +18,7 @@ import polars as pl
 from bondsig_assets.learning.calibration import Calibration, calibrate
 from bondsig_assets.learning.dataset import MINIMUM_NAMES, Dataset, columns_of
 from bondsig_assets.learning.ensemble import Ensemble, mean_rank
-from bondsig_assets.learning.folds import Fold, purge_days
+from bondsig_assets.learning.folds import Fold, has_enough_history, purge_days
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, Specification, fingerprint
 from bondsig_assets.learning.models.interface import Model, Sample
@@ -70,7 +70,10 @@ class FoldModel:
 
 
 def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
-    """Raise FoldError when a span of the fold holds too few days, or a label of one ends on or after the first day it is judged on."""
+    """Raise FoldError when the fold has too short a history, a span of it too few days, or a label ends on or after the first day it is judged on."""
+    windows, first = settings.walk_forward, data.keys["trade_date"].min()
+    if isinstance(first, date) and not has_enough_history(fold.quarter, first, windows):
+        raise FoldError(f"fold {fold.quarter}: days begin on {first}; minimum_train_days asks for {windows.minimum_train_days} up to {fold.train_end}")
     for last, judged in ((fold.train_end, fold.first_day), (fold.sibling_end, fold.calibration_start), (fold.early_end, fold.stop_start)):
         if (data.label_end[data.labelled(fold.train_start, last)] >= day_number(pl.Series([judged]))[0]).any():
             raise FoldError(f"fold {fold.quarter}: a training label ends on or after {judged}, the first day it is judged on")

@@ -1,8 +1,8 @@
-"""Days that were made before something they rest on was made anew.
+"""Days that were made before something they rest on was made anew, and folds trained with other settings.
 
 Belongs here: finding, from Dagster's record of what was made when, which partitions no longer hold: a
-gap was filled, an old day was done again, or cleaning rewrote a later day. Not here: doing them again
-(`runner.py`). Tables without days are made anew with every run and are not asked about.
+gap was filled, an old day was done again, or cleaning rewrote a later day; and folds that other settings
+trained. Not here: doing them again (`runner.py`). Tables without days are made anew with every run and are not asked about.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 import dagster as dg
 
 from bondsig_assets.learning.folds import quarter_of
+from bondsig_assets.learning.models.catalogue import ENSEMBLE
+from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.resources.warehouse import Warehouse
 
 #: Assets whose day rests on the same day of what is above them; all others rest on every day until their own.
 _OF_THEIR_DAY = ("trades", "bond_days", "bond_analytics", "signals")
@@ -23,8 +26,20 @@ _ANEW = 2**62
 Made = dict[str, int]
 
 
-def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str]) -> dict[str, set[str]]:
-    """Asset → partitions older than what they rest on, of the assets in `chosen` that have partitions; whatever is below counts too."""
+def trained_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
+    """Folds whose models are not those that `settings` declare."""
+    declared = {one.name: one.hash for one in settings.specifications()}
+    trained: dict[str, dict[str, str]] = {}
+    for fold, name, specification in lake.read_table("models", columns=["fold", "model_name", "specification_hash"]).rows():
+        trained.setdefault(fold.isoformat(), {})[name] = specification
+    return {fold for fold, held in trained.items() if {name: of for name, of in held.items() if name != ENSEMBLE} != declared}
+
+
+def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str], folds: Collection[str] = ()) -> dict[str, set[str]]:
+    """Asset → partitions older than what they rest on, of the assets in `chosen` that have partitions; whatever is below counts too.
+
+    `folds` are to be trained anew whatever their age.
+    """
     made: dict[str, Made] = {}
     found: dict[str, set[str]] = {}
     for level in graph.toposorted_asset_keys_by_level:
@@ -35,7 +50,7 @@ def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str]) 
             made[name] = dict(_made(instance, key))
             parents = [parent.path[-1] for parent in node.parent_keys if parent.path[-1] in made]
             newest = [_newest_below(name, parent, made[parent], sorted(made[name])) for parent in parents]
-            older = {key for key, when in made[name].items() if any(when < of_parent[key] for of_parent in newest)}
+            older = {key for key, when in made[name].items() if name in _FOLDS and key in folds or any(when < of_parent[key] for of_parent in newest)}
             if older and name in chosen:
                 found[name] = older
                 made[name] |= dict.fromkeys(older, _ANEW)

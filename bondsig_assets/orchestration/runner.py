@@ -74,10 +74,10 @@ def plan(defs: dg.Definitions, instance: dg.DagsterInstance, start: date, end: d
     return [stage for stage in stages if stage.assets and stage.spans]
 
 
-def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Collection[str]) -> list[Stage]:
-    """Stages that bring up to date what was made before something it rests on, whatever its day."""
+def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Collection[str], folds: Collection[str] = ()) -> list[Stage]:
+    """Stages that bring up to date what was made before something it rests on, whatever its day, and train `folds` anew."""
     graph = defs.resolve_asset_graph()
-    found = outdated(graph, instance, chosen)
+    found = outdated(graph, instance, chosen, folds)
     order = [key.path[-1] for level in graph.toposorted_asset_keys_by_level for key in level if key.path[-1] in chosen]
     without_days = {name for name in order if graph.get(dg.AssetKey(name)).partitions_def is None}
     groups = (

@@ -53,6 +53,24 @@ def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatc
     assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {"ridge", "elastic_net", "equity_only", "ensemble"}
 
 
+def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them_are_one_line(home, monkeypatch):
+    monkeypatch.setenv("BONDSIG_HOME", str(home.path))
+    lake, told = Warehouse(home.path), CliRunner()
+    before = lake.read_table("scores")
+    home.learning_file.write_text('models = ["ridge"]\n[ridge]\npenalty = -1.0\n')
+    assert "learning.toml: ridge.penalty = -1.0 must be above 0" in (wrong := told.invoke(cli, ["run"]).output) and "SettingsError" not in wrong
+    assert lake.read_table("scores").equals(before)
+    home.learning_file.write_text('models = ["ridge"]\n[ridge]\npenalty = 5.0\n')
+    done = told.invoke(cli, ["run"])
+    assert done.exit_code == 0 and "asks for other models than were trained for 3 quarters" in done.output, done.output
+    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {"ridge", "equity_only"}
+    assert lake.read_table("scores").height == before.height and not lake.read_table("scores")["prediction"].equals(before["prediction"])
+    assert "everything is done already" in told.invoke(cli, ["run"]).output
+    home.learning_file.write_text('models = ["ridge"]\n[walk_forward]\nminimum_train_days = 100000\n')
+    told.invoke(cli, ["run", "--select", "key:models"])
+    assert lake.read_table("models").is_empty(), "a history too short trains nothing"
+
+
 def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_they_were(home, monkeypatch):
     lake = Warehouse(home.path)
     lake.replace(*(Write(name, TABLES[name].empty(), (LAST, LAST)) for name in ("scores", "predictions", "explanations")))
