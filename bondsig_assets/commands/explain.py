@@ -39,13 +39,15 @@ def print_explanation(home: Home, ticker: str, day: date, picture: Path | None, 
     cusips = trails.linked_bonds(lake.read, trail.score["parent_id"], day, trail.score["known_at"])
     bonds = trails.bonds_behind(lake.read, cusips, day, trail.score["known_at"])
     reports = trails.reports_behind(lake.read, cusips, day, trail.score["known_at"])
+    if picture is not None:  # before the text: a reader who pipes it into `head` ends the program there
+        _draw(trail, parts, picture)
     for lines in (
         score_lines(trail), _model_lines(trail), _contribution_lines(trail, parts), _bond_lines(bonds, trails.RECENT_DAYS),
         _report_lines(reports, n_reports, trails.RECENT_DAYS, trail), _label_lines(trails.label_of(lake.read, trail), trail),
     ):
         click.echo("\n".join([*lines, ""]))
     if picture is not None:
-        _draw(trail, parts, picture)
+        click.echo(f"drawn: {picture}")
 
 
 def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
@@ -163,7 +165,6 @@ def _draw(trail: Trail, parts: pl.DataFrame, picture: Path) -> None:
         figure.savefig(picture, dpi=130)
     except (OSError, ValueError) as error:
         raise UserError(f"{picture} cannot be written: {str(error).splitlines()[0]}") from error
-    click.echo(f"drawn: {picture}")
 
 
 # How things are written

@@ -66,9 +66,6 @@ def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them
     assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {"ridge", "equity_only"}
     assert lake.read_table("scores").height == before.height and not lake.read_table("scores")["prediction"].equals(before["prediction"])
     assert "everything is done already" in told.invoke(cli, ["run"]).output
-    home.learning_file.write_text('models = ["ridge"]\n[walk_forward]\nminimum_train_days = 100000\n')
-    told.invoke(cli, ["run", "--select", "key:models"])
-    assert lake.read_table("models").is_empty(), "a history too short trains nothing"
 
 
 def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_they_were(home, monkeypatch):

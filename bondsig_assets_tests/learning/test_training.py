@@ -234,6 +234,12 @@ def cut(first: date, last: date = FOLD.train_end) -> Dataset:
     return make_dataset(days, labels.filter(pl.col("trade_date").is_between(first, last)), SETTINGS.walk_forward)
 
 
+def test_a_history_shorter_than_the_study_asks_for_is_a_fold_error():
+    asked = replace(SETTINGS, walk_forward=replace(SETTINGS.walk_forward, minimum_train_days=100_000))
+    with pytest.raises(FoldError, match=f"fold 2023-07-01: days begin on .*; minimum_train_days asks for 100000 up to {FOLD.train_end}"):
+        training.check_fold(dataset(), FOLD, asked)
+
+
 def test_too_few_days_are_a_fold_error_with_the_numbers():
     check_fold(cut(offset(FOLD.sibling_end, -41)), FOLD, SETTINGS)
     with pytest.raises(FoldError, match=f"fold 2023-07-01: 41 days up to {FOLD.sibling_end} and 84 of the calibration span have 15 labelled issuers; 42 and 21 are needed"):
