@@ -74,7 +74,8 @@ def replay_gate(lake: Warehouse, settings: GateSettings) -> list[dict[str, Any]]
         if day in persons:
             rows = [row for row in rows if row["valid_from_date"] != day] + [persons[day]]
             incumbent = _candidate(models[persons[day]["model_version"]])
-    return [{**row, "valid_to_date": offset(after["valid_from_date"], -1) if after else None} for row, after in zip(rows, [*rows[1:], None], strict=True)]
+    ends = [offset(after["valid_from_date"], -1) for after in rows[1:]] + [None]
+    return [{**row, "valid_to_date": end} for row, end in zip(rows, ends, strict=False)]
 
 
 _FIELDS = [

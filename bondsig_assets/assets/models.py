@@ -56,6 +56,8 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
             with tracking.training(asked.study, f"training {missing[0].quarter} … {missing[-1].quarter}", tags) as mlflow:
                 run_id = mlflow.active_run().info.run_id
                 refused = _train(lake, data, missing, asked, snapshot, mlflow, tracking)
+        if refused and len(refused) == len(missing) and not lake.read_table("models", columns=["fold"]).is_empty():
+            raise dg.Failure(f"nothing could be trained, models stay as they were: {refused[0]}")
         report("models", 1.0)
         trained = lake.read_table("models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN)
         empty = without_information(data, data.between(None, wanted[-1].train_end))
@@ -100,11 +102,10 @@ def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: Learning
     tune = tuner(lambda trial: _log_trial(mlflow, parent, trial)) if settings.tuning.trials else None
     for done, (fold, models) in enumerate(train_folds(data, folds, specifications, settings, cores(), tune)):
         report("models", done / len(folds))
-        between = (fold.quarter, fold.quarter)
         if isinstance(models, FoldError):
-            refused.append(models)
-            lake.replace(*(Write(name, TABLES[name].empty(), between) for name in _TABLES))
+            refused.append(models)  # what was trained before stays: scores rest on it
             continue
+        between = (fold.quarter, fold.quarter)
         with mlflow.start_run(run_name=f"fold {fold.quarter}", nested=True) as run:
             rows = model_rows(data, models, settings, snapshot, run.info.run_id)
             rows = log_fold(mlflow, tracking, fold, models, rows, data, settings)

@@ -121,7 +121,10 @@ def make_settings(values: Mapping[str, Any]) -> LearningSettings:
     if wrong := [name for name in models if not isinstance(name, str) or name not in kinds]:
         raise SettingsError(f"unknown model {wrong[0]!r}; models are: {', '.join(kinds)}")
     if not models or len(set(models)) < len(models):
-        raise SettingsError("models: name at least one, each once")
+        raise SettingsError(f"models: name at least one of {', '.join(kinds)}, each once")
+    if not any(KINDS[name].may_be_champion for name in models):
+        able = [name for name in kinds if KINDS[name].may_be_champion]
+        raise SettingsError(f"models = {list(models)}: none of them may become champion and score; add one of {', '.join(able)}")
     groups = {name: checked(name, default, values.get(name, {})) for name, default in _GROUPS.items()}
     return LearningSettings(
         study=study, models=tuple(models), **groups,

@@ -23,6 +23,8 @@ from bondsig_assets.trading_calendar import trading_days
 
 _TRAINING = ("models", "champions")
 _AFTER_TRAINING = ("scores", "signals", "evaluations")
+#: How Dagster begins the message of a failure that an asset tells in words.
+_FAILURE = "dagster._core.definitions.events.Failure: "
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
@@ -111,7 +113,7 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            text = error.message.strip() if error else "unknown error"
+            text = error.message.strip().removeprefix(_FAILURE) if error else "unknown error"
             if error is not None and "Interrupted" in (error.cls_name or ""):
                 raise KeyboardInterrupt
             return f"{event.step_key}: {text.splitlines()[0]}"

@@ -68,6 +68,23 @@ def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them
     assert "everything is done already" in told.invoke(cli, ["run"]).output
 
 
+@pytest.mark.parametrize("windows", ["minimum_train_days = 100000", 'window = "rolling"\nrolling_days = 10', "calibration_days = 500"])
+def test_windows_that_leave_nothing_to_train_on_leave_everything_as_it_was(home, windows):
+    lake = Warehouse(home.path)
+    before = {name: lake.read_table(name) for name in ("models", "holdout_ics", "champions", "scores", "evaluations")}
+    home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
+    with pytest.raises(RunError, match="^models: nothing could be trained, models stay as they were: fold 2023-07-01: "):
+        run(home, select="key:models+", again=True)
+    assert all(lake.read_table(name).equals(frame) for name, frame in before.items())
+
+
+def test_a_home_without_models_has_no_champions_and_days_without_scores(home):
+    lake = Warehouse(home.path)
+    lake.replace(*(Write(name, TABLES[name].empty()) for name in ("models", "holdout_ics", "champions")))
+    run(home, select="key:champions", again=True)
+    assert lake.read_table("champions").is_empty()
+
+
 def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_they_were(home, monkeypatch):
     lake = Warehouse(home.path)
     lake.replace(*(Write(name, TABLES[name].empty(), (LAST, LAST)) for name in ("scores", "predictions", "explanations")))
