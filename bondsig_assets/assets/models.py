@@ -28,6 +28,9 @@ from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import FIRST_DAY, offset
 
+#: Quarters that could not be trained, and why.
+Refused = dict[date, FoldError]
+
 
 def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> dg.AssetsDefinition:
     """The asset of fold models; `settings` are the launchpad's defaults."""
@@ -51,20 +54,20 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
         data = _read(lake, wanted[-1], asked, snapshot)
         missing = wanted if config.refit else [fold for fold in wanted if not _is_fitted(lake, data, fold, asked)]
         tags = {"dagster.run_id": context.run_id, "dagster.asset_key": "models", "bondsig.kind": "training"}
-        refused, run_id = [], ""
+        refused: Refused = {}
+        run_id = ""
         if missing:
             with tracking.training(asked.study, f"training {missing[0].quarter} … {missing[-1].quarter}", tags) as mlflow:
                 run_id = mlflow.active_run().info.run_id
                 refused = _train(lake, data, missing, asked, snapshot, mlflow, tracking)
-        if refused and len(refused) == len(missing) and not lake.read_table("models", columns=["fold"]).is_empty():
-            raise dg.Failure(f"nothing could be trained, models stay as they were: {refused[0]}")
+        _drop(lake, refused)
         report("models", 1.0)
         trained = lake.read_table("models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN)
         empty = without_information(data, data.between(None, wanted[-1].train_end))
         return whole_result(
             trained, mlflow_run_id=run_id, mlflow_run=_link(tracking, run_id), snapshot_id=snapshot,
             n_folds_fitted=len(missing) - len(refused), n_folds_as_before=len(wanted) - len(missing),
-            not_trained=dg.MetadataValue.md("\n".join(f"- {error}" for error in refused) or "none"),
+            not_trained=dg.MetadataValue.md("\n".join(f"- {error}" for error in refused.values()) or "none"),
             features_without_information=dg.MetadataValue.md("\n".join(f"- {name}: {why}" for name, why in empty.items()) or "none"),
         )
 
@@ -93,9 +96,9 @@ def _is_fitted(lake: Warehouse, data: Dataset, fold: Fold, settings: LearningSet
     return dict(held.rows()) == expected
 
 
-def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: LearningSettings, snapshot: int, mlflow: Any, tracking: TrackingResource) -> list[FoldError]:
-    """Train, log and write fold by fold; returns the folds that could not be trained as their errors."""
-    refused: list[FoldError] = []
+def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: LearningSettings, snapshot: int, mlflow: Any, tracking: TrackingResource) -> Refused:
+    """Train, log and write fold by fold; returns the errors of the quarters that could not be trained."""
+    refused: Refused = {}
     specifications = settings.specifications()
     parent = mlflow.active_run()
     log_study(mlflow, folds, settings, snapshot)
@@ -103,7 +106,7 @@ def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: Learning
     for done, (fold, models) in enumerate(train_folds(data, folds, specifications, settings, cores(), tune)):
         report("models", done / len(folds))
         if isinstance(models, FoldError):
-            refused.append(models)  # what was trained before stays: scores rest on it
+            refused[fold.quarter] = models
             continue
         between = (fold.quarter, fold.quarter)
         with mlflow.start_run(run_name=f"fold {fold.quarter}", nested=True) as run:
@@ -116,6 +119,15 @@ def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: Learning
 
 
 _TABLES = ("models", "holdout_ics", "feature_importances")
+
+
+def _drop(lake: Warehouse, refused: Refused) -> None:
+    """Take out the models of refused quarters. Raises Failure, and takes out nothing, where that would leave no model at all."""
+    held = set(lake.read_table("models", columns=["fold"])["fold"])
+    if held and held <= refused.keys():
+        raise dg.Failure(f"nothing could be trained, models stay as they were: {next(iter(refused.values()))}")
+    for quarter in held & refused.keys():
+        lake.replace(*(Write(name, TABLES[name].empty(), (quarter, quarter)) for name in _TABLES))
 
 
 def _log_trial(mlflow: Any, parent: Any, trial: Any) -> None:

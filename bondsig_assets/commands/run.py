@@ -139,7 +139,6 @@ def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
 def _materialize(console: Console, home: Home, first: date, last: date, select: str, again: bool) -> None:
     from bondsig_assets.learning.settings import SettingsError, load_settings
     from bondsig_assets.orchestration import progress, runner
-    from bondsig_assets.orchestration.outdated import trained_otherwise
     from bondsig_assets.resources.warehouse import WarehouseError
 
     try:
@@ -157,7 +156,7 @@ def _materialize(console: Console, home: Home, first: date, last: date, select: 
 
         if stages := runner.plan(defs, instance, first, last, chosen, again):
             execute(stages)
-        folds = trained_otherwise(_warehouse(home), settings) if "models" in chosen else set()
+        folds = runner.to_retrain(defs, _warehouse(home), settings) if "models" in chosen else set()
         if folds:
             console.print(f"{home.learning_file} asks for other models than were trained for {len(folds)} quarters")
         if outdated := runner.plan_outdated(defs, instance, chosen, folds):

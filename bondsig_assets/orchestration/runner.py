@@ -16,9 +16,11 @@ from typing import Any
 
 import dagster as dg
 
+from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.jobs import ON_ASKING
-from bondsig_assets.orchestration.outdated import outdated
+from bondsig_assets.orchestration.outdated import outdated, trained_otherwise
 from bondsig_assets.resources.home import Home
+from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.trading_calendar import trading_days
 
 _TRAINING = ("models", "champions")
@@ -74,6 +76,11 @@ def plan(defs: dg.Definitions, instance: dg.DagsterInstance, start: date, end: d
         _stage(graph, instance, tuple(name for name in order if name in chosen and name in _AFTER_TRAINING), days, again),
     ]
     return [stage for stage in stages if stage.assets and stage.spans]
+
+
+def to_retrain(defs: dg.Definitions, lake: Warehouse, settings: LearningSettings) -> set[str]:
+    """Quarters of the graph whose models other settings trained; one that is no quarter of it any more keeps what it has."""
+    return trained_otherwise(lake, settings) & set(_fold_keys(defs.resolve_asset_graph()))
 
 
 def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Collection[str], folds: Collection[str] = ()) -> list[Stage]:

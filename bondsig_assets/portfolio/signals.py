@@ -38,7 +38,7 @@ def select_signals(scores: pl.DataFrame, liquidity: pl.DataFrame, settings: Sign
     """
     edge = 1 - 2 * settings.quantile
     direction = pl.when(pl.col("score_rank") >= edge).then(1).when(pl.col("score_rank") <= -edge).then(-1)
-    # A champion that knows nothing gives every name the base rate; distance from it is what counts.
+    # From one half, not from the base rate: a champion that knows nothing gives every name the base rate, and may let one whole side through.
     edge_of_side = (pl.col("probability_underperform") - 0.5) * -pl.col("direction")
     certain = (edge_of_side >= settings.margin) & (edge_of_side + 0.5 >= settings.minimum_probability)
     traded = (pl.col("n_trades_21d") >= settings.minimum_trades_21d) & (pl.col("staleness_days") <= settings.maximum_staleness_days)

@@ -21,6 +21,7 @@ from bondsig_assets.resources.home import Home
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.tables import TABLES
+from bondsig_assets.trading_calendar import at_or_after
 from bondsig_assets_tests.graph.homes import run
 
 LAST = date(2024, 3, 28)
@@ -76,6 +77,19 @@ def test_windows_that_leave_nothing_to_train_on_leave_everything_as_it_was(home,
     with pytest.raises(RunError, match="^models: nothing could be trained, models stay as they were: fold 2023-07-01: "):
         run(home, select="key:models+", again=True)
     assert all(lake.read_table(name).equals(frame) for name, frame in before.items())
+
+
+@pytest.mark.parametrize(("windows", "first"), [("calibration_days = 200", date(2023, 10, 1)), ("minimum_train_days = 290", date(2023, 7, 1))])
+def test_a_quarter_that_settings_leave_out_is_told_once_and_the_next_run_finds_its_work_done(home, monkeypatch, windows, first):
+    """A quarter too short to split is dropped with its scores; one that is no quarter of the study any more keeps them."""
+    monkeypatch.setenv("BONDSIG_HOME", str(home.path))
+    lake = Warehouse(home.path)
+    home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
+    done = CliRunner().invoke(cli, ["run"])
+    assert done.exit_code == 0, done.output
+    assert lake.read_table("models")["fold"].min() == first and lake.read_table("scores")["trade_date"].min() == at_or_after(first)
+    again = CliRunner().invoke(cli, ["run"]).output
+    assert "everything is done already" in again and "asks for other models" not in again
 
 
 def test_a_home_without_models_has_no_champions_and_days_without_scores(home):
