@@ -14,10 +14,11 @@ from bondsig_assets.assets.trials import log_trials, read_trials
 from bondsig_assets.learning.evaluation import attributes, daily_ic
 from bondsig_assets.learning.evaluation import evaluations as judge
 from bondsig_assets.learning.explanation import stability
+from bondsig_assets.learning.labels import KINDS, known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.overfitting import long_short, overfitting
 from bondsig_assets.learning.probability import brier, reliability
-from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.settings import LearningSettings, WalkForwardSettings
 from bondsig_assets.learning.thresholds import thresholds
 from bondsig_assets.orchestration.progress import report
 from bondsig_assets.reporting.pictures import save_pictures
@@ -43,13 +44,14 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         """
         lake = warehouse.open()
         predictions, labels = lake.read_table("predictions"), lake.read_table("labels", columns=_LABELS)
-        horizon = trained_horizon(lake)
+        horizon, kind = trained_label(lake)
+        labels = known_labels(labels, kind)
         tables = judged(lake, predictions, labels, horizon)
         report("evaluations", 0.6)
         notes: dict[str, Any] = {}
         try:
-            log_trials(tracking, settings.study, lake, long_short(predictions, labels, horizon))
-            returns, n_trials = read_trials(tracking, settings.study)
+            log_trials(tracking, settings.study, lake, long_short(predictions, labels, horizon), horizon)
+            returns, n_trials = read_trials(tracking, settings.study, horizon)
             tables["overfitting"] = overfitting(returns, n_trials, settings.study, horizon)
         except TrackingError as error:
             notes["overfitting_not_judged"] = str(error)
@@ -68,14 +70,15 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     return evaluations
 
 
-_LABELS = ["parent_id", "trade_date", "horizon_days", "label_end_date", "excess_return_pct"]
+_LABELS = ["parent_id", "trade_date", "horizon_days", *KINDS.values()]
 _SHOWN = ["model_name", "mean_ic", "t_statistic", "smallest_detectable_ic", "icir", "offsets_t_statistic", "oos_r2_pct", "hit_rate", "decile_spread_pct", "n_days"]
 
 
-def trained_horizon(lake: Warehouse) -> int:
-    """Horizon of the newest fold's models, 5 before there is one."""
-    found = lake.read("SELECT horizon_days FROM models ORDER BY fold DESC LIMIT 1")["horizon_days"]
-    return int(found[0]) if len(found) else 5
+def trained_label(lake: Warehouse) -> tuple[int, str]:
+    """Horizon and kind of the label of the newest fold's models: what predictions are judged on. The settings' own before there is a fold."""
+    usual = WalkForwardSettings()
+    found = lake.read("SELECT horizon_days, label FROM models ORDER BY fold DESC LIMIT 1").rows()
+    return found[0] if found else (usual.horizon_days, usual.label)
 
 
 def judged(lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> dict[str, pl.DataFrame]:

@@ -36,7 +36,7 @@ def _row(data: Dataset, one: FoldModel, settings: LearningSettings, snapshot: in
         "train_start_date": first_labelled(data, fold), "train_end_date": fold.train_end, "n_train_rows": one.n_rows, "n_train_days": one.n_days,
         "stop_start_date": fold.stop_start if stops else None, "stop_end_date": fold.sibling_end if stops else None, "rounds": one.model.rounds,
         "calibration_start_date": fold.calibration_start, "calibration_end_date": fold.train_end, "calibration_ic": one.calibration_ic,
-        "calibration_intercept": one.calibration.intercept, "calibration_slope": one.calibration.slope, "base_rate": one.base_rate,
+        "calibration_intercept": one.calibration.intercept, "calibration_slope": one.calibration.slope, "base_rate": one.calibration.base_rate,
         "is_eligible": one.name != ENSEMBLE and chosen.kind.may_be_champion, "snapshot_id": snapshot, "data_hash": one.data_hash,
         "mlflow_run_id": run_id, "mlflow_model_uri": None, "model_text": one.model.to_text(), "known_at": _known(fold),
     }

@@ -138,9 +138,9 @@ def signals_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
     @table_asset("signals", kinds={"polars"}, partitions=days, deps=["scores", "issuer_days"])
     def signals(context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource) -> dg.MaterializeResult:
-        """Scores worth acting on: top or bottom tenth of the day, probability away from one half, liquid and fresh.
+        """Scores worth acting on: top or bottom tenth of the day, probability away from the champion's base rate, liquid and fresh.
 
-        A day may have none: a calibrated probability stays near one half when little is known.
+        A day may have none: a calibrated probability stays near the base rate when little is known.
         """
         lake, counted = warehouse.open(), []
         for start, end in chunks(context, 10_000):

@@ -16,22 +16,24 @@ from bondsig_assets.learning.models.catalogue import fingerprint
 from bondsig_assets.resources.tracking import TrackingError, TrackingResource
 from bondsig_assets.resources.warehouse import Warehouse
 
-_KIND, _TRIAL = "bondsig.kind", "bondsig.trial"
+_KIND, _TRIAL, _HORIZON = "bondsig.kind", "bondsig.trial", "bondsig.horizon_days"
 
 
-def log_trials(tracking: TrackingResource, study: str, lake: Warehouse, returns: pl.DataFrame) -> None:
-    """Log each model's returns (`long_short` rows) as a trial of the study.
+def log_trials(tracking: TrackingResource, study: str, lake: Warehouse, returns: pl.DataFrame, horizon: int) -> None:
+    """Log each model's returns (`long_short` rows of periods of `horizon` days) and newest settings as a trial of the study.
 
     A trial is a specification (all of them, where folds differ): judged again on more days it stays the same trial.
     """
     mlflow = tracking.connect(study)
-    hashes = dict(lake.read("SELECT model_name, string_agg(DISTINCT specification_hash, ' ' ORDER BY specification_hash) FROM models GROUP BY 1").rows())
+    fitted = lake.read("SELECT DISTINCT model_name, specification_hash, label, settings FROM models ORDER BY ALL")
     known = {run.data.tags.get(_TRIAL): run.info.run_id for run in _runs(mlflow, study, "trial")}
     for (name,), rows in returns.sort("trade_date").group_by("model_name", maintain_order=True):
-        trial = fingerprint([str(name), hashes.get(str(name), "")])
-        tags = {_KIND: "trial", _TRIAL: trial, "model_name": str(name)}
+        specifications = fitted.filter(model_name=name).drop("model_name")
+        trial = fingerprint([str(name), " ".join(specifications["specification_hash"].unique().sort())])
+        tags = {_KIND: "trial", _TRIAL: trial, _HORIZON: str(horizon), "model_name": str(name)}
         started = {"run_id": known[trial]} if trial in known else {"run_name": f"{name}, walked forward", "tags": tags}
         with mlflow.start_run(**started):
+            mlflow.log_dict({"horizon_days": horizon, "fitted_with": specifications.to_dicts()}, "specification.json")
             _log(mlflow, rows.select("trade_date", "return_pct"))
 
 
@@ -43,16 +45,17 @@ def _log(mlflow: Any, rows: pl.DataFrame) -> None:
         mlflow.log_artifact(str(path))
 
 
-def read_trials(tracking: TrackingResource, study: str) -> tuple[pl.DataFrame, int]:
-    """Returns of each trial (model_name, trade_date, return_pct) and how many trials the study has logged.
+def read_trials(tracking: TrackingResource, study: str, horizon: int) -> tuple[pl.DataFrame, int]:
+    """Returns of each trial of periods of `horizon` days (model_name, trade_date, return_pct) and how many trials the study has logged.
 
-    Counted are walked-forward specifications, trials of a search, and trainings that failed. Of several
+    Counted are walked-forward specifications of any horizon, trials of a search, and trainings that failed. Of several
     specifications of one model the newest carries its name, the others their run.
     """
     mlflow = tracking.connect(study)
     runs = _runs(mlflow, study, "trial")
     frames, seen = [], set()
-    for run in sorted(runs, key=lambda run: run.info.start_time, reverse=True):
+    comparable = [run for run in runs if run.data.tags.get(_HORIZON) == str(horizon)]
+    for run in sorted(comparable, key=lambda run: run.info.start_time, reverse=True):
         name = run.data.tags.get("model_name", "")
         label = name if name not in seen else f"{name} ({run.info.run_id[:6]})"
         seen.add(name)

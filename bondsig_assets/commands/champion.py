@@ -14,7 +14,7 @@ from bondsig_assets.cli import UserError
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.resources.home import Home
 from bondsig_assets.resources.warehouse import Warehouse
-from bondsig_assets.trading_calendar import at_or_after, cutoff, offset
+from bondsig_assets.trading_calendar import at_or_after, cutoff, is_trading_day, offset
 
 
 def print_champions(home: Home) -> None:
@@ -40,7 +40,12 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
     if not rows:
         raise UserError("there is no champion yet: `bondsig run` trains models and chooses one")
     wanted = _wanted(lake, rows, version)
-    valid_from = day or _next_day(lake)
+    latest = _next_day(lake)
+    valid_from = day or latest
+    if not is_trading_day(valid_from):
+        raise UserError(f"--from {valid_from} is no trading day; the next one is {at_or_after(valid_from)}")
+    if valid_from > latest:
+        raise UserError(f"--from {valid_from} is after {latest}, the next day to be scored: a champion can begin there or before")
     if valid_from < rows[0]["valid_from_date"]:
         raise UserError(f"--from {valid_from} is before the first champion ({rows[0]['valid_from_date']}): nothing is scored there")
     if wanted["valid_from"] > valid_from:

@@ -244,11 +244,12 @@ def _feature_lines(then: Knowledge, now: Knowledge, parent_id: str) -> list[str]
     changes = feature_changes(then, now, parent_id)
     own, only_z = changes.filter("is_own"), changes.filter(~pl.col("is_own") & (pl.col("z_change") > _NOTHING))
     lines = [f"Features: {own.height} of {changes.height} have another value, {only_z.height} more have only another z, because other issuers have other values"]
+    moved = changes.filter(pl.col("is_own") | (pl.col("z_change") > _NOTHING))
     rows = [
         [row["feature"], number(row["then"]), number(row["now"]), _z(row["z_then"]), _z(row["z_now"]), f"{row['median_z_change']:.3f}"]
-        for row in own.head(_SHOWN).to_dicts()
+        for row in moved.head(_SHOWN).to_dicts()
     ]
-    more = [f"  and {own.height - _SHOWN} that moved less"] if own.height > _SHOWN else []
+    more = [f"  and {moved.height - _SHOWN} that moved less"] if moved.height > _SHOWN else []
     return [*lines, *(table_lines(["feature", "then", "now", "z then", "z now", "median |z change| of all issuers"], rows, right=(1, 2, 3, 4, 5)) if rows else []), *more]
 
 

@@ -26,7 +26,7 @@ Finding = tuple[bool, str, str]
 def examine(home: Home) -> bool:
     """Print every finding; true when nothing is wrong."""
     console, healthy = Console(highlight=False), True
-    for look in (_versions, _extensions, _home, _disk, _lake, _settings):
+    for look in (_versions, _extensions, _home, _disk, _lake, _mlflow, _settings):
         for good, text, remedy in _safely(look, home):
             healthy &= good
             console.print(f"[green]ok[/]    {text}" if good else f"[red]wrong[/] {text}\n      mend: {remedy}")
@@ -106,6 +106,18 @@ def _lock_finding(lock: Path) -> Finding:
         return True, f"{lock} is held: a run is writing", ""
     probe.release()
     return True, f"{lock} is free", ""
+
+
+def _mlflow(home: Home) -> Iterator[Finding]:
+    from bondsig_assets.resources.tracking import TrackingError, TrackingResource
+
+    if not os.environ.get("BONDSIG_MLFLOW") and not home.mlflow_database.exists():
+        return
+    tracking = TrackingResource(home=str(home.path))
+    try:
+        yield True, f"MLflow at {tracking.uri} answers: {tracking.n_experiments()} experiments", ""
+    except TrackingError as error:
+        yield False, str(error), "start the server BONDSIG_MLFLOW names, or unset it; without MLflow nothing is trained or scored"
 
 
 def _settings(home: Home) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
 def score_lines(trail: Trail) -> list[str]:
     """Who, when, and what was said."""
     score, model = trail.score, trail.model
-    probability, base_rate = 100 * score["probability_underperform"], 100 * model["base_rate"]
+    probability, base_rate = 100 * score["probability_underperform"], 100 * score["base_rate"]
     return [
         f"{score['ticker']} (parent {score['parent_id']}) on {score['trade_date']}, as known at {score['known_at']:%Y-%m-%d %H:%M} New York",
         f"score             {score['score']:+.4f}, rank {trail.rank} of {trail.n_scored} from the top",
@@ -146,8 +146,12 @@ def _label_lines(label: dict | None, trail: Trail) -> list[str]:
         return [f"What came after: its label over {horizon} trading days is not known yet"]
     known = f"hindsight, known since {label['known_at']:%Y-%m-%d %H:%M}"
     gone = "; the stock was delisted within" if label["is_delisted"] else ""
+    from bondsig_assets.learning.labels import KINDS
+
+    value = label[KINDS[trail.model["label"]]]
+    against = label["sector_etf"] if trail.model["label"] == "excess" or value is None else f"{label['beta']:.2f} x {label['sector_etf']}"
     return [
-        f"What came after ({known}): {label['excess_return_pct']:+.3f} % against {label['sector_etf']} by {label['label_end_date']}",
+        f"What came after ({known}): {'missing' if value is None else f'{value:+.3f} %'} against {against} by {label['label_end_date']}",
         f"                  over {horizon} trading days the stock returned {label['stock_return_pct']:+.3f} %, the ETF {label['sector_return_pct']:+.3f} % (log){gone}",
     ]
 
@@ -157,7 +161,8 @@ def _draw(trail: Trail, parts: pl.DataFrame, picture: Path) -> None:
 
     score = trail.score
     said = f"score {score['score']:+.4f}, P(underperform) {100 * score['probability_underperform']:.1f} %"
-    title = f"{score['ticker']} on {score['trade_date']}: {said} by {score['model_version']}"
+    uncalibrated = " (not calibrated)" if trail.model["calibration_slope"] == 0 else ""
+    title = f"{score['ticker']} on {score['trade_date']}: {said} by {score['model_version']}{uncalibrated}"
     figure = draw_waterfall_of_score(
         parts["feature"].to_list(), parts["value"].to_list(), parts["contribution"].to_list(), trail.explanation["base_value"], title,
     )

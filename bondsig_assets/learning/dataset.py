@@ -15,6 +15,7 @@ import polars as pl
 
 from bondsig_assets.features.declared import ALL_FEATURES
 from bondsig_assets.learning.inputs import normal_scores, standardised
+from bondsig_assets.learning.labels import KINDS
 from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.models.interface import Sample
 from bondsig_assets.learning.settings import WalkForwardSettings
@@ -25,7 +26,6 @@ from bondsig_assets.trading_calendar import CUTOFF, day_number
 MINIMUM_NAMES = 15
 #: An issuer whose bonds have been silent for longer, and that has no CDS quote, gets no score.
 MAXIMUM_STALENESS_DAYS = 10
-_LABELS = {"excess": "excess_return_pct", "beta_adjusted": "beta_adjusted_return_pct"}
 
 
 def is_scorable() -> pl.Expr:
@@ -118,7 +118,7 @@ def make_dataset(issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: Walk
     `labels` may hold any horizons; those beyond `issuer_days` are not looked at.
     """
     days = issuer_days.sort("trade_date", "parent_id")
-    column = _LABELS[settings.label]
+    column = KINDS[settings.label]
     known = labels.filter(pl.col("horizon_days") == settings.horizon_days).select("trade_date", "parent_id", "label_end_date", y=column)
     joined = days.select("trade_date", "parent_id").join(known, on=["trade_date", "parent_id"], how="left", maintain_order="left")
     excess = joined["y"].cast(pl.Float64).fill_null(np.nan).to_numpy()

@@ -150,8 +150,8 @@ def newey_west(values: np.ndarray, lags: int) -> tuple[float, float]:
     return float(values.mean()), float(np.sqrt(max(variance, 0.0) / n))
 
 
-def wilson(hits: int, n: int) -> tuple[float | None, float | None, float | None]:
-    """Share hits/n with Wilson's (1927) 95 % interval: (share, low, high). All None for n = 0."""
+def wilson(hits: float, n: float) -> tuple[float | None, float | None, float | None]:
+    """Share hits/n with Wilson's (1927) 95 % interval: (share, low, high). All None for n = 0; parts of a trial count as such."""
     if n == 0:
         return None, None, None
     share, z2 = hits / n, _Z95**2 / n
@@ -160,6 +160,12 @@ def wilson(hits: int, n: int) -> tuple[float | None, float | None, float | None]
     # At 0 and n hits a bound is the share itself; rounding must not move it to the other side.
     low, high = (center - half) / (1 + z2), (center + half) / (1 + z2)
     return share, min(max(low, 0.0), share), max(min(high, 1.0), share)
+
+
+def hit_rate(hits: int, n: int, horizon: int) -> tuple[float | None, float | None, float | None]:
+    """Share hits/n of labels of `horizon` days that begin on any day, with the Wilson interval of as many as do not overlap: n / horizon."""
+    share, low, high = wilson(hits / horizon, n / horizon)
+    return (None, None, None) if share is None or low is None or high is None else (hits / n, min(low, hits / n), max(high, hits / n))
 
 
 def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -> float | None:
@@ -231,8 +237,8 @@ def _side_by_side(predictions: pl.DataFrame) -> pl.DataFrame:
 
 def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str) -> _Panel:
     models = [name for name in wide.columns if name not in _KEYS]
-    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("excess_return_pct").is_finite())
-    rows = wide.join(known.select(*_KEYS, _label="excess_return_pct"), on=_KEYS).sort(_KEYS)
+    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
+    rows = wide.join(known.select(*_KEYS, _label="label_pct"), on=_KEYS).sort(_KEYS)
     day = rows["trade_date"].rle_id().to_numpy()
     values = rows.select(pl.col(models).cast(pl.Float64).fill_null(np.nan)).to_numpy().astype(np.float64).reshape(rows.height, len(models))
     names = list(models)
@@ -387,16 +393,15 @@ def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
     if not error > 0:
         return None
     numbers = day_number(days["trade_date"]).to_numpy()
-    apart = numbers % horizon == 0
-    hits, hits_of = (int(days[name].to_numpy()[apart].sum()) for name in ("hits", "hits_of"))
-    hit_rate, low, high = wilson(hits, hits_of)
+    hits_of = int(days["hits_of"].sum())
+    share, low, high = hit_rate(int(days["hits"].sum()), hits_of, horizon)
     spread, spread_error = newey_west(days["spread"].to_numpy(), lags)
     unexplained = 1 - float(days["squared_error"].sum()) / float(days["squared_score"].sum())
     return {
         "mean_ic": mean, "icir": mean / float(ics.std(ddof=1)), "t_statistic": mean / error, "standard_error": error,
         "smallest_detectable_ic": DETECTABLE * error, "offsets_t_statistic": offsets_t_statistic(ics, numbers, horizon),
         "oos_r2_pct": 100 * unexplained if np.isfinite(unexplained) else None,
-        "hit_rate": hit_rate, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": hits_of,
+        "hit_rate": share, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": hits_of,
         "decile_spread_pct": spread, "decile_spread_t": spread / spread_error if spread_error > 0 else None,
         "n_days": ics.size, "first_date": days["trade_date"][0], "last_date": days["trade_date"][-1],
     }

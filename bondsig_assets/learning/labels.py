@@ -22,6 +22,8 @@ from bondsig_assets.trading_calendar import CUTOFF
 
 #: Trading days in a label, and in the one that models learn unless told otherwise.
 HORIZONS, HORIZON = (1, 5, 10, 21), 5
+#: Column of `labels` that holds each kind of label.
+KINDS = {"excess": "excess_return_pct", "beta_adjusted": "beta_adjusted_return_pct"}
 #: Trading days between the features' day and the first close of the label.
 SKIP = 1
 #: Shumway's (1997) return of a stock dropped by NYSE or AMEX for its performance, where none is on record.
@@ -53,6 +55,12 @@ def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
     slope = _beta(panels)
     found = [_rows(panels, window, slope, start, end) for window in _windows(panels)]
     return pl.concat([LABELS.empty(), *found]).sort("label_end_date", "parent_id", "horizon_days")
+
+
+def known_labels(labels: pl.DataFrame, kind: str = "excess") -> pl.DataFrame:
+    """`parent_id, trade_date, horizon_days, label_pct`: the labels of one of KINDS that are known, of every horizon in `labels`."""
+    column = KINDS[kind]
+    return labels.filter(pl.col(column).is_finite()).select("parent_id", "trade_date", "horizon_days", label_pct=column)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ Belongs here: returns of trials and what selection among them explains. Not here
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -27,20 +29,19 @@ _EULER = 0.5772156649015329
 def long_short(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5, share: float = FIFTH) -> pl.DataFrame:
     """Rows model_name, trade_date, return_pct: the top `share` of each model less its bottom `share`, equal weights, before costs.
 
-    A period is `horizon` days long and begins on every `horizon`-th trading day of the calendar, so
-    that periods do not overlap and are the same for all models. Needs MINIMUM_NAMES issuers. Issuers
-    with equal predictions share their places: predictions that are all equal earn exactly 0.
+    A period is `horizon` days long and begins on every day, so that those of every `horizon`-th day do
+    not overlap: see `sharpes`. Needs MINIMUM_NAMES issuers. Issuers with equal predictions share their
+    places: predictions that are all equal earn exactly 0.
     """
-    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("excess_return_pct").is_finite())
-    known = known.filter(day_number(known["trade_date"]) % horizon == 0)
+    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     given = predictions.filter(pl.col("prediction").is_finite()).select("parent_id", "trade_date", "model_name", "prediction")
-    rows = given.join(known.select("parent_id", "trade_date", "excess_return_pct"), on=["parent_id", "trade_date"])
+    rows = given.join(known.select("parent_id", "trade_date", "label_pct"), on=["parent_id", "trade_date"])
     rows = rows.filter(pl.len().over("model_name", "trade_date") >= MINIMUM_NAMES).sort("model_name", "trade_date", "parent_id")
     group = rows.select(pl.struct("model_name", "trade_date").rle_id()).to_series().to_numpy()
     lowest, highest = ranked(rows.select("prediction").to_numpy(), group)
     bottom, top = outer_weights(lowest, highest, np.bincount(group)[group, None], share)
     weighted = rows.with_columns(bottom=pl.Series(bottom[:, 0]), top=pl.Series(top[:, 0]))
-    legs = [(pl.col(leg) * pl.col("excess_return_pct")).sum() / pl.col(leg).sum() for leg in ("top", "bottom")]
+    legs = [(pl.col(leg) * pl.col("label_pct")).sum() / pl.col(leg).sum() for leg in ("top", "bottom")]
     return weighted.group_by("model_name", "trade_date", maintain_order=True).agg(return_pct=legs[0] - legs[1])
 
 
@@ -48,6 +49,22 @@ def sharpe(returns: np.ndarray, periods_per_year: float = 1.0) -> float:
     """Mean over standard deviation of the returns of periods, times the root of `periods_per_year`; 0 where they never move."""
     spread = float(np.std(returns, ddof=1)) if returns.size > 1 else 0.0
     return float(np.mean(returns)) / spread * float(np.sqrt(periods_per_year)) if spread > 1e-12 else 0.0
+
+
+def sharpes(returns: pl.DataFrame, horizon: int) -> np.ndarray:
+    """Annualised Sharpe ratio of each of the `horizon` offsets of one model's `long_short` rows: [offset], those without a period left out.
+
+    An offset is every `horizon`-th trading day of the calendar: its periods do not overlap, and which one is
+    taken is chance. The mean over them says most, their range how much chance there is.
+    """
+    values = returns["return_pct"].to_numpy()
+    return np.array([sharpe(values[rows], TRADING_DAYS_PER_YEAR / horizon) for rows in _offsets(returns["trade_date"], horizon)])
+
+
+def _offsets(days: pl.Series, horizon: int) -> list[np.ndarray]:
+    """Rows of each offset that has any."""
+    offset = day_number(days).to_numpy() % horizon
+    return [rows for rows in (np.flatnonzero(offset == k) for k in range(horizon)) if rows.size]
 
 
 def expected_largest_sharpe(trial_sharpes: np.ndarray, n_trials: float) -> float:
@@ -124,22 +141,50 @@ def _sharpes(half: np.ndarray, sums: np.ndarray, sizes: np.ndarray, mean: np.nda
 
 
 def overfitting(returns: pl.DataFrame, n_trials: int, study: str, horizon: int = 5) -> pl.DataFrame:
-    """Rows of `overfitting`: one per trial of `returns` (model_name, trade_date, return_pct of non-overlapping periods).
+    """Rows of `overfitting`: one per trial of `returns` (model_name, trade_date, return_pct of periods of `horizon` days that begin on any day).
 
-    `n_trials`: all trials of the study, those without returns (failed, or of a search) included.
+    `n_trials`: all trials of the study, those without returns (failed, or of a search) included. Each figure is
+    computed on every one of the `horizon` offsets, whose periods do not overlap, and is the mean of them.
     """
     if returns.is_empty():
         return OVERFITTING.empty()
     known = returns.with_columns(pl.col("return_pct").fill_nan(None))
     wide = known.pivot("model_name", index="trade_date", values="return_pct", sort_columns=True).sort("trade_date").drop_nulls()
     names = [name for name in wide.columns if name != "trade_date"]
-    matrix = wide.select(names).to_numpy()
-    count = max(n_trials, len(names))
-    effective, pbo = effective_trials(matrix, count), overfitting_probability(matrix)
-    sharpes = np.array([sharpe(matrix[:, k]) for k in range(len(names))])
+    matrix, count = wide.select(names).to_numpy(), max(n_trials, len(names))
+    parts = [_luck(matrix[rows], count, TRADING_DAYS_PER_YEAR / horizon) for rows in _offsets(wide["trade_date"], horizon)] or [_luck(matrix, count, 1.0)]
     rows = [
-        {"study": study, "model_name": name, "sharpe_ratio": sharpe(matrix[:, k], TRADING_DAYS_PER_YEAR / horizon), "n_periods": matrix.shape[0], "n_trials": count,
-         "effective_trials": effective, "deflated_sharpe_probability": deflated_sharpe(matrix[:, k], sharpes, effective), "overfitting_probability": pbo}
+        {"study": study, "model_name": name, "sharpe_ratio": float(np.mean([part.sharpes[k] for part in parts])),
+         "lowest_sharpe_ratio": float(min(part.sharpes[k] for part in parts)), "highest_sharpe_ratio": float(max(part.sharpes[k] for part in parts)),
+         "n_periods": min(part.n_periods for part in parts), "n_trials": count, "effective_trials": _mean([part.effective for part in parts]),
+         "deflated_sharpe_probability": _mean([part.deflated[k] for part in parts]), "overfitting_probability": _mean([part.pbo for part in parts])}
         for k, name in enumerate(names)
     ]
     return pl.DataFrame(rows, schema=OVERFITTING.polars_schema, orient="row").sort(OVERFITTING.key)
+
+
+@dataclass(frozen=True)
+class _Luck:
+    """What one offset says of every trial."""
+
+    n_periods: int
+    effective: float
+    pbo: float | None
+    sharpes: list[float]
+    deflated: list[float | None]
+
+
+def _luck(matrix: np.ndarray, n_trials: int, periods_per_year: float) -> _Luck:
+    """The figures of periods that do not overlap, [period, trial]."""
+    columns, effective = [matrix[:, k] for k in range(matrix.shape[1])], effective_trials(matrix, n_trials)
+    per_period = np.array([sharpe(one) for one in columns])
+    return _Luck(
+        matrix.shape[0], effective, overfitting_probability(matrix), [sharpe(one, periods_per_year) for one in columns],
+        [deflated_sharpe(one, per_period, effective) for one in columns],
+    )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Mean of the values that are there, None without one."""
+    there = [value for value in values if value is not None]
+    return float(np.mean(there)) if there else None

@@ -69,22 +69,31 @@ def reliability(
 
 def _outcomes(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> pl.DataFrame:
     """Probabilities whose label is known, by model, day and parent: model_name, model_version, trade_date, probability, under (1.0 or 0.0)."""
-    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("excess_return_pct").is_finite())
+    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     given = predictions.filter(pl.col("probability_underperform").is_finite())
-    joined = given.join(known.select("parent_id", "trade_date", "excess_return_pct"), on=["parent_id", "trade_date"])
+    joined = given.join(known.select("parent_id", "trade_date", "label_pct"), on=["parent_id", "trade_date"])
     # In one order whatever the order of the rows, or sums would differ in their last digits.
     return joined.sort("model_name", "trade_date", "parent_id").select(
-        "model_name", "model_version", "trade_date", probability="probability_underperform", under=(pl.col("excess_return_pct") < 0).cast(pl.Float64)
+        "model_name", "model_version", "trade_date", probability="probability_underperform", under=(pl.col("label_pct") < 0).cast(pl.Float64)
     )
 
 
 def equal_mass_bins(probability: np.ndarray, n_bins: int = BINS) -> np.ndarray:
     """Bin of each probability, numbered from 0 without gaps; at most `n_bins` of about as many values each.
 
-    Equal probabilities share a bin: a forecast cannot be right in one and wrong in the next.
+    Equal probabilities share a bin: a forecast cannot be right in one and wrong in the next. What a large
+    bin of equals leaves beside it, less than half a bin's share, joins its smaller neighbour.
     """
     place = (rankdata(probability) - 0.5) / max(probability.size, 1)
-    return np.unique((place * n_bins).astype(np.int64), return_inverse=True)[1]
+    bins = np.unique((place * n_bins).astype(np.int64), return_inverse=True)[1]
+    n = np.bincount(bins)
+    while n.size > 1 and n.min() * 2 * n_bins < probability.size:
+        small = int(n.argmin())
+        beside = [k for k in (small - 1, small + 1) if 0 <= k < n.size]
+        border = max(small, min(beside, key=lambda k: n[k]))
+        bins = bins - (bins >= border)
+        n = np.bincount(bins)
+    return bins
 
 
 def murphy(probability: np.ndarray, outcome: np.ndarray, bins: np.ndarray) -> dict[str, float]:

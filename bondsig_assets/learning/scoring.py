@@ -45,7 +45,7 @@ def scorer_of(row: dict[str, Any]) -> Scorer:
     else:
         model = load_model(row["model_name"], row["model_text"])
         chosen = Specification(row["model_name"], _History(row["history_days"]), tuple(row["features"]))
-    return Scorer(row["model_name"], row["model_version"], model, chosen, Calibration(row["calibration_intercept"], row["calibration_slope"]))
+    return Scorer(row["model_name"], row["model_version"], model, chosen, Calibration(row["calibration_intercept"], row["calibration_slope"], row["base_rate"]))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ def score(data: Dataset, rows: np.ndarray, champion: Scorer, registry_version: s
     keys = data.keys[rows]
     seen = inputs if inputs.ndim == 2 else inputs[:, -1]
     scores = keys.select("ticker", "trade_date", "parent_id").with_columns(
-        score=pl.Series(1 - 2 * under, dtype=pl.Float64), probability_underperform=pl.Series(under, dtype=pl.Float64), prediction=pl.Series(values, dtype=pl.Float64),
+        score=pl.Series(1 - 2 * under, dtype=pl.Float64), probability_underperform=pl.Series(under, dtype=pl.Float64),
+        base_rate=pl.lit(champion.calibration.base_rate, pl.Float64), prediction=pl.Series(values, dtype=pl.Float64),
         model_version=pl.lit(champion.version), registry_version=pl.lit(registry_version), top_features=_lists(names[top], pl.String),
         top_contributions=_lists(np.take_along_axis(parts, top, axis=1), pl.Float64),
         top_values=_lists(np.take_along_axis(shown, top, axis=1), pl.Float64).list.eval(pl.element().fill_nan(None)), known_at=keys["known_at"],

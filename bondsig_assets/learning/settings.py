@@ -99,8 +99,10 @@ def load_settings(path: Path | None) -> LearningSettings:
         return LearningSettings()
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path}: not readable as UTF-8: save it as UTF-8") from error
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+        raise SettingsError(f"{path}: not readable as TOML: {error}; `bondsig settings` prints a whole file that is") from error
     try:
         return make_settings(read)
     except SettingsError as error:

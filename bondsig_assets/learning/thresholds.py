@@ -10,9 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from bondsig_assets.learning.evaluation import wilson
+from bondsig_assets.learning.evaluation import hit_rate
 from bondsig_assets.learning_tables import THRESHOLDS
-from bondsig_assets.trading_calendar import day_number
 
 #: Levels of the probability that are tried.
 LEVELS = (0.55, 0.60, 0.65, 0.70)
@@ -25,15 +24,15 @@ def thresholds(
 ) -> pl.DataFrame:
     """Rows of `thresholds`, in the order of `levels`, the configured rule last; none where nothing was scored.
 
-    P(underperform) >= level foretells a label below zero, 1 - P >= level one above. The hit rate is
-    taken over every `horizon`-th trading day, so that no label is counted twice, and over labels
-    other than zero; a signal without a label yet is a signal, and no hit or miss.
+    `labels` as `known_labels` gives them. P(underperform) >= level foretells a label below zero, 1 - P >= level
+    one above. The hit rate is taken over labels other than zero; they overlap, and its interval counts one in
+    `horizon`. A signal without a label yet is a signal, and no hit or miss.
     """
     if scores.is_empty():
         return THRESHOLDS.empty()
     n_days = scores["trade_date"].n_unique()
-    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("excess_return_pct").is_finite())
-    known = known.select("parent_id", "trade_date", "excess_return_pct")
+    known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
+    known = known.select("parent_id", "trade_date", "label_pct")
     rules: list[tuple[str, float | None, pl.DataFrame]] = [(f"P >= {level:g}", level, _fired(scores, level)) for level in levels]
     rules.append((CONFIGURED, None, signals.select("parent_id", "trade_date", "direction")))
     rows = [{"rule": rule, "level": level} | _record(fired, known, n_days, horizon) for rule, level, fired in rules]
@@ -56,10 +55,10 @@ def _fired(scores: pl.DataFrame, level: float) -> pl.DataFrame:
 
 def _record(fired: pl.DataFrame, labels: pl.DataFrame, n_days: int, horizon: int) -> dict[str, Any]:
     """What `fired` gave, as columns of `thresholds`."""
-    judged = fired.filter(day_number(fired["trade_date"]) % horizon == 0).join(labels, on=["parent_id", "trade_date"])
-    judged = judged.filter(pl.col("excess_return_pct") != 0)
-    hit_rate, low, high = wilson(judged.filter(pl.col("excess_return_pct").sign() == pl.col("direction")).height, judged.height)
+    judged = fired.join(labels, on=["parent_id", "trade_date"]).filter(pl.col("label_pct") != 0)
+    hits = judged.filter(pl.col("label_pct").sign() == pl.col("direction")).height
+    share, low, high = hit_rate(hits, judged.height, horizon)
     return {
         "signals_per_day": fired.height / n_days, "n_signals": fired.height, "n_days": n_days, "n_days_fired": fired["trade_date"].n_unique(),
-        "hit_rate": hit_rate, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": judged.height,
+        "hit_rate": share, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": judged.height,
     }

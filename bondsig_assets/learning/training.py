@@ -48,7 +48,6 @@ class FoldModel:
     specification: Specification
     model: Model | Ensemble
     calibration: Calibration
-    base_rate: float
     calibration_ic: float
     holdout_rows: np.ndarray
     holdout_prediction: np.ndarray
@@ -131,7 +130,7 @@ def _finished(data, fold, specification, model, late, prediction, contributions,
     excess = data.excess[late]
     ics = daily_ics(data, late, prediction)["information_coefficient"].to_numpy()
     return FoldModel(
-        fold, specification, model, calibrate(prediction, excess), float((excess < 0).mean()), float(ics.mean()) if ics.size else 0.0,
+        fold, specification, model, calibrate(prediction, excess), float(ics.mean()) if ics.size else 0.0,
         late, prediction, contributions, explained, training_hash(data, every, specification), every.size, np.unique(data.day[every]).size,
     )
 

@@ -41,13 +41,15 @@ def _waterfall(read: Read) -> Table:
 
 def _evaluations(read: Read) -> Table | Group | str:
     rows = read(
-        "SELECT * FROM evaluations WHERE slice = 'all' AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM models) "
+        "SELECT *, (SELECT max_by(label, fold) FROM models) AS label FROM evaluations "
+        "WHERE slice = 'all' AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM models) "
         "ORDER BY model_name LIKE '%over_equity', model_name"
     ).to_dicts()
     if not rows:
         return "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a year), or no day has 15 issuers."
     first, last, days, horizon = rows[0]["first_date"], rows[0]["last_date"], rows[0]["n_days"], rows[0]["horizon_days"]
-    title = Text(f"Daily rank IC against the {horizon}-day excess return, {days} days, {first} … {last}", style="italic")
+    kind = "beta-adjusted" if rows[0]["label"] == "beta_adjusted" else "excess"
+    title = Text(f"Daily rank IC against the {horizon}-day {kind} return, {days} days, {first} … {last}", style="italic")
     table = Table(box=None, pad_edge=False)
     for name in ("model", "mean IC", "t (Newey-West)", "smallest detectable IC"):
         table.add_column(name, justify="left" if name == "model" else "right")

@@ -23,6 +23,7 @@ from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.evaluation import daily_ic
 from bondsig_assets.learning.folds import Fold
+from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.research.chain_studies import CHAINS, home_of, run
 from bondsig_assets.research.forward import forward, honest_rows, judged, predicted
@@ -156,7 +157,7 @@ def _judge(
     settings = replace(LearningSettings(), models=MODELS)
     data = data or make_dataset(issuer_days, labels, settings.walk_forward)
     made = predictions(data, settings) if predictions else forward(data, settings.specifications(), settings, rows)
-    daily = daily_ic(made.filter(pl.col("model_name") == "xgboost"), labels.filter(pl.col("horizon_days") == 5)).sort("trade_date")
+    daily = daily_ic(made.filter(pl.col("model_name") == "xgboost"), known_labels(labels.filter(pl.col("horizon_days") == 5))).sort("trade_date")
     return {
         "models": judged(made, labels),
         "daily_ics": {"trade_date": [day.isoformat() for day in daily["trade_date"]], "information_coefficient": daily["information_coefficient"].to_list()},

@@ -15,8 +15,9 @@ import polars as pl
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.evaluation import daily_ic, lags_of, newey_west
 from bondsig_assets.learning.folds import Fold, folds_between
+from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import Specification
-from bondsig_assets.learning.overfitting import long_short, sharpe
+from bondsig_assets.learning.overfitting import long_short, sharpes
 from bondsig_assets.learning.settings import LearningSettings
 
 #: Rows of the dataset that a model of a fold is fitted on.
@@ -50,7 +51,7 @@ def predicted(data: Dataset, rows: np.ndarray, specification: Specification, mod
 
 def judged(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5) -> dict[str, dict[str, Any]]:
     """Per model and `<model>_over_equity`: mean daily IC, its Newey-West standard error and t, days; for models also the Sharpe ratio before costs."""
-    known = labels.filter(pl.col("horizon_days") == horizon)
+    known = known_labels(labels.filter(pl.col("horizon_days") == horizon))
     ics = daily_ic(predictions, known)
     found: dict[str, dict[str, Any]] = {}
     for (name,), rows in ics.sort("trade_date").group_by("model_name", maintain_order=True):
@@ -59,5 +60,5 @@ def judged(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5) ->
         found[str(name)] = {"mean_ic": mean, "standard_error": error, "t": mean / error if error > 0 else 0.0, "n_days": int(values.size)}
     for (name,), rows in long_short(predictions, known, horizon).group_by("model_name", maintain_order=True):
         if str(name) in found:
-            found[str(name)]["sharpe"] = sharpe(rows["return_pct"].to_numpy(), 252 / horizon)
+            found[str(name)]["sharpe"] = float(sharpes(rows, horizon).mean())
     return found

@@ -93,7 +93,7 @@ def gained(one: dict[str, list], honest: dict[str, list]) -> tuple[float, float]
 
 
 _CHEATING_NOTES = [
-    "XGBoost's IC with its t, what it gains on the honest IC of the same days with the t of that difference, and the annualised Sharpe ratio of its top fifth less its bottom fifth, every fifth day, before costs. One simulated market with a strong lead and one "
+    "XGBoost's IC with its t, what it gains on the honest IC of the same days with the t of that difference, and the annualised Sharpe ratio of its top fifth less its bottom fifth, held for five days, before costs (the mean over the five days one may begin on). One simulated market with a strong lead and one "
     "with none, the same reports and seed in every row; each row changes one thing. Same-close fill: bought at the close of the day whose evening made the features. Hindsight "
     "cleaning: `ex_post_bond_days`. Uncapped volumes: the regulatory view as if it had been seen on the day. Overlapping labels: cross-validation over rows drawn at random. "
     "Full-sample scaling: mean and standard deviation over all days. Own training years: today's model scores the past it was fitted on.",
@@ -240,8 +240,8 @@ def _overfitting(found: dict[str, Any]) -> Iterator[str]:
     yield from ("", f"Luck of the search: {rows[0]['n_trials']} trials logged ({rows[0]['effective_trials']:.1f} effective); probability of backtest overfitting "
                 + (f"{pbo:.0%}." if pbo is not None else "not judged (too few periods)."), "")
     yield from _table(
-        ["trial", "Sharpe before costs", "probability that it is above luck (DSR)"],
-        [[row["model_name"], f"{row['sharpe_ratio']:+.2f}", _number(row["deflated_sharpe_probability"], ".0%")] for row in rows],
+        ["trial", "Sharpe before costs", "its range over the days one may begin on", "probability that it is above luck (DSR)"],
+        [[row["model_name"], f"{row['sharpe_ratio']:+.2f}", f"{row['lowest_sharpe_ratio']:+.2f} to {row['highest_sharpe_ratio']:+.2f}", _number(row["deflated_sharpe_probability"], ".0%")] for row in rows],
     )
 
 

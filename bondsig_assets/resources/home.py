@@ -66,7 +66,12 @@ class Home:
     @property
     def mlflow_uri(self) -> str:
         """Tracking URI of MLflow: SQLite inside the home."""
-        return f"sqlite:///{self.path / 'mlflow' / 'mlflow.db'}"
+        return f"sqlite:///{self.mlflow_database}"
+
+    @property
+    def mlflow_database(self) -> Path:
+        """The file behind it."""
+        return self.path / "mlflow" / "mlflow.db"
 
     @property
     def mlflow_artifacts(self) -> Path:

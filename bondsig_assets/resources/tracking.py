@@ -67,6 +67,12 @@ class TrackingResource(dg.ConfigurableResource):
                 mlflow.set_experiment(study)
         return mlflow
 
+    def n_experiments(self) -> int:
+        """How many experiments there are: MLflow has to answer. Raises TrackingError."""
+        mlflow = self.connect()
+        with self._answers():
+            return len(mlflow.search_experiments(max_results=1000))
+
     @contextmanager
     def training(self, study: str, name: str, tags: Mapping[str, str]) -> Iterator[Any]:
         """One MLflow run around a training; ends as failed when the training raises."""

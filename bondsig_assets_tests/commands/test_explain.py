@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from bondsig_assets.assets.features import load_panels
 from bondsig_assets.bonds.analytics import Reference, analyze
 from bondsig_assets.cli import cli
+from bondsig_assets.commands.explain import _label_lines
 from bondsig_assets.features import replay
 from bondsig_assets.features.declared import ALL_FEATURES, LOOKBACK_DAYS
 from bondsig_assets.features.issuer_days import issuer_days
@@ -25,7 +26,7 @@ from bondsig_assets.learning.dataset import MAXIMUM_STALENESS_DAYS, make_dataset
 from bondsig_assets.learning.scoring import Scorer, score
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.reporting.explanation_pictures import SHOWN, draw_waterfall_of_score
-from bondsig_assets.reporting.score_trail import RECENT_DAYS
+from bondsig_assets.reporting.score_trail import RECENT_DAYS, Trail
 from bondsig_assets.resources.home import Home, Market
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.securities.cusips import with_check_digit
@@ -58,7 +59,7 @@ class Weights:
 
 def champion() -> Scorer:
     specification: Any = SimpleNamespace(features=ALL_FEATURES, history_days=1)
-    return Scorer("ridge", VERSION, Weights(), specification, Calibration(0.0, -2.0))
+    return Scorer("ridge", VERSION, Weights(), specification, Calibration(0.0, -2.0, 0.51))
 
 
 def reports(is_weak: bool = True) -> pl.DataFrame:
@@ -136,7 +137,7 @@ def small_market(path: Path, *, is_weak: bool = True, scored_from: int = 35) -> 
         Write("scores", TABLES["scores"].conform(scores)), Write("explanations", TABLES["explanations"].conform(explanations)),
         Write("unscored_days", rows_of("unscored_days", {"trade_date": DAYS[LAST - 2], "reason": "registry_unreachable", "explanation": "MLflow did not answer", "known_at": cutoff(DAYS[LAST - 2])})),
         Write("models", rows_of("models", {
-            "fold": date(2024, 4, 1), "model_name": "ridge", "model_version": VERSION, "features": list(ALL_FEATURES), "history_days": 1, "horizon_days": 5, "base_rate": 0.51,
+            "fold": date(2024, 4, 1), "model_name": "ridge", "model_version": VERSION, "features": list(ALL_FEATURES), "history_days": 1, "horizon_days": 5, "label": "excess", "base_rate": 0.51,
             "train_start_date": date(2023, 1, 3), "train_end_date": date(2024, 3, 20), "n_train_rows": 1234, "n_train_days": 200, "calibration_start_date": date(2023, 12, 1),
             "calibration_end_date": date(2024, 3, 20), "snapshot_id": 42, "data_hash": "abc", "mlflow_run_id": "run7", "known_at": cutoff(date(2024, 3, 28)),
         })),
@@ -218,6 +219,15 @@ def test_the_picture(small, monkeypatch, tmp_path):
     for wrong, said in ((tmp_path / "page", ".png, .svg or .pdf"), (tmp_path / "no" / "page.png", "cannot be written")):
         done = small.bondsig(monkeypatch, "explain", "AAA", DAYS[45], "--picture", wrong)
         assert done.exit_code == 1 and said in done.output
+
+
+@pytest.mark.parametrize(("kind", "said"), [("excess", "+1.250 % against ETF by"), ("beta_adjusted", "+1.200 % against 1.20 x ETF by")])
+def test_what_came_after_is_the_label_that_was_trained(kind, said):
+    label = {
+        "horizon_days": 5, "known_at": datetime(2024, 5, 10, 16), "is_delisted": False, "excess_return_pct": 1.25, "beta_adjusted_return_pct": 1.2, "beta": 1.2,
+        "sector_etf": "ETF", "label_end_date": date(2024, 5, 10), "stock_return_pct": 1.5, "sector_return_pct": 0.25,
+    }
+    assert said in _label_lines(label, Trail({}, {}, {"label": kind, "horizon_days": 5}, None, 1, 5))[0]
 
 
 def test_the_waterfall_ends_at_the_prediction():

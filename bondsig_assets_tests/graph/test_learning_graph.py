@@ -180,6 +180,8 @@ def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_dec
     (["champion", "nothing 2024-01-01"], "no model 'nothing 2024-01-01' may be champion; the newest are"),
     (["champion", "ridge 2024-01-01", "--from", "2023-08-01"], "cannot score 2023-08-01"),
     (["champion", "ridge 2023-07-01", "--from", "2022-08-01"], "before the first champion"),
+    (["champion", "ridge 2024-01-01", "--from", "2024-03-02"], "2024-03-02 is no trading day; the next one is 2024-03-04"),
+    (["champion", "ridge 2024-01-01", "--from", "2024-04-02"], "2024-04-02 is after 2024-04-01, the next day to be scored"),
 ])
 def test_a_champion_that_cannot_be_is_one_line(full_home, monkeypatch, arguments, said):
     monkeypatch.setenv("BONDSIG_HOME", str(full_home.path))
@@ -187,20 +189,59 @@ def test_a_champion_that_cannot_be_is_one_line(full_home, monkeypatch, arguments
     assert done.exit_code != 0 and said in done.output
 
 
-def test_settings_of_the_home_are_checked_in_one_line(home, monkeypatch):
+@pytest.mark.parametrize(("text", "said"), [
+    (b'models = ["oracle"]', "learning.toml: unknown model 'oracle'; models are: ridge"),
+    (b"models = [", "learning.toml: not readable as TOML"),
+    (b'study = "\xff"', "learning.toml: not readable as UTF-8: save it as UTF-8"),
+])
+def test_settings_of_the_home_are_checked_in_one_line(home, monkeypatch, text, said):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
-    home.learning_file.write_text('models = ["oracle"]\n')
+    home.learning_file.write_bytes(text)
     done = CliRunner().invoke(cli, ["settings"])
-    assert done.exit_code != 0 and "learning.toml: unknown model 'oracle'; models are: ridge" in done.output
+    assert done.exit_code != 0 and said in done.output and "Traceback" not in done.output
 
 
 def test_trials_are_specifications_however_often_they_are_judged(home):
     from bondsig_assets.assets.trials import read_trials
 
     tracking = TrackingResource(home=str(home.path))
-    returns, n_trials = read_trials(tracking, "bondsig")
+    returns, n_trials = read_trials(tracking, "bondsig", 5)
     run(home, LAST, LAST, select="key:evaluations", again=True)
-    again, n_again = read_trials(tracking, "bondsig")
+    again, n_again = read_trials(tracking, "bondsig", 5)
     assert n_trials == n_again == returns["model_name"].n_unique() and again.sort("model_name", "trade_date").equals(returns.sort("model_name", "trade_date"))
     found = Warehouse(home.path).read_table("overfitting")
     assert set(found["model_name"]) == set(returns["model_name"]) and found["n_trials"].unique().to_list() == [n_trials]
+
+
+def test_models_are_judged_on_the_label_they_were_trained_on(home, monkeypatch):
+    monkeypatch.setenv("BONDSIG_HOME", str(home.path))
+    n_before = Warehouse(home.path).read_table("overfitting")["n_trials"][0]
+    home.learning_file.write_text('models = ["ridge"]\n[walk_forward]\nlabel = "beta_adjusted"\nhorizon_days = 10\n')
+    done = CliRunner().invoke(cli, ["run"])
+    assert done.exit_code == 0 and "10-day beta-adjusted return" in done.output, done.output
+    lake = Warehouse(home.path)
+    joined = """predictions p JOIN labels l USING (parent_id, trade_date)
+        WHERE l.horizon_days = 10 AND isfinite(l.beta_adjusted_return_pct) AND p.model_name = 'ridge'"""
+    brier, differ = lake.read(f"""SELECT avg((p.probability_underperform - (l.beta_adjusted_return_pct < 0)::DOUBLE) ** 2) AS brier,
+        count(*) FILTER (WHERE (l.beta_adjusted_return_pct < 0) <> (l.excess_return_pct < 0)) AS differ FROM {joined}""").row(0)
+    assert differ > 50
+    found = lake.read("SELECT brier_score FROM probability_evaluations WHERE model_name = 'ridge'").item()
+    assert found == pytest.approx(brier, rel=1e-9)
+    ic = lake.read(f"""SELECT avg(ic) FROM (SELECT trade_date, corr(x, y) AS ic FROM (
+        SELECT p.trade_date, rank() OVER (PARTITION BY p.trade_date ORDER BY p.prediction) AS x,
+               rank() OVER (PARTITION BY p.trade_date ORDER BY l.beta_adjusted_return_pct) AS y FROM {joined}) GROUP BY 1 HAVING count(*) >= 15)""").item()
+    judged = lake.read("SELECT mean_ic FROM evaluations WHERE model_name = 'ridge' AND horizon_days = 10 AND slice = 'all'").item()
+    assert judged == pytest.approx(ic, abs=1e-9)
+    # Trials of five days are counted; their periods are others and not compared with.
+    luck = lake.read_table("overfitting")
+    assert set(luck["model_name"]) == {"ridge", "equity_only"} and luck["n_trials"][0] == n_before + 2
+
+
+def test_the_doctor_asks_mlflow(home, monkeypatch):
+    monkeypatch.setenv("BONDSIG_HOME", str(home.path))
+    well = CliRunner().invoke(cli, ["doctor"])
+    assert well.exit_code == 0 and "mlflow.db answers" in " ".join(well.output.split())
+    monkeypatch.setenv("BONDSIG_MLFLOW", "http://127.0.0.1:9")
+    ill = CliRunner().invoke(cli, ["doctor"])
+    said = " ".join(ill.output.split())
+    assert ill.exit_code != 0 and "MLflow at http://127.0.0.1:9 does not answer" in said and "unset it" in said

@@ -40,7 +40,7 @@ def test_it_is_the_maximum_of_the_likelihood():
     found = calibrate(prediction, returns)
 
     def likelihood(intercept: float, slope: float) -> float:
-        p = Calibration(intercept, slope).probability(prediction)
+        p = Calibration(intercept, slope, 0.5).probability(prediction)
         return float(np.log(np.where(under, p, 1 - p)).sum())
 
     best = likelihood(found.intercept, found.slope)

@@ -34,6 +34,7 @@ from bondsig_assets.learning.evaluation import (
     ranked,
     wilson,
 )
+from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import day_number, offset, trading_days
@@ -55,7 +56,7 @@ def market(n_days: int = 12, n: int = 30, seed: int = 0, horizons: tuple[int, ..
             rows += [(f"P{k:02}", day, name, value) for k, value in enumerate(make(label[horizons[0]], noise))]
     return (
         pl.DataFrame(rows, schema=KEYS | {"model_name": pl.String, "prediction": pl.Float64}, orient="row"),
-        pl.DataFrame(labels, schema=KEYS | {"horizon_days": pl.Int64, "excess_return_pct": pl.Float64}, orient="row"),
+        pl.DataFrame(labels, schema=KEYS | {"horizon_days": pl.Int64, "label_pct": pl.Float64}, orient="row"),
     )
 
 
@@ -68,7 +69,7 @@ def messy() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
         ENSEMBLE: lambda y, e: y + 2 * e, CONTROL: lambda y, e: np.round(e, 1),
     }
     predictions, labels = market(n_days=70, n=41, seed=3, horizons=(5, 1), **mix)
-    labels = labels.with_columns(pl.col("excess_return_pct").round(1) + 0.0)
+    labels = labels.with_columns(pl.col("label_pct").round(1) + 0.0)
     labels = labels.filter(pl.Series(rng.random(labels.height) > 0.05))
     predictions = predictions.filter(pl.Series(rng.random(predictions.height) > 0.05))
     silent = ((pl.col("model_name") == CONTROL) & pl.col("trade_date").is_in(DAYS[10:13])) | ((pl.col("model_name") == "xgboost") & pl.col("trade_date").is_in(DAYS[30:40]))
@@ -132,7 +133,7 @@ def slowly(model: str, horizon: int, bucket: tuple[str, str] | None = None) -> p
             rows = rows.join(control, on="parent_id")
         if rows.height < MINIMUM_NAMES or (model.endswith(OVER) and not control.height):
             continue
-        signal, label = rows["prediction"].to_numpy(), rows["excess_return_pct"].to_numpy()
+        signal, label = rows["prediction"].to_numpy(), rows["label_pct"].to_numpy()
         score = norm.ppf((rankdata(label) - 0.5) / label.size)
         error = (score - signal) ** 2
         if model.endswith(OVER):
@@ -292,7 +293,7 @@ def test_high_predictions_mean_high_returns():
 def test_an_ic_lies_between_minus_one_and_one_whatever_ties(seed, levels, n):
     rng = np.random.default_rng(seed)
     predictions, labels = market(n_days=2, n=n, seed=seed, ridge=lambda y, e: rng.integers(0, levels, y.size) * 1.0, equity_only=lambda y, e: rng.integers(0, levels, y.size) * 1.0)
-    found = daily_ic(predictions, labels.with_columns(pl.col("excess_return_pct").round()))
+    found = daily_ic(predictions, labels.with_columns(pl.col("label_pct").round()))
     assert found.height == 6
     assert found["information_coefficient"].is_between(-1, 1).all()
 
@@ -319,7 +320,7 @@ def test_residuals_that_are_equal_tie_whatever_the_last_bits_of_the_arithmetic()
     predictions = pl.concat([predictions.filter(model_name="ridge").with_columns(prediction=ranks), predictions.filter(model_name=CONTROL)])
     residuals = [280 * order - int(x @ order) * x for order in orders]
     assert sum(15 - np.unique(residual).size for residual in residuals) > 50
-    wanted = [spearmanr(residual, labels.filter(trade_date=day)["excess_return_pct"]).statistic for residual, day in zip(residuals, DAYS, strict=False)]
+    wanted = [spearmanr(residual, labels.filter(trade_date=day)["label_pct"]).statistic for residual, day in zip(residuals, DAYS, strict=False)]
     np.testing.assert_allclose(ics("ridge" + OVER, daily_ic(predictions, labels)), wanted, rtol=1e-12, atol=1e-14)
 
 
@@ -354,7 +355,7 @@ def test_small_days_are_left_out_and_names_without_a_label_too():
 def test_a_prediction_or_label_that_is_no_number_is_one_that_is_not_there(missing):
     predictions, labels = market(ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
     gone = pl.col("parent_id") == "P05"
-    holes = [frame.with_columns(pl.when(gone).then(missing).otherwise(column).alias(column)) for frame, column in ((predictions, "prediction"), (labels, "excess_return_pct"))]
+    holes = [frame.with_columns(pl.when(gone).then(missing).otherwise(column).alias(column)) for frame, column in ((predictions, "prediction"), (labels, "label_pct"))]
     wanted = daily_ic(predictions.filter(~gone), labels)
     assert set(wanted["n_issuers"]) == {29}
     assert daily_ic(holes[0], labels).equals(wanted)
@@ -363,7 +364,7 @@ def test_a_prediction_or_label_that_is_no_number_is_one_that_is_not_there(missin
 
 def test_a_day_of_equal_labels_is_left_out():
     predictions, labels = market(ridge=lambda y, e: y, equity_only=lambda y, e: e)
-    flat = labels.with_columns(excess_return_pct=pl.when(trade_date=DAYS[4]).then(0.7).otherwise("excess_return_pct"))
+    flat = labels.with_columns(label_pct=pl.when(trade_date=DAYS[4]).then(0.7).otherwise("label_pct"))
     found = daily_ic(predictions, flat)
     assert found["trade_date"].n_unique() == 11
     assert DAYS[4] not in found["trade_date"]
@@ -432,7 +433,7 @@ def test_both_rows_of_a_model_rest_on_the_same_issuers():
 
 def test_nothing_to_judge_gives_no_rows():
     predictions, labels = market(ridge=lambda y, e: y, equity_only=lambda y, e: e)
-    for p, y in ((predictions.clear(), labels), (predictions, labels.clear()), (TABLES["predictions"].empty(), TABLES["labels"].empty())):
+    for p, y in ((predictions.clear(), labels), (predictions, labels.clear()), (TABLES["predictions"].empty(), known_labels(TABLES["labels"].empty()))):
         assert TABLES["information_coefficients"].conform(daily_ic(p, y)).is_empty()
         assert TABLES["evaluations"].conform(evaluations(p, y, messy()[2])).is_empty()
 
@@ -451,12 +452,11 @@ def test_a_summary_is_that_of_the_slow_days(model, bucket):
     values, numbers = days["ic"].to_numpy(), day_number(days["day"]).to_numpy()
     lags = max(6, int(4 * (values.size / 100) ** (2 / 9)))
     error, spread_error = (autocovariances(days[column].to_list(), lags) for column in ("ic", "spread"))
-    apart = days.filter(pl.Series(numbers % 5 == 0))
-    rate, low, high = wilson(apart["hits"].sum(), apart["of"].sum())
+    rate, low, high = wilson(days["hits"].sum() / 5, days["of"].sum() / 5)
     wanted = {
         "mean_ic": values.mean(), "icir": values.mean() / values.std(ddof=1), "standard_error": error, "t_statistic": values.mean() / error,
         "smallest_detectable_ic": DETECTABLE * error, "offsets_t_statistic": np.mean([ttest_1samp(values[numbers % 5 == k], 0).statistic for k in range(5)]),
-        "hit_rate": rate, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": apart["of"].sum(),
+        "hit_rate": rate, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": days["of"].sum(),
         "decile_spread_pct": days["spread"].mean(), "decile_spread_t": days["spread"].mean() / spread_error, "n_days": days.height,
     }
     assert {name: found[name] for name in wanted} == pytest.approx(wanted, rel=1e-8, abs=1e-10)
@@ -477,7 +477,7 @@ def test_predicting_the_score_itself_explains_all_and_predicting_zero_nothing():
         n_days=40, ridge=lambda y, e: norm.ppf((rankdata(y) - 0.5) / y.size) + 1e-4 * e, xgboost=lambda y, e: 1e-12 * e, equity_only=lambda y, e: -norm.ppf((rankdata(y) - 0.5) / y.size) + 1e-4 * e,
     )
     # A hair of noise on a rank near the middle, or nothing would vary; the label it stands for is moved with it.
-    rough = labels.with_columns(excess_return_pct=pl.col("excess_return_pct").round(1))
+    rough = labels.with_columns(label_pct=pl.col("label_pct").round(1))
     found = evaluations(predictions, rough)
     r2 = {name: of(found, model_name=name, slice="all")["oos_r2_pct"] for name in ("ridge", "xgboost", CONTROL)}
     assert r2["ridge"] == pytest.approx(100, abs=1)
@@ -485,14 +485,14 @@ def test_predicting_the_score_itself_explains_all_and_predicting_zero_nothing():
     assert r2[CONTROL] == pytest.approx(-300, abs=4)
 
 
-def test_the_hit_rate_uses_only_days_whose_labels_do_not_meet():
+def test_a_hit_rate_is_over_all_days_and_its_interval_counts_labels_that_do_not_meet():
     predictions, labels = market(n_days=40, n=20, ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
-    apart = day_number(pl.Series(DAYS[:40])).to_numpy() % 5 == 0
-    assert of(evaluations(predictions, labels), model_name="ridge", slice="all")["n_hits_of"] == 8 * apart.sum() == 64
-    on = pl.col("trade_date").is_in(np.array(DAYS[:40])[apart].tolist())
-    flipped = labels.with_columns(excess_return_pct=pl.when(on).then("excess_return_pct").otherwise(-pl.col("excess_return_pct")))
-    rates = [of(evaluations(predictions, y), model_name="ridge", slice="all")["hit_rate"] for y in (labels, flipped)]
-    assert rates[0] == rates[1] > 0.6
+    found = of(evaluations(predictions, labels), model_name="ridge", slice="all")
+    assert found["n_hits_of"] == 8 * 40
+    hits = round(found["hit_rate"] * 320)
+    assert hits > 0.6 * 320
+    # As many labels of five days as 40 days hold without two that meet: eight days of them.
+    assert (found["hit_rate_low"], found["hit_rate_high"]) == pytest.approx(wilson(hits / 5, 8 * 8)[1:])
 
 
 def test_years_are_judged_on_their_own_days():

@@ -30,11 +30,12 @@ from bondsig_assets.learning.overfitting import (
     overfitting,
     overfitting_probability,
     sharpe,
+    sharpes,
 )
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import day_number, trading_days
+from bondsig_assets.trading_calendar import trading_days
 
-DAYS = trading_days(date(2022, 1, 3), date(2024, 12, 31))
+DAYS, LONG = trading_days(date(2022, 1, 3), date(2024, 12, 31)), trading_days(date(2005, 1, 3), date(2024, 12, 31))
 KEYS = {"parent_id": pl.String, "trade_date": pl.Date}
 EULER = 0.5772156649015329
 
@@ -48,7 +49,7 @@ def market(n_days: int = 40, n: int = 23, seed: int = 0) -> tuple[pl.DataFrame, 
     noise = {"ridge": np.round(label + rng.standard_normal(keys.height)), "xgboost": 0.5 * label + rng.standard_normal(keys.height), "idle": np.full(keys.height, 0.1)}
     predictions = pl.concat([keys.with_columns(model_name=pl.lit(name), prediction=pl.Series(values)) for name, values in noise.items()])
     predictions = predictions.filter((pl.col("model_name") != "ridge") | pl.Series(rng.random(predictions.height) > 0.1))
-    labels = pl.concat([keys.with_columns(horizon_days=pl.lit(h, dtype=pl.Int64), excess_return_pct=pl.Series(sign * label)) for h, sign in ((5, 1), (1, -1))])
+    labels = pl.concat([keys.with_columns(horizon_days=pl.lit(h, dtype=pl.Int64), label_pct=pl.Series(sign * label)) for h, sign in ((5, 1), (1, -1))])
     return predictions, labels
 
 
@@ -57,9 +58,9 @@ def noise(n_periods: int = 240, n_trials: int = 8, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((n_periods, n_trials))
 
 
-def trials(matrix: np.ndarray) -> pl.DataFrame:
-    """Rows of `long_short` for returns [period, trial]: trials T00, T01, …"""
-    days = DAYS[::5][: matrix.shape[0]] if matrix.shape[0] <= len(DAYS[::5]) else trading_days(date(2005, 1, 3), date(2024, 12, 31))[: matrix.shape[0]]
+def trials(matrix: np.ndarray, step: int = 5) -> pl.DataFrame:
+    """Rows of `long_short` for returns [period, trial] that begin every `step` trading days: trials T00, T01, …"""
+    days = next(days for days in (DAYS[::step], LONG[::step]) if len(days) >= matrix.shape[0])[: matrix.shape[0]]
     wide = pl.DataFrame(matrix, schema=[f"T{k:02}" for k in range(matrix.shape[1])]).with_columns(trade_date=pl.Series(days))
     return wide.unpivot(index="trade_date", variable_name="model_name", value_name="return_pct").select("model_name", "trade_date", "return_pct")
 
@@ -71,13 +72,12 @@ def trials(matrix: np.ndarray) -> pl.DataFrame:
 def test_returns_are_those_of_sorting_each_day_by_hand(horizon, sign):
     predictions, labels = market()
     found = long_short(predictions, labels, horizon).filter(model_name="xgboost")
-    apart = [day for day in DAYS[:40] if day_number(pl.Series([day])).item() % horizon == 0]
-    assert found["trade_date"].to_list() == apart
+    assert found["trade_date"].to_list() == DAYS[:40]
     wanted = []
-    for day in apart:
+    for day in DAYS[:40]:
         rows = predictions.filter(model_name="xgboost", trade_date=day).join(labels.filter(horizon_days=horizon), on=list(KEYS)).sort("prediction")
         # Four of 23 at either end.
-        wanted.append(rows["excess_return_pct"][-4:].mean() - rows["excess_return_pct"][:4].mean())
+        wanted.append(rows["label_pct"][-4:].mean() - rows["label_pct"][:4].mean())
     np.testing.assert_allclose(found["return_pct"], wanted, rtol=1e-12)
     assert sign * found["return_pct"].mean() > 0
 
@@ -87,12 +87,11 @@ def test_predictions_that_are_all_equal_earn_exactly_nothing():
 
 
 def test_issuers_that_tie_share_their_places():
-    day = next(day for day in DAYS if day_number(pl.Series([day])).item() % 5 == 0)
-    keys = pl.DataFrame([(f"P{k:02}", day) for k in range(20)], schema=KEYS, orient="row")
+    keys = pl.DataFrame([(f"P{k:02}", DAYS[0]) for k in range(20)], schema=KEYS, orient="row")
     # Four places at the top, two of them for the five that tie; at the bottom four that stand alone.
     predictions = keys.with_columns(model_name=pl.lit("ridge"), prediction=pl.Series([9.0, 8.0] + [7.0] * 5 + [float(-k) for k in range(13)]))
     label = [10.0, 20.0, 1.0, 2.0, 3.0, 4.0, 5.0] + [0.0] * 9 + [-1.0, -2.0, -3.0, -4.0]
-    labels = keys.with_columns(horizon_days=pl.lit(5, dtype=pl.Int64), excess_return_pct=pl.Series(label))
+    labels = keys.with_columns(horizon_days=pl.lit(5, dtype=pl.Int64), label_pct=pl.Series(label))
     assert long_short(predictions, labels)["return_pct"].item() == pytest.approx((10 + 20 + 2 * 3) / 4 + 2.5)
 
 
@@ -103,10 +102,10 @@ def test_what_is_no_number_is_not_there_and_small_days_earn_nothing(missing):
     holes = predictions.with_columns(prediction=pl.when(few).then(missing).otherwise("prediction"))
     found = long_short(holes, labels)
     assert found.equals(long_short(predictions.filter(~few), labels))
-    assert found.filter(model_name="xgboost").height == 8
+    assert found.filter(model_name="xgboost").height == 40
     fewer = labels.filter(pl.col("parent_id") != "P00")
     assert long_short(holes, fewer).filter(model_name="xgboost").is_empty()
-    gaps = labels.with_columns(excess_return_pct=pl.when(few).then(missing).otherwise("excess_return_pct"))
+    gaps = labels.with_columns(label_pct=pl.when(few).then(missing).otherwise("label_pct"))
     assert long_short(predictions, gaps).equals(long_short(predictions, labels.filter(~few)))
 
 
@@ -326,10 +325,32 @@ def test_a_return_that_is_no_number_is_a_period_that_trial_does_not_have():
 
 
 def test_the_sharpe_ratio_is_annualised_by_the_length_of_a_period_and_the_deflated_one_is_not():
-    returns = trials(noise(50, 3) + 0.1)
-    week, month = (overfitting(returns, 5, "study", horizon=h) for h in (5, 20))
-    np.testing.assert_allclose(week["sharpe_ratio"], 2 * month["sharpe_ratio"], rtol=1e-12)
-    assert week.drop("sharpe_ratio").equals(month.drop("sharpe_ratio"))
+    week, month = (overfitting(trials(noise(50, 3) + 0.1, h), 5, "study", horizon=h) for h in (5, 20))
+    ratios = ["sharpe_ratio", "lowest_sharpe_ratio", "highest_sharpe_ratio"]
+    np.testing.assert_allclose(week.select(ratios), 2 * month.select(ratios), rtol=1e-12)
+    assert week.drop(ratios).equals(month.drop(ratios))
+
+
+def test_figures_are_means_over_the_days_periods_may_begin_on():
+    matrix = noise(200, 4, seed=9) + 0.05
+    returns = trials(matrix, step=1)
+    found = overfitting(returns, 7, "study")
+    # The same periods five days apart are one offset on their own.
+    alone = [overfitting(trials(matrix[k::5]), 7, "study") for k in range(5)]
+    for name in ("sharpe_ratio", "effective_trials", "deflated_sharpe_probability", "overfitting_probability"):
+        np.testing.assert_allclose(found[name], np.mean([one[name] for one in alone], axis=0), rtol=1e-12)
+    ratios = np.array([one["sharpe_ratio"] for one in alone])
+    np.testing.assert_allclose(found["lowest_sharpe_ratio"], ratios.min(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found["highest_sharpe_ratio"], ratios.max(axis=0), rtol=1e-12)
+    assert (found["lowest_sharpe_ratio"] < found["sharpe_ratio"]).all() and set(found["n_periods"]) == {40}
+    of_one = sorted(sharpes(returns.filter(model_name="T02"), 5))
+    np.testing.assert_allclose(of_one, sorted(ratios[:, 2]), rtol=1e-12)
+
+
+def test_an_offset_of_no_period_says_nothing():
+    returns = trials(noise(1, 1))
+    assert sharpes(returns, 5).tolist() == [0.0]
+    assert sharpes(returns.clear(), 5).size == 0
 
 
 def test_there_are_never_fewer_trials_than_returns():

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.probability import BINS, _times_drawn, brier, equal_mass_bins, murphy, reliability
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import trading_days
@@ -21,7 +22,7 @@ from bondsig_assets.trading_calendar import trading_days
 DAYS = trading_days(date(2022, 1, 3), date(2023, 12, 29))
 KEYS = {"parent_id": pl.String, "trade_date": pl.Date}
 PREDICTED = KEYS | {"model_name": pl.String, "model_version": pl.String, "probability_underperform": pl.Float64}
-LABELLED = KEYS | {"horizon_days": pl.Int64, "excess_return_pct": pl.Float64}
+LABELLED = KEYS | {"horizon_days": pl.Int64, "label_pct": pl.Float64}
 BASE = pl.DataFrame({"model_version": ["ridge 1", "ridge 2", "xgboost 1"], "base_rate": [0.5, 0.6, 0.4]})
 
 
@@ -87,7 +88,7 @@ def test_a_probability_or_label_that_is_no_number_is_left_out(missing):
 
 def test_only_labels_of_the_horizon_count():
     predictions, labels = outcomes((0.9, -2.0), (0.3, 1.0))
-    other = labels.with_columns(horizon_days=pl.lit(1, pl.Int64), excess_return_pct=-pl.col("excess_return_pct"))
+    other = labels.with_columns(horizon_days=pl.lit(1, pl.Int64), label_pct=-pl.col("label_pct"))
     both = pl.concat([labels, other])
     assert brier(predictions, both, BASE).equals(brier(predictions, labels, BASE))
     assert brier(predictions, both, BASE, horizon=1).equals(brier(predictions, other, BASE, horizon=1))
@@ -132,6 +133,19 @@ def test_bins_are_in_order_without_gaps_and_equal_probabilities_share_one(values
     assert (np.diff(bins[order]) >= 0).all()
 
 
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=100), st.integers(1, 12))
+def test_no_bin_but_one_alone_holds_less_than_half_its_share(values, n_bins):
+    count = np.bincount(equal_mass_bins(np.array(values) / 30, n_bins))
+    assert count.size == 1 or count.min() >= len(values) / n_bins / 2
+
+
+def test_a_few_beside_many_equals_join_their_smaller_neighbour():
+    p = np.concatenate([np.full(3, 0.40), np.full(400, 0.47), np.full(597, 0.51), np.full(2, 0.6)])
+    assert np.bincount(equal_mass_bins(p)).tolist() == [403, 599]
+    p = np.concatenate([np.full(480, 0.47), np.full(40, 0.48), np.full(480, 0.51)])
+    assert np.bincount(equal_mass_bins(p)).tolist() == [520, 480]
+
+
 @pytest.mark.parametrize("n", [10, 37, 1000])
 def test_bins_of_distinct_probabilities_hold_the_same_mass(n):
     count = np.bincount(equal_mass_bins(np.random.default_rng(0).permutation(n) / n))
@@ -152,7 +166,7 @@ def test_the_diagram_agrees_with_a_count_bin_by_bin():
     found = reliability(predictions, labels)
     for name in ("ridge", "xgboost"):
         rows = predictions.filter(model_name=name).join(labels.filter(horizon_days=5), on=list(KEYS))
-        p, y = rows["probability_underperform"].to_numpy(), (rows["excess_return_pct"] < 0).to_numpy()
+        p, y = rows["probability_underperform"].to_numpy(), (rows["label_pct"] < 0).to_numpy()
         bins = equal_mass_bins(p)
         wanted = [(name, k + 1, p[bins == k].mean(), y[bins == k].mean(), int((bins == k).sum())) for k in range(BINS)]
         of_model = found.filter(model_name=name).select("model_name", "bin", "mean_probability", "observed_share", "n_rows").rows()
@@ -180,7 +194,7 @@ def test_bands_widen_where_issuers_of_a_day_fall_together():
 def test_bands_widen_with_the_block_where_days_resemble_their_neighbours():
     predictions = market(n_days=240)[0].filter(model_name="ridge")
     regime = (pl.col("trade_date").rank("dense") - 1) // 20 % 2
-    labels = predictions.select(*KEYS, horizon_days=pl.lit(5, pl.Int64), excess_return_pct=pl.when(regime == 0).then(-1.0).otherwise(1.0))
+    labels = predictions.select(*KEYS, horizon_days=pl.lit(5, pl.Int64), label_pct=pl.when(regime == 0).then(-1.0).otherwise(1.0))
     width = [(frame["high"] - frame["low"]).mean() for frame in (reliability(predictions, labels, block_days=days) for days in (1, 21))]
     assert width[1] > 2 * width[0]
 
@@ -251,7 +265,7 @@ def test_frames_fit_the_declared_tables():
 
 def test_nothing_to_judge_gives_no_rows():
     predictions, labels = market()
-    for p, y in ((predictions.clear(), labels), (predictions, labels.clear()), (TABLES["predictions"].empty(), TABLES["labels"].empty())):
+    for p, y in ((predictions.clear(), labels), (predictions, labels.clear()), (TABLES["predictions"].empty(), known_labels(TABLES["labels"].empty()))):
         assert TABLES["probability_evaluations"].conform(brier(p, y, BASE)).is_empty()
         assert TABLES["reliability_bins"].conform(reliability(p, y)).is_empty()
 

@@ -45,7 +45,7 @@ def ridge(weights: np.ndarray | float = 0.0, slope: float = -1.0) -> Scorer:
     """A champion with the given weights and means of 0."""
     n = len(ALL_FEATURES)
     text = json.dumps({"intercept": 0.1, "weights": np.broadcast_to(weights, n).tolist(), "means": [0.0] * n})
-    return Scorer("ridge", "by hand", RidgeModel.from_text(text), specification("ridge"), Calibration(0.2, slope))
+    return Scorer("ridge", "by hand", RidgeModel.from_text(text), specification("ridge"), Calibration(0.2, slope, 0.45))
 
 
 def test_columns_are_the_declared_ones(scorers, scored):
@@ -68,7 +68,7 @@ def test_predictions_are_the_models_own(scorers):
         mine = found.filter(model_name=row["model_name"])
         assert mine.select("trade_date", "parent_id", "ticker", "known_at").equals(DATA.keys[ROWS].select("trade_date", "parent_id", "ticker", "known_at"))
         assert mine["prediction"].to_numpy().tobytes() == wanted.tobytes()
-        under = Calibration(row["calibration_intercept"], row["calibration_slope"]).probability(wanted)
+        under = Calibration(row["calibration_intercept"], row["calibration_slope"], row["base_rate"]).probability(wanted)
         assert mine["probability_underperform"].to_numpy().tobytes() == under.tobytes()
         assert set(mine["model_version"]) == {f"{row['model_name']} 2023-07-01"}
 
@@ -121,7 +121,7 @@ def test_the_reasons_are_the_largest_contributions_in_order(scorers, scored):
 def test_a_model_of_few_inputs_has_few_reasons(scorers):
     few = replace(scorers[0].specification, features=ALL_FEATURES[:3])
     text = json.dumps({"intercept": 0.0, "weights": [1.0, -3.0, 2.0], "means": [0.0] * 3})
-    scores, explanations = score(DATA, ROWS, Scorer("ridge", "v", RidgeModel.from_text(text), few, Calibration(0.0, -1.0)), "1", DAYS[ROWS])
+    scores, explanations = score(DATA, ROWS, Scorer("ridge", "v", RidgeModel.from_text(text), few, Calibration(0.0, -1.0, 0.5)), "1", DAYS[ROWS])
     assert set(scores["top_features"].list.len()) == {3} and set(explanations["inputs"].list.len()) == {3}
 
 

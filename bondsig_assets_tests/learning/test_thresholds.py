@@ -15,14 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.learning.evaluation import wilson
+from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.thresholds import CONFIGURED, LEVELS, never_fired, thresholds
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import day_number, trading_days
+from bondsig_assets.trading_calendar import trading_days
 
 ALL = trading_days(date(2024, 1, 2), date(2024, 3, 28))
-#: Every fifth day of the calendar: the only ones on which a label of five days counts.
-APART = [day for day in ALL if day_number(pl.Series([day])).item() % 5 == 0]
-BETWEEN = [day for day in ALL if day not in APART]
 KEYS = {"parent_id": pl.String, "trade_date": pl.Date}
 
 
@@ -33,7 +31,7 @@ def scored(*rows: tuple[str, date, float | None]) -> pl.DataFrame:
 
 def labelled(*rows: tuple[str, date, float | None], horizon: int = 5) -> pl.DataFrame:
     """Labels: parent, day, excess return."""
-    frame = pl.DataFrame(list(rows), schema=KEYS | {"excess_return_pct": pl.Float64}, orient="row")
+    frame = pl.DataFrame(list(rows), schema=KEYS | {"label_pct": pl.Float64}, orient="row")
     return frame.with_columns(horizon_days=pl.lit(horizon, dtype=pl.Int64))
 
 
@@ -48,23 +46,25 @@ def rule(frame: pl.DataFrame, name: str) -> dict[str, Any]:
 
 
 def test_a_handful_of_scores_counted_by_hand():
-    one, two, other = APART[0], APART[1], BETWEEN[0]
-    scores = scored(("A", one, 0.72), ("B", one, 0.58), ("C", one, 0.31), ("D", one, 0.5), ("A", two, 0.66), ("B", two, 0.4), ("A", other, 0.9), ("C", BETWEEN[1], 0.5))
+    one, two, other, last = ALL[:4]
+    scores = scored(("A", one, 0.72), ("B", one, 0.58), ("C", one, 0.31), ("D", one, 0.5), ("A", two, 0.66), ("B", two, 0.4), ("A", other, 0.9), ("C", last, 0.5))
     labels = labelled(("A", one, -1.0), ("B", one, 2.0), ("C", one, 3.0), ("D", one, 1.0), ("A", two, 0.5), ("B", two, 0.1), ("A", other, 9.0))
     found = thresholds(scores, labels, signalled(("C", one, 1), ("B", two, -1), ("A", other, -1)))
     assert found["rule"].to_list() == ["P >= 0.55", "P >= 0.6", "P >= 0.65", "P >= 0.7", "signals"]
     columns = ["level", "n_signals", "signals_per_day", "n_days", "n_days_fired", "n_hits_of", "hit_rate"]
     assert found.select(columns).rows() == [
-        # A, C hit on the first day and B misses; on the second A misses and B hits; the third is not a day apart.
-        (0.55, 6, 1.5, 4, 3, 5, 3 / 5), (0.6, 5, 1.25, 4, 3, 4, 3 / 4), (0.65, 4, 1.0, 4, 3, 3, 2 / 3), (0.7, 2, 0.5, 4, 2, 1, 1.0), (None, 3, 0.75, 4, 3, 2, 1 / 2),
+        # A, C hit on the first day and B misses; on the second A misses and B hits; on the third A misses.
+        (0.55, 6, 1.5, 4, 3, 6, 3 / 6), (0.6, 5, 1.25, 4, 3, 5, 3 / 5), (0.65, 4, 1.0, 4, 3, 4, 2 / 4), (0.7, 2, 0.5, 4, 2, 2, 1 / 2), (None, 3, 0.75, 4, 3, 3, 1 / 3),
     ]
-    assert [row["hit_rate_low"] for row in found.iter_rows(named=True)] == [wilson(h, n)[1] for h, n in ((3, 5), (3, 4), (2, 3), (1, 1), (1, 2))]
-    assert [row["hit_rate_high"] for row in found.iter_rows(named=True)] == [wilson(h, n)[2] for h, n in ((3, 5), (3, 4), (2, 3), (1, 1), (1, 2))]
+    # Labels of five days that begin on neighbouring ones overlap: five count as one.
+    counts = ((3, 6), (3, 5), (2, 4), (1, 2), (1, 3))
+    assert [row["hit_rate_low"] for row in found.iter_rows(named=True)] == pytest.approx([wilson(h / 5, n / 5)[1] for h, n in counts])
+    assert [row["hit_rate_high"] for row in found.iter_rows(named=True)] == pytest.approx([wilson(h / 5, n / 5)[2] for h, n in counts])
 
 
 @pytest.mark.parametrize(("probability", "label", "hit"), [(0.7, -0.1, 1.0), (0.7, 0.1, 0.0), (0.3, 0.1, 1.0), (0.3, -0.1, 0.0)])
 def test_a_high_probability_foretells_a_fall_and_a_low_one_a_rise(probability, label, hit):
-    found = thresholds(scored(("A", APART[0], probability)), labelled(("A", APART[0], label)), signalled())
+    found = thresholds(scored(("A", ALL[0], probability)), labelled(("A", ALL[0], label)), signalled())
     assert rule(found, "P >= 0.6")["hit_rate"] == hit
 
 
@@ -72,37 +72,30 @@ def test_a_high_probability_foretells_a_fall_and_a_low_one_a_rise(probability, l
 def test_a_probability_of_exactly_the_level_fires_on_either_side_and_a_hair_less_does_not(level):
     name = f"P >= {level:g}"
     under = round(1 - level, 2)
-    at = thresholds(scored(("A", APART[0], level), ("B", APART[0], under)), labelled(), signalled())
+    at = thresholds(scored(("A", ALL[0], level), ("B", ALL[0], under)), labelled(), signalled())
     assert rule(at, name)["n_signals"] == 2
-    inside = thresholds(scored(("A", APART[0], level - 1e-9), ("B", APART[0], under + 1e-9)), labelled(), signalled())
+    inside = thresholds(scored(("A", ALL[0], level - 1e-9), ("B", ALL[0], under + 1e-9)), labelled(), signalled())
     assert rule(inside, name)["n_signals"] == 0
 
 
-def test_the_hit_rate_skips_labels_that_meet_but_signals_of_all_days_are_counted():
-    days = ALL[:20]
-    found = thresholds(scored(*(("A", day, 0.8) for day in days)), labelled(*(("A", day, -1.0 if day in APART else 1.0) for day in days)), signalled())
-    row = rule(found, "P >= 0.7")
-    assert (row["n_signals"], row["n_days_fired"], row["n_hits_of"], row["hit_rate"]) == (20, 20, 4, 1.0)
-
-
 @pytest.mark.parametrize("horizon", [1, 10])
-def test_the_days_apart_and_the_labels_are_those_of_the_horizon(horizon):
+def test_the_labels_are_those_of_the_horizon_and_overlap_as_long(horizon):
     days = ALL[:40]
     labels = pl.concat([labelled(*(("A", day, -1.0) for day in days), horizon=horizon), labelled(*(("A", day, 1.0) for day in days))])
     row = rule(thresholds(scored(*(("A", day, 0.8) for day in days)), labels, signalled(), horizon=horizon), "P >= 0.7")
-    assert (row["n_hits_of"], row["hit_rate"]) == (40 // horizon, 1.0)
+    assert (row["n_hits_of"], row["hit_rate"], row["hit_rate_low"]) == (40, 1.0, pytest.approx(wilson(40 / horizon, 40 / horizon)[1]))
 
 
 @pytest.mark.parametrize("label", [0.0, -0.0, None, float("nan"), float("inf")])
 def test_a_label_of_zero_or_none_is_neither_hit_nor_miss(label):
-    scores = scored(("A", APART[0], 0.8), ("B", APART[0], 0.8))
-    row = rule(thresholds(scores, labelled(("A", APART[0], label), ("B", APART[0], -1.0)), signalled(("A", APART[0], -1))), "P >= 0.7")
+    scores = scored(("A", ALL[0], 0.8), ("B", ALL[0], 0.8))
+    row = rule(thresholds(scores, labelled(("A", ALL[0], label), ("B", ALL[0], -1.0)), signalled(("A", ALL[0], -1))), "P >= 0.7")
     assert (row["n_signals"], row["n_hits_of"], row["hit_rate"]) == (2, 1, 1.0)
 
 
 @pytest.mark.parametrize("missing", [None, float("nan")])
 def test_a_probability_that_is_no_number_fires_nothing(missing):
-    found = thresholds(scored(("A", APART[0], missing), ("B", APART[0], 0.58)), labelled(("A", APART[0], -1.0), ("B", APART[0], -1.0)), signalled())
+    found = thresholds(scored(("A", ALL[0], missing), ("B", ALL[0], 0.58)), labelled(("A", ALL[0], -1.0), ("B", ALL[0], -1.0)), signalled())
     assert found["n_signals"].to_list() == [1, 0, 0, 0, 0]
 
 
@@ -139,12 +132,12 @@ def test_a_stricter_level_fires_less_and_the_order_of_rows_is_nothing(rows, seed
 
 
 def test_frames_fit_the_declared_table():
-    found = TABLES["thresholds"].conform(thresholds(scored(("A", APART[0], 0.8)), labelled(("A", APART[0], -1.0)), signalled()))
+    found = TABLES["thresholds"].conform(thresholds(scored(("A", ALL[0], 0.8)), labelled(("A", ALL[0], -1.0)), signalled()))
     assert found["rule"].is_unique().all()
     assert found.height == len(LEVELS) + 1
 
 
 def test_where_nothing_was_scored_there_are_no_rules():
-    empty = thresholds(TABLES["scores"].empty(), TABLES["labels"].empty(), TABLES["signals"].empty())
+    empty = thresholds(TABLES["scores"].empty(), known_labels(TABLES["labels"].empty()), TABLES["signals"].empty())
     assert TABLES["thresholds"].conform(empty).is_empty()
     assert never_fired(empty) == []

@@ -146,7 +146,7 @@ def test_calibration_and_ic_come_from_the_unseen_span(spied):
     np.testing.assert_array_equal(found.holdout_rows, late)
     assert found.holdout_prediction.tobytes() == prediction.tobytes()
     assert found.calibration == calibrate(prediction, data.excess[late]) and found.calibration.slope < 0
-    assert found.base_rate == np.mean(data.excess[late] < 0)
+    assert found.calibration.base_rate == np.mean(data.excess[late] < 0)
     daily = [spearmanr(prediction[data.day[late] == day], data.excess[late][data.day[late] == day]).statistic for day in np.unique(data.day[late])]
     assert len(daily) == 84 and found.calibration_ic == pytest.approx(np.mean(daily), rel=1e-12)
     every = rows_of_days(data, None, FOLD.train_end)
@@ -161,7 +161,7 @@ def test_rows_that_would_not_have_been_scored_judge_nobody(spied):
     excess[stale] = 1e6
     (found, made), (changed, made_of_changed) = spied(data), spied(replace(data, excess=excess))
     assert stale.size and not set(stale) & set(found.holdout_rows)
-    for name in ("calibration", "base_rate", "calibration_ic"):
+    for name in ("calibration", "calibration_ic"):
         assert getattr(found, name) == getattr(changed, name)
     assert set(stale) <= set(data.labelled(None, FOLD.train_end)) and made[1].sample.label.tobytes() == made_of_changed[1].sample.label.tobytes(), "they are learned from"
 
@@ -262,7 +262,7 @@ def test_a_model_that_stops_early_needs_days_before_those_it_stops_on(first, n_e
 def bits(model: FoldModel) -> tuple:
     """Everything of a fitted model, to the last bit."""
     return (
-        model.version, model.model.to_text(), model.specification.hash, model.calibration, model.base_rate, model.calibration_ic, model.holdout_rows.tobytes(),
+        model.version, model.model.to_text(), model.specification.hash, model.calibration, model.calibration_ic, model.holdout_rows.tobytes(),
         model.holdout_prediction.tobytes(), model.contributions.tobytes(), model.explained_rows.tobytes(), model.data_hash, model.n_rows, model.n_days,
     )
 

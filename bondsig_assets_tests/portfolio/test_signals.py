@@ -15,12 +15,13 @@ DAY, NEXT = date(2024, 3, 1), date(2024, 3, 4)
 SETTINGS = SignalSettings()
 
 
-def scores(n: int = 20, day: date = DAY, spread: float = 0.4, base: float = 0.5) -> pl.DataFrame:
-    """`n` scores of a day, best last, probabilities from base + spread / 2 down to base - spread / 2."""
+def scores(n: int = 20, day: date = DAY, spread: float = 0.4, base: float = 0.5, middle: float | None = None) -> pl.DataFrame:
+    """`n` scores of a day by a champion of that `base` rate, best last, probabilities from middle + spread / 2 down to middle - spread / 2; the middle is the base."""
+    middle = base if middle is None else middle
     rank = [(2 * k + 1) / n - 1 for k in range(n)]
     return rows_of("scores", *(
-        {"ticker": f"T{k:02}", "parent_id": f"P{k:02}", "trade_date": day, "score_rank": r, "probability_underperform": base - r * spread / 2,
-         "score": 1 - 2 * (base - r * spread / 2)} for k, r in enumerate(rank)
+        {"ticker": f"T{k:02}", "parent_id": f"P{k:02}", "trade_date": day, "score_rank": r, "base_rate": base, "probability_underperform": middle - r * spread / 2,
+         "score": 1 - 2 * (middle - r * spread / 2)} for k, r in enumerate(rank)
     ))
 
 
@@ -62,9 +63,22 @@ def test_the_probability_must_leave_the_middle_by_the_margin():
 
 
 def test_the_margin_is_on_the_side_of_the_direction():
-    # All probabilities above one half: nobody is expected to outperform.
-    assert chosen(scores(base=0.8), liquidity()) == {"T00": -1, "T01": -1}
-    assert chosen(scores(base=0.2), liquidity()) == {"T18": 1, "T19": 1}
+    # All probabilities above the base rate: nobody is expected to outperform more than usual.
+    assert chosen(scores(middle=0.8), liquidity()) == {"T00": -1, "T01": -1}
+    assert chosen(scores(middle=0.2), liquidity()) == {"T18": 1, "T19": 1}
+
+
+@pytest.mark.parametrize("base", [0.3, 0.47, 0.5, 0.55])
+def test_a_champion_that_knows_nothing_gives_no_signal_and_one_that_knows_gives_both_sides(base):
+    assert chosen(scores(spread=0.0, base=base), liquidity()) == {}
+    assert chosen(scores(base=base), liquidity()) == {"T00": -1, "T01": -1, "T18": 1, "T19": 1}
+
+
+def test_a_fixed_level_is_asked_of_the_side_taken():
+    # Extremes at 0.55 -+ 0.095 and 0.085: P of the side is 0.645, 0.635 below and 0.545, 0.535 above.
+    frame = scores(spread=0.2, base=0.55)
+    assert chosen(frame, liquidity(), minimum_probability=0.54) == {"T00": -1, "T01": -1, "T19": 1}
+    assert chosen(frame, liquidity(), minimum_probability=0.64) == {"T00": -1}
 
 
 @pytest.mark.parametrize(("trades", "passes"), [(10.0, True), (9.0, False), (None, False)])
