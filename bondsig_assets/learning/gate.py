@@ -21,8 +21,8 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from bondsig_assets.learning.evaluation import lags_of, newey_west
 from bondsig_assets.learning.settings import GateSettings
+from bondsig_assets.learning.statistics import lags_of, newey_west
 
 #: Days of calibration spans that specifications are compared over, at most.
 LONGEST_COMPARISON_DAYS = 252

@@ -14,7 +14,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import kurtosis, norm, skew
 
-from bondsig_assets.learning.evaluation import FIFTH, MINIMUM_NAMES, outer_weights, ranked
+from bondsig_assets.learning.evaluation import FIFTH, MINIMUM_NAMES
+from bondsig_assets.learning.statistics import outer_weights, ranked
 from bondsig_assets.learning_tables import OVERFITTING
 from bondsig_assets.trading_calendar import day_number
 

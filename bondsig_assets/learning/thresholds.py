@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from bondsig_assets.learning.evaluation import hit_rate
+from bondsig_assets.learning.statistics import hit_rate
 from bondsig_assets.learning_tables import THRESHOLDS
 
 #: Levels of the probability that are tried.

@@ -13,12 +13,13 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.learning.dataset import Dataset
-from bondsig_assets.learning.evaluation import daily_ic, lags_of, newey_west
+from bondsig_assets.learning.evaluation import daily_ic
 from bondsig_assets.learning.folds import Fold, folds_between
 from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.overfitting import long_short, sharpes
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.statistics import lags_of, newey_west
 
 #: Rows of the dataset that a model of a fold is fitted on.
 TrainingRows = Callable[[Dataset, Fold], np.ndarray]

@@ -13,8 +13,8 @@ from typing import Any
 
 import polars as pl
 
-from bondsig_assets.learning.evaluation import lags_of, newey_west
 from bondsig_assets.learning.models.catalogue import CONTROL
+from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.reporting.learning_pictures import draw_decay, draw_reliability
 from bondsig_assets.research.chain_studies import MODELS
 from bondsig_assets.research.pooling import beyond, pool

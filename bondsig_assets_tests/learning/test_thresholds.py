@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.learning.evaluation import wilson
 from bondsig_assets.learning.labels import known_labels
+from bondsig_assets.learning.statistics import wilson
 from bondsig_assets.learning.thresholds import CONFIGURED, LEVELS, never_fired, thresholds
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import trading_days

@@ -1,0 +1,99 @@
+"""Statistics of days that depend on each other and of ranks that tie.
+
+Belongs here: formulas on arrays that more than one judgement uses. Not here: predictions and labels (`evaluation.py`
+and its neighbours).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+#: Fewer days at one of the h offsets give no t of that offset.
+MINIMUM_OFFSET_DAYS = 5
+_Z95 = 1.959963984540054
+
+
+def lags_of(horizon: int, n_days: int) -> int:
+    """Lags of the Newey-West variance: max(horizon + 1, floor(4 (n/100)^(2/9))).
+
+    Labels overlap for `horizon` days and start a day late; the other term is Newey and West's (1994)
+    rule of thumb for autocorrelation that has nothing to do with overlap.
+    """
+    return max(horizon + 1, int(4 * (n_days / 100) ** (2 / 9)))
+
+
+def newey_west(values: np.ndarray, lags: int) -> tuple[float, float]:
+    """Mean and its standard error with Bartlett weights (Newey-West 1987). NaN for fewer than `lags` + 2 values.
+
+    Values are taken as consecutive: a day without one is a day that does not exist.
+    """
+    n = values.size
+    if n < lags + 2:
+        return (float(values.mean()) if n else float("nan")), float("nan")
+    if np.ptp(values) == 0:
+        return float(values[0]), 0.0
+    gap = values - values.mean()
+    variance = float(gap @ gap) / n
+    for step in range(1, lags + 1):
+        variance += 2 * (1 - step / (lags + 1)) * float(gap[step:] @ gap[:-step]) / n
+    return float(values.mean()), float(np.sqrt(max(variance, 0.0) / n))
+
+
+def wilson(hits: float, n: float) -> tuple[float | None, float | None, float | None]:
+    """Share hits/n with Wilson's (1927) 95 % interval: (share, low, high). All None for n = 0; parts of a trial count as such."""
+    if n == 0:
+        return None, None, None
+    share, z2 = hits / n, _Z95**2 / n
+    center = share + z2 / 2
+    half = (z2 * (share * (1 - share) + z2 / 4)) ** 0.5
+    # At 0 and n hits a bound is the share itself; rounding must not move it to the other side.
+    low, high = (center - half) / (1 + z2), (center + half) / (1 + z2)
+    return share, min(max(low, 0.0), share), max(min(high, 1.0), share)
+
+
+def hit_rate(hits: int, n: int, horizon: int) -> tuple[float | None, float | None, float | None]:
+    """Share hits/n of labels of `horizon` days that begin on any day, with the Wilson interval of as many as do not overlap: n / horizon."""
+    share, low, high = wilson(hits / horizon, n / horizon)
+    return (None, None, None) if share is None or low is None or high is None else (hits / n, min(low, hits / n), max(high, hits / n))
+
+
+def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -> float | None:
+    """Mean plain t of the values of every `horizon`-th trading day, over the `horizon` offsets.
+
+    `numbers`: position of each value's day on the calendar. None where an offset has fewer than
+    MINIMUM_OFFSET_DAYS values or values that are all equal.
+    """
+    offset = numbers % horizon
+    n = np.bincount(offset, minlength=horizon)
+    if n.min() < MINIMUM_OFFSET_DAYS:
+        return None
+    mean = np.bincount(offset, values, minlength=horizon) / n
+    squares = np.bincount(offset, (values - mean[offset]) ** 2, minlength=horizon)
+    error = np.sqrt(squares / (n - 1) / n)
+    return float((mean / error).mean()) if (error > 1e-12).all() else None
+
+
+def ranked(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest place of each value within its group, 1 = smallest, [row, column]; they differ where values tie.
+
+    `values` [row, column] without NaN, `group` [row] numbers from 0. The average rank is half their sum.
+    """
+    columns = pl.DataFrame(values, schema=[str(k) for k in range(values.shape[1])]).with_columns(group=pl.Series(group))
+    lowest, highest = (
+        columns.select(pl.exclude("group").rank(method).over("group").cast(pl.Int64)).to_numpy() for method in ("min", "max")
+    )
+    return lowest, highest
+
+
+def outer_weights(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """How much of each value lies in the bottom and in the top `share` of its group: two arrays from 0 to 1.
+
+    A group of `n` has floor(share x n) places at each end, one at least. Values that tie share their
+    places equally: what drawing lots would give on average, without the lots.
+    """
+    places = np.maximum(np.floor(share * n + 1e-9), 1)
+    size = highest - lowest + 1
+    bottom = np.clip(places - lowest + 1, 0, size) / size
+    top = np.clip(highest - (n - places), 0, size) / size
+    return bottom, top
