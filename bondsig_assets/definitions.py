@@ -41,7 +41,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             *raw.build_raw_assets(days), securities.security_master_asset, clean.trades_asset(days), clean.bond_days_asset(days),
             clean.bond_analytics_asset(days), features.issuer_days_asset(days), intraday.issuer_intraday_asset(days),
             features.labels_asset(days), models.models_asset(folds, settings), champions.champions_asset(settings), scores.scores_asset(days),
-            scores.signals_asset(days), evaluations.evaluations_asset(settings),
+            scores.signals_asset(days, settings), evaluations.evaluations_asset(settings),
             securities.security_coverage_asset, hindsight.ex_post_trades_asset, hindsight.ex_post_bond_days_asset,
         ],
         asset_checks=[*build_asset_checks(), *build_learning_checks()],

@@ -19,10 +19,10 @@ from bondsig_assets.learning.folds import Fold, folds_between
 from bondsig_assets.learning.gate import Candidate, decide
 from bondsig_assets.learning.labels import labels as compute_labels
 from bondsig_assets.learning.scoring import Scorer, score
-from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.settings import LearningSettings, SignalSettings
 from bondsig_assets.learning.training import FoldError, FoldModel, daily_ics, judged_rows, train_folds
 from bondsig_assets.learning.walk_forward import predict_quarter
-from bondsig_assets.portfolio.signals import SignalSettings, select_signals
+from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import cutoff, offset
 from bondsig_assets_tests.known_past import SKIP_DAYS

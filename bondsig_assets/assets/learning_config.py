@@ -5,14 +5,13 @@ described once. Not here: what the settings mean.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field, create_model
 
 from bondsig_assets.learning.settings import LearningSettings, make_settings
-from bondsig_assets.portfolio.signals import SignalSettings
 
 _BOUNDS = {"above": "gt", "least": "ge", "most": "le"}
 
@@ -36,15 +35,16 @@ def gate_config(settings: LearningSettings) -> type[dg.Config]:
     return _group("gate", settings.gate)
 
 
-def signal_config(settings: SignalSettings) -> type[dg.Config]:
+def signal_config(settings: LearningSettings) -> type[dg.Config]:
     """A config class of the first filter of signals."""
-    return _group("signal", settings)
+    return _group("signal", settings.signals)
 
 
-def settings_of(config: dg.Config) -> LearningSettings:
-    """The settings a launchpad asks for. Raises SettingsError."""
+def settings_of(config: dg.Config, settings: LearningSettings) -> LearningSettings:
+    """What the launchpad of a training asks for; what it does not ask stands in `settings`. Raises SettingsError."""
     values: Mapping[str, Any] = config.model_dump()
-    return make_settings({name: value for name, value in values.items() if name != "refit"})
+    asked = make_settings({name: value for name, value in values.items() if name != "refit"})
+    return replace(asked, gate=settings.gate, signals=settings.signals)
 
 
 def _group(name: str, group: Any) -> type[dg.Config]:

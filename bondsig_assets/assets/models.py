@@ -48,7 +48,7 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
         calibrated on days that a sibling had not seen. Folds are written as they are finished: a run that
         is stopped goes on with the next one, and what was fitted on the same data is not fitted again.
         """
-        asked, lake = settings_of(config), warehouse.open()
+        asked, lake = settings_of(config, settings), warehouse.open()
         wanted = [fold_of(date.fromisoformat(key), asked.walk_forward) for key in sorted(context.partition_keys)]
         snapshot = lake.snapshot_id()
         data = _read(lake, wanted[-1], asked, snapshot)

@@ -16,8 +16,8 @@ from bondsig_assets.assets.learning_config import signal_config
 from bondsig_assets.features.declared import ALL_FEATURES
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.scoring import MismatchError, Scorer, check_features, predict, score, scorer_of
-from bondsig_assets.learning.settings import WalkForwardSettings
-from bondsig_assets.portfolio.signals import SignalSettings, select_signals
+from bondsig_assets.learning.settings import LearningSettings, SignalSettings, WalkForwardSettings
+from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.resources.tracking import TrackingError, TrackingResource
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -132,9 +132,9 @@ def _marks(days: list[date], reason: str, explanation: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TABLES["unscored_days"].polars_schema, orient="row")
 
 
-def signals_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset of signals."""
-    config_class: Any = signal_config(SignalSettings())
+def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> dg.AssetsDefinition:
+    """The asset of signals; `settings` are the launchpad's defaults."""
+    config_class: Any = signal_config(settings)
 
     @table_asset("signals", kinds={"polars"}, partitions=days, deps=["scores", "issuer_days"])
     def signals(context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource) -> dg.MaterializeResult:

@@ -22,7 +22,8 @@ _KIND, _TRIAL, _HORIZON = "bondsig.kind", "bondsig.trial", "bondsig.horizon_days
 def log_trials(tracking: TrackingResource, study: str, lake: Warehouse, returns: pl.DataFrame, horizon: int) -> None:
     """Log each model's returns (`long_short` rows of periods of `horizon` days) and newest settings as a trial of the study.
 
-    A trial is a specification (all of them, where folds differ): judged again on more days it stays the same trial.
+    A trial is a specification (all of them, where folds differ): judged again on other days it stays the same trial, and keeps
+    the days it was judged on before.
     """
     mlflow = tracking.connect(study)
     fitted = lake.read("SELECT DISTINCT model_name, specification_hash, label, settings FROM models ORDER BY ALL")
@@ -34,7 +35,8 @@ def log_trials(tracking: TrackingResource, study: str, lake: Warehouse, returns:
         started = {"run_id": known[trial]} if trial in known else {"run_name": f"{name}, walked forward", "tags": tags}
         with mlflow.start_run(**started):
             mlflow.log_dict({"horizon_days": horizon, "fitted_with": specifications.to_dicts()}, "specification.json")
-            _log(mlflow, rows.select("trade_date", "return_pct"))
+            earlier = _returns(tracking, mlflow, known[trial]).join(rows, on="trade_date", how="anti") if trial in known else rows.clear()
+            _log(mlflow, pl.concat([earlier.select("trade_date", "return_pct"), rows.select("trade_date", "return_pct")]).sort("trade_date"))
 
 
 def _log(mlflow: Any, rows: pl.DataFrame) -> None:
@@ -43,6 +45,15 @@ def _log(mlflow: Any, rows: pl.DataFrame) -> None:
         path = Path(folder) / "returns.csv"
         rows.write_csv(path)
         mlflow.log_artifact(str(path))
+
+
+def _returns(tracking: TrackingResource, mlflow: Any, run_id: str) -> pl.DataFrame:
+    """trade_date, return_pct of a trial. Raises TrackingError."""
+    try:
+        path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="returns.csv")
+    except (OSError, mlflow.exceptions.MlflowException) as error:
+        raise TrackingError(f"MLflow at {tracking.uri}: run {run_id} has no returns.csv ({str(error).splitlines()[0]})") from error
+    return pl.read_csv(path, schema={"trade_date": pl.Date, "return_pct": pl.Float64})
 
 
 def read_trials(tracking: TrackingResource, study: str, horizon: int) -> tuple[pl.DataFrame, int]:
@@ -59,11 +70,7 @@ def read_trials(tracking: TrackingResource, study: str, horizon: int) -> tuple[p
         name = run.data.tags.get("model_name", "")
         label = name if name not in seen else f"{name} ({run.info.run_id[:6]})"
         seen.add(name)
-        try:
-            path = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="returns.csv")
-        except (OSError, mlflow.exceptions.MlflowException) as error:
-            raise TrackingError(f"MLflow at {tracking.uri}: run {run.info.run_id} has no returns.csv ({str(error).splitlines()[0]})") from error
-        frames.append(pl.read_csv(path, schema={"trade_date": pl.Date, "return_pct": pl.Float64}).with_columns(model_name=pl.lit(label)))
+        frames.append(_returns(tracking, mlflow, run.info.run_id).with_columns(model_name=pl.lit(label)))
     failed = [run for run in _runs(mlflow, study, "training") if run.info.status in ("FAILED", "KILLED")]
     schema = {"model_name": pl.String, "trade_date": pl.Date, "return_pct": pl.Float64}
     found = pl.concat([frame.select(list(schema)) for frame in frames]) if frames else pl.DataFrame(schema=schema)

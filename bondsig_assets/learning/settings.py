@@ -64,6 +64,28 @@ class GateSettings:
 
 
 @dataclass(frozen=True)
+class SignalSettings:
+    """Which scores are worth acting on.
+
+    A score passes in the outer `quantile` of its day, with a probability at least `margin` from its
+    champion's base rate, on the side taken not below `minimum_probability`, at least `minimum_trades_21d`
+    bond trades and none older than `maximum_staleness_days`.
+
+    A fixed probability of 0.70 would never fire with a calibrated model at realistic strength; the
+    table `thresholds` says how often each level has.
+    """
+
+    quantile: float = field(default=0.10, metadata={"description": "Outer share of each day's scores, on both sides", "above": 0.0, "most": 0.5})
+    margin: float = field(default=0.01, metadata={"description": "Least distance of the probability from its champion's base rate", "least": 0.0, "most": 0.5})
+    minimum_probability: float = field(default=0.0, metadata={
+        "description": "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks for none. The table thresholds tells how often a level fires",
+        "least": 0.0, "most": 1.0,
+    })
+    minimum_trades_21d: int = field(default=10, metadata={"description": "Least number of bond trades in 21 days", "least": 0})
+    maximum_staleness_days: int = field(default=3, metadata={"description": "Most trading days since the bonds last traded", "least": 0})
+
+
+@dataclass(frozen=True)
 class TuningSettings:
     """The search for hyper-parameters, inside the training days alone."""
 
@@ -81,6 +103,7 @@ class LearningSettings:
     walk_forward: WalkForwardSettings = field(default_factory=WalkForwardSettings)
     gate: GateSettings = field(default_factory=GateSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
+    signals: SignalSettings = field(default_factory=SignalSettings)
     kinds: Mapping[str, Any] = field(default_factory=lambda: {name: kind.settings for name, kind in KINDS.items() if name != CONTROL})
 
     def specifications(self) -> list[Specification]:
@@ -90,7 +113,7 @@ class LearningSettings:
         return [*chosen, specification(CONTROL, asdict(self.kinds["xgboost"]), context)]
 
 
-_GROUPS: dict[str, Any] = {"walk_forward": WalkForwardSettings(), "gate": GateSettings(), "tuning": TuningSettings()}
+_GROUPS: dict[str, Any] = {"walk_forward": WalkForwardSettings(), "gate": GateSettings(), "tuning": TuningSettings(), "signals": SignalSettings()}
 
 
 def load_settings(path: Path | None) -> LearningSettings:

@@ -5,29 +5,12 @@ Belongs here: liquidity, staleness and threshold rules. Not here: sizes and orde
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import polars as pl
 
+from bondsig_assets.learning.settings import SignalSettings
 
-@dataclass(frozen=True)
-class SignalSettings:
-    """A score passes in the outer `quantile` of its day, with a probability at least `margin` from its
-    champion's base rate, on the side taken not below `minimum_probability`, at least `minimum_trades_21d`
-    bond trades and none older than `maximum_staleness_days`.
-
-    A fixed probability of 0.70 would never fire with a calibrated model at realistic strength; the
-    table `thresholds` says how often each level has.
-    """
-
-    quantile: float = field(default=0.10, metadata={"description": "Outer share of each day's scores, on both sides", "above": 0.0, "most": 0.5})
-    margin: float = field(default=0.01, metadata={"description": "Least distance of the probability from its champion's base rate", "least": 0.0, "most": 0.5})
-    minimum_probability: float = field(default=0.0, metadata={
-        "description": "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks for none. The table thresholds tells how often a level fires",
-        "least": 0.0, "most": 1.0,
-    })
-    minimum_trades_21d: int = field(default=10, metadata={"description": "Least number of bond trades in 21 days", "least": 0})
-    maximum_staleness_days: int = field(default=3, metadata={"description": "Most trading days since the bonds last traded", "least": 0})
+#: A logistic of a logit is the share it was made of but for its last digits.
+_HAIR = 1e-12
 
 
 def select_signals(scores: pl.DataFrame, liquidity: pl.DataFrame, settings: SignalSettings) -> pl.DataFrame:
@@ -41,7 +24,7 @@ def select_signals(scores: pl.DataFrame, liquidity: pl.DataFrame, settings: Sign
     # A champion that knows nothing gives every name the base rate: away from it, not from one half, is something known.
     distance = (pl.col("probability_underperform") - pl.col("base_rate")) * -pl.col("direction")
     of_side = pl.when(pl.col("direction") < 0).then("probability_underperform").otherwise(1 - pl.col("probability_underperform"))
-    certain = (distance >= settings.margin) & (of_side >= settings.minimum_probability)
+    certain = (distance >= settings.margin - _HAIR) & (of_side >= settings.minimum_probability)
     traded = (pl.col("n_trades_21d") >= settings.minimum_trades_21d) & (pl.col("staleness_days") <= settings.maximum_staleness_days)
     joined = scores.join(liquidity, on=["parent_id", "trade_date"], how="left", maintain_order="left").with_columns(direction=direction.cast(pl.Int64))
     chosen = joined.filter(pl.col("direction").is_not_null() & certain & (traded | pl.col("staleness_days").is_null()))

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.learning.evaluation import daily_ic
+from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.resources import market_source
@@ -71,7 +72,7 @@ def test_nothing_shown_for_a_day_changes_whatever_comes_later(full_home, tmp_pat
 def _judged(home: Home) -> dict[str, pl.DataFrame]:
     """What the home holds, with the information coefficients of `evaluations`; its pictures and its trials would take ten seconds."""
     held = contents(home, without=tuple(EXEMPT))
-    ics = daily_ic(held["predictions"], held["labels"], CONTROL)
+    ics = daily_ic(held["predictions"], known_labels(held["labels"]), CONTROL)
     return held | {"information_coefficients": TABLES["information_coefficients"].conform(ics)}
 
 

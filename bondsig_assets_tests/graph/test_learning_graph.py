@@ -5,7 +5,6 @@ Belongs here: behaviour of the learning assets over a whole home. Not here: stat
 
 from __future__ import annotations
 
-import shutil
 from datetime import date
 
 import numpy as np
@@ -22,16 +21,15 @@ from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import at_or_after
-from bondsig_assets_tests.graph.homes import run
+from bondsig_assets_tests.graph.homes import copy_home, run
 
 LAST = date(2024, 3, 28)
 
 
 @pytest.fixture
 def home(full_home, tmp_path) -> Home:
-    """A copy of the whole home; its MLflow goes on naming artifacts in the original, which nobody changes."""
-    shutil.copytree(full_home.path, tmp_path / "home")
-    return Home(tmp_path / "home")
+    """A copy of the whole home."""
+    return copy_home(full_home, tmp_path / "home")
 
 
 def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatch):
@@ -148,7 +146,7 @@ def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat
     assert [one.value for one in history] == models.filter(pl.col("model_name") == "ridge")["calibration_ic"].to_list()
     repeated = tmp_path / "learning.toml"
     repeated.write_text(mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/learning.toml"))
-    assert load_settings(repeated) == LearningSettings()
+    assert load_settings(repeated) == load_settings(full_home.learning_file) != LearningSettings()
 
 
 def test_contributions_add_up_to_every_score(full_home):
@@ -211,6 +209,19 @@ def test_trials_are_specifications_however_often_they_are_judged(home):
     assert n_trials == n_again == returns["model_name"].n_unique() and again.sort("model_name", "trade_date").equals(returns.sort("model_name", "trade_date"))
     found = Warehouse(home.path).read_table("overfitting")
     assert set(found["model_name"]) == set(returns["model_name"]) and found["n_trials"].unique().to_list() == [n_trials]
+
+
+def test_a_trial_judged_on_fewer_days_keeps_the_others(home):
+    from bondsig_assets.assets.trials import log_trials, read_trials
+
+    tracking, lake = TrackingResource(home=str(home.path)), Warehouse(home.path)
+    before = read_trials(tracking, "bondsig", 5)[0].filter(model_name="ridge").sort("trade_date")
+    last = before.tail(3).with_columns(pl.col("return_pct") + 1.0)
+    log_trials(tracking, "bondsig", lake, last, 5)
+    after = read_trials(tracking, "bondsig", 5)[0].filter(model_name="ridge").sort("trade_date")
+    wanted = pl.concat([before.head(before.height - 3), last.select(before.columns)])
+    assert after["trade_date"].equals(wanted["trade_date"])
+    np.testing.assert_allclose(after["return_pct"], wanted["return_pct"], rtol=1e-14)
 
 
 def test_models_are_judged_on_the_label_they_were_trained_on(home, monkeypatch):

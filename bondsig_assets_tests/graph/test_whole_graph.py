@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from datetime import date
 
@@ -14,13 +13,13 @@ from bondsig_assets.features.declared import CREDIT_FEATURES
 from bondsig_assets.orchestration import runner
 from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.reporting.waterfall import waterfall
-from bondsig_assets.resources.home import Home, HomeError, Market
+from bondsig_assets.resources.home import HomeError, Market
 from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.cleaning import clean
 from bondsig_assets.trace.events import GRAPH, ID
 from bondsig_assets.trading_calendar import trading_days
-from bondsig_assets_tests.graph.homes import assert_same, contents, run
+from bondsig_assets_tests.graph.homes import assert_same, contents, copy_home, run
 
 
 def test_every_table_has_rows_and_unique_keys(full_home):
@@ -33,8 +32,7 @@ def test_every_table_has_rows_and_unique_keys(full_home):
 
 
 def test_hindsight_is_what_the_cleaner_makes_of_the_same_reports(full_home, tmp_path):
-    shutil.copytree(full_home.path, tmp_path / "home")
-    home = Home(tmp_path / "home")
+    home = copy_home(full_home, tmp_path / "home")
     assert run(home, select="key:ex_post_trades+") == 1
     lake = Warehouse(home.path)
     reports = lake.read_table("trace_reports").with_row_index("row").cast({"row": pl.Int64})
@@ -86,8 +84,7 @@ def test_a_second_run_finds_its_work_done(full_home):
 
 def test_the_same_range_again_gives_the_same_bits(full_home, tmp_path):
     before = contents(full_home)
-    copy = Home(tmp_path / "home")
-    shutil.copytree(full_home.path, copy.path)
+    copy = copy_home(full_home, tmp_path / "home")
     days = trading_days(date(2024, 1, 2), date(2024, 3, 28))
     run(copy, days[0], days[-1], again=True)
     assert_same(before, contents(copy))

@@ -126,7 +126,7 @@ def test_a_value_out_of_bounds_is_refused_with_every_bound_named(name, declared)
     ({"xgboost": {"depth": 3}}, "xgboost has no setting depth; it has: n_trees, max_depth"),
     ({"xgboost": 3}, "xgboost is not a table"),
     ({"gate": [{"first_champion": "ridge"}]}, "gate is not a table"),
-    ({"ridges": {}, "modells": []}, "unknown table or key modells, ridges; there are: study, models, walk_forward, gate, tuning, ridge"),
+    ({"ridges": {}, "modells": []}, "unknown table or key modells, ridges; there are: study, models, walk_forward, gate, tuning, signals, ridge"),
     ({CONTROL: {}}, f"unknown table or key {CONTROL}; there are: study"),
     ({"models": ["ridge", "forest"]}, "unknown model 'forest'; models are: ridge, elastic_net, xgboost, lightgbm, random_forest, lstm"),
     ({"models": [CONTROL]}, f"unknown model '{CONTROL}'; models are: ridge"),

@@ -7,7 +7,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from bondsig_assets.portfolio.signals import SignalSettings, select_signals
+from bondsig_assets.learning.settings import SignalSettings
+from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.rows_of import rows_of
 
