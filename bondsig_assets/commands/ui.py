@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bondsig_assets.cli import UserError
 from bondsig_assets.resources.home import REPOSITORY, Home
+from bondsig_assets.resources.moved_home import follow_move
 
 
 def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
@@ -30,6 +31,7 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
             raise UserError(f"port {number} on {host} is taken; choose another with --port or --mlflow-port")
     home.prepare_dagster()
     home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
+    follow_move(home)
     tools = Path(sys.executable).parent
     subprocess.run([tools / "dagster", "instance", "migrate"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     workspace = str(REPOSITORY / "workspace.yaml")

@@ -19,6 +19,7 @@ import dagster as dg
 import numpy as np
 
 from bondsig_assets.resources.home import REPOSITORY, Home
+from bondsig_assets.resources.moved_home import follow_move
 from bondsig_assets.resources.registered_model import read_model, write_model
 
 REGISTERED_MODEL = "bondsig"
@@ -59,6 +60,8 @@ class TrackingResource(dg.ConfigurableResource):
             logging.getLogger(noisy).setLevel(logging.ERROR)
         artifacts = Home(Path(self.home)).mlflow_artifacts
         artifacts.mkdir(parents=True, exist_ok=True)
+        if not os.environ.get("BONDSIG_MLFLOW"):
+            follow_move(Home(Path(self.home)))
         with self._answers():
             mlflow.set_tracking_uri(self.uri)
             if study:

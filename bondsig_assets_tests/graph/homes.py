@@ -6,8 +6,6 @@ Belongs here: running the graph as the CLI does, without its printing. Not here:
 from __future__ import annotations
 
 import shutil
-import sqlite3
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 
@@ -36,16 +34,11 @@ def make_home(path: Path, market: Market = TINY) -> Home:
 
 
 def copy_home(home: Home, path: Path) -> Home:
-    """A copy of a home at `path` whose MLflow names its own artifacts: what is done with it leaves the original alone."""
+    """A copy of a home at `path`: what is done with it leaves the original alone."""
     shutil.copytree(home.path, path)
-    copy = Home(path)
-    with closing(sqlite3.connect(copy.mlflow_database)) as database, database:
-        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            for column in [row[1] for row in database.execute(f"PRAGMA table_info({table})") if row[2].upper().startswith(("VARCHAR", "TEXT"))]:
-                database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?) WHERE instr({column}, ?)", [str(home.path), str(path), str(home.path)])
     # MLflow remembers where a run's artifacts are, and copies have the runs of the original.
     tracking_utils._artifact_repos_cache.clear()
-    return copy
+    return Home(path)
 
 
 def run(home: Home, start: date | None = None, end: date | None = None, select: str = "", again: bool = False) -> int:
