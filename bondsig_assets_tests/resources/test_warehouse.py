@@ -144,7 +144,7 @@ def test_types_survive_the_round_trip(warehouse):
     scores = pl.DataFrame(
         {
             "ticker": ["A", "B"], "trade_date": [day(0)] * 2, "parent_id": ["P", "Ünï'cödé\n"], "score": [0.1 + 0.2, -1e-300],
-            "probability_underperform": [0.5, float("inf")], "score_rank": [0.0, -0.0], "prediction": [1.0, 2.0],
+            "probability_underperform": [0.5, float("inf")], "base_rate": [0.5, 0.5], "score_rank": [0.0, -0.0], "prediction": [1.0, 2.0],
             "model_version": ["m", ""], "registry_version": ["1", "2"], "top_features": [["a", "b"], []], "top_contributions": [[1.5, None], []],
             "top_values": [[float("nan")], [0.1]], "known_at": [KNOWN, datetime(1970, 1, 1)],
         },
