@@ -139,6 +139,7 @@ def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
 def _materialize(console: Console, home: Home, first: date, last: date, select: str, again: bool) -> None:
     from bondsig_assets.learning.settings import SettingsError, load_settings
     from bondsig_assets.orchestration import progress, runner
+    from bondsig_assets.orchestration.outdated import filtered_otherwise
     from bondsig_assets.resources.warehouse import WarehouseError
 
     try:
@@ -159,7 +160,10 @@ def _materialize(console: Console, home: Home, first: date, last: date, select: 
         folds = runner.to_retrain(defs, _warehouse(home), settings) if "models" in chosen else set()
         if folds:
             console.print(f"{home.learning_file} asks for other models than were trained for {len(folds)} quarters")
-        if outdated := runner.plan_outdated(defs, instance, chosen, folds):
+        days_of_signals = filtered_otherwise(_warehouse(home), settings) if "signals" in chosen else set()
+        if days_of_signals:
+            console.print(f"{home.learning_file} asks for other signals than there are on {len(days_of_signals)} days")
+        if outdated := runner.plan_outdated(defs, instance, chosen, {"models": folds, "signals": days_of_signals}):
             for stage in outdated:
                 days = ", ".join(one if one == other else f"{one} … {other}" for one, other in stage.spans)
                 console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")

@@ -42,7 +42,7 @@ _DAILY = {
 
 
 def daily_ic(predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CONTROL) -> pl.DataFrame:
-    """Rows of `information_coefficients` for every horizon in `labels`.
+    """Rows of `information_coefficients` for every horizon in `labels` (as `known_labels` gives them).
 
     Per day and model the Spearman correlation of prediction and label over at least MINIMUM_NAMES
     issuers; and for every model but the `control`, `<model>_over_equity`: the correlation of the
@@ -68,7 +68,7 @@ def evaluations(
 ) -> pl.DataFrame:
     """Rows of `evaluations`: every model over all days at every horizon, and by slice at the trained `horizon`.
 
-    `attributes`: see the function of that name; without it the only slice is the year. Within a
+    `labels` as `known_labels` gives them. `attributes`: see the function of that name; without it the only slice is the year. Within a
     slice an issuer's rank is that among the issuers of its bucket, of which there are at least
     MINIMUM_NAMES_OF_SLICE that day; what is ranked for `<model>_over_equity` is the residual from
     the whole market. The year is a cut of the days, whose cross-sections stay whole. Not judged

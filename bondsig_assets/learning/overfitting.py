@@ -30,7 +30,7 @@ _EULER = 0.5772156649015329
 def long_short(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5, share: float = FIFTH) -> pl.DataFrame:
     """Rows model_name, trade_date, return_pct: the top `share` of each model less its bottom `share`, equal weights, before costs.
 
-    A period is `horizon` days long and begins on every day, so that those of every `horizon`-th day do
+    `labels` as `known_labels` gives them. A period is `horizon` days long and begins on every day, so that those of every `horizon`-th day do
     not overlap: see `sharpes`. Needs MINIMUM_NAMES issuers. Issuers with equal predictions share their
     places: predictions that are all equal earn exactly 0.
     """

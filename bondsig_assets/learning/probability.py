@@ -22,7 +22,7 @@ DRAWS = 200
 
 
 def brier(predictions: pl.DataFrame, labels: pl.DataFrame, models: pl.DataFrame, horizon: int = 5) -> pl.DataFrame:
-    """Rows of `probability_evaluations`, one per model, over the labels of `horizon`.
+    """Rows of `probability_evaluations`, one per model, over the `known_labels` of `horizon`.
 
     `models`: model_version and base_rate of each fold's model; a prediction of a version that is not
     among them has no base rate to beat and is left out. The event is a label below zero. Parts after

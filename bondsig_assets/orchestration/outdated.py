@@ -1,8 +1,8 @@
-"""Days that were made before something they rest on was made anew, and folds trained with other settings.
+"""Days that were made before something they rest on was made anew, and what other settings made.
 
 Belongs here: finding, from Dagster's record of what was made when, which partitions no longer hold: a
-gap was filled, an old day was done again, or cleaning rewrote a later day; and folds that other settings
-trained. Not here: doing them again (`runner.py`). Tables without days are made anew with every run and are not asked about.
+gap was filled, an old day was done again, or cleaning rewrote a later day; and folds and signals that other
+settings made. Not here: doing them again (`runner.py`). Tables without days are made anew with every run and are not asked about.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from bondsig_assets.learning.folds import quarter_of
 from bondsig_assets.learning.models.catalogue import ENSEMBLE
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning_tables import SCORES
+from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.resources.warehouse import Warehouse
 
 #: Assets whose day rests on the same day of what is above them; all others rest on every day until their own.
@@ -35,10 +38,20 @@ def trained_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
     return {fold for fold, held in trained.items() if {name: of for name, of in held.items() if name != ENSEMBLE} != declared}
 
 
-def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str], folds: Collection[str] = ()) -> dict[str, set[str]]:
+def filtered_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
+    """Days whose signals are not those that `settings` let through."""
+    scores = lake.read_table("scores", columns=[name for name in SCORES.column_names if not name.startswith("top_")])
+    liquidity = lake.read_table("issuer_days", columns=["parent_id", "trade_date", "staleness_days", "n_trades_21d"])
+    key = ["ticker", "trade_date", "direction"]
+    wanted, held = select_signals(scores, liquidity, settings.signals).select(key), lake.read_table("signals", columns=key)
+    differ = pl.concat([wanted.join(held, on=key, how="anti"), held.join(wanted, on=key, how="anti")])
+    return {day.isoformat() for day in differ["trade_date"].unique()}
+
+
+def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str], anew: Mapping[str, Collection[str]] | None = None) -> dict[str, set[str]]:
     """Asset → partitions older than what they rest on, of the assets in `chosen` that have partitions; whatever is below counts too.
 
-    `folds` are to be trained anew whatever their age.
+    `anew`: asset → partitions that are to be made anew whatever their age.
     """
     made: dict[str, Made] = {}
     found: dict[str, set[str]] = {}
@@ -50,7 +63,7 @@ def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str], 
             made[name] = dict(_made(instance, key))
             parents = [parent.path[-1] for parent in node.parent_keys if parent.path[-1] in made]
             newest = [_newest_below(name, parent, made[parent], sorted(made[name])) for parent in parents]
-            older = {key for key, when in made[name].items() if name in _FOLDS and key in folds or any(when < of_parent[key] for of_parent in newest)}
+            older = {key for key, when in made[name].items() if key in (anew or {}).get(name, ()) or any(when < of_parent[key] for of_parent in newest)}
             if older and name in chosen:
                 found[name] = older
                 made[name] |= dict.fromkeys(older, _ANEW)

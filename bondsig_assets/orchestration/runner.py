@@ -9,7 +9,7 @@ its quarter and a score needs its quarter's model.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -83,10 +83,10 @@ def to_retrain(defs: dg.Definitions, lake: Warehouse, settings: LearningSettings
     return trained_otherwise(lake, settings) & set(_fold_keys(defs.resolve_asset_graph()))
 
 
-def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Collection[str], folds: Collection[str] = ()) -> list[Stage]:
-    """Stages that bring up to date what was made before something it rests on, whatever its day, and train `folds` anew."""
+def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Collection[str], anew: Mapping[str, Collection[str]] | None = None) -> list[Stage]:
+    """Stages that bring up to date what was made before something it rests on, whatever its day, and the partitions `anew` of each asset."""
     graph = defs.resolve_asset_graph()
-    found = outdated(graph, instance, chosen, folds)
+    found = outdated(graph, instance, chosen, anew)
     order = [key.path[-1] for level in graph.toposorted_asset_keys_by_level for key in level if key.path[-1] in chosen]
     without_days = {name for name in order if graph.get(dg.AssetKey(name)).partitions_def is None}
     groups = (

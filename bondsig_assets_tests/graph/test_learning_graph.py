@@ -67,6 +67,20 @@ def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them
     assert "everything is done already" in told.invoke(cli, ["run"]).output
 
 
+def test_another_rule_for_signals_filters_every_day_again_and_trains_nothing(home, monkeypatch):
+    monkeypatch.setenv("BONDSIG_HOME", str(home.path))
+    lake, told = Warehouse(home.path), CliRunner()
+    before, models = lake.read_table("signals"), lake.read_table("models")
+    home.learning_file.write_text("[signals]\nmargin = 0.0\nquantile = 0.2\n")
+    done = told.invoke(cli, ["run"])
+    assert done.exit_code == 0 and "asks for other signals than there are on" in done.output and "other models" not in done.output, done.output
+    after = lake.read_table("signals")
+    assert after.height > 1.5 * before.height and before.join(after, on=["ticker", "trade_date", "direction"], how="anti").is_empty()
+    assert lake.read_table("models").equals(models) and lake.read("SELECT n_signals FROM thresholds WHERE rule = 'signals'").item() == after.height
+    again = told.invoke(cli, ["run"]).output
+    assert "everything is done already" in again and "other signals" not in again
+
+
 @pytest.mark.parametrize("windows", ["minimum_train_days = 100000", 'window = "rolling"\nrolling_days = 10', "calibration_days = 500"])
 def test_windows_that_leave_nothing_to_train_on_leave_everything_as_it_was(home, windows):
     lake = Warehouse(home.path)
