@@ -43,9 +43,29 @@ def test_every_table_is_asked_or_exempt_for_a_reason():
     assert set(EXEMPT) <= set(TABLES) and all(EXEMPT.values())
 
 
-def test_nothing_shown_for_a_day_changes_whatever_comes_later(full_home, tmp_path, monkeypatch, later):
+def test_nothing_shown_for_a_day_changes_whatever_comes_later(request, tmp_path, monkeypatch, later):
     """The market up to the cut, then with another future: both times all that was known at the cut is what the whole market has."""
-    whole = contents(full_home, without=tuple(EXEMPT))
+    home = make_home(tmp_path / "home")
+    with monkeypatch.context() as patch:
+        patch.setattr(market_source, "make_source", lambda market: later)
+        run(home, end=CUT, select=_GRAPH)
+        truncated = _judged(home)
+        run(home, offset(CUT, -AGAIN), offset(CUT, AFTER), _GRAPH, again=True)
+        other = _judged(home)
+    assert truncated["scores"]["trade_date"].max() == CUT
+    assert other["scores"]["trade_date"].max() == offset(CUT, AFTER)
+
+    # Asked for only now: the other worker makes it meanwhile.
+    whole = contents(request.getfixturevalue("full_home"), without=tuple(EXEMPT))
+    _assert_something_is_compared(whole)
+    assert_same_past(whole, truncated, CUT)
+    assert_same_past(whole, other, CUT)
+    _assert_it_had_bite(whole, other)
+    _assert_older_trades_were_ended(other, later)
+
+
+def _assert_something_is_compared(whole: dict[str, pl.DataFrame]) -> None:
+    """Every table has rows known at the cut, and those filed under a day up to it are the ones known then."""
     known = known_by(whole, CUT)
     may_be_empty = {"quarantined_rows", "delistings", "unscored_days"}
     assert not [name for name, frame in known.items() if frame.is_empty() and name not in may_be_empty], "nothing to compare"
@@ -53,20 +73,6 @@ def test_nothing_shown_for_a_day_changes_whatever_comes_later(full_home, tmp_pat
         if name in whole and table.partition not in ("", "fold") and table.known_time:
             filed = whole[name].filter(pl.col(table.partition) <= CUT)
             assert known[name].height == filed.height, f"{name}: a row filed under a day up to {CUT} was not known by then, or the other way round"
-
-    home = make_home(tmp_path / "home")
-    monkeypatch.setattr(market_source, "make_source", lambda market: later)
-    run(home, end=CUT, select=_GRAPH)
-    truncated = _judged(home)
-    assert truncated["scores"]["trade_date"].max() == CUT
-    assert_same_past(whole, truncated, CUT)
-
-    run(home, offset(CUT, -AGAIN), offset(CUT, AFTER), _GRAPH, again=True)
-    other = _judged(home)
-    assert other["scores"]["trade_date"].max() == offset(CUT, AFTER)
-    assert_same_past(whole, other, CUT)
-    _assert_it_had_bite(whole, other)
-    _assert_older_trades_were_ended(other, later)
 
 
 def _judged(home: Home) -> dict[str, pl.DataFrame]:
