@@ -141,13 +141,13 @@ def _report_lines(reports: pl.DataFrame, n_shown: int, recent: int, trail: Trail
 
 def _label_lines(label: dict | None, trail: Trail) -> list[str]:
     """What happened, if it is known by now."""
+    from bondsig_assets.learning.labels import KINDS
+
     horizon = trail.model["horizon_days"]
     if label is None:
         return [f"What came after: its label over {horizon} trading days is not known yet"]
     known = f"hindsight, known since {label['known_at']:%Y-%m-%d %H:%M}"
     gone = "; the stock was delisted within" if label["is_delisted"] else ""
-    from bondsig_assets.learning.labels import KINDS
-
     value = label[KINDS[trail.model["label"]]]
     against = label["sector_etf"] if trail.model["label"] == "excess" or value is None else f"{label['beta']:.2f} x {label['sector_etf']}"
     return [
