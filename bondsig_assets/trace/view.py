@@ -31,7 +31,7 @@ def as_seen(reports: pl.DataFrame, view: View, bonds: pl.DataFrame | None = None
     is_capped = pl.col("is_par_capped").fill_null(False) | pl.col("feed").is_in(["standard", "144a", "web"]).fill_null(False)
     cap = pl.when(is_capped).then(float("inf")).when(high_yield.fill_null(True)).then(HIGH_YIELD_CAP_USD).otherwise(CAP_USD)
     between_dealers = (pl.col("contra") == "D") & (pl.col("side") == "B")
-    hidden = pl.when((pl.col("is_disseminated") == False).fill_null(False) | (pl.col("contra") == "A").fill_null(False)).then(pl.lit("not_disseminated")).when(  # noqa: E712
+    hidden = pl.when(pl.col("is_disseminated").eq(False).fill_null(False) | (pl.col("contra") == "A").fill_null(False)).then(pl.lit("not_disseminated")).when(
         between_dealers.fill_null(False) & ~pl.col("feed").is_in(["standard", "144a", "web"]).fill_null(False)
     ).then(pl.lit("buy_leg_not_disseminated"))
     return reports.with_columns(

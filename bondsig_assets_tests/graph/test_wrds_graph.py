@@ -9,12 +9,12 @@ from bondsig_assets.resources.market_source import make_source
 from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.graph.homes import run
-from bondsig_assets_tests.sources.wrds_server import APPLE, PASSWORD, USER, enhanced, server, standard  # noqa: F401
+from bondsig_assets_tests.sources.wrds_server import APPLE, PASSWORD, USER, enhanced, standard
 
 DAYS = trading_days(date(2024, 1, 2), date(2024, 1, 31))
 
 
-def test_from_wrds_to_bond_days(server, tmp_path, monkeypatch):  # noqa: F811
+def test_from_wrds_to_bond_days(server, tmp_path, monkeypatch):
     name = server.database()
     told = [enhanced(day, 2 * n, rptd_pr=99.0 + n / 10) for n, day in enumerate(DAYS[:10])]
     server.insert(name, "trace_enhanced", [*told, enhanced(DAYS[9], 8, trc_st="X", trd_exctn_dt=DAYS[4], pr_trd_dt=DAYS[4], rptd_pr=99.4)])

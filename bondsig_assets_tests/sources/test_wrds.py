@@ -20,7 +20,7 @@ from bondsig_assets.sources.wrds import WrdsSource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.options import screens_named
 from bondsig_assets.trading_calendar import trading_days
-from bondsig_assets_tests.sources.wrds_server import APPLE, FORD, PASSWORD, PRIVATE, enhanced, server, standard  # noqa: F401
+from bondsig_assets_tests.sources.wrds_server import APPLE, FORD, PASSWORD, PRIVATE, enhanced, standard
 from bondsig_assets_tests.trace.messages import Memory, newest
 
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
@@ -57,7 +57,7 @@ def _standard_rows(bond: str, first: int) -> list[dict]:
 
 
 @pytest.fixture(scope="module")
-def shared(server) -> str:  # noqa: F811
+def shared(server) -> str:
     """A database that tests only read."""
     name = server.database()
     server.insert(name, "trace_enhanced", _enhanced_rows())
@@ -67,13 +67,13 @@ def shared(server) -> str:  # noqa: F811
 
 
 @pytest.fixture
-def database(server, shared) -> str:  # noqa: F811
+def database(server, shared) -> str:
     """A copy of it to change."""
     return server.database(like=shared)
 
 
 @pytest.fixture
-def make(server, shared, tmp_path, monkeypatch):  # noqa: F811
+def make(server, shared, tmp_path, monkeypatch):
     """Sources that share one cache."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
 
@@ -124,7 +124,7 @@ def _cleaned(*deliveries: pl.DataFrame) -> Memory:
     return memory
 
 
-def test_days_filled_from_standard_are_completed_when_enhanced_reaches_them(make, server, database, tmp_path, monkeypatch):  # noqa: F811
+def test_days_filled_from_standard_are_completed_when_enhanced_reaches_them(make, server, database, tmp_path, monkeypatch):
     days = trading_days(MAR, date(2024, 3, 28))
     before = make(database).daily("trace_reports", MAR, days[-1]).rows
     shown = before.filter(pl.col("feed") == "standard")
@@ -261,7 +261,7 @@ def test_a_query_never_asks_for_more_days_than_allowed(make, asked):
     assert len(asked) == 4
 
 
-def test_a_late_row_is_found_by_reading_again(make, server, database, asked):  # noqa: F811
+def test_a_late_row_is_found_by_reading_again(make, server, database, asked):
     day = date(2024, 2, 26)
     before = make(database).daily("trace_reports", day, day).rows
     server.insert(database, "trace_enhanced", [enhanced(day, 7777, trd_rpt_tm="07:00:00")])
@@ -273,7 +273,7 @@ def test_a_late_row_is_found_by_reading_again(make, server, database, asked):  #
     assert len(asked) == 1, "each object reads recent days again once"
 
 
-def test_a_table_that_is_being_loaded_does_not_replace_what_is_kept(make, server, database):  # noqa: F811
+def test_a_table_that_is_being_loaded_does_not_replace_what_is_kept(make, server, database):
     day = date(2024, 2, 26)
     before = make(database).daily("trace_reports", day, day).rows
     server.run(f"DELETE FROM trace.trace_enhanced WHERE trd_rpt_dt = DATE '{day}'", database)
@@ -282,7 +282,7 @@ def test_a_table_that_is_being_loaded_does_not_replace_what_is_kept(make, server
     assert make(database).daily("trace_reports", day, day).rows.equals(before)
 
 
-def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, asked):  # noqa: F811
+def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, asked):
     program = textwrap.dedent(f"""
         import os, signal
         from datetime import date
@@ -317,7 +317,7 @@ def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, a
     assert sum(counts.values()) == len(_enhanced_rows()) and counts[SATURDAY] == 1 and counts[date(2024, 1, 7)] == 0
 
 
-def test_the_server_goes_away_in_the_middle(make, server, database, tmp_path, monkeypatch):  # noqa: F811
+def test_the_server_goes_away_in_the_middle(make, server, database, tmp_path, monkeypatch):
     server.run(
         "INSERT INTO trace.trace_enhanced SELECT '037833AK6', 'AAPL4001', null, null, DATE '2024-04-10', '10:00:00', DATE '2024-04-10', '10:05:00',"
         " lpad(n::text, 7, '0'), null, 'T', null, 1000, 99, 3, null, 'S', 'C' FROM generate_series(1, 60000) n", database,

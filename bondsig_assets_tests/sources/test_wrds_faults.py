@@ -15,7 +15,7 @@ from bondsig_assets.resources.market_source import make_source
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.sources.wrds import WrdsSource
 from bondsig_assets.sources.wrds_connection import WrdsSettings, scrub
-from bondsig_assets_tests.sources.wrds_server import PASSWORD, USER, enhanced, server, standard  # noqa: F401
+from bondsig_assets_tests.sources.wrds_server import PASSWORD, USER, enhanced, standard
 
 DAY, NEXT = date(2024, 1, 2), date(2024, 1, 3)
 _WRDS_VARIABLES = ("WRDS_USERNAME", "PGPASSWORD", "PGPASSFILE", *(f"BONDSIG_WRDS_{name}" for name in ("HOST", "PORT", "DATABASE", "SSLMODE", "CACHE", "DAYS", "REFRESH_DAYS")))
@@ -30,7 +30,7 @@ def _no_credentials(monkeypatch, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shared(server) -> str:  # noqa: F811
+def shared(server) -> str:
     """Thirty Enhanced reports on each of two days, as many of Standard on the day after."""
     name = server.database()
     server.insert(name, "trace_enhanced", [enhanced(day, n, trd_exctn_tm=f"09:{n:02d}:07") for day in (DAY, NEXT) for n in range(1, 31)])
@@ -39,7 +39,7 @@ def shared(server) -> str:  # noqa: F811
 
 
 @pytest.fixture
-def changed(server, shared):  # noqa: F811
+def changed(server, shared):
     """A function that gives a copy of the database after some SQL."""
 
     def _changed(sql: str) -> str:
@@ -51,7 +51,7 @@ def changed(server, shared):  # noqa: F811
 
 
 @pytest.fixture
-def source(server, shared, tmp_path, monkeypatch):  # noqa: F811
+def source(server, shared, tmp_path, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
 
     def _source(database: str = shared, tables: tuple[str, ...] = ("enhanced",), **options) -> WrdsSource:
@@ -133,7 +133,7 @@ def test_standard_without_a_dissemination_date(source, changed):
     assert rows.height == 30 and set(rows["report_date"]) == {date(2024, 1, 4)}
 
 
-def test_what_the_table_lacks(source, changed, server):  # noqa: F811
+def test_what_the_table_lacks(source, changed, server):
     database = changed("ALTER TABLE trace.trace DROP COLUMN side; ALTER TABLE trace.trace DROP COLUMN diss_rptg_side_cd")
     assert "trace.trace: lacks the columns diss_rptg_side_cd or side" in _line(source(database, ("standard",)).span)
     server.run("ALTER TABLE trace.trace_enhanced DROP COLUMN ats_indicator", database)
@@ -184,7 +184,7 @@ def test_credentials_from_the_environment(monkeypatch, tmp_path):
     assert "BONDSIG_WRDS_SSLMODE = 'yes' should be one of" in _line(WrdsSettings.from_environment)
 
 
-def test_credentials_from_the_password_file(server, shared, monkeypatch, tmp_path):  # noqa: F811
+def test_credentials_from_the_password_file(server, shared, monkeypatch, tmp_path):
     file = tmp_path / "pgpass"
     file.write_text(f"# WRDS\nelsewhere:*:*:eve:other-password-11\n{server.folder}:*:*:{USER}:{PASSWORD}\n")
     file.chmod(0o600)
@@ -198,7 +198,7 @@ def test_credentials_from_the_password_file(server, shared, monkeypatch, tmp_pat
     assert scrub(f"a\n{PASSWORD} and other-password-11") == "a *** and ***"
 
 
-def test_the_market_of_a_home(server, shared, monkeypatch, tmp_path):  # noqa: F811
+def test_the_market_of_a_home(server, shared, monkeypatch, tmp_path):
     assert "no WRDS credentials" in _line(lambda: make_source(Market(source="wrds", seed=7)))
     for name, value in (("HOST", str(server.folder)), ("PORT", "5432"), ("DATABASE", shared), ("SSLMODE", "disable"), ("CACHE", str(tmp_path / "cache"))):
         monkeypatch.setenv(f"BONDSIG_WRDS_{name}", value)
@@ -230,7 +230,7 @@ def _assert_no_password_below(folder: Path) -> None:
         assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
 
 
-def test_the_command_tells_one_line_and_no_password(server, shared, tmp_path):  # noqa: F811
+def test_the_command_tells_one_line_and_no_password(server, shared, tmp_path):
     settings = {"HOST": server.folder, "PORT": 5432, "DATABASE": shared, "SSLMODE": "disable", "CACHE": tmp_path / "cache"}
     environment = {
         **os.environ, **{f"BONDSIG_WRDS_{name}": str(value) for name, value in settings.items()}, "WRDS_USERNAME": "ada", "PGPASSWORD": PASSWORD,
