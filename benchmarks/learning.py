@@ -35,17 +35,27 @@ def main(more: tuple[str, ...]) -> None:
     began = perf_counter()
     data = make_dataset(issuer_days, labels, settings.walk_forward)
     _line("dataset: z-scores, normal scores", began)
-    fold = folds_between(data.keys["trade_date"][0], data.keys["trade_date"][-1], settings.walk_forward)[-1]
+    fold = folds_between(
+        data.keys["trade_date"][0], data.keys["trade_date"][-1], settings.walk_forward
+    )[-1]
     for one in settings.specifications():
         began = perf_counter()
         model = train_model(data, fold, one, settings)
-        _line(f"last fold, {one.name}", began, f"sibling, model, contributions of 2,000 rows; {model.n_rows:,} rows, one thread")
-    for models in ((DEFAULT_MODELS,) if not more else (DEFAULT_MODELS, more)):
+        _line(
+            f"last fold, {one.name}",
+            began,
+            f"sibling, model, contributions of 2,000 rows; {model.n_rows:,} rows, one thread",
+        )
+    for models in (DEFAULT_MODELS,) if not more else (DEFAULT_MODELS, more):
         began = perf_counter()
         only = replace(settings, models=models)
         predictions = walk_forward(data, only)
         folds = predictions.filter(pl.col("model_name") == models[0])["model_version"].n_unique()
-        _line(f"walk-forward, {', '.join(models)} and the control", began, f"{folds} folds on {cores()} cores")
+        _line(
+            f"walk-forward, {', '.join(models)} and the control",
+            began,
+            f"{folds} folds on {cores()} cores",
+        )
     _score_one_day()
 
 
@@ -69,7 +79,9 @@ def _score_one_day() -> None:
 
 
 def _line(what: str, began: float, note: str = "") -> None:
-    print(f"{perf_counter() - began:8.1f} s  {what}{'  (' + note + ')' if note else ''}", flush=True)
+    print(
+        f"{perf_counter() - began:8.1f} s  {what}{'  (' + note + ')' if note else ''}", flush=True
+    )
 
 
 if __name__ == "__main__":

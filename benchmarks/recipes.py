@@ -23,7 +23,9 @@ def main(n_reports: int) -> None:
     reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
     # A report delivered twice is one report: only how many of its copies are kept can be right or wrong.
     copies = [name for name in raw.columns if name != "fate"]
-    fates = raw.with_row_index("row").select(pl.col("row").cast(pl.Int64), "fate", content=pl.struct(copies).hash())
+    fates = raw.with_row_index("row").select(
+        pl.col("row").cast(pl.Int64), "fate", content=pl.struct(copies).hash()
+    )
     print(f"{raw.height:,} reports, {raw.filter(pl.col('fate') == TRADE).height:,} of them trades")
     began = time.perf_counter()
     kept = {"bondsig": clean(reports, screens="none").trades.select("row")}
@@ -34,12 +36,17 @@ def main(n_reports: int) -> None:
         print(f"{name} {time.perf_counter() - began:.1f} s (as re-built here)")
     print(f"{'':14}{'kept, no trade':>18}{'copies kept':>14}{'trades lost':>14}")
     for name, rows in kept.items():
-        told = fates.join(rows.with_columns(is_kept=pl.lit(1)), on="row", how="left").group_by("content").agg(
-            kept=pl.col("is_kept").sum(), right=(pl.col("fate") == TRADE).sum(), n=pl.len()
-        ).with_columns(surplus=pl.col("kept").cast(pl.Int64) - pl.col("right").cast(pl.Int64))
+        told = (
+            fates.join(rows.with_columns(is_kept=pl.lit(1)), on="row", how="left")
+            .group_by("content")
+            .agg(kept=pl.col("is_kept").sum(), right=(pl.col("fate") == TRADE).sum(), n=pl.len())
+            .with_columns(surplus=pl.col("kept").cast(pl.Int64) - pl.col("right").cast(pl.Int64))
+        )
         surplus = told.filter(pl.col("surplus") > 0)
         copied = int(surplus.filter(pl.col("right") > 0)["surplus"].sum())
-        print(f"{name:14}{int(surplus['surplus'].sum()) - copied:18,}{copied:14,}{-int(told.filter(pl.col('surplus') < 0)['surplus'].sum()):14,}")
+        print(
+            f"{name:14}{int(surplus['surplus'].sum()) - copied:18,}{copied:14,}{-int(told.filter(pl.col('surplus') < 0)['surplus'].sum()):14,}"
+        )
 
 
 if __name__ == "__main__":

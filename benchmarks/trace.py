@@ -64,7 +64,9 @@ def run_step(step: str, path: Path, out: Path) -> dict[str, float]:
 
         duckdb.execute("SET threads = 2")
         began = time.perf_counter()
-        duckdb.execute(f"COPY (FROM '{path}') TO '{out / 'copy.parquet'}' (FORMAT parquet, COMPRESSION zstd)")
+        duckdb.execute(
+            f"COPY (FROM '{path}') TO '{out / 'copy.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
+        )
         took = time.perf_counter() - began
     elif step == "files":
         from bondsig_assets.trace.layouts import scan_reports
@@ -119,16 +121,18 @@ def wrong_fates(path: Path, out: Path) -> tuple[int, int]:
         SELECT file_row_number AS row, fate, cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd FROM read_parquet('{path}', file_row_number = true)""")
     base.execute(f"""
         CREATE TABLE told AS
-        SELECT row, 'trade' AS told FROM '{out / 'trades.parquet'}' UNION ALL
+        SELECT row, 'trade' AS told FROM '{out / "trades.parquet"}' UNION ALL
         SELECT row, CASE WHEN reason LIKE 'ended_by_%' THEN 'dead' WHEN reason LIKE '%_message' THEN 'message' WHEN reason = 'interdealer_buy_leg' THEN 'leg'
-                         WHEN reason = 'duplicate_report' THEN 'duplicate' ELSE reason END FROM '{out / 'rejected.parquet'}'""")
+                         WHEN reason = 'duplicate_report' THEN 'duplicate' ELSE reason END FROM '{out / "rejected.parquet"}'""")
     n = base.sql("SELECT count(*) FROM said").fetchone()[0]
     wrong = base.sql("""
         WITH every_report AS (SELECT * FROM said LEFT JOIN told USING (row)),
         unlike AS (SELECT * FROM every_report WHERE fate IS DISTINCT FROM told)
         SELECT coalesce(sum(n), 0) FROM (
             SELECT count(*) AS n, list_sort(list(fate)) AS fates, list_sort(list(coalesce(told, 'lost'))) AS tolds
-            FROM unlike GROUP BY cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd) WHERE fates <> tolds""").fetchone()[0]
+            FROM unlike GROUP BY cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd) WHERE fates <> tolds""").fetchone()[
+        0
+    ]
     return int(n), int(wrong)
 
 
@@ -148,14 +152,25 @@ def main(sizes: list[float]) -> None:
                 found = _child(step, path, out, millions)
                 base = base or found["seconds"]
                 seconds = found["seconds"]
-                print(f"  {words:48} {seconds:7.1f} s {seconds / millions:6.2f} us a row {seconds / base:5.1f} x DuckDB {found['gigabytes']:5.2f} GB", flush=True)
+                print(
+                    f"  {words:48} {seconds:7.1f} s {seconds / millions:6.2f} us a row {seconds / base:5.1f} x DuckDB {found['gigabytes']:5.2f} GB",
+                    flush=True,
+                )
             if millions <= _IN_MEMORY:
                 n, wrong = _child("truth", path, out, millions)["truth"]
                 print(f"  {'truth':48} {wrong:,} of {n:,} reports with a wrong fate")
 
 
 def _child(step: str, path: Path, out: Path, millions: float):
-    command = [sys.executable, "-m", "benchmarks.trace", f"--{step}", str(path), str(out), str(millions)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.trace",
+        f"--{step}",
+        str(path),
+        str(out),
+        str(millions),
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 

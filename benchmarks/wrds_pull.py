@@ -45,7 +45,9 @@ def main() -> None:
     try:
         database = server.database()
         server.run(_ROWS.format(n=n), database)
-        _measure(WrdsSource(server.settings(database), folder / "cache", ("enhanced",), refresh_days=0))
+        _measure(
+            WrdsSource(server.settings(database), folder / "cache", ("enhanced",), refresh_days=0)
+        )
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
@@ -67,7 +69,9 @@ def _measure(source: WrdsSource) -> None:
 def _tell(what: str, rows: int, began: float) -> None:
     took = perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{what:18} {rows:>10,} rows {took:6.1f} s {rows / took:>10,.0f} rows/s, peak {peak:.2f} GB so far")
+    print(
+        f"{what:18} {rows:>10,} rows {took:6.1f} s {rows / took:>10,.0f} rows/s, peak {peak:.2f} GB so far"
+    )
 
 
 if __name__ == "__main__":

@@ -48,25 +48,86 @@ def cli() -> None:
 @cli.command()
 @click.option("--start", callback=_day, help="First day (default: the market's first).")
 @click.option("--end", callback=_day, help="Last day (default: the market's last).")
-@click.option("--select", default="", help="Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below, '+key:scores' all above.")
-@click.option("--source", default=None, help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).")
-@click.option("--data", default=None, type=click.Path(path_type=Path), help="Folder with source.toml, for --source files; with --source wrds, of everything but TRACE.")
-@click.option("--config", default=None, type=click.Path(path_type=Path), help="The source.toml, where it is not in the data folder.")
+@click.option(
+    "--select",
+    default="",
+    help="Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below, '+key:scores' all above.",
+)
+@click.option(
+    "--source",
+    default=None,
+    help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).",
+)
+@click.option(
+    "--data",
+    default=None,
+    type=click.Path(path_type=Path),
+    help="Folder with source.toml, for --source files; with --source wrds, of everything but TRACE.",
+)
+@click.option(
+    "--config",
+    default=None,
+    type=click.Path(path_type=Path),
+    help="The source.toml, where it is not in the data folder.",
+)
 @click.option("--world", default=None, help="Simulated world: tiny, demo or full.")
-@click.option("--lead-strength", default=None, type=float, help="Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.")
+@click.option(
+    "--lead-strength",
+    default=None,
+    type=float,
+    help="Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.",
+)
 @click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
-@click.option("--view", default=None, help=f"Reports as {' or '.join(VIEWS)}: what was disseminated, or everything.")
-@click.option("--tables", default=None, help="TRACE tables for --source wrds, of enhanced,standard,144a (default: all; the last two after Enhanced's last day).")
-@click.option("--allow-missing-times", is_flag=True, default=None, help="Go on with TRACE reports whose times are all missing.")
+@click.option(
+    "--view",
+    default=None,
+    help=f"Reports as {' or '.join(VIEWS)}: what was disseminated, or everything.",
+)
+@click.option(
+    "--tables",
+    default=None,
+    help="TRACE tables for --source wrds, of enhanced,standard,144a (default: all; the last two after Enhanced's last day).",
+)
+@click.option(
+    "--allow-missing-times",
+    is_flag=True,
+    default=None,
+    help="Go on with TRACE reports whose times are all missing.",
+)
 @click.option("--again", is_flag=True, help="Do work again that is already done.")
-def run(start, end, select, source, data, config, world, lead_strength, seed, view, tables, allow_missing_times, again) -> None:
+def run(
+    start,
+    end,
+    select,
+    source,
+    data,
+    config,
+    world,
+    lead_strength,
+    seed,
+    view,
+    tables,
+    allow_missing_times,
+    again,
+) -> None:
     """Materialize a range of days, from raw reports to scores, and say what was found."""
     from bondsig_assets.commands.run import run_range
 
-    given = {"source": source, "data": _absolute(data), "config": _absolute(config), "world": world, "lead_strength": lead_strength, "seed": seed, "view": view,
-             "tables": tables, "allow_missing_times": allow_missing_times}
+    given = {
+        "source": source,
+        "data": _absolute(data),
+        "config": _absolute(config),
+        "world": world,
+        "lead_strength": lead_strength,
+        "seed": seed,
+        "view": view,
+        "tables": tables,
+        "allow_missing_times": allow_missing_times,
+    }
     home = current_home()
-    market = wanted_market(home.market(), {name: value for name, value in given.items() if value is not None})
+    market = wanted_market(
+        home.market(), {name: value for name, value in given.items() if value is not None}
+    )
     run_range(home, market, start, end, select, again)
 
 
@@ -79,23 +140,62 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     if held is None:
         return Market(**{**({"source": "files"} if "data" in given else {}), **given})
     source = given.get("source") or ("files" if "data" in given else held.source)
-    base = {name: getattr(held, name) for name in Market.__dataclass_fields__} if source == held.source else {}
+    base = (
+        {name: getattr(held, name) for name in Market.__dataclass_fields__}
+        if source == held.source
+        else {}
+    )
     return Market(**{**base, "source": source, **given})
 
 
 @cli.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for trades.parquet, rejected.parquet, bond_days.parquet.")
 @click.option(
-    "--layout", default="auto",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for trades.parquet, rejected.parquet, bond_days.parquet.",
+)
+@click.option(
+    "--layout",
+    default="auto",
     help="auto (by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic, finra-web; several with commas: each file takes its own.",
 )
-@click.option("--as-of", default=None, metavar="MOMENT", help="Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means 18:30.")
-@click.option("--bonds", default=None, type=click.Path(path_type=Path, dir_okay=False), help="Terms of the bonds (Parquet or csv, our names or FISD's).")
-@click.option("--screens", default="research", show_default=True, help="none, research, institutional, ex_post, dick-nielsen, vns-drr, tidy, or a .toml file.")
-@click.option("--view", default="regulatory", type=click.Choice(VIEWS[::-1]), help="Everything in the file, or what was disseminated on the day.")
-@click.option("--compare", default=None, metavar="RECIPES", help="Set published recipes beside ours: any of osbap,tidy,dick-nielsen.")
-@click.option("--allow-missing-times", is_flag=True, help="Go on where a file lost its times; reports are then known at the end of their date.")
+@click.option(
+    "--as-of",
+    default=None,
+    metavar="MOMENT",
+    help="Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means 18:30.",
+)
+@click.option(
+    "--bonds",
+    default=None,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Terms of the bonds (Parquet or csv, our names or FISD's).",
+)
+@click.option(
+    "--screens",
+    default="research",
+    show_default=True,
+    help="none, research, institutional, ex_post, dick-nielsen, vns-drr, tidy, or a .toml file.",
+)
+@click.option(
+    "--view",
+    default="regulatory",
+    type=click.Choice(VIEWS[::-1]),
+    help="Everything in the file, or what was disseminated on the day.",
+)
+@click.option(
+    "--compare",
+    default=None,
+    metavar="RECIPES",
+    help="Set published recipes beside ours: any of osbap,tidy,dick-nielsen.",
+)
+@click.option(
+    "--allow-missing-times",
+    is_flag=True,
+    help="Go on where a file lost its times; reports are then known at the end of their date.",
+)
 def clean(files, out, layout, as_of, bonds, screens, view, compare, allow_missing_times) -> None:
     """Clean TRACE files: message lifecycle, double counting, screens, price errors, bond days.
 
@@ -108,7 +208,14 @@ def clean(files, out, layout, as_of, bonds, screens, view, compare, allow_missin
 
 @cli.command()
 @click.argument("query")
-@click.option("-f", "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written.")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    help="How rows are written.",
+)
 def sql(query: str, form: str) -> None:
     """Ask the warehouse; works also while a run writes. Reading only."""
     from bondsig_assets.commands.warehouse import print_query
@@ -118,8 +225,18 @@ def sql(query: str, form: str) -> None:
 
 @cli.command()
 @click.argument("query")
-@click.option("--as-of", "day", callback=_day, metavar="DATE", help="As known at the cutoff of this day (YYYY-MM-DD); default: the newest.")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw spread, curve, volume, basis and stock into this file (.png, .svg, .pdf).")
+@click.option(
+    "--as-of",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="As known at the cutoff of this day (YYYY-MM-DD); default: the newest.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw spread, curve, volume, basis and stock into this file (.png, .svg, .pdf).",
+)
 def issuer(query: str, day: date | None, picture: Path | None) -> None:
     """Parent, subsidiaries, bonds and stock of QUERY: a name, ticker, CUSIP, issuer CUSIP or parent."""
     from bondsig_assets.commands.issuer import print_issuer
@@ -130,8 +247,19 @@ def issuer(query: str, day: date | None, picture: Path | None) -> None:
 @cli.command()
 @click.argument("ticker")
 @click.argument("day", callback=_day, metavar="DATE")
-@click.option("--picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw the contributions into this file (.png, .svg, .pdf).")
-@click.option("--reports", "n_reports", default=10, show_default=True, type=click.IntRange(min=0), help="Trade reports to show, the newest first.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the contributions into this file (.png, .svg, .pdf).",
+)
+@click.option(
+    "--reports",
+    "n_reports",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Trade reports to show, the newest first.",
+)
 def explain(ticker: str, day: date, picture: Path | None, n_reports: int) -> None:
     """Why TICKER has its score on DATE: from the model over features and bonds to trade reports."""
     from bondsig_assets.commands.explain import print_explanation
@@ -162,7 +290,13 @@ def settings() -> None:
 
 @cli.command()
 @click.argument("version", required=False)
-@click.option("--from", "day", callback=_day, metavar="DATE", help="First trading day it scores (default: the day after the newest score).")
+@click.option(
+    "--from",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="First trading day it scores (default: the day after the newest score).",
+)
 def champion(version: str | None, day: date | None) -> None:
     """Show which model scores since when and why; with VERSION ("ridge 2024-04-01", or previous) put it there."""
     from bondsig_assets.commands.champion import print_champions, set_champion
@@ -217,10 +351,16 @@ def main() -> None:
     try:
         code = cli(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("bondsig: stopped; what was finished is kept, run the same command again to go on", err=True)
+        click.echo(
+            "bondsig: stopped; what was finished is kept, run the same command again to go on",
+            err=True,
+        )
         sys.exit(130)
     except KeyboardInterrupt:
-        click.echo(f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept, run the same command again to go on", err=True)
+        click.echo(
+            f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept, run the same command again to go on",
+            err=True,
+        )
         sys.exit(130)
     except click.UsageError as error:
         command = f"{error.ctx.info_name} " if error.ctx and error.ctx.parent else ""
@@ -239,6 +379,8 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, a user gets one line
         if os.environ.get("BONDSIG_DEBUG"):
             raise
-        UserError(f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]} (BONDSIG_DEBUG=1 shows where)").show()
+        UserError(
+            f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]} (BONDSIG_DEBUG=1 shows where)"
+        ).show()
         sys.exit(1)
     sys.exit(code or 0)

@@ -10,7 +10,18 @@ from datetime import date
 
 import dagster as dg
 
-from bondsig_assets.assets import champions, clean, evaluations, features, hindsight, intraday, models, raw, scores, securities
+from bondsig_assets.assets import (
+    champions,
+    clean,
+    evaluations,
+    features,
+    hindsight,
+    intraday,
+    models,
+    raw,
+    scores,
+    securities,
+)
 from bondsig_assets.checks.asset_checks import build_asset_checks
 from bondsig_assets.checks.learning_checks import build_learning_checks
 from bondsig_assets.learning.settings import load_settings
@@ -33,20 +44,39 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
     home = home or current_home()
     first, last = home.span() or _DEMO_SPAN
     settings = load_settings(home.learning_file)
-    days, folds = trading_days_definition(first, last), folds_definition(first, last, settings.walk_forward)
+    days, folds = (
+        trading_days_definition(first, last),
+        folds_definition(first, last, settings.walk_forward),
+    )
     jobs = build_jobs(days, folds)
     path = str(home.path)
     return dg.Definitions(
         assets=[
-            *raw.build_raw_assets(days), securities.security_master_asset, clean.trades_asset(days), clean.bond_days_asset(days),
-            clean.bond_analytics_asset(days), features.issuer_days_asset(days), intraday.issuer_intraday_asset(days),
-            features.labels_asset(days), models.models_asset(folds, settings), champions.champions_asset(settings), scores.scores_asset(days),
-            scores.signals_asset(days, settings), evaluations.evaluations_asset(settings),
-            securities.security_coverage_asset, hindsight.ex_post_trades_asset, hindsight.ex_post_bond_days_asset,
+            *raw.build_raw_assets(days),
+            securities.security_master_asset,
+            clean.trades_asset(days),
+            clean.bond_days_asset(days),
+            clean.bond_analytics_asset(days),
+            features.issuer_days_asset(days),
+            intraday.issuer_intraday_asset(days),
+            features.labels_asset(days),
+            models.models_asset(folds, settings),
+            champions.champions_asset(settings),
+            scores.scores_asset(days),
+            scores.signals_asset(days, settings),
+            evaluations.evaluations_asset(settings),
+            securities.security_coverage_asset,
+            hindsight.ex_post_trades_asset,
+            hindsight.ex_post_bond_days_asset,
         ],
         asset_checks=[*build_asset_checks(), *build_learning_checks()],
-        jobs=jobs, schedules=build_schedules(jobs, days),
-        resources={"warehouse": WarehouseResource(home=path), "source": MarketSourceResource(home=path), "tracking": TrackingResource(home=path)},
+        jobs=jobs,
+        schedules=build_schedules(jobs, days),
+        resources={
+            "warehouse": WarehouseResource(home=path),
+            "source": MarketSourceResource(home=path),
+            "tracking": TrackingResource(home=path),
+        },
         executor=dg.in_process_executor,
     )
 

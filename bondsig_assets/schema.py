@@ -146,7 +146,11 @@ def _castable(found: pl.DataType, wanted: pl.DataType, name: str, table: str) ->
     widening = (
         (wanted == pl.Int64 and found.is_integer())
         or (wanted == pl.Float64 and found.is_numeric())
-        or (wanted == pl.Datetime("us") and isinstance(found, pl.Datetime) and found.time_zone is None)
+        or (
+            wanted == pl.Datetime("us")
+            and isinstance(found, pl.Datetime)
+            and found.time_zone is None
+        )
         or (wanted == pl.String and found in (pl.Categorical, pl.Enum))
         or (isinstance(wanted, pl.List) and isinstance(found, (pl.List, pl.Array)))
     )

@@ -74,7 +74,11 @@ def early_closes(calendar: str) -> dict[date, time]:
     if calendar not in _EARLY_CLOSES:
         raise ValueError(f"no calendar {calendar!r}: it is one of {', '.join(_EARLY_CLOSES)}")
     rows = _table(_EARLY_CLOSES[calendar])
-    return {date.fromisoformat(row["date"]): time.fromisoformat(row["closes_at"]) for row in rows if row["closes_at"]}
+    return {
+        date.fromisoformat(row["date"]): time.fromisoformat(row["closes_at"])
+        for row in rows
+        if row["closes_at"]
+    }
 
 
 def trading_days(start: date, end: date) -> list[date]:
@@ -110,7 +114,9 @@ def offset(day: date, count: int) -> date:
 
 def day_number(days: pl.Series) -> pl.Series:
     """Position of each date on the calendar; a day that is no trading day counts as the next one."""
-    found = np.searchsorted(all_trading_days(), days.to_numpy().astype("datetime64[D]"), side="left")
+    found = np.searchsorted(
+        all_trading_days(), days.to_numpy().astype("datetime64[D]"), side="left"
+    )
     return pl.Series(days.name, found, dtype=pl.Int64)
 
 

@@ -49,7 +49,11 @@ def made(panels: Panels) -> dict[str, pl.DataFrame]:
     """Features, and the labels known, of a market."""
     first, last = DAYS[FIRST_DAY], min(DAYS[LAST_DAY], panels.days[-1].item())
     rows, coverage = issuer_days(panels, first, last)
-    return {"issuer_days": rows, "feature_coverage": coverage, "labels": labels(panels, first, last)}
+    return {
+        "issuer_days": rows,
+        "feature_coverage": coverage,
+        "labels": labels(panels, first, last),
+    }
 
 
 def check_features(later: Later) -> None:
@@ -60,18 +64,26 @@ def check_features(later: Later) -> None:
 def check_learning(later: Later, fold_of_quarter=lambda fold: fold) -> None:
     """The same of what is learned."""
     one = learned(*long_history(), QUICK, CUT_OF_LEARNING, fold_of_quarter)
-    other = learned(*with_later_days(*long_history(), CUT_OF_LEARNING, later), QUICK, CUT_OF_LEARNING, fold_of_quarter)
+    other = learned(
+        *with_later_days(*long_history(), CUT_OF_LEARNING, later),
+        QUICK,
+        CUT_OF_LEARNING,
+        fold_of_quarter,
+    )
     assert_same_past(one, other, CUT_OF_LEARNING)
 
 
 # Without a leak
+
 
 @pytest.mark.parametrize("later", LATER)
 def test_features_and_labels_hold(later: Later):
     check_features(later)
     whole, other = made(market()), made(with_later(market(), CUT, later))
     assert all(frame.height > 100 for frame in known_by(whole, CUT).values())
-    assert not [name for name, frame in whole.items() if frame.equals(other[name])], "another future without a bite"
+    assert not [name for name, frame in whole.items() if frame.equals(other[name])], (
+        "another future without a bite"
+    )
 
 
 @pytest.mark.parametrize("later", LATER)
@@ -86,10 +98,13 @@ def test_a_label_rests_on_the_days_it_spans(horizon: int):
 
 # A centred filter
 
+
 def _centred_mean(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
     """The mean of the days around each, half of them still to come."""
     half = window // 2
-    ahead = np.concatenate([values[half:], np.full((min(half, values.shape[0]), *values.shape[1:]), np.nan)])
+    ahead = np.concatenate(
+        [values[half:], np.full((min(half, values.shape[0]), *values.shape[1:]), np.nan)]
+    )
     return windows.total(ahead, window, minimum) / np.maximum(windows.count(ahead, window), 1)
 
 
@@ -101,6 +116,7 @@ def test_a_centred_filter_is_caught(monkeypatch, later: Later):
 
 
 # A z-score over the whole sample
+
 
 def _over_the_whole_sample(days: pl.DataFrame, features: tuple[str, ...]) -> np.ndarray:
     values = days.select(pl.col(list(features)).cast(pl.Float64).fill_null(np.nan)).to_numpy()
@@ -116,7 +132,10 @@ def test_a_zscore_over_the_whole_sample_is_caught(monkeypatch, later: Later):
 
 # The newest link on all days
 
-def _newest_link(rows: pl.DataFrame, entity: str, entities: np.ndarray, days: np.ndarray) -> np.ndarray:
+
+def _newest_link(
+    rows: pl.DataFrame, entity: str, entities: np.ndarray, days: np.ndarray
+) -> np.ndarray:
     """The last word on each entity, on all days."""
     seen = np.full((days.size, entities.size), -1, dtype=np.int32)
     place = {name: column for column, name in enumerate(entities.tolist())}
@@ -134,6 +153,7 @@ def test_a_link_filled_backwards_is_caught(monkeypatch, later: Later):
 
 
 # A label that overlaps what it is judged on
+
 
 def _unpurged(fold: Fold) -> Fold:
     """Trained up to the eve of the quarter, with labels that end within it."""
@@ -156,6 +176,7 @@ def test_a_label_that_overlaps_the_quarter_is_refused_before():
 
 # A fill at the close that made the score
 
+
 def _same_close(panels: Panels, start: date, end: date) -> pl.DataFrame:
     """Labels from the close of their own day, said to end on the day they should."""
     found = labels(panels, start, end)
@@ -174,12 +195,15 @@ def test_a_fill_at_the_close_of_the_score_is_caught(monkeypatch, horizon: int):
 
 # The harness itself
 
+
 def test_every_feature_is_asked():
     assert set(ALL_FEATURES) <= set(made(market())["issuer_days"].columns)
 
 
 def test_a_table_that_nobody_thought_of_is_refused(monkeypatch):
-    monkeypatch.setitem(known_past.TABLES, "news", replace(known_past.TABLES["feature_coverage"], name="news"))
+    monkeypatch.setitem(
+        known_past.TABLES, "news", replace(known_past.TABLES["feature_coverage"], name="news")
+    )
     assert known_past.unhandled() == ["news"]
     with pytest.raises(AssertionError, match="nobody said what of table news is known"):
         known_by({"news": known_past.TABLES["news"].empty()}, CUT)
@@ -192,8 +216,17 @@ def test_what_later_knowledge_cuts_into_pieces_is_still_the_same():
     base = {"cusip": "A", "parent_id": "P", "known_at": told, "valid_from_date": offset(CUT, -90)}
     before = rows_of("security_master", base)
     after = rows_of(
-        "security_master", base | {"valid_to_date": month[0] - timedelta(1)}, base | {"valid_from_date": month[0], "valid_to_date": month[1], "known_until": corrected},
-        base | {"valid_from_date": month[1] + timedelta(1)}, base | {"parent_id": "Q", "valid_from_date": month[0], "valid_to_date": month[1], "known_at": corrected},
+        "security_master",
+        base | {"valid_to_date": month[0] - timedelta(1)},
+        base | {"valid_from_date": month[0], "valid_to_date": month[1], "known_until": corrected},
+        base | {"valid_from_date": month[1] + timedelta(1)},
+        base
+        | {
+            "parent_id": "Q",
+            "valid_from_date": month[0],
+            "valid_to_date": month[1],
+            "known_at": corrected,
+        },
     )
     assert_same_past({"security_master": before}, {"security_master": after}, CUT)
     with pytest.raises(AssertionError, match="security_master has 1 and 4 rows"):

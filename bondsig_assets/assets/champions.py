@@ -34,7 +34,9 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     config_class: Any = gate_config(settings)
 
     @table_asset("champions", kinds={"mlflow", "polars"}, deps=["models", "issuer_days", "labels"])
-    def champions(config: config_class, warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:
+    def champions(
+        config: config_class, warehouse: WarehouseResource, tracking: TrackingResource
+    ) -> dg.MaterializeResult:
         """Who scores each day: the gate replayed over every fold in order, with its numbers.
 
         A refit of the champion's specification takes over unless it is clearly worse on days neither had seen;
@@ -45,30 +47,64 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         rows = replay_gate(lake, GateSettings(**config.model_dump()))
         if not rows:
             lake.replace(Write("champions", TABLES["champions"].empty()))
-            return whole_result(TABLES["champions"].empty(), note="no fold has models yet: materialize models first")
+            return whole_result(
+                TABLES["champions"].empty(), note="no fold has models yet: materialize models first"
+            )
         frame = register_champions(lake, tracking, rows)
         newest = frame.tail(1).to_dicts()[0]
-        shown = ["valid_from_date", "model_version", "decision", "challenger_version", "n_holdout_days", "ic_difference", "standard_error", "threshold", "reason"]
-        return whole_result(frame.select(shown).reverse(), champion=newest["model_version"], registry_version=newest["registry_version"], decided=newest["reason"])
+        shown = [
+            "valid_from_date",
+            "model_version",
+            "decision",
+            "challenger_version",
+            "n_holdout_days",
+            "ic_difference",
+            "standard_error",
+            "threshold",
+            "reason",
+        ]
+        return whole_result(
+            frame.select(shown).reverse(),
+            champion=newest["model_version"],
+            registry_version=newest["registry_version"],
+            decided=newest["reason"],
+        )
 
     return champions
 
 
 def replay_gate(lake: Warehouse, settings: GateSettings) -> list[dict[str, Any]]:
     """Rows of `champions` without registry versions: the gate over all folds, and what persons decided, in order of validity."""
-    models: Models = {row["model_version"]: row for row in lake.read_table("models", columns=_FIELDS).to_dicts()}
+    models: Models = {
+        row["model_version"]: row for row in lake.read_table("models", columns=_FIELDS).to_dicts()
+    }
     by_fold: dict[date, list[Candidate]] = {}
     for row in models.values():
         if row["is_eligible"]:
             by_fold.setdefault(row["fold"], []).append(_candidate(row))
-    persons = {row["valid_from_date"]: row for row in lake.read_table("champions", where="decision = 'person'").to_dicts() if row["model_version"] in models}
+    persons = {
+        row["valid_from_date"]: row
+        for row in lake.read_table("champions", where="decision = 'person'").to_dicts()
+        if row["model_version"] in models
+    }
     incumbent_ics = _incumbent_ics(lake, models)
     rows: list[dict[str, Any]] = []
     incumbent: Candidate | None = None
-    beginnings: dict[date, date | None] = {**dict.fromkeys(persons), **{fold_of(fold).first_day: fold for fold in by_fold}}
+    beginnings: dict[date, date | None] = {
+        **dict.fromkeys(persons),
+        **{fold_of(fold).first_day: fold for fold in by_fold},
+    }
     for day, fold in sorted(beginnings.items()):
         if fold is not None:
-            verdict = decide(fold, by_fold[fold], _siblings(lake, models, fold), incumbent, incumbent_ics, by_fold_horizon(models, fold), settings)
+            verdict = decide(
+                fold,
+                by_fold[fold],
+                _siblings(lake, models, fold),
+                incumbent,
+                incumbent_ics,
+                by_fold_horizon(models, fold),
+                settings,
+            )
             rows.append(_row(verdict, models))
             incumbent = verdict.champion
         if day in persons:
@@ -79,8 +115,18 @@ def replay_gate(lake: Warehouse, settings: GateSettings) -> list[dict[str, Any]]
 
 
 _FIELDS = [
-    "fold", "model_name", "model_version", "specification_hash", "feature_hash", "is_eligible", "data_hash", "mlflow_run_id", "mlflow_model_uri", "horizon_days",
-    "calibration_start_date", "calibration_end_date",
+    "fold",
+    "model_name",
+    "model_version",
+    "specification_hash",
+    "feature_hash",
+    "is_eligible",
+    "data_hash",
+    "mlflow_run_id",
+    "mlflow_model_uri",
+    "horizon_days",
+    "calibration_start_date",
+    "calibration_end_date",
 ]
 
 
@@ -91,13 +137,24 @@ def by_fold_horizon(models: Models, fold: date) -> int:
 
 def _siblings(lake: Warehouse, models: Models, fold: date) -> pl.DataFrame:
     """Daily ICs of the siblings of `fold` and those before it: of days that two folds share, the newer fold's."""
-    known = pl.DataFrame([{name: row[name] for name in ("fold", "model_name", "specification_hash")} for row in models.values()])
-    ics = lake.read_table("holdout_ics", between=(FIRST_DAY, fold)).join(known, on=["fold", "model_name"]).sort("fold", "trade_date")
+    known = pl.DataFrame(
+        [
+            {name: row[name] for name in ("fold", "model_name", "specification_hash")}
+            for row in models.values()
+        ]
+    )
+    ics = (
+        lake.read_table("holdout_ics", between=(FIRST_DAY, fold))
+        .join(known, on=["fold", "model_name"])
+        .sort("fold", "trade_date")
+    )
     return ics.unique(["specification_hash", "trade_date"], keep="last", maintain_order=True)
 
 
 def _candidate(row: dict[str, Any]) -> Candidate:
-    return Candidate(row["fold"], fold_of(row["fold"]).first_day, row["model_name"], row["specification_hash"])
+    return Candidate(
+        row["fold"], fold_of(row["fold"]).first_day, row["model_name"], row["specification_hash"]
+    )
 
 
 def _incumbent_ics(lake: Warehouse, models: Models) -> Callable[[Candidate, date], pl.DataFrame]:
@@ -105,9 +162,15 @@ def _incumbent_ics(lake: Warehouse, models: Models) -> Callable[[Candidate, date
 
     def ics(incumbent: Candidate, fold: date) -> pl.DataFrame:
         of_fold = next(row for row in models.values() if row["fold"] == fold)
-        stored = lake.read_table("models", between=(incumbent.fold, incumbent.fold), where=f"model_version = '{incumbent.version}'").to_dicts()[0]
+        stored = lake.read_table(
+            "models",
+            between=(incumbent.fold, incumbent.fold),
+            where=f"model_version = '{incumbent.version}'",
+        ).to_dicts()[0]
         scorer = scorer_of(stored)
-        data = holdout_dataset(lake, of_fold["calibration_start_date"], of_fold["calibration_end_date"], stored)
+        data = holdout_dataset(
+            lake, of_fold["calibration_start_date"], of_fold["calibration_end_date"], stored
+        )
         rows = judged_rows(data, of_fold["calibration_start_date"], of_fold["calibration_end_date"])
         return daily_ics(data, rows, scorer.model.predict(data.inputs(rows, scorer.specification)))
 
@@ -117,30 +180,60 @@ def _incumbent_ics(lake: Warehouse, models: Models) -> Callable[[Candidate, date
 def holdout_dataset(lake: Warehouse, start: date, end: date, model: dict[str, Any]) -> Dataset:
     """The days `start` … `end` with the labels of `model`'s kind and horizon, and the history a sequence model looks back on."""
     settings = WalkForwardSettings(horizon_days=model["horizon_days"], label=model["label"])
-    issuer_days = lake.read_table("issuer_days", between=(offset(start, 1 - model["history_days"]), end))
-    labels = lake.read_table("labels", between=(start, offset(end, span(settings.horizon_days))), where=f"horizon_days = {settings.horizon_days}")
+    issuer_days = lake.read_table(
+        "issuer_days", between=(offset(start, 1 - model["history_days"]), end)
+    )
+    labels = lake.read_table(
+        "labels",
+        between=(start, offset(end, span(settings.horizon_days))),
+        where=f"horizon_days = {settings.horizon_days}",
+    )
     return make_dataset(issuer_days, labels, settings)
 
 
 def _row(verdict: Verdict, models: Models) -> dict[str, Any]:
     chosen = models[verdict.champion.version]
     return {
-        "valid_from_date": verdict.valid_from, "model_version": verdict.champion.version, "model_name": verdict.champion.name, "trained_fold": verdict.champion.fold,
-        "specification_hash": chosen["specification_hash"], "feature_hash": chosen["feature_hash"], "data_hash": chosen["data_hash"], "decision": verdict.decision,
-        "incumbent_version": verdict.incumbent.version if verdict.incumbent else None, "challenger_version": verdict.challenger.version if verdict.challenger else None,
-        "n_holdout_days": verdict.n_days, "ic_difference": verdict.difference, "standard_error": verdict.error, "threshold": verdict.threshold, "reason": verdict.reason,
+        "valid_from_date": verdict.valid_from,
+        "model_version": verdict.champion.version,
+        "model_name": verdict.champion.name,
+        "trained_fold": verdict.champion.fold,
+        "specification_hash": chosen["specification_hash"],
+        "feature_hash": chosen["feature_hash"],
+        "data_hash": chosen["data_hash"],
+        "decision": verdict.decision,
+        "incumbent_version": verdict.incumbent.version if verdict.incumbent else None,
+        "challenger_version": verdict.challenger.version if verdict.challenger else None,
+        "n_holdout_days": verdict.n_days,
+        "ic_difference": verdict.difference,
+        "standard_error": verdict.error,
+        "threshold": verdict.threshold,
+        "reason": verdict.reason,
         "known_at": cutoff(offset(verdict.valid_from, -1)),
     }
 
 
-def register_champions(lake: Warehouse, tracking: TrackingResource, rows: list[dict[str, Any]]) -> pl.DataFrame:
+def register_champions(
+    lake: Warehouse, tracking: TrackingResource, rows: list[dict[str, Any]]
+) -> pl.DataFrame:
     """Register whoever is not registered yet, write `champions`, point the aliases; returns the rows."""
     mlflow = tracking.connect()
-    stored = {row["model_version"]: row for row in lake.read_table("models", columns=_FIELDS).to_dicts()}
-    versions = {version: tracking.register(mlflow, stored[version]) for version in dict.fromkeys(row["model_version"] for row in rows)}
+    stored = {
+        row["model_version"]: row for row in lake.read_table("models", columns=_FIELDS).to_dicts()
+    }
+    versions = {
+        version: tracking.register(mlflow, stored[version])
+        for version in dict.fromkeys(row["model_version"] for row in rows)
+    }
     complete = [{**row, "registry_version": versions[row["model_version"]]} for row in rows]
-    frame = TABLES["champions"].conform(pl.DataFrame(complete, schema=TABLES["champions"].polars_schema, orient="row"))
+    frame = TABLES["champions"].conform(
+        pl.DataFrame(complete, schema=TABLES["champions"].polars_schema, orient="row")
+    )
     lake.replace(Write("champions", frame))
-    others = [row["registry_version"] for row in complete if row["registry_version"] != complete[-1]["registry_version"]]
+    others = [
+        row["registry_version"]
+        for row in complete
+        if row["registry_version"] != complete[-1]["registry_version"]
+    ]
     tracking.promote(mlflow, complete[-1]["registry_version"], others[-1] if others else "")
     return frame

@@ -27,26 +27,47 @@ CHUNK_DAYS = 63
 
 def column_schema(table: Table) -> dg.TableSchema:
     """The Columns tab: names, types, units and meaning, complete before the first run."""
-    return dg.TableSchema(columns=[
-        dg.TableColumn(
-            column.name, column.type.lower(), column.comment,
-            constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (column.name,)),
-        )
-        for column in table.columns
-    ])
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                column.name,
+                column.type.lower(),
+                column.comment,
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable, unique=table.key == (column.name,)
+                ),
+            )
+            for column in table.columns
+        ]
+    )
 
 
 def table_asset(
-    table: str, *, kinds: set[str], partitions: dg.PartitionsDefinition | None = None, deps: Sequence[Any] = (), name: str = "", group: str = "",
+    table: str,
+    *,
+    kinds: set[str],
+    partitions: dg.PartitionsDefinition | None = None,
+    deps: Sequence[Any] = (),
+    name: str = "",
+    group: str = "",
 ) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
     """An asset that fills `table`: group, kinds, owner, columns and range policy from its declaration."""
     declared = TABLES[table]
     return dg.asset(
-        name=name or table, group_name=group or declared.group, kinds=kinds | {"duckdb"}, owners=[OWNER], deps=list(deps), partitions_def=partitions,
+        name=name or table,
+        group_name=group or declared.group,
+        kinds=kinds | {"duckdb"},
+        owners=[OWNER],
+        deps=list(deps),
+        partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
         metadata={
-            "dagster/table_name": declared.qualified_name, "dagster/storage_kind": "ducklake", "dagster/column_schema": column_schema(declared),
-            "key": ", ".join(declared.key), "event_time": declared.event_time or "none", "knowledge_time": declared.known_time or "none",
+            "dagster/table_name": declared.qualified_name,
+            "dagster/storage_kind": "ducklake",
+            "dagster/column_schema": column_schema(declared),
+            "key": ", ".join(declared.key),
+            "event_time": declared.event_time or "none",
+            "knowledge_time": declared.known_time or "none",
         },
     )
 
@@ -57,7 +78,9 @@ def day_range(context: dg.AssetExecutionContext) -> tuple[date, date]:
     return date.fromisoformat(keys.start), date.fromisoformat(keys.end)
 
 
-def chunks(context: dg.AssetExecutionContext, days: int = CHUNK_DAYS) -> Iterator[tuple[date, date]]:
+def chunks(
+    context: dg.AssetExecutionContext, days: int = CHUNK_DAYS
+) -> Iterator[tuple[date, date]]:
     """The run's range in pieces of at most `days` trading days, with progress after each."""
     wanted = trading_days(*day_range(context))
     name = context.asset_key.path[-1]
@@ -68,7 +91,9 @@ def chunks(context: dg.AssetExecutionContext, days: int = CHUNK_DAYS) -> Iterato
         report(name, min((first + len(piece)) / len(wanted), 1.0))
 
 
-def daily_result(context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any) -> dg.MaterializeResult:
+def daily_result(
+    context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any
+) -> dg.MaterializeResult:
     """Row counts and numbers for each day of the run, so that the UI can plot them.
 
     `per_day`: column `day`, column `rows`, further numeric columns become metadata of their day.
@@ -80,21 +105,38 @@ def daily_result(context: dg.AssetExecutionContext, per_day: pl.DataFrame, **who
         numbers = known.get(day, {"rows": 0})
         rows = int(numbers["rows"])
         total += rows
-        extra = {name: float(value) for name, value in numbers.items() if name != "rows" and value is not None}
-        context.add_asset_metadata({"dagster/partition_row_count": rows, **extra}, partition_key=day.isoformat())
+        extra = {
+            name: float(value)
+            for name, value in numbers.items()
+            if name != "rows" and value is not None
+        }
+        context.add_asset_metadata(
+            {"dagster/partition_row_count": rows, **extra}, partition_key=day.isoformat()
+        )
     return dg.MaterializeResult(metadata={"rows_in_run": total, **whole})
 
 
 def whole_result(frame: pl.DataFrame, **more: Any) -> dg.MaterializeResult:
     """Row count and a preview of a table that is replaced whole."""
-    return dg.MaterializeResult(metadata={"dagster/row_count": frame.height, "preview": dg.MetadataValue.md(markdown_table(frame.head(5))), **more})
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": frame.height,
+            "preview": dg.MetadataValue.md(markdown_table(frame.head(5))),
+            **more,
+        }
+    )
 
 
 def markdown_table(frame: pl.DataFrame) -> str:
     """A small frame as a markdown table."""
     with pl.Config(
-        tbl_formatting="ASCII_MARKDOWN", tbl_hide_dataframe_shape=True, tbl_hide_column_data_types=True, tbl_cols=-1, tbl_rows=50,
-        tbl_width_chars=2000, fmt_str_lengths=60,
+        tbl_formatting="ASCII_MARKDOWN",
+        tbl_hide_dataframe_shape=True,
+        tbl_hide_column_data_types=True,
+        tbl_cols=-1,
+        tbl_rows=50,
+        tbl_width_chars=2000,
+        fmt_str_lengths=60,
     ):
         return str(frame)
 
@@ -106,12 +148,18 @@ def markdown_picture(path: Path) -> str:
 
 def rows_per_day(frame: pl.DataFrame, day: str, **numbers: pl.Expr) -> pl.DataFrame:
     """Row count and further aggregates for each value of the date column `day`."""
-    return frame.group_by(pl.col(day).alias("day"), maintain_order=True).agg(rows=pl.len(), **numbers)
+    return frame.group_by(pl.col(day).alias("day"), maintain_order=True).agg(
+        rows=pl.len(), **numbers
+    )
 
 
 def newest_day(context: dg.AssetExecutionContext, warehouse: Warehouse, fallback: date) -> date:
     """The last day this run is about, or the newest in the warehouse if that is later: a rerun of old days loses nothing."""
     tags = context.run.tags
     asked = tags.get("dagster/asset_partition_range_end") or tags.get("dagster/partition")
-    found = warehouse.read("SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day")["day"][0]
-    return max([fallback, *([date.fromisoformat(asked)] if asked else []), *([found] if found else [])])
+    found = warehouse.read(
+        "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day"
+    )["day"][0]
+    return max(
+        [fallback, *([date.fromisoformat(asked)] if asked else []), *([found] if found else [])]
+    )

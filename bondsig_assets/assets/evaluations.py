@@ -34,8 +34,14 @@ _ATTRIBUTES = ["parent_id", "trade_date", "sector", "rating_number", "log_market
 def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     """The asset of evaluations; `settings` name the study whose trials are counted."""
 
-    @table_asset("evaluations", kinds={"polars", "mlflow"}, deps=["scores", "signals", "labels", "models", "issuer_days", "fundamentals"])
-    def evaluations(warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:
+    @table_asset(
+        "evaluations",
+        kinds={"polars", "mlflow"},
+        deps=["scores", "signals", "labels", "models", "issuer_days", "fundamentals"],
+    )
+    def evaluations(
+        warehouse: WarehouseResource, tracking: TrackingResource
+    ) -> dg.MaterializeResult:
         """Does it know anything? The IC each model adds over the equity-only control, by horizon and slice, with what could have been seen.
 
         Read `<model>_over_equity` first. A mean below `smallest_detectable_ic` is no evidence either way.
@@ -43,14 +49,19 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         best Sharpe ratio is luck of the search, counted over every trial logged in MLflow.
         """
         lake = warehouse.open()
-        predictions, labels = lake.read_table("predictions"), lake.read_table("labels", columns=_LABELS)
+        predictions, labels = (
+            lake.read_table("predictions"),
+            lake.read_table("labels", columns=_LABELS),
+        )
         horizon, kind = trained_label(lake)
         labels = known_labels(labels, kind)
         tables = judged(lake, predictions, labels, horizon)
         report("evaluations", 0.6)
         notes: dict[str, Any] = {}
         try:
-            log_trials(tracking, settings.study, lake, long_short(predictions, labels, horizon), horizon)
+            log_trials(
+                tracking, settings.study, lake, long_short(predictions, labels, horizon), horizon
+            )
             returns, n_trials = read_trials(tracking, settings.study, horizon)
             tables["overfitting"] = overfitting(returns, n_trials, settings.study, horizon)
         except TrackingError as error:
@@ -58,20 +69,48 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
             tables["overfitting"] = lake.read_table("overfitting")
         lake.replace(*(Write(name, TABLES[name].conform(frame)) for name, frame in tables.items()))
         pictures = save_pictures(lake.read, Home(lake.home).pictures)
-        summary = tables["evaluations"].filter((pl.col("slice") == "all") & (pl.col("horizon_days") == horizon))
-        numbers = {f"ic_{row['model_name']}": row["mean_ic"] for row in summary.iter_rows(named=True)}
-        return dg.MaterializeResult(metadata={
-            "dagster/row_count": tables["evaluations"].height, "evaluations": dg.MetadataValue.md(markdown_table(summary.select(_SHOWN))), **numbers, **notes,
-            **{name: dg.MetadataValue.md(markdown_table(tables[name])) for name in ("thresholds", "probability_evaluations", "overfitting")},
-            "attribution_stability": dg.MetadataValue.md(markdown_table(stability(lake.read_table("feature_importances")))),
-            **{f"{picture.stem}_picture": dg.MetadataValue.md(markdown_picture(picture)) for picture in pictures},
-        })
+        summary = tables["evaluations"].filter(
+            (pl.col("slice") == "all") & (pl.col("horizon_days") == horizon)
+        )
+        numbers = {
+            f"ic_{row['model_name']}": row["mean_ic"] for row in summary.iter_rows(named=True)
+        }
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": tables["evaluations"].height,
+                "evaluations": dg.MetadataValue.md(markdown_table(summary.select(_SHOWN))),
+                **numbers,
+                **notes,
+                **{
+                    name: dg.MetadataValue.md(markdown_table(tables[name]))
+                    for name in ("thresholds", "probability_evaluations", "overfitting")
+                },
+                "attribution_stability": dg.MetadataValue.md(
+                    markdown_table(stability(lake.read_table("feature_importances")))
+                ),
+                **{
+                    f"{picture.stem}_picture": dg.MetadataValue.md(markdown_picture(picture))
+                    for picture in pictures
+                },
+            }
+        )
 
     return evaluations
 
 
 _LABELS = ["parent_id", "trade_date", "horizon_days", *KINDS.values()]
-_SHOWN = ["model_name", "mean_ic", "t_statistic", "smallest_detectable_ic", "icir", "offsets_t_statistic", "oos_r2_pct", "hit_rate", "decile_spread_pct", "n_days"]
+_SHOWN = [
+    "model_name",
+    "mean_ic",
+    "t_statistic",
+    "smallest_detectable_ic",
+    "icir",
+    "offsets_t_statistic",
+    "oos_r2_pct",
+    "hit_rate",
+    "decile_spread_pct",
+    "n_days",
+]
 
 
 def trained_label(lake: Warehouse) -> tuple[int, str]:
@@ -81,13 +120,20 @@ def trained_label(lake: Warehouse) -> tuple[int, str]:
     return found[0] if found else (usual.horizon_days, usual.label)
 
 
-def judged(lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> dict[str, pl.DataFrame]:
+def judged(
+    lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int
+) -> dict[str, pl.DataFrame]:
     """Rows of every table of the judgement but `overfitting`."""
-    known = attributes(lake.read_table("issuer_days", columns=_ATTRIBUTES), lake.read_table("fundamentals", columns=["parent_id", "known_at"]))
+    known = attributes(
+        lake.read_table("issuer_days", columns=_ATTRIBUTES),
+        lake.read_table("fundamentals", columns=["parent_id", "known_at"]),
+    )
     versions = lake.read_table("models", columns=["model_version", "base_rate"])
     scores, signals = lake.read_table("scores"), lake.read_table("signals")
     return {
-        "information_coefficients": daily_ic(predictions, labels, CONTROL), "evaluations": judge(predictions, labels, known, horizon, CONTROL),
-        "probability_evaluations": brier(predictions, labels, versions, horizon), "reliability_bins": reliability(predictions, labels, horizon),
+        "information_coefficients": daily_ic(predictions, labels, CONTROL),
+        "evaluations": judge(predictions, labels, known, horizon, CONTROL),
+        "probability_evaluations": brier(predictions, labels, versions, horizon),
+        "reliability_bins": reliability(predictions, labels, horizon),
         "thresholds": thresholds(scores, labels, signals, horizon=horizon),
     }

@@ -23,7 +23,15 @@ from bondsig_assets.trading_calendar import offset, trading_days
 
 _YEAR = 4 * 63
 _ANALYTICS = [
-    "cusip", "trade_date", "known_date", "oas_bps", "weight", "yield_pct", "maturity_years", "spread_duration_years", "cds_equivalent_spread_bps",
+    "cusip",
+    "trade_date",
+    "known_date",
+    "oas_bps",
+    "weight",
+    "yield_pct",
+    "maturity_years",
+    "spread_duration_years",
+    "cds_equivalent_spread_bps",
 ]
 #: Tables and what the graph calls them.
 _ASSETS = {"bond_day_revisions": "bond_days"}
@@ -32,15 +40,27 @@ _ASSETS = {"bond_day_revisions": "bond_days"}
 def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
     """Everything the features of the days `first` … `last` are made of."""
     between = (first, last)
-    revisions = lake.read_table("bond_day_revisions", between=between if with_bonds else (first, first)).drop("known_at")
-    analytics = lake.read_table("bond_analytics", between=between if with_bonds else (first, first), columns=_ANALYTICS)
+    revisions = lake.read_table(
+        "bond_day_revisions", between=between if with_bonds else (first, first)
+    ).drop("known_at")
+    analytics = lake.read_table(
+        "bond_analytics", between=between if with_bonds else (first, first), columns=_ANALYTICS
+    )
     return Panels(
         days=np.array(trading_days(first, last), dtype="datetime64[D]"),
-        revisions=revisions.join(analytics, on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left"),
-        master=lake.read_table("security_master"), equities=lake.read_table("equities"), bonds=lake.read_table("bonds"),
-        prices=lake.read_table("equity_prices", between=between), cds=lake.read_table("cds_quotes", between=between),
-        fundamentals=lake.read_table("fundamentals"), ratings=lake.read_table("ratings"), issuers=lake.read_table("issuers"),
-        amounts=lake.read_table("amounts_outstanding"), yields=lake.read_table("treasury_yields"),
+        revisions=revisions.join(
+            analytics, on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left"
+        ),
+        master=lake.read_table("security_master"),
+        equities=lake.read_table("equities"),
+        bonds=lake.read_table("bonds"),
+        prices=lake.read_table("equity_prices", between=between),
+        cds=lake.read_table("cds_quotes", between=between),
+        fundamentals=lake.read_table("fundamentals"),
+        ratings=lake.read_table("ratings"),
+        issuers=lake.read_table("issuers"),
+        amounts=lake.read_table("amounts_outstanding"),
+        yields=lake.read_table("treasury_yields"),
         reports_since=lake.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][0],
     )
 
@@ -48,20 +68,40 @@ def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = Tru
 def feature_lineage() -> dg.TableColumnLineage:
     """Which columns of which asset feed which feature."""
     columns = {feature.name: [name.split(".") for name in feature.inputs] for feature in FEATURES}
-    return dg.TableColumnLineage({
-        name: [dg.TableColumnDep(asset_key=dg.AssetKey(_ASSETS.get(table, table)), column_name=column) for table, column in inputs] for name, inputs in columns.items()
-    })
+    return dg.TableColumnLineage(
+        {
+            name: [
+                dg.TableColumnDep(
+                    asset_key=dg.AssetKey(_ASSETS.get(table, table)), column_name=column
+                )
+                for table, column in inputs
+            ]
+            for name, inputs in columns.items()
+        }
+    )
 
 
 def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of issuer-day features."""
     upstream = [
-        "bond_days", "bond_analytics", "security_master", "equity_prices", "cds_quotes", "fundamentals", "ratings", "issuers", "equities", "bonds",
-        "amounts_outstanding", "treasury_yields",
+        "bond_days",
+        "bond_analytics",
+        "security_master",
+        "equity_prices",
+        "cds_quotes",
+        "fundamentals",
+        "ratings",
+        "issuers",
+        "equities",
+        "bonds",
+        "amounts_outstanding",
+        "treasury_yields",
     ]
 
     @table_asset("issuer_days", kinds={"polars", "numpy"}, partitions=days, deps=upstream)
-    def issuer_days(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+    def issuer_days(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult:
         """One row per issuer and day with every feature as known at that day's cutoff (18:30 New York).
 
         Null means missing, never zero. `oas_*` and `cds_*` are what credit says, `equity_*` the controls
@@ -72,26 +112,45 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
         lake, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
-            frame, coverage = compute_issuer_days(load_panels(lake, offset(start, -LOOKBACK_DAYS), end), start, end)
+            frame, coverage = compute_issuer_days(
+                load_panels(lake, offset(start, -LOOKBACK_DAYS), end), start, end
+            )
             lake.replace(
                 Write("issuer_days", TABLES["issuer_days"].conform(frame), (start, end)),
-                Write("feature_coverage", TABLES["feature_coverage"].conform(coverage), (start, end)),
+                Write(
+                    "feature_coverage", TABLES["feature_coverage"].conform(coverage), (start, end)
+                ),
             )
-            counted.append(rows_per_day(
-                frame, "trade_date", bond_coverage=pl.col("spread_bps").is_not_null().mean(), cds_coverage=pl.col("cds_spread_bps").is_not_null().mean(),
-                median_spread_bps=pl.col("spread_bps").median(), median_staleness_days=pl.col("staleness_days").median(),
-            ))
+            counted.append(
+                rows_per_day(
+                    frame,
+                    "trade_date",
+                    bond_coverage=pl.col("spread_bps").is_not_null().mean(),
+                    cds_coverage=pl.col("cds_spread_bps").is_not_null().mean(),
+                    median_spread_bps=pl.col("spread_bps").median(),
+                    median_staleness_days=pl.col("staleness_days").median(),
+                )
+            )
         return daily_result(context, pl.concat(counted))
 
     # On the definition: metadata of a run is written once for every day of it.
-    return issuer_days.map_asset_specs(lambda spec: spec.merge_attributes(metadata={"dagster/column_lineage": feature_lineage()}))
+    return issuer_days.map_asset_specs(
+        lambda spec: spec.merge_attributes(metadata={"dagster/column_lineage": feature_lineage()})
+    )
 
 
 def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of labels."""
 
-    @table_asset("labels", kinds={"polars"}, partitions=days, deps=["equity_prices", "equities", "delistings"])
-    def labels(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult:
+    @table_asset(
+        "labels",
+        kinds={"polars"},
+        partitions=days,
+        deps=["equity_prices", "equities", "delistings"],
+    )
+    def labels(
+        context: dg.AssetExecutionContext, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult:
         """The stock's log return from close t+1 to close t+1+h minus its sector ETF's, for horizons h of 1, 5, 10 and 21 days.
 
         Filed under the day it became known (`label_end_date` = t+1+h), so that no training can use a label
@@ -100,13 +159,22 @@ def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         """
         lake, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
-            panels = replace(load_panels(lake, offset(start, -LOOKBACK), end, with_bonds=False), delistings=lake.read_table("delistings"))
+            panels = replace(
+                load_panels(lake, offset(start, -LOOKBACK), end, with_bonds=False),
+                delistings=lake.read_table("delistings"),
+            )
             frame = compute_labels(panels, start, end)
             lake.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
             excess = pl.col("excess_return_pct").filter(pl.col("horizon_days") == HORIZON)
-            counted.append(rows_per_day(
-                frame, "label_end_date", share_underperforming=(excess < 0).mean(), sd_excess_return_pct=excess.std(), n_delisted=pl.col("is_delisted").sum(),
-            ))
+            counted.append(
+                rows_per_day(
+                    frame,
+                    "label_end_date",
+                    share_underperforming=(excess < 0).mean(),
+                    sd_excess_return_pct=excess.std(),
+                    n_delisted=pl.col("is_delisted").sum(),
+                )
+            )
         return daily_result(context, pl.concat(counted))
 
     return labels

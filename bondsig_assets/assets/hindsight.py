@@ -18,7 +18,9 @@ from bondsig_assets.trace.ex_post import EVENT_COLUMNS, ex_post_bond_days, ex_po
 _GROUP = "cusip_group"
 
 
-def _replaced_by_group(lake: Warehouse, table: str, groups: list[str], build: Callable[[str], pl.DataFrame]) -> int:
+def _replaced_by_group(
+    lake: Warehouse, table: str, groups: list[str], build: Callable[[str], pl.DataFrame]
+) -> int:
     """Replaces `table` one group of bonds after the other, which bounds memory; returns its rows."""
     rows = 0
     report(table, 0.0)
@@ -41,10 +43,19 @@ def ex_post_trades_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     lake = warehouse.open()
     groups = lake.read(f"SELECT DISTINCT cusip[1] AS {_GROUP} FROM trade_events")[_GROUP].to_list()
     rows = _replaced_by_group(
-        lake, "ex_post_trades", groups, lambda group: ex_post_trades(lake.read_table("trade_events", where=f"cusip[1] = '{group}'", columns=EVENT_COLUMNS))
+        lake,
+        "ex_post_trades",
+        groups,
+        lambda group: ex_post_trades(
+            lake.read_table("trade_events", where=f"cusip[1] = '{group}'", columns=EVENT_COLUMNS)
+        ),
     )
-    put_right = lake.read("SELECT count(price_as_reported)::BIGINT AS n FROM ex_post_trades")["n"][0]
-    return dg.MaterializeResult(metadata={"dagster/row_count": rows, "prices_put_right": int(put_right)})
+    put_right = lake.read("SELECT count(price_as_reported)::BIGINT AS n FROM ex_post_trades")["n"][
+        0
+    ]
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": rows, "prices_put_right": int(put_right)}
+    )
 
 
 @table_asset("ex_post_bond_days", kinds={"polars"}, deps=["ex_post_trades"])
@@ -52,6 +63,12 @@ def ex_post_bond_days_asset(warehouse: WarehouseResource) -> dg.MaterializeResul
     """Bond days of `ex_post_trades`, with the columns of `bond_days`: prices and volumes as hindsight has them."""
     lake = warehouse.open()
     groups = lake.read(f"SELECT DISTINCT {_GROUP} FROM ex_post_trades")[_GROUP].to_list()
-    rows = _replaced_by_group(lake, "ex_post_bond_days", groups, lambda group: ex_post_bond_days(lake.read_table("ex_post_trades", where=f"{_GROUP} = '{group}'")))
+    rows = _replaced_by_group(
+        lake,
+        "ex_post_bond_days",
+        groups,
+        lambda group: ex_post_bond_days(
+            lake.read_table("ex_post_trades", where=f"{_GROUP} = '{group}'")
+        ),
+    )
     return dg.MaterializeResult(metadata={"dagster/row_count": rows})
-

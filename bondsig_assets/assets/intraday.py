@@ -20,7 +20,16 @@ from bondsig_assets.trading_calendar import offset
 if TYPE_CHECKING:
     from bondsig_assets.features.intraday import Taught
 
-_UPSTREAM = ["trades", "bond_days", "bond_analytics", "security_master", "bonds", "call_schedules", "amounts_outstanding", "treasury_yields"]
+_UPSTREAM = [
+    "trades",
+    "bond_days",
+    "bond_analytics",
+    "security_master",
+    "bonds",
+    "call_schedules",
+    "amounts_outstanding",
+    "treasury_yields",
+]
 
 
 class IntradayConfig(dg.Config):
@@ -35,15 +44,28 @@ class IntradayConfig(dg.Config):
 def load_taught(lake: Warehouse, start: date, end: date) -> "Taught":
     """Everything the intraday features of the days `start` … `end` are made of."""
     from bondsig_assets.bonds.analytics import Reference
-    from bondsig_assets.features.intraday import BASELINE_DAYS, EVENT_COLUMNS, MATCH_DAYS, REVISION_COLUMNS, Taught
+    from bondsig_assets.features.intraday import (
+        BASELINE_DAYS,
+        EVENT_COLUMNS,
+        MATCH_DAYS,
+        REVISION_COLUMNS,
+        Taught,
+    )
 
     of_the_day = "execution_date = known_date"
-    events = lake.read_table("trade_events", between=(offset(start, -BASELINE_DAYS), end), columns=EVENT_COLUMNS, where=of_the_day)
+    events = lake.read_table(
+        "trade_events",
+        between=(offset(start, -BASELINE_DAYS), end),
+        columns=EVENT_COLUMNS,
+        where=of_the_day,
+    )
     key, known = list(TABLES["bond_day_revisions"].key), (offset(start, -MATCH_DAYS), end)
     revisions = lake.read_table("bond_day_revisions", between=known, columns=[*key, "n_trades"])
     spreads = lake.read_table("bond_analytics", between=known, columns=[*key, "oas_bps", "weight"])
     return Taught(
-        events, revisions.join(spreads, on=key, how="left", maintain_order="left").select(REVISION_COLUMNS), lake.read_table("security_master"),
+        events,
+        revisions.join(spreads, on=key, how="left", maintain_order="left").select(REVISION_COLUMNS),
+        lake.read_table("security_master"),
         Reference(*(lake.read_table(name) for name in Reference._fields)),
     )
 
@@ -52,7 +74,9 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of intraday issuer features."""
 
     @table_asset("issuer_intraday", kinds={"polars", "numpy"}, partitions=days, deps=_UPSTREAM)
-    def issuer_intraday(context: dg.AssetExecutionContext, config: IntradayConfig, warehouse: WarehouseResource) -> dg.MaterializeResult:
+    def issuer_intraday(
+        context: dg.AssetExecutionContext, config: IntradayConfig, warehouse: WarehouseResource
+    ) -> dg.MaterializeResult:
         """Spread, volume and customer imbalance of each issuer at noon and at the close (or when you say), as known then.
 
         A row sees the reports of its day that were known by its moment, as they stood then: a cancel of 14:00 is in the
@@ -65,11 +89,20 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         times, lake, counted = times_of_day(config.times_of_day), warehouse.open(), []
         for start, end in chunks(context):
             frame = compute_issuer_intraday(load_taught(lake, start, end), start, end, times)
-            lake.replace(Write("issuer_intraday", TABLES["issuer_intraday"].conform(frame), (start, end)))
-            counted.append(rows_per_day(
-                frame, "trade_date", spread_coverage=pl.col("intraday_spread_bps").is_not_null().mean(),
-                change_coverage=pl.col("intraday_spread_change_bps").is_not_null().mean(), median_change_bps=pl.col("intraday_spread_change_bps").median(),
-            ))
-        return daily_result(context, pl.concat(counted), times_of_day=", ".join(f"{time:%H:%M}" for time in times))
+            lake.replace(
+                Write("issuer_intraday", TABLES["issuer_intraday"].conform(frame), (start, end))
+            )
+            counted.append(
+                rows_per_day(
+                    frame,
+                    "trade_date",
+                    spread_coverage=pl.col("intraday_spread_bps").is_not_null().mean(),
+                    change_coverage=pl.col("intraday_spread_change_bps").is_not_null().mean(),
+                    median_change_bps=pl.col("intraday_spread_change_bps").median(),
+                )
+            )
+        return daily_result(
+            context, pl.concat(counted), times_of_day=", ".join(f"{time:%H:%M}" for time in times)
+        )
 
     return issuer_intraday

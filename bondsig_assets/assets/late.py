@@ -19,7 +19,14 @@ from bondsig_assets.trace.prices import MEMORY_DAYS
 Build = Callable[[date, date], pl.DataFrame]
 
 
-def replace_range(lake: Warehouse, table: str, start: date, end: date, build: Build, context: dg.AssetExecutionContext) -> tuple[pl.DataFrame, list[date]]:
+def replace_range(
+    lake: Warehouse,
+    table: str,
+    start: date,
+    end: date,
+    build: Build,
+    context: dg.AssetExecutionContext,
+) -> tuple[pl.DataFrame, list[date]]:
     """Writes `build(start, end)` and every later day of `table` that is another one for it.
 
     Returns what was written for the range, and the later days that were rewritten, which it also
@@ -44,7 +51,9 @@ def days_listed(days: list[date]) -> str:
 def _days_after(lake: Warehouse, table: str, end: date) -> list[date]:
     """Days of deliveries after `end` up to the table's last; one that has no row in it yet may get its first."""
     last = f"(SELECT max({TABLES[table].partition}) FROM {table})"
-    return lake.read(f"SELECT DISTINCT known_date AS day FROM trade_events WHERE known_date > DATE '{end}' AND known_date <= {last} ORDER BY 1")["day"].to_list()
+    return lake.read(
+        f"SELECT DISTINCT known_date AS day FROM trade_events WHERE known_date > DATE '{end}' AND known_date <= {last} ORDER BY 1"
+    )["day"].to_list()
 
 
 def _differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -53,7 +62,14 @@ def _differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     return both.filter(both.is_unique())
 
 
-def _ripple(lake: Warehouse, table: str, changed: pl.DataFrame, end: date, build: Build, context: dg.AssetExecutionContext) -> list[date]:
+def _ripple(
+    lake: Warehouse,
+    table: str,
+    changed: pl.DataFrame,
+    end: date,
+    build: Build,
+    context: dg.AssetExecutionContext,
+) -> list[date]:
     """Recomputes the later days that `changed` rows may matter to, in order, and writes those that differ."""
     declared, event_time = TABLES[table], TABLES[table].event_time
     rewritten: list[date] = []
@@ -63,7 +79,10 @@ def _ripple(lake: Warehouse, table: str, changed: pl.DataFrame, end: date, build
     for day in _days_after(lake, table, end):
         if day > horizon and not _is_about(lake, day, days):
             continue
-        before, after = lake.read_table(table, between=(day, day)), declared.conform(build(day, day))
+        before, after = (
+            lake.read_table(table, between=(day, day)),
+            declared.conform(build(day, day)),
+        )
         if before.sort(declared.key).equals(after.sort(declared.key)):
             continue
         lake.replace(Write(table, after, (day, day)))
@@ -73,11 +92,19 @@ def _ripple(lake: Warehouse, table: str, changed: pl.DataFrame, end: date, build
         why = f"written anew, because {end} came after it"
         context.log.info(f"{table}: {day} {why}")
         rows = {"dagster/partition_row_count": after.height}
-        context.log_event(dg.AssetMaterialization(context.asset_key, partition=day.isoformat(), description=why, metadata=rows))
+        context.log_event(
+            dg.AssetMaterialization(
+                context.asset_key, partition=day.isoformat(), description=why, metadata=rows
+            )
+        )
     return rewritten
 
 
 def _is_about(lake: Warehouse, day: date, days: set[date]) -> bool:
     """Whether a delivery has reports about any of some execution dates."""
     listed = ", ".join(f"DATE '{one}'" for one in sorted(days))
-    return bool(lake.read(f"SELECT count(*)::BIGINT AS n FROM trace_reports WHERE delivery_date = DATE '{day}' AND execution_date IN ({listed})")["n"][0])
+    return bool(
+        lake.read(
+            f"SELECT count(*)::BIGINT AS n FROM trace_reports WHERE delivery_date = DATE '{day}' AND execution_date IN ({listed})"
+        )["n"][0]
+    )

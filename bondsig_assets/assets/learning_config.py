@@ -20,12 +20,38 @@ def training_config(settings: LearningSettings) -> type[dg.Config]:
     """A config class whose defaults are `settings`, those of the home's learning.toml."""
     groups = {"walk_forward": settings.walk_forward, "tuning": settings.tuning, **settings.kinds}
     nested = {name: _group(name, group) for name, group in groups.items()}
-    described: Any = {name: (kind, Field(default=kind(), description=(type(groups[name]).__doc__ or "").splitlines()[0])) for name, kind in nested.items()}
+    described: Any = {
+        name: (
+            kind,
+            Field(default=kind(), description=(type(groups[name]).__doc__ or "").splitlines()[0]),
+        )
+        for name, kind in nested.items()
+    }
     return create_model(
-        "TrainingConfig", __base__=dg.Config, __doc__="Models, windows and tuning of a training; the defaults are those of learning.toml in the home.",
-        study=(str, Field(default=settings.study, description="Name of the study: its MLflow experiment. Trials of one study are counted together.")),
-        models=(list[str], Field(default=list(settings.models), description=f"Models to train: any of {', '.join(settings.kinds)}")),
-        refit=(bool, Field(default=False, description="Fit again also what was fitted on the same data with the same settings")),
+        "TrainingConfig",
+        __base__=dg.Config,
+        __doc__="Models, windows and tuning of a training; the defaults are those of learning.toml in the home.",
+        study=(
+            str,
+            Field(
+                default=settings.study,
+                description="Name of the study: its MLflow experiment. Trials of one study are counted together.",
+            ),
+        ),
+        models=(
+            list[str],
+            Field(
+                default=list(settings.models),
+                description=f"Models to train: any of {', '.join(settings.kinds)}",
+            ),
+        ),
+        refit=(
+            bool,
+            Field(
+                default=False,
+                description="Fit again also what was fitted on the same data with the same settings",
+            ),
+        ),
         **described,
     )
 
@@ -48,12 +74,18 @@ def settings_of(config: dg.Config, settings: LearningSettings) -> LearningSettin
 
 
 def _group(name: str, group: Any) -> type[dg.Config]:
-    return create_model(f"{name.title().replace('_', '')}Config", __base__=dg.Config, **{f.name: _field(f, getattr(group, f.name)) for f in fields(group)})
+    return create_model(
+        f"{name.title().replace('_', '')}Config",
+        __base__=dg.Config,
+        **{f.name: _field(f, getattr(group, f.name)) for f in fields(group)},
+    )
 
 
 def _field(declared: Any, value: Any) -> Any:
     bounds = {_BOUNDS[name]: limit for name, limit in declared.metadata.items() if name in _BOUNDS}
     choices = declared.metadata.get("choices")
-    description = declared.metadata["description"] + (f" ({', '.join(map(str, choices))})" if choices and isinstance(value, int) else "")
+    description = declared.metadata["description"] + (
+        f" ({', '.join(map(str, choices))})" if choices and isinstance(value, int) else ""
+    )
     kind = Literal[tuple(choices)] if choices and isinstance(value, str) else type(value)
     return (kind, Field(default=value, description=description, **bounds))

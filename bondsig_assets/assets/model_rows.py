@@ -21,24 +21,58 @@ from bondsig_assets.learning.training import FoldModel, daily_ics
 from bondsig_assets.trading_calendar import cutoff, offset
 
 
-def model_rows(data: Dataset, models: Sequence[FoldModel], settings: LearningSettings, snapshot: int, run_id: str) -> list[dict[str, Any]]:
+def model_rows(
+    data: Dataset,
+    models: Sequence[FoldModel],
+    settings: LearningSettings,
+    snapshot: int,
+    run_id: str,
+) -> list[dict[str, Any]]:
     """Rows of `models` of one fold."""
     return [_row(data, model, settings, snapshot, run_id) for model in models]
 
 
-def _row(data: Dataset, one: FoldModel, settings: LearningSettings, snapshot: int, run_id: str) -> dict[str, Any]:
+def _row(
+    data: Dataset, one: FoldModel, settings: LearningSettings, snapshot: int, run_id: str
+) -> dict[str, Any]:
     chosen, fold = one.specification, one.fold
-    stops = bool(getattr(chosen.settings, "early_stopping", False)) and one.name != ENSEMBLE and chosen.kind.early_stopping
+    stops = (
+        bool(getattr(chosen.settings, "early_stopping", False))
+        and one.name != ENSEMBLE
+        and chosen.kind.early_stopping
+    )
     return {
-        "fold": fold.quarter, "model_name": one.name, "model_version": one.version, "kind": type(one.model).__name__, "specification_hash": chosen.hash,
-        "feature_hash": feature_hash(chosen.features), "features": list(chosen.features), "history_days": chosen.history_days,
-        "settings": json.dumps({**asdict(chosen.settings), **chosen.tuned}), "horizon_days": settings.walk_forward.horizon_days, "label": settings.walk_forward.label,
-        "train_start_date": first_labelled(data, fold), "train_end_date": fold.train_end, "n_train_rows": one.n_rows, "n_train_days": one.n_days,
-        "stop_start_date": fold.stop_start if stops else None, "stop_end_date": fold.sibling_end if stops else None, "rounds": one.model.rounds,
-        "calibration_start_date": fold.calibration_start, "calibration_end_date": fold.train_end, "calibration_ic": one.calibration_ic,
-        "calibration_intercept": one.calibration.intercept, "calibration_slope": one.calibration.slope, "base_rate": one.calibration.base_rate,
-        "is_eligible": one.name != ENSEMBLE and chosen.kind.may_be_champion, "snapshot_id": snapshot, "data_hash": one.data_hash,
-        "mlflow_run_id": run_id, "mlflow_model_uri": None, "model_text": one.model.to_text(), "known_at": _known(fold),
+        "fold": fold.quarter,
+        "model_name": one.name,
+        "model_version": one.version,
+        "kind": type(one.model).__name__,
+        "specification_hash": chosen.hash,
+        "feature_hash": feature_hash(chosen.features),
+        "features": list(chosen.features),
+        "history_days": chosen.history_days,
+        "settings": json.dumps({**asdict(chosen.settings), **chosen.tuned}),
+        "horizon_days": settings.walk_forward.horizon_days,
+        "label": settings.walk_forward.label,
+        "train_start_date": first_labelled(data, fold),
+        "train_end_date": fold.train_end,
+        "n_train_rows": one.n_rows,
+        "n_train_days": one.n_days,
+        "stop_start_date": fold.stop_start if stops else None,
+        "stop_end_date": fold.sibling_end if stops else None,
+        "rounds": one.model.rounds,
+        "calibration_start_date": fold.calibration_start,
+        "calibration_end_date": fold.train_end,
+        "calibration_ic": one.calibration_ic,
+        "calibration_intercept": one.calibration.intercept,
+        "calibration_slope": one.calibration.slope,
+        "base_rate": one.calibration.base_rate,
+        "is_eligible": one.name != ENSEMBLE and chosen.kind.may_be_champion,
+        "snapshot_id": snapshot,
+        "data_hash": one.data_hash,
+        "mlflow_run_id": run_id,
+        "mlflow_model_uri": None,
+        "model_text": one.model.to_text(),
+        "known_at": _known(fold),
     }
 
 
@@ -49,7 +83,12 @@ def first_labelled(data: Dataset, fold: Fold) -> Any:
 
 def holdout_rows(data: Dataset, models: Sequence[FoldModel]) -> pl.DataFrame:
     """Rows of `holdout_ics` of one fold."""
-    return pl.concat([daily_ics(data, one.holdout_rows, one.holdout_prediction).with_columns(**_of(one)) for one in models])
+    return pl.concat(
+        [
+            daily_ics(data, one.holdout_rows, one.holdout_prediction).with_columns(**_of(one))
+            for one in models
+        ]
+    )
 
 
 def importance_rows(models: Sequence[FoldModel]) -> pl.DataFrame:
@@ -63,16 +102,27 @@ def importance_rows(models: Sequence[FoldModel]) -> pl.DataFrame:
         order = np.argsort(-size, kind="stable")
         rank = np.empty(size.size, dtype=np.int64)
         rank[order] = np.arange(1, size.size + 1)
-        frames.append(pl.DataFrame({
-            "feature": list(one.specification.features), "mean_abs_contribution": size, "mean_contribution": parts.mean(axis=0),
-            "share": size / size.sum() if size.sum() > 0 else np.zeros(size.size), "importance_rank": rank,
-        }).with_columns(n_rows=pl.lit(parts.shape[0], dtype=pl.Int64), **_of(one)))
+        frames.append(
+            pl.DataFrame(
+                {
+                    "feature": list(one.specification.features),
+                    "mean_abs_contribution": size,
+                    "mean_contribution": parts.mean(axis=0),
+                    "share": size / size.sum() if size.sum() > 0 else np.zeros(size.size),
+                    "importance_rank": rank,
+                }
+            ).with_columns(n_rows=pl.lit(parts.shape[0], dtype=pl.Int64), **_of(one))
+        )
     return pl.concat(frames)
 
 
 def _of(one: FoldModel) -> dict[str, pl.Expr]:
     """Fold, name and knowledge time of a model as columns."""
-    return {"fold": pl.lit(one.fold.quarter), "model_name": pl.lit(one.name), "known_at": pl.lit(_known(one.fold))}
+    return {
+        "fold": pl.lit(one.fold.quarter),
+        "model_name": pl.lit(one.name),
+        "known_at": pl.lit(_known(one.fold)),
+    }
 
 
 def _known(fold: Fold) -> Any:

@@ -38,10 +38,20 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
     config_class: Any = training_config(settings)
 
     @table_asset(
-        "models", kinds={"xgboost", "lightgbm", "mlflow"}, partitions=folds,
-        deps=[dg.AssetDep("issuer_days", partition_mapping=history), dg.AssetDep("labels", partition_mapping=history)],
+        "models",
+        kinds={"xgboost", "lightgbm", "mlflow"},
+        partitions=folds,
+        deps=[
+            dg.AssetDep("issuer_days", partition_mapping=history),
+            dg.AssetDep("labels", partition_mapping=history),
+        ],
     )
-    def models(context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource, tracking: TrackingResource) -> dg.MaterializeResult:
+    def models(
+        context: dg.AssetExecutionContext,
+        config: config_class,
+        warehouse: WarehouseResource,
+        tracking: TrackingResource,
+    ) -> dg.MaterializeResult:
         """The models of each quarter, trained on what was known before it began.
 
         Every model of the study, their mean rank and an equity-only control on the same days, each
@@ -49,39 +59,76 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
         is stopped goes on with the next one, and what was fitted on the same data is not fitted again.
         """
         asked, lake = settings_of(config, settings), warehouse.open()
-        wanted = [fold_of(date.fromisoformat(key), asked.walk_forward) for key in sorted(context.partition_keys)]
+        wanted = [
+            fold_of(date.fromisoformat(key), asked.walk_forward)
+            for key in sorted(context.partition_keys)
+        ]
         snapshot = lake.snapshot_id()
         data = _read(lake, wanted[-1], asked, snapshot)
-        missing = wanted if config.refit else [fold for fold in wanted if not _is_fitted(lake, data, fold, asked)]
-        tags = {"dagster.run_id": context.run_id, "dagster.asset_key": "models", "bondsig.kind": "training"}
+        missing = (
+            wanted
+            if config.refit
+            else [fold for fold in wanted if not _is_fitted(lake, data, fold, asked)]
+        )
+        tags = {
+            "dagster.run_id": context.run_id,
+            "dagster.asset_key": "models",
+            "bondsig.kind": "training",
+        }
         refused: Refused = {}
         run_id = ""
         if missing:
-            with tracking.training(asked.study, f"training {missing[0].quarter} … {missing[-1].quarter}", tags) as mlflow:
+            with tracking.training(
+                asked.study, f"training {missing[0].quarter} … {missing[-1].quarter}", tags
+            ) as mlflow:
                 run_id = mlflow.active_run().info.run_id
                 refused = _train(lake, data, missing, asked, snapshot, mlflow, tracking)
         _drop(lake, refused)
         report("models", 1.0)
-        trained = lake.read_table("models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN)
+        trained = lake.read_table(
+            "models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN
+        )
         empty = without_information(data, data.between(None, wanted[-1].train_end))
         return whole_result(
-            trained, mlflow_run_id=run_id, mlflow_run=_link(tracking, run_id), snapshot_id=snapshot,
-            n_folds_fitted=len(missing) - len(refused), n_folds_as_before=len(wanted) - len(missing),
-            not_trained=dg.MetadataValue.md("\n".join(f"- {error}" for error in refused.values()) or "none"),
-            features_without_information=dg.MetadataValue.md("\n".join(f"- {name}: {why}" for name, why in empty.items()) or "none"),
+            trained,
+            mlflow_run_id=run_id,
+            mlflow_run=_link(tracking, run_id),
+            snapshot_id=snapshot,
+            n_folds_fitted=len(missing) - len(refused),
+            n_folds_as_before=len(wanted) - len(missing),
+            not_trained=dg.MetadataValue.md(
+                "\n".join(f"- {error}" for error in refused.values()) or "none"
+            ),
+            features_without_information=dg.MetadataValue.md(
+                "\n".join(f"- {name}: {why}" for name, why in empty.items()) or "none"
+            ),
         )
 
     return models
 
 
-_SHOWN = ["fold", "model_name", "n_train_rows", "n_train_days", "rounds", "calibration_ic", "calibration_slope", "data_hash"]
+_SHOWN = [
+    "fold",
+    "model_name",
+    "n_train_rows",
+    "n_train_days",
+    "rounds",
+    "calibration_ic",
+    "calibration_slope",
+    "data_hash",
+]
 
 
 def _read(lake: Warehouse, last: Fold, settings: LearningSettings, snapshot: int) -> Dataset:
     """Every issuer day up to the last fold's training end, with the labels known before that fold began."""
-    issuer_days = lake.read_table("issuer_days", between=(FIRST_DAY, last.train_end), at_snapshot=snapshot)
+    issuer_days = lake.read_table(
+        "issuer_days", between=(FIRST_DAY, last.train_end), at_snapshot=snapshot
+    )
     labels = lake.read_table(
-        "labels", between=(FIRST_DAY, offset(last.first_day, -1)), where=f"horizon_days = {settings.walk_forward.horizon_days}", at_snapshot=snapshot
+        "labels",
+        between=(FIRST_DAY, offset(last.first_day, -1)),
+        where=f"horizon_days = {settings.walk_forward.horizon_days}",
+        at_snapshot=snapshot,
     )
     return make_dataset(issuer_days, labels, settings.walk_forward)
 
@@ -92,18 +139,32 @@ def _is_fitted(lake: Warehouse, data: Dataset, fold: Fold, settings: LearningSet
     hashes = {one.name: training_hash(data, rows, one) for one in settings.specifications()}
     members = [value for name, value in hashes.items() if name != CONTROL]
     expected = {**hashes, **({ENSEMBLE: ensemble_hash(members)} if len(members) > 1 else {})}
-    held = lake.read_table("models", between=(fold.quarter, fold.quarter), columns=["model_name", "data_hash"])
+    held = lake.read_table(
+        "models", between=(fold.quarter, fold.quarter), columns=["model_name", "data_hash"]
+    )
     return dict(held.rows()) == expected
 
 
-def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: LearningSettings, snapshot: int, mlflow: Any, tracking: TrackingResource) -> Refused:
+def _train(
+    lake: Warehouse,
+    data: Dataset,
+    folds: list[Fold],
+    settings: LearningSettings,
+    snapshot: int,
+    mlflow: Any,
+    tracking: TrackingResource,
+) -> Refused:
     """Train, log and write fold by fold; returns the errors of the quarters that could not be trained."""
     refused: Refused = {}
     specifications = settings.specifications()
     parent = mlflow.active_run()
     log_study(mlflow, folds, settings, snapshot)
-    tune = tuner(lambda trial: _log_trial(mlflow, parent, trial)) if settings.tuning.trials else None
-    for done, (fold, models) in enumerate(train_folds(data, folds, specifications, settings, cores(), tune)):
+    tune = (
+        tuner(lambda trial: _log_trial(mlflow, parent, trial)) if settings.tuning.trials else None
+    )
+    for done, (fold, models) in enumerate(
+        train_folds(data, folds, specifications, settings, cores(), tune)
+    ):
         report("models", done / len(folds))
         if isinstance(models, FoldError):
             refused[fold.quarter] = models
@@ -112,9 +173,21 @@ def _train(lake: Warehouse, data: Dataset, folds: list[Fold], settings: Learning
         with mlflow.start_run(run_name=f"fold {fold.quarter}", nested=True) as run:
             rows = model_rows(data, models, settings, snapshot, run.info.run_id)
             rows = log_fold(mlflow, tracking, fold, models, rows, data, settings)
-            frames = (pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"), holdout_rows(data, models), importance_rows(models))
-            lake.replace(*(Write(name, TABLES[name].conform(frame), between) for name, frame in zip(_TABLES, frames, strict=True)))
-        mlflow.log_metrics({f"calibration_ic_{row['model_name']}": row["calibration_ic"] for row in rows}, step=done)
+            frames = (
+                pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"),
+                holdout_rows(data, models),
+                importance_rows(models),
+            )
+            lake.replace(
+                *(
+                    Write(name, TABLES[name].conform(frame), between)
+                    for name, frame in zip(_TABLES, frames, strict=True)
+                )
+            )
+        mlflow.log_metrics(
+            {f"calibration_ic_{row['model_name']}": row["calibration_ic"] for row in rows},
+            step=done,
+        )
     return refused
 
 
@@ -125,7 +198,9 @@ def _drop(lake: Warehouse, refused: Refused) -> None:
     """Take out the models of refused quarters. Raises Failure, and takes out nothing, where that would leave no model at all."""
     held = set(lake.read_table("models", columns=["fold"])["fold"])
     if held and held <= refused.keys():
-        raise dg.Failure(f"nothing could be trained, models stay as they were: {next(iter(refused.values()))}")
+        raise dg.Failure(
+            f"nothing could be trained, models stay as they were: {next(iter(refused.values()))}"
+        )
     for quarter in held & refused.keys():
         lake.replace(*(Write(name, TABLES[name].empty(), (quarter, quarter)) for name in _TABLES))
 
@@ -133,7 +208,11 @@ def _drop(lake: Warehouse, refused: Refused) -> None:
 def _log_trial(mlflow: Any, parent: Any, trial: Any) -> None:
     """One trial of a search as a run of its own below `parent`, so that it counts among the trials of the study; called on any thread."""
     client = mlflow.MlflowClient()
-    run = client.create_run(parent.info.experiment_id, run_name=trial.name, tags={"mlflow.parentRunId": parent.info.run_id, "bondsig.kind": "search_trial"})
+    run = client.create_run(
+        parent.info.experiment_id,
+        run_name=trial.name,
+        tags={"mlflow.parentRunId": parent.info.run_id, "bondsig.kind": "search_trial"},
+    )
     for name, value in trial.parameters.items():
         client.log_param(run.info.run_id, name, value)
     if trial.is_complete:

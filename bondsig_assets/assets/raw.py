@@ -6,7 +6,14 @@ Belongs here: one asset per raw table. Not here: any judgement of the rows (`cle
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import chunks, daily_result, newest_day, rows_per_day, table_asset, whole_result
+from bondsig_assets.assets.common import (
+    chunks,
+    daily_result,
+    newest_day,
+    rows_per_day,
+    table_asset,
+    whole_result,
+)
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -44,7 +51,11 @@ def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefin
     """The asset of a raw table that comes day by day."""
 
     @table_asset(table, kinds={"python"}, partitions=days)
-    def _asset(context: dg.AssetExecutionContext, source: MarketSourceResource, warehouse: WarehouseResource) -> dg.MaterializeResult:
+    def _asset(
+        context: dg.AssetExecutionContext,
+        source: MarketSourceResource,
+        warehouse: WarehouseResource,
+    ) -> dg.MaterializeResult:
         lake, origin, counted, set_aside = warehouse.open(), source.open(), [], 0
         column = TABLES[table].partition or ""
         for start, end in chunks(context):
@@ -65,11 +76,16 @@ def reference_asset(table: str) -> dg.AssetsDefinition:
     """The asset of a raw table without days: everything known so far, replaced whole."""
 
     @table_asset(table, kinds={"python"})
-    def _asset(context: dg.AssetExecutionContext, source: MarketSourceResource, warehouse: WarehouseResource) -> dg.MaterializeResult:
+    def _asset(
+        context: dg.AssetExecutionContext,
+        source: MarketSourceResource,
+        warehouse: WarehouseResource,
+    ) -> dg.MaterializeResult:
         lake, origin = warehouse.open(), source.open()
         delivery = origin.reference(table, newest_day(context, lake, origin.span()[0]))
         lake.replace(
-            Write(table, delivery.rows), Write("quarantined_rows", delivery.quarantined, matching={"table_name": table})
+            Write(table, delivery.rows),
+            Write("quarantined_rows", delivery.quarantined, matching={"table_name": table}),
         )
         return whole_result(delivery.rows, quarantined=delivery.quarantined.height)
 
@@ -93,9 +109,16 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     return [trace_reports_asset(days), prices, quotes, *references, simulated_truth]
 
 
-@dg.asset(group_name="raw", kinds={"python", "duckdb"}, owners=["team:bondsig"], backfill_policy=dg.BackfillPolicy.single_run(),
-          metadata={"dagster/table_name": "truth.credit_news", "dagster/storage_kind": "ducklake"})
-def simulated_truth(source: MarketSourceResource, warehouse: WarehouseResource) -> dg.MaterializeResult:
+@dg.asset(
+    group_name="raw",
+    kinds={"python", "duckdb"},
+    owners=["team:bondsig"],
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    metadata={"dagster/table_name": "truth.credit_news", "dagster/storage_kind": "ducklake"},
+)
+def simulated_truth(
+    source: MarketSourceResource, warehouse: WarehouseResource
+) -> dg.MaterializeResult:
     """What the simulated market really was: planted credit news and true mids, in the schema `truth`.
 
     Nothing in the graph reads it. Compare it with what the graph found: `truth.report_truths` says

@@ -66,20 +66,34 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     solvable = rows.filter(pl.col("reason").is_null() | (pl.col("reason") == "no_curve"))
     zero = curves.zero_curves(par)
     worst = _spreads(_worst(solvable, calls), par, zero)
-    solved = worst.join(_option_adjusted(solvable, calls, zero), on="row", how="left", maintain_order="left").with_columns(
-        oas_bps=pl.when(pl.col("oas_method") == "hw").then("oas_bps").otherwise("z_spread_bps"), oas_method=pl.col("oas_method").fill_null("z"),
-        spread_duration_years=pl.when(pl.col("oas_method") == "hw").then("oas_duration_years").otherwise("spread_duration_years"),
+    solved = worst.join(
+        _option_adjusted(solvable, calls, zero), on="row", how="left", maintain_order="left"
+    ).with_columns(
+        oas_bps=pl.when(pl.col("oas_method") == "hw").then("oas_bps").otherwise("z_spread_bps"),
+        oas_method=pl.col("oas_method").fill_null("z"),
+        spread_duration_years=pl.when(pl.col("oas_method") == "hw")
+        .then("oas_duration_years")
+        .otherwise("spread_duration_years"),
     )
     columns = [name for name in solved.columns if name == "row" or name not in rows.columns]
     has_spread = pl.col("oas_bps").is_not_null()
-    has_amount = (pl.col("amount_outstanding_usd") > 0) & pl.col("amount_outstanding_usd").is_finite()
-    weighted = pl.col("maturity_years").is_between(SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS) & has_spread & has_amount
+    has_amount = (pl.col("amount_outstanding_usd") > 0) & pl.col(
+        "amount_outstanding_usd"
+    ).is_finite()
+    weighted = (
+        pl.col("maturity_years").is_between(SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS)
+        & has_spread
+        & has_amount
+    )
     precision = pl.col("n_trades") * (pl.col("spread_duration_years") / HALF_SPREAD_POINTS).pow(2)
-    unsolved = pl.when(pl.col("reason").is_null() & ~has_spread).then(pl.col("why").fill_null("unsolved"))
+    unsolved = pl.when(pl.col("reason").is_null() & ~has_spread).then(
+        pl.col("why").fill_null("unsolved")
+    )
     return (
         rows.join(solved.select(columns), on="row", how="left", maintain_order="left")
         .with_columns(
-            reason=pl.coalesce("reason", unsolved), oas_method=pl.when(has_spread).then("oas_method"),
+            reason=pl.coalesce("reason", unsolved),
+            oas_method=pl.when(has_spread).then("oas_method"),
             weight=pl.when(weighted).then(pl.col("amount_outstanding_usd") * precision),
         )
         .select(_RESULT)
@@ -91,49 +105,82 @@ def unused_rows(reference: Reference) -> str:
     """Rows of call schedules and amounts that contradict the terms and are left out, by reason, in a line."""
     faults = [amount_steps(reference.bonds, reference.amounts_outstanding).faults.select("reason")]
     if reference.call_schedules is not None:
-        faults.append(call_schedules(reference.call_schedules, reference.bonds).faults.select("reason"))
-    counted = pl.concat(faults)["reason"].value_counts(sort=True).sort("count", "reason", descending=[True, False])
+        faults.append(
+            call_schedules(reference.call_schedules, reference.bonds).faults.select("reason")
+        )
+    counted = (
+        pl.concat(faults)["reason"]
+        .value_counts(sort=True)
+        .sort("count", "reason", descending=[True, False])
+    )
     return ", ".join(f"{count} {reason}" for reason, count in counted.iter_rows()) or "none"
 
 
-def _rows(revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame, at: time) -> pl.DataFrame:
+def _rows(
+    revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame, at: time
+) -> pl.DataFrame:
     """Each revision with its terms, amount and curve as known, settlement, and the reason if it has none."""
     bonds = reference.bonds
     terms = bonds.select(
-        *_TERMS, terms_known_at="known_at", fault=bad_terms(bonds),
-        day_count_code=pl.col("day_count").replace_strict(DAY_COUNTS, default=-1, return_dtype=pl.Int64),
+        *_TERMS,
+        terms_known_at="known_at",
+        fault=bad_terms(bonds),
+        day_count_code=pl.col("day_count").replace_strict(
+            DAY_COUNTS, default=-1, return_dtype=pl.Int64
+        ),
     )
     rows = (
         revisions.select("cusip", "trade_date", "known_date", "n_trades", "price", "known_at")
         .with_row_index("row")
         .with_columns(
             settlement_date=settlement_dates(revisions["trade_date"]),
-            cutoff=pl.col("known_date").dt.combine(at), priced_at=pl.min_horizontal("known_date", "trade_date").dt.combine(at),
+            cutoff=pl.col("known_date").dt.combine(at),
+            priced_at=pl.min_horizontal("known_date", "trade_date").dt.combine(at),
         )
         .join(terms, on="cusip", how="left", maintain_order="left")
         # A price of long ago is set against the curve of its own day: rates have moved since, the bond did not trade again.
         .sort("priced_at", "row")
-        .join_asof(versions.rename({"known_at": "curve_known_at"}), left_on="priced_at", right_on="curve_known_at")
+        .join_asof(
+            versions.rename({"known_at": "curve_known_at"}),
+            left_on="priced_at",
+            right_on="curve_known_at",
+        )
         .sort("cutoff", "row")
         .with_columns(pl.col("curve_index").fill_null(-1))
     )
     rows = rows.join(_amounts(rows, reference), on="row", how="left", maintain_order="left")
-    unknown = pl.col("terms_known_at").is_null() | pl.col("maturity_date").is_null() | (pl.col("terms_known_at") > pl.col("cutoff"))
+    unknown = (
+        pl.col("terms_known_at").is_null()
+        | pl.col("maturity_date").is_null()
+        | (pl.col("terms_known_at") > pl.col("cutoff"))
+    )
     priced = (pl.col("price") > 0.0) & pl.col("price").is_finite()
     reasons = (
-        (unknown, pl.lit("no_terms")), (pl.col("is_convertible"), pl.lit("convertible")), (pl.col("coupon_type") == "V", pl.lit("floating")),
-        (pl.col("fault").is_not_null(), pl.format("bad_terms: {}", "fault")), (~priced.fill_null(False), pl.lit("no_price")),
-        (pl.col("settlement_date") >= pl.col("maturity_date"), pl.lit("matured")), (pl.col("curve_index") < 0, pl.lit("no_curve")),
+        (unknown, pl.lit("no_terms")),
+        (pl.col("is_convertible"), pl.lit("convertible")),
+        (pl.col("coupon_type") == "V", pl.lit("floating")),
+        (pl.col("fault").is_not_null(), pl.format("bad_terms: {}", "fault")),
+        (~priced.fill_null(False), pl.lit("no_price")),
+        (pl.col("settlement_date") >= pl.col("maturity_date"), pl.lit("matured")),
+        (pl.col("curve_index") < 0, pl.lit("no_curve")),
     )
-    return rows.with_columns(reason=pl.coalesce(*(pl.when(holds).then(text) for holds, text in reasons)))
+    return rows.with_columns(
+        reason=pl.coalesce(*(pl.when(holds).then(text) for holds, text in reasons))
+    )
 
 
 def _amounts(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     """`row, amount_outstanding_usd` on the trade date as known at the cutoff; rows without one are left out."""
     steps = amount_steps(reference.bonds, reference.amounts_outstanding).rows
-    found = rows.select("row", "cusip", "trade_date", "cutoff").join(steps, on="cusip", maintain_order="left")
-    valid = (pl.col("valid_from_date") <= pl.col("trade_date")) & (pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= pl.col("trade_date")))
-    known = (pl.col("known_at") <= pl.col("cutoff")) & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff")))
+    found = rows.select("row", "cusip", "trade_date", "cutoff").join(
+        steps, on="cusip", maintain_order="left"
+    )
+    valid = (pl.col("valid_from_date") <= pl.col("trade_date")) & (
+        pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= pl.col("trade_date"))
+    )
+    known = (pl.col("known_at") <= pl.col("cutoff")) & (
+        pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff"))
+    )
     return found.filter(valid & known).select("row", amount_outstanding_usd="amount_usd")
 
 
@@ -143,12 +190,23 @@ def _yearly_calls(bonds: pl.DataFrame) -> pl.DataFrame:
     past_days = (pl.col("call_date") - pl.col("first_call_date")).dt.total_days()
     price = pl.col("first_call_price").fill_null(100.0)
     yearly = (
-        bonds.filter(pl.col("is_callable").fill_null(False) & (pl.col("first_call_date") < pl.col("maturity_date")))
-        .with_columns(anniversary=pl.int_ranges(0, life_days // 365 + 1)).explode("anniversary")
-        .with_columns(call_date=pl.col("first_call_date").dt.offset_by(pl.format("{}y", "anniversary")), known_until=pl.lit(None, pl.Datetime("us")))
+        bonds.filter(
+            pl.col("is_callable").fill_null(False)
+            & (pl.col("first_call_date") < pl.col("maturity_date"))
+        )
+        .with_columns(anniversary=pl.int_ranges(0, life_days // 365 + 1))
+        .explode("anniversary")
+        .with_columns(
+            call_date=pl.col("first_call_date").dt.offset_by(pl.format("{}y", "anniversary")),
+            known_until=pl.lit(None, pl.Datetime("us")),
+        )
     )
     return yearly.filter(pl.col("call_date") < pl.col("maturity_date")).select(
-        "cusip", "call_date", call_price=price + (100.0 - price) * (past_days / life_days), known_at="known_at", known_until="known_until"
+        "cusip",
+        "call_date",
+        call_price=price + (100.0 - price) * (past_days / life_days),
+        known_at="known_at",
+        known_until="known_until",
     )
 
 
@@ -161,23 +219,41 @@ def _known_calls(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     if reference.call_schedules is not None:
         told = _as_known(rows, call_schedules(reference.call_schedules, reference.bonds).rows)
         calls = pl.concat([told, calls.join(told, on="row", how="anti")])
-    last_months = pl.col("call_date").min().over("row") >= pl.col("maturity_date").dt.offset_by(f"-{SHORT_PAR_CALL_DAYS}d")
+    last_months = pl.col("call_date").min().over("row") >= pl.col("maturity_date").dt.offset_by(
+        f"-{SHORT_PAR_CALL_DAYS}d"
+    )
     at_par = pl.col("call_price").max().over("row") <= 100.0
-    return calls.filter(~(last_months & at_par)).select("row", "call_date", "call_price").sort("row", "call_date")
+    return (
+        calls.filter(~(last_months & at_par))
+        .select("row", "call_date", "call_price")
+        .sort("row", "call_date")
+    )
 
 
 def _as_known(rows: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
     """`row, maturity_date, call_date, call_price` known at each row's cutoff, before maturity."""
-    found = rows.select("row", "cusip", "cutoff", "maturity_date").join(schedules, on="cusip", maintain_order="left")
-    known = (pl.col("known_at") <= pl.col("cutoff")) & (pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff")))
-    return found.filter(known & (pl.col("call_date") < pl.col("maturity_date"))).select("row", "maturity_date", "call_date", "call_price")
+    found = rows.select("row", "cusip", "cutoff", "maturity_date").join(
+        schedules, on="cusip", maintain_order="left"
+    )
+    known = (pl.col("known_at") <= pl.col("cutoff")) & (
+        pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff"))
+    )
+    return found.filter(known & (pl.col("call_date") < pl.col("maturity_date"))).select(
+        "row", "maturity_date", "call_date", "call_price"
+    )
 
 
 def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     """Each row once, at the redemption of its lowest yield; rows without any yield are left out."""
     to_maturity = rows.with_columns(redemption_date="maturity_date", redemption=100.0)
-    to_calls = rows.join(calls.rename({"call_date": "redemption_date", "call_price": "redemption"}), on="row", maintain_order="left")
-    to_calls = to_calls.filter(pl.col("redemption_date") > pl.col("settlement_date")).select(to_maturity.columns)
+    to_calls = rows.join(
+        calls.rename({"call_date": "redemption_date", "call_price": "redemption"}),
+        on="row",
+        maintain_order="left",
+    )
+    to_calls = to_calls.filter(pl.col("redemption_date") > pl.col("settlement_date")).select(
+        to_maturity.columns
+    )
     candidates = pl.concat([to_maturity, to_calls])
     found = kernels.yield_duration_convexity(_terms(candidates), candidates["price"].to_numpy())
     return (
@@ -194,34 +270,61 @@ def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
 
 def _spreads(rows: pl.DataFrame, par: curves.ParCurves, zero: curves.ZeroCurves) -> pl.DataFrame:
     """`rows` with accrued interest, time to redemption, and every spread that needs no tree."""
-    terms, curve_index, price = _terms(rows), rows["curve_index"].to_numpy(), rows["price"].to_numpy()
+    terms, curve_index, price = (
+        _terms(rows),
+        rows["curve_index"].to_numpy(),
+        rows["price"].to_numpy(),
+    )
     years = (terms.redemption_date - terms.settlement) / DAYS_PER_YEAR
     z_spread, _ = kernels.z_spread(terms, zero, curve_index, price)
     frequency = pl.max_horizontal("coupons_per_year", 1)
-    semi_annual_pct = 200.0 * ((1.0 + pl.col("yield_pct") / 100.0 / frequency).pow(frequency / 2) - 1.0)
+    semi_annual_pct = 200.0 * (
+        (1.0 + pl.col("yield_pct") / 100.0 / frequency).pow(frequency / 2) - 1.0
+    )
     found = {
-        "accrued_interest": kernels.accrued_interest(terms)[0], "z_spread_bps": z_spread,
+        "accrued_interest": kernels.accrued_interest(terms)[0],
+        "z_spread_bps": z_spread,
         "spread_duration_years": spreads.spread_duration(terms, zero, curve_index, z_spread)[0],
         "asset_swap_spread_bps": spreads.par_asset_swap_spread(terms, zero, curve_index, price)[0],
-        "cds_equivalent_spread_bps": spreads.par_equivalent_cds_spread(terms, zero, curve_index, price)[0],
+        "cds_equivalent_spread_bps": spreads.par_equivalent_cds_spread(
+            terms, zero, curve_index, price
+        )[0],
         "treasury_yield_pct": curves.par_yields(par, curve_index, years),
     }
-    return rows.with_columns(maturity_years=pl.Series(years), **{name: pl.Series(values, nan_to_null=True) for name, values in found.items()}).with_columns(
-        g_spread_bps=100.0 * (semi_annual_pct - pl.col("treasury_yield_pct"))
-    )
+    return rows.with_columns(
+        maturity_years=pl.Series(years),
+        **{name: pl.Series(values, nan_to_null=True) for name, values in found.items()},
+    ).with_columns(g_spread_bps=100.0 * (semi_annual_pct - pl.col("treasury_yield_pct")))
 
 
-def _option_adjusted(rows: pl.DataFrame, calls: pl.DataFrame, zero: curves.ZeroCurves) -> pl.DataFrame:
+def _option_adjusted(
+    rows: pl.DataFrame, calls: pl.DataFrame, zero: curves.ZeroCurves
+) -> pl.DataFrame:
     """`row, oas_method, oas_bps, oas_duration_years, option_cost_bps, why` of the rows with a call schedule."""
-    callable_rows = rows.join(calls.select("row").unique(), on="row", how="semi", maintain_order="left").with_columns(redemption_date="maturity_date", redemption=100.0)
+    callable_rows = rows.join(
+        calls.select("row").unique(), on="row", how="semi", maintain_order="left"
+    ).with_columns(redemption_date="maturity_date", redemption=100.0)
     place = callable_rows.select("row", place=pl.int_range(pl.len()))
     mine = calls.join(place, on="row").sort("place", "call_date")
     offsets = np.searchsorted(mine["place"].to_numpy(), np.arange(callable_rows.height + 1))
-    schedules = callable_bonds.call_schedules(offsets, mine["call_date"].to_numpy(), mine["call_price"].to_numpy())
+    schedules = callable_bonds.call_schedules(
+        offsets, mine["call_date"].to_numpy(), mine["call_price"].to_numpy()
+    )
     terms = _terms(callable_rows)
-    found = callable_bonds.option_adjusted_spread(terms, schedules, zero, callable_rows["curve_index"].to_numpy(), callable_rows["price"].to_numpy())
-    names = {name: pl.Series(getattr(found, name), nan_to_null=True) for name in ("oas_bps", "oas_duration_years", "option_cost_bps")}
-    why = pl.Series("status", found.status).replace_strict(_WHY, default=None, return_dtype=pl.String)
+    found = callable_bonds.option_adjusted_spread(
+        terms,
+        schedules,
+        zero,
+        callable_rows["curve_index"].to_numpy(),
+        callable_rows["price"].to_numpy(),
+    )
+    names = {
+        name: pl.Series(getattr(found, name), nan_to_null=True)
+        for name in ("oas_bps", "oas_duration_years", "option_cost_bps")
+    }
+    why = pl.Series("status", found.status).replace_strict(
+        _WHY, default=None, return_dtype=pl.String
+    )
     return callable_rows.select("row", oas_method=pl.lit("hw"), why=why, **names)
 
 

@@ -40,7 +40,9 @@ class CallSchedules(NamedTuple):
     offsets: np.ndarray  # (n + 1,), int64
     dates: np.ndarray  # int64, days since 1970-01-01, ascending within a bond
     prices: np.ndarray  # float64, clean, % of par
-    is_continuous: np.ndarray  # (n,), bool: callable on any day from the first date on, else on the dates alone
+    is_continuous: (
+        np.ndarray
+    )  # (n,), bool: callable on any day from the first date on, else on the dates alone
 
 
 class HullWhite(NamedTuple):
@@ -57,13 +59,19 @@ class CallableSpreads(NamedTuple):
     """Results of `option_adjusted_spread`, arrays of shape (n,); NaN wherever status is not OK."""
 
     oas_bps: np.ndarray  # continuously compounded
-    oas_duration_years: np.ndarray  # -dP/ds / P, by +-50 bps; equal to that of a parallel move of the zero curve
-    oas_convexity: np.ndarray  # d2P/ds2 / P, years squared, by +-50 bps; negative where a call is near the money
+    oas_duration_years: (
+        np.ndarray
+    )  # -dP/ds / P, by +-50 bps; equal to that of a parallel move of the zero curve
+    oas_convexity: (
+        np.ndarray
+    )  # d2P/ds2 / P, years squared, by +-50 bps; negative where a call is near the money
     option_cost_bps: np.ndarray  # z-spread to maturity less OAS
     status: np.ndarray  # a code of kernels, int64
 
 
-def call_schedules(offsets: ArrayLike, dates: ArrayLike, prices: ArrayLike, is_continuous: ArrayLike = True) -> CallSchedules:
+def call_schedules(
+    offsets: ArrayLike, dates: ArrayLike, prices: ArrayLike, is_continuous: ArrayLike = True
+) -> CallSchedules:
     """`CallSchedules` from arrays; `dates` are days since 1970-01-01 or datetime64, `is_continuous` broadcasts to (n,).
 
     Raises ValueError when the offsets do not cut the rows into bonds. What a schedule says is not
@@ -79,20 +87,35 @@ def call_schedules(offsets: ArrayLike, dates: ArrayLike, prices: ArrayLike, is_c
         np.array(np.broadcast_to(is_continuous, max(len(bounds) - 1, 0)), dtype=np.bool_),
     )
     rows = len(found.dates)
-    if len(bounds) == 0 or bounds[0] != 0 or bounds[-1] != rows or (np.diff(bounds) < 0).any() or len(found.prices) != rows:
-        raise ValueError(f"offsets must rise from 0 to the number of rows ({rows} dates, {len(found.prices)} prices)")
+    if (
+        len(bounds) == 0
+        or bounds[0] != 0
+        or bounds[-1] != rows
+        or (np.diff(bounds) < 0).any()
+        or len(found.prices) != rows
+    ):
+        raise ValueError(
+            f"offsets must rise from 0 to the number of rows ({rows} dates, {len(found.prices)} prices)"
+        )
     return found
 
 
-def yearly_calls(first_call_date: ArrayLike, first_call_price: ArrayLike, maturity: ArrayLike) -> CallSchedules:
+def yearly_calls(
+    first_call_date: ArrayLike, first_call_price: ArrayLike, maturity: ArrayLike
+) -> CallSchedules:
     """Continuous schedules as table `bonds` tells them: from the first call date, stepping down every 365 days.
 
     The price falls in a line from first_call_price (100 where NaN) to 100 at maturity and is that of
     the line at each step. All (n,), dates in days since 1970-01-01 or datetime64; no schedule where
     the first call date is missing (NaT) or not before maturity.
     """
-    firsts, ends = (np.atleast_1d(np.asarray(dates, dtype="datetime64[D]")) for dates in (first_call_date, maturity))
-    firsts, ends, prices = np.broadcast_arrays(firsts, ends, np.asarray(first_call_price, dtype=float))
+    firsts, ends = (
+        np.atleast_1d(np.asarray(dates, dtype="datetime64[D]"))
+        for dates in (first_call_date, maturity)
+    )
+    firsts, ends, prices = np.broadcast_arrays(
+        firsts, ends, np.asarray(first_call_price, dtype=float)
+    )
     known = ~(np.isnat(firsts) | np.isnat(ends))
     life = np.where(known, (ends - firsts).astype(np.int64), 0)
     counts = np.where(life > 0, (life + 364) // 365, 0)
@@ -132,12 +155,22 @@ def option_adjusted_spread(
         guess = np.where(status[rows] == kernels.OK, z_spread[rows] / 1e4, 0.0)
         solvable = np.isin(status[rows], (kernels.OK, kernels.NO_ROOT))
         *found, code = tree_kernel.spreads(
-            grid.tree, grid.discounts, clean[rows] + grid.accrued, grid.accrued, grid.first_price, guess, *map(float, model)
+            grid.tree,
+            grid.discounts,
+            clean[rows] + grid.accrued,
+            grid.accrued,
+            grid.first_price,
+            guess,
+            *map(float, model),
         )
         outcome = np.choose(code, (kernels.OK, kernels.NO_ROOT, kernels.DEEP_CALL))
         # Far from any market a spread may exist with calls and none without: then there is no cost of the option.
-        outcome = np.where((outcome == kernels.OK) & (status[rows] == kernels.NO_ROOT), kernels.NO_ROOT, outcome)
-        status[rows] = np.where(solvable, np.where(grid.is_sound, outcome, kernels.BAD_CALLS), status[rows])
+        outcome = np.where(
+            (outcome == kernels.OK) & (status[rows] == kernels.NO_ROOT), kernels.NO_ROOT, outcome
+        )
+        status[rows] = np.where(
+            solvable, np.where(grid.is_sound, outcome, kernels.BAD_CALLS), status[rows]
+        )
         results[:, rows] = np.where(status[rows] == kernels.OK, found, np.nan)
 
     _run(solve, n, threads)
@@ -162,8 +195,15 @@ def price_from_oas(
 
     def value(rows: slice) -> None:
         grid = _grid(bonds, schedules, curves, index, rows, steps_per_year)
-        found = tree_kernel.dirty_prices(grid.tree, grid.discounts, spread[rows] / 1e4, *map(float, model)) - grid.accrued
-        outcome = np.where(grid.is_sound, np.where(np.isnan(found), kernels.NO_ROOT, kernels.OK), kernels.BAD_CALLS)
+        found = (
+            tree_kernel.dirty_prices(
+                grid.tree, grid.discounts, spread[rows] / 1e4, *map(float, model)
+            )
+            - grid.accrued
+        )
+        outcome = np.where(
+            grid.is_sound, np.where(np.isnan(found), kernels.NO_ROOT, kernels.OK), kernels.BAD_CALLS
+        )
         status[rows] = np.where(status[rows] == kernels.OK, outcome, status[rows])
         price[rows] = np.where(status[rows] == kernels.OK, found, np.nan)
 
@@ -182,26 +222,48 @@ class _Grid(NamedTuple):
 
 
 def _aligned(
-    bonds: Bonds, schedules: CallSchedules, curve_index: ArrayLike, values: ArrayLike, model: HullWhite, steps_per_year: int, threads: int
+    bonds: Bonds,
+    schedules: CallSchedules,
+    curve_index: ArrayLike,
+    values: ArrayLike,
+    model: HullWhite,
+    steps_per_year: int,
+    threads: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Curve index and values as arrays of the bonds' length."""
     n = len(bonds.settlement)
     if len(schedules.offsets) != n + 1:
         raise ValueError(f"{len(schedules.offsets) - 1} call schedules for {n} bonds")
     if not (0.0 <= model.mean_reversion <= 1.0 and 0.0 <= model.volatility <= 0.2):
-        raise ValueError(f"mean reversion must be from 0 to 1 and volatility from 0 to 0.2, not {model}")
+        raise ValueError(
+            f"mean reversion must be from 0 to 1 and volatility from 0 to 0.2, not {model}"
+        )
     if not (1 <= steps_per_year <= 366 and threads >= 1):
-        raise ValueError(f"steps a year must be from 1 to 366 and threads at least 1, not {steps_per_year} and {threads}")
-    return np.array(np.broadcast_to(curve_index, n), dtype=np.int64), np.array(np.broadcast_to(values, n), dtype=np.float64)
+        raise ValueError(
+            f"steps a year must be from 1 to 366 and threads at least 1, not {steps_per_year} and {threads}"
+        )
+    return np.array(np.broadcast_to(curve_index, n), dtype=np.int64), np.array(
+        np.broadcast_to(values, n), dtype=np.float64
+    )
 
 
-def _grid(bonds: Bonds, schedules: CallSchedules, curves: ZeroCurves, index: np.ndarray, rows: slice, steps_per_year: int) -> _Grid:
+def _grid(
+    bonds: Bonds,
+    schedules: CallSchedules,
+    curves: ZeroCurves,
+    index: np.ndarray,
+    rows: slice,
+    steps_per_year: int,
+) -> _Grid:
     """Steps, discount factors and accrued interest of the bonds in `rows`."""
     some = Bonds(*(field[rows] for field in bonds))
     flows = kernels.cash_flows(some)
     bounds = schedules.offsets[rows.start : rows.stop + 1]
     called = slice(bounds[0], bounds[-1])
-    dates, owner = schedules.dates[called], np.repeat(np.arange(len(some.settlement)), np.diff(bounds))
+    dates, owner = (
+        schedules.dates[called],
+        np.repeat(np.arange(len(some.settlement)), np.diff(bounds)),
+    )
     # A missing date (NaT) would otherwise lie in the past, and its price would hold ever since.
     known = dates != np.iinfo(np.int64).min
     on_call_dates = Bonds(dates, *(field[owner] for field in some[1:]))
@@ -213,7 +275,10 @@ def _grid(bonds: Bonds, schedules: CallSchedules, curves: ZeroCurves, index: np.
     )
     continuous = np.array(schedules.is_continuous[rows])
     offsets, times, *steps, first_price, is_sound = tree_kernel.steps(
-        (flows.offsets, flows.amounts, flows.years, np.array(some.redemption), flows.accrued), calls, continuous, float(steps_per_year)
+        (flows.offsets, flows.amounts, flows.years, np.array(some.redemption), flows.accrued),
+        calls,
+        continuous,
+        float(steps_per_year),
     )
     discounts = kernels.discount_factors(curves, index[rows], offsets, times)
     return _Grid((offsets, *steps), discounts, flows.accrued, first_price, is_sound)

@@ -23,7 +23,11 @@ from numpy.typing import ArrayLike
 from bondsig_assets.trading_calendar import all_trading_days
 
 #: First trade date of each regular settlement cycle and its days (SEC Rule 15c6-1 as amended).
-SETTLEMENT_CYCLES: tuple[tuple[date, int], ...] = ((date(1995, 6, 7), 3), (date(2017, 9, 5), 2), (date(2024, 5, 28), 1))
+SETTLEMENT_CYCLES: tuple[tuple[date, int], ...] = (
+    (date(1995, 6, 7), 3),
+    (date(2017, 9, 5), 2),
+    (date(2024, 5, 28), 1),
+)
 
 #: Codes by which kernels know the day counts of table `bonds`.
 DAY_COUNTS: dict[str, int] = {"30/360": 0, "ACT/ACT": 1, "ACT/360": 2, "ACT/365": 3}
@@ -39,7 +43,9 @@ class Bonds(NamedTuple):
     settlement: np.ndarray  # int64, days since 1970-01-01
     maturity: np.ndarray  # int64, days since 1970-01-01
     coupon_pct: np.ndarray  # float64, annual
-    frequency: np.ndarray  # int64, coupons a year: 0 (none; yields then compound annually), 1, 2, 4, 12
+    frequency: (
+        np.ndarray
+    )  # int64, coupons a year: 0 (none; yields then compound annually), 1, 2, 4, 12
     day_count: np.ndarray  # int64, a code of DAY_COUNTS
     redemption_date: np.ndarray  # int64, days since 1970-01-01
     redemption: np.ndarray  # float64, % of par
@@ -61,7 +67,15 @@ def terms(
     """
     if redemption_date is None:
         redemption_date = maturity
-    fields = (_days(settlement), _days(maturity), coupon_pct, frequency, day_count, _days(redemption_date), redemption)
+    fields = (
+        _days(settlement),
+        _days(maturity),
+        coupon_pct,
+        frequency,
+        day_count,
+        _days(redemption_date),
+        redemption,
+    )
     kinds = (np.int64, np.int64, np.float64, np.int64, np.int64, np.int64, np.float64)
     aligned = np.broadcast_arrays(*map(np.atleast_1d, fields))
     return Bonds(*(np.array(field, dtype=kind) for field, kind in zip(aligned, kinds, strict=True)))
@@ -82,7 +96,9 @@ def settlement_dates(trade_dates: pl.Series) -> pl.Series:
     # NaT sorts last, so a null date falls off the calendar like one beyond its end.
     found = np.searchsorted(calendar, traded, side="right") + cycle - 1
     reached = (traded >= calendar[0]) & (found < len(calendar))
-    settled = np.where(reached, calendar[np.minimum(found, len(calendar) - 1)], np.datetime64("NaT"))
+    settled = np.where(
+        reached, calendar[np.minimum(found, len(calendar) - 1)], np.datetime64("NaT")
+    )
     return pl.Series(trade_dates.name, settled, dtype=pl.Date)
 
 

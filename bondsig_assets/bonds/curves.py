@@ -34,7 +34,9 @@ class ZeroCurves(NamedTuple):
 
 def zero_curve(tenors: ArrayLike, par_yields_pct: ArrayLike) -> np.ndarray:
     """Zero rates at KNOTS (shape (64,), fractions, continuous) from one day's par yields (shape (m,))."""
-    par = ParCurves(np.asarray(tenors, dtype=float), np.atleast_2d(np.asarray(par_yields_pct, dtype=float)))
+    par = ParCurves(
+        np.asarray(tenors, dtype=float), np.atleast_2d(np.asarray(par_yields_pct, dtype=float))
+    )
     return zero_curves(par).rates[0]
 
 
@@ -79,7 +81,9 @@ def par_yields(par: ParCurves, curve_index: np.ndarray, years: np.ndarray) -> np
     day, at = curve_index[asked], years[asked]
     floor = np.searchsorted(par.tenors, at, side="right") - 1
     left = np.where(floor >= 0, below[day, np.maximum(floor, 0)], -1)
-    right = np.where(floor + 1 < len(places), above[day, np.minimum(floor + 1, len(places) - 1)], len(places))
+    right = np.where(
+        floor + 1 < len(places), above[day, np.minimum(floor + 1, len(places) - 1)], len(places)
+    )
     left, right = np.where(left < 0, right, left), np.where(right == len(places), left, right)
     span = par.tenors[right] - par.tenors[left]
     share = np.where(span > 0.0, (at - par.tenors[left]) / np.where(span > 0.0, span, 1.0), 0.0)
@@ -102,11 +106,18 @@ def known_curves(yields: pl.DataFrame) -> tuple[pl.DataFrame, ParCurves]:
     yields as known then are row curve_index of the ParCurves. A tenor that arrives late adds a
     version; it never changes the version that was known before.
     """
-    rows = yields.filter(pl.col("par_yield_pct").is_finite()).sort("known_at", "trade_date", "tenor_years")
+    rows = yields.filter(pl.col("par_yield_pct").is_finite()).sort(
+        "known_at", "trade_date", "tenor_years"
+    )
     versions = (
         rows.select(curve_date="trade_date", known_at="known_at")
         .unique()
-        .join(rows.select(curve_date="trade_date", row_known_at="known_at", tenor_years="tenor_years"), on="curve_date")
+        .join(
+            rows.select(
+                curve_date="trade_date", row_known_at="known_at", tenor_years="tenor_years"
+            ),
+            on="curve_date",
+        )
         .filter(pl.col("row_known_at") <= pl.col("known_at"))
         .group_by("known_at", "curve_date")
         .agg(tenors=pl.col("tenor_years").n_unique())
@@ -122,9 +133,12 @@ def known_curves(yields: pl.DataFrame) -> tuple[pl.DataFrame, ParCurves]:
         rows.rename({"known_at": "row_known_at"})
         .join(versions, left_on="trade_date", right_on="curve_date", maintain_order="left")
         .filter(pl.col("row_known_at") <= pl.col("known_at"))
-        .sort("row_known_at", maintain_order=True)  # of two yields for a tenor, the later known is written last
+        .sort(
+            "row_known_at", maintain_order=True
+        )  # of two yields for a tenor, the later known is written last
     )
-    matrix[cells["curve_index"].to_numpy(), np.searchsorted(tenors.to_numpy(), cells["tenor_years"].to_numpy())] = cells[
-        "par_yield_pct"
-    ].to_numpy()
+    matrix[
+        cells["curve_index"].to_numpy(),
+        np.searchsorted(tenors.to_numpy(), cells["tenor_years"].to_numpy()),
+    ] = cells["par_yield_pct"].to_numpy()
     return versions, ParCurves(tenors.to_numpy(), matrix)

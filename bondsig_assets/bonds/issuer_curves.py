@@ -54,7 +54,11 @@ def _slope_loading(years):
 def curve_at(coefficients, years):
     """Value of the curve with coefficients (3,) at one maturity."""
     slope = _slope_loading(years)
-    return coefficients[0] + coefficients[1] * slope + coefficients[2] * (slope - np.exp(-DECAY * years))
+    return (
+        coefficients[0]
+        + coefficients[1] * slope
+        + coefficients[2] * (slope - np.exp(-DECAY * years))
+    )
 
 
 @_compiled
@@ -100,7 +104,10 @@ def _least_squares(maturities, values, weights, n, heaviest):
         if _is_counted(maturities[k], values[k], weights[k]):
             root, slope = np.sqrt(weights[k] / heaviest), _slope_loading(maturities[k])
             design[0, rows], design[1, rows] = root, root * slope
-            design[2, rows], left[rows] = root * (slope - np.exp(-DECAY * maturities[k])), root * values[k]
+            design[2, rows], left[rows] = (
+                root * (slope - np.exp(-DECAY * maturities[k])),
+                root * values[k],
+            )
             noise += heaviest / weights[k]
             rows += 1
     triangle, projected = np.zeros((3, 3)), np.zeros(3)
@@ -196,14 +203,24 @@ def fit_issuer(maturities, values, weights, n, pooled_coefficients):
         out[METHOD] = OWN
     if bonds >= 1 and np.isnan(coefficients[0]):
         has_slope = bonds >= 2 and longest - shortest >= SLOPE_SPAN_YEARS
-        coefficients = _shrunk(maturities, values, weights, n, bonds, total, pooled_coefficients, has_slope)
+        coefficients = _shrunk(
+            maturities, values, weights, n, bonds, total, pooled_coefficients, has_slope
+        )
         out[METHOD] = SHRUNK if has_slope else SHIFTED
     if not np.isfinite(coefficients[0] + coefficients[1] + coefficients[2]):
         out[METHOD] = NONE
         return out
-    two, five, ten = curve_at(coefficients, 2.0), curve_at(coefficients, 5.0), curve_at(coefficients, 10.0)
+    two, five, ten = (
+        curve_at(coefficients, 2.0),
+        curve_at(coefficients, 5.0),
+        curve_at(coefficients, 10.0),
+    )
     out[SPREAD_2Y], out[SPREAD_5Y], out[SPREAD_10Y] = two, five, ten
-    out[SLOPE], out[CURVATURE], out[LEVEL] = ten - two, 2.0 * five - two - ten, (two + five + ten) / 3.0
+    out[SLOPE], out[CURVATURE], out[LEVEL] = (
+        ten - two,
+        2.0 * five - two - ten,
+        (two + five + ten) / 3.0,
+    )
     near = far = False
     for k in range(n):
         if _is_counted(maturities[k], values[k], weights[k]):
@@ -225,7 +242,9 @@ def fit_issuers(offsets, maturities, values, weights, pooled, pooled_index):
     for i in range(m):
         rows = slice(offsets[i], offsets[i + 1])
         curve = pooled[pooled_index[i]] if 0 <= pooled_index[i] < len(pooled) else unknown
-        result[i] = fit_issuer(maturities[rows], values[rows], weights[rows], offsets[i + 1] - offsets[i], curve)
+        result[i] = fit_issuer(
+            maturities[rows], values[rows], weights[rows], offsets[i + 1] - offsets[i], curve
+        )
     return result
 
 
@@ -235,5 +254,7 @@ def fit_groups(offsets, maturities, values, weights):
     result = np.empty((len(offsets) - 1, 3))
     for i in range(len(offsets) - 1):
         rows = slice(offsets[i], offsets[i + 1])
-        result[i] = fit_pooled(maturities[rows], values[rows], weights[rows], offsets[i + 1] - offsets[i])
+        result[i] = fit_pooled(
+            maturities[rows], values[rows], weights[rows], offsets[i + 1] - offsets[i]
+        )
     return result

@@ -29,7 +29,9 @@ LOWEST, HIGHEST = -0.5, 10.0
 #: Lives beyond this are taken for errors; it bounds the cash flows of one bond.
 _LONGEST_YEARS = 120
 #: First day of each month, as days since 1970-01-01; dates outside 1901 to 2299 are bad terms.
-_MONTHS = np.arange("1900-01", "2301-01", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
+_MONTHS = (
+    np.arange("1900-01", "2301-01", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
+)
 _FIRST_DAY, _LAST_DAY = int(_MONTHS[12]), int(_MONTHS[-13])
 
 
@@ -52,12 +54,17 @@ def _over_bonds(function):
     A read-only or strided array, or another type, would make numba compile once more.
     """
     compiled = njit(cache=True, nogil=True, error_model="numpy")(function)
-    kinds = [np.int64 if name == "curve_index" else np.float64 for name in signature(function).parameters]
+    kinds = [
+        np.int64 if name == "curve_index" else np.float64 for name in signature(function).parameters
+    ]
 
     @wraps(function)
     def call(bonds, *values):
         n = len(bonds.settlement)
-        arrays = (v if isinstance(v, tuple) else np.array(np.broadcast_to(v, n), k) for v, k in zip(values, kinds[1:], strict=True))
+        arrays = (
+            v if isinstance(v, tuple) else np.array(np.broadcast_to(v, n), k)
+            for v, k in zip(values, kinds[1:], strict=True)
+        )
         return compiled(bonds, *arrays)
 
     return call
@@ -114,7 +121,11 @@ def _flows(bonds, i, room):
         return BAD_TERMS, 0, np.nan, 1.0
     if settlement >= end:
         return MATURED, 0, np.nan, 1.0
-    sound = 0.0 <= coupon < np.inf and 0.0 < bonds.redemption[i] < np.inf and frequency in (0, 1, 2, 4, 12)
+    sound = (
+        0.0 <= coupon < np.inf
+        and 0.0 < bonds.redemption[i] < np.inf
+        and frequency in (0, 1, 2, 4, 12)
+    )
     if not (sound and 0 <= day_count <= 3 and end <= maturity <= settlement + 365 * _LONGEST_YEARS):
         return BAD_TERMS, 0, np.nan, 1.0
     if frequency == 0:
@@ -135,7 +146,9 @@ def _flows(bonds, i, room):
         n += 1
     if n == 0 or before != end:  # called between two coupons
         amounts[n] = paid * final_elapsed
-        periods[n] = scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
+        periods[n] = (
+            scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
+        )
         years[n] = (end - settlement) / 365.0
         n += 1
     amounts[n - 1] += bonds.redemption[i]

@@ -49,7 +49,11 @@ def spread_duration(
 
 
 def par_asset_swap_spread(
-    bonds: Bonds, curves: ZeroCurves, curve_index: ArrayLike, price: ArrayLike, payments_per_year: ArrayLike = 4
+    bonds: Bonds,
+    curves: ZeroCurves,
+    curve_index: ArrayLike,
+    price: ArrayLike,
+    payments_per_year: ArrayLike = 4,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Par asset-swap spread of a clean price in bps: (spread_bps, status).
 
@@ -62,12 +66,18 @@ def par_asset_swap_spread(
     flows, leg, status, dirty = _with_leg(bonds, curves, curve_index, price, payments_per_year)
     factors = kernels.discount_factors(curves, curve_index, flows.offsets, flows.years)
     leg_factors = kernels.discount_factors(curves, curve_index, leg.offsets, leg.years)
-    found = 1e4 * _asset_swaps(flows.offsets, flows.amounts * factors, leg.offsets, leg.years, leg_factors, dirty)
+    found = 1e4 * _asset_swaps(
+        flows.offsets, flows.amounts * factors, leg.offsets, leg.years, leg_factors, dirty
+    )
     return np.where(status == kernels.OK, found, np.nan), status
 
 
 def par_equivalent_cds_spread(
-    bonds: Bonds, curves: ZeroCurves, curve_index: ArrayLike, price: ArrayLike, recovery: float = RECOVERY
+    bonds: Bonds,
+    curves: ZeroCurves,
+    curve_index: ArrayLike,
+    price: ArrayLike,
+    recovery: float = RECOVERY,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The CDS spread that a clean price implies: (spread_bps, hazard_rate, status).
 
@@ -92,8 +102,17 @@ def par_equivalent_cds_spread(
     flows, leg, status, dirty = _with_leg(bonds, curves, curve_index, price, 4)
     middles = _middles(leg.offsets, leg.years)
     found, hazard = _par_cds(
-        (flows.offsets, flows.amounts * kernels.discount_factors(curves, curve_index, flows.offsets, flows.years), flows.years),
-        (leg.offsets, leg.years, kernels.discount_factors(curves, curve_index, leg.offsets, leg.years)),
+        (
+            flows.offsets,
+            flows.amounts
+            * kernels.discount_factors(curves, curve_index, flows.offsets, flows.years),
+            flows.years,
+        ),
+        (
+            leg.offsets,
+            leg.years,
+            kernels.discount_factors(curves, curve_index, leg.offsets, leg.years),
+        ),
         kernels.discount_factors(curves, curve_index, leg.offsets, middles),
         np.where(status == kernels.OK, dirty, np.nan),
         float(recovery),
@@ -103,11 +122,19 @@ def par_equivalent_cds_spread(
 
 
 def _with_leg(
-    bonds: Bonds, curves: ZeroCurves, curve_index: ArrayLike, price: ArrayLike, payments_per_year: ArrayLike
+    bonds: Bonds,
+    curves: ZeroCurves,
+    curve_index: ArrayLike,
+    price: ArrayLike,
+    payments_per_year: ArrayLike,
 ) -> tuple[kernels.CashFlows, kernels.CashFlows, np.ndarray, np.ndarray]:
     """Flows of the bonds and dates of a floating or premium leg to redemption; status and dirty price."""
     flows = kernels.cash_flows(bonds)
-    leg = kernels.cash_flows(terms(bonds.settlement, bonds.redemption_date, 0.0, payments_per_year, DAY_COUNTS["ACT/360"]))
+    leg = kernels.cash_flows(
+        terms(
+            bonds.settlement, bonds.redemption_date, 0.0, payments_per_year, DAY_COUNTS["ACT/360"]
+        )
+    )
     n = len(flows.status)
     index, clean = np.broadcast_to(curve_index, n), np.broadcast_to(price, n).astype(np.float64)
     days, _ = curves.rates.shape
@@ -116,7 +143,9 @@ def _with_leg(
     has_curve[inside] = np.isfinite(curves.rates[index[inside], 0])
     status = np.where(flows.status == kernels.OK, leg.status, flows.status)
     status = np.where((status == kernels.OK) & ~has_curve, kernels.NO_CURVE, status)
-    status = np.where((status == kernels.OK) & ~((clean > 0.0) & np.isfinite(clean)), kernels.BAD_PRICE, status)
+    status = np.where(
+        (status == kernels.OK) & ~((clean > 0.0) & np.isfinite(clean)), kernels.BAD_PRICE, status
+    )
     return flows, leg, status, clean + flows.accrued
 
 

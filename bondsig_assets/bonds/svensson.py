@@ -33,7 +33,9 @@ def svensson_yields_pct(parameters: ArrayLike, years: ArrayLike) -> np.ndarray:
     sound = np.isfinite(b0 + b1 + b2) & (tau1 > 0.0) & (~has_second | (tau2 > 0.0))
     slope, hump = _loadings(t, np.where(sound, tau1, 1.0))
     _, second = _loadings(t, np.where(sound & has_second, tau2, 1.0))
-    return np.where(sound, b0 + b1 * slope + b2 * hump + np.where(has_second, b3, 0.0) * second, np.nan)
+    return np.where(
+        sound, b0 + b1 * slope + b2 * hump + np.where(has_second, b3, 0.0) * second, np.nan
+    )
 
 
 def svensson_curves(parameters: ArrayLike) -> ZeroCurves:

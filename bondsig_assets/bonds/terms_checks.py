@@ -23,17 +23,32 @@ _HAS_CALLS = _c("is_callable").fill_null(False)
 _REASONS: tuple[tuple[str, pl.Expr], ...] = (
     ("no maturity", _c("maturity_date").is_null()),
     ("matures before it is issued", _c("maturity_date") <= _c("offering_date")),
-    ("life above 120 years", _c("maturity_date") > _c("offering_date").dt.offset_by(f"{LONGEST_YEARS}y")),
+    (
+        "life above 120 years",
+        _c("maturity_date") > _c("offering_date").dt.offset_by(f"{LONGEST_YEARS}y"),
+    ),
     ("unknown coupons per year", ~_c("coupons_per_year").is_in(FREQUENCIES).fill_null(False)),
     # The coupon of a floater is its margin, which may be zero or negative.
-    ("no coupon", _c("coupon_pct").is_null() | _c("coupon_pct").is_nan() | _c("coupon_pct").is_infinite()),
+    (
+        "no coupon",
+        _c("coupon_pct").is_null() | _c("coupon_pct").is_nan() | _c("coupon_pct").is_infinite(),
+    ),
     ("negative coupon", (_c("coupon_pct") < 0) & (_c("coupon_type") != "V")),
-    ("payments without coupon", (_c("coupon_pct") == 0) & (_c("coupons_per_year") > 0) & (_c("coupon_type") != "V")),
-    ("coupon without payments", (_c("coupon_pct") > 0) & (_c("coupons_per_year") == 0) & _PAYS_FIXED),
+    (
+        "payments without coupon",
+        (_c("coupon_pct") == 0) & (_c("coupons_per_year") > 0) & (_c("coupon_type") != "V"),
+    ),
+    (
+        "coupon without payments",
+        (_c("coupon_pct") > 0) & (_c("coupons_per_year") == 0) & _PAYS_FIXED,
+    ),
     ("unknown day count", ~_c("day_count").is_in(list(DAY_COUNTS)).fill_null(False)),
     ("negative amount", _c("offering_amount_usd") < 0),
     ("zero amount", _c("offering_amount_usd") == 0),
-    ("call price not positive", _HAS_CALLS & ((_c("first_call_price") <= 0) | ~_c("first_call_price").is_finite())),
+    (
+        "call price not positive",
+        _HAS_CALLS & ((_c("first_call_price") <= 0) | ~_c("first_call_price").is_finite()),
+    ),
     ("call before it is issued", _HAS_CALLS & (_c("first_call_date") < _c("offering_date"))),
     ("call after maturity", _HAS_CALLS & (_c("first_call_date") > _c("maturity_date"))),
 )
@@ -48,7 +63,9 @@ def bad_terms(bonds: pl.DataFrame, calls: pl.DataFrame | None = None) -> pl.Seri
     after the terms, and a schedule is out of order unless its dates ascend. The result depends on
     nothing but the row and its schedule.
     """
-    reason = pl.coalesce(*(pl.when(wrong).then(pl.lit(text)) for text, wrong in _REASONS)).alias("reason")
+    reason = pl.coalesce(*(pl.when(wrong).then(pl.lit(text)) for text, wrong in _REASONS)).alias(
+        "reason"
+    )
     found = bonds.select("cusip", "maturity_date", reason)
     if calls is not None:
         found = found.join(_bad_calls(calls, bonds), on="cusip", how="left", maintain_order="left")
@@ -62,7 +79,12 @@ def _bad_calls(calls: pl.DataFrame, bonds: pl.DataFrame) -> pl.DataFrame:
     ascends = (day > day.shift(1)).fill_null(day.is_not_null()).all()
     late = (day > _c("maturity_date")).any()
     return (
-        calls.join(bonds.select("cusip", "maturity_date").unique("cusip"), on="cusip", how="left", maintain_order="left")
+        calls.join(
+            bonds.select("cusip", "maturity_date").unique("cusip"),
+            on="cusip",
+            how="left",
+            maintain_order="left",
+        )
         .group_by("cusip", maintain_order=True)
         .agg(
             call_reason=pl.when(~((price > 0) & price.is_finite()).fill_null(False).all())

@@ -87,7 +87,11 @@ def _sound_calls(i, flows, calls):
     call_offsets, call_years, call_prices, _ = calls
     for k in range(call_offsets[i], call_offsets[i + 1]):
         ascends = k == call_offsets[i] or call_years[k] > call_years[k - 1]
-        if not (ascends and 0.0 < call_prices[k] < np.inf and call_years[k] <= flows[2][flows[0][i + 1] - 1]):
+        if not (
+            ascends
+            and 0.0 < call_prices[k] < np.inf
+            and call_years[k] <= flows[2][flows[0][i + 1] - 1]
+        ):
             return False
     return True
 
@@ -119,8 +123,15 @@ def steps(flows, calls, continuous, steps_per_year):
             sound[i] = True
             dates, _, first[i] = _events(i, flows, calls, continuous, room)
             for k in range(dates):
-                offsets[i + 1] += _parts(room[0, k] - (room[0, k - 1] if k > 0 else 0.0), steps_per_year)
-    times, lengths, cash, strikes = np.empty(offsets[-1]), np.empty(offsets[-1]), np.zeros(offsets[-1]), np.full(offsets[-1], np.inf)
+                offsets[i + 1] += _parts(
+                    room[0, k] - (room[0, k - 1] if k > 0 else 0.0), steps_per_year
+                )
+    times, lengths, cash, strikes = (
+        np.empty(offsets[-1]),
+        np.empty(offsets[-1]),
+        np.zeros(offsets[-1]),
+        np.full(offsets[-1], np.inf),
+    )
     for i in range(n):
         if not sound[i]:
             continue
@@ -147,7 +158,9 @@ def _variance(mean_reversion, volatility, years):
     """Variance of x after `years`."""
     if mean_reversion * years < 1e-9:
         return volatility * volatility * years
-    return -volatility * volatility * np.expm1(-2.0 * mean_reversion * years) / (2.0 * mean_reversion)
+    return (
+        -volatility * volatility * np.expm1(-2.0 * mean_reversion * years) / (2.0 * mean_reversion)
+    )
 
 
 @_compiled
@@ -233,12 +246,24 @@ def _fit(lengths, discounts, mean_reversion, dx, side, ratios, pulls, room):
             states[centre] = flowing[centre]
             continue
         if reach < side:
-            _spread_state(ratios[i], pulls[i], nodes[low - 2 : high + 3], flowing[low - 2 : high + 3], states[low - 2 : high + 3])
+            _spread_state(
+                ratios[i],
+                pulls[i],
+                nodes[low - 2 : high + 3],
+                flowing[low - 2 : high + 3],
+                states[low - 2 : high + 3],
+            )
             continue
         stay, one, two = _edge(ratios[i], side * pulls[i])
         bottom, top = flowing[low], flowing[high]
         flowing[low] = flowing[high] = 0.0
-        _spread_state(ratios[i], pulls[i], nodes[low - 1 : high + 2], flowing[low - 1 : high + 2], states[low - 1 : high + 2])
+        _spread_state(
+            ratios[i],
+            pulls[i],
+            nodes[low - 1 : high + 2],
+            flowing[low - 1 : high + 2],
+            states[low - 1 : high + 2],
+        )
         states[low] += stay * bottom
         states[low + 1] += one * bottom
         states[low + 2] += two * bottom
@@ -256,7 +281,9 @@ def _roll_inner(ratio, pull, level, nodes, powers, old, new):
     for k in range(len(inner)):
         move = -pull * node[k]
         bend, slope = above[k] - 2.0 * here[k] + below[k], above[k] - below[k]
-        inner[k] = level * power[k] * (here[k] + 0.5 * ((ratio + move * move) * bend + move * slope))
+        inner[k] = (
+            level * power[k] * (here[k] + 0.5 * ((ratio + move * move) * bend + move * slope))
+        )
 
 
 @_compiled
@@ -276,12 +303,34 @@ def _value(spread, lengths, levels, cash, strikes, dx, side, ratios, pulls, room
         if side == 0:
             new[centre] = level * old[centre]
         elif reach < side:
-            _roll_inner(ratios[i], pulls[i], level, nodes[low - 1 : high + 2], powers[low - 1 : high + 2], old[low - 1 : high + 2], new[low - 1 : high + 2])
+            _roll_inner(
+                ratios[i],
+                pulls[i],
+                level,
+                nodes[low - 1 : high + 2],
+                powers[low - 1 : high + 2],
+                old[low - 1 : high + 2],
+                new[low - 1 : high + 2],
+            )
         else:
-            _roll_inner(ratios[i], pulls[i], level, nodes[low : high + 1], powers[low : high + 1], old[low : high + 1], new[low : high + 1])
+            _roll_inner(
+                ratios[i],
+                pulls[i],
+                level,
+                nodes[low : high + 1],
+                powers[low : high + 1],
+                old[low : high + 1],
+                new[low : high + 1],
+            )
             stay, one, two = _edge(ratios[i], side * pulls[i])
-            new[low] = level * powers[low] * (stay * old[low] + one * old[low + 1] + two * old[low + 2])
-            new[high] = level * powers[high] * (stay * old[high] + one * old[high - 1] + two * old[high - 2])
+            new[low] = (
+                level * powers[low] * (stay * old[low] + one * old[low + 1] + two * old[low + 2])
+            )
+            new[high] = (
+                level
+                * powers[high]
+                * (stay * old[high] + one * old[high - 1] + two * old[high - 2])
+            )
         if i > 0:
             strike, paid = strikes[i - 1], cash[i - 1]
             for k in range(low, high + 1):
@@ -301,7 +350,10 @@ def _solve(goal, guess, lengths, levels, cash, strikes, dx, side, ratios, pulls,
     half_life = 0.5 * np.sum(lengths)
     spread, before, error_before = min(max(guess, low), high), np.nan, np.nan
     for trial in range(_MOST_TRIALS):
-        error = np.log(_value(spread, lengths, levels, cash, strikes, dx, side, ratios, pulls, room)) - goal
+        error = (
+            np.log(_value(spread, lengths, levels, cash, strikes, dx, side, ratios, pulls, room))
+            - goal
+        )
         if abs(error) < _TOLERANCE:
             return spread
         if (error < 0.0 and spread == LOWEST) or (error > 0.0 and spread == HIGHEST):
@@ -334,7 +386,9 @@ def _rooms(lengths, side, dx, mean_reversion, volatility):
         room[3, k] = k - side - 2
     for i in range(len(lengths)):
         pulls[i] = -np.expm1(-mean_reversion * lengths[i])
-        ratios[i] = _variance(mean_reversion, volatility, lengths[i]) / (dx * dx) if dx > 0.0 else 0.0
+        ratios[i] = (
+            _variance(mean_reversion, volatility, lengths[i]) / (dx * dx) if dx > 0.0 else 0.0
+        )
     return ratios, pulls, room
 
 
@@ -358,7 +412,19 @@ def spreads(tree, discounts, dirty, accrued, first_price, guess, mean_reversion,
         levels = _fit(lengths, discounts[rows], mean_reversion, dx, side, ratios, pulls, room)
         if levels[0] < 0.0:
             continue
-        spread = _solve(np.log(dirty[i]), guess[i], lengths, levels, cash, strikes, dx, side, ratios, pulls, room)
+        spread = _solve(
+            np.log(dirty[i]),
+            guess[i],
+            lengths,
+            levels,
+            cash,
+            strikes,
+            dx,
+            side,
+            ratios,
+            pulls,
+            room,
+        )
         middle = dirty[i]
         at = spread
         if np.isnan(spread):
@@ -390,5 +456,7 @@ def dirty_prices(tree, discounts, spread, mean_reversion, volatility):
         ratios, pulls, room = _rooms(lengths, side, dx, mean_reversion, volatility)
         levels = _fit(lengths, discounts[rows], mean_reversion, dx, side, ratios, pulls, room)
         if levels[0] > 0.0:
-            result[i] = _value(spread[i], lengths, levels, cash, strikes, dx, side, ratios, pulls, room)
+            result[i] = _value(
+                spread[i], lengths, levels, cash, strikes, dx, side, ratios, pulls, room
+            )
     return result

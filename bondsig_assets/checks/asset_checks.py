@@ -15,7 +15,12 @@ import dagster as dg
 
 from bondsig_assets.checks.expectations import Outcome
 from bondsig_assets.checks.run_suite import check_table
-from bondsig_assets.checks.structural import RECONCILIATIONS, check_keys, check_reconciliation, check_schema
+from bondsig_assets.checks.structural import (
+    RECONCILIATIONS,
+    check_keys,
+    check_reconciliation,
+    check_schema,
+)
 from bondsig_assets.checks.suites import SUITES
 from bondsig_assets.resources.warehouse import Days, Warehouse
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -37,7 +42,11 @@ StructuralCheck = Callable[[Warehouse, Days | None], Outcome]
 
 def build_asset_checks() -> list[dg.AssetChecksDefinition]:
     """For each asset its suite (every expectation a check that warns) and its structural checks (which block)."""
-    return [check for asset, tables in ASSET_TABLES.items() for check in (_structure(asset, tables), _quality(asset, tables))]
+    return [
+        check
+        for asset, tables in ASSET_TABLES.items()
+        for check in (_structure(asset, tables), _quality(asset, tables))
+    ]
 
 
 def checked_days(tags: Mapping[str, str]) -> Days | None:
@@ -55,7 +64,9 @@ def checked_days(tags: Mapping[str, str]) -> Days | None:
 def result(asset: str, outcome: Outcome, severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
     """An outcome as the UI shows it."""
     metadata: dict[str, dg.MetadataValue] = {
-        "observed": dg.MetadataValue.text("nothing to check") if outcome.observed is None else dg.MetadataValue.float(outcome.observed),
+        "observed": dg.MetadataValue.text("nothing to check")
+        if outcome.observed is None
+        else dg.MetadataValue.float(outcome.observed),
         "threshold": dg.MetadataValue.text(outcome.threshold),
         "n_unexpected": dg.MetadataValue.int(outcome.n_unexpected),
         "n_rows": dg.MetadataValue.int(outcome.n_rows),
@@ -63,16 +74,26 @@ def result(asset: str, outcome: Outcome, severity: dg.AssetCheckSeverity) -> dg.
         "what to do": dg.MetadataValue.text(outcome.remedy),
     }
     return dg.AssetCheckResult(
-        passed=outcome.passed, asset_key=asset, check_name=outcome.name, severity=severity, description=outcome.meaning, metadata=metadata
+        passed=outcome.passed,
+        asset_key=asset,
+        check_name=outcome.name,
+        severity=severity,
+        description=outcome.meaning,
+        metadata=metadata,
     )
 
 
 def _quality(asset: str, tables: tuple[str, ...]) -> dg.AssetChecksDefinition:
     expectations = [expectation for table in tables for expectation in SUITES[table]]
-    specs = [dg.AssetCheckSpec(e.name, asset=asset, description=f"{e.meaning} If not: {e.remedy}") for e in expectations]
+    specs = [
+        dg.AssetCheckSpec(e.name, asset=asset, description=f"{e.meaning} If not: {e.remedy}")
+        for e in expectations
+    ]
 
     @dg.multi_asset_check(name=f"{asset}_quality", specs=specs, can_subset=True)
-    def quality(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
+    def quality(
+        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+    ) -> Iterator[dg.AssetCheckResult]:
         days, opened = checked_days(context.run.tags), warehouse.open()
         selected = {key.name for key in context.selected_asset_check_keys}
         for table in tables:
@@ -87,10 +108,15 @@ def _quality(asset: str, tables: tuple[str, ...]) -> dg.AssetChecksDefinition:
 
 def _structure(asset: str, tables: tuple[str, ...]) -> dg.AssetChecksDefinition:
     checks = _structural_checks(tables)
-    specs = [dg.AssetCheckSpec(name, asset=asset, description=description, blocking=True) for name, (description, _) in checks.items()]
+    specs = [
+        dg.AssetCheckSpec(name, asset=asset, description=description, blocking=True)
+        for name, (description, _) in checks.items()
+    ]
 
     @dg.multi_asset_check(name=f"{asset}_structure", specs=specs, can_subset=True)
-    def structure(context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource) -> Iterator[dg.AssetCheckResult]:
+    def structure(
+        context: dg.AssetCheckExecutionContext, warehouse: WarehouseResource
+    ) -> Iterator[dg.AssetCheckResult]:
         days, opened = checked_days(context.run.tags), warehouse.open()
         selected = {key.name for key in context.selected_asset_check_keys}
         for name, (_, check) in checks.items():
@@ -104,12 +130,23 @@ def _structural_checks(tables: tuple[str, ...]) -> dict[str, tuple[str, Structur
     """Name of each structural check of an asset → description and function."""
     checks: dict[str, tuple[str, StructuralCheck]] = {}
     for table in tables:
-        checks[f"{table}_schema"] = ("Declared columns, types and required values.", partial(_on, check_schema, table))
+        checks[f"{table}_schema"] = (
+            "Declared columns, types and required values.",
+            partial(_on, check_schema, table),
+        )
         checks[f"{table}_keys"] = ("No two rows share a key.", partial(_on, check_keys, table))
         if table in RECONCILIATIONS:
-            checks[f"{table}_reconciliation"] = (RECONCILIATIONS[table][1], partial(_on, check_reconciliation, table))
+            checks[f"{table}_reconciliation"] = (
+                RECONCILIATIONS[table][1],
+                partial(_on, check_reconciliation, table),
+            )
     return checks
 
 
-def _on(check: Callable[[Warehouse, str, Days | None], Outcome], table: str, warehouse: Warehouse, days: Days | None) -> Outcome:
+def _on(
+    check: Callable[[Warehouse, str, Days | None], Outcome],
+    table: str,
+    warehouse: Warehouse,
+    days: Days | None,
+) -> Outcome:
     return check(warehouse, table, days)

@@ -75,11 +75,23 @@ class Expectation:
         """The threshold in words."""
         raise NotImplementedError
 
-    def outcome(self, n_rows: int, n_unexpected: int, value: float | None, sample_keys: list[dict[str, Any]]) -> Outcome:
+    def outcome(
+        self, n_rows: int, n_unexpected: int, value: float | None, sample_keys: list[dict[str, Any]]
+    ) -> Outcome:
         """The outcome for all rows, judged here because chunks may have been added up."""
         observed = self.observe(n_rows, n_unexpected, value)
         passed = bool(observed is None or self.accepts(observed))
-        return Outcome(self.name, passed, observed, self.threshold, n_unexpected, n_rows, sample_keys, self.meaning, self.remedy)
+        return Outcome(
+            self.name,
+            passed,
+            observed,
+            self.threshold,
+            n_unexpected,
+            n_rows,
+            sample_keys,
+            self.meaning,
+            self.remedy,
+        )
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,9 @@ class Between(_RowWise):
         return {self.name: self.value}
 
     def in_gx(self, expectations: ModuleType) -> Any:
-        return expectations.ExpectColumnValuesToBeBetween(column=self.name, min_value=self.low, max_value=self.high, mostly=self.mostly)
+        return expectations.ExpectColumnValuesToBeBetween(
+            column=self.name, min_value=self.low, max_value=self.high, mostly=self.mostly
+        )
 
     def broken(self) -> pl.Expr:
         return ~pl.col(self.name).is_between(self.low, self.high)
@@ -141,7 +155,9 @@ class InSet(_RowWise):
         return {self.name: self.value.cast(pl.Categorical)}
 
     def in_gx(self, expectations: ModuleType) -> Any:
-        return expectations.ExpectColumnValuesToBeInSet(column=self.name, value_set=list(self.values), mostly=self.mostly)
+        return expectations.ExpectColumnValuesToBeInSet(
+            column=self.name, value_set=list(self.values), mostly=self.mostly
+        )
 
     def broken(self) -> pl.Expr:
         return ~pl.col(self.name).cast(pl.String).is_in(self.values)
@@ -164,7 +180,9 @@ class Share(_RowWise):
         return {self.name: holds if self.among is None else pl.when(self.among).then(holds)}
 
     def in_gx(self, expectations: ModuleType) -> Any:
-        return expectations.ExpectColumnValuesToBeBetween(column=self.name, min_value=1, max_value=1, mostly=self.mostly)
+        return expectations.ExpectColumnValuesToBeBetween(
+            column=self.name, min_value=1, max_value=1, mostly=self.mostly
+        )
 
     def broken(self) -> pl.Expr:
         return pl.col(self.name) == 0
@@ -206,7 +224,11 @@ class Ordered(_RowWise):
 
     def in_gx(self, expectations: ModuleType) -> Any:
         return expectations.ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A=f"{self.name}:upper", column_B=f"{self.name}:lower", or_equal=True, ignore_row_if="either_value_is_missing", mostly=self.mostly
+            column_A=f"{self.name}:upper",
+            column_B=f"{self.name}:lower",
+            or_equal=True,
+            ignore_row_if="either_value_is_missing",
+            mostly=self.mostly,
         )
 
     def broken(self) -> pl.Expr:
@@ -229,7 +251,9 @@ class MeanBetween(Expectation):
         return {self.name: self.value.cast(pl.Float64)}
 
     def in_gx(self, expectations: ModuleType) -> Any:
-        return expectations.ExpectColumnMeanToBeBetween(column=self.name, min_value=self.low, max_value=self.high)
+        return expectations.ExpectColumnMeanToBeBetween(
+            column=self.name, min_value=self.low, max_value=self.high
+        )
 
     def observe(self, n_rows: int, n_unexpected: int, value: float | None) -> float | None:
         return value if n_rows else None

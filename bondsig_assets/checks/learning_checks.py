@@ -13,7 +13,16 @@ from bondsig_assets.learning.explanation import DOMINANT_SHARE, dominant
 from bondsig_assets.learning.thresholds import never_fired
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 
-_NUMBERS = ("decision", "model_version", "incumbent_version", "challenger_version", "n_holdout_days", "ic_difference", "standard_error", "threshold")
+_NUMBERS = (
+    "decision",
+    "model_version",
+    "incumbent_version",
+    "challenger_version",
+    "n_holdout_days",
+    "ic_difference",
+    "standard_error",
+    "threshold",
+)
 _WARN = dg.AssetCheckSeverity.WARN
 
 
@@ -29,10 +38,19 @@ def _gate() -> dg.AssetChecksDefinition:
     def gate(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         rows = warehouse.open().read_table("champions").to_dicts()
         if not rows:
-            return dg.AssetCheckResult(passed=False, severity=_WARN, description="no champion yet: materialize models, then champions")
+            return dg.AssetCheckResult(
+                passed=False,
+                severity=_WARN,
+                description="no champion yet: materialize models, then champions",
+            )
         newest = rows[-1]
         numbers = {name: newest[name] for name in _NUMBERS if newest[name] is not None}
-        return dg.AssetCheckResult(passed=newest["decision"] != "kept", severity=_WARN, description=newest["reason"], metadata=numbers)
+        return dg.AssetCheckResult(
+            passed=newest["decision"] != "kept",
+            severity=_WARN,
+            description=newest["reason"],
+            metadata=numbers,
+        )
 
     return gate
 
@@ -44,8 +62,15 @@ def _dominance() -> dg.AssetChecksDefinition:
     def no_feature_dominates(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         lake = warehouse.open()
         newest = lake.read("SELECT max(fold) AS fold FROM feature_importances")["fold"][0]
-        found = dominant(lake.read_table("feature_importances", between=(newest, newest))).to_dicts() if newest else []
-        lines = [f"{row['feature']} carries {row['share']:.0%} of {row['model_name']} {row['fold']}" for row in found]
+        found = (
+            dominant(lake.read_table("feature_importances", between=(newest, newest))).to_dicts()
+            if newest
+            else []
+        )
+        lines = [
+            f"{row['feature']} carries {row['share']:.0%} of {row['model_name']} {row['fold']}"
+            for row in found
+        ]
         return _result(lines, "no feature of the newest fold carries a model")
 
     return no_feature_dominates
@@ -59,22 +84,43 @@ def _thresholds() -> dg.AssetChecksDefinition:
         rows = warehouse.open().read_table("thresholds")
         days = max(rows["n_days"].to_list(), default=0)
         silent = never_fired(rows)
-        return _result([f"never fired in {days} days: {', '.join(silent)}"] if silent else [], "every level has fired")
+        return _result(
+            [f"never fired in {days} days: {', '.join(silent)}"] if silent else [],
+            "every level has fired",
+        )
 
     return thresholds_fire
 
 
 def _unscored() -> dg.AssetChecksDefinition:
-    @dg.asset_check(asset="scores", name="days_are_scored", description="Every day since the first champion has scores. If not: unscored_days says why.")
+    @dg.asset_check(
+        asset="scores",
+        name="days_are_scored",
+        description="Every day since the first champion has scores. If not: unscored_days says why.",
+    )
     def days_are_scored(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        rows = warehouse.open().read(
-            "SELECT reason, count(*) AS n, max(trade_date) AS newest FROM unscored_days WHERE reason <> 'no_model_yet' GROUP BY 1 ORDER BY 1"
-        ).to_dicts()
-        return _result([f"{row['n']} days {row['reason']}, the newest {row['newest']}" for row in rows], "every day since the first champion has scores")
+        rows = (
+            warehouse.open()
+            .read(
+                "SELECT reason, count(*) AS n, max(trade_date) AS newest FROM unscored_days WHERE reason <> 'no_model_yet' GROUP BY 1 ORDER BY 1"
+            )
+            .to_dicts()
+        )
+        return _result(
+            [f"{row['n']} days {row['reason']}, the newest {row['newest']}" for row in rows],
+            "every day since the first champion has scores",
+        )
 
     return days_are_scored
 
 
 def _result(found: list[str], otherwise: str) -> dg.AssetCheckResult:
-    metadata: dict[str, Any] = {"found": dg.MetadataValue.md("\n".join(f"- {line}" for line in found))} if found else {}
-    return dg.AssetCheckResult(passed=not found, severity=_WARN, description="; ".join(found[:3]) or otherwise, metadata=metadata)
+    metadata: dict[str, Any] = (
+        {"found": dg.MetadataValue.md("\n".join(f"- {line}" for line in found))} if found else {}
+    )
+    return dg.AssetCheckResult(
+        passed=not found,
+        severity=_WARN,
+        description="; ".join(found[:3]) or otherwise,
+        metadata=metadata,
+    )

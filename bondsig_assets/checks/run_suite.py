@@ -33,7 +33,11 @@ def run_suite(table: str, frame: pl.DataFrame) -> list[Outcome]:
     `frame` needs the columns that `suite_columns` names.
     """
     suite, key = SUITES[table], list(TABLES[table].key)
-    wanted = {name: expression for expectation in suite for name, expression in expectation.columns().items()}
+    wanted = {
+        name: expression
+        for expectation in suite
+        for name, expression in expectation.columns().items()
+    }
     # NaN would be missing to pandas and a number to Polars.
     values = frame.select(**wanted).with_columns(pl.selectors.float().fill_nan(None))
     results = _validate(table, suite, values.to_pandas())
@@ -41,26 +45,47 @@ def run_suite(table: str, frame: pl.DataFrame) -> list[Outcome]:
     for expectation in suite:
         found = results[expectation.name]
         n_unexpected = int(found.get("unexpected_count") or 0)
-        keys = frame.select(key).filter(values.select(expectation.broken()).to_series()).head(SAMPLE_KEYS) if n_unexpected else None
+        keys = (
+            frame.select(key)
+            .filter(values.select(expectation.broken()).to_series())
+            .head(SAMPLE_KEYS)
+            if n_unexpected
+            else None
+        )
         samples = [] if keys is None else [plain(row) for row in keys.iter_rows(named=True)]
         value = found.get("observed_value")
         n_rows = _n_checked(expectation, values, frame.height)
-        outcomes.append(expectation.outcome(n_rows, n_unexpected, None if value is None else float(value), samples))
+        outcomes.append(
+            expectation.outcome(
+                n_rows, n_unexpected, None if value is None else float(value), samples
+            )
+        )
     return outcomes
 
 
 def check_table(warehouse: Warehouse, table: str, days: Days | None) -> list[Outcome]:
     """The outcomes of `table` for a closed range of partitions, or all of them, added up over chunks."""
     columns = suite_columns(table)
-    parts = [run_suite(table, warehouse.read_table(table, between=chunk, columns=columns)) for chunk in chunks(warehouse, table, days)]
+    parts = [
+        run_suite(table, warehouse.read_table(table, between=chunk, columns=columns))
+        for chunk in chunks(warehouse, table, days)
+    ]
     if not parts:
         return run_suite(table, TABLES[table].empty().select(columns))
-    return [_combine(expectation, outcomes) for expectation, *outcomes in zip(SUITES[table], *parts, strict=True)]
+    return [
+        _combine(expectation, outcomes)
+        for expectation, *outcomes in zip(SUITES[table], *parts, strict=True)
+    ]
 
 
 def suite_columns(table: str) -> list[str]:
     """The key and every column of `table` that its suite looks at."""
-    seen = [root for expectation in SUITES[table] for value in expectation.columns().values() for root in value.meta.root_names()]
+    seen = [
+        root
+        for expectation in SUITES[table]
+        for value in expectation.columns().values()
+        for root in value.meta.root_names()
+    ]
     return list(dict.fromkeys([*TABLES[table].key, *seen]))
 
 
@@ -95,7 +120,9 @@ def _n_checked(expectation: Expectation, values: pl.DataFrame, height: int) -> i
     return height - values.select(pl.any_horizontal(pl.col(columns).is_null()).sum()).item()
 
 
-def _validate(table: str, suite: tuple[Expectation, ...], batch: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def _validate(
+    table: str, suite: tuple[Expectation, ...], batch: pd.DataFrame
+) -> dict[str, dict[str, Any]]:
     """Name of each expectation → what Great Expectations found."""
     # Its analytics are off before it is imported, whatever version is installed.
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
@@ -105,19 +132,27 @@ def _validate(table: str, suite: tuple[Expectation, ...], batch: pd.DataFrame) -
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    definition = context.data_sources.add_pandas(table).add_dataframe_asset(table).add_batch_definition_whole_dataframe(table)
+    definition = (
+        context.data_sources.add_pandas(table)
+        .add_dataframe_asset(table)
+        .add_batch_definition_whole_dataframe(table)
+    )
     expectations = []
     for expectation in suite:
         known = expectation.in_gx(gxe)
         known.meta = {"name": expectation.name}
         expectations.append(known)
     # BASIC counts, and lists no positions: those take seconds when every row is unexpected.
-    result = definition.get_batch({"dataframe": batch}).validate(gx.ExpectationSuite(name=table, expectations=expectations), result_format="BASIC")
+    result = definition.get_batch({"dataframe": batch}).validate(
+        gx.ExpectationSuite(name=table, expectations=expectations), result_format="BASIC"
+    )
     found = {}
     for one in result.results:
         name = one.expectation_config.meta["name"]  # type: ignore[union-attr]
         if one.exception_info.get("raised_exception"):
-            raise RuntimeError(f"Great Expectations could not check {name} of {table}: {one.exception_info.get('exception_message')}")
+            raise RuntimeError(
+                f"Great Expectations could not check {name} of {table}: {one.exception_info.get('exception_message')}"
+            )
         found[name] = one.result
     # Its project manager keeps the last context, and with it the batch, alive.
     context.data_sources.delete(table)
@@ -126,4 +161,6 @@ def _validate(table: str, suite: tuple[Expectation, ...], batch: pd.DataFrame) -
 
 def plain(key: dict[str, Any]) -> dict[str, Any]:
     """`key` with its dates as text, as JSON wants them."""
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in key.items()}
+    return {
+        name: value.isoformat() if isinstance(value, date) else value for name, value in key.items()
+    }

@@ -67,11 +67,19 @@ def check_schema(warehouse: Warehouse, table: str, days: Days | None) -> Outcome
         for name in dict.fromkeys([*wanted, *found])
         if wanted.get(name) != found.get(name)
     ]
-    required = [column.name for column in declared.columns if not column.nullable and column.name in found]
+    required = [
+        column.name for column in declared.columns if not column.nullable and column.name in found
+    ]
     counts = ", ".join(f'count(*) - count("{name}")' for name in required)
     condition, values = _within(table, days)
-    nulls = warehouse.query(f"SELECT {counts} FROM {declared.qualified_name}{condition}", values)[1][0]
-    faults += [{"column": name, "nulls": count} for name, count in zip(required, nulls, strict=True) if count]
+    nulls = warehouse.query(f"SELECT {counts} FROM {declared.qualified_name}{condition}", values)[
+        1
+    ][0]
+    faults += [
+        {"column": name, "nulls": count}
+        for name, count in zip(required, nulls, strict=True)
+        if count
+    ]
     return _outcome(
         f"{table}_schema", len(faults), len(wanted), faults, "The table has the declared columns and types, and no null where none is allowed.",
         "Something else wrote to the warehouse, or the declaration in tables.py changed: restore the snapshot before, or rebuild the table.",
@@ -87,12 +95,20 @@ def check_keys(warehouse: Warehouse, table: str, days: Days | None) -> Outcome:
     # Rows of one key lie in one partition, so that chunks of whole partitions see every pair.
     for chunk in chunks(warehouse, table, days):
         condition, values = _within(table, chunk)
-        grouped = f"SELECT {key}, count(*) AS n FROM {declared.qualified_name}{condition} GROUP BY ALL"
-        rows, keys = warehouse.query(f"SELECT CAST(coalesce(sum(n), 0) AS BIGINT), count(*) FROM ({grouped})", values)[1][0]
+        grouped = (
+            f"SELECT {key}, count(*) AS n FROM {declared.qualified_name}{condition} GROUP BY ALL"
+        )
+        rows, keys = warehouse.query(
+            f"SELECT CAST(coalesce(sum(n), 0) AS BIGINT), count(*) FROM ({grouped})", values
+        )[1][0]
         n_rows += rows
         repeated += rows - keys
         if rows > keys and len(samples) < SAMPLE_KEYS:
-            samples += _rows(warehouse, f"SELECT {key}, n AS rows FROM ({grouped}) WHERE n > 1 ORDER BY {key} LIMIT {SAMPLE_KEYS}", values)
+            samples += _rows(
+                warehouse,
+                f"SELECT {key}, n AS rows FROM ({grouped}) WHERE n > 1 ORDER BY {key} LIMIT {SAMPLE_KEYS}",
+                values,
+            )
     return _outcome(
         f"{table}_keys", repeated, n_rows, samples, f"No two rows share a key ({', '.join(declared.key)}).",
         "Materialize the sampled days again: a day is replaced whole, so that duplicates go.",
@@ -115,12 +131,28 @@ def check_reconciliation(warehouse: Warehouse, table: str, days: Days | None) ->
     return _outcome(f"{table}_reconciliation", len(faults), n_rows, faults, meaning, remedy)
 
 
-def _outcome(name: str, faults: int, n_rows: int, samples: list[dict[str, Any]], meaning: str, remedy: str) -> Outcome:
-    return Outcome(name, faults == 0, float(faults), "0", faults, n_rows, samples[:SAMPLE_KEYS], meaning, remedy)
+def _outcome(
+    name: str, faults: int, n_rows: int, samples: list[dict[str, Any]], meaning: str, remedy: str
+) -> Outcome:
+    return Outcome(
+        name,
+        faults == 0,
+        float(faults),
+        "0",
+        faults,
+        n_rows,
+        samples[:SAMPLE_KEYS],
+        meaning,
+        remedy,
+    )
 
 
 def _within(table: str, days: Days | None) -> tuple[str, list]:
-    return ("", []) if days is None or not TABLES[table].partition else (f' WHERE "{TABLES[table].partition}" BETWEEN ? AND ?', list(days))
+    return (
+        ("", [])
+        if days is None or not TABLES[table].partition
+        else (f' WHERE "{TABLES[table].partition}" BETWEEN ? AND ?', list(days))
+    )
 
 
 def _rows(warehouse: Warehouse, sql: str, values: list) -> list[dict[str, Any]]:

@@ -11,10 +11,23 @@ from __future__ import annotations
 
 import polars as pl
 
-from bondsig_assets.checks.expectations import Between, Expectation, HasRows, InSet, MeanBetween, Ordered, Present, Share
+from bondsig_assets.checks.expectations import (
+    Between,
+    Expectation,
+    HasRows,
+    InSet,
+    MeanBetween,
+    Ordered,
+    Present,
+    Share,
+)
 
 _STATUSES = ("T", "C", "W", "R", "X", "Y")
-_ENDINGS = tuple(f"{ending}_message{end}" for ending in ("cancel", "correction", "reversal") for end in ("", "_without_trade"))
+_ENDINGS = tuple(
+    f"{ending}_message{end}"
+    for ending in ("cancel", "correction", "reversal")
+    for end in ("", "_without_trade")
+)
 #: Reasons why a bond day has no spread by its nature, not because solving failed.
 _NOT_SOLVABLE = ("no_terms", "convertible", "floating", "no_price", "matured", "no_curve")
 _ROUNDING = 1e-6
@@ -346,6 +359,13 @@ PREDICTIONS: tuple[Expectation, ...] = (
 
 #: Table → its suite.
 SUITES: dict[str, tuple[Expectation, ...]] = {
-    "trace_reports": TRACE_REPORTS, "trade_events": TRADE_EVENTS, "bond_day_revisions": BOND_DAY_REVISIONS,
-    "bond_analytics": BOND_ANALYTICS, "issuer_days": ISSUER_DAYS, "delistings": DELISTINGS, "labels": LABELS, "scores": SCORES, "predictions": PREDICTIONS,
+    "trace_reports": TRACE_REPORTS,
+    "trade_events": TRADE_EVENTS,
+    "bond_day_revisions": BOND_DAY_REVISIONS,
+    "bond_analytics": BOND_ANALYTICS,
+    "issuer_days": ISSUER_DAYS,
+    "delistings": DELISTINGS,
+    "labels": LABELS,
+    "scores": SCORES,
+    "predictions": PREDICTIONS,
 }

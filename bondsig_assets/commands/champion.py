@@ -24,7 +24,9 @@ def print_champions(home: Home) -> None:
         raise UserError("there is no champion yet: `bondsig run` trains models and chooses one")
     for row in reversed(rows):
         until = str(row["valid_to_date"] or "now")
-        click.echo(f"{row['valid_from_date']} … {until:<10}  {row['model_version']:<28} version {row['registry_version']:<4} {row['decision']:<18} {row['reason']}")
+        click.echo(
+            f"{row['valid_from_date']} … {until:<10}  {row['model_version']:<28} version {row['registry_version']:<4} {row['decision']:<18} {row['reason']}"
+        )
 
 
 def set_champion(home: Home, version: str, day: date | None) -> None:
@@ -43,47 +45,76 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
     latest = _next_day(lake)
     valid_from = day or latest
     if not is_trading_day(valid_from):
-        raise UserError(f"--from {valid_from} is no trading day; the next one is {at_or_after(valid_from)}")
+        raise UserError(
+            f"--from {valid_from} is no trading day; the next one is {at_or_after(valid_from)}"
+        )
     if valid_from > latest:
-        raise UserError(f"--from {valid_from} is after {latest}, the next day to be scored: a champion can begin there or before")
+        raise UserError(
+            f"--from {valid_from} is after {latest}, the next day to be scored: a champion can begin there or before"
+        )
     if valid_from < rows[0]["valid_from_date"]:
-        raise UserError(f"--from {valid_from} is before the first champion ({rows[0]['valid_from_date']}): nothing is scored there")
+        raise UserError(
+            f"--from {valid_from} is before the first champion ({rows[0]['valid_from_date']}): nothing is scored there"
+        )
     if wanted["valid_from"] > valid_from:
         trained = f"{wanted['model_version']} was trained on days up to {wanted['train_end_date']} for {wanted['valid_from']} and later"
         raise UserError(f"{trained}: it cannot score {valid_from}")
     decided = {
-        "valid_from_date": valid_from, "valid_to_date": None, "model_version": wanted["model_version"], "model_name": wanted["model_name"],
-        "trained_fold": wanted["fold"], **{name: wanted[name] for name in ("specification_hash", "feature_hash", "data_hash")}, "registry_version": "",
-        "decision": "person", "incumbent_version": _champion_on(rows, valid_from)["model_version"], "reason": f"put there by a person on {datetime.now():%Y-%m-%d %H:%M}",
+        "valid_from_date": valid_from,
+        "valid_to_date": None,
+        "model_version": wanted["model_version"],
+        "model_name": wanted["model_name"],
+        "trained_fold": wanted["fold"],
+        **{name: wanted[name] for name in ("specification_hash", "feature_hash", "data_hash")},
+        "registry_version": "",
+        "decision": "person",
+        "incumbent_version": _champion_on(rows, valid_from)["model_version"],
+        "reason": f"put there by a person on {datetime.now():%Y-%m-%d %H:%M}",
         "known_at": cutoff(offset(valid_from, -1)),
     }
     others = [row for row in rows if row["valid_from_date"] != valid_from]
-    frame = TABLES["champions"].conform(TABLES["champions"].empty().vstack(_frame([*others, decided])))
+    frame = TABLES["champions"].conform(
+        TABLES["champions"].empty().vstack(_frame([*others, decided]))
+    )
     lake.replace(Write("champions", frame))
     try:
         tracking = TrackingResource(home=str(home.path))
-        register_champions(lake, tracking, replay_gate(lake, load_settings(home.learning_file).gate))
+        register_champions(
+            lake, tracking, replay_gate(lake, load_settings(home.learning_file).gate)
+        )
     except TrackingError as error:
         lake.replace(Write("champions", TABLES["champions"].conform(_frame(rows))))
         raise UserError(str(error)) from error
     again = f"bondsig run --start {valid_from} --select 'key:scores+' --again"
-    click.echo(f"{wanted['model_version']} is champion from {valid_from} on; days from then that are scored already: {again}")
+    click.echo(
+        f"{wanted['model_version']} is champion from {valid_from} on; days from then that are scored already: {again}"
+    )
 
 
 def _wanted(lake: Warehouse, champions: list[dict[str, Any]], version: str) -> dict[str, Any]:
     from bondsig_assets.learning.folds import fold_of
 
     if version == "previous":
-        before = [row["model_version"] for row in champions if row["model_version"] != champions[-1]["model_version"]]
+        before = [
+            row["model_version"]
+            for row in champions
+            if row["model_version"] != champions[-1]["model_version"]
+        ]
         if not before:
-            raise UserError(f"{champions[-1]['model_version']} has been the only champion: there is no previous one")
+            raise UserError(
+                f"{champions[-1]['model_version']} has been the only champion: there is no previous one"
+            )
         version = before[-1]
     models = lake.read_table("models", where="is_eligible").to_dicts()
     for row in models:
         if row["model_version"] == version:
             return {**row, "valid_from": fold_of(row["fold"]).first_day}
     names = ", ".join(f"'{row['model_version']}'" for row in models[-5:])
-    raise UserError(f"no model '{version}' may be champion; the newest are: {names}" if names else "there are no models yet: bondsig run")
+    raise UserError(
+        f"no model '{version}' may be champion; the newest are: {names}"
+        if names
+        else "there are no models yet: bondsig run"
+    )
 
 
 def _next_day(lake: Warehouse) -> date:
@@ -100,4 +131,6 @@ def _frame(rows: list[dict[str, Any]]):
 
     from bondsig_assets.tables import TABLES
 
-    return pl.DataFrame(rows, schema=TABLES["champions"].polars_schema, orient="row").sort("valid_from_date")
+    return pl.DataFrame(rows, schema=TABLES["champions"].polars_schema, orient="row").sort(
+        "valid_from_date"
+    )

@@ -33,7 +33,15 @@ BLOCK_REPORTS = 500_000
 
 
 def clean_files(
-    files: Sequence[Path], out: Path, layout: str, as_of: str | None, bonds: Path | None, screens: str, view: View, recipes: str | None, allow_missing_times: bool,
+    files: Sequence[Path],
+    out: Path,
+    layout: str,
+    as_of: str | None,
+    bonds: Path | None,
+    screens: str,
+    view: View,
+    recipes: str | None,
+    allow_missing_times: bool,
 ) -> None:
     """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a user is a UserError of one line."""
     began, console = clock.monotonic(), _console()
@@ -45,7 +53,9 @@ def clean_files(
         _refuse_to_overwrite(files, out)
         out.mkdir(parents=True, exist_ok=True)
         sweep(out)
-        with tempfile.TemporaryDirectory(prefix=f".cleaning-{os.getpid()}-read-", dir=out) as scratch:
+        with tempfile.TemporaryDirectory(
+            prefix=f".cleaning-{os.getpid()}-read-", dir=out
+        ) as scratch:
             with console.status("reading"):
                 scan = scan_reports(files, layout, Path(scratch), allow_missing_times)
             _say_what_was_read(console, scan)
@@ -59,11 +69,17 @@ def clean_files(
     except ReportsError as error:
         raise UserError(str(error)) from error
     except pl.exceptions.PolarsError as error:
-        raise UserError(f"{', '.join(path.name for path in files)}: damaged ({str(error).splitlines()[0][:160]}); deliver it again. Nothing was written") from error
+        raise UserError(
+            f"{', '.join(path.name for path in files)}: damaged ({str(error).splitlines()[0][:160]}); deliver it again. Nothing was written"
+        ) from error
     except KeyboardInterrupt as error:
-        raise UserError(f"stopped after {clock.monotonic() - began:.0f} s; nothing was written") from error
+        raise UserError(
+            f"stopped after {clock.monotonic() - began:.0f} s; nothing was written"
+        ) from error
     except OSError as error:
-        raise UserError(f"{error.filename or out}: {error.strerror or error}; nothing was written") from error
+        raise UserError(
+            f"{error.filename or out}: {error.strerror or error}; nothing was written"
+        ) from error
     _say_what_came_out(console, cleaned, out, chosen, view, moment, clock.monotonic() - began)
 
 
@@ -79,10 +95,14 @@ def _moment(text: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise UserError(f"--as-of '{text}' is no moment: write YYYY-MM-DD HH:MM, New York time") from error
+        raise UserError(
+            f"--as-of '{text}' is no moment: write YYYY-MM-DD HH:MM, New York time"
+        ) from error
     if moment.tzinfo is not None:
         raise UserError(f"--as-of '{text}' names a time zone: moments are New York wall clock")
-    return datetime.combine(moment, CUTOFF) if ":" not in text and moment.time() == time(0) else moment
+    return (
+        datetime.combine(moment, CUTOFF) if ":" not in text and moment.time() == time(0) else moment
+    )
 
 
 def _recipes(text: str | None) -> list[str]:
@@ -96,20 +116,33 @@ def _recipes(text: str | None) -> list[str]:
 
 def _say_what_was_read(console: Console, scan: Scan) -> None:
     for name, layout in scan.layouts.items():
-        console.print(f"{name}: {layout}, {sum(rows for label, _, rows in scan.files if label == name or len(scan.layouts) == 1):,} reports", markup=False)
+        console.print(
+            f"{name}: {layout}, {sum(rows for label, _, rows in scan.files if label == name or len(scan.layouts) == 1):,} reports",
+            markup=False,
+        )
     for note in scan.notes:
         console.print(f"note: {note}", markup=False)
 
 
 def _clean(
-    console: Console, scan: Scan, out: Path, screens: Screens, bonds: pl.DataFrame | None, moment: datetime | None, view: View, recipes: list[str]
+    console: Console,
+    scan: Scan,
+    out: Path,
+    screens: Screens,
+    bonds: pl.DataFrame | None,
+    moment: datetime | None,
+    view: View,
+    recipes: list[str],
 ) -> Cleaned:
     blocks = scan.blocks(BLOCK_REPORTS)
     if not blocks:
         raise ReportsError(f"{', '.join(scan.layouts)}: no reports in it, nothing to clean")
     columns = TextColumn("cleaning"), BarColumn(40), TextColumn("{task.percentage:3.0f} %")
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
         task = bars.add_task("cleaning", total=1.0)
+
         def beside(ready: Path, counted: pl.DataFrame) -> None:
             counted.write_csv(ready / "waterfall.csv")
             # Which `row` lies in which file, so that any report can be found again.
@@ -118,7 +151,16 @@ def _clean(
             if recipes:
                 _compare(console, scan, ready, recipes, bonds, moment)
 
-        return clean_to(blocks, out, screens, bonds, moment, view, progress=lambda share: bars.update(task, completed=share), beside=beside)
+        return clean_to(
+            blocks,
+            out,
+            screens,
+            bonds,
+            moment,
+            view,
+            progress=lambda share: bars.update(task, completed=share),
+            beside=beside,
+        )
 
 
 def _refuse_to_overwrite(files: Sequence[Path], out: Path) -> None:
@@ -128,22 +170,45 @@ def _refuse_to_overwrite(files: Sequence[Path], out: Path) -> None:
             raise UserError(f"{path}: --out {out} would write over it; name another folder")
 
 
-def _compare(console: Console, scan: Scan, out: Path, recipes: list[str], bonds: pl.DataFrame | None, moment: datetime | None) -> None:
+def _compare(
+    console: Console,
+    scan: Scan,
+    out: Path,
+    recipes: list[str],
+    bonds: pl.DataFrame | None,
+    moment: datetime | None,
+) -> None:
     from bondsig_assets.trace.cleaning import known_by
     from bondsig_assets.trace.compare import compare, lines
 
     reports = scan.frame.collect()
     if moment is not None:
         reports = known_by(reports, moment)
-    comparison = compare(reports, pl.read_parquet(out / "trades.parquet"), pl.read_parquet(out / "rejected.parquet"), recipes, bonds)
+    comparison = compare(
+        reports,
+        pl.read_parquet(out / "trades.parquet"),
+        pl.read_parquet(out / "rejected.parquet"),
+        recipes,
+        bonds,
+    )
     for name in ("trades", "bond_days", "examples"):
         getattr(comparison, name).write_csv(out / f"comparison_{name}.csv")
     for line in lines(comparison):
         console.print(line, markup=False)
 
 
-def _say_what_came_out(console: Console, cleaned: Cleaned, out: Path, screens: Screens, view: View, moment: datetime | None, took: float) -> None:
-    title = f"screens {screens.name}, {view} view" + (f", as of {moment:%Y-%m-%d %H:%M}" if moment else "")
+def _say_what_came_out(
+    console: Console,
+    cleaned: Cleaned,
+    out: Path,
+    screens: Screens,
+    view: View,
+    moment: datetime | None,
+    took: float,
+) -> None:
+    title = f"screens {screens.name}, {view} view" + (
+        f", as of {moment:%Y-%m-%d %H:%M}" if moment else ""
+    )
     console.print(title, markup=False)
     table = Table(box=None, header_style="")
     table.add_column("step")
@@ -153,5 +218,10 @@ def _say_what_came_out(console: Console, cleaned: Cleaned, out: Path, screens: S
         table.add_row(step, f"{n:,}", f"{abs(share):.2%}" if share is not None else "")
     console.print(table)
     total = cleaned.waterfall["reports"][0]
-    console.print(f"{out}: " + ", ".join(f"{name}.parquet {cleaned.rows[name]:,}" for name in TABLES_OUT), markup=False)
-    console.print(f"{total:,} reports in {took:.1f} s. What each reason means: docs/trace_cleaning.md")
+    console.print(
+        f"{out}: " + ", ".join(f"{name}.parquet {cleaned.rows[name]:,}" for name in TABLES_OUT),
+        markup=False,
+    )
+    console.print(
+        f"{total:,} reports in {took:.1f} s. What each reason means: docs/trace_cleaning.md"
+    )

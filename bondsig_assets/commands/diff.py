@@ -71,11 +71,15 @@ class Recomputed:
 
         told = self.placed.join(keys, on=_KEYS, how="semi", maintain_order="left")
         panels = replace(self.panels, revisions=with_newest(self.panels.revisions, told))
-        frame, _ = issuer_days(panels, offset(self.day, 1 - self.champion.specification.history_days), self.day)
+        frame, _ = issuer_days(
+            panels, offset(self.day, 1 - self.champion.specification.history_days), self.day
+        )
         return knowledge_of(frame, self.day, self.champion, self.registry_version)
 
 
-def knowledge_of(issuer_days: pl.DataFrame, day: date, champion: Scorer, registry_version: str) -> Knowledge:
+def knowledge_of(
+    issuer_days: pl.DataFrame, day: date, champion: Scorer, registry_version: str
+) -> Knowledge:
     """The scores of `day` by `champion` from `issuer_days`, which hold whole days up to it."""
     from bondsig_assets.learning.dataset import make_dataset
     from bondsig_assets.learning.scoring import score
@@ -98,10 +102,18 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
     trail = find_trail(home, lake, ticker, day)
     first, parent = offset(day, -LOOKBACK_DAYS), trail.score["parent_id"]
     cusips = trails.linked_bonds(lake.read, parent, day, trail.score["known_at"])
-    events, changed = trails.events_since(lake.read, cusips, first, day), trails.changed_bond_days(lake.read, first, day)
+    events, changed = (
+        trails.events_since(lake.read, cusips, first, day),
+        trails.changed_bond_days(lake.read, first, day),
+    )
     own = changed.filter(pl.col("cusip").is_in(cusips))
     newest = lake.read("SELECT max(known_date) AS day FROM trade_events")["day"][0]
-    _echo([*score_lines(trail), f"compared with what is known after the delivery of {newest}; only trades are brought up to date, everything else is as known then"])
+    _echo(
+        [
+            *score_lines(trail),
+            f"compared with what is known after the delivery of {newest}; only trades are brought up to date, everything else is as known then",
+        ]
+    )
     _echo(_event_lines(events, first, day))
     if changed.is_empty():
         click.echo("nothing has become known since that changes this score")
@@ -110,13 +122,17 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
     _echo(_feature_lines(then, now, parent))
     if not _differs(then.prediction(parent), now.prediction(parent)):
         others = changed.height - own.height
-        click.echo(f"nothing has become known since that changes this score ({own.height} of its bond days and {others} others changed, none that moves it)")
+        click.echo(
+            f"nothing has become known since that changes this score ({own.height} of its bond days and {others} others changed, none that moves it)"
+        )
         return
     _echo(_score_lines(then, now, trail))
     _echo(_cause_lines(recomputed, now, own, events, parent))
 
 
-def _recomputed(home: Home, lake: Warehouse, trail: Trail, changed: pl.DataFrame) -> tuple[Knowledge, Knowledge, Recomputed]:
+def _recomputed(
+    home: Home, lake: Warehouse, trail: Trail, changed: pl.DataFrame
+) -> tuple[Knowledge, Knowledge, Recomputed]:
     """The day as stored, as known now, and what is needed to compute it otherwise.
 
     Raises UserError when the champion cannot be had, or `issuer_days` is not what the score was made from.
@@ -128,9 +144,13 @@ def _recomputed(home: Home, lake: Warehouse, trail: Trail, changed: pl.DataFrame
     stored = lake.read_table("issuer_days", between=(begin, day))
     then = knowledge_of(stored, day, champion, trail.score["registry_version"])
     if _differs(then.prediction(trail.score["parent_id"]), trail.score["prediction"]):
-        raise UserError(f"{day} was scored on other features than issuer_days has now: bondsig run --start {day} --end {day} --select key:scores --again")
+        raise UserError(
+            f"{day} was scored on other features than issuer_days has now: bondsig run --start {day} --end {day} --select key:scores --again"
+        )
     panels = load_panels(lake, offset(begin, -LOOKBACK_DAYS), day)
-    recomputed = Recomputed(day, panels, changed, _placed(lake, changed), champion, trail.score["registry_version"])
+    recomputed = Recomputed(
+        day, panels, changed, _placed(lake, changed), champion, trail.score["registry_version"]
+    )
     return then, recomputed.knowing(changed), recomputed
 
 
@@ -141,7 +161,9 @@ def _champion(home: Home, trail: Trail) -> Scorer:
 
     if trail.champion is None:
         version = f"{trail.score['model_version']}, version {trail.score['registry_version']}"
-        raise UserError(f"{version}, is champion of {trail.score['trade_date']} no more: score the day again to compare")
+        raise UserError(
+            f"{version}, is champion of {trail.score['trade_date']} no more: score the day again to compare"
+        )
     try:
         return load_champion(TrackingResource(home=str(home.path)), trail.champion)
     except (TrackingError, MismatchError) as error:
@@ -165,7 +187,9 @@ def _placed(lake: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _differs(one: float | None, other: float | None) -> bool:
-    return (one is None) != (other is None) or (one is not None and other is not None and abs(one - other) > _NOTHING)
+    return (one is None) != (other is None) or (
+        one is not None and other is not None and abs(one - other) > _NOTHING
+    )
 
 
 # The lines
@@ -177,9 +201,17 @@ def _echo(lines: Sequence[str]) -> None:
 
 def what_it_did(event: dict[str, Any]) -> str:
     """A row of `events_since` in words."""
-    cause = f" by report {event['cause_delivery_date']} {event['cause_record_number']}" if event["cause_delivery_date"] else ""
+    cause = (
+        f" by report {event['cause_delivery_date']} {event['cause_record_number']}"
+        if event["cause_delivery_date"]
+        else ""
+    )
     if event["is_arrival"]:
-        return "late trade" if event["reason"] is None else f"arrived late, not a trade: {event['reason']}{cause}"
+        return (
+            "late trade"
+            if event["reason"] is None
+            else f"arrived late, not a trade: {event['reason']}{cause}"
+        )
     if event["was_reason"] is None and event["reason"] is not None:
         return f"ceased to be a trade: {event['reason']}{cause}"
     if event["was_reason"] is not None and event["reason"] is None:
@@ -192,8 +224,14 @@ def what_it_did(event: dict[str, Any]) -> str:
 def _event_rows(events: pl.DataFrame) -> list[list[str]]:
     return [
         [
-            f"{row['known_at']:%Y-%m-%d %H:%M}", f"{row['executed_at'] or row['execution_date']}", row["cusip"], number(row["price"]),
-            par(row["par_usd"], row["is_par_capped"]), str(row["delivery_date"]), str(row["record_number"]), what_it_did(row),
+            f"{row['known_at']:%Y-%m-%d %H:%M}",
+            f"{row['executed_at'] or row['execution_date']}",
+            row["cusip"],
+            number(row["price"]),
+            par(row["par_usd"], row["is_par_capped"]),
+            str(row["delivery_date"]),
+            str(row["record_number"]),
+            what_it_did(row),
         ]
         for row in events.to_dicts()
     ]
@@ -205,14 +243,31 @@ def _event_lines(events: pl.DataFrame, first: date, day: date) -> list[str]:
     late = events.filter(pl.col("is_arrival") & pl.col("reason").is_null()).height
     ended = events.filter(~pl.col("is_arrival") & pl.col("reason").is_not_null()).height
     counted = f"{late} late, {ended} ended, {events.height - late - ended} otherwise"
-    lines = [f"Trades: {events.height} changes since, of its bonds' trades executed {first} … {day}: {counted}"]
-    header = ["known since", "executed", "cusip", "price", "par usd", "delivery", "record", "what it did"]
+    lines = [
+        f"Trades: {events.height} changes since, of its bonds' trades executed {first} … {day}: {counted}"
+    ]
+    header = [
+        "known since",
+        "executed",
+        "cusip",
+        "price",
+        "par usd",
+        "delivery",
+        "record",
+        "what it did",
+    ]
     for title, part in (
-        (f"executed in the {_RECENT_DAYS} trading days before ({recent} on)", events.filter(pl.col("execution_date") >= recent)),
+        (
+            f"executed in the {_RECENT_DAYS} trading days before ({recent} on)",
+            events.filter(pl.col("execution_date") >= recent),
+        ),
         ("executed before", events.filter(pl.col("execution_date") < recent)),
     ):
         if part.height:
-            lines += [f"{title}: {part.height}", *table_lines(header, _event_rows(part.head(_SHOWN)), right=(3, 4, 6))]
+            lines += [
+                f"{title}: {part.height}",
+                *table_lines(header, _event_rows(part.head(_SHOWN)), right=(3, 4, 6)),
+            ]
             lines += [f"  and {part.height - _SHOWN} more"] if part.height > _SHOWN else []
     return lines
 
@@ -222,35 +277,76 @@ def feature_changes(then: Knowledge, now: Knowledge, parent_id: str) -> pl.DataF
 
     `is_own`: the value itself changed, and not only those of others; the median is over all issuers of both.
     """
-    one, other = (k.issuers.select("parent_id", *ALL_FEATURES).with_row_index("row") for k in (then, now))
-    both = one.select("row", "parent_id").join(other.select("row", "parent_id"), on="parent_id", suffix="_now", maintain_order="left")
+    one, other = (
+        k.issuers.select("parent_id", *ALL_FEATURES).with_row_index("row") for k in (then, now)
+    )
+    both = one.select("row", "parent_id").join(
+        other.select("row", "parent_id"), on="parent_id", suffix="_now", maintain_order="left"
+    )
     z_then, z_now = then.z[both["row"].to_numpy()], now.z[both["row_now"].to_numpy()]
     at = both["parent_id"].to_list().index(parent_id)
     raw_then, raw_now = one.row(both["row"][at])[2:], other.row(both["row_now"][at])[2:]
-    change = np.where(np.isfinite(z_then) != np.isfinite(z_now), np.inf, np.nan_to_num(np.abs(z_now - z_then)))
-    return pl.DataFrame({
-        "feature": ALL_FEATURES, "then": raw_then, "now": raw_now, "z_then": z_then[at], "z_now": z_now[at],
-        "is_own": [_differs_relatively(a, b) for a, b in zip(raw_then, raw_now, strict=True)], "z_change": change[at], "median_z_change": np.median(change, axis=0),
-    }, schema_overrides={"then": pl.Float64, "now": pl.Float64}).sort("z_change", descending=True, maintain_order=True)
+    change = np.where(
+        np.isfinite(z_then) != np.isfinite(z_now), np.inf, np.nan_to_num(np.abs(z_now - z_then))
+    )
+    return pl.DataFrame(
+        {
+            "feature": ALL_FEATURES,
+            "then": raw_then,
+            "now": raw_now,
+            "z_then": z_then[at],
+            "z_now": z_now[at],
+            "is_own": [_differs_relatively(a, b) for a, b in zip(raw_then, raw_now, strict=True)],
+            "z_change": change[at],
+            "median_z_change": np.median(change, axis=0),
+        },
+        schema_overrides={"then": pl.Float64, "now": pl.Float64},
+    ).sort("z_change", descending=True, maintain_order=True)
 
 
 def _differs_relatively(one: float | None, other: float | None) -> bool:
-    return one is not other and (one is None or other is None or abs(one - other) > _NOTHING * max(abs(one), abs(other)))
+    return one is not other and (
+        one is None or other is None or abs(one - other) > _NOTHING * max(abs(one), abs(other))
+    )
 
 
 def _feature_lines(then: Knowledge, now: Knowledge, parent_id: str) -> list[str]:
     if now.issuers.filter(parent_id=parent_id).is_empty():
         return ["Features: with what is known now it would have no issuer day"]
     changes = feature_changes(then, now, parent_id)
-    own, only_z = changes.filter("is_own"), changes.filter(~pl.col("is_own") & (pl.col("z_change") > _NOTHING))
-    lines = [f"Features: {own.height} of {changes.height} have another value, {only_z.height} more have only another z, because other issuers have other values"]
+    own, only_z = (
+        changes.filter("is_own"),
+        changes.filter(~pl.col("is_own") & (pl.col("z_change") > _NOTHING)),
+    )
+    lines = [
+        f"Features: {own.height} of {changes.height} have another value, {only_z.height} more have only another z, because other issuers have other values"
+    ]
     moved = changes.filter(pl.col("is_own") | (pl.col("z_change") > _NOTHING))
     rows = [
-        [row["feature"], number(row["then"]), number(row["now"]), _z(row["z_then"]), _z(row["z_now"]), f"{row['median_z_change']:.3f}"]
+        [
+            row["feature"],
+            number(row["then"]),
+            number(row["now"]),
+            _z(row["z_then"]),
+            _z(row["z_now"]),
+            f"{row['median_z_change']:.3f}",
+        ]
         for row in moved.head(_SHOWN).to_dicts()
     ]
     more = [f"  and {moved.height - _SHOWN} that moved less"] if moved.height > _SHOWN else []
-    return [*lines, *(table_lines(["feature", "then", "now", "z then", "z now", "median |z change| of all issuers"], rows, right=(1, 2, 3, 4, 5)) if rows else []), *more]
+    return [
+        *lines,
+        *(
+            table_lines(
+                ["feature", "then", "now", "z then", "z now", "median |z change| of all issuers"],
+                rows,
+                right=(1, 2, 3, 4, 5),
+            )
+            if rows
+            else []
+        ),
+        *more,
+    ]
 
 
 def _z(value: float) -> str:
@@ -262,15 +358,43 @@ def _score_lines(then: Knowledge, now: Knowledge, trail: Trail) -> list[str]:
     parent = trail.score["parent_id"]
     rows = [[title, *_score_cells(k, parent)] for title, k in (("then", then), ("now", now))]
     header = ["", "score", "P(underperform)", "prediction", "rank"]
-    lines = [f"Score by {trail.score['model_version']}, the champion of the day", *table_lines(header, rows, right=(1, 2, 3, 4))]
+    lines = [
+        f"Score by {trail.score['model_version']}, the champion of the day",
+        *table_lines(header, rows, right=(1, 2, 3, 4)),
+    ]
     if now.prediction(parent) is None:
-        return [*lines, "with what is known now it would have no score: no bond trade stands in the ten days before, and it has no CDS quote"]
-    parts = [np.array(k.explanations.filter(parent_id=parent)["contributions"][0].to_list()) for k in (then, now)]
+        return [
+            *lines,
+            "with what is known now it would have no score: no bond trade stands in the ten days before, and it has no CDS quote",
+        ]
+    parts = [
+        np.array(k.explanations.filter(parent_id=parent)["contributions"][0].to_list())
+        for k in (then, now)
+    ]
     moved = parts[1] - parts[0]
     order = np.argsort(-np.abs(moved), kind="stable")[:_SHOWN]
-    contributions = [[f"{moved[k]:+.6f}", trail.model["features"][k], f"{parts[0][k]:+.6f}", f"{parts[1][k]:+.6f}"] for k in order if abs(moved[k]) > _NOTHING]
+    contributions = [
+        [
+            f"{moved[k]:+.6f}",
+            trail.model["features"][k],
+            f"{parts[0][k]:+.6f}",
+            f"{parts[1][k]:+.6f}",
+        ]
+        for k in order
+        if abs(moved[k]) > _NOTHING
+    ]
     title = f"Contributions that moved most; all together {moved.sum():+.6f}"
-    return [*lines, *([title, *table_lines(["change", "feature", "then", "now"], contributions, right=(0, 2, 3))] if contributions else [])]
+    return [
+        *lines,
+        *(
+            [
+                title,
+                *table_lines(["change", "feature", "then", "now"], contributions, right=(0, 2, 3)),
+            ]
+            if contributions
+            else []
+        ),
+    ]
 
 
 def _score_cells(knowledge: Knowledge, parent_id: str) -> list[str]:
@@ -279,11 +403,16 @@ def _score_cells(knowledge: Knowledge, parent_id: str) -> list[str]:
         return ["none", "", "", ""]
     rank = int((knowledge.scores["prediction"] > found[0]["prediction"]).sum()) + 1
     return [
-        f"{found[0]['score']:+.4f}", f"{100 * found[0]['probability_underperform']:.2f} %", f"{found[0]['prediction']:+.6f}", f"{rank} of {knowledge.scores.height}",
+        f"{found[0]['score']:+.4f}",
+        f"{100 * found[0]['probability_underperform']:.2f} %",
+        f"{found[0]['prediction']:+.6f}",
+        f"{rank} of {knowledge.scores.height}",
     ]
 
 
-def _cause_lines(recomputed: Recomputed, now: Knowledge, own: pl.DataFrame, events: pl.DataFrame, parent_id: str) -> list[str]:
+def _cause_lines(
+    recomputed: Recomputed, now: Knowledge, own: pl.DataFrame, events: pl.DataFrame, parent_id: str
+) -> list[str]:
     """What each changed bond day of the issuer did: the prediction now minus the prediction with that bond day as known then."""
     changed = recomputed.changed
     others = changed.height - own.height
@@ -291,33 +420,64 @@ def _cause_lines(recomputed: Recomputed, now: Knowledge, own: pl.DataFrame, even
         what = f"{others} bond days of other issuers changed, and with them what this one is measured against"
         return [f"Which report did it: none of its own, no trade of its bonds changed; {what}"]
     ordered = own.sort("trade_date", "cusip", descending=[True, False])
-    groups = [(ordered[k : k + 1], _bond_day_name(ordered.row(k, named=True), events)) for k in range(min(_ONE_BY_ONE, own.height))]
+    groups = [
+        (ordered[k : k + 1], _bond_day_name(ordered.row(k, named=True), events))
+        for k in range(min(_ONE_BY_ONE, own.height))
+    ]
     if own.height > _ONE_BY_ONE:
-        groups.append((ordered[_ONE_BY_ONE:], [f"{own.height - _ONE_BY_ONE} older bond days together", ""]))
+        groups.append(
+            (ordered[_ONE_BY_ONE:], [f"{own.height - _ONE_BY_ONE} older bond days together", ""])
+        )
     if others:
-        groups.append((changed.join(own, on=_KEYS, how="anti"), [f"{others} bond days of other issuers together", ""]))
+        groups.append(
+            (
+                changed.join(own, on=_KEYS, how="anti"),
+                [f"{others} bond days of other issuers together", ""],
+            )
+        )
     effects = [(_effect(recomputed, now, taken, parent_id), name) for taken, name in groups]
     effects.sort(key=lambda one: -abs(one[0]) if one[0] is not None else -np.inf)
-    rows = [["would have no score" if effect is None else f"{effect:+.6f}", *name] for effect, name in effects]
+    rows = [
+        ["would have no score" if effect is None else f"{effect:+.6f}", *name]
+        for effect, name in effects
+    ]
     return [
         "Which report did it: what the prediction of now loses when a bond day is put back as it was known then",
         "(effects need not add up: features are not linear in trades)",
-        *table_lines(["effect", "bond day", "late reports (delivery date and record number)"], rows, right=(0,)),
+        *table_lines(
+            ["effect", "bond day", "late reports (delivery date and record number)"],
+            rows,
+            right=(0,),
+        ),
     ]
 
 
-def _effect(recomputed: Recomputed, now: Knowledge, taken: pl.DataFrame, parent_id: str) -> float | None:
+def _effect(
+    recomputed: Recomputed, now: Knowledge, taken: pl.DataFrame, parent_id: str
+) -> float | None:
     """Prediction now minus that without what became known about the bond days `taken`; None where one of the two does not exist."""
-    without = recomputed.knowing(recomputed.changed.join(taken, on=_KEYS, how="anti")).prediction(parent_id)
+    without = recomputed.knowing(recomputed.changed.join(taken, on=_KEYS, how="anti")).prediction(
+        parent_id
+    )
     with_it = now.prediction(parent_id)
     return None if without is None or with_it is None else with_it - without
 
 
 def _bond_day_name(row: dict[str, Any], events: pl.DataFrame) -> list[str]:
     """A bond day with its price and trades then and now, and the late reports that changed it: what ended a trade, or the late trade itself."""
-    of_it = events.filter((pl.col("cusip") == row["cusip"]) & (pl.col("execution_date") == row["trade_date"]))
-    late = of_it.select(pl.coalesce("cause_delivery_date", "delivery_date"), pl.coalesce("cause_record_number", "record_number"))
+    of_it = events.filter(
+        (pl.col("cusip") == row["cusip"]) & (pl.col("execution_date") == row["trade_date"])
+    )
+    late = of_it.select(
+        pl.coalesce("cause_delivery_date", "delivery_date"),
+        pl.coalesce("cause_record_number", "record_number"),
+    )
     reports = late.unique(maintain_order=True).rows()
-    prices = " → ".join("none" if value is None else f"{value:.6g}" for value in (row["price_then"], row["price"]))
+    prices = " → ".join(
+        "none" if value is None else f"{value:.6g}" for value in (row["price_then"], row["price"])
+    )
     changes = f"price {prices}, trades {row['n_trades_then']} → {row['n_trades']}"
-    return [f"{row['cusip']} {row['trade_date']}: {changes}", "; ".join(f"{day} {record}" for day, record in reports)]
+    return [
+        f"{row['cusip']} {row['trade_date']}: {changes}",
+        "; ".join(f"{day} {record}" for day, record in reports),
+    ]

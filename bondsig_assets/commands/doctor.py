@@ -16,7 +16,16 @@ from rich.console import Console
 
 from bondsig_assets.resources.home import REPOSITORY, Home, HomeError
 
-_PACKAGES = ("dagster", "duckdb", "polars", "xgboost-cpu", "mlflow", "shap", "great-expectations", "numba")
+_PACKAGES = (
+    "dagster",
+    "duckdb",
+    "polars",
+    "xgboost-cpu",
+    "mlflow",
+    "shap",
+    "great-expectations",
+    "numba",
+)
 _EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
 _MINIMUM_FREE_GB = 3.0
 
@@ -29,7 +38,9 @@ def examine(home: Home) -> bool:
     for look in (_versions, _extensions, _home, _disk, _lake, _mlflow, _settings):
         for good, text, remedy in _safely(look, home):
             healthy &= good
-            console.print(f"[green]ok[/]    {text}" if good else f"[red]wrong[/] {text}\n      mend: {remedy}")
+            console.print(
+                f"[green]ok[/]    {text}" if good else f"[red]wrong[/] {text}\n      mend: {remedy}"
+            )
     console.print("nothing is wrong" if healthy else "see the lines marked wrong")
     return healthy
 
@@ -59,14 +70,22 @@ def _extensions(_home: Home) -> Iterator[Finding]:
         except PackageNotFoundError:
             yield False, f"{package} is not installed", f"pip install {package}=={wanted}"
             continue
-        yield found == wanted, f"{package} {found}", f"DuckDB is {wanted}: pip install {package}=={wanted}"
+        yield (
+            found == wanted,
+            f"{package} {found}",
+            f"DuckDB is {wanted}: pip install {package}=={wanted}",
+        )
 
 
 def _home(home: Home) -> Iterator[Finding]:
     if not home.path.exists():
         yield True, f"home {home.path} does not exist yet: `make run` makes it", ""
         return
-    yield os.access(home.path, os.W_OK), f"home {home.path}", "make it writable, or set BONDSIG_HOME to another folder"
+    yield (
+        os.access(home.path, os.W_OK),
+        f"home {home.path}",
+        "make it writable, or set BONDSIG_HOME to another folder",
+    )
     try:
         market = home.market()
         yield True, f"market: {market.describe() if market else 'none yet'}", ""
@@ -77,7 +96,11 @@ def _home(home: Home) -> Iterator[Finding]:
 def _disk(home: Home) -> Iterator[Finding]:
     folder = next(path for path in (home.path, *home.path.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
-    yield free >= _MINIMUM_FREE_GB, f"{free:.1f} GB free at {folder}", f"the demo needs about {_MINIMUM_FREE_GB:g} GB: free some, or move BONDSIG_HOME"
+    yield (
+        free >= _MINIMUM_FREE_GB,
+        f"{free:.1f} GB free at {folder}",
+        f"the demo needs about {_MINIMUM_FREE_GB:g} GB: free some, or move BONDSIG_HOME",
+    )
 
 
 def _lake(home: Home) -> Iterator[Finding]:
@@ -117,11 +140,19 @@ def _mlflow(home: Home) -> Iterator[Finding]:
     try:
         yield True, f"MLflow at {tracking.uri} answers: {tracking.n_experiments()} experiments", ""
     except TrackingError as error:
-        yield False, str(error), "start the server BONDSIG_MLFLOW names, or unset it; without MLflow nothing is trained or scored"
+        yield (
+            False,
+            str(error),
+            "start the server BONDSIG_MLFLOW names, or unset it; without MLflow nothing is trained or scored",
+        )
 
 
 def _settings(home: Home) -> Iterator[Finding]:
     copied = home.dagster / "dagster.yaml"
     if copied.exists():
         same = copied.read_text().startswith((REPOSITORY / "dagster.yaml").read_text())
-        yield True, f"{copied} {'follows the template' if same else 'differs from the template; the next run or `make ui` writes it again'}", ""
+        yield (
+            True,
+            f"{copied} {'follows the template' if same else 'differs from the template; the next run or `make ui` writes it again'}",
+            "",
+        )

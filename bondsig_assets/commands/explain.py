@@ -27,7 +27,9 @@ _CONTRIBUTIONS = 10
 _PICTURES = (".png", ".svg", ".pdf")
 
 
-def print_explanation(home: Home, ticker: str, day: date, picture: Path | None, n_reports: int) -> None:
+def print_explanation(
+    home: Home, ticker: str, day: date, picture: Path | None, n_reports: int
+) -> None:
     """Print what a score rests on, with the newest `n_reports` trade reports; with `picture` also draw its contributions into that file."""
     from bondsig_assets.reporting import score_trail as trails
 
@@ -39,11 +41,17 @@ def print_explanation(home: Home, ticker: str, day: date, picture: Path | None, 
     cusips = trails.linked_bonds(lake.read, trail.score["parent_id"], day, trail.score["known_at"])
     bonds = trails.bonds_behind(lake.read, cusips, day, trail.score["known_at"])
     reports = trails.reports_behind(lake.read, cusips, day, trail.score["known_at"])
-    if picture is not None:  # before the text: a reader who pipes it into `head` ends the program there
+    if (
+        picture is not None
+    ):  # before the text: a reader who pipes it into `head` ends the program there
         _draw(trail, parts, picture)
     for lines in (
-        score_lines(trail), _model_lines(trail), _contribution_lines(trail, parts), _bond_lines(bonds, trails.RECENT_DAYS),
-        _report_lines(reports, n_reports, trails.RECENT_DAYS, trail), _label_lines(trails.label_of(lake.read, trail), trail),
+        score_lines(trail),
+        _model_lines(trail),
+        _contribution_lines(trail, parts),
+        _bond_lines(bonds, trails.RECENT_DAYS),
+        _report_lines(reports, n_reports, trails.RECENT_DAYS, trail),
+        _label_lines(trails.label_of(lake.read, trail), trail),
     ):
         click.echo("\n".join([*lines, ""]))
     if picture is not None:
@@ -71,13 +79,23 @@ def score_lines(trail: Trail) -> list[str]:
         f"score             {score['score']:+.4f}, rank {trail.rank} of {trail.n_scored} from the top",
         f"P(underperform)   {probability:.2f} % over {model['horizon_days']} trading days; base rate {base_rate:.2f} % (its fold's calibration span)",
         f"prediction        {score['prediction']:+.6f} (normal score across the day's issuers)",
-        *(["                  the model could not be calibrated: its probability is the base rate whatever it predicts"] if model["calibration_slope"] == 0 else []),
+        *(
+            [
+                "                  the model could not be calibrated: its probability is the base rate whatever it predicts"
+            ]
+            if model["calibration_slope"] == 0
+            else []
+        ),
     ]
 
 
 def _model_lines(trail: Trail) -> list[str]:
     score, model, champion = trail.score, trail.model, trail.champion
-    how = "champions has it on record no more" if champion is None else f"{champion['decision']}, since {champion['valid_from_date']}: {champion['reason']}"
+    how = (
+        "champions has it on record no more"
+        if champion is None
+        else f"{champion['decision']}, since {champion['valid_from_date']}: {champion['reason']}"
+    )
     return [
         f"model             {score['model_version']}, version {score['registry_version']} in MLflow's registry",
         f"champion          {how}",
@@ -91,17 +109,30 @@ def _contribution_lines(trail: Trail, parts: pl.DataFrame) -> list[str]:
     """The largest contributions, the sum of the others, and that all add up."""
     base = trail.explanation["base_value"]
     rows = [
-        [f"{row['contribution']:+.6f}", row["feature"], number(row["value"]), row["unit"], "missing" if row["input"] is None else f"{row['input']:+.2f}"]
+        [
+            f"{row['contribution']:+.6f}",
+            row["feature"],
+            number(row["value"]),
+            row["unit"],
+            "missing" if row["input"] is None else f"{row['input']:+.2f}",
+        ]
         for row in parts.head(_CONTRIBUTIONS).to_dicts()
     ]
     others = parts["contribution"][_CONTRIBUTIONS:].to_list()
     if others:
         rows.append([f"{math.fsum(others):+.6f}", f"and {len(others)} others", "", "", ""])
     total = base + math.fsum(parts["contribution"].to_list())
-    rows.append([f"{base:+.6f}", "base value: the prediction before any feature is looked at", "", "", ""])
-    rows.append([f"{total:+.6f}", f"sum; the prediction is {trail.score['prediction']:+.6f}", "", "", ""])
+    rows.append(
+        [f"{base:+.6f}", "base value: the prediction before any feature is looked at", "", "", ""]
+    )
+    rows.append(
+        [f"{total:+.6f}", f"sum; the prediction is {trail.score['prediction']:+.6f}", "", "", ""]
+    )
     header = ["contribution", "feature", "value", "unit", "robust z"]
-    return ["What moved it (robust z: across the day's issuers, as the model saw it)", *table_lines(header, rows, right=(0, 2, 4))]
+    return [
+        "What moved it (robust z: across the day's issuers, as the model saw it)",
+        *table_lines(header, rows, right=(0, 2, 4)),
+    ]
 
 
 def _bond_lines(bonds: pl.DataFrame, recent: int) -> list[str]:
@@ -109,15 +140,35 @@ def _bond_lines(bonds: pl.DataFrame, recent: int) -> list[str]:
     traded, total = bonds.filter(pl.col("trade_date").is_not_null()), bonds["weight"].sum() or 0.0
     rows = [
         [
-            row["cusip"], "floating" if row["coupon_type"] == "V" else f"{row['coupon_pct']:g} %", str(row["maturity_date"]), str(row["trade_date"]),
-            number(row["price"]), number(row["yield_pct"]), number(row["oas_bps"]),
-            f"{100 * row['weight'] / total:.1f} %" if row["weight"] else f"none ({row['reason'] or 'outside 1 to 30 years'})", str(row["n_trades"]),
+            row["cusip"],
+            "floating" if row["coupon_type"] == "V" else f"{row['coupon_pct']:g} %",
+            str(row["maturity_date"]),
+            str(row["trade_date"]),
+            number(row["price"]),
+            number(row["yield_pct"]),
+            number(row["oas_bps"]),
+            f"{100 * row['weight'] / total:.1f} %"
+            if row["weight"]
+            else f"none ({row['reason'] or 'outside 1 to 30 years'})",
+            str(row["n_trades"]),
         ]
         for row in traded.to_dicts()
     ]
     silent = bonds.height - traded.height
-    lines = [f"The bonds behind it: {bonds.height}, {silent} of them without a trade in {recent} trading days"]
-    header = ["cusip", "coupon", "maturity", "last trade", "price", "yield pct", "OAS bps", "weight", f"trades in {recent} days"]
+    lines = [
+        f"The bonds behind it: {bonds.height}, {silent} of them without a trade in {recent} trading days"
+    ]
+    header = [
+        "cusip",
+        "coupon",
+        "maturity",
+        "last trade",
+        "price",
+        "yield pct",
+        "OAS bps",
+        "weight",
+        f"trades in {recent} days",
+    ]
     return [*lines, *(table_lines(header, rows, right=(1, 4, 5, 6, 7, 8)) if rows else [])]
 
 
@@ -126,16 +177,37 @@ def _report_lines(reports: pl.DataFrame, n_shown: int, recent: int, trail: Trail
     shown = reports.head(n_shown)
     rows = [
         [
-            f"{row['executed_at'] or row['execution_date']}", row["cusip"], number(row["price"]), par(row["par_usd"], row["is_par_capped"]),
-            row["side"] or "", row["contra"] or "", f"{row['known_at']:%Y-%m-%d %H:%M}", str(row["delivery_date"]), str(row["record_number"]),
+            f"{row['executed_at'] or row['execution_date']}",
+            row["cusip"],
+            number(row["price"]),
+            par(row["par_usd"], row["is_par_capped"]),
+            row["side"] or "",
+            row["contra"] or "",
+            f"{row['known_at']:%Y-%m-%d %H:%M}",
+            str(row["delivery_date"]),
+            str(row["record_number"]),
         ]
         for row in shown.to_dicts()
     ]
     title = f"Their trade reports of the last {recent} trading days that stood at {trail.score['known_at']:%Y-%m-%d %H:%M}: {reports.height:,}"
     if not rows:
         return [title]
-    more = [f"and {reports.height - shown.height:,} older ones (--reports shows more)"] if reports.height > shown.height else []
-    header = ["executed", "cusip", "price", "par usd", "side", "contra", "known since", "delivery", "record"]
+    more = (
+        [f"and {reports.height - shown.height:,} older ones (--reports shows more)"]
+        if reports.height > shown.height
+        else []
+    )
+    header = [
+        "executed",
+        "cusip",
+        "price",
+        "par usd",
+        "side",
+        "contra",
+        "known since",
+        "delivery",
+        "record",
+    ]
     return [title, *table_lines(header, rows, right=(2, 3, 8)), *more]
 
 
@@ -149,7 +221,11 @@ def _label_lines(label: dict | None, trail: Trail) -> list[str]:
     known = f"hindsight, known since {label['known_at']:%Y-%m-%d %H:%M}"
     gone = "; the stock was delisted within" if label["is_delisted"] else ""
     value = label[KINDS[trail.model["label"]]]
-    against = label["sector_etf"] if trail.model["label"] == "excess" or value is None else f"{label['beta']:.2f} x {label['sector_etf']}"
+    against = (
+        label["sector_etf"]
+        if trail.model["label"] == "excess" or value is None
+        else f"{label['beta']:.2f} x {label['sector_etf']}"
+    )
     return [
         f"What came after ({known}): {'missing' if value is None else f'{value:+.3f} %'} against {against} by {label['label_end_date']}",
         f"                  over {horizon} trading days the stock returned {label['stock_return_pct']:+.3f} %, the ETF {label['sector_return_pct']:+.3f} % (log){gone}",
@@ -164,7 +240,11 @@ def _draw(trail: Trail, parts: pl.DataFrame, picture: Path) -> None:
     uncalibrated = " (not calibrated)" if trail.model["calibration_slope"] == 0 else ""
     title = f"{score['ticker']} on {score['trade_date']}: {said} by {score['model_version']}{uncalibrated}"
     figure = draw_waterfall_of_score(
-        parts["feature"].to_list(), parts["value"].to_list(), parts["contribution"].to_list(), trail.explanation["base_value"], title,
+        parts["feature"].to_list(),
+        parts["value"].to_list(),
+        parts["contribution"].to_list(),
+        trail.explanation["base_value"],
+        title,
     )
     try:
         figure.savefig(picture, dpi=130)
@@ -185,10 +265,18 @@ def par(value: float, is_capped: bool) -> str:
     return f"{value:,.0f}{'+' if is_capped else ''}"
 
 
-def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> Iterator[str]:
+def table_lines(
+    header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()
+) -> Iterator[str]:
     """Columns of text, indented; the columns `right` are set to the right."""
     # A long note in the second column of a line without more must not push the others away.
     full = [row for row in rows if any(row[2:])] or rows
     widths = [max(len(line[k]) for line in [header, *full]) for k in range(len(header))]
     for row in [header, *rows]:
-        yield ("  " + "  ".join(cell.rjust(width) if k in right else cell.ljust(width) for k, (cell, width) in enumerate(zip(row, widths, strict=True)))).rstrip()
+        yield (
+            "  "
+            + "  ".join(
+                cell.rjust(width) if k in right else cell.ljust(width)
+                for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+        ).rstrip()

@@ -26,16 +26,24 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     With `picture` also draws spread, curve, volume, basis and stock into that file.
     """
     lake = open_warehouse(home)
-    newest = lake.read("SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day")["day"][0]
+    newest = lake.read(
+        "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day"
+    )["day"][0]
     if newest is None and day is None:
-        raise UserError("the warehouse has no days yet: run `bondsig run` first, or name one with --as-of")
+        raise UserError(
+            "the warehouse has no days yet: run `bondsig run` first, or name one with --as-of"
+        )
     moment: datetime = cutoff(day or newest)
     if newest is not None and day is not None and day > newest:
         click.echo(f"the warehouse ends on {newest}: nothing later is known", err=True)
     tables = {name: lake.read_table(name) for name in ("issuers", "equities", "bonds", "ratings")}
-    amounts = amounts_on(amount_steps(tables["bonds"], lake.read_table("amounts_outstanding")).rows, moment.date())
+    amounts = amounts_on(
+        amount_steps(tables["bonds"], lake.read_table("amounts_outstanding")).rows, moment.date()
+    )
     try:
-        tree = security_tree(query, moment, master=lake.read_table("security_master"), amounts=amounts, **tables)
+        tree = security_tree(
+            query, moment, master=lake.read_table("security_master"), amounts=amounts, **tables
+        )
     except LookupError as error:
         raise UserError(str(error)) from error
     for line in render(tree):
@@ -51,7 +59,9 @@ def _draw(lake: Warehouse, parent_id: str, day: date, picture: Path) -> None:
         raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
     figure = draw_issuer(lake.read, parent_id, day)
     if figure is None:
-        raise UserError(f"{parent_id} has no issuer days to draw up to {day}: run `bondsig run` over them first")
+        raise UserError(
+            f"{parent_id} has no issuer days to draw up to {day}: run `bondsig run` over them first"
+        )
     try:
         figure.savefig(picture, dpi=110, bbox_inches="tight")
     except (OSError, ValueError) as error:

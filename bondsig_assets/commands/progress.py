@@ -17,13 +17,34 @@ from bondsig_assets.trading_calendar import trading_days
 
 #: Seconds a thousand trading days (or twelve folds) of the demo take on 2 cores; only ratios matter.
 _SECONDS = {
-    "trace_reports": 40, "equity_prices": 12, "cds_quotes": 12, "trades": 40, "bond_days": 25, "bond_analytics": 16, "issuer_days": 25,
-    "labels": 12, "models": 170, "champions": 6, "scores": 16, "signals": 12, "evaluations": 25,
+    "trace_reports": 40,
+    "equity_prices": 12,
+    "cds_quotes": 12,
+    "trades": 40,
+    "bond_days": 25,
+    "bond_analytics": 16,
+    "issuer_days": 25,
+    "labels": 12,
+    "models": 170,
+    "champions": 6,
+    "scores": 16,
+    "signals": 12,
+    "evaluations": 25,
 }
 _DOING = {
-    "trace_reports": "taking in trade reports", "equity_prices": "taking in stock prices", "cds_quotes": "taking in CDS quotes", "trades": "cleaning trades",
-    "bond_days": "aggregating bond days", "bond_analytics": "solving yields and spreads", "issuer_days": "computing issuer features", "labels": "computing labels",
-    "models": "training walk-forward models", "champions": "replaying the gate", "scores": "scoring every day", "signals": "filtering signals", "evaluations": "judging",
+    "trace_reports": "taking in trade reports",
+    "equity_prices": "taking in stock prices",
+    "cds_quotes": "taking in CDS quotes",
+    "trades": "cleaning trades",
+    "bond_days": "aggregating bond days",
+    "bond_analytics": "solving yields and spreads",
+    "issuer_days": "computing issuer features",
+    "labels": "computing labels",
+    "models": "training walk-forward models",
+    "champions": "replaying the gate",
+    "scores": "scoring every day",
+    "signals": "filtering signals",
+    "evaluations": "judging",
 }
 
 
@@ -36,7 +57,11 @@ class Progress:
         self._weights = _weights(stages)
         self._done: dict[str, float] = {}
         self._current = ""
-        columns = TextColumn("{task.description:34}"), BarColumn(40), TextColumn("{task.percentage:3.0f} %  {task.fields[left]}")
+        columns = (
+            TextColumn("{task.description:34}"),
+            BarColumn(40),
+            TextColumn("{task.percentage:3.0f} %  {task.fields[left]}"),
+        )
         self._bars = Bars(*columns, console=console, transient=True)
         self._task = self._bars.add_task("starting", total=1.0, left="")
 
@@ -54,9 +79,13 @@ class Progress:
         if asset not in self._weights:
             return
         self._done[asset] = max(self._done.get(asset, 0.0), share)
-        total = sum(self._done.get(name, 0.0) * weight for name, weight in self._weights.items()) / sum(self._weights.values())
+        total = sum(
+            self._done.get(name, 0.0) * weight for name, weight in self._weights.items()
+        ) / sum(self._weights.values())
         left = self._left(total)
-        self._bars.update(self._task, completed=total, description=_DOING.get(asset, asset), left=left)
+        self._bars.update(
+            self._task, completed=total, description=_DOING.get(asset, asset), left=left
+        )
         if not self._console.is_terminal and asset != self._current:
             self._console.print(f"{total:4.0%}  {_DOING.get(asset, asset)}  {left}")
         self._current = asset
@@ -75,7 +104,11 @@ def _weights(stages: Sequence[Stage]) -> dict[str, float]:
     weights: dict[str, float] = {}
     for stage in stages:
         for first, last in stage.spans:
-            days = len(trading_days(date.fromisoformat(first), date.fromisoformat(last))) if first else 1
+            days = (
+                len(trading_days(date.fromisoformat(first), date.fromisoformat(last)))
+                if first
+                else 1
+            )
             for name in stage.assets:
                 if name in _SECONDS:
                     size = days / 756 if name == "models" else days / 1005

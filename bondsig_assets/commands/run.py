@@ -24,7 +24,9 @@ from bondsig_assets.sources.base import Source, SourceError
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
 
 
-def run_range(home: Home, market: Market, start: date | None, end: date | None, select: str, again: bool) -> None:
+def run_range(
+    home: Home, market: Market, start: date | None, end: date | None, select: str, again: bool
+) -> None:
     """Materialize what is missing between `start` and `end` and print what was found."""
     console, began = _console(), time.monotonic()
     warnings.simplefilter("ignore")
@@ -38,14 +40,19 @@ def run_range(home: Home, market: Market, start: date | None, end: date | None, 
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _materialize(console, home, first, last, select, again)
     took = time.monotonic() - began
-    show_summary(home, f"Took {took // 60:.0f} min {took % 60:.0f} s." if took >= 60 else f"Took {took:.0f} s.")
+    show_summary(
+        home,
+        f"Took {took // 60:.0f} min {took % 60:.0f} s." if took >= 60 else f"Took {took:.0f} s.",
+    )
 
 
 def show_summary(home: Home, took: str = "") -> None:
     """Print what the warehouse of `home` holds."""
     from bondsig_assets.reporting.summary import print_summary
 
-    print_summary(_console(), _warehouse(home).read, _market(home).describe(), str(home.pictures), took)
+    print_summary(
+        _console(), _warehouse(home).read, _market(home).describe(), str(home.pictures), took
+    )
 
 
 def _console() -> Console:
@@ -118,7 +125,9 @@ def _fingerprint(market: Market) -> str:
     if market.source == "simulated" or not market.data:
         return ""
     folder = Path(market.data)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file()) + ([Path(market.config)] if market.config else [])
+    paths = sorted(path for path in folder.rglob("*") if path.is_file()) + (
+        [Path(market.config)] if market.config else []
+    )
     seen = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
     return hashlib.sha256(repr(seen).encode()).hexdigest()
 
@@ -130,13 +139,17 @@ def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
     if home.fingerprint() != _fingerprint(market):
         console.print("the files have changed since the last run: doing these days again")
         return True
-    if not (home.path / "lake" / "catalog.sqlite").exists() and not os.environ.get("BONDSIG_CATALOG"):
+    if not (home.path / "lake" / "catalog.sqlite").exists() and not os.environ.get(
+        "BONDSIG_CATALOG"
+    ):
         console.print("the lake is not there any more: doing these days again")
         return True
     return False
 
 
-def _materialize(console: Console, home: Home, first: date, last: date, select: str, again: bool) -> None:
+def _materialize(
+    console: Console, home: Home, first: date, last: date, select: str, again: bool
+) -> None:
     from bondsig_assets.learning.settings import SettingsError, load_settings
     from bondsig_assets.orchestration import progress, runner
     from bondsig_assets.orchestration.outdated import filtered_otherwise
@@ -146,7 +159,11 @@ def _materialize(console: Console, home: Home, first: date, last: date, select: 
         with console.status("opening the graph"):
             from bondsig_assets.definitions import build_defs
 
-            instance, defs, settings = runner.open_instance(home), build_defs(home), load_settings(home.learning_file)
+            instance, defs, settings = (
+                runner.open_instance(home),
+                build_defs(home),
+                load_settings(home.learning_file),
+            )
         chosen = runner.selected_assets(defs, select)
 
         def execute(stages: Sequence[runner.Stage]) -> None:
@@ -159,13 +176,23 @@ def _materialize(console: Console, home: Home, first: date, last: date, select: 
             execute(stages)
         folds = runner.to_retrain(defs, _warehouse(home), settings) if "models" in chosen else set()
         if folds:
-            console.print(f"{home.learning_file} asks for other models than were trained for {len(folds)} quarters")
-        days_of_signals = filtered_otherwise(_warehouse(home), settings) if "signals" in chosen else set()
+            console.print(
+                f"{home.learning_file} asks for other models than were trained for {len(folds)} quarters"
+            )
+        days_of_signals = (
+            filtered_otherwise(_warehouse(home), settings) if "signals" in chosen else set()
+        )
         if days_of_signals:
-            console.print(f"{home.learning_file} asks for other signals than there are on {len(days_of_signals)} days")
-        if outdated := runner.plan_outdated(defs, instance, chosen, {"models": folds, "signals": days_of_signals}):
+            console.print(
+                f"{home.learning_file} asks for other signals than there are on {len(days_of_signals)} days"
+            )
+        if outdated := runner.plan_outdated(
+            defs, instance, chosen, {"models": folds, "signals": days_of_signals}
+        ):
             for stage in outdated:
-                days = ", ".join(one if one == other else f"{one} … {other}" for one, other in stage.spans)
+                days = ", ".join(
+                    one if one == other else f"{one} … {other}" for one, other in stage.spans
+                )
                 console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")
             execute(outdated)
         if not stages and not outdated:

@@ -28,27 +28,55 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
         if not 0 < number < 65536:
             raise UserError(f"{number} is no port; ports are 1 to 65535")
         if _taken(host, number):
-            raise UserError(f"port {number} on {host} is taken; choose another with --port or --mlflow-port")
+            raise UserError(
+                f"port {number} on {host} is taken; choose another with --port or --mlflow-port"
+            )
     home.prepare_dagster()
     home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
     follow_move(home)
     tools = Path(sys.executable).parent
-    subprocess.run([tools / "dagster", "instance", "migrate"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        [tools / "dagster", "instance", "migrate"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     workspace = str(REPOSITORY / "workspace.yaml")
     environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
     commands: list[list[str | Path]] = [
         [tools / "dagster-webserver", "-w", workspace, "-h", host, "-p", str(port)],
         [tools / "dagster-daemon", "run", "-w", workspace],
-        [tools / "mlflow", "server", "--backend-store-uri", home.mlflow_uri, "--artifacts-destination", home.mlflow_artifacts.as_uri(),
-         "--serve-artifacts", "--host", host, "--port", str(mlflow_port), "--workers", "1"],
+        [
+            tools / "mlflow",
+            "server",
+            "--backend-store-uri",
+            home.mlflow_uri,
+            "--artifacts-destination",
+            home.mlflow_artifacts.as_uri(),
+            "--serve-artifacts",
+            "--host",
+            host,
+            "--port",
+            str(mlflow_port),
+            "--workers",
+            "1",
+        ],
     ]
-    servers = [subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True) for command in commands]
-    print(f"Dagster  http://{host}:{port}\nMLflow   http://{host}:{mlflow_port}\nCtrl-C stops both.", flush=True)
+    servers = [
+        subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True)
+        for command in commands
+    ]
+    print(
+        f"Dagster  http://{host}:{port}\nMLflow   http://{host}:{mlflow_port}\nCtrl-C stops both.",
+        flush=True,
+    )
     try:
         while all(server.poll() is None for server in servers):
             time.sleep(0.5)
         ended = next(k for k, server in enumerate(servers) if server.poll() is not None)
-        raise UserError(f"{Path(commands[ended][0]).name} ended by itself with status {servers[ended].returncode}; its own messages stand above")
+        raise UserError(
+            f"{Path(commands[ended][0]).name} ended by itself with status {servers[ended].returncode}; its own messages stand above"
+        )
     except KeyboardInterrupt:
         pass
     finally:

@@ -33,7 +33,9 @@ def print_query(home: Home, query: str, form: str) -> None:
         writer.writerow(names)
         writer.writerows(rows)
     elif form == "json":
-        json.dump([dict(zip(names, row, strict=True)) for row in rows], sys.stdout, default=str, indent=1)
+        json.dump(
+            [dict(zip(names, row, strict=True)) for row in rows], sys.stdout, default=str, indent=1
+        )
         sys.stdout.write("\n")
     else:
         _print_table(names, rows)
@@ -46,7 +48,11 @@ def _print_table(names: list[str], rows: list[tuple]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for k, name in enumerate(names):
-        table.add_column(Text(name), justify="right" if rows and isinstance(rows[0][k], int | float) else "left", no_wrap=True)
+        table.add_column(
+            Text(name),
+            justify="right" if rows and isinstance(rows[0][k], int | float) else "left",
+            no_wrap=True,
+        )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     console = Console(highlight=False)
@@ -72,4 +78,6 @@ def export_file(home: Home, path: Path, overwrite: bool) -> None:
         open_warehouse(home).export(path, overwrite=overwrite)
     except WarehouseError as error:
         raise UserError(str(error)) from error
-    print(f"{path}: {path.stat().st_size / 1e6:,.0f} MB; open it with `duckdb {path}` or duckdb.connect")
+    print(
+        f"{path}: {path.stat().st_size / 1e6:,.0f} MB; open it with `duckdb {path}` or duckdb.connect"
+    )

@@ -38,8 +38,15 @@ class VolumeSpikes:
 
 
 def volume_spikes(
-    counts: np.ndarray, weekday: np.ndarray, imbalance: np.ndarray, *,
-    minimum: int = 40, least_dispersion: float = 0.5, p_below: float = 1e-3, z_above: float = 2.5, q: float = 0.05,
+    counts: np.ndarray,
+    weekday: np.ndarray,
+    imbalance: np.ndarray,
+    *,
+    minimum: int = 40,
+    least_dispersion: float = 0.5,
+    p_below: float = 1e-3,
+    z_above: float = 2.5,
+    q: float = 0.05,
 ) -> VolumeSpikes:
     """Spikes in `counts` of trades [day, name], NaN where the issuer has nothing outstanding, 0 on a quiet day.
 
@@ -58,10 +65,19 @@ def volume_spikes(
     p_value = tail_probability(counts, expected, dispersion)
     zscore = (counts - expected) / np.sqrt(expected + expected * expected / dispersion)
     is_spike = (p_value < p_below) & (zscore > z_above) & benjamini_hochberg(p_value, q)
-    return VolumeSpikes(expected, dispersion, zscore, p_value, is_spike, np.where(is_spike, np.sign(imbalance), np.nan))
+    return VolumeSpikes(
+        expected,
+        dispersion,
+        zscore,
+        p_value,
+        is_spike,
+        np.where(is_spike, np.sign(imbalance), np.nan),
+    )
 
 
-def expected_counts(counts: np.ndarray, weekday: np.ndarray, minimum: int = 40, least_dispersion: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def expected_counts(
+    counts: np.ndarray, weekday: np.ndarray, minimum: int = 40, least_dispersion: float = 0.5
+) -> tuple[np.ndarray, np.ndarray]:
     """Mean mu and dispersion r [day, name] that the days before lead one to expect of each day's count; see `volume_spikes`.
 
     r = m^2 / (v - m) with m and v the weighted mean and variance of past counts over their weekday factors. Depends on 127 days.
@@ -84,8 +100,12 @@ def expected_counts(counts: np.ndarray, weekday: np.ndarray, minimum: int = 40, 
     enough = w.lag(w.count(counts, BASELINE_DAYS), 1) >= max(minimum, 2)
     today = factor[np.arange(weekday.size), weekday][:, None]
     excess = np.maximum(variance - mean, mean * mean / _POISSON)
-    dispersion = np.clip(mean * mean / np.where(excess > 0, excess, np.inf), least_dispersion, _POISSON)
-    return np.where(enough, np.maximum(today * mean, _LEAST_MEAN), np.nan), np.where(enough, dispersion, np.nan)
+    dispersion = np.clip(
+        mean * mean / np.where(excess > 0, excess, np.inf), least_dispersion, _POISSON
+    )
+    return np.where(enough, np.maximum(today * mean, _LEAST_MEAN), np.nan), np.where(
+        enough, dispersion, np.nan
+    )
 
 
 def weekday_factors(counts: np.ndarray, weekday: np.ndarray) -> np.ndarray:
@@ -126,4 +146,8 @@ def benjamini_hochberg(p: np.ndarray, q: float = 0.05) -> np.ndarray:
 def _baseline(factor: np.ndarray, weekday: np.ndarray):
     """Each lag of the baseline with its weight and the factors, as known on the later day, of the earlier day's weekday [day, 1]."""
     for back in range(1, min(BASELINE_DAYS, weekday.size - 1) + 1):
-        yield back, 0.5 ** ((back - 1) / HALF_LIFE), factor[np.arange(back, weekday.size), weekday[:-back]][:, None]
+        yield (
+            back,
+            0.5 ** ((back - 1) / HALF_LIFE),
+            factor[np.arange(back, weekday.size), weekday[:-back]][:, None],
+        )

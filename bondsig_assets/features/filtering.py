@@ -27,7 +27,9 @@ class Filtered:
     step_variance: np.ndarray
 
 
-def observation_variance(half_spread_pct: np.ndarray, duration_years: np.ndarray, n_trades: np.ndarray) -> np.ndarray:
+def observation_variance(
+    half_spread_pct: np.ndarray, duration_years: np.ndarray, n_trades: np.ndarray
+) -> np.ndarray:
     """Variance in bps squared of a day's spread around the true one: (half-spread / duration)^2 / n.
 
     All [day, name]: the half of the bid-ask spread in percent of price, modified duration, trades of the day. NaN without
@@ -40,8 +42,13 @@ def observation_variance(half_spread_pct: np.ndarray, duration_years: np.ndarray
 
 
 def local_level(
-    observed: np.ndarray, variance: np.ndarray, sector_change: np.ndarray, beta: np.ndarray,
-    window: int = WINDOW, minimum: int = 10, floor: float = 0.25,
+    observed: np.ndarray,
+    variance: np.ndarray,
+    sector_change: np.ndarray,
+    beta: np.ndarray,
+    window: int = WINDOW,
+    minimum: int = 10,
+    floor: float = 0.25,
 ) -> Filtered:
     """Posterior of s_t = s_t-1 + beta ds_sector,t + eta_t given y_t = s_t + e_t on the last `window` days.
 
@@ -66,6 +73,11 @@ def local_level(
 
     shape = np.shape(observed)
     sides = (observed, variance, sector_change, beta)
-    y, noise, move, slope = (np.ascontiguousarray(np.broadcast_to(np.asarray(side, dtype=float), shape)) for side in sides)
-    (mean, sd, innovation), steps = filter_windows(y, noise, move, slope, window, SPACING, minimum, floor)
+    y, noise, move, slope = (
+        np.ascontiguousarray(np.broadcast_to(np.asarray(side, dtype=float), shape))
+        for side in sides
+    )
+    (mean, sd, innovation), steps = filter_windows(
+        y, noise, move, slope, window, SPACING, minimum, floor
+    )
     return Filtered(mean, sd, innovation, steps)

@@ -56,7 +56,9 @@ def _filter(y, noise, drift, seen, step):  # pragma: no cover
 
 
 @njit(cache=True)
-def filter_windows(y, noise, sector_change, beta, window, spacing, least, floor):  # pragma: no cover
+def filter_windows(
+    y, noise, sector_change, beta, window, spacing, least, floor
+):  # pragma: no cover
     """Mean, sd, innovation [3, day, name] and step variance [day, name], each day from its own last `window` days."""
     n_days, n_names = y.shape
     out = np.full((3, n_days, n_names), np.nan)
@@ -73,10 +75,16 @@ def filter_windows(y, noise, sector_change, beta, window, spacing, least, floor)
             for k in range(n):
                 drift[k] = slope * move[first + k]
             part = slice(first, day + 1)
-            step = _step_variance(level[part], error[part], drift, seen[part], n - 1, spacing, least, floor)
+            step = _step_variance(
+                level[part], error[part], drift, seen[part], n - 1, spacing, least, floor
+            )
             if np.isnan(step):
                 continue
             mean, variance, innovation = _filter(level[part], error[part], drift, seen[part], step)
-            out[0, day, name], out[1, day, name], out[2, day, name] = mean, math.sqrt(variance), innovation
+            out[0, day, name], out[1, day, name], out[2, day, name] = (
+                mean,
+                math.sqrt(variance),
+                innovation,
+            )
             steps[day, name] = step
     return out, steps

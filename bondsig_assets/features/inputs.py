@@ -68,17 +68,31 @@ class Inputs:
     @cached_property
     def spread_curves(self) -> Curves:
         """Spread curves."""
-        return fit_curves(self.credit.offsets, self.credit.held, rp.H_SPREAD, self.panels.sector, self.is_high_yield)
+        return fit_curves(
+            self.credit.offsets,
+            self.credit.held,
+            rp.H_SPREAD,
+            self.panels.sector,
+            self.is_high_yield,
+        )
 
     @cached_property
     def yield_curves(self) -> Curves:
         """Yield curves."""
-        return fit_curves(self.credit.offsets, self.credit.held, rp.H_YIELD, self.panels.sector, self.is_high_yield)
+        return fit_curves(
+            self.credit.offsets,
+            self.credit.held,
+            rp.H_YIELD,
+            self.panels.sector,
+            self.is_high_yield,
+        )
 
     @cached_property
     def level(self) -> np.ndarray:
         """Spread at five years; the bonds' weighted mean where no curve can be fitted."""
-        return np.where(np.isfinite(self.spread_curves.five), self.spread_curves.five, self.credit[rp.SPREAD])
+        return np.where(
+            np.isfinite(self.spread_curves.five), self.spread_curves.five, self.credit[rp.SPREAD]
+        )
 
     @cached_property
     def sector_change(self) -> np.ndarray:
@@ -105,9 +119,13 @@ class Inputs:
         """For each reason a feature can be missing for: where its input is there [day, parent]."""
         rate = np.broadcast_to(np.isfinite(self.panels.treasury_rate(1.0)), self.shape)
         return {
-            "no_bond_spread": np.isfinite(self.level), "no_bonds_outstanding": self.credit[rp.OUTSTANDING] > 0,
-            "no_cds_quote": np.isfinite(w.latest(self.panels.cds_5y, 5)[0]), "no_stock_price": np.isfinite(self.panels.close) | np.isfinite(self.panels.stock_return),
-            "no_filing": np.isfinite(self.panels.debt), "no_treasury_curve": rate,
+            "no_bond_spread": np.isfinite(self.level),
+            "no_bonds_outstanding": self.credit[rp.OUTSTANDING] > 0,
+            "no_cds_quote": np.isfinite(w.latest(self.panels.cds_5y, 5)[0]),
+            "no_stock_price": np.isfinite(self.panels.close)
+            | np.isfinite(self.panels.stock_return),
+            "no_filing": np.isfinite(self.panels.debt),
+            "no_treasury_curve": rate,
         }
 
     def recent(self, values: np.ndarray, history: int) -> np.ndarray:

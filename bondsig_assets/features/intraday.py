@@ -23,14 +23,32 @@ from bondsig_assets.bonds.analytics import Reference, analyze
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.replay import MATCH_DAYS
 from bondsig_assets.trace.bond_days import TRADE_COLUMNS, aggregate
-from bondsig_assets.trading_calendar import CUTOFF, all_trading_days, day_number, offset, trading_days
+from bondsig_assets.trading_calendar import (
+    CUTOFF,
+    all_trading_days,
+    day_number,
+    offset,
+    trading_days,
+)
 
 #: Trading days before the present one that a volume is compared with, how many of them must be there, and the least deviation.
 BASELINE_DAYS, BASELINE_MINIMUM, LEAST_DEVIATION = 63, 40, 0.25
 _REPORT = ["delivery_date", "record_number"]
 #: Columns of `trade_events` that are read.
 EVENT_COLUMNS = (
-    *_REPORT, "revision", "known_date", "known_at", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reason",
+    *_REPORT,
+    "revision",
+    "known_date",
+    "known_at",
+    "cusip",
+    "execution_date",
+    "executed_at",
+    "price",
+    "par_usd",
+    "is_par_capped",
+    "side",
+    "contra",
+    "reason",
 )
 #: Columns of `bond_day_revisions` joined with `bond_analytics` that are read.
 REVISION_COLUMNS = ("cusip", "trade_date", "known_date", "n_trades", "oas_bps", "weight")
@@ -57,10 +75,16 @@ def times_of_day(texts: Sequence[str]) -> list[time]:
 
     Raises ValueError for anything else, a time after the cutoff (the day's own features begin there), one named twice, or none.
     """
-    wrong = [text for text in texts if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) or time.fromisoformat(text) > CUTOFF]
+    wrong = [
+        text
+        for text in texts
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) or time.fromisoformat(text) > CUTOFF
+    ]
     if wrong or not texts or len(set(texts)) < len(texts):
         told = ", ".join(repr(text) for text in texts) or "none"
-        raise ValueError(f"times of day are one or more different 'HH:MM' (New York) from 00:00 to {CUTOFF:%H:%M}, given were: {told}")
+        raise ValueError(
+            f"times of day are one or more different 'HH:MM' (New York) from 00:00 to {CUTOFF:%H:%M}, given were: {told}"
+        )
     return sorted(time.fromisoformat(text) for text in texts)
 
 
@@ -79,56 +103,100 @@ def issuer_intraday(taught: Taught, start: date, end: date, times: Sequence[time
 
     A row's result does not depend on the range it is computed in, to the last bit.
     """
-    events = taught.events.filter(pl.col("execution_date") == pl.col("known_date")).sort(*_REPORT, "revision")
+    events = taught.events.filter(pl.col("execution_date") == pl.col("known_date")).sort(
+        *_REPORT, "revision"
+    )
     earlier = _last_bond_days(taught.revisions)
     rows = pl.concat([_at(at, events, earlier, taught, start, end) for at in times])
     return rows.sort(*_ISSUER_DAY, "as_of_time")
 
 
-def _at(at: time, events: pl.DataFrame, earlier: pl.DataFrame, taught: Taught, start: date, end: date) -> pl.DataFrame:
+def _at(
+    at: time, events: pl.DataFrame, earlier: pl.DataFrame, taught: Taught, start: date, end: date
+) -> pl.DataFrame:
     """The rows of one time of day."""
     days = np.array(trading_days(offset(start, -BASELINE_DAYS), end), dtype="datetime64[D]")
     seen = _bonds_seen(taught.master, taught.reference.bonds, days, at)
     known = events.filter(pl.col("known_at") <= pl.col("known_date").dt.combine(at))
     # A feed that has said nothing by then is missing, not quiet.
     issuers = seen.join(known.select(trade_date="known_date").unique(), on="trade_date", how="semi")
-    issuers = issuers.group_by(_ISSUER_DAY).agg(pl.col("ticker").first()).sort(_ISSUER_DAY).with_row_index("place")
-    traded = aggregate(_prints(known).join(seen, on=_BOND_DAY, how="semi"), _BOND_DAY).filter(pl.col("n_trades") > 0)
-    traded = traded.join(seen.drop("ticker"), on=_BOND_DAY).join(issuers, on=_ISSUER_DAY).sort("place", "cusip")
+    issuers = (
+        issuers.group_by(_ISSUER_DAY)
+        .agg(pl.col("ticker").first())
+        .sort(_ISSUER_DAY)
+        .with_row_index("place")
+    )
+    traded = aggregate(_prints(known).join(seen, on=_BOND_DAY, how="semi"), _BOND_DAY).filter(
+        pl.col("n_trades") > 0
+    )
+    traded = (
+        traded.join(seen.drop("ticker"), on=_BOND_DAY)
+        .join(issuers, on=_ISSUER_DAY)
+        .sort("place", "cusip")
+    )
     flows = _flows(traded, issuers)
     asked = pl.col("trade_date").is_between(start, end)
     spreads = _spreads(_priced(traded.filter(asked), earlier, taught.reference, at), issuers.height)
-    rows = pl.concat([issuers, flows, _volume_zscore(issuers, flows["par_usd"], days), spreads], how="horizontal").filter(asked)
-    return rows.drop("place").with_columns(as_of_time=pl.lit(f"{at:%H:%M}"), known_at=pl.col("trade_date").dt.combine(at))
+    rows = pl.concat(
+        [issuers, flows, _volume_zscore(issuers, flows["par_usd"], days), spreads], how="horizontal"
+    ).filter(asked)
+    return rows.drop("place").with_columns(
+        as_of_time=pl.lit(f"{at:%H:%M}"), known_at=pl.col("trade_date").dt.combine(at)
+    )
 
 
-def _bonds_seen(master: pl.DataFrame, bonds: pl.DataFrame, days: np.ndarray, at: time) -> pl.DataFrame:
+def _bonds_seen(
+    master: pl.DataFrame, bonds: pl.DataFrame, days: np.ndarray, at: time
+) -> pl.DataFrame:
     """`cusip, trade_date, parent_id, ticker` of the bonds outstanding on each of `days` that lead to a stock, as known at `at` of the day."""
     terms = bonds.select("cusip", "offering_date", "maturity_date").drop_nulls()
     rows = master.join(terms, on="cusip").select(
-        "cusip", "parent_id", "ticker", "known_at", known_until=pl.col("known_until").fill_null(_FAR),
+        "cusip",
+        "parent_id",
+        "ticker",
+        "known_at",
+        known_until=pl.col("known_until").fill_null(_FAR),
         from_date=pl.max_horizontal("valid_from_date", "offering_date"),
         to_date=pl.min_horizontal("valid_to_date", pl.col("maturity_date") - pl.duration(days=1)),
     )
     moments = days.astype("datetime64[us]") + np.timedelta64(at.hour * 60 + at.minute, "m")
     first = np.maximum(_places(days, rows["from_date"]), _places(moments, rows["known_at"]))
-    past = np.minimum(_places(days, rows["to_date"], "right"), _places(moments, rows["known_until"]))
-    span = rows.select("cusip", "parent_id", "ticker").with_columns(first=pl.Series(first), past=pl.Series(past)).filter(pl.col("first") < pl.col("past"))
+    past = np.minimum(
+        _places(days, rows["to_date"], "right"), _places(moments, rows["known_until"])
+    )
+    span = (
+        rows.select("cusip", "parent_id", "ticker")
+        .with_columns(first=pl.Series(first), past=pl.Series(past))
+        .filter(pl.col("first") < pl.col("past"))
+    )
     each = span.with_columns(day=pl.int_ranges("first", "past")).explode("day")
-    return each.select("cusip", "parent_id", "ticker", trade_date=pl.Series(days).gather(each["day"]))
+    return each.select(
+        "cusip", "parent_id", "ticker", trade_date=pl.Series(days).gather(each["day"])
+    )
 
 
-def _places(ordered: np.ndarray, values: pl.Series, side: Literal["left", "right"] = "left") -> np.ndarray:
+def _places(
+    ordered: np.ndarray, values: pl.Series, side: Literal["left", "right"] = "left"
+) -> np.ndarray:
     """Where days or moments belong among `ordered` ones."""
     return np.searchsorted(ordered, values.to_numpy().astype(ordered.dtype), side=side)
 
 
 def _prints(known: pl.DataFrame) -> pl.DataFrame:
     """Trades and quarantined prints among the newest states in `known` (sorted by report and revision), as `aggregate` wants them."""
-    is_newest = pl.any_horizontal(pl.col(name) != pl.col(name).shift(-1) for name in _REPORT).fill_null(True)
-    newest = known.filter(is_newest).filter(pl.col("reason").is_null() | (pl.col("reason") == "price_error"))
+    is_newest = pl.any_horizontal(
+        pl.col(name) != pl.col(name).shift(-1) for name in _REPORT
+    ).fill_null(True)
+    newest = known.filter(is_newest).filter(
+        pl.col("reason").is_null() | (pl.col("reason") == "price_error")
+    )
     unread = {name: pl.lit(None, pl.String) for name in ("reporting_party", "contra_party")}
-    prints = newest.with_columns(trade_date="known_date", row="record_number", is_quarantined=pl.col("reason").is_not_null(), **unread)
+    prints = newest.with_columns(
+        trade_date="known_date",
+        row="record_number",
+        is_quarantined=pl.col("reason").is_not_null(),
+        **unread,
+    )
     return prints.select(*_BOND_DAY, *TRADE_COLUMNS)
 
 
@@ -138,40 +206,86 @@ def _last_bond_days(revisions: pl.DataFrame) -> pl.DataFrame:
     It is at most MATCH_DAYS trading days old; without spread or weight it is there all the same, and no older one stands in for it.
     """
     calendar = pl.Series(all_trading_days())
-    numbered = revisions.with_columns(on=day_number(revisions["trade_date"]), known=day_number(revisions["known_date"]))
-    numbered = numbered.filter(pl.Series(calendar.gather(numbered["on"])) == pl.col("trade_date")).sort("cusip", "on", "known")
+    numbered = revisions.with_columns(
+        on=day_number(revisions["trade_date"]), known=day_number(revisions["known_date"])
+    )
+    numbered = numbered.filter(
+        pl.Series(calendar.gather(numbered["on"])) == pl.col("trade_date")
+    ).sort("cusip", "on", "known")
     next_known = pl.col("known").shift(-1).over("cusip", "on")
-    states = numbered.with_columns(first=pl.max_horizontal("on", "known") + 1, last=pl.min_horizontal(pl.col("on") + MATCH_DAYS, next_known))
+    states = numbered.with_columns(
+        first=pl.max_horizontal("on", "known") + 1,
+        last=pl.min_horizontal(pl.col("on") + MATCH_DAYS, next_known),
+    )
     held = states.filter((pl.col("n_trades") > 0) & (pl.col("first") <= pl.col("last")))
-    each = held.with_columns(day=pl.int_ranges("first", pl.col("last") + 1)).explode("day").sort("cusip", "day", "on")
+    each = (
+        held.with_columns(day=pl.int_ranges("first", pl.col("last") + 1))
+        .explode("day")
+        .sort("cusip", "day", "on")
+    )
     newest = each.unique(["cusip", "day"], keep="last", maintain_order=True)
-    return newest.select("cusip", trade_date=calendar.gather(newest["day"]), oas_before="oas_bps", weight_before="weight")
+    return newest.select(
+        "cusip",
+        trade_date=calendar.gather(newest["day"]),
+        oas_before="oas_bps",
+        weight_before="weight",
+    )
 
 
-def _priced(traded: pl.DataFrame, earlier: pl.DataFrame, reference: Reference, at: time) -> pl.DataFrame:
+def _priced(
+    traded: pl.DataFrame, earlier: pl.DataFrame, reference: Reference, at: time
+) -> pl.DataFrame:
     """Bond days of `traded` that have a spread and a weight: `place, oas_bps, weight, oas_before, weight_before`, in the same order."""
-    days = traded.select(*_BOND_DAY, "n_trades", "price", known_date="trade_date", known_at=pl.col("trade_date").dt.combine(at))
+    days = traded.select(
+        *_BOND_DAY,
+        "n_trades",
+        "price",
+        known_date="trade_date",
+        known_at=pl.col("trade_date").dt.combine(at),
+    )
     analytics = analyze(days, reference, at).select(*_BOND_DAY, "oas_bps", "weight")
-    both = traded.select("place", *_BOND_DAY).join(analytics, on=_BOND_DAY, how="left", maintain_order="left")
-    return both.drop_nulls(["oas_bps", "weight"]).join(earlier, on=_BOND_DAY, how="left", maintain_order="left")
+    both = traded.select("place", *_BOND_DAY).join(
+        analytics, on=_BOND_DAY, how="left", maintain_order="left"
+    )
+    return both.drop_nulls(["oas_bps", "weight"]).join(
+        earlier, on=_BOND_DAY, how="left", maintain_order="left"
+    )
 
 
 def _spreads(priced: pl.DataFrame, n_rows: int) -> pl.DataFrame:
     """Level and matched change of each issuer row."""
     matched = priced.drop_nulls(["oas_before", "weight_before"])
-    weight, both = priced["weight"], 1.0 / (1.0 / matched["weight"] + 1.0 / matched["weight_before"])
+    weight, both = (
+        priced["weight"],
+        1.0 / (1.0 / matched["weight"] + 1.0 / matched["weight_before"]),
+    )
     level = _total(priced, weight * priced["oas_bps"], n_rows), _total(priced, weight, n_rows)
-    change = _total(matched, both * (matched["oas_bps"] - matched["oas_before"]), n_rows), _total(matched, both, n_rows)
-    return pl.DataFrame({"intraday_spread_bps": _ratio(*level), "intraday_spread_change_bps": _ratio(*change)})
+    change = (
+        _total(matched, both * (matched["oas_bps"] - matched["oas_before"]), n_rows),
+        _total(matched, both, n_rows),
+    )
+    return pl.DataFrame(
+        {"intraday_spread_bps": _ratio(*level), "intraday_spread_change_bps": _ratio(*change)}
+    )
 
 
 def _flows(traded: pl.DataFrame, issuers: pl.DataFrame) -> pl.DataFrame:
     """Counts, par and imbalance of each issuer row; zero where nothing traded, but the imbalance is null then."""
-    names = {"n_trades": "n_trades", "n_capped_trades": "n_capped", "par_usd": "par_usd", "buy": "customer_buy_par_usd", "sell": "customer_sell_par_usd"}
-    totals = {name: _total(traded, traded[column], issuers.height) for name, column in names.items()}
+    names = {
+        "n_trades": "n_trades",
+        "n_capped_trades": "n_capped",
+        "par_usd": "par_usd",
+        "buy": "customer_buy_par_usd",
+        "sell": "customer_sell_par_usd",
+    }
+    totals = {
+        name: _total(traded, traded[column], issuers.height) for name, column in names.items()
+    }
     buy, sell = totals.pop("buy"), totals.pop("sell")
     bonds = np.bincount(traded["place"].to_numpy(), minlength=issuers.height)
-    flows = pl.DataFrame({"n_bonds_traded": bonds, **totals, "order_imbalance": _ratio(buy - sell, buy + sell)})
+    flows = pl.DataFrame(
+        {"n_bonds_traded": bonds, **totals, "order_imbalance": _ratio(buy - sell, buy + sell)}
+    )
     return flows.cast({"n_trades": pl.Int64, "n_capped_trades": pl.Int64})
 
 
@@ -183,7 +297,10 @@ def _volume_zscore(issuers: pl.DataFrame, par: pl.Series, days: np.ndarray) -> p
     volume = np.full((days.size, parents.len()), np.nan)
     volume[day, parent] = np.log1p(par.to_numpy())
     baseline = w.lag(volume, 1)
-    usual, deviation = w.mean(baseline, BASELINE_DAYS, BASELINE_MINIMUM), w.deviation(baseline, BASELINE_DAYS, BASELINE_MINIMUM)
+    usual, deviation = (
+        w.mean(baseline, BASELINE_DAYS, BASELINE_MINIMUM),
+        w.deviation(baseline, BASELINE_DAYS, BASELINE_MINIMUM),
+    )
     score = (volume - usual) / np.maximum(deviation, LEAST_DEVIATION)
     return pl.DataFrame({"volume_zscore": pl.Series(score[day, parent], nan_to_null=True)})
 
@@ -196,4 +313,6 @@ def _total(rows: pl.DataFrame, values: pl.Series, n_rows: int) -> np.ndarray:
 def _ratio(top: np.ndarray, bottom: np.ndarray) -> pl.Series:
     """Null where there is nothing to divide by."""
     positive = bottom > 0
-    return pl.Series(np.where(positive, top / np.where(positive, bottom, 1.0), np.nan), nan_to_null=True)
+    return pl.Series(
+        np.where(positive, top / np.where(positive, bottom, 1.0), np.nan), nan_to_null=True
+    )

@@ -25,8 +25,12 @@ from bondsig_assets.trading_calendar import CUTOFF
 
 #: Table of an input → reason that a feature is missing without it, the first that holds.
 _MISSING = {
-    "bond_analytics": "no_bond_spread", "bond_days": "no_bonds_outstanding", "cds_quotes": "no_cds_quote", "equity_prices": "no_stock_price",
-    "fundamentals": "no_filing", "treasury_yields": "no_treasury_curve",
+    "bond_analytics": "no_bond_spread",
+    "bond_days": "no_bonds_outstanding",
+    "cds_quotes": "no_cds_quote",
+    "equity_prices": "no_stock_price",
+    "fundamentals": "no_filing",
+    "treasury_yields": "no_treasury_curve",
 }
 #: Reasons of `feature_coverage`, in the order in which they are asked.
 REASONS = (*dict.fromkeys(_MISSING.values()), "too_few_observations")
@@ -38,7 +42,11 @@ def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, p
     `panels` must reach back LOOKBACK_DAYS before `start`. An issuer has a row on a day when its
     stock is known and it has a bond outstanding or a CDS quote no older than five days.
     """
-    inputs = Inputs(panels, int(np.searchsorted(panels.days, np.datetime64(start))), Credit(*rp.replay(*panels.replay_arguments)))
+    inputs = Inputs(
+        panels,
+        int(np.searchsorted(panels.days, np.datetime64(start))),
+        Credit(*rp.replay(*panels.replay_arguments)),
+    )
     columns: Columns = {}
     columns |= equity_features(inputs)
     columns |= spread_features(inputs)
@@ -49,25 +57,34 @@ def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, p
     keep = panels.listed & ((credit[rp.OUTSTANDING] > 0) | np.isfinite(columns["cds_spread_bps"]))
     keep &= ((panels.days >= np.datetime64(start)) & (panels.days <= np.datetime64(end)))[:, None]
     day, parent = np.nonzero(keep)
-    frame = pl.DataFrame({
-        "parent_id": panels.parents[parent], "trade_date": panels.days[day],
-        **panels.identity(day, parent),
-        "rating_number": panels.rating[day, parent],
-        "n_bonds": credit[rp.OUTSTANDING][day, parent].astype(np.int64),
-        "n_bonds_traded": credit[rp.TRADED][day, parent].astype(np.int64),
-        "n_capped_trades": credit[rp.CAPPED][day, parent].astype(np.int64),
-        "curve_method": pl.Series([*METHODS, None], dtype=pl.String).gather(_method(inputs)[day, parent]),
-        **{name: columns[name][day, parent] for name in ALL_FEATURES},
-    })
+    frame = pl.DataFrame(
+        {
+            "parent_id": panels.parents[parent],
+            "trade_date": panels.days[day],
+            **panels.identity(day, parent),
+            "rating_number": panels.rating[day, parent],
+            "n_bonds": credit[rp.OUTSTANDING][day, parent].astype(np.int64),
+            "n_bonds_traded": credit[rp.TRADED][day, parent].astype(np.int64),
+            "n_capped_trades": credit[rp.CAPPED][day, parent].astype(np.int64),
+            "curve_method": pl.Series([*METHODS, None], dtype=pl.String).gather(
+                _method(inputs)[day, parent]
+            ),
+            **{name: columns[name][day, parent] for name in ALL_FEATURES},
+        }
+    )
     numeric = ["rating_number", *ALL_FEATURES]
     finite = (pl.when(pl.col(name).is_finite()).then(name).alias(name) for name in numeric)
-    rows = frame.with_columns(*finite, known_at=pl.col("trade_date").dt.combine(CUTOFF)).sort("trade_date", "parent_id")
+    rows = frame.with_columns(*finite, known_at=pl.col("trade_date").dt.combine(CUTOFF)).sort(
+        "trade_date", "parent_id"
+    )
     return rows, _coverage(inputs, columns, keep)
 
 
 def _method(inputs: Inputs) -> np.ndarray:
     """Position in METHODS of what each level rests on, the last for none."""
-    return np.where(np.isfinite(inputs.level), inputs.spread_curves.method, len(METHODS)).astype(np.int64)
+    return np.where(np.isfinite(inputs.level), inputs.spread_curves.method, len(METHODS)).astype(
+        np.int64
+    )
 
 
 def _coverage(inputs: Inputs, columns: Columns, keep: np.ndarray) -> pl.DataFrame:
@@ -78,12 +95,24 @@ def _coverage(inputs: Inputs, columns: Columns, keep: np.ndarray) -> pl.DataFram
     for feature in FEATURES:
         missing = keep & ~np.isfinite(columns[feature.name])
         counts = {"n_issuers": keep.sum(axis=1), "n_present": (keep & ~missing).sum(axis=1)}
-        for reason in dict.fromkeys(_MISSING[name.split(".")[0]] for name in feature.inputs if name.split(".")[0] in _MISSING):
+        for reason in dict.fromkeys(
+            _MISSING[name.split(".")[0]]
+            for name in feature.inputs
+            if name.split(".")[0] in _MISSING
+        ):
             without = missing & ~has[reason]
             counts[f"n_{reason}"], missing = without.sum(axis=1), missing & ~without
         counts["n_too_few_observations"] = missing.sum(axis=1)
-        parts.append(pl.DataFrame({
-            "trade_date": inputs.panels.days[days], "feature": [feature.name] * days.size, **{name: values[days].astype(np.int64) for name, values in counts.items()},
-        }))
-    coverage = pl.concat(parts, how="diagonal").with_columns(pl.col([f"n_{reason}" for reason in REASONS]).fill_null(0))
+        parts.append(
+            pl.DataFrame(
+                {
+                    "trade_date": inputs.panels.days[days],
+                    "feature": [feature.name] * days.size,
+                    **{name: values[days].astype(np.int64) for name, values in counts.items()},
+                }
+            )
+        )
+    coverage = pl.concat(parts, how="diagonal").with_columns(
+        pl.col([f"n_{reason}" for reason in REASONS]).fill_null(0)
+    )
     return coverage.sort("trade_date", "feature", maintain_order=True)

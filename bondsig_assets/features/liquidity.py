@@ -36,7 +36,9 @@ def price_changes_pct(price: np.ndarray, cap: int = MATCH_DAYS) -> np.ndarray:
     return 100 * (log_price - before)
 
 
-def roll_measure(price_change_pct: np.ndarray, window: int = 21, minimum: int = 4, cap: int = MATCH_DAYS) -> np.ndarray:
+def roll_measure(
+    price_change_pct: np.ndarray, window: int = 21, minimum: int = 4, cap: int = MATCH_DAYS
+) -> np.ndarray:
     """Roll's effective bid-ask spread in percent: 2 sqrt(-cov(dp_k, dp_k-1)).
 
     `price_change_pct` [day, bond] as from `price_changes_pct`, with the same `cap`. The covariance is the sample's
@@ -50,7 +52,9 @@ def roll_measure(price_change_pct: np.ndarray, window: int = 21, minimum: int = 
     return np.where(negative, 2 * np.sqrt(np.where(negative, -covariance, 0.0)), np.nan)
 
 
-def bao_pan_wang_gamma(price_change_pct: np.ndarray, window: int = 42, minimum: int = 10, cap: int = MATCH_DAYS) -> np.ndarray:
+def bao_pan_wang_gamma(
+    price_change_pct: np.ndarray, window: int = 42, minimum: int = 10, cap: int = MATCH_DAYS
+) -> np.ndarray:
     """Bao, Pan and Wang's illiquidity gamma = -cov(dp_t, dp_t+1) in percent squared.
 
     `price_change_pct` [day, bond]: changes of log prices as from `price_changes_pct`. A pair belongs to the day its
@@ -62,7 +66,12 @@ def bao_pan_wang_gamma(price_change_pct: np.ndarray, window: int = 42, minimum: 
 
 
 def corwin_schultz(
-    high: np.ndarray, low: np.ndarray, close: np.ndarray | None = None, window: int = 21, minimum: int = 5, cap: int = MATCH_DAYS
+    high: np.ndarray,
+    low: np.ndarray,
+    close: np.ndarray | None = None,
+    window: int = 21,
+    minimum: int = 5,
+    cap: int = MATCH_DAYS,
 ) -> np.ndarray:
     """Corwin and Schultz's high-low spread in percent of price: the mean of at least `minimum` two-day estimates.
 
@@ -78,7 +87,9 @@ def corwin_schultz(
     last = top if close is None else _log(np.where(ranged & (close > 0), close, np.nan))
     floor = bottom if close is None else last
     # The four share their gaps, but for days without a close, whose pair has none either.
-    top_before, bottom_before, above, below = (w.latest(w.lag(side, 1), cap)[0] for side in (top, bottom, last, floor))
+    top_before, bottom_before, above, below = (
+        w.latest(w.lag(side, 1), cap)[0] for side in (top, bottom, last, floor)
+    )
     if close is not None:
         kept = _same_day(top, last, cap)
         above, below = np.where(kept, above, np.nan), np.where(kept, below, np.nan)
@@ -92,7 +103,9 @@ def amihud_daily(price_change_pct: np.ndarray, par_usd: np.ndarray) -> np.ndarra
     return np.abs(price_change_pct) / (np.where(par_usd > 0, par_usd, np.nan) / 1e6)
 
 
-def amihud(price_change_pct: np.ndarray, par_usd: np.ndarray, window: int = 21, minimum: int = 5) -> np.ndarray:
+def amihud(
+    price_change_pct: np.ndarray, par_usd: np.ndarray, window: int = 21, minimum: int = 5
+) -> np.ndarray:
     """Median over the window of `amihud_daily`, percent per million of par, from at least `minimum` days.
 
     The median, as in Dick-Nielsen, Feldhütter and Lando (2012), because a day of one small trade is worth hundreds
@@ -102,7 +115,13 @@ def amihud(price_change_pct: np.ndarray, par_usd: np.ndarray, window: int = 21, 
 
 
 def price_dispersion(
-    high: np.ndarray, low: np.ndarray, par_usd: np.ndarray, n_trades: np.ndarray, window: int = 21, minimum: int = 5, least_trades: int = 3
+    high: np.ndarray,
+    low: np.ndarray,
+    par_usd: np.ndarray,
+    n_trades: np.ndarray,
+    window: int = 21,
+    minimum: int = 5,
+    least_trades: int = 3,
 ) -> np.ndarray:
     """Dispersion of the prices at which a bond trades within a day, in percent: sqrt(sum par d^2 / sum par).
 
@@ -114,10 +133,14 @@ def price_dispersion(
     usable = (n_trades >= least_trades) & (par_usd > 0) & (high >= low) & (low > 0)
     high, low, par = (np.where(usable, side, np.nan) for side in (high, low, par_usd))
     half_range = 100 * (high - low) / (high + low)
-    return np.sqrt(w.total(par * half_range * half_range, window, minimum) / w.total(par, window, minimum))
+    return np.sqrt(
+        w.total(par * half_range * half_range, window, minimum) / w.total(par, window, minimum)
+    )
 
 
-def turnover_pct(par_usd: np.ndarray, outstanding_usd: np.ndarray, window: int = 21, minimum: int = 15) -> np.ndarray:
+def turnover_pct(
+    par_usd: np.ndarray, outstanding_usd: np.ndarray, window: int = 21, minimum: int = 15
+) -> np.ndarray:
     """Par traded over the window in percent of the amount outstanding, each day's par over that day's amount.
 
     Both [day, name]; `par_usd` is 0 on a day without trades and NaN where trading is not known or nothing is
@@ -137,7 +160,11 @@ def round_trip_cost(daily_cost: np.ndarray, window: int = 21, minimum: int = 3) 
 
 
 def lambda_composite(
-    daily_amihud: np.ndarray, daily_round_trip: np.ndarray, window: int = 63, minimum: int = 10, least_names: int = 10
+    daily_amihud: np.ndarray,
+    daily_round_trip: np.ndarray,
+    window: int = 63,
+    minimum: int = 10,
+    least_names: int = 10,
 ) -> np.ndarray:
     """Dick-Nielsen, Feldhütter and Lando's lambda: the sum of four z-scores of illiquidity.
 
@@ -148,8 +175,10 @@ def lambda_composite(
     exist. Dick-Nielsen, Feldhütter and Lando (2012). Depends on `window` days.
     """
     parts = (
-        _by_blocks(w.median, daily_amihud, window, minimum), w.mean(daily_round_trip, window, minimum),
-        w.deviation(daily_amihud, window, minimum), w.deviation(daily_round_trip, window, minimum),
+        _by_blocks(w.median, daily_amihud, window, minimum),
+        w.mean(daily_round_trip, window, minimum),
+        w.deviation(daily_amihud, window, minimum),
+        w.deviation(daily_round_trip, window, minimum),
     )
     first, second, third, fourth = (_across_names(part, least_names) for part in parts)
     return first + second + third + fourth
@@ -178,11 +207,16 @@ def _serial_covariance(change: np.ndarray, window: int, minimum: int, cap: int) 
     before, _ = w.latest(w.lag(change, 1), cap)
     paired = np.isfinite(change) & np.isfinite(before)
     now, before = np.where(paired, change, np.nan), np.where(paired, before, np.nan)
-    now_mean, before_mean = w.mean(now, window, max(minimum, 2)), w.mean(before, window, max(minimum, 2))
+    now_mean, before_mean = (
+        w.mean(now, window, max(minimum, 2)),
+        w.mean(before, window, max(minimum, 2)),
+    )
     products = np.zeros_like(now)
     for step in range(min(window, now.shape[0])):
         days = now.shape[0] - step
-        products[step:] += np.nan_to_num((now[:days] - now_mean[step:]) * (before[:days] - before_mean[step:]))
+        products[step:] += np.nan_to_num(
+            (now[:days] - now_mean[step:]) * (before[:days] - before_mean[step:])
+        )
     pairs = w.count(now, window)
     return np.where(pairs >= max(minimum, 2), products / np.maximum(pairs - 1, 1), np.nan)
 
@@ -192,7 +226,9 @@ def _same_day(first: np.ndarray, second: np.ndarray, cap: int) -> np.ndarray:
     return w.latest(w.lag(first, 1), cap)[1] == w.latest(w.lag(second, 1), cap)[1]
 
 
-def _two_day_spread(top: np.ndarray, bottom: np.ndarray, top_before: np.ndarray, bottom_before: np.ndarray) -> np.ndarray:
+def _two_day_spread(
+    top: np.ndarray, bottom: np.ndarray, top_before: np.ndarray, bottom_before: np.ndarray
+) -> np.ndarray:
     """Two-day estimates as a share of price, negative ones as 0; arguments are logs."""
     one, other = top - bottom, top_before - bottom_before
     both = np.maximum(top, top_before) - np.minimum(bottom, bottom_before)
@@ -213,8 +249,16 @@ def _across_names(values: np.ndarray, least_names: int) -> np.ndarray:
     return out
 
 
-def _by_blocks(statistic: Callable[..., np.ndarray], values: np.ndarray, *arguments: int) -> np.ndarray:
+def _by_blocks(
+    statistic: Callable[..., np.ndarray], values: np.ndarray, *arguments: int
+) -> np.ndarray:
     """A window statistic, a block of names at a time."""
     if values.shape[1] <= _BLOCK:
         return statistic(values, *arguments)
-    return np.concatenate([statistic(values[:, k : k + _BLOCK], *arguments) for k in range(0, values.shape[1], _BLOCK)], axis=1)
+    return np.concatenate(
+        [
+            statistic(values[:, k : k + _BLOCK], *arguments)
+            for k in range(0, values.shape[1], _BLOCK)
+        ],
+        axis=1,
+    )

@@ -20,9 +20,27 @@ from bondsig_assets.trading_calendar import CUTOFF
 
 #: Columns of a revision in the order of `replay.R_…`; riskless par is made here.
 _REVISION_COLUMNS = [
-    "n_trades", "par_usd", "customer_buy_par_usd", "customer_sell_par_usd", "n_capped", "institutional_buy_par_usd", "institutional_sell_par_usd",
-    "n_interdealer", "riskless_par_usd", "oas_bps", "weight", "yield_pct", "maturity_years", "price", "customer_buy_price", "customer_sell_price",
-    "spread_duration_years", "cds_equivalent_spread_bps", "round_trip_cost_bps", "price_dispersion_bps", "n_dealers",
+    "n_trades",
+    "par_usd",
+    "customer_buy_par_usd",
+    "customer_sell_par_usd",
+    "n_capped",
+    "institutional_buy_par_usd",
+    "institutional_sell_par_usd",
+    "n_interdealer",
+    "riskless_par_usd",
+    "oas_bps",
+    "weight",
+    "yield_pct",
+    "maturity_years",
+    "price",
+    "customer_buy_price",
+    "customer_sell_price",
+    "spread_duration_years",
+    "cds_equivalent_spread_bps",
+    "round_trip_cost_bps",
+    "price_dispersion_bps",
+    "n_dealers",
 ]
 #: Columns of a bond day that measures over several days of one bond are made of.
 DAILY_COLUMNS = ("price", "price_low", "price_high", "price_last")
@@ -100,15 +118,24 @@ class Panels:
     def parent_of(self) -> np.ndarray:
         """Position of the parent that each bond leads to on each day [day, bond], -1 for none."""
         rows = positions_as_of(self.master, "cusip", self.bond_ids, self.days)
-        parent_code = np.append(np.searchsorted(self.parents, self.master["parent_id"].to_numpy().astype(str)), -1)
+        parent_code = np.append(
+            np.searchsorted(self.parents, self.master["parent_id"].to_numpy().astype(str)), -1
+        )
         return parent_code[rows].astype(np.int64)
 
     @cached_property
     def outstanding(self) -> np.ndarray:
         """Whether each bond is issued, not yet matured, and not known to be redeemed [day, bond]."""
-        terms = pl.DataFrame({"cusip": self.bond_ids}, schema={"cusip": pl.String}).join(self.bonds, on="cusip", how="left", maintain_order="left")
-        issued, matures = terms["offering_date"].to_numpy().astype("datetime64[D]"), terms["maturity_date"].to_numpy().astype("datetime64[D]")
-        return (issued <= self.days[:, None]) & (self.days[:, None] < matures) & ~(self._amount == 0)
+        terms = pl.DataFrame({"cusip": self.bond_ids}, schema={"cusip": pl.String}).join(
+            self.bonds, on="cusip", how="left", maintain_order="left"
+        )
+        issued, matures = (
+            terms["offering_date"].to_numpy().astype("datetime64[D]"),
+            terms["maturity_date"].to_numpy().astype("datetime64[D]"),
+        )
+        return (
+            (issued <= self.days[:, None]) & (self.days[:, None] < matures) & ~(self._amount == 0)
+        )
 
     @cached_property
     def replay_arguments(self) -> tuple:
@@ -117,10 +144,28 @@ class Panels:
         bond, known, trade = self._cells(revisions)
         order = np.lexsort((trade, bond, known))
         order = order[trade[order] >= 0]
-        riskless = pl.col("riskless_share") * (pl.col("customer_buy_par_usd") + pl.col("customer_sell_par_usd"))
-        values = revisions.with_columns(riskless_par_usd=riskless).select(pl.col(_REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan)).to_numpy()
-        values = np.ascontiguousarray(values[order]) if order.size else np.empty((0, len(_REVISION_COLUMNS)))
-        return known[order], bond[order], trade[order], values, self.parent_of, self.outstanding, self.parents.size
+        riskless = pl.col("riskless_share") * (
+            pl.col("customer_buy_par_usd") + pl.col("customer_sell_par_usd")
+        )
+        values = (
+            revisions.with_columns(riskless_par_usd=riskless)
+            .select(pl.col(_REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan))
+            .to_numpy()
+        )
+        values = (
+            np.ascontiguousarray(values[order])
+            if order.size
+            else np.empty((0, len(_REVISION_COLUMNS)))
+        )
+        return (
+            known[order],
+            bond[order],
+            trade[order],
+            values,
+            self.parent_of,
+            self.outstanding,
+            self.parents.size,
+        )
 
     @cached_property
     def _revisions(self) -> pl.DataFrame:
@@ -136,32 +181,47 @@ class Panels:
 
     def bond_values(self, first: int) -> dict[str, np.ndarray]:
         """DAILY_COLUMNS [day, bond] of the days from `first` on, each as known at its own cutoff; NaN without a trade."""
-        own = self._revisions.filter((pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0))
+        own = self._revisions.filter(
+            (pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0)
+        )
         bond, day, _ = self._cells(own)
         late = day >= first
         out = {}
         for name in DAILY_COLUMNS:
             out[name] = np.full((self.days.size - first, self.bond_ids.size), np.nan)
-            out[name][day[late] - first, bond[late]] = own[name].cast(pl.Float64).fill_null(np.nan).to_numpy()[late]
+            out[name][day[late] - first, bond[late]] = (
+                own[name].cast(pl.Float64).fill_null(np.nan).to_numpy()[late]
+            )
         return out
 
     @cached_property
     def _amount(self) -> np.ndarray:
         """Par of each bond as known on each day [day, bond], NaN where it is not."""
-        steps = amount_steps(self.bonds, self.amounts).rows.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
-        return np.append(steps["amount_usd"].to_numpy(), np.nan)[positions_as_of(steps, "cusip", self.bond_ids, self.days)]
+        steps = amount_steps(self.bonds, self.amounts).rows.filter(
+            pl.col("cusip").is_in(self.bond_ids.tolist())
+        )
+        return np.append(steps["amount_usd"].to_numpy(), np.nan)[
+            positions_as_of(steps, "cusip", self.bond_ids, self.days)
+        ]
 
     @cached_property
     def outstanding_usd(self) -> np.ndarray:
         """Par outstanding of each parent's bonds as known on each day [day, parent], NaN without any."""
-        return sum_by_parent(np.where(self.outstanding, self._amount, np.nan), self.parent_of, self.parents.size)
+        return sum_by_parent(
+            np.where(self.outstanding, self._amount, np.nan), self.parent_of, self.parents.size
+        )
 
     def treasury_rate(self, years: float) -> np.ndarray:
         """Continuous Treasury rate at `years` of the newest curve known at each cutoff [day, 1], as a fraction; NaN before the first."""
         if self.yields is None or self.yields.is_empty():
             return np.full((self.days.size, 1), np.nan)
         versions, par = known_curves(self.yields)
-        place = np.searchsorted(versions["known_at"].to_numpy().astype("datetime64[us]"), self.cutoffs, side="right") - 1
+        place = (
+            np.searchsorted(
+                versions["known_at"].to_numpy().astype("datetime64[us]"), self.cutoffs, side="right"
+            )
+            - 1
+        )
         index = np.where(place >= 0, versions["curve_index"].to_numpy()[np.maximum(place, 0)], -1)
         pct = par_yields(par, index, np.full(self.days.size, years))
         return 2 * np.log1p(pct / 200)[:, None]
@@ -190,7 +250,9 @@ class Panels:
         ahead = np.full_like(self.etf_return, np.nan)
         arrays = self._price_arrays
         names = arrays["tickers"]
-        place = np.where(self.listed, _places(names, self.stocks["sector_etf"])[self._stock_row], -1)
+        place = np.where(
+            self.listed, _places(names, self.stocks["sector_etf"])[self._stock_row], -1
+        )
         found = place >= 0
         later = np.full_like(arrays["simple_return"], np.nan)
         later[: later.shape[0] - steps] = arrays["simple_return"][steps:]
@@ -200,14 +262,24 @@ class Panels:
     @cached_property
     def _followed_row(self) -> np.ndarray:
         """Position in `stocks` of each parent's link on each day, after the end of a listing still its last, -1 before any."""
-        last = np.maximum.accumulate(np.where(self.listed, np.arange(self.days.size)[:, None], -1), axis=0)
-        return np.where(last >= 0, np.take_along_axis(self._stock_row, np.maximum(last, 0), axis=0), -1)
+        last = np.maximum.accumulate(
+            np.where(self.listed, np.arange(self.days.size)[:, None], -1), axis=0
+        )
+        return np.where(
+            last >= 0, np.take_along_axis(self._stock_row, np.maximum(last, 0), axis=0), -1
+        )
 
     @cached_property
     def followed_return(self) -> np.ndarray:
         """`stock_return`, after the end of a listing that of its last ticker. For labels only."""
         arrays = self._price_arrays
-        return _taken(arrays["simple_return"], arrays["tickers"], self.stocks["ticker"], self._followed_row, np.nan)
+        return _taken(
+            arrays["simple_return"],
+            arrays["tickers"],
+            self.stocks["ticker"],
+            self._followed_row,
+            np.nan,
+        )
 
     @cached_property
     def delisting(self) -> np.ndarray:
@@ -216,7 +288,10 @@ class Panels:
             return np.full(self.listed.shape, -1)
         last = _dates(self.delistings["last_trade_date"])
         names = np.array(sorted(self.delistings["ticker"].unique()), dtype=object).astype(str)
-        day, ticker = np.searchsorted(self.days, last, side="right"), _places(names, self.delistings["ticker"])
+        day, ticker = (
+            np.searchsorted(self.days, last, side="right"),
+            _places(names, self.delistings["ticker"]),
+        )
         grid = np.full((self.days.size, names.size), -1)
         # Of two for one day the first known, which comes last here.
         order = np.argsort(-self.delistings["known_at"].to_physical().to_numpy(), kind="stable")
@@ -247,10 +322,17 @@ class Panels:
         tickers = self.stocks["ticker"].to_numpy().astype(str)
         names = np.where(self.listed, tickers[self._stock_row], "")
         known = self.cds.filter(pl.col("known_at") <= pl.col("trade_date").dt.combine(CUTOFF))
-        cells = pl.DataFrame({
-            "ticker": names.ravel(), "trade_date": np.repeat(self.days, self.parents.size),
-            "cell": np.arange(names.size),
-        }).filter(pl.col("ticker") != "").join(known, on=["ticker", "trade_date"])
+        cells = (
+            pl.DataFrame(
+                {
+                    "ticker": names.ravel(),
+                    "trade_date": np.repeat(self.days, self.parents.size),
+                    "cell": np.arange(names.size),
+                }
+            )
+            .filter(pl.col("ticker") != "")
+            .join(known, on=["ticker", "trade_date"])
+        )
         tenor = np.searchsorted(tenors, cells["tenor_years"].to_numpy())
         day, parent = np.divmod(cells["cell"].to_numpy(), max(self.parents.size, 1))
         quotes[tenor, day, parent] = cells["par_spread_bps"].to_numpy()
@@ -261,7 +343,9 @@ class Panels:
         """5-year CDS spreads [day, parent]."""
         tenors, quotes = self._cds_curves
         place = np.flatnonzero(tenors == 5.0)
-        return quotes[place[0]] if place.size else np.full((self.days.size, self.parents.size), np.nan)
+        return (
+            quotes[place[0]] if place.size else np.full((self.days.size, self.parents.size), np.nan)
+        )
 
     def cds_at(self, maturity: np.ndarray) -> np.ndarray:
         """CDS spread interpolated in maturity between the name's own quotes of the day, flat beyond them.
@@ -277,7 +361,10 @@ class Panels:
         for k in reversed(range(tenors.size)):
             upper = np.isfinite(quotes[k]) & (tenors[k] >= maturity)
             above[0][upper], above[1][upper] = tenors[k], quotes[k][upper]
-        below, above = np.where(np.isnan(below), above, below), np.where(np.isnan(above), below, above)
+        below, above = (
+            np.where(np.isnan(below), above, below),
+            np.where(np.isnan(above), below, above),
+        )
         share = np.clip((maturity - below[0]) / np.maximum(above[0] - below[0], 1e-9), 0, 1)
         near = np.fmin(np.abs(maturity - below[0]), np.abs(maturity - above[0])) <= _MAX_TENOR_GAP
         return np.where(near, (1 - share) * below[1] + share * above[1], np.nan)
@@ -300,13 +387,19 @@ class Panels:
     def _filed(self, column: str) -> np.ndarray:
         """Of two filings known at once the later quarter; a quarter filed again late changes nothing older than the newest."""
         filings = self.fundamentals.sort("known_at", "period_end_date")
-        newest = filings.filter(pl.col("period_end_date") >= pl.col("period_end_date").cum_max().over("parent_id"))
+        newest = filings.filter(
+            pl.col("period_end_date") >= pl.col("period_end_date").cum_max().over("parent_id")
+        )
         return self._newest_known(newest, "parent_id", column)
 
     @cached_property
     def rating(self) -> np.ndarray:
         """Mean over a parent's issuers of their composite ratings, as known; NaN where nobody rates it any more."""
-        return self._newest_known(parent_ratings(self.ratings, self.issuers).sort("known_at", "parent_id"), "parent_id", "rating_number")
+        return self._newest_known(
+            parent_ratings(self.ratings, self.issuers).sort("known_at", "parent_id"),
+            "parent_id",
+            "rating_number",
+        )
 
     def _newest_known(self, rows: pl.DataFrame, entity: str, column: str) -> np.ndarray:
         """Newest value of each entity known by each cutoff, NaN where that is null; `rows` in order of knowledge."""
@@ -351,7 +444,13 @@ def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray
     row = np.searchsorted(days, _dates(known["trade_date"]))
     column = np.searchsorted(names, known["ticker"].to_numpy().astype(str))
     out: dict[str, np.ndarray] = {"tickers": names}
-    for name in ("close_usd", "shares_outstanding", "volume_shares", "total_return_pct", "adjusted_close_usd"):
+    for name in (
+        "close_usd",
+        "shares_outstanding",
+        "volume_shares",
+        "total_return_pct",
+        "adjusted_close_usd",
+    ):
         out[name] = np.full((days.size, names.size), np.nan)
         out[name][row, column] = known[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
     adjusted = out.pop("adjusted_close_usd")
@@ -362,10 +461,14 @@ def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray
     return out
 
 
-def _taken(values: np.ndarray, names: np.ndarray, table: pl.Series, rows: np.ndarray, missing: float) -> np.ndarray:
+def _taken(
+    values: np.ndarray, names: np.ndarray, table: pl.Series, rows: np.ndarray, missing: float
+) -> np.ndarray:
     """`values` [day, name] of the name that `table` has at the positions `rows` [day, parent]; `missing` where there is none."""
     place = np.where(rows >= 0, _places(names, table)[rows], -1)
-    padded = np.concatenate([values, np.full((values.shape[0], 1), missing, dtype=values.dtype)], axis=1)
+    padded = np.concatenate(
+        [values, np.full((values.shape[0], 1), missing, dtype=values.dtype)], axis=1
+    )
     return np.take_along_axis(padded, np.where(place < 0, names.size, place), axis=1)
 
 
@@ -378,5 +481,3 @@ def _places(names: np.ndarray, wanted: pl.Series) -> np.ndarray:
 
 def _dates(values: pl.Series) -> np.ndarray:
     return values.to_numpy().astype("datetime64[D]")
-
-

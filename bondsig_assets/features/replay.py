@@ -21,12 +21,37 @@ STALE_DAYS = 10
 FORGOTTEN_DAYS = 63
 #: Columns of the issuer aggregates that `replay` returns. First what became known today, a revision counting by what it changed.
 FLOWS = (TRADES, PAR, BUY, SELL, CAPPED, BIG_BUY, BIG_SELL, INTERDEALER, RISKLESS) = tuple(range(9))
-SPREAD, CHANGE, MATURITY, DURATION, CDS_EQUIVALENT, BID_ASK, AMIHUD, ROUND_TRIP, DISPERSION, DEALERS, TRADED, OUTSTANDING, STALENESS = range(9, 22)
+(
+    SPREAD,
+    CHANGE,
+    MATURITY,
+    DURATION,
+    CDS_EQUIVALENT,
+    BID_ASK,
+    AMIHUD,
+    ROUND_TRIP,
+    DISPERSION,
+    DEALERS,
+    TRADED,
+    OUTSTANDING,
+    STALENESS,
+) = range(9, 22)
 N_AGGREGATES = 22
 #: Columns of a revision that `replay` takes; the flows come first, in the order above.
 R_TRADES, R_PAR = 0, 1
 (
-    R_SPREAD, R_WEIGHT, R_YIELD, R_MATURITY, R_PRICE, R_BUY_PRICE, R_SELL_PRICE, R_DURATION, R_CDS_EQUIVALENT, R_ROUND_TRIP, R_DISPERSION, R_DEALERS,
+    R_SPREAD,
+    R_WEIGHT,
+    R_YIELD,
+    R_MATURITY,
+    R_PRICE,
+    R_BUY_PRICE,
+    R_SELL_PRICE,
+    R_DURATION,
+    R_CDS_EQUIVALENT,
+    R_ROUND_TRIP,
+    R_DISPERSION,
+    R_DEALERS,
 ) = range(9, 21)
 N_VALUES = 21
 #: Columns of the bonds that speak for an issuer.
@@ -74,7 +99,9 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
             parent = parent_of[day, b]
             if parent < 0:
                 continue
-            last_trade[parent] = max(last_trade[parent], _last_trade(day, ring_day[b], ring[b], settled[b]))
+            last_trade[parent] = max(
+                last_trade[parent], _last_trade(day, ring_day[b], ring[b], settled[b])
+            )
             if not outstanding[day, b]:
                 continue
             out[day, parent, OUTSTANDING] += 1
@@ -90,7 +117,9 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
             offsets[day * n_parents + p + 1] = first + place[p + 1]
             _finish(out[day, p], sums[p])
             quiet = day - last_trade[p]
-            out[day, p, STALENESS] = quiet if last_trade[p] >= 0 and quiet <= FORGOTTEN_DAYS else np.nan
+            out[day, p, STALENESS] = (
+                quiet if last_trade[p] >= 0 and quiet <= FORGOTTEN_DAYS else np.nan
+            )
         if first + place[n_parents] > held.shape[0]:
             grown = np.empty((2 * held.shape[0] + place[n_parents], 4))
             grown[:first] = held[:first]
@@ -98,10 +127,13 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
         for b in range(n_bonds):
             if newest[b] >= 0 and _is_priced(ring[b, newest[b]]):
                 row, values_of = first + place[parent_of[day, b]], ring[b, newest[b]]
-                held[row, H_MATURITY], held[row, H_SPREAD] = values_of[R_MATURITY], values_of[R_SPREAD]
+                held[row, H_MATURITY], held[row, H_SPREAD] = (
+                    values_of[R_MATURITY],
+                    values_of[R_SPREAD],
+                )
                 held[row, H_YIELD], held[row, H_WEIGHT] = values_of[R_YIELD], values_of[R_WEIGHT]
                 place[parent_of[day, b]] += 1
-    return out, offsets, held[:offsets[-1]].copy()
+    return out, offsets, held[: offsets[-1]].copy()
 
 
 @njit(cache=True)
@@ -168,7 +200,12 @@ def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
     if not np.isnan(row[R_DEALERS]):
         out[DEALERS] = max(out[DEALERS], row[R_DEALERS])
     if not np.isnan(row[R_BUY_PRICE]) and not np.isnan(row[R_SELL_PRICE]):
-        _add_mean(sums, 8, 200 * (row[R_BUY_PRICE] - row[R_SELL_PRICE]) / (row[R_BUY_PRICE] + row[R_SELL_PRICE]), 1.0)
+        _add_mean(
+            sums,
+            8,
+            200 * (row[R_BUY_PRICE] - row[R_SELL_PRICE]) / (row[R_BUY_PRICE] + row[R_SELL_PRICE]),
+            1.0,
+        )
     _add_mean(sums, 10, row[R_ROUND_TRIP], 1.0)
     if row[R_TRADES] >= _DISPERSION_TRADES:
         _add_mean(sums, 12, row[R_DISPERSION], 1.0)
@@ -181,7 +218,12 @@ def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
             out[AMIHUD] += 100 * abs(row[R_PRICE] / before[R_PRICE] - 1) / (row[R_PAR] / 1e6)
             out[BID_ASK] += 1.0
         if _is_priced(row) and _is_priced(before):
-            _add_mean(sums, 14, row[R_SPREAD] - before[R_SPREAD], 1.0 / (1.0 / row[R_WEIGHT] + 1.0 / before[R_WEIGHT]))
+            _add_mean(
+                sums,
+                14,
+                row[R_SPREAD] - before[R_SPREAD],
+                1.0 / (1.0 / row[R_WEIGHT] + 1.0 / before[R_WEIGHT]),
+            )
         break
 
 
@@ -194,8 +236,18 @@ def _mean(sums, k):  # pragma: no cover
 def _finish(out, sums):  # pragma: no cover
     """Sums turned into means, NaN where nothing was seen."""
     out[AMIHUD] = out[AMIHUD] / out[BID_ASK] if out[BID_ASK] > 0 else np.nan
-    out[SPREAD], out[MATURITY], out[DURATION], out[CDS_EQUIVALENT] = _mean(sums, 0), _mean(sums, 2), _mean(sums, 4), _mean(sums, 6)
-    out[BID_ASK], out[ROUND_TRIP], out[DISPERSION], out[CHANGE] = _mean(sums, 8), _mean(sums, 10), _mean(sums, 12), _mean(sums, 14)
+    out[SPREAD], out[MATURITY], out[DURATION], out[CDS_EQUIVALENT] = (
+        _mean(sums, 0),
+        _mean(sums, 2),
+        _mean(sums, 4),
+        _mean(sums, 6),
+    )
+    out[BID_ASK], out[ROUND_TRIP], out[DISPERSION], out[CHANGE] = (
+        _mean(sums, 8),
+        _mean(sums, 10),
+        _mean(sums, 12),
+        _mean(sums, 14),
+    )
     if out[DEALERS] == 0:
         out[DEALERS] = np.nan
 

@@ -40,7 +40,8 @@ def spread_features(inputs: Inputs) -> Columns:
         "oas_5d_change_vs_sector_bps": five - inputs.sector_five,
         "spread_vs_sector_median": level - peers,
         "sector_spread_beta": beta,
-        "spread_volatility_ratio": w.deviation(five, 126, 40) / np.maximum(w.deviation(inputs.sector_five, 126, 40), 1.0),
+        "spread_volatility_ratio": w.deviation(five, 126, 40)
+        / np.maximum(w.deviation(inputs.sector_five, 126, 40), 1.0),
         **_curve(inputs),
         **_filtered(inputs, beta),
     }
@@ -54,7 +55,9 @@ def _curve(inputs: Inputs) -> Columns:
         "curve_inversion_flag": np.where(np.isfinite(slope), (slope < 0).astype(float), np.nan),
         "spread_slope_10y2y": spreads.slope,
         "spread_curvature_bps": spreads.curvature,
-        "curve_extrapolation_flag": np.where(np.isfinite(spreads.slope), spreads.is_extrapolated, np.nan),
+        "curve_extrapolation_flag": np.where(
+            np.isfinite(spreads.slope), spreads.is_extrapolated, np.nan
+        ),
     }
 
 
@@ -63,12 +66,18 @@ def _filtered(inputs: Inputs, beta: np.ndarray) -> Columns:
     credit, history = inputs.credit, filtering.WINDOW
     observed = np.where(credit[rp.TRADED] > 0, inputs.level, np.nan)
     half_spread = np.full(inputs.shape, _HALF_SPREAD_PCT)
-    variance = filtering.observation_variance(half_spread, credit[rp.DURATION], np.maximum(credit[rp.TRADES], credit[rp.TRADED]))
-    level, noise, moved, own_beta = (inputs.recent(values, history) for values in (observed, variance, inputs.sector_change, beta))
+    variance = filtering.observation_variance(
+        half_spread, credit[rp.DURATION], np.maximum(credit[rp.TRADES], credit[rp.TRADED])
+    )
+    level, noise, moved, own_beta = (
+        inputs.recent(values, history)
+        for values in (observed, variance, inputs.sector_change, beta)
+    )
     found = filtering.local_level(level, noise, moved, own_beta)
     is_fresh = np.isfinite(inputs.level)
     return {
-        "filtered_spread_bps": np.where(is_fresh, inputs.whole(found.mean), np.nan), "filtered_spread_sd_bps": np.where(is_fresh, inputs.whole(found.sd), np.nan),
+        "filtered_spread_bps": np.where(is_fresh, inputs.whole(found.mean), np.nan),
+        "filtered_spread_sd_bps": np.where(is_fresh, inputs.whole(found.sd), np.nan),
         "filtered_spread_innovation": inputs.whole(found.innovation),
     }
 
@@ -136,4 +145,8 @@ def cds_features(inputs: Inputs) -> Columns:
 def log_change(now: np.ndarray, before: np.ndarray) -> np.ndarray:
     """100 ln(now / before) where both are positive."""
     positive = (now > 0) & (before > 0)
-    return np.where(positive, 100 * np.log(np.where(positive, now, 1.0) / np.where(positive, before, 1.0)), np.nan)
+    return np.where(
+        positive,
+        100 * np.log(np.where(positive, now, 1.0) / np.where(positive, before, 1.0)),
+        np.nan,
+    )

@@ -49,8 +49,17 @@ def default_point(short_term_debt: np.ndarray, long_term_debt: np.ndarray) -> np
 
 
 def merton(
-    equity: np.ndarray, debt: np.ndarray, rate: np.ndarray | float, day_number: np.ndarray, *,
-    window: int = WINDOW, minimum: int = MINIMUM, every: int = FIT_EVERY, horizon: float = 1.0, tolerance: float = 1e-3, rounds: int = 30,
+    equity: np.ndarray,
+    debt: np.ndarray,
+    rate: np.ndarray | float,
+    day_number: np.ndarray,
+    *,
+    window: int = WINDOW,
+    minimum: int = MINIMUM,
+    every: int = FIT_EVERY,
+    horizon: float = 1.0,
+    tolerance: float = 1e-3,
+    rounds: int = 30,
 ) -> Merton:
     """Asset value, its volatility and the risk-neutral distance to default [ln(V/F) + (r - sigma^2/2) T] / (sigma sqrt(T)).
 
@@ -68,15 +77,22 @@ def merton(
     from bondsig_assets.features.structural_kernel import asset_values, asset_volatility
 
     shape = np.shape(equity)
-    equity, debt, rate = (np.ascontiguousarray(np.broadcast_to(np.asarray(side, dtype=float), shape)) for side in (equity, debt, rate))
+    equity, debt, rate = (
+        np.ascontiguousarray(np.broadcast_to(np.asarray(side, dtype=float), shape))
+        for side in (equity, debt, rate)
+    )
     fit_day = np.ascontiguousarray(np.asarray(day_number) % every == 0)
-    sigma = asset_volatility(equity, debt, rate, fit_day, window, horizon, minimum, tolerance, rounds)
+    sigma = asset_volatility(
+        equity, debt, rate, fit_day, window, horizon, minimum, tolerance, rounds
+    )
     value = asset_values(equity, sigma, debt, rate, horizon)
     _, d2 = _d(value, sigma, debt, rate, horizon)
     return Merton(value, sigma, d2)
 
 
-def naive_distance_to_default(equity: np.ndarray, debt: np.ndarray, stock_return: np.ndarray, horizon: float = 1.0) -> np.ndarray:
+def naive_distance_to_default(
+    equity: np.ndarray, debt: np.ndarray, stock_return: np.ndarray, horizon: float = 1.0
+) -> np.ndarray:
     """Bharath and Shumway's distance to default, which needs no solving, in sigmas.
 
     `equity`, `debt` (F) [day, name]; `stock_return` daily simple returns [day, name]. sigma_D = 0.05 + 0.25 sigma_E,
@@ -89,10 +105,18 @@ def naive_distance_to_default(equity: np.ndarray, debt: np.ndarray, stock_return
     equity, debt = _positive(equity), _positive(debt)
     share = equity / (equity + debt)
     sigma = _positive(share * sigma_equity + (1 - share) * (0.05 + 0.25 * sigma_equity))
-    return (np.log((equity + debt) / debt) + (drift - 0.5 * sigma * sigma) * horizon) / (sigma * np.sqrt(horizon))
+    return (np.log((equity + debt) / debt) + (drift - 0.5 * sigma * sigma) * horizon) / (
+        sigma * np.sqrt(horizon)
+    )
 
 
-def merton_spread_bps(value: np.ndarray, sigma: np.ndarray, debt: np.ndarray, rate: np.ndarray | float, horizon: float = 5.0) -> np.ndarray:
+def merton_spread_bps(
+    value: np.ndarray,
+    sigma: np.ndarray,
+    debt: np.ndarray,
+    rate: np.ndarray | float,
+    horizon: float = 5.0,
+) -> np.ndarray:
     """Spread in bps of the zero bond in Merton's model: -(1/T) ln[N(d2) + V/(F e^(-rT)) N(-d1)].
 
     All [day, name] or broadcastable; `debt` is the face due at `horizon` years. Merton (1974). Depends on the present day.
@@ -104,7 +128,13 @@ def merton_spread_bps(value: np.ndarray, sigma: np.ndarray, debt: np.ndarray, ra
     return -1e4 / horizon * np.log1p(-np.where(shortfall < 1, np.maximum(shortfall, 0.0), np.nan))
 
 
-def hedge_ratio(value: np.ndarray, sigma: np.ndarray, debt: np.ndarray, rate: np.ndarray | float, horizon: float = 5.0) -> np.ndarray:
+def hedge_ratio(
+    value: np.ndarray,
+    sigma: np.ndarray,
+    debt: np.ndarray,
+    rate: np.ndarray | float,
+    horizon: float = 5.0,
+) -> np.ndarray:
     """Percent that Merton's debt moves when the stock moves one: h = (1/N(d1) - 1)(1/L - 1).
 
     All [day, name] or broadcastable. L = D/V with D the model's own value of the debt due at `horizon`, so that h is the
@@ -120,8 +150,15 @@ def hedge_ratio(value: np.ndarray, sigma: np.ndarray, debt: np.ndarray, rate: np
 
 
 def credit_grades_spread_bps(
-    equity: np.ndarray, debt: np.ndarray, sigma_equity: np.ndarray, rate: np.ndarray | float, *,
-    horizon: float = 5.0, barrier: float = 0.5, barrier_sd: float = 0.3, recovery: float = 0.4,
+    equity: np.ndarray,
+    debt: np.ndarray,
+    sigma_equity: np.ndarray,
+    rate: np.ndarray | float,
+    *,
+    horizon: float = 5.0,
+    barrier: float = 0.5,
+    barrier_sd: float = 0.3,
+    recovery: float = 0.4,
 ) -> np.ndarray:
     """CreditGrades par spread in bps, by the technical document's closed form.
 
@@ -139,22 +176,38 @@ def credit_grades_spread_bps(
     xi = (barrier_sd / sigma) ** 2
     growth = _discounted_default(horizon, xi, log_d, sigma, rate)
     at_once, later = (survival(time, log_d, sigma, barrier_sd) for time in (0.0, horizon))
-    return 1e4 * rate * (1 - recovery) * (1 - at_once + growth) / (at_once - later * np.exp(-rate * horizon) - growth)
+    return (
+        1e4
+        * rate
+        * (1 - recovery)
+        * (1 - at_once + growth)
+        / (at_once - later * np.exp(-rate * horizon) - growth)
+    )
 
 
-def survival(time: float, log_d: np.ndarray, sigma: np.ndarray, barrier_sd: float = 0.3) -> np.ndarray:
+def survival(
+    time: float, log_d: np.ndarray, sigma: np.ndarray, barrier_sd: float = 0.3
+) -> np.ndarray:
     """CreditGrades' probability Q(t) of surviving `time` years; below 1 at 0, since the barrier itself is not known."""
     spread = np.sqrt(sigma * sigma * time + barrier_sd**2)
-    return ndtr(log_d / spread - spread / 2) - np.exp(log_d + log_ndtr(-log_d / spread - spread / 2))
+    return ndtr(log_d / spread - spread / 2) - np.exp(
+        log_d + log_ndtr(-log_d / spread - spread / 2)
+    )
 
 
-def _discounted_default(horizon: float, xi: np.ndarray, log_d: np.ndarray, sigma: np.ndarray, rate: np.ndarray) -> np.ndarray:
+def _discounted_default(
+    horizon: float, xi: np.ndarray, log_d: np.ndarray, sigma: np.ndarray, rate: np.ndarray
+) -> np.ndarray:
     """H = e^(r xi) (G(T + xi) - G(xi)), G(u) = d^(1/2+z) N(-ln d/w - z w) + d^(1/2-z) N(-ln d/w + z w), w = sigma sqrt(u).
 
     In logs, and from the upper tail where the second argument is positive: for quiet firms e^(r xi) and d^z are huge and the
     two values of N next to 1.
     """
-    z, start, end = np.sqrt(0.25 + 2 * rate / (sigma * sigma)), sigma * np.sqrt(xi), sigma * np.sqrt(horizon + xi)
+    z, start, end = (
+        np.sqrt(0.25 + 2 * rate / (sigma * sigma)),
+        sigma * np.sqrt(xi),
+        sigma * np.sqrt(horizon + xi),
+    )
     sign = np.where(z * start > log_d / start, -1.0, 1.0)
 
     def at(width: np.ndarray) -> np.ndarray:
@@ -166,8 +219,14 @@ def _discounted_default(horizon: float, xi: np.ndarray, log_d: np.ndarray, sigma
 
 
 def divergence_level(
-    market_spread_bps: np.ndarray, model_spread_bps: np.ndarray, rating: np.ndarray, sector: np.ndarray, *,
-    floor_bps: float = 1.0, least_names: int = 30, least_in_sector: int = 3,
+    market_spread_bps: np.ndarray,
+    model_spread_bps: np.ndarray,
+    rating: np.ndarray,
+    sector: np.ndarray,
+    *,
+    floor_bps: float = 1.0,
+    least_names: int = 30,
+    least_in_sector: int = 3,
 ) -> np.ndarray:
     """How much wider the market's spread is than model, rating and sector make it, in ln: the residual of each day's regression
     of ln(market) on ln(model), rating and sector dummies.
@@ -182,13 +241,21 @@ def divergence_level(
     market = np.log(_positive(market_spread_bps))
     model = np.log(np.maximum(model_spread_bps, floor_bps))
     shape = market.shape
-    market, model, rating = (np.ascontiguousarray(np.broadcast_to(np.asarray(side, dtype=float), shape)) for side in (market, model, rating))
+    market, model, rating = (
+        np.ascontiguousarray(np.broadcast_to(np.asarray(side, dtype=float), shape))
+        for side in (market, model, rating)
+    )
     sector = np.ascontiguousarray(np.broadcast_to(sector, shape), dtype=np.int64)
     return residuals(market, model, rating, sector, least_names, least_in_sector)
 
 
 def divergence_flow_pct(
-    spread_change_bps: np.ndarray, duration_years: np.ndarray, hedge: np.ndarray, stock_return_pct: np.ndarray, window: int = 5, minimum: int = 2
+    spread_change_bps: np.ndarray,
+    duration_years: np.ndarray,
+    hedge: np.ndarray,
+    stock_return_pct: np.ndarray,
+    window: int = 5,
+    minimum: int = 2,
 ) -> np.ndarray:
     """What bonds earned beyond what the stock's moves explain, in percent: the sum of -D ds over `window` days less that of h r_E.
 
@@ -203,7 +270,9 @@ def divergence_flow_pct(
     return w.lag(w.total(bond, window, minimum) - w.total(stock, window, window), 1)
 
 
-def shrunk_to_rating(hedge: np.ndarray, rating_group: np.ndarray, weight: float = 0.5, minimum: int = 5) -> np.ndarray:
+def shrunk_to_rating(
+    hedge: np.ndarray, rating_group: np.ndarray, weight: float = 0.5, minimum: int = 5
+) -> np.ndarray:
     """Hedge ratios drawn towards the mean of their rating group on the same day.
 
     `hedge` [day, name]; `rating_group` int codes, negative for none. `weight` on the own value; where fewer than
@@ -214,16 +283,24 @@ def shrunk_to_rating(hedge: np.ndarray, rating_group: np.ndarray, weight: float 
         known = np.flatnonzero(np.isfinite(hedge[day]) & (rating_group[day] >= 0))
         group = rating_group[day, known]
         count = np.bincount(group)[group] if known.size else np.empty(0)
-        mean = np.bincount(group, hedge[day, known])[group] / np.maximum(count, 1) if known.size else np.empty(0)
+        mean = (
+            np.bincount(group, hedge[day, known])[group] / np.maximum(count, 1)
+            if known.size
+            else np.empty(0)
+        )
         shrunk = weight * hedge[day, known] + (1 - weight) * mean
         out[day, known] = np.where(count >= minimum, shrunk, hedge[day, known])
     return out
 
 
-def _d(value: np.ndarray, sigma: np.ndarray, debt: np.ndarray, rate: np.ndarray | float, horizon: float) -> tuple[np.ndarray, np.ndarray]:
+def _d(
+    value: np.ndarray, sigma: np.ndarray, debt: np.ndarray, rate: np.ndarray | float, horizon: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Merton's d1 and d2."""
     width = sigma * np.sqrt(horizon)
-    d2 = (np.log(_positive(value) / _positive(debt)) + (rate - 0.5 * sigma * sigma) * horizon) / width
+    d2 = (
+        np.log(_positive(value) / _positive(debt)) + (rate - 0.5 * sigma * sigma) * horizon
+    ) / width
     return d2 + width, d2
 
 

@@ -55,7 +55,13 @@ def asset_values(equity, volatility, default_point, rate, horizon):  # pragma: n
     out = np.empty_like(equity)
     for day in range(equity.shape[0]):
         for name in range(equity.shape[1]):
-            out[day, name] = asset_value(equity[day, name], volatility[day, name], default_point[day, name], rate[day, name], horizon)
+            out[day, name] = asset_value(
+                equity[day, name],
+                volatility[day, name],
+                default_point[day, name],
+                rate[day, name],
+                horizon,
+            )
     return out
 
 
@@ -77,7 +83,9 @@ def _yearly_deviation(values, n, least):  # pragma: no cover
 
 
 @njit(cache=True)
-def _iterate(equity, default_point, rate, horizon, least, tolerance, rounds, values):  # pragma: no cover
+def _iterate(
+    equity, default_point, rate, horizon, least, tolerance, rounds, values
+):  # pragma: no cover
     """Volatility of assets of one name from its window of equity values; NaN where it does not settle."""
     n, newest = equity.size, np.nan
     for k in range(n):
@@ -99,7 +107,9 @@ def _iterate(equity, default_point, rate, horizon, least, tolerance, rounds, val
 
 
 @njit(cache=True)
-def asset_volatility(equity, default_point, rate, is_fit_day, window, horizon, least, tolerance, rounds):  # pragma: no cover
+def asset_volatility(
+    equity, default_point, rate, is_fit_day, window, horizon, least, tolerance, rounds
+):  # pragma: no cover
     """Volatility of assets [day, name]: found on the days of `is_fit_day`, kept until the next of them.
 
     A fit sees the `window` returns that end on its day, with that day's debt and rate throughout.
@@ -113,7 +123,14 @@ def asset_volatility(equity, default_point, rate, is_fit_day, window, horizon, l
         for day in range(n_days):
             if is_fit_day[day]:
                 current = _iterate(
-                    series[max(day - window, 0) : day + 1], default_point[day, name], rate[day, name], horizon, least, tolerance, rounds, values,
+                    series[max(day - window, 0) : day + 1],
+                    default_point[day, name],
+                    rate[day, name],
+                    horizon,
+                    least,
+                    tolerance,
+                    rounds,
+                    values,
                 )
             out[day, name] = current
     return out
@@ -156,7 +173,12 @@ def residuals(y, x, rating, sector, least_names, least_in_sector):  # pragma: no
     for day in range(n_days):
         in_sector = np.zeros(n_sectors, dtype=np.int64)
         for k in range(n_names):
-            used[k] = np.isfinite(y[day, k]) and np.isfinite(x[day, k]) and np.isfinite(rating[day, k]) and sector[day, k] >= 0
+            used[k] = (
+                np.isfinite(y[day, k])
+                and np.isfinite(x[day, k])
+                and np.isfinite(rating[day, k])
+                and sector[day, k] >= 0
+            )
             if used[k]:
                 in_sector[sector[day, k]] += 1
         n_used = 0

@@ -24,15 +24,28 @@ def structure_features(inputs: Inputs, equity: Columns) -> Columns:
     number = np.searchsorted(all_trading_days(), panels.days)
     stock, debt, rate = (inputs.recent(values, history) for values in (size, point, one_year))
     merton = st.merton(stock, debt, rate, inputs.recent(number, history))
-    value, sigma, distance = (inputs.whole(values) for values in (merton.asset_value, merton.asset_volatility, merton.distance_to_default))
-    grades = st.credit_grades_spread_bps(size, panels.debt, equity["equity_volatility_63d_pct"] / 100, five_years)
-    groups = np.where(np.isfinite(panels.rating), np.nan_to_num(panels.rating), -1.0).astype(np.int64)
+    value, sigma, distance = (
+        inputs.whole(values)
+        for values in (merton.asset_value, merton.asset_volatility, merton.distance_to_default)
+    )
+    grades = st.credit_grades_spread_bps(
+        size, panels.debt, equity["equity_volatility_63d_pct"] / 100, five_years
+    )
+    groups = np.where(np.isfinite(panels.rating), np.nan_to_num(panels.rating), -1.0).astype(
+        np.int64
+    )
     hedge = st.shrunk_to_rating(st.hedge_ratio(value, sigma, panels.debt, five_years), groups)
     year = [inputs.recent(values, 252) for values in (size, point, panels.stock_return)]
     return {
         "distance_to_default": distance,
-        "naive_distance_to_default": inputs.whole(st.naive_distance_to_default(year[0], year[1], year[2])),
+        "naive_distance_to_default": inputs.whole(
+            st.naive_distance_to_default(year[0], year[1], year[2])
+        ),
         "creditgrades_spread_bps": grades,
-        "capital_structure_divergence": st.divergence_level(inputs.level, grades, panels.rating, panels.sector),
-        "capital_structure_divergence_5d_pct": st.divergence_flow_pct(inputs.credit[rp.CHANGE], inputs.credit[rp.DURATION], hedge, 100 * panels.stock_return),
+        "capital_structure_divergence": st.divergence_level(
+            inputs.level, grades, panels.rating, panels.sector
+        ),
+        "capital_structure_divergence_5d_pct": st.divergence_flow_pct(
+            inputs.credit[rp.CHANGE], inputs.credit[rp.DURATION], hedge, 100 * panels.stock_return
+        ),
     }

@@ -50,7 +50,9 @@ def deviation(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
         difference = values[: values.shape[0] - step] - center[step:]
         squares[step:] += np.nan_to_num(difference * difference)
     present = count(values, window)
-    return np.where(present >= max(minimum, 2), np.sqrt(squares / np.maximum(present - 1, 1)), np.nan)
+    return np.where(
+        present >= max(minimum, 2), np.sqrt(squares / np.maximum(present - 1, 1)), np.nan
+    )
 
 
 def median(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
@@ -59,7 +61,9 @@ def median(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
     ordered = np.sort(np.lib.stride_tricks.sliding_window_view(padded, window, axis=0), axis=-1)
     present = count(values, window).astype(int)
     low = np.take_along_axis(ordered, np.maximum((present - 1) // 2, 0)[..., None], axis=-1)[..., 0]
-    high = np.take_along_axis(ordered, np.minimum(present // 2, window - 1)[..., None], axis=-1)[..., 0]
+    high = np.take_along_axis(ordered, np.minimum(present // 2, window - 1)[..., None], axis=-1)[
+        ..., 0
+    ]
     return np.where(present >= max(minimum, 1), (low + high) / 2, np.nan)
 
 

@@ -41,7 +41,9 @@ def calibrate(prediction: np.ndarray, label: np.ndarray) -> Calibration:
     def loss(theta: np.ndarray) -> tuple[float, np.ndarray]:
         linear = theta[0] + theta[1] * z
         gap = expit(linear) - under
-        return float(np.mean(np.logaddexp(0, linear) - under * linear)), np.array([gap.mean(), (gap * z).mean()])
+        return float(np.mean(np.logaddexp(0, linear) - under * linear)), np.array(
+            [gap.mean(), (gap * z).mean()]
+        )
 
     found = minimize(loss, np.zeros(2), jac=True, method="BFGS").x
     if found[1] < 0:

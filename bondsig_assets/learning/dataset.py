@@ -30,7 +30,9 @@ MAXIMUM_STALENESS_DAYS = 10
 
 def is_scorable() -> pl.Expr:
     """Whether credit says something fresh: a bond trade within ten days, or a CDS quote."""
-    return (pl.col("staleness_days") <= MAXIMUM_STALENESS_DAYS).fill_null(False) | pl.col("cds_spread_bps").is_not_null()
+    return (pl.col("staleness_days") <= MAXIMUM_STALENESS_DAYS).fill_null(False) | pl.col(
+        "cds_spread_bps"
+    ).is_not_null()
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,14 @@ class Dataset:
     def _row_at(self) -> np.ndarray:
         """Row of each [day since the first, parent], -1 for none."""
         first = int(self.day.min()) if self.day.size else 0
-        table = np.full((int(self.day.max()) - first + 1 if self.day.size else 0, int(self.parent.max(initial=-1)) + 1), -1, dtype=np.int64)
+        table = np.full(
+            (
+                int(self.day.max()) - first + 1 if self.day.size else 0,
+                int(self.parent.max(initial=-1)) + 1,
+            ),
+            -1,
+            dtype=np.int64,
+        )
         table[self.day - first, self.parent] = np.arange(self.day.size)
         return table
 
@@ -88,7 +97,9 @@ class Dataset:
         columns = columns_of(specification)
         if specification.history_days == 1:
             return self.z[np.ix_(rows, columns)]
-        narrow = np.vstack([self.z[:, columns], np.full((1, columns.size), np.nan)]).astype(np.float32)
+        narrow = np.vstack([self.z[:, columns], np.full((1, columns.size), np.nan)]).astype(
+            np.float32
+        )
         return narrow[self.seen(rows, specification.history_days)]
 
     def seen(self, rows: np.ndarray, history_days: int) -> np.ndarray:
@@ -96,15 +107,25 @@ class Dataset:
         if history_days == 1 or not rows.size:
             return np.repeat(rows[:, None], history_days, axis=1)
         place = self.day[rows][:, None] - int(self.day.min()) + np.arange(1 - history_days, 1)
-        return np.where(place >= 0, self._row_at[np.maximum(place, 0), self.parent[rows][:, None]], -1)
+        return np.where(
+            place >= 0, self._row_at[np.maximum(place, 0), self.parent[rows][:, None]], -1
+        )
 
     def sample(self, rows: np.ndarray, specification: Specification, uniqueness: bool) -> Sample:
         """`rows` to learn from; labels that overlap others of these rows weigh less, the mean weight being 1.
 
         Penalties and smallest leaves are in rows: were a row to weigh its fifth of a label, they would be five times as strict.
         """
-        weight = average_uniqueness(self.parent[rows], self.day[rows], self.horizon) if uniqueness else np.ones(rows.size)
-        return Sample(self.inputs(rows, specification), self.label[rows], weight / max(float(weight.mean()), 1e-12) if rows.size else weight)
+        weight = (
+            average_uniqueness(self.parent[rows], self.day[rows], self.horizon)
+            if uniqueness
+            else np.ones(rows.size)
+        )
+        return Sample(
+            self.inputs(rows, specification),
+            self.label[rows],
+            weight / max(float(weight.mean()), 1e-12) if rows.size else weight,
+        )
 
 
 def columns_of(specification: Specification) -> np.ndarray:
@@ -112,23 +133,40 @@ def columns_of(specification: Specification) -> np.ndarray:
     return np.array([ALL_FEATURES.index(name) for name in specification.features], dtype=np.intp)
 
 
-def make_dataset(issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: WalkForwardSettings) -> Dataset:
+def make_dataset(
+    issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: WalkForwardSettings
+) -> Dataset:
     """The dataset of whole days of `issuer_days` with the labels of the settings' horizon and kind.
 
     `labels` may hold any horizons; those beyond `issuer_days` are not looked at.
     """
     days = issuer_days.sort("trade_date", "parent_id")
     column = KINDS[settings.label]
-    known = labels.filter(pl.col("horizon_days") == settings.horizon_days).select("trade_date", "parent_id", "label_end_date", y=column)
-    joined = days.select("trade_date", "parent_id").join(known, on=["trade_date", "parent_id"], how="left", maintain_order="left")
+    known = labels.filter(pl.col("horizon_days") == settings.horizon_days).select(
+        "trade_date", "parent_id", "label_end_date", y=column
+    )
+    joined = days.select("trade_date", "parent_id").join(
+        known, on=["trade_date", "parent_id"], how="left", maintain_order="left"
+    )
     excess = joined["y"].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    labelled = joined.with_row_index("row").filter(pl.col("y").is_finite()).filter(pl.len().over("trade_date") >= MINIMUM_NAMES)
+    labelled = (
+        joined.with_row_index("row")
+        .filter(pl.col("y").is_finite())
+        .filter(pl.len().over("trade_date") >= MINIMUM_NAMES)
+    )
     label, end = np.full(days.height, np.nan), np.full(days.height, -1)
     label[labelled["row"].to_numpy()] = normal_scores(labelled["trade_date"], labelled["y"])
     end[labelled["row"].to_numpy()] = day_number(labelled["label_end_date"]).to_numpy()
     return Dataset(
-        keys=days.select("trade_date", "parent_id", "ticker", known_at=pl.col("trade_date").dt.combine(CUTOFF)), z=standardised(days, ALL_FEATURES),
-        scorable=days.select(keep=is_scorable())["keep"].to_numpy(), excess=excess, label=label, label_end=end, horizon=settings.horizon_days,
+        keys=days.select(
+            "trade_date", "parent_id", "ticker", known_at=pl.col("trade_date").dt.combine(CUTOFF)
+        ),
+        z=standardised(days, ALL_FEATURES),
+        scorable=days.select(keep=is_scorable())["keep"].to_numpy(),
+        excess=excess,
+        label=label,
+        label_end=end,
+        horizon=settings.horizon_days,
     )
 
 

@@ -16,7 +16,14 @@ import polars as pl
 
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
-from bondsig_assets.learning.statistics import hit_rate, lags_of, newey_west, offsets_t_statistic, outer_weights, ranked
+from bondsig_assets.learning.statistics import (
+    hit_rate,
+    lags_of,
+    newey_west,
+    offsets_t_statistic,
+    outer_weights,
+    ranked,
+)
 from bondsig_assets.learning_tables import EVALUATIONS, INFORMATION_COEFFICIENTS
 from bondsig_assets.trading_calendar import day_number
 
@@ -36,12 +43,22 @@ EARNINGS_DAYS = 5
 FIFTH, TENTH = 0.2, 0.1
 _KEYS = ["trade_date", "parent_id"]
 _DAILY = {
-    "trade_date": pl.Date, "bucket": pl.String, "model_name": pl.String, "information_coefficient": pl.Float64, "n_issuers": pl.Int64,
-    "spread": pl.Float64, "hits": pl.Int64, "hits_of": pl.Int64, "squared_error": pl.Float64, "squared_score": pl.Float64,
+    "trade_date": pl.Date,
+    "bucket": pl.String,
+    "model_name": pl.String,
+    "information_coefficient": pl.Float64,
+    "n_issuers": pl.Int64,
+    "spread": pl.Float64,
+    "hits": pl.Int64,
+    "hits_of": pl.Int64,
+    "squared_error": pl.Float64,
+    "squared_score": pl.Float64,
 }
 
 
-def daily_ic(predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CONTROL) -> pl.DataFrame:
+def daily_ic(
+    predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CONTROL
+) -> pl.DataFrame:
     """Rows of `information_coefficients` for every horizon in `labels` (as `known_labels` gives them).
 
     Per day and model the Spearman correlation of prediction and label over at least MINIMUM_NAMES
@@ -56,7 +73,11 @@ def daily_ic(predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CON
     wide = _side_by_side(predictions)
     parts = [
         _daily(_panel(wide, labels, horizon, control)).select(
-            "trade_date", "model_name", pl.lit(horizon, dtype=pl.Int64).alias("horizon_days"), "information_coefficient", "n_issuers"
+            "trade_date",
+            "model_name",
+            pl.lit(horizon, dtype=pl.Int64).alias("horizon_days"),
+            "information_coefficient",
+            "n_issuers",
         )
         for horizon in _horizons(labels)
     ]
@@ -64,7 +85,11 @@ def daily_ic(predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CON
 
 
 def evaluations(
-    predictions: pl.DataFrame, labels: pl.DataFrame, attributes: pl.DataFrame | None = None, horizon: int = 5, control: str = CONTROL
+    predictions: pl.DataFrame,
+    labels: pl.DataFrame,
+    attributes: pl.DataFrame | None = None,
+    horizon: int = 5,
+    control: str = CONTROL,
 ) -> pl.DataFrame:
     """Rows of `evaluations`: every model over all days at every horizon, and by slice at the trained `horizon`.
 
@@ -81,7 +106,9 @@ def evaluations(
         daily = _daily(panel)
         rows += _summaries(daily, h, "all")
         if h == horizon:
-            rows += _summaries(daily.with_columns(bucket=pl.col("trade_date").dt.year().cast(pl.String)), h, "year")
+            rows += _summaries(
+                daily.with_columns(bucket=pl.col("trade_date").dt.year().cast(pl.String)), h, "year"
+            )
             for name, buckets in _slices(panel, attributes).items():
                 rows += _summaries(_daily(panel, buckets), h, name)
     return pl.DataFrame(rows, schema=EVALUATIONS.polars_schema, orient="row").sort(EVALUATIONS.key)
@@ -99,10 +126,20 @@ def attributes(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.DataFrame
     third = 3 * (pl.col("log_market_cap").rank() - 0.5) / pl.col("log_market_cap").count()
     place = third.over("trade_date")
     return issuer_days.select(
-        "parent_id", "trade_date", "sector",
-        rating=pl.when(pl.col("rating_number").is_null()).then(pl.lit("unrated"))
-        .when(pl.col("rating_number") >= HIGH_YIELD).then(pl.lit("high_yield")).otherwise(pl.lit("investment_grade")),
-        size=pl.when(place < 1).then(pl.lit("small")).when(place < 2).then(pl.lit("middle")).when(place.is_not_null()).then(pl.lit("large")),
+        "parent_id",
+        "trade_date",
+        "sector",
+        rating=pl.when(pl.col("rating_number").is_null())
+        .then(pl.lit("unrated"))
+        .when(pl.col("rating_number") >= HIGH_YIELD)
+        .then(pl.lit("high_yield"))
+        .otherwise(pl.lit("investment_grade")),
+        size=pl.when(place < 1)
+        .then(pl.lit("small"))
+        .when(place < 2)
+        .then(pl.lit("middle"))
+        .when(place.is_not_null())
+        .then(pl.lit("large")),
         earnings=_near_filing(issuer_days, filings),
     )
 
@@ -110,16 +147,23 @@ def attributes(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.DataFrame
 def _near_filing(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.Series:
     """`near`, `away` or `unknown` for each row of `issuer_days`."""
     known = filings.select("parent_id", "known_at").drop_nulls()
-    codes = pl.concat([known["parent_id"], issuer_days["parent_id"]]).rank("dense").cast(pl.Int64).to_numpy()
+    codes = (
+        pl.concat([known["parent_id"], issuer_days["parent_id"]])
+        .rank("dense")
+        .cast(pl.Int64)
+        .to_numpy()
+    )
     # Parents are further apart on this line than any two trading days, so a neighbour within reach is the same parent's.
     parents = codes * 100_000
     filed = np.sort(parents[: known.height] + day_number(known["known_at"].dt.date()).to_numpy())
     days = parents[known.height :] + day_number(issuer_days["trade_date"]).to_numpy()
-    line = np.concatenate([[-10**9], filed, [10**18]])
+    line = np.concatenate([[-(10**9)], filed, [10**18]])
     after = np.searchsorted(line, days)
     near = np.minimum(line[after] - days, days - line[after - 1]) <= EARNINGS_DAYS
     has_filed = issuer_days["parent_id"].is_in(known["parent_id"].unique().to_list()).to_numpy()
-    return pl.Series("earnings", np.where(near, "near", np.where(has_filed, "away", "unknown")), dtype=pl.String)
+    return pl.Series(
+        "earnings", np.where(near, "near", np.where(has_filed, "away", "unknown")), dtype=pl.String
+    )
 
 
 @dataclass(frozen=True)
@@ -153,7 +197,12 @@ def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str)
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     rows = wide.join(known.select(*_KEYS, _label="label_pct"), on=_KEYS).sort(_KEYS)
     day = rows["trade_date"].rle_id().to_numpy()
-    values = rows.select(pl.col(models).cast(pl.Float64).fill_null(np.nan)).to_numpy().astype(np.float64).reshape(rows.height, len(models))
+    values = (
+        rows.select(pl.col(models).cast(pl.Float64).fill_null(np.nan))
+        .to_numpy()
+        .astype(np.float64)
+        .reshape(rows.height, len(models))
+    )
     names = list(models)
     at = models.index(control) if control in models else None
     if at is not None:
@@ -165,20 +214,28 @@ def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str)
         others = [k for k in range(len(models)) if k != at]
         names += [models[k] + OVER for k in others]
         values = np.column_stack([values, _unexplained(values[:, others], values[:, at], day)])
-    return _Panel(rows.select(_KEYS), rows["_label"].to_numpy(), _scores(rows, values), names, values)
+    return _Panel(
+        rows.select(_KEYS), rows["_label"].to_numpy(), _scores(rows, values), names, values
+    )
 
 
 def _scores(rows: pl.DataFrame, signals: np.ndarray) -> np.ndarray:
     """Normal score of each row's label among the rows of its day that have each signal, [row, column], NaN where there is none."""
     out = np.full(signals.shape, np.nan)
     for chosen, columns in _same_rows(signals):
-        out[np.ix_(chosen, columns)] = normal_scores(rows["trade_date"][chosen], rows["_label"][chosen])[:, None]
+        out[np.ix_(chosen, columns)] = normal_scores(
+            rows["trade_date"][chosen], rows["_label"][chosen]
+        )[:, None]
     return out
 
 
 def _counts(present: np.ndarray, day: np.ndarray) -> np.ndarray:
     """Number of values that are there, [day, column]; `day` ascending from 0."""
-    return _sums(present.astype(np.int64), day) if day.size else np.empty((0, present.shape[1]), dtype=np.int64)
+    return (
+        _sums(present.astype(np.int64), day)
+        if day.size
+        else np.empty((0, present.shape[1]), dtype=np.int64)
+    )
 
 
 def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -203,9 +260,17 @@ def _unexplained(values: np.ndarray, control: np.ndarray, day: np.ndarray) -> np
     out = np.full(values.shape, np.nan)
     for rows, columns in _same_rows(np.where(np.isfinite(control)[:, None], values, np.nan)):
         _, group = np.unique(day[rows], return_inverse=True)
-        x, y = _centered(control[rows, None], group), _centered(values[np.ix_(rows, columns)], group)
+        x, y = (
+            _centered(control[rows, None], group),
+            _centered(values[np.ix_(rows, columns)], group),
+        )
         spread = _sums(x * x, group)
-        slope = np.divide(_sums(x * y, group), spread, out=np.zeros((spread.shape[0], len(columns))), where=spread > 0)
+        slope = np.divide(
+            _sums(x * y, group),
+            spread,
+            out=np.zeros((spread.shape[0], len(columns))),
+            where=spread > 0,
+        )
         # Rounded, or the residual of a model with the control's ranks would be noise of the arithmetic, and be ranked.
         out[np.ix_(rows, columns)] = np.round(y - slope[group] * x, 9)
     return out
@@ -222,7 +287,9 @@ def _slices(panel: _Panel, given: pl.DataFrame | None) -> dict[str, pl.Series]:
     if given is None:
         return {}
     names = ["sector", "rating", "size", "earnings"]
-    placed = panel.keys.join(given.select(*_KEYS, *names), on=_KEYS, how="left", maintain_order="left")
+    placed = panel.keys.join(
+        given.select(*_KEYS, *names), on=_KEYS, how="left", maintain_order="left"
+    )
     return {name: placed[name] for name in names}
 
 
@@ -235,38 +302,70 @@ def _daily(panel: _Panel, buckets: pl.Series | None = None) -> pl.DataFrame:
     """
     signals, minimum = panel.signals, MINIMUM_NAMES
     if buckets is not None:
-        signals, minimum = np.where(buckets.is_not_null().to_numpy()[:, None], signals, np.nan), MINIMUM_NAMES_OF_SLICE
+        signals, minimum = (
+            np.where(buckets.is_not_null().to_numpy()[:, None], signals, np.nan),
+            MINIMUM_NAMES_OF_SLICE,
+        )
     keys = panel.keys.select("trade_date", bucket=pl.lit("all") if buckets is None else buckets)
-    parts = [_daily_of(panel, signals, keys, rows, columns, minimum) for rows, columns in _same_rows(signals)]
-    return pl.concat([pl.DataFrame(schema=_DAILY), *parts]).filter(pl.col("information_coefficient").is_finite())
+    parts = [
+        _daily_of(panel, signals, keys, rows, columns, minimum)
+        for rows, columns in _same_rows(signals)
+    ]
+    return pl.concat([pl.DataFrame(schema=_DAILY), *parts]).filter(
+        pl.col("information_coefficient").is_finite()
+    )
 
 
-def _daily_of(panel: _Panel, signals: np.ndarray, keys: pl.DataFrame, rows: np.ndarray, columns: np.ndarray, minimum: int) -> pl.DataFrame:
+def _daily_of(
+    panel: _Panel,
+    signals: np.ndarray,
+    keys: pl.DataFrame,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    minimum: int,
+) -> pl.DataFrame:
     """`_daily` of the columns that are judged on exactly `rows`."""
-    placed = keys[rows].with_columns(row=pl.Series(rows)).filter(pl.len().over("trade_date", "bucket") >= minimum)
+    placed = (
+        keys[rows]
+        .with_columns(row=pl.Series(rows))
+        .filter(pl.len().over("trade_date", "bucket") >= minimum)
+    )
     placed = placed.sort("trade_date", "bucket", "row")
     if placed.is_empty():
         return pl.DataFrame(schema=_DAILY)
-    rows, group = placed["row"].to_numpy(), placed.select(pl.struct("trade_date", "bucket").rle_id()).to_series().to_numpy()
+    rows, group = (
+        placed["row"].to_numpy(),
+        placed.select(pl.struct("trade_date", "bucket").rle_id()).to_series().to_numpy(),
+    )
     n = np.bincount(group)
     signal, score = signals[np.ix_(rows, columns)], panel.score[np.ix_(rows, columns)]
     label = panel.label[rows, None]
     lowest, highest = ranked(signal, group)
     spread = _spread(label, *outer_weights(lowest, highest, n[group, None], TENTH), group)
     foretold = _foretold(lowest, highest, n[group, None]) * np.sign(label).astype(np.int64)
-    is_score = np.array([panel.names[k] != ENSEMBLE and not panel.names[k].endswith(OVER) for k in columns])
+    is_score = np.array(
+        [panel.names[k] != ENSEMBLE and not panel.names[k].endswith(OVER) for k in columns]
+    )
     each = {
-        "information_coefficient": _correlation(lowest + highest - (n[group, None] + 1), _centered(label, group), group),
-        "n_issuers": np.broadcast_to(n[:, None], spread.shape), "spread": spread,
-        "hits": _sums((foretold > 0).astype(np.int64), group), "hits_of": _sums((foretold != 0).astype(np.int64), group),
+        "information_coefficient": _correlation(
+            lowest + highest - (n[group, None] + 1), _centered(label, group), group
+        ),
+        "n_issuers": np.broadcast_to(n[:, None], spread.shape),
+        "spread": spread,
+        "hits": _sums((foretold > 0).astype(np.int64), group),
+        "hits_of": _sums((foretold != 0).astype(np.int64), group),
         "squared_error": np.where(is_score, _sums((score - signal) ** 2, group), np.nan),
         "squared_score": _sums(score**2, group),
     }
     first = np.tile(np.flatnonzero(np.diff(group, prepend=-1)), len(columns))
-    return pl.DataFrame({
-        "trade_date": placed["trade_date"].gather(first), "bucket": placed["bucket"].gather(first),
-        "model_name": np.repeat([panel.names[k] for k in columns], n.size), **{name: values.T.ravel() for name, values in each.items()},
-    })
+    return pl.DataFrame(
+        {
+            "trade_date": placed["trade_date"].gather(first),
+            "bucket": placed["bucket"].gather(first),
+            "model_name": np.repeat([panel.names[k] for k in columns], n.size),
+            **{name: values.T.ravel() for name, values in each.items()},
+        }
+    )
 
 
 def _correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -277,9 +376,13 @@ def _correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> np.ndarray:
     return np.where(of_y > 0, np.clip(found, -1.0, 1.0), np.nan)
 
 
-def _spread(label: np.ndarray, bottom: np.ndarray, top: np.ndarray, group: np.ndarray) -> np.ndarray:
+def _spread(
+    label: np.ndarray, bottom: np.ndarray, top: np.ndarray, group: np.ndarray
+) -> np.ndarray:
     """Mean label of the top less that of the bottom, [group, column], in the label's unit."""
-    return _sums(top * label, group) / _sums(top, group) - _sums(bottom * label, group) / _sums(bottom, group)
+    return _sums(top * label, group) / _sums(top, group) - _sums(bottom * label, group) / _sums(
+        bottom, group
+    )
 
 
 def _foretold(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
@@ -290,11 +393,15 @@ def _foretold(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndar
 
 def _summaries(daily: pl.DataFrame, horizon: int, slice_name: str) -> list[dict[str, Any]]:
     """A row of `evaluations` per model and bucket of `daily` that can be judged."""
-    groups = daily.sort("model_name", "bucket", "trade_date").group_by("model_name", "bucket", maintain_order=True)
+    groups = daily.sort("model_name", "bucket", "trade_date").group_by(
+        "model_name", "bucket", maintain_order=True
+    )
     found = ((model, bucket, _summary(days, horizon)) for (model, bucket), days in groups)
     return [
-        {"model_name": model, "horizon_days": horizon, "slice": slice_name, "bucket": bucket} | summary
-        for model, bucket, summary in found if summary is not None
+        {"model_name": model, "horizon_days": horizon, "slice": slice_name, "bucket": bucket}
+        | summary
+        for model, bucket, summary in found
+        if summary is not None
     ]
 
 
@@ -311,10 +418,20 @@ def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
     spread, spread_error = newey_west(days["spread"].to_numpy(), lags)
     unexplained = 1 - float(days["squared_error"].sum()) / float(days["squared_score"].sum())
     return {
-        "mean_ic": mean, "icir": mean / float(ics.std(ddof=1)), "t_statistic": mean / error, "standard_error": error,
-        "smallest_detectable_ic": DETECTABLE * error, "offsets_t_statistic": offsets_t_statistic(ics, numbers, horizon),
+        "mean_ic": mean,
+        "icir": mean / float(ics.std(ddof=1)),
+        "t_statistic": mean / error,
+        "standard_error": error,
+        "smallest_detectable_ic": DETECTABLE * error,
+        "offsets_t_statistic": offsets_t_statistic(ics, numbers, horizon),
         "oos_r2_pct": 100 * unexplained if np.isfinite(unexplained) else None,
-        "hit_rate": share, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": hits_of,
-        "decile_spread_pct": spread, "decile_spread_t": spread / spread_error if spread_error > 0 else None,
-        "n_days": ics.size, "first_date": days["trade_date"][0], "last_date": days["trade_date"][-1],
+        "hit_rate": share,
+        "hit_rate_low": low,
+        "hit_rate_high": high,
+        "n_hits_of": hits_of,
+        "decile_spread_pct": spread,
+        "decile_spread_t": spread / spread_error if spread_error > 0 else None,
+        "n_days": ics.size,
+        "first_date": days["trade_date"][0],
+        "last_date": days["trade_date"][-1],
     }

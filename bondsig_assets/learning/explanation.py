@@ -19,7 +19,9 @@ _LOW, _HIGH = -0.5, 0.5
 
 def dominant(importances: pl.DataFrame, share: float = DOMINANT_SHARE) -> pl.DataFrame:
     """Rows of `feature_importances` whose feature carries more than `share` of its model, largest first."""
-    return importances.filter(pl.col("share") > share).sort("share", "fold", "model_name", descending=[True, False, False])
+    return importances.filter(pl.col("share") > share).sort(
+        "share", "fold", "model_name", descending=[True, False, False]
+    )
 
 
 def stability(importances: pl.DataFrame) -> pl.DataFrame:
@@ -27,19 +29,37 @@ def stability(importances: pl.DataFrame) -> pl.DataFrame:
 
     Columns model_name, rank_correlation, top_ten_kept, n_pairs; models of a single fold are left out.
     """
-    ordered = importances.sort("model_name", "feature", "fold").with_columns(
-        before=pl.col("importance_rank").shift(1).over("model_name", "feature"),
-    ).filter(pl.col("before").is_not_null())
+    ordered = (
+        importances.sort("model_name", "feature", "fold")
+        .with_columns(
+            before=pl.col("importance_rank").shift(1).over("model_name", "feature"),
+        )
+        .filter(pl.col("before").is_not_null())
+    )
     folds = ordered.group_by("model_name", "fold", maintain_order=True).agg(
-        correlation=pl.corr(pl.col("importance_rank").cast(pl.Float64), pl.col("before").cast(pl.Float64)),
+        correlation=pl.corr(
+            pl.col("importance_rank").cast(pl.Float64), pl.col("before").cast(pl.Float64)
+        ),
         kept=((pl.col("importance_rank") <= 10) & (pl.col("before") <= 10)).sum() / 10,
     )
-    return folds.group_by("model_name", maintain_order=True).agg(
-        rank_correlation=pl.col("correlation").fill_nan(None).mean(), top_ten_kept=pl.col("kept").mean(), n_pairs=pl.len().cast(pl.Int64)
-    ).sort("model_name")
+    return (
+        folds.group_by("model_name", maintain_order=True)
+        .agg(
+            rank_correlation=pl.col("correlation").fill_nan(None).mean(),
+            top_ten_kept=pl.col("kept").mean(),
+            n_pairs=pl.len().cast(pl.Int64),
+        )
+        .sort("model_name")
+    )
 
 
-def interaction_grid(inputs: np.ndarray, contributions: np.ndarray, names: list[str], first: str = SPREAD_CHANGE, second: str = VOLUME) -> pl.DataFrame:
+def interaction_grid(
+    inputs: np.ndarray,
+    contributions: np.ndarray,
+    names: list[str],
+    first: str = SPREAD_CHANGE,
+    second: str = VOLUME,
+) -> pl.DataFrame:
     """Mean contribution of `first` where it and `second` are low, middle or high.
 
     `inputs`, `contributions`: [row, feature] in the order of `names`. Columns first, second,
@@ -47,9 +67,27 @@ def interaction_grid(inputs: np.ndarray, contributions: np.ndarray, names: list[
     the columns of the grid would be alike.
     """
     if first not in names or second not in names:
-        return pl.DataFrame(schema={"first": pl.String, "second": pl.String, "mean_contribution": pl.Float64, "n_rows": pl.Int64})
+        return pl.DataFrame(
+            schema={
+                "first": pl.String,
+                "second": pl.String,
+                "mean_contribution": pl.Float64,
+                "n_rows": pl.Int64,
+            }
+        )
     a, b = names.index(first), names.index(second)
-    frame = pl.DataFrame({"x": inputs[:, a], "y": inputs[:, b], "c": contributions[:, a]}).filter(pl.col("x").is_finite() & pl.col("y").is_finite())
-    cut = {name: pl.when(pl.col(name) < _LOW).then(pl.lit("low")).when(pl.col(name) > _HIGH).then(pl.lit("high")).otherwise(pl.lit("middle")) for name in ("x", "y")}
-    grid = frame.group_by(first=cut["x"], second=cut["y"]).agg(mean_contribution=pl.col("c").mean(), n_rows=pl.len().cast(pl.Int64))
+    frame = pl.DataFrame({"x": inputs[:, a], "y": inputs[:, b], "c": contributions[:, a]}).filter(
+        pl.col("x").is_finite() & pl.col("y").is_finite()
+    )
+    cut = {
+        name: pl.when(pl.col(name) < _LOW)
+        .then(pl.lit("low"))
+        .when(pl.col(name) > _HIGH)
+        .then(pl.lit("high"))
+        .otherwise(pl.lit("middle"))
+        for name in ("x", "y")
+    }
+    grid = frame.group_by(first=cut["x"], second=cut["y"]).agg(
+        mean_contribution=pl.col("c").mean(), n_rows=pl.len().cast(pl.Int64)
+    )
     return grid.sort("first", "second")

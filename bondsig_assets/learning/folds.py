@@ -64,10 +64,22 @@ def fold_of(quarter: date, settings: WalkForwardSettings = _DEFAULTS) -> Fold:
     sibling_end = offset(calibration_start, -purge)
     stop_start = offset(sibling_end, 1 - settings.stop_days)
     start = offset(train_end, 1 - settings.rolling_days) if settings.window == "rolling" else None
-    return Fold(quarter, first, last, start, train_end, calibration_start, sibling_end, stop_start, offset(stop_start, -purge))
+    return Fold(
+        quarter,
+        first,
+        last,
+        start,
+        train_end,
+        calibration_start,
+        sibling_end,
+        stop_start,
+        offset(stop_start, -purge),
+    )
 
 
-def folds_between(data_start: date, end: date, settings: WalkForwardSettings = _DEFAULTS) -> list[Fold]:
+def folds_between(
+    data_start: date, end: date, settings: WalkForwardSettings = _DEFAULTS
+) -> list[Fold]:
     """Folds that have enough history since `data_start` and begin by `end`."""
     folds, quarter = [], quarter_of(data_start)
     while at_or_after(quarter) <= at_or_before(end):
@@ -77,7 +89,9 @@ def folds_between(data_start: date, end: date, settings: WalkForwardSettings = _
     return folds
 
 
-def has_enough_history(quarter: date, data_start: date, settings: WalkForwardSettings = _DEFAULTS) -> bool:
+def has_enough_history(
+    quarter: date, data_start: date, settings: WalkForwardSettings = _DEFAULTS
+) -> bool:
     """Whether `minimum_train_days` trading days lie between `data_start` and the last training day of the fold of `quarter`."""
     train_end = offset(at_or_after(quarter), -purge_days(settings.horizon_days))
     return len(trading_days(data_start, train_end)) >= settings.minimum_train_days

@@ -65,7 +65,13 @@ IncumbentIcs = Callable[[Candidate, date], pl.DataFrame]
 
 
 def decide(
-    fold: date, candidates: Sequence[Candidate], siblings: pl.DataFrame, incumbent: Candidate | None, incumbent_ics: IncumbentIcs, horizon: int, settings: GateSettings,
+    fold: date,
+    candidates: Sequence[Candidate],
+    siblings: pl.DataFrame,
+    incumbent: Candidate | None,
+    incumbent_ics: IncumbentIcs,
+    horizon: int,
+    settings: GateSettings,
 ) -> Verdict:
     """The champion of one fold.
 
@@ -77,14 +83,22 @@ def decide(
     first_day = candidates[0].first_day
     if incumbent is None:
         chosen = next((c for c in candidates if c.name == settings.first_champion), candidates[0])
-        named = "was named beforehand as the first champion" if chosen.name == settings.first_champion else f"is the first by name; there is no {settings.first_champion}"
+        named = (
+            "was named beforehand as the first champion"
+            if chosen.name == settings.first_champion
+            else f"is the first by name; there is no {settings.first_champion}"
+        )
         return Verdict(first_day, chosen, "first", f"{chosen.name} {named}")
     before = incumbent_ics(incumbent, fold).filter(pl.col("trade_date") >= incumbent.first_day)
-    better = _new_specification(first_day, candidates, siblings, incumbent, before, horizon, settings)
+    better = _new_specification(
+        first_day, candidates, siblings, incumbent, before, horizon, settings
+    )
     return better or _refit(first_day, candidates, siblings, incumbent, before, horizon, settings)
 
 
-def _new_specification(first_day, candidates, siblings, incumbent, before, horizon, settings) -> Verdict | None:
+def _new_specification(
+    first_day, candidates, siblings, incumbent, before, horizon, settings
+) -> Verdict | None:
     """The challenger of another specification that is better by the margin, None where there is none.
 
     A champion whose specification is not fitted any more has no siblings to compare with: then it is the model
@@ -101,20 +115,49 @@ def _new_specification(first_day, candidates, siblings, incumbent, before, horiz
         margin = settings.new_specification_margin * error
         if n >= needed and error > 0 and mean > margin and (best is None or mean / error > best[0]):
             words = f"better than {incumbent.name} by {mean:+.4f}, more than {settings.new_specification_margin:g} standard errors ({margin:.4f}), over {n} days"
-            best = mean / error, Verdict(first_day, one, "new_specification", words, incumbent, one, n, mean, error, margin)
+            best = (
+                mean / error,
+                Verdict(
+                    first_day,
+                    one,
+                    "new_specification",
+                    words,
+                    incumbent,
+                    one,
+                    n,
+                    mean,
+                    error,
+                    margin,
+                ),
+            )
     return best[1] if best else None
 
 
 def _refit(first_day, candidates, siblings, incumbent, before, horizon, settings) -> Verdict:
     """The refit of the champion's specification, or the champion where the refit is clearly worse or there is none."""
-    refit = next((c for c in candidates if c.specification_hash == incumbent.specification_hash), None)
+    refit = next(
+        (c for c in candidates if c.specification_hash == incumbent.specification_hash), None
+    )
     if refit is None:
         words = f"no model of this fold refits {incumbent.version}, and none is better by {settings.new_specification_margin:g} standard errors"
         return Verdict(first_day, incumbent, "kept", words, incumbent)
     n, mean, error = _difference(_of(siblings, refit.specification_hash), before, horizon)
     if n < max(settings.minimum_holdout_days, 4 * lags_of(horizon, n)):
-        return Verdict(first_day, refit, "refit", f"only {n} days to compare on: the refit goes through", incumbent, refit, n, mean, error)
-    least, tolerated = -settings.refit_tolerance * error, f"{settings.refit_tolerance:g} standard errors"
+        return Verdict(
+            first_day,
+            refit,
+            "refit",
+            f"only {n} days to compare on: the refit goes through",
+            incumbent,
+            refit,
+            n,
+            mean,
+            error,
+        )
+    least, tolerated = (
+        -settings.refit_tolerance * error,
+        f"{settings.refit_tolerance:g} standard errors",
+    )
     if mean >= least:
         words = f"refit differs from {incumbent.version} by {mean:+.4f}, not below {least:.4f} ({tolerated})"
         return Verdict(first_day, refit, "refit", words, incumbent, refit, n, mean, error, least)
@@ -124,13 +167,21 @@ def _refit(first_day, candidates, siblings, incumbent, before, horizon, settings
 
 def _of(siblings: pl.DataFrame, specification_hash: str) -> pl.DataFrame:
     """Daily ICs of one specification over its last LONGEST_COMPARISON_DAYS days."""
-    return siblings.filter(pl.col("specification_hash") == specification_hash).sort("trade_date").tail(LONGEST_COMPARISON_DAYS)
+    return (
+        siblings.filter(pl.col("specification_hash") == specification_hash)
+        .sort("trade_date")
+        .tail(LONGEST_COMPARISON_DAYS)
+    )
 
 
-def _difference(challenger: pl.DataFrame, incumbent: pl.DataFrame, horizon: int) -> tuple[int, float, float]:
+def _difference(
+    challenger: pl.DataFrame, incumbent: pl.DataFrame, horizon: int
+) -> tuple[int, float, float]:
     """Days, mean difference of daily ICs and its Newey-West standard error (0 where the ICs are the same every day)."""
     paired = challenger.join(incumbent, on="trade_date", suffix="_incumbent").sort("trade_date")
-    gap = (paired["information_coefficient"] - paired["information_coefficient_incumbent"]).to_numpy()
+    gap = (
+        paired["information_coefficient"] - paired["information_coefficient_incumbent"]
+    ).to_numpy()
     if gap.size == 0:
         return 0, 0.0, 0.0
     mean, error = newey_west(gap, min(lags_of(horizon, gap.size), max(gap.size - 2, 0)))

@@ -21,7 +21,9 @@ def standardised(issuer_days: pl.DataFrame, features: tuple[str, ...]) -> np.nda
     `issuer_days` holds whole days; rows keep their order.
     """
     day = issuer_days["trade_date"].to_physical().to_numpy()
-    values = issuer_days.select(pl.col(list(features)).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    values = issuer_days.select(
+        pl.col(list(features)).cast(pl.Float64).fill_null(np.nan)
+    ).to_numpy()
     out = np.full(values.shape, np.nan)
     order = np.argsort(day, kind="stable")
     bounds = np.flatnonzero(np.diff(day[order])) + 1
@@ -47,5 +49,7 @@ def _robust_z(values: np.ndarray) -> np.ndarray:
 def normal_scores(days: pl.Series, values: pl.Series) -> np.ndarray:
     """Rank of each value within its day turned into a normal score: Φ⁻¹((rank - ½)/n)."""
     frame = pl.DataFrame({"day": days, "value": values})
-    share = frame.select(((pl.col("value").rank() - 0.5) / pl.len()).over("day"))["value"].to_numpy()
+    share = frame.select(((pl.col("value").rank() - 0.5) / pl.len()).over("day"))[
+        "value"
+    ].to_numpy()
     return ndtri(share)

@@ -60,7 +60,9 @@ def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
 def known_labels(labels: pl.DataFrame, kind: str = "excess") -> pl.DataFrame:
     """`parent_id, trade_date, horizon_days, label_pct`: the labels of one of KINDS that are known, of every horizon in `labels`."""
     column = KINDS[kind]
-    return labels.filter(pl.col(column).is_finite()).select("parent_id", "trade_date", "horizon_days", label_pct=column)
+    return labels.filter(pl.col(column).is_finite()).select(
+        "parent_id", "trade_date", "horizon_days", label_pct=column
+    )
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,9 @@ def _windows(panels: Panels) -> Iterator[_Window]:
     for step in range(SKIP + 1, min(span(max(HORIZONS)), n_days - 1) + 1):
         of_etf = np.log1p(panels.etf_return_ahead(step))
         pays = _ahead(is_paid, step, False) & ~out
-        stock = stock + np.where(out, of_etf, np.where(pays, _ahead(paid, step, np.nan), _ahead(own, step, np.nan)))
+        stock = stock + np.where(
+            out, of_etf, np.where(pays, _ahead(paid, step, np.nan), _ahead(own, step, np.nan))
+        )
         etf = etf + of_etf
         astray = astray | (~out & ~_ahead(panels.listed, step, False))
         told = np.where(pays, _ahead(known, step, n_days), told)
@@ -104,36 +108,66 @@ def _payments(panels: Panels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if not is_paid.any() or panels.delistings is None:
         return is_paid, np.full(row.shape, np.nan), np.full(row.shape, -1)
     dropped = pl.when(pl.col("reason") == "dropped").then(DROPPED_RETURN_PCT)
-    percent = panels.delistings.select(pl.col("delisting_return_pct").fill_nan(None).fill_null(dropped)).to_series().fill_null(np.nan).to_numpy()
-    known = np.searchsorted(panels.cutoffs, panels.delistings["known_at"].to_numpy().astype("datetime64[us]"))
+    percent = (
+        panels.delistings.select(pl.col("delisting_return_pct").fill_nan(None).fill_null(dropped))
+        .to_series()
+        .fill_null(np.nan)
+        .to_numpy()
+    )
+    known = np.searchsorted(
+        panels.cutoffs, panels.delistings["known_at"].to_numpy().astype("datetime64[us]")
+    )
     return is_paid, np.log1p(np.maximum(percent, LOWEST_RETURN_PCT) / 100)[row], known[row]
 
 
-def _rows(panels: Panels, window: _Window, slope: np.ndarray, start: date, end: date) -> pl.DataFrame:
+def _rows(
+    panels: Panels, window: _Window, slope: np.ndarray, start: date, end: date
+) -> pl.DataFrame:
     """The labels of one horizon as rows."""
     n_days, reach = panels.days.size, span(window.horizon)
     ends = np.full(n_days, np.datetime64("NaT"), dtype="datetime64[D]")
     ends[: n_days - reach] = panels.days[reach:]
     wanted = (ends >= np.datetime64(start)) & (ends <= np.datetime64(end))
-    day, parent = np.nonzero(np.isfinite(window.stock) & np.isfinite(window.etf) & panels.listed & wanted[:, None])
+    day, parent = np.nonzero(
+        np.isfinite(window.stock) & np.isfinite(window.etf) & panels.listed & wanted[:, None]
+    )
     identity = panels.identity(day, parent)
-    stock, etf, beta = 100 * window.stock[day, parent], 100 * window.etf[day, parent], slope[day, parent]
-    return LABELS.conform(pl.DataFrame({
-        "parent_id": panels.parents[parent], "trade_date": panels.days[day], "ticker": identity["ticker"], "sector_etf": identity["sector_etf"],
-        "label_end_date": ends[day], "stock_return_pct": stock, "sector_return_pct": etf, "excess_return_pct": stock - etf, "beta": beta,
-        "beta_adjusted_return_pct": stock - beta * etf, "is_delisted": window.is_delisted[day, parent],
-    }).with_columns(
-        pl.col("beta", "beta_adjusted_return_pct").fill_nan(None), horizon_days=pl.lit(window.horizon, pl.Int64),
-        # At the cutoff and not at the close: until then a price or a delisting of the last day may come to be known.
-        known_at=pl.col("label_end_date").dt.combine(CUTOFF),
-    ))
+    stock, etf, beta = (
+        100 * window.stock[day, parent],
+        100 * window.etf[day, parent],
+        slope[day, parent],
+    )
+    return LABELS.conform(
+        pl.DataFrame(
+            {
+                "parent_id": panels.parents[parent],
+                "trade_date": panels.days[day],
+                "ticker": identity["ticker"],
+                "sector_etf": identity["sector_etf"],
+                "label_end_date": ends[day],
+                "stock_return_pct": stock,
+                "sector_return_pct": etf,
+                "excess_return_pct": stock - etf,
+                "beta": beta,
+                "beta_adjusted_return_pct": stock - beta * etf,
+                "is_delisted": window.is_delisted[day, parent],
+            }
+        ).with_columns(
+            pl.col("beta", "beta_adjusted_return_pct").fill_nan(None),
+            horizon_days=pl.lit(window.horizon, pl.Int64),
+            # At the cutoff and not at the close: until then a price or a delisting of the last day may come to be known.
+            known_at=pl.col("label_end_date").dt.combine(CUTOFF),
+        )
+    )
 
 
 def _beta(panels: Panels) -> np.ndarray:
     """Slope of each stock's simple returns on its ETF's as known on each day [day, parent], drawn half-way to 1; NaN where unknown."""
     from bondsig_assets.features.equity_block import beta  # numba takes a second
 
-    return _BETA_WEIGHT * beta(panels.stock_return, panels.etf_return, _BETA_DAYS, _BETA_MINIMUM) + (1 - _BETA_WEIGHT)
+    return _BETA_WEIGHT * beta(
+        panels.stock_return, panels.etf_return, _BETA_DAYS, _BETA_MINIMUM
+    ) + (1 - _BETA_WEIGHT)
 
 
 def _ahead(values: np.ndarray, steps: int, missing: float) -> np.ndarray:

@@ -27,7 +27,9 @@ MINIMUM_PERIODS = 4
 _EULER = 0.5772156649015329
 
 
-def long_short(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5, share: float = FIFTH) -> pl.DataFrame:
+def long_short(
+    predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5, share: float = FIFTH
+) -> pl.DataFrame:
     """Rows model_name, trade_date, return_pct: the top `share` of each model less its bottom `share`, equal weights, before costs.
 
     `labels` as `known_labels` gives them. A period is `horizon` days long and begins on every day, so that those of every `horizon`-th day do
@@ -35,21 +37,35 @@ def long_short(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5
     places: predictions that are all equal earn exactly 0.
     """
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
-    given = predictions.filter(pl.col("prediction").is_finite()).select("parent_id", "trade_date", "model_name", "prediction")
-    rows = given.join(known.select("parent_id", "trade_date", "label_pct"), on=["parent_id", "trade_date"])
-    rows = rows.filter(pl.len().over("model_name", "trade_date") >= MINIMUM_NAMES).sort("model_name", "trade_date", "parent_id")
+    given = predictions.filter(pl.col("prediction").is_finite()).select(
+        "parent_id", "trade_date", "model_name", "prediction"
+    )
+    rows = given.join(
+        known.select("parent_id", "trade_date", "label_pct"), on=["parent_id", "trade_date"]
+    )
+    rows = rows.filter(pl.len().over("model_name", "trade_date") >= MINIMUM_NAMES).sort(
+        "model_name", "trade_date", "parent_id"
+    )
     group = rows.select(pl.struct("model_name", "trade_date").rle_id()).to_series().to_numpy()
     lowest, highest = ranked(rows.select("prediction").to_numpy(), group)
     bottom, top = outer_weights(lowest, highest, np.bincount(group)[group, None], share)
     weighted = rows.with_columns(bottom=pl.Series(bottom[:, 0]), top=pl.Series(top[:, 0]))
-    legs = [(pl.col(leg) * pl.col("label_pct")).sum() / pl.col(leg).sum() for leg in ("top", "bottom")]
-    return weighted.group_by("model_name", "trade_date", maintain_order=True).agg(return_pct=legs[0] - legs[1])
+    legs = [
+        (pl.col(leg) * pl.col("label_pct")).sum() / pl.col(leg).sum() for leg in ("top", "bottom")
+    ]
+    return weighted.group_by("model_name", "trade_date", maintain_order=True).agg(
+        return_pct=legs[0] - legs[1]
+    )
 
 
 def sharpe(returns: np.ndarray, periods_per_year: float = 1.0) -> float:
     """Mean over standard deviation of the returns of periods, times the root of `periods_per_year`; 0 where they never move."""
     spread = float(np.std(returns, ddof=1)) if returns.size > 1 else 0.0
-    return float(np.mean(returns)) / spread * float(np.sqrt(periods_per_year)) if spread > 1e-12 else 0.0
+    return (
+        float(np.mean(returns)) / spread * float(np.sqrt(periods_per_year))
+        if spread > 1e-12
+        else 0.0
+    )
 
 
 def sharpes(returns: pl.DataFrame, horizon: int) -> np.ndarray:
@@ -59,7 +75,12 @@ def sharpes(returns: pl.DataFrame, horizon: int) -> np.ndarray:
     taken is chance. The mean over them says most, their range how much chance there is.
     """
     values = returns["return_pct"].to_numpy()
-    return np.array([sharpe(values[rows], TRADING_DAYS_PER_YEAR / horizon) for rows in _offsets(returns["trade_date"], horizon)])
+    return np.array(
+        [
+            sharpe(values[rows], TRADING_DAYS_PER_YEAR / horizon)
+            for rows in _offsets(returns["trade_date"], horizon)
+        ]
+    )
 
 
 def _offsets(days: pl.Series, horizon: int) -> list[np.ndarray]:
@@ -77,10 +98,15 @@ def expected_largest_sharpe(trial_sharpes: np.ndarray, n_trials: float) -> float
     if n_trials <= 1 or trial_sharpes.size < 2:
         return 0.0
     quantiles = norm.ppf([1 - 1 / n_trials, 1 - 1 / (n_trials * np.e)])
-    return float(np.std(trial_sharpes, ddof=1) * max((1 - _EULER) * quantiles[0] + _EULER * quantiles[1], 0.0))
+    return float(
+        np.std(trial_sharpes, ddof=1)
+        * max((1 - _EULER) * quantiles[0] + _EULER * quantiles[1], 0.0)
+    )
 
 
-def deflated_sharpe(returns: np.ndarray, trial_sharpes: np.ndarray, n_trials: float) -> float | None:
+def deflated_sharpe(
+    returns: np.ndarray, trial_sharpes: np.ndarray, n_trials: float
+) -> float | None:
     """Probability that the true Sharpe ratio is above what luck alone would show (Bailey and Lopez de Prado 2014).
 
     `returns` and `trial_sharpes` per period, not annualised; kurtosis is raw, 3 for a normal. None with fewer
@@ -89,8 +115,16 @@ def deflated_sharpe(returns: np.ndarray, trial_sharpes: np.ndarray, n_trials: fl
     if returns.size < MINIMUM_PERIODS or np.std(returns) <= 1e-12:
         return None
     ratio, hurdle = sharpe(returns), expected_largest_sharpe(trial_sharpes, n_trials)
-    variance = 1 - float(skew(returns)) * ratio + (float(kurtosis(returns, fisher=False)) - 1) / 4 * ratio**2
-    return float(norm.cdf((ratio - hurdle) * np.sqrt(returns.size - 1) / np.sqrt(variance))) if variance > 0 else None
+    variance = (
+        1
+        - float(skew(returns)) * ratio
+        + (float(kurtosis(returns, fisher=False)) - 1) / 4 * ratio**2
+    )
+    return (
+        float(norm.cdf((ratio - hurdle) * np.sqrt(returns.size - 1) / np.sqrt(variance)))
+        if variance > 0
+        else None
+    )
 
 
 def effective_trials(returns: np.ndarray, n_trials: int) -> float:
@@ -128,7 +162,11 @@ def overfitting_probability(returns: np.ndarray, blocks: int = 16) -> float | No
     best = inside.argmax(axis=1)
     of_best = outside[np.arange(len(picks)), best]
     # A tie counts half, so that trials which are all alike come out in the middle.
-    place = (outside < of_best[:, None]).sum(axis=1) + 0.5 * ((outside == of_best[:, None]).sum(axis=1) - 1) + 1
+    place = (
+        (outside < of_best[:, None]).sum(axis=1)
+        + 0.5 * ((outside == of_best[:, None]).sum(axis=1) - 1)
+        + 1
+    )
     share = place / (n_trials + 1)
     return float((share <= 0.5).mean())
 
@@ -138,7 +176,9 @@ def _sharpes(half: np.ndarray, sums: np.ndarray, sizes: np.ndarray, mean: np.nda
     n = (half @ sizes)[:, None]
     total, squares = half @ sums[:, 0], half @ sums[:, 1]
     variance = np.maximum(squares - total**2 / n, 0.0) / (n - 1)
-    return np.divide(mean + total / n, np.sqrt(variance), out=np.zeros_like(total), where=variance > 1e-24)
+    return np.divide(
+        mean + total / n, np.sqrt(variance), out=np.zeros_like(total), where=variance > 1e-24
+    )
 
 
 def overfitting(returns: pl.DataFrame, n_trials: int, study: str, horizon: int = 5) -> pl.DataFrame:
@@ -150,15 +190,30 @@ def overfitting(returns: pl.DataFrame, n_trials: int, study: str, horizon: int =
     if returns.is_empty():
         return OVERFITTING.empty()
     known = returns.with_columns(pl.col("return_pct").fill_nan(None))
-    wide = known.pivot("model_name", index="trade_date", values="return_pct", sort_columns=True).sort("trade_date").drop_nulls()
+    wide = (
+        known.pivot("model_name", index="trade_date", values="return_pct", sort_columns=True)
+        .sort("trade_date")
+        .drop_nulls()
+    )
     names = [name for name in wide.columns if name != "trade_date"]
     matrix, count = wide.select(names).to_numpy(), max(n_trials, len(names))
-    parts = [_luck(matrix[rows], count, TRADING_DAYS_PER_YEAR / horizon) for rows in _offsets(wide["trade_date"], horizon)] or [_luck(matrix, count, 1.0)]
+    parts = [
+        _luck(matrix[rows], count, TRADING_DAYS_PER_YEAR / horizon)
+        for rows in _offsets(wide["trade_date"], horizon)
+    ] or [_luck(matrix, count, 1.0)]
     rows = [
-        {"study": study, "model_name": name, "sharpe_ratio": float(np.mean([part.sharpes[k] for part in parts])),
-         "lowest_sharpe_ratio": float(min(part.sharpes[k] for part in parts)), "highest_sharpe_ratio": float(max(part.sharpes[k] for part in parts)),
-         "n_periods": min(part.n_periods for part in parts), "n_trials": count, "effective_trials": _mean([part.effective for part in parts]),
-         "deflated_sharpe_probability": _mean([part.deflated[k] for part in parts]), "overfitting_probability": _mean([part.pbo for part in parts])}
+        {
+            "study": study,
+            "model_name": name,
+            "sharpe_ratio": float(np.mean([part.sharpes[k] for part in parts])),
+            "lowest_sharpe_ratio": float(min(part.sharpes[k] for part in parts)),
+            "highest_sharpe_ratio": float(max(part.sharpes[k] for part in parts)),
+            "n_periods": min(part.n_periods for part in parts),
+            "n_trials": count,
+            "effective_trials": _mean([part.effective for part in parts]),
+            "deflated_sharpe_probability": _mean([part.deflated[k] for part in parts]),
+            "overfitting_probability": _mean([part.pbo for part in parts]),
+        }
         for k, name in enumerate(names)
     ]
     return pl.DataFrame(rows, schema=OVERFITTING.polars_schema, orient="row").sort(OVERFITTING.key)
@@ -177,10 +232,16 @@ class _Luck:
 
 def _luck(matrix: np.ndarray, n_trials: int, periods_per_year: float) -> _Luck:
     """The figures of periods that do not overlap, [period, trial]."""
-    columns, effective = [matrix[:, k] for k in range(matrix.shape[1])], effective_trials(matrix, n_trials)
+    columns, effective = (
+        [matrix[:, k] for k in range(matrix.shape[1])],
+        effective_trials(matrix, n_trials),
+    )
     per_period = np.array([sharpe(one) for one in columns])
     return _Luck(
-        matrix.shape[0], effective, overfitting_probability(matrix), [sharpe(one, periods_per_year) for one in columns],
+        matrix.shape[0],
+        effective,
+        overfitting_probability(matrix),
+        [sharpe(one, periods_per_year) for one in columns],
         [deflated_sharpe(one, per_period, effective) for one in columns],
     )
 

@@ -21,7 +21,9 @@ BLOCK_DAYS = 21
 DRAWS = 200
 
 
-def brier(predictions: pl.DataFrame, labels: pl.DataFrame, models: pl.DataFrame, horizon: int = 5) -> pl.DataFrame:
+def brier(
+    predictions: pl.DataFrame, labels: pl.DataFrame, models: pl.DataFrame, horizon: int = 5
+) -> pl.DataFrame:
     """Rows of `probability_evaluations`, one per model, over the `known_labels` of `horizon`.
 
     `models`: model_version and base_rate of each fold's model; a prediction of a version that is not
@@ -30,22 +32,40 @@ def brier(predictions: pl.DataFrame, labels: pl.DataFrame, models: pl.DataFrame,
     Brier score of these means, and differs from `brier_score` by how forecasts vary within bins.
     """
     known = models.select("model_version", "base_rate").unique("model_version")
-    rows = _outcomes(predictions, labels, horizon).join(known, on="model_version", maintain_order="left")
+    rows = _outcomes(predictions, labels, horizon).join(
+        known, on="model_version", maintain_order="left"
+    )
     found = []
     for (model,), group in rows.group_by("model_name", maintain_order=True):
         p, y = group["probability"].to_numpy(), group["under"].to_numpy()
-        score, of_base = float(np.mean((p - y) ** 2)), float(np.mean((group["base_rate"].to_numpy() - y) ** 2))
+        score, of_base = (
+            float(np.mean((p - y) ** 2)),
+            float(np.mean((group["base_rate"].to_numpy() - y) ** 2)),
+        )
         # A base rate that is never wrong leaves nothing to beat.
         skill = 1 - score / of_base if of_base > 0 else 0.0
-        found.append({
-            "model_name": model, "brier_score": score, "brier_base_rate": of_base, "brier_skill": skill, **murphy(p, y, equal_mass_bins(p)),
-            "lowest_probability": float(p.min()), "highest_probability": float(p.max()), "n_rows": p.size,
-        })
+        found.append(
+            {
+                "model_name": model,
+                "brier_score": score,
+                "brier_base_rate": of_base,
+                "brier_skill": skill,
+                **murphy(p, y, equal_mass_bins(p)),
+                "lowest_probability": float(p.min()),
+                "highest_probability": float(p.max()),
+                "n_rows": p.size,
+            }
+        )
     return pl.DataFrame(found, schema=PROBABILITY_EVALUATIONS.polars_schema, orient="row")
 
 
 def reliability(
-    predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5, n_draws: int = DRAWS, block_days: int = BLOCK_DAYS, seed: int = 0
+    predictions: pl.DataFrame,
+    labels: pl.DataFrame,
+    horizon: int = 5,
+    n_draws: int = DRAWS,
+    block_days: int = BLOCK_DAYS,
+    seed: int = 0,
 ) -> pl.DataFrame:
     """Rows of `reliability_bins`: per model and bin of equal mass the share that underperformed, with a 95 % band.
 
@@ -54,14 +74,24 @@ def reliability(
     longer than a quarter of the days. Bins are those of the whole sample. One seed gives one result.
     """
     found: list[dict[str, Any]] = []
-    for (model,), group in _outcomes(predictions, labels, horizon).group_by("model_name", maintain_order=True):
+    for (model,), group in _outcomes(predictions, labels, horizon).group_by(
+        "model_name", maintain_order=True
+    ):
         p, y = group["probability"].to_numpy(), group["under"].to_numpy()
         bins, day = equal_mass_bins(p), group["trade_date"].rle_id().to_numpy()
         low, high = _bands(bins, y, day, n_draws, block_days, seed)
         n = np.bincount(bins)
         mean, share = np.bincount(bins, p) / n, np.bincount(bins, y) / n
         found += [
-            {"model_name": model, "bin": k + 1, "mean_probability": mean[k], "observed_share": share[k], "low": low[k], "high": high[k], "n_rows": n[k]}
+            {
+                "model_name": model,
+                "bin": k + 1,
+                "mean_probability": mean[k],
+                "observed_share": share[k],
+                "low": low[k],
+                "high": high[k],
+                "n_rows": n[k],
+            }
             for k in range(n.size)
         ]
     return pl.DataFrame(found, schema=RELIABILITY_BINS.polars_schema, orient="row")
@@ -71,10 +101,16 @@ def _outcomes(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> 
     """Probabilities whose label is known, by model, day and parent: model_name, model_version, trade_date, probability, under (1.0 or 0.0)."""
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     given = predictions.filter(pl.col("probability_underperform").is_finite())
-    joined = given.join(known.select("parent_id", "trade_date", "label_pct"), on=["parent_id", "trade_date"])
+    joined = given.join(
+        known.select("parent_id", "trade_date", "label_pct"), on=["parent_id", "trade_date"]
+    )
     # In one order whatever the order of the rows, or sums would differ in their last digits.
     return joined.sort("model_name", "trade_date", "parent_id").select(
-        "model_name", "model_version", "trade_date", probability="probability_underperform", under=(pl.col("label_pct") < 0).cast(pl.Float64)
+        "model_name",
+        "model_version",
+        "trade_date",
+        probability="probability_underperform",
+        under=(pl.col("label_pct") < 0).cast(pl.Float64),
     )
 
 
@@ -99,23 +135,39 @@ def equal_mass_bins(probability: np.ndarray, n_bins: int = BINS) -> np.ndarray:
 def murphy(probability: np.ndarray, outcome: np.ndarray, bins: np.ndarray) -> dict[str, float]:
     """Reliability, resolution, uncertainty (Murphy 1973) and calibration error (mean |forecast - observed|) over `bins`, weighted by mass."""
     n = np.bincount(bins)
-    weight, forecast, observed = n / probability.size, np.bincount(bins, probability) / n, np.bincount(bins, outcome) / n
+    weight, forecast, observed = (
+        n / probability.size,
+        np.bincount(bins, probability) / n,
+        np.bincount(bins, outcome) / n,
+    )
     base = float(outcome.mean())
     return {
-        "reliability": float(weight @ (forecast - observed) ** 2), "resolution": float(weight @ (observed - base) ** 2),
-        "uncertainty": base * (1 - base), "calibration_error": float(weight @ np.abs(forecast - observed)),
+        "reliability": float(weight @ (forecast - observed) ** 2),
+        "resolution": float(weight @ (observed - base) ** 2),
+        "uncertainty": base * (1 - base),
+        "calibration_error": float(weight @ np.abs(forecast - observed)),
     }
 
 
-def _bands(bins: np.ndarray, outcome: np.ndarray, day: np.ndarray, n_draws: int, block_days: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _bands(
+    bins: np.ndarray, outcome: np.ndarray, day: np.ndarray, n_draws: int, block_days: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """2.5 % and 97.5 % quantile of each bin's observed share over draws of days; `day` and `bins` number from 0."""
     n_days, n_bins = int(day.max()) + 1, int(bins.max()) + 1
     cell = day * n_bins + bins
-    n, hits = (np.bincount(cell, weights, minlength=n_days * n_bins).reshape(n_days, n_bins) for weights in (None, outcome))
+    n, hits = (
+        np.bincount(cell, weights, minlength=n_days * n_bins).reshape(n_days, n_bins)
+        for weights in (None, outcome)
+    )
     times = _times_drawn(n_days, n_draws, min(block_days, max(n_days // 4, 1)), seed)
     drawn, drawn_hits = times @ n, times @ hits
     # A draw that misses a bin's few days says nothing about it: it counts as the observed share.
-    share = np.divide(drawn_hits, drawn, out=np.broadcast_to(hits.sum(0) / n.sum(0), drawn.shape).copy(), where=drawn > 0)
+    share = np.divide(
+        drawn_hits,
+        drawn,
+        out=np.broadcast_to(hits.sum(0) / n.sum(0), drawn.shape).copy(),
+        where=drawn > 0,
+    )
     low, high = np.quantile(share, [0.025, 0.975], axis=0)
     return low, high
 
@@ -125,4 +177,10 @@ def _times_drawn(n_days: int, n_draws: int, block: int, seed: int) -> np.ndarray
     n_blocks = -(-n_days // block)
     starts = np.random.default_rng(seed).integers(0, n_days, (n_draws, n_blocks, 1))
     days = ((starts + np.arange(block)) % n_days).reshape(n_draws, -1)[:, :n_days]
-    return np.bincount((days + n_days * np.arange(n_draws)[:, None]).ravel(), minlength=n_draws * n_days).reshape(n_draws, n_days).astype(float)
+    return (
+        np.bincount(
+            (days + n_days * np.arange(n_draws)[:, None]).ravel(), minlength=n_draws * n_days
+        )
+        .reshape(n_draws, n_days)
+        .astype(float)
+    )

@@ -17,7 +17,12 @@ from bondsig_assets.learning.calibration import Calibration
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.ensemble import Ensemble, mean_rank
 from bondsig_assets.learning.inputs import normal_scores
-from bondsig_assets.learning.models.catalogue import ENSEMBLE, Specification, feature_hash, load_model
+from bondsig_assets.learning.models.catalogue import (
+    ENSEMBLE,
+    Specification,
+    feature_hash,
+    load_model,
+)
 
 TOP_FEATURES = 5
 
@@ -44,8 +49,16 @@ def scorer_of(row: dict[str, Any]) -> Scorer:
         chosen = Specification(ENSEMBLE, model, tuple(row["features"]))
     else:
         model = load_model(row["model_name"], row["model_text"])
-        chosen = Specification(row["model_name"], _History(row["history_days"]), tuple(row["features"]))
-    return Scorer(row["model_name"], row["model_version"], model, chosen, Calibration(row["calibration_intercept"], row["calibration_slope"], row["base_rate"]))
+        chosen = Specification(
+            row["model_name"], _History(row["history_days"]), tuple(row["features"])
+        )
+    return Scorer(
+        row["model_name"],
+        row["model_version"],
+        model,
+        chosen,
+        Calibration(row["calibration_intercept"], row["calibration_slope"], row["base_rate"]),
+    )
 
 
 @dataclass(frozen=True)
@@ -55,10 +68,14 @@ class _History:
     history_days: int
 
 
-def check_features(version: str, features: Sequence[str], hashed: str, available: Sequence[str]) -> None:
+def check_features(
+    version: str, features: Sequence[str], hashed: str, available: Sequence[str]
+) -> None:
     """Raise MismatchError when a model's inputs are not those of `issuer_days` as declared now."""
     if missing := [name for name in features if name not in available]:
-        raise MismatchError(f"model {version} needs {_some(missing)}, which issuer_days does not have: train again (bondsig run --select key:models+ --again)")
+        raise MismatchError(
+            f"model {version} needs {_some(missing)}, which issuer_days does not have: train again (bondsig run --select key:models+ --again)"
+        )
     if feature_hash(list(features)) != hashed:
         raise MismatchError(
             f"model {version} was trained on features declared otherwise (its fingerprint {hashed}, now {feature_hash(list(features))}): "
@@ -77,16 +94,28 @@ def predict(data: Dataset, rows: np.ndarray, scorers: Sequence[Scorer]) -> pl.Da
     parts = []
     for one in sorted(scorers, key=lambda s: s.name):
         if one.name == ENSEMBLE:
-            members = [normal_scores(keys["trade_date"], pl.Series(values[name])) for name in one.model.members]
+            members = [
+                normal_scores(keys["trade_date"], pl.Series(values[name]))
+                for name in one.model.members
+            ]
             values[ENSEMBLE] = mean_rank(members)
-        parts.append(keys.select("parent_id", "ticker", "trade_date").with_columns(
-            model_name=pl.lit(one.name), model_version=pl.lit(one.version), prediction=pl.Series(values[one.name], dtype=pl.Float64),
-            probability_underperform=pl.Series(one.calibration.probability(values[one.name]), dtype=pl.Float64), known_at=keys["known_at"],
-        ))
+        parts.append(
+            keys.select("parent_id", "ticker", "trade_date").with_columns(
+                model_name=pl.lit(one.name),
+                model_version=pl.lit(one.version),
+                prediction=pl.Series(values[one.name], dtype=pl.Float64),
+                probability_underperform=pl.Series(
+                    one.calibration.probability(values[one.name]), dtype=pl.Float64
+                ),
+                known_at=keys["known_at"],
+            )
+        )
     return pl.concat(parts).sort("trade_date", "parent_id", "model_name")
 
 
-def score(data: Dataset, rows: np.ndarray, champion: Scorer, registry_version: str, raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def score(
+    data: Dataset, rows: np.ndarray, champion: Scorer, registry_version: str, raw: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `scores` and of `explanations` by the champion.
 
     `raw`: the `issuer_days` of `rows`, in their order, for the values shown beside the contributions.
@@ -101,18 +130,30 @@ def score(data: Dataset, rows: np.ndarray, champion: Scorer, registry_version: s
     keys = data.keys[rows]
     seen = inputs if inputs.ndim == 2 else inputs[:, -1]
     scores = keys.select("ticker", "trade_date", "parent_id").with_columns(
-        score=pl.Series(1 - 2 * under, dtype=pl.Float64), probability_underperform=pl.Series(under, dtype=pl.Float64),
-        base_rate=pl.lit(champion.calibration.base_rate, pl.Float64), prediction=pl.Series(values, dtype=pl.Float64),
-        model_version=pl.lit(champion.version), registry_version=pl.lit(registry_version), top_features=_lists(names[top], pl.String),
+        score=pl.Series(1 - 2 * under, dtype=pl.Float64),
+        probability_underperform=pl.Series(under, dtype=pl.Float64),
+        base_rate=pl.lit(champion.calibration.base_rate, pl.Float64),
+        prediction=pl.Series(values, dtype=pl.Float64),
+        model_version=pl.lit(champion.version),
+        registry_version=pl.lit(registry_version),
+        top_features=_lists(names[top], pl.String),
         top_contributions=_lists(np.take_along_axis(parts, top, axis=1), pl.Float64),
-        top_values=_lists(np.take_along_axis(shown, top, axis=1), pl.Float64).list.eval(pl.element().fill_nan(None)), known_at=keys["known_at"],
+        top_values=_lists(np.take_along_axis(shown, top, axis=1), pl.Float64).list.eval(
+            pl.element().fill_nan(None)
+        ),
+        known_at=keys["known_at"],
     )
     explanations = keys.select("parent_id", "ticker", "trade_date").with_columns(
-        model_version=pl.lit(champion.version), base_value=pl.Series(parts[:, -1], dtype=pl.Float64), contributions=_lists(parts[:, :-1], pl.Float64),
-        inputs=_lists(seen, pl.Float64).list.eval(pl.element().fill_nan(None)), known_at=keys["known_at"],
+        model_version=pl.lit(champion.version),
+        base_value=pl.Series(parts[:, -1], dtype=pl.Float64),
+        contributions=_lists(parts[:, :-1], pl.Float64),
+        inputs=_lists(seen, pl.Float64).list.eval(pl.element().fill_nan(None)),
+        known_at=keys["known_at"],
     )
     rank = (pl.col("prediction").rank() - 0.5) / pl.len() * 2 - 1
-    return scores.with_columns(score_rank=rank.over("trade_date")).sort("trade_date", "ticker"), explanations.sort("trade_date", "parent_id")
+    return scores.with_columns(score_rank=rank.over("trade_date")).sort(
+        "trade_date", "ticker"
+    ), explanations.sort("trade_date", "parent_id")
 
 
 def _predictions(data: Dataset, rows: np.ndarray, one: Scorer) -> np.ndarray:

@@ -30,37 +30,93 @@ class WalkForwardSettings:
     """Which days train, stop, calibrate and test."""
 
     window: str = field(
-        default="expanding", metadata={"description": "expanding (all days there are) or rolling (the last rolling_days)", "choices": ("expanding", "rolling")}
+        default="expanding",
+        metadata={
+            "description": "expanding (all days there are) or rolling (the last rolling_days)",
+            "choices": ("expanding", "rolling"),
+        },
     )
-    rolling_days: int = field(default=756, metadata={"description": "Trading days of a rolling window", "above": 0})
-    minimum_train_days: int = field(default=189, metadata={"description": "A fold is trained when this many trading days lie before it", "least": 126})
+    rolling_days: int = field(
+        default=756, metadata={"description": "Trading days of a rolling window", "above": 0}
+    )
+    minimum_train_days: int = field(
+        default=189,
+        metadata={
+            "description": "A fold is trained when this many trading days lie before it",
+            "least": 126,
+        },
+    )
     calibration_days: int = field(
-        default=84, metadata={"description": "Last days of the training span: probabilities are calibrated on a sibling's predictions for them", "least": 21}
+        default=84,
+        metadata={
+            "description": "Last days of the training span: probabilities are calibrated on a sibling's predictions for them",
+            "least": 21,
+        },
     )
-    stop_days: int = field(default=42, metadata={"description": "Days before the calibration span that models with early stopping stop on", "least": 10})
-    horizon_days: int = field(default=5, metadata={"description": "Horizon of the label", "choices": (1, 5, 10, 21)})
+    stop_days: int = field(
+        default=42,
+        metadata={
+            "description": "Days before the calibration span that models with early stopping stop on",
+            "least": 10,
+        },
+    )
+    horizon_days: int = field(
+        default=5, metadata={"description": "Horizon of the label", "choices": (1, 5, 10, 21)}
+    )
     label: str = field(
-        default="excess", metadata={"description": "excess (stock minus sector ETF) or beta_adjusted (stock minus beta x ETF)", "choices": ("excess", "beta_adjusted")}
+        default="excess",
+        metadata={
+            "description": "excess (stock minus sector ETF) or beta_adjusted (stock minus beta x ETF)",
+            "choices": ("excess", "beta_adjusted"),
+        },
     )
-    uniqueness_weights: bool = field(default=True, metadata={"description": "Weigh a row by the average uniqueness of its label, which overlaps its neighbours'"})
+    uniqueness_weights: bool = field(
+        default=True,
+        metadata={
+            "description": "Weigh a row by the average uniqueness of its label, which overlaps its neighbours'"
+        },
+    )
 
 
 @dataclass(frozen=True)
 class GateSettings:
     """Who becomes champion."""
 
-    first_champion: str = field(default="ridge", metadata={
-        "description": "Model that scores until another beats it, chosen beforehand and never by result; the first by name where it is not trained",
-        "choices": tuple(n for n, k in KINDS.items() if k.may_be_champion),
-    })
+    first_champion: str = field(
+        default="ridge",
+        metadata={
+            "description": "Model that scores until another beats it, chosen beforehand and never by result; the first by name where it is not trained",
+            "choices": tuple(n for n, k in KINDS.items() if k.may_be_champion),
+        },
+    )
     refit_tolerance: float = field(
-        default=2.0, metadata={"description": "A refit is refused when it is worse by more than this many standard errors of the difference", "least": 0.0}
+        default=2.0,
+        metadata={
+            "description": "A refit is refused when it is worse by more than this many standard errors of the difference",
+            "least": 0.0,
+        },
     )
     new_specification_margin: float = field(
-        default=2.75, metadata={"description": "Another specification must be better by this many standard errors of the difference", "least": 0.0}
+        default=2.75,
+        metadata={
+            "description": "Another specification must be better by this many standard errors of the difference",
+            "least": 0.0,
+        },
     )
-    new_specification_days: int = field(default=126, metadata={"description": "Days that another specification must have been compared on, sibling against sibling", "least": 20})
-    minimum_holdout_days: int = field(default=20, metadata={"description": "With fewer days to compare on, or fewer than four times the lags of the standard error, a refit goes through", "least": 10})
+    new_specification_days: int = field(
+        default=126,
+        metadata={
+            "description": "Days that another specification must have been compared on, sibling against sibling",
+            "least": 20,
+        },
+    )
+    minimum_holdout_days: int = field(
+        default=20,
+        metadata={
+            "description": "With fewer days to compare on, or fewer than four times the lags of the standard error, a refit goes through",
+            "least": 10,
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -75,22 +131,57 @@ class SignalSettings:
     table `thresholds` says how often each level has.
     """
 
-    quantile: float = field(default=0.10, metadata={"description": "Outer share of each day's scores, on both sides", "above": 0.0, "most": 0.5})
-    margin: float = field(default=0.01, metadata={"description": "Least distance of the probability from its champion's base rate", "least": 0.0, "most": 0.5})
-    minimum_probability: float = field(default=0.0, metadata={
-        "description": "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks for none. The table thresholds tells how often a level fires",
-        "least": 0.0, "most": 1.0,
-    })
-    minimum_trades_21d: int = field(default=10, metadata={"description": "Least number of bond trades in 21 days", "least": 0})
-    maximum_staleness_days: int = field(default=3, metadata={"description": "Most trading days since the bonds last traded", "least": 0})
+    quantile: float = field(
+        default=0.10,
+        metadata={
+            "description": "Outer share of each day's scores, on both sides",
+            "above": 0.0,
+            "most": 0.5,
+        },
+    )
+    margin: float = field(
+        default=0.01,
+        metadata={
+            "description": "Least distance of the probability from its champion's base rate",
+            "least": 0.0,
+            "most": 0.5,
+        },
+    )
+    minimum_probability: float = field(
+        default=0.0,
+        metadata={
+            "description": "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks for none. The table thresholds tells how often a level fires",
+            "least": 0.0,
+            "most": 1.0,
+        },
+    )
+    minimum_trades_21d: int = field(
+        default=10, metadata={"description": "Least number of bond trades in 21 days", "least": 0}
+    )
+    maximum_staleness_days: int = field(
+        default=3,
+        metadata={"description": "Most trading days since the bonds last traded", "least": 0},
+    )
 
 
 @dataclass(frozen=True)
 class TuningSettings:
     """The search for hyper-parameters, inside the training days alone."""
 
-    trials: int = field(default=0, metadata={"description": "Trials for each model and fold; 0 takes the settings as they are", "least": 0})
-    splits: int = field(default=3, metadata={"description": "Purged walk-forward splits inside the training days that a trial is judged on", "above": 0})
+    trials: int = field(
+        default=0,
+        metadata={
+            "description": "Trials for each model and fold; 0 takes the settings as they are",
+            "least": 0,
+        },
+    )
+    splits: int = field(
+        default=3,
+        metadata={
+            "description": "Purged walk-forward splits inside the training days that a trial is judged on",
+            "above": 0,
+        },
+    )
     seed: int = field(default=0, metadata={"description": "Seed of the search", "least": 0})
 
 
@@ -104,16 +195,27 @@ class LearningSettings:
     gate: GateSettings = field(default_factory=GateSettings)
     tuning: TuningSettings = field(default_factory=TuningSettings)
     signals: SignalSettings = field(default_factory=SignalSettings)
-    kinds: Mapping[str, Any] = field(default_factory=lambda: {name: kind.settings for name, kind in KINDS.items() if name != CONTROL})
+    kinds: Mapping[str, Any] = field(
+        default_factory=lambda: {
+            name: kind.settings for name, kind in KINDS.items() if name != CONTROL
+        }
+    )
 
     def specifications(self) -> list[Specification]:
         """The study's models and, last, the equity-only control, which has XGBoost's settings."""
-        context = json.dumps([asdict(self.walk_forward), asdict(self.tuning) if self.tuning.trials else None])
+        context = json.dumps(
+            [asdict(self.walk_forward), asdict(self.tuning) if self.tuning.trials else None]
+        )
         chosen = [specification(name, asdict(self.kinds[name]), context) for name in self.models]
         return [*chosen, specification(CONTROL, asdict(self.kinds["xgboost"]), context)]
 
 
-_GROUPS: dict[str, Any] = {"walk_forward": WalkForwardSettings(), "gate": GateSettings(), "tuning": TuningSettings(), "signals": SignalSettings()}
+_GROUPS: dict[str, Any] = {
+    "walk_forward": WalkForwardSettings(),
+    "gate": GateSettings(),
+    "tuning": TuningSettings(),
+    "signals": SignalSettings(),
+}
 
 
 def load_settings(path: Path | None) -> LearningSettings:
@@ -125,7 +227,9 @@ def load_settings(path: Path | None) -> LearningSettings:
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path}: not readable as UTF-8: save it as UTF-8") from error
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{path}: not readable as TOML: {error}; `bondsig settings` prints a whole file that is") from error
+        raise SettingsError(
+            f"{path}: not readable as TOML: {error}; `bondsig settings` prints a whole file that is"
+        ) from error
     try:
         return make_settings(read)
     except SettingsError as error:
@@ -137,8 +241,13 @@ def make_settings(values: Mapping[str, Any]) -> LearningSettings:
     kinds = LearningSettings().kinds
     allowed = ["study", "models", *_GROUPS, *kinds]
     if unknown := sorted(set(values) - set(allowed)):
-        raise SettingsError(f"unknown table or key {', '.join(unknown)}; there are: {', '.join(allowed)}")
-    study, models = values.get("study", LearningSettings.study), values.get("models", DEFAULT_MODELS)
+        raise SettingsError(
+            f"unknown table or key {', '.join(unknown)}; there are: {', '.join(allowed)}"
+        )
+    study, models = (
+        values.get("study", LearningSettings.study),
+        values.get("models", DEFAULT_MODELS),
+    )
     if not isinstance(study, str) or not study:
         raise SettingsError(f"study = {study!r} is not a text of a character or more")
     if not isinstance(models, list | tuple):
@@ -149,11 +258,19 @@ def make_settings(values: Mapping[str, Any]) -> LearningSettings:
         raise SettingsError(f"models: name at least one of {', '.join(kinds)}, each once")
     if not any(KINDS[name].may_be_champion for name in models):
         able = [name for name in kinds if KINDS[name].may_be_champion]
-        raise SettingsError(f"models = {list(models)}: none of them may become champion and score; add one of {', '.join(able)}")
-    groups = {name: checked(name, default, values.get(name, {})) for name, default in _GROUPS.items()}
+        raise SettingsError(
+            f"models = {list(models)}: none of them may become champion and score; add one of {', '.join(able)}"
+        )
+    groups = {
+        name: checked(name, default, values.get(name, {})) for name, default in _GROUPS.items()
+    }
     return LearningSettings(
-        study=study, models=tuple(models), **groups,
-        kinds={name: checked(name, default, values.get(name, {})) for name, default in kinds.items()},
+        study=study,
+        models=tuple(models),
+        **groups,
+        kinds={
+            name: checked(name, default, values.get(name, {})) for name, default in kinds.items()
+        },
     )
 
 
@@ -163,8 +280,16 @@ def checked(table: str, default: Any, values: Mapping[str, Any]) -> Any:
         raise SettingsError(f"{table} is not a table")
     known = {f.name: f for f in fields(default)}
     if unknown := sorted(set(values) - set(known)):
-        raise SettingsError(f"{table} has no setting {', '.join(unknown)}; it has: {', '.join(known)}")
-    return replace(default, **{name: _value(f"{table}.{name}", known[name], getattr(default, name), value) for name, value in values.items()})
+        raise SettingsError(
+            f"{table} has no setting {', '.join(unknown)}; it has: {', '.join(known)}"
+        )
+    return replace(
+        default,
+        **{
+            name: _value(f"{table}.{name}", known[name], getattr(default, name), value)
+            for name, value in values.items()
+        },
+    )
 
 
 def _value(where: str, declared: Any, default: Any, value: Any) -> Any:
@@ -174,14 +299,22 @@ def _value(where: str, declared: Any, default: Any, value: Any) -> Any:
         raise SettingsError(f"{where} = {value!r} is not {_ARTICLES[type(default)]}")
     bounds = declared.metadata
     if "choices" in bounds and value not in bounds["choices"]:
-        raise SettingsError(f"{where} = {value!r} is none of {', '.join(map(str, bounds['choices']))}")
+        raise SettingsError(
+            f"{where} = {value!r} is none of {', '.join(map(str, bounds['choices']))}"
+        )
     limits = {name: bounds[name] for name in _LIMITS if name in bounds}
     if not all(_LIMITS[name][1](value, limit) for name, limit in limits.items()):
-        raise SettingsError(f"{where} = {value!r} must be {' and '.join(f'{_LIMITS[name][0]} {limit}' for name, limit in limits.items())}")
+        raise SettingsError(
+            f"{where} = {value!r} must be {' and '.join(f'{_LIMITS[name][0]} {limit}' for name, limit in limits.items())}"
+        )
     return value
 
 
-_LIMITS = {"above": ("above", operator.gt), "least": ("at least", operator.ge), "most": ("at most", operator.le)}
+_LIMITS = {
+    "above": ("above", operator.gt),
+    "least": ("at least", operator.ge),
+    "most": ("at most", operator.le),
+}
 _ARTICLES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
@@ -195,7 +328,10 @@ def _lines(settings: LearningSettings) -> Iterator[str]:
     yield f"study = {_toml(settings.study)}"
     yield f"# Any of {', '.join(settings.kinds)}."
     yield f"models = {_toml(list(settings.models))}"
-    for name, group in {**{name: getattr(settings, name) for name in _GROUPS}, **settings.kinds}.items():
+    for name, group in {
+        **{name: getattr(settings, name) for name in _GROUPS},
+        **settings.kinds,
+    }.items():
         yield ""
         yield f"# {(type(group).__doc__ or '').splitlines()[0]}"
         yield f"[{name}]"

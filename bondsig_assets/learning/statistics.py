@@ -55,7 +55,11 @@ def wilson(hits: float, n: float) -> tuple[float | None, float | None, float | N
 def hit_rate(hits: int, n: int, horizon: int) -> tuple[float | None, float | None, float | None]:
     """Share hits/n of labels of `horizon` days that begin on any day, with the Wilson interval of as many as do not overlap: n / horizon."""
     share, low, high = wilson(hits / horizon, n / horizon)
-    return (None, None, None) if share is None or low is None or high is None else (hits / n, min(low, hits / n), max(high, hits / n))
+    return (
+        (None, None, None)
+        if share is None or low is None or high is None
+        else (hits / n, min(low, hits / n), max(high, hits / n))
+    )
 
 
 def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -> float | None:
@@ -79,14 +83,19 @@ def ranked(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
     `values` [row, column] without NaN, `group` [row] numbers from 0. The average rank is half their sum.
     """
-    columns = pl.DataFrame(values, schema=[str(k) for k in range(values.shape[1])]).with_columns(group=pl.Series(group))
+    columns = pl.DataFrame(values, schema=[str(k) for k in range(values.shape[1])]).with_columns(
+        group=pl.Series(group)
+    )
     lowest, highest = (
-        columns.select(pl.exclude("group").rank(method).over("group").cast(pl.Int64)).to_numpy() for method in ("min", "max")
+        columns.select(pl.exclude("group").rank(method).over("group").cast(pl.Int64)).to_numpy()
+        for method in ("min", "max")
     )
     return lowest, highest
 
 
-def outer_weights(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+def outer_weights(
+    lowest: np.ndarray, highest: np.ndarray, n: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray]:
     """How much of each value lies in the bottom and in the top `share` of its group: two arrays from 0 to 1.
 
     A group of `n` has floor(share x n) places at each end, one at least. Values that tie share their

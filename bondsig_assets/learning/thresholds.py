@@ -20,7 +20,11 @@ CONFIGURED = "signals"
 
 
 def thresholds(
-    scores: pl.DataFrame, labels: pl.DataFrame, signals: pl.DataFrame, levels: Sequence[float] = LEVELS, horizon: int = 5
+    scores: pl.DataFrame,
+    labels: pl.DataFrame,
+    signals: pl.DataFrame,
+    levels: Sequence[float] = LEVELS,
+    horizon: int = 5,
 ) -> pl.DataFrame:
     """Rows of `thresholds`, in the order of `levels`, the configured rule last; none where nothing was scored.
 
@@ -33,9 +37,14 @@ def thresholds(
     n_days = scores["trade_date"].n_unique()
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     known = known.select("parent_id", "trade_date", "label_pct")
-    rules: list[tuple[str, float | None, pl.DataFrame]] = [(f"P >= {level:g}", level, _fired(scores, level)) for level in levels]
+    rules: list[tuple[str, float | None, pl.DataFrame]] = [
+        (f"P >= {level:g}", level, _fired(scores, level)) for level in levels
+    ]
     rules.append((CONFIGURED, None, signals.select("parent_id", "trade_date", "direction")))
-    rows = [{"rule": rule, "level": level} | _record(fired, known, n_days, horizon) for rule, level, fired in rules]
+    rows = [
+        {"rule": rule, "level": level} | _record(fired, known, n_days, horizon)
+        for rule, level, fired in rules
+    ]
     return pl.DataFrame(rows, schema=THRESHOLDS.polars_schema, orient="row")
 
 
@@ -50,7 +59,11 @@ def _fired(scores: pl.DataFrame, level: float) -> pl.DataFrame:
     # 1 - P, not 1 - level: 1 - 0.55 is a hair below 0.45 and would miss a probability of exactly that.
     direction = pl.when(under >= level).then(-1).when(1 - under >= level).then(1)
     # NaN is above everything to Polars.
-    return scores.filter(under.is_finite()).select("parent_id", "trade_date", direction=direction).drop_nulls("direction")
+    return (
+        scores.filter(under.is_finite())
+        .select("parent_id", "trade_date", direction=direction)
+        .drop_nulls("direction")
+    )
 
 
 def _record(fired: pl.DataFrame, labels: pl.DataFrame, n_days: int, horizon: int) -> dict[str, Any]:
@@ -59,6 +72,12 @@ def _record(fired: pl.DataFrame, labels: pl.DataFrame, n_days: int, horizon: int
     hits = judged.filter(pl.col("label_pct").sign() == pl.col("direction")).height
     share, low, high = hit_rate(hits, judged.height, horizon)
     return {
-        "signals_per_day": fired.height / n_days, "n_signals": fired.height, "n_days": n_days, "n_days_fired": fired["trade_date"].n_unique(),
-        "hit_rate": share, "hit_rate_low": low, "hit_rate_high": high, "n_hits_of": judged.height,
+        "signals_per_day": fired.height / n_days,
+        "n_signals": fired.height,
+        "n_days": n_days,
+        "n_days_fired": fired["trade_date"].n_unique(),
+        "hit_rate": share,
+        "hit_rate_low": low,
+        "hit_rate_high": high,
+        "n_hits_of": judged.height,
     }

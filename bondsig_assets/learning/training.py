@@ -72,20 +72,40 @@ def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
     """Raise FoldError when the fold has too short a history, a span of it too few days, or a label ends on or after the first day it is judged on."""
     windows, first = settings.walk_forward, data.keys["trade_date"].min()
     if isinstance(first, date) and not has_enough_history(fold.quarter, first, windows):
-        raise FoldError(f"fold {fold.quarter}: days begin on {first}; minimum_train_days asks for {windows.minimum_train_days} up to {fold.train_end}")
-    for last, judged in ((fold.train_end, fold.first_day), (fold.sibling_end, fold.calibration_start), (fold.early_end, fold.stop_start)):
-        if (data.label_end[data.labelled(fold.train_start, last)] >= day_number(pl.Series([judged]))[0]).any():
-            raise FoldError(f"fold {fold.quarter}: a training label ends on or after {judged}, the first day it is judged on")
+        raise FoldError(
+            f"fold {fold.quarter}: days begin on {first}; minimum_train_days asks for {windows.minimum_train_days} up to {fold.train_end}"
+        )
+    for last, judged in (
+        (fold.train_end, fold.first_day),
+        (fold.sibling_end, fold.calibration_start),
+        (fold.early_end, fold.stop_start),
+    ):
+        if (
+            data.label_end[data.labelled(fold.train_start, last)]
+            >= day_number(pl.Series([judged]))[0]
+        ).any():
+            raise FoldError(
+                f"fold {fold.quarter}: a training label ends on or after {judged}, the first day it is judged on"
+            )
     early = np.unique(data.day[data.labelled(fold.train_start, fold.sibling_end)]).size
     late = np.unique(data.day[data.labelled(fold.calibration_start, fold.train_end)]).size
-    if early < settings.walk_forward.stop_days or late < settings.walk_forward.calibration_days // 4:
+    if (
+        early < settings.walk_forward.stop_days
+        or late < settings.walk_forward.calibration_days // 4
+    ):
         raise FoldError(
             f"fold {fold.quarter}: {early} days up to {fold.sibling_end} and {late} of the calibration span have 15 labelled issuers; "
             f"{settings.walk_forward.stop_days} and {settings.walk_forward.calibration_days // 4} are needed"
         )
 
 
-def train_model(data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings, tune: Tune | None = None) -> FoldModel:
+def train_model(
+    data: Dataset,
+    fold: Fold,
+    specification: Specification,
+    settings: LearningSettings,
+    tune: Tune | None = None,
+) -> FoldModel:
     """`specification` fitted on all of the fold's training days, calibrated by a sibling.
 
     The sibling sees only days up to `sibling_end` (up to `early_end` with early stopping, which watches the
@@ -100,11 +120,25 @@ def train_model(data: Dataset, fold: Fold, specification: Specification, setting
     late = judged_rows(data, fold.calibration_start, fold.train_end)
     every = data.labelled(fold.train_start, fold.train_end)
     stop = _stop_sample(data, fold, specification, settings, early) if stops else None
-    sibling = specification.make().fit(data.sample(early, specification, windows.uniqueness_weights), stop)
+    sibling = specification.make().fit(
+        data.sample(early, specification, windows.uniqueness_weights), stop
+    )
     prediction = sibling.predict(data.inputs(late, specification))
-    model = specification.make(rounds=sibling.rounds if stops else 0).fit(data.sample(every, specification, windows.uniqueness_weights))
+    model = specification.make(rounds=sibling.rounds if stops else 0).fit(
+        data.sample(every, specification, windows.uniqueness_weights)
+    )
     explained = every[np.linspace(0, every.size - 1, min(EXPLAINED_ROWS, every.size)).astype(int)]
-    return _finished(data, fold, specification, model, late, prediction, model.contributions(data.inputs(explained, specification)), explained, every)
+    return _finished(
+        data,
+        fold,
+        specification,
+        model,
+        late,
+        prediction,
+        model.contributions(data.inputs(explained, specification)),
+        explained,
+        every,
+    )
 
 
 def judged_rows(data: Dataset, first: date, last: date) -> np.ndarray:
@@ -114,7 +148,13 @@ def judged_rows(data: Dataset, first: date, last: date) -> np.ndarray:
     return scored if scored.size else rows
 
 
-def _stop_sample(data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings, early: np.ndarray) -> Sample:
+def _stop_sample(
+    data: Dataset,
+    fold: Fold,
+    specification: Specification,
+    settings: LearningSettings,
+    early: np.ndarray,
+) -> Sample:
     """What `specification` stops on. Raises FoldError when that, or what comes before it, is too little."""
     held, needed = data.labelled(fold.stop_start, fold.sibling_end), settings.walk_forward.stop_days
     n_early, n_held = np.unique(data.day[early]).size, np.unique(data.day[held]).size
@@ -126,24 +166,55 @@ def _stop_sample(data: Dataset, fold: Fold, specification: Specification, settin
     return data.sample(held, specification, settings.walk_forward.uniqueness_weights)
 
 
-def _finished(data, fold, specification, model, late, prediction, contributions, explained, every) -> FoldModel:
+def _finished(
+    data, fold, specification, model, late, prediction, contributions, explained, every
+) -> FoldModel:
     excess = data.excess[late]
     ics = daily_ics(data, late, prediction)["information_coefficient"].to_numpy()
     return FoldModel(
-        fold, specification, model, calibrate(prediction, excess), float(ics.mean()) if ics.size else 0.0,
-        late, prediction, contributions, explained, training_hash(data, every, specification), every.size, np.unique(data.day[every]).size,
+        fold,
+        specification,
+        model,
+        calibrate(prediction, excess),
+        float(ics.mean()) if ics.size else 0.0,
+        late,
+        prediction,
+        contributions,
+        explained,
+        training_hash(data, every, specification),
+        every.size,
+        np.unique(data.day[every]).size,
     )
 
 
-def ensemble_of(data: Dataset, fold: Fold, members: Sequence[FoldModel], settings: LearningSettings) -> FoldModel:
+def ensemble_of(
+    data: Dataset, fold: Fold, members: Sequence[FoldModel], settings: LearningSettings
+) -> FoldModel:
     """The mean of the members' ranks, calibrated on the mean of their siblings' ranks."""
     first = members[0]
     days = data.keys["trade_date"].gather(first.holdout_rows)
-    ranks = mean_rank([normal_scores(days, pl.Series(member.holdout_prediction)) for member in members])
+    ranks = mean_rank(
+        [normal_scores(days, pl.Series(member.holdout_prediction)) for member in members]
+    )
     context = fingerprint([member.specification.hash for member in members])
-    chosen = Specification(ENSEMBLE, Ensemble(tuple(member.name for member in members)), first.specification.features, context)
+    chosen = Specification(
+        ENSEMBLE,
+        Ensemble(tuple(member.name for member in members)),
+        first.specification.features,
+        context,
+    )
     every = data.labelled(fold.train_start, fold.train_end)
-    made = _finished(data, fold, chosen, chosen.settings, first.holdout_rows, ranks, np.empty((0, 0)), np.empty(0, dtype=int), every)
+    made = _finished(
+        data,
+        fold,
+        chosen,
+        chosen.settings,
+        first.holdout_rows,
+        ranks,
+        np.empty((0, 0)),
+        np.empty(0, dtype=int),
+        every,
+    )
     return replace(made, data_hash=ensemble_hash([member.data_hash for member in members]))
 
 
@@ -157,13 +228,26 @@ def ensemble_hash(members: Sequence[str]) -> str:
     return fingerprint(list(members))
 
 
-def train_fold(data: Dataset, fold: Fold, specifications: Iterable[Specification], settings: LearningSettings, tune: Tune | None = None) -> list[FoldModel]:
+def train_fold(
+    data: Dataset,
+    fold: Fold,
+    specifications: Iterable[Specification],
+    settings: LearningSettings,
+    tune: Tune | None = None,
+) -> list[FoldModel]:
     """Every specification of one fold, and the ensemble of all but the control. Raises FoldError."""
-    return _wait(_submit(data, fold, list(specifications), settings, None, tune), data, fold, settings)
+    return _wait(
+        _submit(data, fold, list(specifications), settings, None, tune), data, fold, settings
+    )
 
 
 def train_folds(
-    data: Dataset, folds: Sequence[Fold], specifications: Sequence[Specification], settings: LearningSettings, workers: int, tune: Tune | None = None
+    data: Dataset,
+    folds: Sequence[Fold],
+    specifications: Sequence[Specification],
+    settings: LearningSettings,
+    workers: int,
+    tune: Tune | None = None,
 ) -> Iterator[tuple[Fold, list[FoldModel] | FoldError]]:
     """Folds in order, each as soon as it is finished; models fit beside each other on `workers` threads.
 
@@ -175,14 +259,20 @@ def train_folds(
         found: list[FoldModel] | FoldError
         for fold in folds:
             try:
-                submitted.append((fold, _submit(data, fold, list(specifications), settings, pool, tune)))
+                submitted.append(
+                    (fold, _submit(data, fold, list(specifications), settings, pool, tune))
+                )
             except FoldError as error:
                 submitted.append((fold, error))
         try:
             while submitted:
                 fold, waiting = submitted.pop(0)
                 try:
-                    found = waiting if isinstance(waiting, FoldError) else _wait(waiting, data, fold, settings)
+                    found = (
+                        waiting
+                        if isinstance(waiting, FoldError)
+                        else _wait(waiting, data, fold, settings)
+                    )
                 except FoldError as error:
                     found = error
                 yield fold, found
@@ -198,7 +288,9 @@ def _submit(data, fold, specifications, settings, pool, tune) -> list:
     return [pool.submit(train_model, data, fold, one, settings, tune) for one in specifications]
 
 
-def _wait(submitted: list, data: Dataset, fold: Fold, settings: LearningSettings) -> list[FoldModel]:
+def _wait(
+    submitted: list, data: Dataset, fold: Fold, settings: LearningSettings
+) -> list[FoldModel]:
     trained = [one.result() if isinstance(one, Future) else one for one in submitted]
     members = [model for model in trained if model.name != CONTROL]
     return [*trained, ensemble_of(data, fold, members, settings)] if len(members) > 1 else trained
@@ -214,7 +306,10 @@ def training_hash(data: Dataset, rows: np.ndarray, specification: Specification)
     seen = seen[seen >= 0]
     # Codes of the parents of these rows alone: others in the dataset change nothing.
     parents = np.unique(data.parent[seen], return_inverse=True)[1]
-    inputs, of_rows = data.z[np.ix_(seen, columns_of(specification))], (data.label[rows], data.excess[rows], data.scorable[rows])
+    inputs, of_rows = (
+        data.z[np.ix_(seen, columns_of(specification))],
+        (data.label[rows], data.excess[rows], data.scorable[rows]),
+    )
     for values in (inputs, data.day[seen], parents, np.searchsorted(seen, rows), *of_rows):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:16]
@@ -225,7 +320,15 @@ def daily_ics(data: Dataset, rows: np.ndarray, prediction: np.ndarray) -> pl.Dat
 
     0 where all predictions of a day are equal; days with fewer than MINIMUM_NAMES of these rows are left out.
     """
-    frame = pl.DataFrame({"trade_date": data.keys["trade_date"].gather(rows), "p": prediction, "y": data.excess[rows]})
-    daily = frame.group_by("trade_date", maintain_order=True).agg(n=pl.len(), information_coefficient=pl.corr(pl.col("p").rank(), pl.col("y").rank()))
+    frame = pl.DataFrame(
+        {
+            "trade_date": data.keys["trade_date"].gather(rows),
+            "p": prediction,
+            "y": data.excess[rows],
+        }
+    )
+    daily = frame.group_by("trade_date", maintain_order=True).agg(
+        n=pl.len(), information_coefficient=pl.corr(pl.col("p").rank(), pl.col("y").rank())
+    )
     full = daily.filter(pl.col("n") >= MINIMUM_NAMES)
     return full.select("trade_date", pl.col("information_coefficient").fill_nan(0.0).fill_null(0.0))

@@ -34,7 +34,9 @@ class Trial:
 def tuner(finished: Callable[[Trial], None] | None = None) -> Tune:
     """A function for `train_folds` that returns a specification with the best settings found; `finished` is called with each trial."""
 
-    def tune(data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings) -> Specification:
+    def tune(
+        data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings
+    ) -> Specification:
         # The control is searched for like any model: a yardstick left as it is would make every tuned model look better.
         if not ranges(specification):
             return specification
@@ -45,10 +47,14 @@ def tuner(finished: Callable[[Trial], None] | None = None) -> Tune:
 
 def ranges(specification: Specification) -> dict[str, tuple[float, float]]:
     """Settings that may vary, with their lowest and highest value."""
-    return {f.name: f.metadata["tune"] for f in fields(specification.settings) if "tune" in f.metadata}
+    return {
+        f.name: f.metadata["tune"] for f in fields(specification.settings) if "tune" in f.metadata
+    }
 
 
-def inner_splits(days: np.ndarray, n_splits: int, purge: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def inner_splits(
+    days: np.ndarray, n_splits: int, purge: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Purged expanding splits of sorted calendar positions `days`: (training days, validation days).
 
     The last n_splits of n_splits + 1 equal parts validate in turn; training ends `purge` days before each.
@@ -58,36 +64,58 @@ def inner_splits(days: np.ndarray, n_splits: int, purge: int) -> list[tuple[np.n
     return [(train, test) for train, test in splits if train.size]
 
 
-def _search(data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings, finished: Callable[[Trial], None] | None) -> dict[str, Any]:
+def _search(
+    data: Dataset,
+    fold: Fold,
+    specification: Specification,
+    settings: LearningSettings,
+    finished: Callable[[Trial], None] | None,
+) -> dict[str, Any]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rows = data.labelled(fold.train_start, fold.early_end)
     splits = inner_splits(np.unique(data.day[rows]), settings.tuning.splits, spanned_days(settings))
     if not splits:
-        raise FoldError(f"fold {fold.quarter}: too few days up to {fold.early_end} for {settings.tuning.splits} inner splits; set tuning.trials to 0 or splits lower")
+        raise FoldError(
+            f"fold {fold.quarter}: too few days up to {fold.early_end} for {settings.tuning.splits} inner splits; set tuning.trials to 0 or splits lower"
+        )
 
     def objective(trial: Any) -> float:
-        tried = {name: _suggest(trial, name, low, high) for name, (low, high) in ranges(specification).items()}
+        tried = {
+            name: _suggest(trial, name, low, high)
+            for name, (low, high) in ranges(specification).items()
+        }
         value, failure = float("nan"), None
         try:
             value = _inner_ic(data, rows, replace(specification, tuned=tried), splits, settings)
         except ModelError as error:
             failure = error
         if finished is not None:
-            finished(Trial(f"{specification.name} {fold.quarter} trial {trial.number}", tried, value, failure is None))
+            finished(
+                Trial(
+                    f"{specification.name} {fold.quarter} trial {trial.number}",
+                    tried,
+                    value,
+                    failure is None,
+                )
+            )
         if failure is not None:
             raise failure
         return value
 
-    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=settings.tuning.seed))
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=settings.tuning.seed)
+    )
     # What is declared is the first trial: a search never ends with less than it.
     declared = {name: getattr(specification.settings, name) for name in ranges(specification)}
     if all(declared[name] > 0 for name, (low, _) in ranges(specification).items() if low > 0):
         study.enqueue_trial(declared, skip_if_exists=True)
     study.optimize(objective, n_trials=settings.tuning.trials, catch=ModelError)
     if not study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
-        raise FoldError(f"fold {fold.quarter}: not one of the {settings.tuning.trials} trials of {specification.name} could be fitted")
+        raise FoldError(
+            f"fold {fold.quarter}: not one of the {settings.tuning.trials} trials of {specification.name} could be fitted"
+        )
     return dict(study.best_params)
 
 
@@ -97,11 +125,23 @@ def _suggest(trial: Any, name: str, low: float, high: float) -> float:
     return trial.suggest_float(name, low, high, log=low > 0)
 
 
-def _inner_ic(data: Dataset, rows: np.ndarray, specification: Specification, splits: list, settings: LearningSettings) -> float:
+def _inner_ic(
+    data: Dataset,
+    rows: np.ndarray,
+    specification: Specification,
+    splits: list,
+    settings: LearningSettings,
+) -> float:
     """Mean daily IC over the validation days of all splits."""
     found = []
     for train, test in splits:
         early, late = rows[np.isin(data.day[rows], train)], rows[np.isin(data.day[rows], test)]
-        model = specification.make().fit(data.sample(early, specification, settings.walk_forward.uniqueness_weights))
-        found.append(daily_ics(data, late, model.predict(data.inputs(late, specification)))["information_coefficient"].to_numpy())
+        model = specification.make().fit(
+            data.sample(early, specification, settings.walk_forward.uniqueness_weights)
+        )
+        found.append(
+            daily_ics(data, late, model.predict(data.inputs(late, specification)))[
+                "information_coefficient"
+            ].to_numpy()
+        )
     return float(np.concatenate(found).mean())

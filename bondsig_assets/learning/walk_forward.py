@@ -27,7 +27,10 @@ def cores() -> int:
 
 
 def walk_forward(
-    data: Dataset, settings: LearningSettings, specifications: Sequence[Specification] | None = None, workers: int | None = None,
+    data: Dataset,
+    settings: LearningSettings,
+    specifications: Sequence[Specification] | None = None,
+    workers: int | None = None,
     finished: Callable[[Fold, list[FoldModel]], None] | None = None,
 ) -> pl.DataFrame:
     """Rows of `predictions` of every fold that has enough history, each quarter by models trained before it.
@@ -39,7 +42,14 @@ def walk_forward(
     first, last = data.keys["trade_date"][0], data.keys["trade_date"][-1]
     folds = folds_between(first, last, settings.walk_forward)
     made, errors = [], []
-    for fold, models in train_folds(data, folds, specifications or settings.specifications(), settings, workers or cores(), tuner()):
+    for fold, models in train_folds(
+        data,
+        folds,
+        specifications or settings.specifications(),
+        settings,
+        workers or cores(),
+        tuner(),
+    ):
         if isinstance(models, FoldError):
             errors.append(models)
             continue
@@ -47,11 +57,19 @@ def walk_forward(
             finished(fold, models)
         made.append(predict_quarter(data, fold, models, last))
     if not made:
-        raise errors[0] if errors else FoldError(f"no quarter has {settings.walk_forward.minimum_train_days} trading days before it within {first} … {last}")
+        raise (
+            errors[0]
+            if errors
+            else FoldError(
+                f"no quarter has {settings.walk_forward.minimum_train_days} trading days before it within {first} … {last}"
+            )
+        )
     return pl.concat(made)
 
 
-def predict_quarter(data: Dataset, fold: Fold, models: Sequence[FoldModel], last: date) -> pl.DataFrame:
+def predict_quarter(
+    data: Dataset, fold: Fold, models: Sequence[FoldModel], last: date
+) -> pl.DataFrame:
     """Rows of `predictions` of the fold's quarter, up to `last`, for issuers fresh enough for a score."""
     rows = data.between(fold.first_day, min(fold.last_day, last))
     scorers = [Scorer(m.name, m.version, m.model, m.specification, m.calibration) for m in models]

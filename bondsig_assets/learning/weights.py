@@ -29,7 +29,9 @@ def average_uniqueness(parent: np.ndarray, day: np.ndarray, horizon: int) -> np.
     gap = np.where(parents[1:] == parents[:-1], np.minimum(days[1:] - days[:-1], horizon), horizon)
     first = np.concatenate([[0], np.cumsum(gap)])
     length = int(first[-1]) + horizon + 1
-    concurrency = np.cumsum(np.bincount(first, minlength=length) - np.bincount(first + horizon, minlength=length))
+    concurrency = np.cumsum(
+        np.bincount(first, minlength=length) - np.bincount(first + horizon, minlength=length)
+    )
     shared = 1 / np.maximum(concurrency, 1)
     total = np.zeros(day.size)
     for step in range(horizon):

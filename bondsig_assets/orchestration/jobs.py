@@ -21,11 +21,27 @@ ON_ASKING = ("ex_post_trades", "ex_post_bond_days")
 def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) -> list[Any]:
     """`daily`: everything for one trading day with the models there are; `training`: the models of one quarter and the gate; `hindsight`: what runs on asking."""
     training = dg.AssetSelection.assets("models", "champions")
-    daily = dg.AssetSelection.all() - training - dg.AssetSelection.assets("simulated_truth", *ON_ASKING)
+    daily = (
+        dg.AssetSelection.all() - training - dg.AssetSelection.assets("simulated_truth", *ON_ASKING)
+    )
     return [
-        dg.define_asset_job("daily", selection=daily, partitions_def=days, description="One trading day, from reports to signals."),
-        dg.define_asset_job("training", selection=training, partitions_def=folds, description="The models of one quarter, and who becomes champion."),
-        dg.define_asset_job("hindsight", selection=dg.AssetSelection.assets(*ON_ASKING), description="The usual research sample, for comparison."),
+        dg.define_asset_job(
+            "daily",
+            selection=daily,
+            partitions_def=days,
+            description="One trading day, from reports to signals.",
+        ),
+        dg.define_asset_job(
+            "training",
+            selection=training,
+            partitions_def=folds,
+            description="The models of one quarter, and who becomes champion.",
+        ),
+        dg.define_asset_job(
+            "hindsight",
+            selection=dg.AssetSelection.assets(*ON_ASKING),
+            description="The usual research sample, for comparison.",
+        ),
     ]
 
 
@@ -33,7 +49,9 @@ def build_schedules(jobs: list[Any], days: dg.PartitionsDefinition) -> list[dg.S
     """Both off until switched on. The daily one asks for the day that ended last night."""
     daily, training, _ = jobs
 
-    @dg.schedule(job=daily, cron_schedule="30 6 * * 2-6", execution_timezone=_NEW_YORK, name="every_morning")
+    @dg.schedule(
+        job=daily, cron_schedule="30 6 * * 2-6", execution_timezone=_NEW_YORK, name="every_morning"
+    )
     def every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """06:30 New York, Tuesday to Saturday: the trading day before."""
         yesterday = date.fromordinal(context.scheduled_execution_time.date().toordinal() - 1)
@@ -44,13 +62,20 @@ def build_schedules(jobs: list[Any], days: dg.PartitionsDefinition) -> list[dg.S
             return dg.SkipReason(f"{key} is outside the market of this home")
         return dg.RunRequest(run_key=key, partition_key=key)
 
-    @dg.schedule(job=training, cron_schedule="30 7 * * 1-5", execution_timezone=_NEW_YORK, name="every_quarter")
+    @dg.schedule(
+        job=training,
+        cron_schedule="30 7 * * 1-5",
+        execution_timezone=_NEW_YORK,
+        name="every_quarter",
+    )
     def every_quarter(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         """07:30 New York on the first trading day of a quarter, when the labels of its training days are in."""
         today = context.scheduled_execution_time.date()
         quarter = quarter_of(today)
         if at_or_after(quarter) != today:
-            return dg.SkipReason(f"{today} does not begin a quarter (that was {at_or_before(quarter)})")
+            return dg.SkipReason(
+                f"{today} does not begin a quarter (that was {at_or_before(quarter)})"
+            )
         return dg.RunRequest(run_key=quarter.isoformat(), partition_key=quarter.isoformat())
 
     return [every_morning, every_quarter]

@@ -33,22 +33,42 @@ def trained_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
     """Folds whose models are not those that `settings` declare."""
     declared = {one.name: one.hash for one in settings.specifications()}
     trained: dict[str, dict[str, str]] = {}
-    for fold, name, specification in lake.read_table("models", columns=["fold", "model_name", "specification_hash"]).rows():
+    for fold, name, specification in lake.read_table(
+        "models", columns=["fold", "model_name", "specification_hash"]
+    ).rows():
         trained.setdefault(fold.isoformat(), {})[name] = specification
-    return {fold for fold, held in trained.items() if {name: of for name, of in held.items() if name != ENSEMBLE} != declared}
+    return {
+        fold
+        for fold, held in trained.items()
+        if {name: of for name, of in held.items() if name != ENSEMBLE} != declared
+    }
 
 
 def filtered_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
     """Days whose signals are not those that `settings` let through."""
-    scores = lake.read_table("scores", columns=[name for name in SCORES.column_names if not name.startswith("top_")])
-    liquidity = lake.read_table("issuer_days", columns=["parent_id", "trade_date", "staleness_days", "n_trades_21d"])
+    scores = lake.read_table(
+        "scores", columns=[name for name in SCORES.column_names if not name.startswith("top_")]
+    )
+    liquidity = lake.read_table(
+        "issuer_days", columns=["parent_id", "trade_date", "staleness_days", "n_trades_21d"]
+    )
     key = ["ticker", "trade_date", "direction"]
-    wanted, held = select_signals(scores, liquidity, settings.signals).select(key), lake.read_table("signals", columns=key)
-    differ = pl.concat([wanted.join(held, on=key, how="anti"), held.join(wanted, on=key, how="anti")])
+    wanted, held = (
+        select_signals(scores, liquidity, settings.signals).select(key),
+        lake.read_table("signals", columns=key),
+    )
+    differ = pl.concat(
+        [wanted.join(held, on=key, how="anti"), held.join(wanted, on=key, how="anti")]
+    )
     return {day.isoformat() for day in differ["trade_date"].unique()}
 
 
-def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str], anew: Mapping[str, Collection[str]] | None = None) -> dict[str, set[str]]:
+def outdated(
+    graph: Any,
+    instance: dg.DagsterInstance,
+    chosen: Collection[str],
+    anew: Mapping[str, Collection[str]] | None = None,
+) -> dict[str, set[str]]:
     """Asset → partitions older than what they rest on, of the assets in `chosen` that have partitions; whatever is below counts too.
 
     `anew`: asset → partitions that are to be made anew whatever their age.
@@ -62,8 +82,15 @@ def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str], 
                 continue
             made[name] = dict(_made(instance, key))
             parents = [parent.path[-1] for parent in node.parent_keys if parent.path[-1] in made]
-            newest = [_newest_below(name, parent, made[parent], sorted(made[name])) for parent in parents]
-            older = {key for key, when in made[name].items() if key in (anew or {}).get(name, ()) or any(when < of_parent[key] for of_parent in newest)}
+            newest = [
+                _newest_below(name, parent, made[parent], sorted(made[name])) for parent in parents
+            ]
+            older = {
+                key
+                for key, when in made[name].items()
+                if key in (anew or {}).get(name, ())
+                or any(when < of_parent[key] for of_parent in newest)
+            }
             if older and name in chosen:
                 found[name] = older
                 made[name] |= dict.fromkeys(older, _ANEW)
@@ -72,7 +99,9 @@ def outdated(graph: Any, instance: dg.DagsterInstance, chosen: Collection[str], 
 
 def _made(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:
     """Partition → number of the event that made it last."""
-    return instance.event_log_storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    return instance.event_log_storage.get_latest_storage_id_by_partition(
+        key, dg.DagsterEventType.ASSET_MATERIALIZATION
+    )
 
 
 def _newest_below(name: str, parent: str, made: Made, keys: list[str]) -> Made:
@@ -85,7 +114,9 @@ def _newest_below(name: str, parent: str, made: Made, keys: list[str]) -> Made:
     newest, place, found = -1, 0, {}
     for key in keys:
         # A fold rests on the days before its first, a day also on itself.
-        while place < len(days) and (days[place] < key or days[place] == key and name not in _FOLDS):
+        while place < len(days) and (
+            days[place] < key or days[place] == key and name not in _FOLDS
+        ):
             newest = max(newest, made[days[place]])
             place += 1
         found[key] = newest

@@ -18,20 +18,36 @@ _WEEKENDS = "0 0 * * 6,0"
 
 def trading_days_definition(first: date, last: date | None) -> dg.DailyPartitionsDefinition:
     """One partition per trading day from `first`; `last` closes it for a market that has ended."""
-    closed = [datetime(day.year, day.month, day.day) for day in sorted(holidays()) if first <= day <= (last or date.max)]
+    closed = [
+        datetime(day.year, day.month, day.day)
+        for day in sorted(holidays())
+        if first <= day <= (last or date.max)
+    ]
     return dg.DailyPartitionsDefinition(
-        start_date=first.isoformat(), end_date=(last + timedelta(days=1)).isoformat() if last else None,
-        timezone="America/New_York", exclusions=[_WEEKENDS, *closed],
+        start_date=first.isoformat(),
+        end_date=(last + timedelta(days=1)).isoformat() if last else None,
+        timezone="America/New_York",
+        exclusions=[_WEEKENDS, *closed],
     )
 
 
-def folds_definition(first: date, last: date | None, settings: WalkForwardSettings) -> dg.TimeWindowPartitionsDefinition:
+def folds_definition(
+    first: date, last: date | None, settings: WalkForwardSettings
+) -> dg.TimeWindowPartitionsDefinition:
     """One partition per quarter that has enough history before it; the current quarter included."""
     horizon = last or date.today()
     folds = folds_between(first, horizon, settings)
-    start = folds[0].quarter if folds else next_quarter(next_quarter(next_quarter(next_quarter(first.replace(day=1)))))
+    start = (
+        folds[0].quarter
+        if folds
+        else next_quarter(next_quarter(next_quarter(next_quarter(first.replace(day=1)))))
+    )
     end = next_quarter(folds[-1].quarter) if folds and last else None
     return dg.TimeWindowPartitionsDefinition(
-        start=start.isoformat(), end=end.isoformat() if end else None, fmt="%Y-%m-%d",
-        cron_schedule="0 0 1 1,4,7,10 *", timezone="America/New_York", end_offset=0 if last else 1,
+        start=start.isoformat(),
+        end=end.isoformat() if end else None,
+        fmt="%Y-%m-%d",
+        cron_schedule="0 0 1 1,4,7,10 *",
+        timezone="America/New_York",
+        end_offset=0 if last else 1,
     )

@@ -28,7 +28,10 @@ _AFTER_TRAINING = ("scores", "signals", "evaluations")
 #: How Dagster begins the message of a failure that an asset tells in words.
 _FAILURE = "dagster._core.definitions.events.Failure: "
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_RANGE_START, _RANGE_END = (
+    "dagster/asset_partition_range_start",
+    "dagster/asset_partition_range_end",
+)
 
 
 class RunError(Exception):
@@ -54,26 +57,57 @@ def selected_assets(defs: dg.Definitions, select: str) -> set[str]:
     graph = defs.resolve_asset_graph()
     names = sorted(key.path[-1] for key in graph.get_all_asset_keys())
     try:
-        keys = dg.AssetSelection.from_string(select).resolve(graph) if select else graph.get_all_asset_keys()
+        keys = (
+            dg.AssetSelection.from_string(select).resolve(graph)
+            if select
+            else graph.get_all_asset_keys()
+        )
     except Exception as error:
-        raise RunError(f"--select '{select}' is not a selection ({str(error).splitlines()[0]}); assets are: {', '.join(names)}") from error
+        raise RunError(
+            f"--select '{select}' is not a selection ({str(error).splitlines()[0]}); assets are: {', '.join(names)}"
+        ) from error
     chosen = {key.path[-1] for key in keys} - (set() if select else set(ON_ASKING))
     if not chosen:
         raise RunError(f"--select '{select}' matches no asset; assets are: {', '.join(names)}")
     return chosen
 
 
-def plan(defs: dg.Definitions, instance: dg.DagsterInstance, start: date, end: date, chosen: Collection[str], again: bool) -> list[Stage]:
+def plan(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    start: date,
+    end: date,
+    chosen: Collection[str],
+    again: bool,
+) -> list[Stage]:
     """Stages still to do for the trading days `start` … `end`; everything in them when `again`."""
     graph = defs.resolve_asset_graph()
     order = [key.path[-1] for level in graph.toposorted_asset_keys_by_level for key in level]
     days = [day.isoformat() for day in trading_days(start, end)]
-    folds_of_range = [key for key in _fold_keys(graph) if start <= _last_day(key) and date.fromisoformat(key) <= end]
-    before = tuple(name for name in order if name in chosen and name not in (*_TRAINING, *_AFTER_TRAINING))
+    folds_of_range = [
+        key
+        for key in _fold_keys(graph)
+        if start <= _last_day(key) and date.fromisoformat(key) <= end
+    ]
+    before = tuple(
+        name for name in order if name in chosen and name not in (*_TRAINING, *_AFTER_TRAINING)
+    )
     stages = [
         _stage(graph, instance, before, days, again),
-        _stage(graph, instance, tuple(name for name in order if name in chosen and name in _TRAINING), folds_of_range, again),
-        _stage(graph, instance, tuple(name for name in order if name in chosen and name in _AFTER_TRAINING), days, again),
+        _stage(
+            graph,
+            instance,
+            tuple(name for name in order if name in chosen and name in _TRAINING),
+            folds_of_range,
+            again,
+        ),
+        _stage(
+            graph,
+            instance,
+            tuple(name for name in order if name in chosen and name in _AFTER_TRAINING),
+            days,
+            again,
+        ),
     ]
     return [stage for stage in stages if stage.assets and stage.spans]
 
@@ -83,21 +117,34 @@ def to_retrain(defs: dg.Definitions, lake: Warehouse, settings: LearningSettings
     return trained_otherwise(lake, settings) & set(_fold_keys(defs.resolve_asset_graph()))
 
 
-def plan_outdated(defs: dg.Definitions, instance: dg.DagsterInstance, chosen: Collection[str], anew: Mapping[str, Collection[str]] | None = None) -> list[Stage]:
+def plan_outdated(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    chosen: Collection[str],
+    anew: Mapping[str, Collection[str]] | None = None,
+) -> list[Stage]:
     """Stages that bring up to date what was made before something it rests on, whatever its day, and the partitions `anew` of each asset."""
     graph = defs.resolve_asset_graph()
     found = outdated(graph, instance, chosen, anew)
-    order = [key.path[-1] for level in graph.toposorted_asset_keys_by_level for key in level if key.path[-1] in chosen]
+    order = [
+        key.path[-1]
+        for level in graph.toposorted_asset_keys_by_level
+        for key in level
+        if key.path[-1] in chosen
+    ]
     without_days = {name for name in order if graph.get(dg.AssetKey(name)).partitions_def is None}
     groups = (
-        [name for name in order if name in found and name not in (*_TRAINING, *_AFTER_TRAINING)], [name for name in _TRAINING if "models" in found and name in chosen],
+        [name for name in order if name in found and name not in (*_TRAINING, *_AFTER_TRAINING)],
+        [name for name in _TRAINING if "models" in found and name in chosen],
         [name for name in order if name in _AFTER_TRAINING and name in {*found, *without_days}],
     )
     stages = []
     for names in groups:
         keys = set().union(*(found.get(name, ()) for name in names))
         if keys:
-            partitions = graph.get(dg.AssetKey(next(name for name in names if name in found))).partitions_def
+            partitions = graph.get(
+                dg.AssetKey(next(name for name in names if name in found))
+            ).partitions_def
             every = partitions.get_partition_keys() if partitions else ()
             stages.append(Stage(tuple(names), tuple(_spans(every, keys))))
     return stages
@@ -109,7 +156,13 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) ->
     keys = [dg.AssetKey(name) for name in stage.assets]
     for first, last in stage.spans:
         tags = {_RANGE_START: first, _RANGE_END: last} if first else {}
-        result = job.execute_in_process(instance=instance, asset_selection=keys, tags=tags, run_config=_QUIET, raise_on_error=False)
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=keys,
+            tags=tags,
+            run_config=_QUIET,
+            raise_on_error=False,
+        )
         if not result.success:
             raise RunError(_why(result))
 
@@ -127,7 +180,9 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     return f"run {result.run_id} failed before any asset began"
 
 
-def _stage(graph: Any, instance: dg.DagsterInstance, names: Sequence[str], keys: Sequence[str], again: bool) -> Stage:
+def _stage(
+    graph: Any, instance: dg.DagsterInstance, names: Sequence[str], keys: Sequence[str], again: bool
+) -> Stage:
     """The stage of `names` over those of `keys` that some asset lacks."""
     missing: set[str] = set(keys) if again else set()
     whole_missing = again

@@ -13,21 +13,46 @@ from bondsig_assets.learning.settings import SignalSettings
 _HAIR = 1e-12
 
 
-def select_signals(scores: pl.DataFrame, liquidity: pl.DataFrame, settings: SignalSettings) -> pl.DataFrame:
+def select_signals(
+    scores: pl.DataFrame, liquidity: pl.DataFrame, settings: SignalSettings
+) -> pl.DataFrame:
     """Rows of `signals` from rows of `scores`.
 
     `liquidity`: `parent_id, trade_date, staleness_days, n_trades_21d`. An issuer without bond trades
     (CDS only) has nothing to be illiquid about and passes those two rules.
     """
     edge = 1 - 2 * settings.quantile
-    direction = pl.when(pl.col("score_rank") >= edge).then(1).when(pl.col("score_rank") <= -edge).then(-1)
+    direction = (
+        pl.when(pl.col("score_rank") >= edge).then(1).when(pl.col("score_rank") <= -edge).then(-1)
+    )
     # A champion that knows nothing gives every name the base rate: away from it, not from one half, is something known.
     distance = (pl.col("probability_underperform") - pl.col("base_rate")) * -pl.col("direction")
-    of_side = pl.when(pl.col("direction") < 0).then("probability_underperform").otherwise(1 - pl.col("probability_underperform"))
+    of_side = (
+        pl.when(pl.col("direction") < 0)
+        .then("probability_underperform")
+        .otherwise(1 - pl.col("probability_underperform"))
+    )
     certain = (distance >= settings.margin - _HAIR) & (of_side >= settings.minimum_probability)
-    traded = (pl.col("n_trades_21d") >= settings.minimum_trades_21d) & (pl.col("staleness_days") <= settings.maximum_staleness_days)
-    joined = scores.join(liquidity, on=["parent_id", "trade_date"], how="left", maintain_order="left").with_columns(direction=direction.cast(pl.Int64))
-    chosen = joined.filter(pl.col("direction").is_not_null() & certain & (traded | pl.col("staleness_days").is_null()))
-    columns = ["ticker", "trade_date", "parent_id", "direction", "score", "score_rank", "probability_underperform",
-               "staleness_days", "n_trades_21d", "model_version", "known_at"]
+    traded = (pl.col("n_trades_21d") >= settings.minimum_trades_21d) & (
+        pl.col("staleness_days") <= settings.maximum_staleness_days
+    )
+    joined = scores.join(
+        liquidity, on=["parent_id", "trade_date"], how="left", maintain_order="left"
+    ).with_columns(direction=direction.cast(pl.Int64))
+    chosen = joined.filter(
+        pl.col("direction").is_not_null() & certain & (traded | pl.col("staleness_days").is_null())
+    )
+    columns = [
+        "ticker",
+        "trade_date",
+        "parent_id",
+        "direction",
+        "score",
+        "score_rank",
+        "probability_underperform",
+        "staleness_days",
+        "n_trades_21d",
+        "model_version",
+        "known_at",
+    ]
     return chosen.select(columns).sort("trade_date", "ticker")

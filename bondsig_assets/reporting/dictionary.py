@@ -32,7 +32,8 @@ _VIEWS = """
 def data_dictionary() -> str:
     """Every table with its columns, units, keys and times, as Markdown."""
     parts = [
-        _NOTE, "# Data dictionary\n",
+        _NOTE,
+        "# Data dictionary\n",
         "Every table has an *event time* (the day a row is about) and a *knowledge time* (`known_at`: when the platform could first have known it). "
         "Moments are New York wall clock. Units stand in brackets. The same texts are column comments in the warehouse: "
         "`from duckdb_columns() select column_name, comment where table_name = 'issuer_days'`.\n",
@@ -53,8 +54,17 @@ def _table(table: Table) -> str:
         facts.append(f"knowledge time: {table.known_time}")
     if table.partition:
         facts.append(f"replaced by day of: {table.partition}")
-    rows = [f"| `{c.name}` | {c.type} | {'' if c.nullable else 'required'} | {_cell(c.comment)} |" for c in table.columns]
-    head = [f"### {table.qualified_name}\n", f"{table.description}\n", "; ".join(facts) + "\n", "| column | type | | meaning |", "|---|---|---|---|"]
+    rows = [
+        f"| `{c.name}` | {c.type} | {'' if c.nullable else 'required'} | {_cell(c.comment)} |"
+        for c in table.columns
+    ]
+    head = [
+        f"### {table.qualified_name}\n",
+        f"{table.description}\n",
+        "; ".join(facts) + "\n",
+        "| column | type | | meaning |",
+        "|---|---|---|---|",
+    ]
     return "\n".join([*head, *rows, ""])
 
 
@@ -72,10 +82,17 @@ def features_page() -> str:
     for block, title in (("credit", "What credit says"), ("equity", "Equity controls")):
         rows = [
             f"| `{f.name}` | {_cell(f.meaning)} | {_cell(f.formula)} | {f.unit} | {f.window} | {f.minimum} | {_cell(f.source)} | "
-            + ", ".join(f"`{name}`" for name in f.inputs) + " |"
-            for f in FEATURES if f.block == block
+            + ", ".join(f"`{name}`" for name in f.inputs)
+            + " |"
+            for f in FEATURES
+            if f.block == block
         ]
-        parts += [f"\n## {title}\n", "| feature | meaning | formula | unit | window | at least | source | from |", "|---|---|---|---|---|---|---|---|", *rows]
+        parts += [
+            f"\n## {title}\n",
+            "| feature | meaning | formula | unit | window | at least | source | from |",
+            "|---|---|---|---|---|---|---|---|",
+            *rows,
+        ]
     return "\n".join(parts) + "\n"
 
 
@@ -86,10 +103,26 @@ def screens_page() -> str:
         "A screen on terms of the bond does nothing where `--bonds` does not give them.\n"
     )
     options = [entry for entry in fields(Screens) if entry.name != "name"]
-    rows = [f"| `{o.name}` | `{_value(o.default)}` | {_cell(o.metadata['meaning'])} | {_cell(o.metadata['source'])} |" for o in options]
-    parts = [_NOTE, head, "| option | in `none` | meaning | source |", "|---|---|---|---|", *rows, "\n## Presets\n", "| preset | sets |", "|---|---|"]
+    rows = [
+        f"| `{o.name}` | `{_value(o.default)}` | {_cell(o.metadata['meaning'])} | {_cell(o.metadata['source'])} |"
+        for o in options
+    ]
+    parts = [
+        _NOTE,
+        head,
+        "| option | in `none` | meaning | source |",
+        "|---|---|---|---|",
+        *rows,
+        "\n## Presets\n",
+        "| preset | sets |",
+        "|---|---|",
+    ]
     for name, preset in PRESETS.items():
-        set_here = [f"`{o.name} = {_value(getattr(preset, o.name))}`" for o in options if getattr(preset, o.name) != o.default]
+        set_here = [
+            f"`{o.name} = {_value(getattr(preset, o.name))}`"
+            for o in options
+            if getattr(preset, o.name) != o.default
+        ]
         parts.append(f"| `{name}` | {', '.join(set_here) or 'nothing'} |")
     return "\n".join(parts) + "\n"
 
@@ -109,7 +142,11 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"data_dictionary.md": data_dictionary, "features.md": features_page, "trace_screens.md": screens_page}
+PAGES = {
+    "data_dictionary.md": data_dictionary,
+    "features.md": features_page,
+    "trace_screens.md": screens_page,
+}
 
 
 def write_pages(folder: Path) -> None:
@@ -117,7 +154,9 @@ def write_pages(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in PAGES.items():
         path = folder / name
-        _, mark, measured = path.read_text(encoding="utf-8").partition(TRUTH) if path.exists() else ("", "", "")
+        _, mark, measured = (
+            path.read_text(encoding="utf-8").partition(TRUTH) if path.exists() else ("", "", "")
+        )
         path.write_text(make() + mark + measured, encoding="utf-8")
 
 

@@ -28,7 +28,11 @@ from bondsig_assets.trace.events import learn, remembered
 _WORLD = "tiny"
 _KEY = ["parent_id", "trade_date"]
 #: Truths that an error can be a share of: the others lie around zero.
-_LEVELS = ("spread it was priced with", "spread before the call bends it", "issuer spread at 5 years")
+_LEVELS = (
+    "spread it was priced with",
+    "spread before the call bends it",
+    "issuer spread at 5 years",
+)
 
 
 def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -38,14 +42,38 @@ def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame
     nothing = TABLES["trade_events"].empty()
     reports = source.daily("trace_reports", first, last).rows
     events = learn(reports, remembered(reports.clear(), nothing, nothing), tables["bonds"])
-    revisions = revise(touched_days(events), spans(events)).sort("known_date", "cusip", "trade_date")
-    analytics = analyze(revisions, Reference(tables["bonds"], tables["treasury_yields"], tables["call_schedules"], tables["amounts_outstanding"]))
-    joined = revisions.drop("known_at").join(analytics.drop("known_at"), on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left")
+    revisions = revise(touched_days(events), spans(events)).sort(
+        "known_date", "cusip", "trade_date"
+    )
+    analytics = analyze(
+        revisions,
+        Reference(
+            tables["bonds"],
+            tables["treasury_yields"],
+            tables["call_schedules"],
+            tables["amounts_outstanding"],
+        ),
+    )
+    joined = revisions.drop("known_at").join(
+        analytics.drop("known_at"),
+        on=["cusip", "trade_date", "known_date"],
+        how="left",
+        maintain_order="left",
+    )
     panels = Panels(
-        days=source.market.days, revisions=joined, master=build_master(tables["bonds"], tables["issuers"], tables["equities"]), equities=tables["equities"],
-        bonds=tables["bonds"], prices=source.daily("equity_prices", first, last).rows, cds=source.daily("cds_quotes", first, last).rows,
-        fundamentals=tables["fundamentals"], ratings=tables["ratings"], issuers=tables["issuers"], amounts=tables["amounts_outstanding"],
-        yields=tables["treasury_yields"], reports_since=first,
+        days=source.market.days,
+        revisions=joined,
+        master=build_master(tables["bonds"], tables["issuers"], tables["equities"]),
+        equities=tables["equities"],
+        bonds=tables["bonds"],
+        prices=source.daily("equity_prices", first, last).rows,
+        cds=source.daily("cds_quotes", first, last).rows,
+        fundamentals=tables["fundamentals"],
+        ratings=tables["ratings"],
+        issuers=tables["issuers"],
+        amounts=tables["amounts_outstanding"],
+        yields=tables["treasury_yields"],
+        reports_since=first,
     )
     return issuer_days(panels, first, last)[0], analytics
 
@@ -57,8 +85,17 @@ def true_issuer_days(source: SimulatedSource) -> pl.DataFrame:
     two, ten = level * 0.4**slope, level * 2.0**slope
     change = np.full_like(level, np.nan)
     change[5:] = level[5:] - level[:-5]
-    grid = {"level": level, "slope": ten - two, "curvature": 2 * level - two - ten, "change": change, "has_news": (market.news != 0).astype(float)}
-    names = {"parent_id": np.tile(market.parents.parent_id, market.days.size), "trade_date": np.repeat(market.days, market.world.n_parents)}
+    grid = {
+        "level": level,
+        "slope": ten - two,
+        "curvature": 2 * level - two - ten,
+        "change": change,
+        "has_news": (market.news != 0).astype(float),
+    }
+    names = {
+        "parent_id": np.tile(market.parents.parent_id, market.days.size),
+        "trade_date": np.repeat(market.days, market.world.n_parents),
+    }
     return pl.DataFrame(names | {name: values.ravel() for name, values in grid.items()})
 
 
@@ -68,17 +105,75 @@ def compare(source: SimulatedSource) -> pl.DataFrame:
     both = rows.join(true_issuer_days(source), on=_KEY)
     traded, own = pl.col("n_bonds_traded") > 0, pl.col("curve_extrapolation_flag") == 0
     mids = source.truth()["bond_mids"]
-    bonds = analytics.filter(pl.col("known_date") == pl.col("trade_date")).join(mids, on=["cusip", "trade_date"]).with_columns(level=pl.col("true_spread_bps"))
+    bonds = (
+        analytics.filter(pl.col("known_date") == pl.col("trade_date"))
+        .join(mids, on=["cusip", "trade_date"])
+        .with_columns(level=pl.col("true_spread_bps"))
+    )
     found = [
-        _row("`oas_bps` of a bond that traded, no calls", "spread it was priced with", bonds.filter(pl.col("oas_method") == "z"), "oas_bps", "level"),
-        _row("`oas_bps` of a bond that traded, callable", "spread before the call bends it", bonds.filter(pl.col("oas_method") == "hw"), "oas_bps", "level"),
-        _row("`spread_bps` of an issuer that traded", "issuer spread at 5 years", both.filter(traded), "spread_bps", "level"),
-        _row("`filtered_spread_bps`, any day", "issuer spread at 5 years", both, "filtered_spread_bps", "level"),
-        _row("`filtered_spread_bps`, no trade that day", "issuer spread at 5 years", both.filter(~traded), "filtered_spread_bps", "level"),
-        _row("`oas_5d_change_bps`", "its change over 5 days", both.filter(traded), "oas_5d_change_bps", "change"),
-        _row("`spread_slope_10y2y`, bonds at both ends", "slope of the issuer's curve", both.filter(own), "spread_slope_10y2y", "slope"),
-        _row("`spread_slope_10y2y`, extrapolated", "slope of the issuer's curve", both.filter(~own), "spread_slope_10y2y", "slope"),
-        _row("`spread_curvature_bps`, bonds at both ends", "curvature of the issuer's curve", both.filter(own), "spread_curvature_bps", "curvature"),
+        _row(
+            "`oas_bps` of a bond that traded, no calls",
+            "spread it was priced with",
+            bonds.filter(pl.col("oas_method") == "z"),
+            "oas_bps",
+            "level",
+        ),
+        _row(
+            "`oas_bps` of a bond that traded, callable",
+            "spread before the call bends it",
+            bonds.filter(pl.col("oas_method") == "hw"),
+            "oas_bps",
+            "level",
+        ),
+        _row(
+            "`spread_bps` of an issuer that traded",
+            "issuer spread at 5 years",
+            both.filter(traded),
+            "spread_bps",
+            "level",
+        ),
+        _row(
+            "`filtered_spread_bps`, any day",
+            "issuer spread at 5 years",
+            both,
+            "filtered_spread_bps",
+            "level",
+        ),
+        _row(
+            "`filtered_spread_bps`, no trade that day",
+            "issuer spread at 5 years",
+            both.filter(~traded),
+            "filtered_spread_bps",
+            "level",
+        ),
+        _row(
+            "`oas_5d_change_bps`",
+            "its change over 5 days",
+            both.filter(traded),
+            "oas_5d_change_bps",
+            "change",
+        ),
+        _row(
+            "`spread_slope_10y2y`, bonds at both ends",
+            "slope of the issuer's curve",
+            both.filter(own),
+            "spread_slope_10y2y",
+            "slope",
+        ),
+        _row(
+            "`spread_slope_10y2y`, extrapolated",
+            "slope of the issuer's curve",
+            both.filter(~own),
+            "spread_slope_10y2y",
+            "slope",
+        ),
+        _row(
+            "`spread_curvature_bps`, bonds at both ends",
+            "curvature of the issuer's curve",
+            both.filter(own),
+            "spread_curvature_bps",
+            "curvature",
+        ),
     ]
     return pl.concat(found)
 
@@ -86,8 +181,18 @@ def compare(source: SimulatedSource) -> pl.DataFrame:
 def shares(source: SimulatedSource, rows: pl.DataFrame) -> list[str]:
     """What is no distance: how often the filter's band holds the truth, and spikes with and without news."""
     both = rows.join(true_issuer_days(source), on=_KEY)
-    band = both.select(((pl.col("filtered_spread_bps") - pl.col("level")).abs() <= 2 * pl.col("filtered_spread_sd_bps")).mean()).item()
-    spike = both.filter(pl.col("volume_spike_direction").is_not_null()).group_by("has_news").agg((pl.col("volume_spike_direction") != 0).mean()).sort("has_news")
+    band = both.select(
+        (
+            (pl.col("filtered_spread_bps") - pl.col("level")).abs()
+            <= 2 * pl.col("filtered_spread_sd_bps")
+        ).mean()
+    ).item()
+    spike = (
+        both.filter(pl.col("volume_spike_direction").is_not_null())
+        .group_by("has_news")
+        .agg((pl.col("volume_spike_direction") != 0).mean())
+        .sort("has_news")
+    )
     rates = dict(spike.iter_rows())
     return [
         f"- The filter's band of ± 2 standard deviations holds the issuer's true spread on {100 * band:.0f} % of the days. It knows of noise in trades, not of the "
@@ -99,10 +204,17 @@ def shares(source: SimulatedSource, rows: pl.DataFrame) -> list[str]:
 def _row(what: str, truth: str, rows: pl.DataFrame, ours: str, true: str) -> pl.DataFrame:
     known = rows.filter(pl.col(ours).is_not_null() & pl.col(true).is_finite())
     error, scale = known[ours] - known[true], known[true].abs()
-    return pl.DataFrame({
-        "what": [what], "truth": [truth], "n": [known.height], "median_error": [error.median()], "median_absolute_error": [error.abs().median()],
-        "relative": [(error.abs() / scale).filter(scale > 0).median()], "correlation": [known.select(pl.corr(ours, true, method="spearman")).item()],
-    })
+    return pl.DataFrame(
+        {
+            "what": [what],
+            "truth": [truth],
+            "n": [known.height],
+            "median_error": [error.median()],
+            "median_absolute_error": [error.abs().median()],
+            "relative": [(error.abs() / scale).filter(scale > 0).median()],
+            "correlation": [known.select(pl.corr(ours, true, method="spearman")).item()],
+        }
+    )
 
 
 def section(source: SimulatedSource) -> str:
@@ -110,14 +222,21 @@ def section(source: SimulatedSource) -> str:
     rows, _ = market_features(source)
     first, last = source.span()
     lines = [
-        TRUTH, "", "## Against the truth", "",
+        TRUTH,
+        "",
+        "## Against the truth",
+        "",
         f"On the simulated world `{_WORLD}` ({first} to {last}), where the truth is known: `python -m bondsig_assets.reporting.feature_truth docs/features.md`. "
-        "Errors in bps.", "",
-        "| feature | truth | values | median error | median absolute error | of the truth | rank correlation |", "|---|---|---:|---:|---:|---:|---:|",
+        "Errors in bps.",
+        "",
+        "| feature | truth | values | median error | median absolute error | of the truth | rank correlation |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     for what, truth, n, error, absolute, relative, correlation in compare(source).iter_rows():
         share = f"{100 * relative:.1f} %" if truth in _LEVELS else "–"
-        lines.append(f"| {what} | {truth} | {n:,} | {error:+.2f} | {absolute:.2f} | {share} | {correlation:.3f} |")
+        lines.append(
+            f"| {what} | {truth} | {n:,} | {error:+.2f} | {absolute:.2f} | {share} | {correlation:.3f} |"
+        )
     return "\n".join([*lines, "", *shares(source, rows), "", _SAID]) + "\n"
 
 

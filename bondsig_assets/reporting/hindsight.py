@@ -25,7 +25,9 @@ _DAY = ["cusip", "trade_date"]
 _WORLD = "tiny"
 
 
-def samples(reports: pl.DataFrame, bonds: pl.DataFrame) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]:
+def samples(
+    reports: pl.DataFrame, bonds: pl.DataFrame
+) -> dict[str, tuple[pl.DataFrame, pl.DataFrame]]:
     """Name → (trades with `delivery_date, record_number, price`; bond days with `cusip, trade_date, price`).
 
     `on the day`: the first revision of each bond day, at its own cutoff; `in the end`: everything known
@@ -35,16 +37,24 @@ def samples(reports: pl.DataFrame, bonds: pl.DataFrame) -> dict[str, tuple[pl.Da
     events = learn(reports, nothing, bonds)
     revisions = revise(touched_days(events), spans(events)).sort("known_date")
     # A bond day is what its own evening knew; one first reported later was not there that evening.
-    first = revisions.filter((pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0))
+    first = revisions.filter(
+        (pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0)
+    )
     last = revisions.group_by(_DAY, maintain_order=True).last().filter(pl.col("n_trades") > 0)
-    on_the_day = events.filter(pl.col("known_date") == pl.col("delivery_date")).sort(*ID, "revision").group_by(ID, maintain_order=True).last()
+    on_the_day = (
+        events.filter(pl.col("known_date") == pl.col("delivery_date"))
+        .sort(*ID, "revision")
+        .group_by(ID, maintain_order=True)
+        .last()
+    )
     in_the_end = events.sort(*ID, "revision").group_by(ID, maintain_order=True).last()
     numbered = reports.with_row_index("row").cast({"row": pl.Int64})
     hindsight = clean(numbered, bonds=bonds, screens=replace(GRAPH, price_errors="ex_post"))
     kept = hindsight.trades.join(numbered.select("row", *ID), on="row", maintain_order="left")
     standing = pl.col("reason").is_null()
     return {
-        "on the day": (on_the_day.filter(standing), first), "in the end": (in_the_end.filter(standing), last),
+        "on the day": (on_the_day.filter(standing), first),
+        "in the end": (in_the_end.filter(standing), last),
         "ex post": (kept, hindsight.bond_days.filter(pl.col("n_trades") > 0)),
     }
 
@@ -55,43 +65,92 @@ def _no_events() -> pl.DataFrame:
     return TABLES["trade_events"].empty()
 
 
-def measures(found: dict[str, tuple[pl.DataFrame, pl.DataFrame]], truths: pl.DataFrame) -> pl.DataFrame:
+def measures(
+    found: dict[str, tuple[pl.DataFrame, pl.DataFrame]], truths: pl.DataFrame
+) -> pl.DataFrame:
     """One row a sample: trades, dead reports and wrong prints among them, and how far its bond-day prices lie from the others'."""
     end = found["in the end"][1].select(*_DAY, end="price")
     rows = []
     for name, (trades, days) in found.items():
         told = trades.select(*ID, "price").join(truths, on=ID, how="left")
-        error = ((pl.col("price") / pl.col("true_mid") - 1).abs() > 0.15)
+        error = (pl.col("price") / pl.col("true_mid") - 1).abs() > 0.15
         both = days.select(*_DAY, "price").join(end, on=_DAY)
         gap = (both["price"] / both["end"] - 1).abs() * 1e4
-        rows.append((
-            name, trades.height, told.filter(pl.col("dead_reason").is_not_null()).height, told.filter(error).height,
-            days.height, (gap > 1).sum() / gap.len(), (gap > 100).sum() / gap.len(),
-        ))
-    schema = {"sample": pl.String, "trades": pl.Int64, "dead": pl.Int64, "wrong": pl.Int64, "bond_days": pl.Int64, "over_1_bp": pl.Float64, "over_100_bps": pl.Float64}
+        rows.append(
+            (
+                name,
+                trades.height,
+                told.filter(pl.col("dead_reason").is_not_null()).height,
+                told.filter(error).height,
+                days.height,
+                (gap > 1).sum() / gap.len(),
+                (gap > 100).sum() / gap.len(),
+            )
+        )
+    schema = {
+        "sample": pl.String,
+        "trades": pl.Int64,
+        "dead": pl.Int64,
+        "wrong": pl.Int64,
+        "bond_days": pl.Int64,
+        "over_1_bp": pl.Float64,
+        "over_100_bps": pl.Float64,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def dropped_by_one(found: dict[str, tuple[pl.DataFrame, pl.DataFrame]], truths: pl.DataFrame) -> dict[str, tuple[int, int]]:
+def dropped_by_one(
+    found: dict[str, tuple[pl.DataFrame, pl.DataFrame]], truths: pl.DataFrame
+) -> dict[str, tuple[int, int]]:
     """Sample that drops a print the other keeps → (prints within 15 % of the true mid, prints further away)."""
     counts = {}
     for drops, keeps in (("ex post", "in the end"), ("in the end", "ex post")):
-        only = found[keeps][0].join(found[drops][0].select(ID), on=ID, how="anti").join(truths, on=ID, how="left")
+        only = (
+            found[keeps][0]
+            .join(found[drops][0].select(ID), on=ID, how="anti")
+            .join(truths, on=ID, how="left")
+        )
         near = (only["price"] / only["true_mid"] - 1).abs() <= 0.15
         counts[drops] = int(near.sum()), int((~near).sum())
     return counts
 
 
-def page(table: pl.DataFrame, dropped: dict[str, tuple[int, int]], first: date, last: date, n_reports: int) -> str:
+def page(
+    table: pl.DataFrame,
+    dropped: dict[str, tuple[int, int]],
+    first: date,
+    last: date,
+    n_reports: int,
+) -> str:
     """The page in Markdown."""
-    heads = ("sample", "trades", "of them dead in truth", "of them wrong prints", "bond days", "price off by > 1 bp", "by > 100 bps")
+    heads = (
+        "sample",
+        "trades",
+        "of them dead in truth",
+        "of them wrong prints",
+        "bond days",
+        "price off by > 1 bp",
+        "by > 100 bps",
+    )
     lines = [f"| {' | '.join(heads)} |", "|---|---:|---:|---:|---:|---:|---:|"]
     for name, trades, dead, wrong, days, small, large in table.iter_rows():
-        lines.append(f"| {name} | {trades:,} | {dead:,} | {wrong:,} | {days:,} | {small:.2%} | {large:.3%} |".replace("%", " %"))
-    lines += ["", "| prints that are dropped by | but kept by | right ones | wrong ones |", "|---|---|---:|---:|"]
+        lines.append(
+            f"| {name} | {trades:,} | {dead:,} | {wrong:,} | {days:,} | {small:.2%} | {large:.3%} |".replace(
+                "%", " %"
+            )
+        )
+    lines += [
+        "",
+        "| prints that are dropped by | but kept by | right ones | wrong ones |",
+        "|---|---|---:|---:|",
+    ]
     for drops, (right, wrong) in dropped.items():
-        lines.append(f"| {drops} | {'in the end' if drops == 'ex post' else 'ex post'} | {right:,} | {wrong:,} |")
-    return _PAGE.format(table="\n".join(lines), world=_WORLD, first=first, last=last, n=f"{n_reports:,}")
+        lines.append(
+            f"| {drops} | {'in the end' if drops == 'ex post' else 'ex post'} | {right:,} | {wrong:,} |"
+        )
+    return _PAGE.format(
+        table="\n".join(lines), world=_WORLD, first=first, last=last, n=f"{n_reports:,}"
+    )
 
 
 _PAGE = """# What hindsight does to a cleaned sample
@@ -119,9 +178,20 @@ def main(path: Path) -> None:
     delivery = source.daily("trace_reports", first, last)
     bonds = source.reference("bonds", last).rows
     # What ends after the last day has not ended.
-    truths = delivery.truth["report_truths"].with_columns(dead_reason=pl.when(pl.col("dead_from_date") <= last).then("dead_reason"))
+    truths = delivery.truth["report_truths"].with_columns(
+        dead_reason=pl.when(pl.col("dead_from_date") <= last).then("dead_reason")
+    )
     found = samples(delivery.rows, bonds)
-    path.write_text(page(measures(found, truths), dropped_by_one(found, truths), trading_days(first, last)[0], last, delivery.rows.height), encoding="utf-8")
+    path.write_text(
+        page(
+            measures(found, truths),
+            dropped_by_one(found, truths),
+            trading_days(first, last)[0],
+            last,
+            delivery.rows.height,
+        ),
+        encoding="utf-8",
+    )
 
 
 if __name__ == "__main__":

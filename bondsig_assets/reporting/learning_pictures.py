@@ -17,7 +17,13 @@ from bondsig_assets.learning.explanation import SPREAD_CHANGE, VOLUME
 from bondsig_assets.reporting.waterfall import Read
 
 COLORS = {
-    "equity_only": "#8d99ae", "ridge": "#c1121f", "elastic_net": "#e76f51", "xgboost": "#2a6f97", "lightgbm": "#52b788", "random_forest": "#7b2cbf", "lstm": "#f4a261",
+    "equity_only": "#8d99ae",
+    "ridge": "#c1121f",
+    "elastic_net": "#e76f51",
+    "xgboost": "#2a6f97",
+    "lightgbm": "#52b788",
+    "random_forest": "#7b2cbf",
+    "lstm": "#f4a261",
     "ensemble": "#111111",
 }
 #: Days of scores that the pictures of contributions show.
@@ -40,13 +46,29 @@ def draw_reliability(bins: Sequence[dict[str, Any]]) -> Figure:
     for axes, model in zip(panels, models, strict=False):
         rows = [row for row in bins if row["model_name"] == model]
         given = [row["mean_probability"] for row in rows]
-        axes.fill_between(given, [row["low"] for row in rows], [row["high"] for row in rows], color=color_of(model), alpha=0.2, linewidth=0)
-        axes.plot(given, [row["observed_share"] for row in rows], "o-", color=color_of(model), markersize=3, linewidth=1)
-        axes.plot([min(given), max(given)], [min(given), max(given)], "--", color="black", linewidth=0.7)
+        axes.fill_between(
+            given,
+            [row["low"] for row in rows],
+            [row["high"] for row in rows],
+            color=color_of(model),
+            alpha=0.2,
+            linewidth=0,
+        )
+        axes.plot(
+            given,
+            [row["observed_share"] for row in rows],
+            "o-",
+            color=color_of(model),
+            markersize=3,
+            linewidth=1,
+        )
+        axes.plot(
+            [min(given), max(given)], [min(given), max(given)], "--", color="black", linewidth=0.7
+        )
         axes.set_title(model, loc="left", fontsize=8)
         axes.tick_params(labelsize=7)
         _bare(axes)
-    for axes in panels[len(models):]:
+    for axes in panels[len(models) :]:
         axes.set_visible(False)
     figure.supxlabel("P(underperform) given", fontsize=8)
     figure.supylabel("share that underperformed", fontsize=8)
@@ -56,14 +78,28 @@ def draw_reliability(bins: Sequence[dict[str, Any]]) -> Figure:
 
 def draw_decay(evaluations: Sequence[dict[str, Any]]) -> Figure:
     """IC added over the control by horizon of the label, 95 % intervals, a line a model; `evaluations`: rows of that table."""
-    rows = [row for row in evaluations if row["slice"] == "all" and row["model_name"].endswith("_over_equity")]
+    rows = [
+        row
+        for row in evaluations
+        if row["slice"] == "all" and row["model_name"].endswith("_over_equity")
+    ]
     figure = Figure(figsize=(8, 3.6))
     axes = figure.add_subplot()
     for shift, model in enumerate(sorted({row["model_name"] for row in rows})):
-        mine = sorted((row for row in rows if row["model_name"] == model), key=lambda row: row["horizon_days"])
+        mine = sorted(
+            (row for row in rows if row["model_name"] == model), key=lambda row: row["horizon_days"]
+        )
         place = [row["horizon_days"] + 0.12 * shift for row in mine]
         errors = [1.96 * row["standard_error"] for row in mine]
-        axes.errorbar(place, [row["mean_ic"] for row in mine], yerr=errors, color=color_of(model), label=model.removesuffix("_over_equity"), capsize=2, linewidth=1.2)
+        axes.errorbar(
+            place,
+            [row["mean_ic"] for row in mine],
+            yerr=errors,
+            color=color_of(model),
+            label=model.removesuffix("_over_equity"),
+            capsize=2,
+            linewidth=1.2,
+        )
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlabel("horizon of the label, trading days")
     axes.set_title("IC added over the equity-only control", loc="left")
@@ -73,7 +109,9 @@ def draw_decay(evaluations: Sequence[dict[str, Any]]) -> Figure:
     return figure
 
 
-def draw_contributions(inputs: np.ndarray, contributions: np.ndarray, names: Sequence[str], title: str) -> Figure:
+def draw_contributions(
+    inputs: np.ndarray, contributions: np.ndarray, names: Sequence[str], title: str
+) -> Figure:
     """SHAP summary: a row a feature, a point a score at its contribution, coloured by the input from low to high.
 
     `inputs`, `contributions`: [row, feature]; the features with the largest mean absolute contribution are shown.
@@ -87,13 +125,30 @@ def draw_contributions(inputs: np.ndarray, contributions: np.ndarray, names: Seq
     jitter = np.random.default_rng(0).uniform(-0.32, 0.32, len(inputs))
     for place, column in enumerate(order):
         present = np.isfinite(inputs[:, column])
-        axes.scatter(contributions[~present, column], place + jitter[~present], s=3, color="#cccccc", linewidths=0)
+        axes.scatter(
+            contributions[~present, column],
+            place + jitter[~present],
+            s=3,
+            color="#cccccc",
+            linewidths=0,
+        )
         colors = np.clip(inputs[present, column], -2, 2)
-        shown = axes.scatter(contributions[present, column], place + jitter[present], s=3, c=colors, cmap="coolwarm", vmin=-2, vmax=2, linewidths=0)
+        shown = axes.scatter(
+            contributions[present, column],
+            place + jitter[present],
+            s=3,
+            c=colors,
+            cmap="coolwarm",
+            vmin=-2,
+            vmax=2,
+            linewidths=0,
+        )
     axes.set_yticks(range(order.size), [names[column] for column in order], fontsize=8)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.6)
-    axes.set_xlabel("contribution to the predicted normal score (right: expected to outperform)", fontsize=8)
+    axes.set_xlabel(
+        "contribution to the predicted normal score (right: expected to outperform)", fontsize=8
+    )
     axes.set_title(title, loc="left")
     if order.size:
         bar = figure.colorbar(shown, ax=axes, pad=0.01)
@@ -123,7 +178,16 @@ def draw_dependence(read: Read) -> Figure | None:
     figure = Figure(figsize=(7, 4))
     axes = figure.add_subplot()
     colors = np.clip(inputs[present, volume], -2, 2)
-    shown = axes.scatter(inputs[present, change], contributions[present, change], s=5, c=colors, cmap="viridis", vmin=-2, vmax=2, linewidths=0)
+    shown = axes.scatter(
+        inputs[present, change],
+        contributions[present, change],
+        s=5,
+        c=colors,
+        cmap="viridis",
+        vmin=-2,
+        vmax=2,
+        linewidths=0,
+    )
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlabel(f"{SPREAD_CHANGE}, robust z")
     axes.set_ylabel("its contribution")
@@ -136,7 +200,9 @@ def draw_dependence(read: Read) -> Figure | None:
 
 def _explained(read: Read) -> tuple[str, list[str], np.ndarray, np.ndarray] | None:
     """Version, inputs' names, inputs and contributions [score, feature] of the newest champion's last scores; None without any."""
-    newest = read("SELECT model_version, trade_date FROM explanations ORDER BY trade_date DESC LIMIT 1").to_dicts()
+    newest = read(
+        "SELECT model_version, trade_date FROM explanations ORDER BY trade_date DESC LIMIT 1"
+    ).to_dicts()
     if not newest:
         return None
     version = newest[0]["model_version"]
@@ -144,7 +210,9 @@ def _explained(read: Read) -> tuple[str, list[str], np.ndarray, np.ndarray] | No
         f"SELECT inputs, contributions FROM explanations WHERE model_version = ? AND trade_date > ? - INTERVAL {2 * _DAYS} DAY ORDER BY trade_date, parent_id",
         [version, newest[0]["trade_date"]],
     )
-    names = read("SELECT features FROM models WHERE model_version = ?", [version])["features"].to_list()
+    names = read("SELECT features FROM models WHERE model_version = ?", [version])[
+        "features"
+    ].to_list()
     if not names:
         return None
     arrays = (np.array(rows[name].to_list(), dtype=float) for name in ("inputs", "contributions"))

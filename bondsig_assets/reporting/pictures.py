@@ -12,7 +12,13 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from bondsig_assets.reporting.issuer_page import draw_issuer, draw_spreads
-from bondsig_assets.reporting.learning_pictures import color_of, draw_decay, draw_dependence, draw_reliability, draw_summary
+from bondsig_assets.reporting.learning_pictures import (
+    color_of,
+    draw_decay,
+    draw_dependence,
+    draw_reliability,
+    draw_summary,
+)
 from bondsig_assets.reporting.waterfall import Read, waterfall
 
 _BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#c1121f"
@@ -69,12 +75,22 @@ def draw_waterfall(read: Read) -> Figure | None:
         label = f"{abs(rows):,} ({abs(rows) / total:.2%})"
         # Whole bars are long and carry their label inside, rejections have room to their left.
         edge = abs(rows) if whole else left
-        axes.text(edge - 0.01 * total, position, label, va="center", ha="right", fontsize=8, color="white" if whole else "black")
+        axes.text(
+            edge - 0.01 * total,
+            position,
+            label,
+            va="center",
+            ha="right",
+            fontsize=8,
+            color="white" if whole else "black",
+        )
         start = rows if whole else start + rows
     axes.set_yticks(range(table.height), table["stage"].to_list(), fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, total * 1.02)
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value / 1e6:.1f}M" if total > 2e6 else f"{value / 1e3:.0f}k")
+    axes.xaxis.set_major_formatter(
+        lambda value, _: f"{value / 1e6:.1f}M" if total > 2e6 else f"{value / 1e3:.0f}k"
+    )
     axes.set_title("From reports to trades that stand", loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -119,7 +135,12 @@ def draw_coverage(read: Read) -> Figure | None:
     figure = Figure(figsize=(9, 3.2))
     axes = figure.add_subplot()
     for name, color in (("bonds", _BLUE), ("cds", _RED), ("scored", _GREY)):
-        axes.plot(days["trade_date"].to_numpy(), days[name].to_numpy(), color=color, label={"bonds": "with a bond spread", "cds": "with a CDS quote"}.get(name, name))
+        axes.plot(
+            days["trade_date"].to_numpy(),
+            days[name].to_numpy(),
+            color=color,
+            label={"bonds": "with a bond spread", "cds": "with a CDS quote"}.get(name, name),
+        )
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_title("Share of issuers", loc="left")
@@ -130,6 +151,13 @@ def draw_coverage(read: Read) -> Figure | None:
 
 #: Name of a picture → how it is drawn.
 _DRAWN = {
-    "waterfall": draw_waterfall, "information_coefficient": draw_ic, "decay": draw_horizons, "reliability": draw_judgement, "contributions": draw_summary,
-    "dependence": draw_dependence, "coverage": draw_coverage, "spreads": draw_spreads, "issuer": draw_busiest,
+    "waterfall": draw_waterfall,
+    "information_coefficient": draw_ic,
+    "decay": draw_horizons,
+    "reliability": draw_judgement,
+    "contributions": draw_summary,
+    "dependence": draw_dependence,
+    "coverage": draw_coverage,
+    "spreads": draw_spreads,
+    "issuer": draw_busiest,
 }

@@ -43,37 +43,67 @@ class Trail:
 def trail_of(read: Read, ticker: str, day: date, span: tuple[date, date]) -> Trail:
     """The trail of the score of `ticker` on `day`; `span` is the market's. Raises LookupError, in one line, where there is none."""
     name = ticker.strip().upper()
-    found = read("SELECT * FROM scores WHERE upper(ticker) = ? AND trade_date = ?", [name, day]).to_dicts()
+    found = read(
+        "SELECT * FROM scores WHERE upper(ticker) = ? AND trade_date = ?", [name, day]
+    ).to_dicts()
     if not found:
         raise LookupError(_why_no_score(read, name, day, span))
     score = found[0]
-    explanation = read("SELECT * FROM explanations WHERE parent_id = ? AND trade_date = ?", [score["parent_id"], day]).to_dicts()
-    model = read("SELECT * EXCLUDE (model_text) FROM models WHERE model_version = ?", [score["model_version"]]).to_dicts()
+    explanation = read(
+        "SELECT * FROM explanations WHERE parent_id = ? AND trade_date = ?",
+        [score["parent_id"], day],
+    ).to_dicts()
+    model = read(
+        "SELECT * EXCLUDE (model_text) FROM models WHERE model_version = ?",
+        [score["model_version"]],
+    ).to_dicts()
     again = f"bondsig run --start {day} --end {day} --select key:scores --again"
     if not explanation or not model or explanation[0]["model_version"] != score["model_version"]:
-        raise LookupError(f"the score of {score['ticker']} on {day} has no explanation by {score['model_version']}: {again}")
+        raise LookupError(
+            f"the score of {score['ticker']} on {day} has no explanation by {score['model_version']}: {again}"
+        )
     if len(model[0]["features"]) != len(explanation[0]["contributions"]):
-        raise LookupError(f"{score['model_version']} was trained again on other features since {day} was scored: {again}")
+        raise LookupError(
+            f"{score['model_version']} was trained again on other features since {day} was scored: {again}"
+        )
     champions = read(
         "SELECT * FROM champions WHERE model_version = ? AND registry_version = ? AND valid_from_date <= ? ORDER BY valid_from_date DESC",
         [score["model_version"], score["registry_version"], day],
     ).to_dicts()
     rank, n_scored = read(
-        "SELECT (count(*) FILTER (WHERE prediction > ?) + 1)::BIGINT AS rank, count(*)::BIGINT AS n FROM scores WHERE trade_date = ?", [score["prediction"], day],
+        "SELECT (count(*) FILTER (WHERE prediction > ?) + 1)::BIGINT AS rank, count(*)::BIGINT AS n FROM scores WHERE trade_date = ?",
+        [score["prediction"], day],
     ).row(0)
-    return Trail(score, explanation[0], model[0], champions[0] if champions else None, rank, n_scored)
+    return Trail(
+        score, explanation[0], model[0], champions[0] if champions else None, rank, n_scored
+    )
 
 
 def contributions_of(read: Read, trail: Trail) -> pl.DataFrame:
     """`feature, value, unit, input, contribution` of every input of a score, the largest contribution first; values are those in `issuer_days`."""
     names = trail.model["features"]
-    rows = read("SELECT * FROM issuer_days WHERE parent_id = ? AND trade_date = ?", [trail.score["parent_id"], trail.score["trade_date"]]).to_dicts()
+    rows = read(
+        "SELECT * FROM issuer_days WHERE parent_id = ? AND trade_date = ?",
+        [trail.score["parent_id"], trail.score["trade_date"]],
+    ).to_dicts()
     values = rows[0] if rows else {}
     units = {feature.name: feature.unit for feature in FEATURES}
-    frame = pl.DataFrame({
-        "feature": names, "value": [values.get(name) for name in names], "unit": [units.get(name, "") for name in names],
-        "input": trail.explanation["inputs"], "contribution": trail.explanation["contributions"],
-    }, schema={"feature": pl.String, "value": pl.Float64, "unit": pl.String, "input": pl.Float64, "contribution": pl.Float64})
+    frame = pl.DataFrame(
+        {
+            "feature": names,
+            "value": [values.get(name) for name in names],
+            "unit": [units.get(name, "") for name in names],
+            "input": trail.explanation["inputs"],
+            "contribution": trail.explanation["contributions"],
+        },
+        schema={
+            "feature": pl.String,
+            "value": pl.Float64,
+            "unit": pl.String,
+            "input": pl.Float64,
+            "contribution": pl.Float64,
+        },
+    )
     return frame.sort(pl.col("contribution").abs(), descending=True, maintain_order=True)
 
 
@@ -108,7 +138,9 @@ def bonds_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetim
     )
 
 
-def reports_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetime) -> pl.DataFrame:
+def reports_behind(
+    read: Read, cusips: Sequence[str], day: date, known_at: datetime
+) -> pl.DataFrame:
     """The bonds' trades of the last RECENT_DAYS as known at `known_at`, the newest first."""
     return read(
         f"SELECT executed_at, execution_date, reported_at, cusip, price, par_usd, is_par_capped, side, contra, delivery_date, record_number, known_at "
@@ -166,18 +198,36 @@ def changed_bond_days(read: Read, first: date, day: date) -> pl.DataFrame:
     known = revisions.filter(pl.col("known_date") <= day)
     then = known.unique(["cusip", "trade_date"], keep="last", maintain_order=True)
     told = known.group_by("cusip", "trade_date", maintain_order=True).agg(known_dates="known_date")
-    both = now.join(then, on=["cusip", "trade_date"], how="left", suffix="_then", maintain_order="left").join(
-        told, on=["cusip", "trade_date"], how="left", maintain_order="left",
-    ).with_columns(pl.col("n_trades_then").fill_null(0), pl.col("known_dates").fill_null(pl.concat_list("trade_date")))
+    both = (
+        now.join(
+            then, on=["cusip", "trade_date"], how="left", suffix="_then", maintain_order="left"
+        )
+        .join(
+            told,
+            on=["cusip", "trade_date"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(
+            pl.col("n_trades_then").fill_null(0),
+            pl.col("known_dates").fill_null(pl.concat_list("trade_date")),
+        )
+    )
     measures = [name for name in now.columns if name not in _WHEN]
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_then")) for name in measures)
     never_traded = (pl.col("n_trades") == 0) & (pl.col("n_trades_then") == 0)
-    return both.filter(~(same | never_traded)).select(*now.columns, "price_then", "n_trades_then", "known_dates")
+    return both.filter(~(same | never_traded)).select(
+        *now.columns, "price_then", "n_trades_then", "known_dates"
+    )
 
 
 def placed_then(changed: pl.DataFrame) -> pl.DataFrame:
     """Rows of `changed_bond_days` as revisions: what is known now, said on every day on which something was said then."""
-    return changed.with_columns(known_date=pl.col("known_dates")).explode("known_date").drop("price_then", "n_trades_then", "known_dates")
+    return (
+        changed.with_columns(known_date=pl.col("known_dates"))
+        .explode("known_date")
+        .drop("price_then", "n_trades_then", "known_dates")
+    )
 
 
 def with_newest(revisions: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
@@ -194,17 +244,27 @@ def with_newest(revisions: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
 
 def _why_no_score(read: Read, name: str, day: date, span: tuple[date, date]) -> str:
     """One line: why `name` has no score on `day`, and what is near."""
-    stocks = read("SELECT DISTINCT upper(ticker) AS ticker, parent_id FROM equities UNION SELECT DISTINCT upper(ticker), parent_id FROM scores ORDER BY 1, 2")
+    stocks = read(
+        "SELECT DISTINCT upper(ticker) AS ticker, parent_id FROM equities UNION SELECT DISTINCT upper(ticker), parent_id FROM scores ORDER BY 1, 2"
+    )
     parents = stocks.filter(ticker=name)["parent_id"].to_list()
     if not parents:
         names = stocks["ticker"].unique().sort().to_list()
-        near = difflib.get_close_matches(name, names, _NEAR, 0.5) or [one for one in names if one[:1] == name[:1]][:_NEAR] or names[:_NEAR]
+        near = (
+            difflib.get_close_matches(name, names, _NEAR, 0.5)
+            or [one for one in names if one[:1] == name[:1]][:_NEAR]
+            or names[:_NEAR]
+        )
         return f"there is no stock {name} in this market; near are: {', '.join(near) or 'none, it has no stocks yet: bondsig run'}"
     if not span[0] <= day <= span[1]:
-        return f"{day} is outside this market ({span[0]} … {span[1]}); {_near_days(read, name, day)}"
+        return (
+            f"{day} is outside this market ({span[0]} … {span[1]}); {_near_days(read, name, day)}"
+        )
     if not is_trading_day(day):
         return f"{day} is no trading day; {_near_days(read, name, day)}"
-    unscored = read("SELECT reason, explanation FROM unscored_days WHERE trade_date = ?", [day]).rows()
+    unscored = read(
+        "SELECT reason, explanation FROM unscored_days WHERE trade_date = ?", [day]
+    ).rows()
     if unscored:
         return f"{day} has no scores, {unscored[0][0]}: {unscored[0][1]}; {_near_days(read, name, day)}"
     if read("SELECT count(*) AS n FROM scores WHERE trade_date = ?", [day])["n"][0] == 0:
@@ -214,12 +274,22 @@ def _why_no_score(read: Read, name: str, day: date, span: tuple[date, date]) -> 
 
 def _why_not_it(read: Read, name: str, parents: list[str], day: date) -> str:
     """Why one issuer of a scored day has no score."""
-    for other in read(f"SELECT ticker FROM scores WHERE trade_date = ? AND parent_id IN ({_texts(parents)}) ORDER BY 1", [day])["ticker"]:
+    for other in read(
+        f"SELECT ticker FROM scores WHERE trade_date = ? AND parent_id IN ({_texts(parents)}) ORDER BY 1",
+        [day],
+    )["ticker"]:
         return f"its ticker then was {other}: bondsig explain {other} {day}"
-    rows = read(f"SELECT staleness_days, cds_spread_bps FROM issuer_days WHERE trade_date = ? AND parent_id IN ({_texts(parents)})", [day]).rows()
+    rows = read(
+        f"SELECT staleness_days, cds_spread_bps FROM issuer_days WHERE trade_date = ? AND parent_id IN ({_texts(parents)})",
+        [day],
+    ).rows()
     if not rows:
         return "no stock was known, or neither a bond outstanding nor a CDS quote"
-    quiet = "its bonds have not traded for more than 63 days" if rows[0][0] is None else f"its bonds last traded {rows[0][0]:.0f} trading days before"
+    quiet = (
+        "its bonds have not traded for more than 63 days"
+        if rows[0][0] is None
+        else f"its bonds last traded {rows[0][0]:.0f} trading days before"
+    )
     if (rows[0][0] is None or rows[0][0] > RECENT_DAYS) and rows[0][1] is None:
         return f"{quiet} ({RECENT_DAYS} are allowed), and it has no CDS quote"
     return f"it has features for it, so its features came after the scores: bondsig run --start {day} --end {day} --select key:scores --again"
@@ -228,7 +298,8 @@ def _why_not_it(read: Read, name: str, parents: list[str], day: date) -> str:
 def _near_days(read: Read, name: str, day: date) -> str:
     """The days next to `day` on which `name` has a score."""
     before, after = read(
-        "SELECT max(trade_date) FILTER (WHERE trade_date < $2), min(trade_date) FILTER (WHERE trade_date > $2) FROM scores WHERE upper(ticker) = $1", [name, day],
+        "SELECT max(trade_date) FILTER (WHERE trade_date < $2), min(trade_date) FILTER (WHERE trade_date > $2) FROM scores WHERE upper(ticker) = $1",
+        [name, day],
     ).row(0)
     near = " and ".join(str(one) for one in (before, after) if one is not None)
     return f"nearest scores of {name}: {near}" if near else f"{name} has no score on any day"

@@ -13,7 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from bondsig_assets.reporting.stylised_credit import Paths, bond_spreads, bond_to_stock, credit_facts, paths
+from bondsig_assets.reporting.stylised_credit import (
+    Paths,
+    bond_spreads,
+    bond_to_stock,
+    credit_facts,
+    paths,
+)
 from bondsig_assets.reporting.stylised_trading import read_reports, trading_facts
 from bondsig_assets.sources.base import Source
 from bondsig_assets.trading_calendar import trading_days
@@ -35,9 +41,13 @@ def stylised_facts(source: Source) -> pl.DataFrame:
     spreads = bond_spreads(source, mids)
     both = paths(source, spreads)
     news = spreads.select("cusip", "trade_date", "parent_id").join(
-        truth["credit_news"].select("parent_id", trade_date="news_date"), on=["parent_id", "trade_date"], how="semi"
+        truth["credit_news"].select("parent_id", trade_date="news_date"),
+        on=["parent_id", "trade_date"],
+        how="semi",
     )
-    rows = trading_facts(read_reports(source, days, mids), news) + credit_facts(source, spreads, both)
+    rows = trading_facts(read_reports(source, days, mids), news) + credit_facts(
+        source, spreads, both
+    )
     lead = "bond → stock: minus spread change today, stock's next five days"
     rows.append((lead, "positive when planted", f"{bond_to_stock(both):+.3f}", "planted"))
     return pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String), orient="row")
@@ -66,14 +76,21 @@ def write_page(path: str | Path) -> pl.DataFrame:
     strong = SimulatedSource(WORLDS["demo"], "regulatory")
     none = SimulatedSource(world("demo", WORLDS["demo"].seed, 0.0), "regulatory")
     facts = stylised_facts(strong)
-    at_zero = ("the same with lead strength 0", "0, give or take 0.01", f"{lead_alone(none):+.3f}", "planted")
+    at_zero = (
+        "the same with lead strength 0",
+        "0, give or take 0.01",
+        f"{lead_alone(none):+.3f}",
+        "planted",
+    )
     facts = pl.concat([facts, pl.DataFrame([at_zero], schema=facts.schema, orient="row")])
     first, last = strong.span()
     about = (
         f"`demo`, seed {strong.world.seed}, lead strength {strong.world.lead_strength:.2f}: {strong.world.n_parents} parents, "
         f"{first} to {last}; trade facts from the last {WINDOW_DAYS} trading days, in the regulatory view"
     )
-    Path(path).write_text(page(facts, f"python -m bondsig_assets.reporting.stylised_facts {path}", about))
+    Path(path).write_text(
+        page(facts, f"python -m bondsig_assets.reporting.stylised_facts {path}", about)
+    )
     return facts
 
 

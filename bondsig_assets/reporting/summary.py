@@ -17,13 +17,17 @@ def print_summary(console: Console, read: Read, market: str, pictures: str, took
     console.print()
     console.print(Text(f"What bondsig found in the {market}", style="bold"))
     if market.startswith("simulated"):
-        console.print("[dim]A simulated market: nothing here is evidence about real bonds. Lead strength 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.[/]")
+        console.print(
+            "[dim]A simulated market: nothing here is evidence about real bonds. Lead strength 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.[/]"
+        )
     console.print(_waterfall(read))
     console.print(_evaluations(read))
     console.print(f"Pictures: {pictures}")
     if took:
         console.print(took)
-    console.print('Next: [bold]make ui[/] (graph, checks, models)   [bold].venv/bin/bondsig sql "from scores order by trade_date desc, score limit 10"[/]')
+    console.print(
+        'Next: [bold]make ui[/] (graph, checks, models)   [bold].venv/bin/bondsig sql "from scores order by trade_date desc, score limit 10"[/]'
+    )
 
 
 def _waterfall(read: Read) -> Table:
@@ -34,7 +38,9 @@ def _waterfall(read: Read) -> Table:
     for stage, rows, share in waterfall(read).iter_rows():
         rejected = stage.startswith("rejected")
         table.add_row(
-            Text(("  " if rejected else "") + stage, style="dim" if rejected else "bold"), f"{rows:,}", f"{abs(share):.2%}" if share is not None else ""
+            Text(("  " if rejected else "") + stage, style="dim" if rejected else "bold"),
+            f"{rows:,}",
+            f"{abs(share):.2%}" if share is not None else "",
         )
     return table
 
@@ -47,22 +53,43 @@ def _evaluations(read: Read) -> Table | Group | str:
     ).to_dicts()
     if not rows:
         return "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a year), or no day has 15 issuers."
-    first, last, days, horizon = rows[0]["first_date"], rows[0]["last_date"], rows[0]["n_days"], rows[0]["horizon_days"]
+    first, last, days, horizon = (
+        rows[0]["first_date"],
+        rows[0]["last_date"],
+        rows[0]["n_days"],
+        rows[0]["horizon_days"],
+    )
     kind = "beta-adjusted" if rows[0]["label"] == "beta_adjusted" else "excess"
-    title = Text(f"Daily rank IC against the {horizon}-day {kind} return, {days} days, {first} … {last}", style="italic")
+    title = Text(
+        f"Daily rank IC against the {horizon}-day {kind} return, {days} days, {first} … {last}",
+        style="italic",
+    )
     table = Table(box=None, pad_edge=False)
     for name in ("model", "mean IC", "t (Newey-West)", "smallest detectable IC"):
         table.add_column(name, justify="left" if name == "model" else "right")
     for row in rows:
         name = row["model_name"]
-        shown = f"{name.removesuffix('_over_equity')} adds over the control" if name.endswith("_over_equity") else {"equity_only": "equity-only control"}.get(name, name)
+        shown = (
+            f"{name.removesuffix('_over_equity')} adds over the control"
+            if name.endswith("_over_equity")
+            else {"equity_only": "equity-only control"}.get(name, name)
+        )
         t = row["t_statistic"]
         style = "bold" if name.endswith("_over_equity") else ""
-        table.add_row(Text(shown, style=style), f"{row['mean_ic']:+.4f}", f"{t:+.2f}" if t is not None else "", f"{row['smallest_detectable_ic']:.4f}")
+        table.add_row(
+            Text(shown, style=style),
+            f"{row['mean_ic']:+.4f}",
+            f"{t:+.2f}" if t is not None else "",
+            f"{row['smallest_detectable_ic']:.4f}",
+        )
     note = "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
     return Group(Text(), title, table, Text(note, style="dim"), _champion(read))
 
 
 def _champion(read: Read) -> Text:
     found = read("SELECT * FROM champions ORDER BY valid_from_date DESC LIMIT 1").to_dicts()
-    return Text(f"Champion since {found[0]['valid_from_date']}: {found[0]['model_version']} ({found[0]['reason']})" if found else "No champion yet.")
+    return Text(
+        f"Champion since {found[0]['valid_from_date']}: {found[0]['model_version']} ({found[0]['reason']})"
+        if found
+        else "No champion yet."
+    )

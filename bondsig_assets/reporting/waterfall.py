@@ -24,7 +24,9 @@ def waterfall(read: Read) -> pl.DataFrame:
     Reports in = reports rejected by reason + trades ended later + trades that stand.
     """
     total = read("SELECT count(*)::BIGINT AS n FROM trace_reports")["n"][0]
-    reasons = read("SELECT reason, count(*)::BIGINT AS n FROM rejected_reports GROUP BY reason ORDER BY n DESC, reason").rows()
+    reasons = read(
+        "SELECT reason, count(*)::BIGINT AS n FROM rejected_reports GROUP BY reason ORDER BY n DESC, reason"
+    ).rows()
     standing = read("SELECT count(*)::BIGINT AS n FROM trades")["n"][0]
     below = {
         "bond days": "SELECT count(*)::BIGINT AS n FROM bond_days",
@@ -33,8 +35,14 @@ def waterfall(read: Read) -> pl.DataFrame:
         "issuer days scored": "SELECT count(*)::BIGINT AS n FROM scores",
         "signals": "SELECT count(*)::BIGINT AS n FROM signals",
     }
-    rows = [("reports in", total), *((f"rejected: {reason}", -n) for reason, n in reasons), ("trades that stand", standing)]
+    rows = [
+        ("reports in", total),
+        *((f"rejected: {reason}", -n) for reason, n in reasons),
+        ("trades that stand", standing),
+    ]
     rows += [(name, read(sql)["n"][0]) for name, sql in below.items()]
-    share = [n / total if total and k <= len(reasons) + 1 else None for k, (_, n) in enumerate(rows)]
+    share = [
+        n / total if total and k <= len(reasons) + 1 else None for k, (_, n) in enumerate(rows)
+    ]
     columns = {"stage": [name for name, _ in rows], "rows": [n for _, n in rows], "share": share}
     return pl.DataFrame(columns, schema={"stage": pl.String, "rows": pl.Int64, "share": pl.Float64})

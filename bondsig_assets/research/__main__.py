@@ -20,18 +20,56 @@ from bondsig_assets.research.units import run_units
 from bondsig_assets.resources.home import REPOSITORY, current_home
 
 #: Packages whose code decides what a study finds; a change there does its pieces again.
-_DECIDING = ("assets", "bonds", "features", "learning", "portfolio", "research", "securities", "sources", "trace")
+_DECIDING = (
+    "assets",
+    "bonds",
+    "features",
+    "learning",
+    "portfolio",
+    "research",
+    "securities",
+    "sources",
+    "trace",
+)
 STUDIES = ("null", "power", "chain", "cheating", "real")
 
 
 @click.command()
-@click.option("--folder", type=click.Path(path_type=Path), default=None, help="Where worlds and results of pieces are kept (default: research/ in the home).")
-@click.option("--docs", type=click.Path(path_type=Path), default=REPOSITORY / "docs", help="Where results.md goes.")
-@click.option("--readme", type=click.Path(path_type=Path), default=REPOSITORY / "README.md", help="The page that shows the price of cheating.")
-@click.option("--real", type=click.Path(path_type=Path, exists=True), default=None, help="Folder of credit_2006_2012; without it that study is left out.")
-@click.option("--only", default=",".join(STUDIES), help=f"Some of {', '.join(STUDIES)}, with commas.")
-@click.option("--keep-code", is_flag=True, help="Take finished pieces as they are although the code has changed since.")
-def main(folder: Path | None, docs: Path, readme: Path, real: Path | None, only: str, keep_code: bool) -> None:
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=None,
+    help="Where worlds and results of pieces are kept (default: research/ in the home).",
+)
+@click.option(
+    "--docs",
+    type=click.Path(path_type=Path),
+    default=REPOSITORY / "docs",
+    help="Where results.md goes.",
+)
+@click.option(
+    "--readme",
+    type=click.Path(path_type=Path),
+    default=REPOSITORY / "README.md",
+    help="The page that shows the price of cheating.",
+)
+@click.option(
+    "--real",
+    type=click.Path(path_type=Path, exists=True),
+    default=None,
+    help="Folder of credit_2006_2012; without it that study is left out.",
+)
+@click.option(
+    "--only", default=",".join(STUDIES), help=f"Some of {', '.join(STUDIES)}, with commas."
+)
+@click.option(
+    "--keep-code",
+    is_flag=True,
+    help="Take finished pieces as they are although the code has changed since.",
+)
+def main(
+    folder: Path | None, docs: Path, readme: Path, real: Path | None, only: str, keep_code: bool
+) -> None:
     """Run the studies and write docs/results.md."""
     warnings.simplefilter("ignore")
     chosen = [name.strip() for name in only.split(",") if name.strip()]
@@ -39,7 +77,9 @@ def main(folder: Path | None, docs: Path, readme: Path, real: Path | None, only:
         raise click.UsageError(f"unknown study '{unknown[0]}'; studies are: {', '.join(STUDIES)}")
     folder, began = folder or current_home().path / "research", time.monotonic()
     version = code_version()
-    panels = [unit for unit in panel_units() if ("power" if unit.study == "power" else "null") in chosen]
+    panels = [
+        unit for unit in panel_units() if ("power" if unit.study == "power" else "null") in chosen
+    ]
     whole = []
     if "chain" in chosen or "cheating" in chosen:
         whole += chain_units()
@@ -51,7 +91,13 @@ def main(folder: Path | None, docs: Path, readme: Path, real: Path | None, only:
     results |= run_units(whole, folder, version, click.echo, workers=1, any_version=keep_code)
     seconds = sum(one["seconds"] for units in results.values() for one in units.values())
     took = f"{sum(len(units) for units in results.values())} pieces, {seconds / 60:.0f} minutes of work in all (pieces of worlds run two at a time on two cores)"
-    write_report(results, docs, readme, "make research REAL=DIR" if real is not None else "make research", took)
+    write_report(
+        results,
+        docs,
+        readme,
+        "make research REAL=DIR" if real is not None else "make research",
+        took,
+    )
     click.echo(f"{docs / 'results.md'} written, after {(time.monotonic() - began) / 60:.0f} min")
 
 

@@ -29,12 +29,20 @@ _CONFIG = Path(__file__).parents[2] / "examples" / "credit_2006_2012" / "source.
 
 def chain_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
     """A home from trade reports to the judgement for each market."""
-    return [Unit("whole chain", name, whole_chain, {"home": name, "options": options}, cost=8) for name, options in chains.items()]
+    return [
+        Unit("whole chain", name, whole_chain, {"home": name, "options": options}, cost=8)
+        for name, options in chains.items()
+    ]
 
 
 def real_unit(data: Path) -> Unit:
     """The real data set of CDS quotes and stocks, with the example's description of its files."""
-    return Unit("real", "credit 2006 to 2012", whole_chain, {"home": "real", "options": ["--source", "files", "--data", str(data)]})
+    return Unit(
+        "real",
+        "credit 2006 to 2012",
+        whole_chain,
+        {"home": "real", "options": ["--source", "files", "--data", str(data)]},
+    )
 
 
 def whole_chain(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
@@ -56,11 +64,18 @@ def run(home: Path, options: list[str]) -> None:
     home.mkdir(parents=True, exist_ok=True)
     log = home.parent / f"{home.name}.log"
     with log.open("a") as out:
-        command, environment = [sys.executable, "-m", "bondsig_assets", "run", *options], {**os.environ, "BONDSIG_HOME": str(home)}
-        done = subprocess.run(command, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False)
+        command, environment = (
+            [sys.executable, "-m", "bondsig_assets", "run", *options],
+            {**os.environ, "BONDSIG_HOME": str(home)},
+        )
+        done = subprocess.run(
+            command, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False
+        )
     if done.returncode:
         last = log.read_text().strip().splitlines()[-1:] or ["it said nothing"]
-        raise RuntimeError(f"bondsig run {' '.join(options)} failed: {last[0]} (all of it in {log})")
+        raise RuntimeError(
+            f"bondsig run {' '.join(options)} failed: {last[0]} (all of it in {log})"
+        )
 
 
 def findings(home: Path) -> dict[str, Any]:
@@ -69,15 +84,29 @@ def findings(home: Path) -> dict[str, Any]:
     from bondsig_assets.resources.warehouse import Warehouse
 
     lake = Warehouse(home)
-    tables = ("evaluations", "probability_evaluations", "reliability_bins", "thresholds", "overfitting", "champions")
+    tables = (
+        "evaluations",
+        "probability_evaluations",
+        "reliability_bins",
+        "thresholds",
+        "overfitting",
+        "champions",
+    )
     found = {name: _plain(lake.read_table(name).to_dicts()) for name in tables}
-    ics = lake.read("SELECT trade_date, model_name, information_coefficient FROM information_coefficients WHERE horizon_days = 5 ORDER BY ALL")
+    ics = lake.read(
+        "SELECT trade_date, model_name, information_coefficient FROM information_coefficients WHERE horizon_days = 5 ORDER BY ALL"
+    )
     importances = lake.read(
         "SELECT model_name, feature, avg(share) AS share FROM feature_importances GROUP BY ALL ORDER BY model_name, share DESC, feature"
     )
-    stability = lake.read("SELECT model_name, avg(rank_correlation) AS rank_correlation FROM attribution_stability GROUP BY 1 ORDER BY 1")
+    stability = lake.read(
+        "SELECT model_name, avg(rank_correlation) AS rank_correlation FROM attribution_stability GROUP BY 1 ORDER BY 1"
+    )
     return {
-        **found, "daily_ics": _plain(ics.to_dict(as_series=False)), "importances": _plain(importances.to_dicts()), "stability": _plain(stability.to_dicts()),
+        **found,
+        "daily_ics": _plain(ics.to_dict(as_series=False)),
+        "importances": _plain(importances.to_dicts()),
+        "stability": _plain(stability.to_dicts()),
         "waterfall": _plain(waterfall(lake.read).to_dicts()),
     }
 

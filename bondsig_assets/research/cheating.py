@@ -39,7 +39,11 @@ Frames = tuple[pl.DataFrame, pl.DataFrame]
 
 def cheating_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
     """Every sin in every market; the homes must have been made (`chain_studies.py`)."""
-    return [Unit("cheating", f"{home}: {sin}", cheat, {"home": home, "options": options, "sin": sin}) for home, options in chains.items() for sin in SINS]
+    return [
+        Unit("cheating", f"{home}: {sin}", cheat, {"home": home, "options": options, "sin": sin})
+        for home, options in chains.items()
+        for sin in SINS
+    ]
 
 
 def cheat(folder: Path, home: str, options: list[str], sin: str) -> dict[str, Any]:
@@ -67,8 +71,16 @@ def same_close_labels(panels: Panels, labels: pl.DataFrame) -> pl.DataFrame:
         ahead[:-step] = np.log1p(panels.stock_return)[step:]
         excess += ahead - np.log1p(panels.etf_return_ahead(step))
     day, parent = np.nonzero(np.isfinite(excess))
-    cheated = pl.DataFrame({"trade_date": panels.days[day], "parent_id": panels.parents[parent], "cheated": 100 * excess[day, parent]})
-    joined = labels.filter(pl.col("horizon_days") == 5).join(cheated, on=["trade_date", "parent_id"])
+    cheated = pl.DataFrame(
+        {
+            "trade_date": panels.days[day],
+            "parent_id": panels.parents[parent],
+            "cheated": 100 * excess[day, parent],
+        }
+    )
+    joined = labels.filter(pl.col("horizon_days") == 5).join(
+        cheated, on=["trade_date", "parent_id"]
+    )
     return joined.with_columns(excess_return_pct=pl.col("cheated")).drop("cheated")
 
 
@@ -79,19 +91,40 @@ def _hindsight(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     lake = Warehouse(path)
     span = _span(lake)
     panels = load_panels(lake, *span)
-    frame, _ = compute_issuer_days(replace(panels, revisions=_ex_post_revisions(lake, panels)), *span)
+    frame, _ = compute_issuer_days(
+        replace(panels, revisions=_ex_post_revisions(lake, panels)), *span
+    )
     return _judge(TABLES["issuer_days"].conform(frame), lake.read_table("labels"))
 
 
 def _ex_post_revisions(lake: Warehouse, panels: Panels) -> pl.DataFrame:
     """Ex-post bond days as if each had been known on its own day, with their analytics."""
     days = pl.Series(panels.days)
-    final = lake.read_table("ex_post_bond_days").drop("cusip_group").filter(pl.col("trade_date").is_in(days.to_list())).with_columns(
-        known_date=pl.col("trade_date"), known_at=pl.col("trade_date").dt.combine(CUTOFF)
+    final = (
+        lake.read_table("ex_post_bond_days")
+        .drop("cusip_group")
+        .filter(pl.col("trade_date").is_in(days.to_list()))
+        .with_columns(
+            known_date=pl.col("trade_date"), known_at=pl.col("trade_date").dt.combine(CUTOFF)
+        )
     )
     analytics = analyze(final, Reference(*(lake.read_table(name) for name in Reference._fields)))
-    keep = ["cusip", "trade_date", "known_date", *(name for name in panels.revisions.columns if name in analytics.columns and name not in final.columns)]
-    return final.join(analytics.select(keep), on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left").drop("known_at")
+    keep = [
+        "cusip",
+        "trade_date",
+        "known_date",
+        *(
+            name
+            for name in panels.revisions.columns
+            if name in analytics.columns and name not in final.columns
+        ),
+    ]
+    return final.join(
+        analytics.select(keep),
+        on=["cusip", "trade_date", "known_date"],
+        how="left",
+        maintain_order="left",
+    ).drop("known_at")
 
 
 def _uncapped(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
@@ -123,20 +156,32 @@ def _full_sample_scaling(folder: Path, home: str, options: list[str]) -> dict[st
     """Features scaled by their mean and standard deviation over all days, later ones included, instead of within each day."""
     issuer_days, labels = _tables(home_of(folder, home))
     data = make_dataset(issuer_days, labels, LearningSettings().walk_forward)
-    values = issuer_days.sort("trade_date", "parent_id").select(pl.col(list(ALL_FEATURES)).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    values = (
+        issuer_days.sort("trade_date", "parent_id")
+        .select(pl.col(list(ALL_FEATURES)).cast(pl.Float64).fill_null(np.nan))
+        .to_numpy()
+    )
     z = (values - np.nanmean(values, axis=0)) / np.maximum(np.nanstd(values, axis=0), 1e-9)
     return _judge(issuer_days, labels, data=replace(data, z=np.clip(z, -8, 8)))
 
 
 def _own_years(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     """Today's champion scores the years it was trained on."""
-    return _judge(*_tables(home_of(folder, home)), rows=lambda data, fold: np.flatnonzero(np.isfinite(data.label)))
+    return _judge(
+        *_tables(home_of(folder, home)),
+        rows=lambda data, fold: np.flatnonzero(np.isfinite(data.label)),
+    )
 
 
 #: Name of a sin → what it finds. The first is none.
 SINS: dict[str, Callable[[Path, str, list[str]], dict[str, Any]]] = {
-    "honest": _honest, "same-close fill": _same_close, "hindsight cleaning": _hindsight, "uncapped volumes": _uncapped,
-    "overlapping labels": _overlapping, "full-sample scaling": _full_sample_scaling, "champion scoring its own training years": _own_years,
+    "honest": _honest,
+    "same-close fill": _same_close,
+    "hindsight cleaning": _hindsight,
+    "uncapped volumes": _uncapped,
+    "overlapping labels": _overlapping,
+    "full-sample scaling": _full_sample_scaling,
+    "champion scoring its own training years": _own_years,
 }
 
 
@@ -146,21 +191,37 @@ def _tables(home: Path) -> Frames:
 
 
 def _span(lake: Warehouse) -> tuple[date, date]:
-    row = lake.read("SELECT min(trade_date) AS first, max(trade_date) AS last FROM equity_prices").to_dicts()[0]
+    row = lake.read(
+        "SELECT min(trade_date) AS first, max(trade_date) AS last FROM equity_prices"
+    ).to_dicts()[0]
     return row["first"], row["last"]
 
 
 def _judge(
-    issuer_days: pl.DataFrame, labels: pl.DataFrame, *, data: Dataset | None = None, rows: Callable[[Dataset, Fold], np.ndarray] = honest_rows,
+    issuer_days: pl.DataFrame,
+    labels: pl.DataFrame,
+    *,
+    data: Dataset | None = None,
+    rows: Callable[[Dataset, Fold], np.ndarray] = honest_rows,
     predictions: Callable[[Dataset, LearningSettings], pl.DataFrame] | None = None,
 ) -> dict[str, Any]:
     settings = replace(LearningSettings(), models=MODELS)
     data = data or make_dataset(issuer_days, labels, settings.walk_forward)
-    made = predictions(data, settings) if predictions else forward(data, settings.specifications(), settings, rows)
-    daily = daily_ic(made.filter(pl.col("model_name") == "xgboost"), known_labels(labels.filter(pl.col("horizon_days") == 5))).sort("trade_date")
+    made = (
+        predictions(data, settings)
+        if predictions
+        else forward(data, settings.specifications(), settings, rows)
+    )
+    daily = daily_ic(
+        made.filter(pl.col("model_name") == "xgboost"),
+        known_labels(labels.filter(pl.col("horizon_days") == 5)),
+    ).sort("trade_date")
     return {
         "models": judged(made, labels),
-        "daily_ics": {"trade_date": [day.isoformat() for day in daily["trade_date"]], "information_coefficient": daily["information_coefficient"].to_list()},
+        "daily_ics": {
+            "trade_date": [day.isoformat() for day in daily["trade_date"]],
+            "information_coefficient": daily["information_coefficient"].to_list(),
+        },
     }
 
 
@@ -168,6 +229,8 @@ def _tested_days(data: Dataset, settings: LearningSettings) -> np.ndarray:
     """Whether each row lies in a quarter that an honest walk-forward is judged on."""
     from bondsig_assets.learning.folds import folds_between
 
-    folds = folds_between(data.keys["trade_date"][0], data.keys["trade_date"][-1], settings.walk_forward)
+    folds = folds_between(
+        data.keys["trade_date"][0], data.keys["trade_date"][-1], settings.walk_forward
+    )
     first = int(day_number(pl.Series([folds[0].first_day]))[0])
     return data.day >= first

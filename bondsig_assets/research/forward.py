@@ -30,7 +30,12 @@ def honest_rows(data: Dataset, fold: Fold) -> np.ndarray:
     return data.labelled(fold.train_start, fold.train_end)
 
 
-def forward(data: Dataset, specifications: Sequence[Specification], settings: LearningSettings, training_rows: TrainingRows = honest_rows) -> pl.DataFrame:
+def forward(
+    data: Dataset,
+    specifications: Sequence[Specification],
+    settings: LearningSettings,
+    training_rows: TrainingRows = honest_rows,
+) -> pl.DataFrame:
     """parent_id, ticker, trade_date, model_name, prediction of every scorable issuer of every quarter with enough history."""
     first, last = data.keys["trade_date"][0], data.keys["trade_date"][-1]
     parts = []
@@ -39,18 +44,30 @@ def forward(data: Dataset, specifications: Sequence[Specification], settings: Le
         test = data.between(fold.first_day, min(fold.last_day, last))
         test = test[data.scorable[test]]
         for one in specifications:
-            model = one.make().fit(data.sample(train, one, settings.walk_forward.uniqueness_weights))
+            model = one.make().fit(
+                data.sample(train, one, settings.walk_forward.uniqueness_weights)
+            )
             parts.append(predicted(data, test, one, model))
     return pl.concat(parts)
 
 
-def predicted(data: Dataset, rows: np.ndarray, specification: Specification, model: Any) -> pl.DataFrame:
+def predicted(
+    data: Dataset, rows: np.ndarray, specification: Specification, model: Any
+) -> pl.DataFrame:
     """What a fitted model says of `rows`."""
     values = pl.Series(model.predict(data.inputs(rows, specification)), dtype=pl.Float64)
-    return data.keys[rows].select("parent_id", "ticker", "trade_date", model_name=pl.lit(specification.name), prediction=values)
+    return data.keys[rows].select(
+        "parent_id",
+        "ticker",
+        "trade_date",
+        model_name=pl.lit(specification.name),
+        prediction=values,
+    )
 
 
-def judged(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5) -> dict[str, dict[str, Any]]:
+def judged(
+    predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5
+) -> dict[str, dict[str, Any]]:
     """Per model and `<model>_over_equity`: mean daily IC, its Newey-West standard error and t, days; for models also the Sharpe ratio before costs."""
     known = known_labels(labels.filter(pl.col("horizon_days") == horizon))
     ics = daily_ic(predictions, known)
@@ -58,8 +75,15 @@ def judged(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5) ->
     for (name,), rows in ics.sort("trade_date").group_by("model_name", maintain_order=True):
         values = rows["information_coefficient"].to_numpy()
         mean, error = newey_west(values, lags_of(horizon, values.size))
-        found[str(name)] = {"mean_ic": mean, "standard_error": error, "t": mean / error if error > 0 else 0.0, "n_days": int(values.size)}
-    for (name,), rows in long_short(predictions, known, horizon).group_by("model_name", maintain_order=True):
+        found[str(name)] = {
+            "mean_ic": mean,
+            "standard_error": error,
+            "t": mean / error if error > 0 else 0.0,
+            "n_days": int(values.size),
+        }
+    for (name,), rows in long_short(predictions, known, horizon).group_by(
+        "model_name", maintain_order=True
+    ):
         if str(name) in found:
             found[str(name)]["sharpe"] = float(sharpes(rows, horizon).mean())
     return found

@@ -15,7 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bondsig_assets.bonds.analytics import DAYS_PER_YEAR, HALF_SPREAD_POINTS, LONGEST_WEIGHTED_YEARS, SHORTEST_WEIGHTED_YEARS
+from bondsig_assets.bonds.analytics import (
+    DAYS_PER_YEAR,
+    HALF_SPREAD_POINTS,
+    LONGEST_WEIGHTED_YEARS,
+    SHORTEST_WEIGHTED_YEARS,
+)
 from bondsig_assets.bonds.conventions import settlement_dates
 from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.features.panels import Panels
@@ -68,16 +73,38 @@ def panel_world(world: World) -> PanelWorld:
     """All days of `world` with bond days made of its trades as they stand in the end; the same seed gives the same bits."""
     source = SimulatedSource(world)
     market, (start, end) = source.market, source.span()
-    tables = {name: source.reference(name, end).rows for name in (
-        "issuers", "equities", "bonds", "amounts_outstanding", "ratings", "fundamentals", "treasury_yields", "delistings",
-    )}
-    return PanelWorld(market, Panels(
-        days=market.days, revisions=_revisions(source, tables["bonds"], tables["amounts_outstanding"]),
-        master=build_master(tables["bonds"], tables["issuers"], tables["equities"]), equities=tables["equities"], bonds=tables["bonds"],
-        prices=source.daily("equity_prices", start, end).rows, cds=source.daily("cds_quotes", start, end).rows,
-        fundamentals=tables["fundamentals"], ratings=tables["ratings"], issuers=tables["issuers"], amounts=tables["amounts_outstanding"],
-        yields=tables["treasury_yields"], reports_since=start, delistings=tables["delistings"],
-    ))
+    tables = {
+        name: source.reference(name, end).rows
+        for name in (
+            "issuers",
+            "equities",
+            "bonds",
+            "amounts_outstanding",
+            "ratings",
+            "fundamentals",
+            "treasury_yields",
+            "delistings",
+        )
+    }
+    return PanelWorld(
+        market,
+        Panels(
+            days=market.days,
+            revisions=_revisions(source, tables["bonds"], tables["amounts_outstanding"]),
+            master=build_master(tables["bonds"], tables["issuers"], tables["equities"]),
+            equities=tables["equities"],
+            bonds=tables["bonds"],
+            prices=source.daily("equity_prices", start, end).rows,
+            cds=source.daily("cds_quotes", start, end).rows,
+            fundamentals=tables["fundamentals"],
+            ratings=tables["ratings"],
+            issuers=tables["issuers"],
+            amounts=tables["amounts_outstanding"],
+            yields=tables["treasury_yields"],
+            reports_since=start,
+            delistings=tables["delistings"],
+        ),
+    )
 
 
 def features_and_labels(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -85,7 +112,9 @@ def features_and_labels(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:
     panels = panel_world(world).panels
     start, end = panels.days[0].item(), panels.days[-1].item()
     features, _ = issuer_days(panels, start, end)
-    return TABLES["issuer_days"].conform(features), TABLES["labels"].conform(labels(panels, start, end))
+    return TABLES["issuer_days"].conform(features), TABLES["labels"].conform(
+        labels(panels, start, end)
+    )
 
 
 def oracle(world: World) -> pl.DataFrame:
@@ -98,7 +127,13 @@ def oracle(world: World) -> pl.DataFrame:
     market = make_market(world)
     expected = _expected_landing(market.news, market.news_delay)
     day, parent = np.nonzero(has_stock(market))
-    return pl.DataFrame({"parent_id": market.parents.parent_id[parent], "trade_date": market.days[day], "prediction": 100 * expected[day, parent]})
+    return pl.DataFrame(
+        {
+            "parent_id": market.parents.parent_id[parent],
+            "trade_date": market.days[day],
+            "prediction": 100 * expected[day, parent],
+        }
+    )
 
 
 def _expected_landing(news: np.ndarray, delay: np.ndarray) -> np.ndarray:
@@ -121,12 +156,32 @@ def _revisions(source: SimulatedSource, bonds: pl.DataFrame, amounts: pl.DataFra
     bond = np.argsort(order)[rank]
     dates = pl.Series(market.days).gather(day)
     steps = amount_steps(bonds, amounts).rows
-    amount = np.append(steps["amount_usd"].to_numpy(), np.nan)[positions_as_of(steps, "cusip", names, market.days)][day, rank]
+    amount = np.append(steps["amount_usd"].to_numpy(), np.nan)[
+        positions_as_of(steps, "cusip", names, market.days)
+    ][day, rank]
     mid, spread = source._mids
-    settlement = settlement_dates(pl.Series(market.days)).to_numpy().astype("datetime64[D]").astype(np.int64)[day]
-    cells = _Cells(day, bond, days["price"].to_numpy(), days["n_trades"].to_numpy(), mid[day, bond], spread[day, bond], settlement)
-    analytics = {name: pl.Series(values, nan_to_null=True) for name, values in _analytics(market, cells, amount).items()}
-    return days.drop("cell").with_columns(cusip=pl.Series(names).gather(rank), trade_date=dates, known_date=dates, **analytics)
+    settlement = (
+        settlement_dates(pl.Series(market.days))
+        .to_numpy()
+        .astype("datetime64[D]")
+        .astype(np.int64)[day]
+    )
+    cells = _Cells(
+        day,
+        bond,
+        days["price"].to_numpy(),
+        days["n_trades"].to_numpy(),
+        mid[day, bond],
+        spread[day, bond],
+        settlement,
+    )
+    analytics = {
+        name: pl.Series(values, nan_to_null=True)
+        for name, values in _analytics(market, cells, amount).items()
+    }
+    return days.drop("cell").with_columns(
+        cusip=pl.Series(names).gather(rank), trade_date=dates, known_date=dates, **analytics
+    )
 
 
 def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
@@ -139,17 +194,50 @@ def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
     parts = []
     for index in range(market.days.size):
         m = source._day(index)
-        stands = (m.fate == ALIVE) & ((m.status == TRADE) | (m.status == CORRECTED)) & (m.error == "") & m.is_disseminated
-        rows = np.flatnonzero(stands & ~m.is_special & ~m.is_weighted & (m.par >= RESEARCH.minimum_par_usd) & ~bonds.is_convertible[m.bond])
+        stands = (
+            (m.fate == ALIVE)
+            & ((m.status == TRADE) | (m.status == CORRECTED))
+            & (m.error == "")
+            & m.is_disseminated
+        )
+        rows = np.flatnonzero(
+            stands
+            & ~m.is_special
+            & ~m.is_weighted
+            & (m.par >= RESEARCH.minimum_par_usd)
+            & ~bonds.is_convertible[m.bond]
+        )
         bond = m.bond[rows]
-        parts.append((rows, np.full(rows.size, index), bond, m.execution_second[rows], m.price[rows], m.par[rows], m.side[rows], m.contra[rows]))
-    row, day, bond, second, price, par, side, contra = (np.concatenate(values) for values in zip(*parts, strict=True))
+        parts.append(
+            (
+                rows,
+                np.full(rows.size, index),
+                bond,
+                m.execution_second[rows],
+                m.price[rows],
+                m.par[rows],
+                m.side[rows],
+                m.contra[rows],
+            )
+        )
+    row, day, bond, second, price, par, side, contra = (
+        np.concatenate(values) for values in zip(*parts, strict=True)
+    )
     cap = np.where(market.rating[day, bonds.parent[bond]] >= 11, 1e6, 5e6)
-    return pl.DataFrame({
-        "cell": day * n_bonds + order[bond], "row": row, "price": price, "par_usd": np.minimum(par, cap), "is_par_capped": par > cap,
-        "executed_at": market.days[day].astype("datetime64[us]") + second.astype("timedelta64[s]"), "is_quarantined": np.zeros(row.size, dtype=bool),
-        "side": _letters(side, "S", "B"), "contra": _letters(contra, "C", "D"),
-    }).with_columns(reporting_party=pl.lit(None, pl.String), contra_party=pl.lit(None, pl.String))
+    return pl.DataFrame(
+        {
+            "cell": day * n_bonds + order[bond],
+            "row": row,
+            "price": price,
+            "par_usd": np.minimum(par, cap),
+            "is_par_capped": par > cap,
+            "executed_at": market.days[day].astype("datetime64[us]")
+            + second.astype("timedelta64[s]"),
+            "is_quarantined": np.zeros(row.size, dtype=bool),
+            "side": _letters(side, "S", "B"),
+            "contra": _letters(contra, "C", "D"),
+        }
+    ).with_columns(reporting_party=pl.lit(None, pl.String), contra_party=pl.lit(None, pl.String))
 
 
 def _letters(values: np.ndarray, one: str, other: str) -> pl.Series:
@@ -183,11 +271,23 @@ def _analytics(market: Market, cells: _Cells, amount: np.ndarray) -> dict[str, n
     worst, worst_years = np.minimum(held, called), np.where(called < held, call_years, years)
     over_treasury = 1e4 * (worst - _zero_rates(market, before, worst_years))
     has_spread = (bonds.coupon_type[bond] != "V") & (cells.day > 0)
-    weighted = (worst_years >= SHORTEST_WEIGHTED_YEARS) & (worst_years <= LONGEST_WEIGHTED_YEARS) & (amount > 0)
+    weighted = (
+        (worst_years >= SHORTEST_WEIGHTED_YEARS)
+        & (worst_years <= LONGEST_WEIGHTED_YEARS)
+        & (amount > 0)
+    )
     out = {
-        "oas_bps": oas, "weight": np.where(weighted, amount * cells.n_trades * (effective / HALF_SPREAD_POINTS) ** 2, np.nan),
-        "yield_pct": 200 * np.expm1(worst / 2), "maturity_years": worst_years, "spread_duration_years": effective,
-        "cds_equivalent_spread_bps": over_treasury * (1 - _RECOVERY_POINTS / 100) * cells.price / np.maximum(cells.price - _RECOVERY_POINTS, 1.0),
+        "oas_bps": oas,
+        "weight": np.where(
+            weighted, amount * cells.n_trades * (effective / HALF_SPREAD_POINTS) ** 2, np.nan
+        ),
+        "yield_pct": 200 * np.expm1(worst / 2),
+        "maturity_years": worst_years,
+        "spread_duration_years": effective,
+        "cds_equivalent_spread_bps": over_treasury
+        * (1 - _RECOVERY_POINTS / 100)
+        * cells.price
+        / np.maximum(cells.price - _RECOVERY_POINTS, 1.0),
     }
     return {name: np.where(has_spread, values, np.nan) for name, values in out.items()}
 
@@ -199,7 +299,9 @@ def _zero_rates(market: Market, day: np.ndarray, years: np.ndarray) -> np.ndarra
     return table[day, np.clip(np.rint(years / _GRID), 0, grid.size - 1).astype(np.int64)]
 
 
-def _dirty(rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float) -> np.ndarray:
+def _dirty(
+    rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float
+) -> np.ndarray:
     """Price with accrued interest at one continuous rate, of semi-annual coupons and a redemption after `years`."""
     rate = np.where(np.abs(rate) < 1e-6, 1e-6, rate)
     n = _coupons_left(years)
@@ -207,9 +309,14 @@ def _dirty(rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: 
     return coupon / 2 * annuity + redemption * np.exp(-rate * years)
 
 
-def _duration(rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float) -> np.ndarray:
+def _duration(
+    rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float
+) -> np.ndarray:
     """Relative fall of the price with accrued interest per unit of the rate, in years."""
-    high, low = _dirty(rate + _BUMP, coupon, years, redemption), _dirty(rate - _BUMP, coupon, years, redemption)
+    high, low = (
+        _dirty(rate + _BUMP, coupon, years, redemption),
+        _dirty(rate - _BUMP, coupon, years, redemption),
+    )
     return (low - high) / (low + high) / _BUMP
 
 
@@ -221,7 +328,13 @@ def _coupons_left(years: np.ndarray) -> np.ndarray:
     return np.maximum(np.ceil(2 * years), 1)
 
 
-def _yield(price: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float, start: np.ndarray) -> np.ndarray:
+def _yield(
+    price: np.ndarray,
+    coupon: np.ndarray,
+    years: np.ndarray,
+    redemption: np.ndarray | float,
+    start: np.ndarray,
+) -> np.ndarray:
     """Continuous yield of a price without accrued interest, by Newton's method from `start`."""
     rate, target = start, price + _accrued(coupon, years)
     for _ in range(_STEPS):
@@ -234,14 +347,21 @@ def _yield(price: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption:
 def _calls(market: Market, cells: _Cells) -> tuple[np.ndarray, np.ndarray]:
     """Years to the next yearly call after settlement and its price; NaN for bonds without one."""
     bonds, bond = market.bonds, cells.bond
-    first, life = bonds.call_day[bond], np.maximum(bonds.maturity_day[bond] - bonds.call_day[bond], 1)
+    first, life = (
+        bonds.call_day[bond],
+        np.maximum(bonds.maturity_day[bond] - bonds.call_day[bond], 1),
+    )
     day = first + np.trunc(365.25 * np.maximum(np.ceil((cells.settlement + 1 - first) / 365.25), 0))
     there = bonds.is_callable[bond] & (day < bonds.maturity_day[bond])
     price = bonds.call_price[bond] + (100 - bonds.call_price[bond]) * (day - first) / life
-    return np.where(there, (day - cells.settlement) / DAYS_PER_YEAR, np.nan), np.where(there, price, np.nan)
+    return np.where(there, (day - cells.settlement) / DAYS_PER_YEAR, np.nan), np.where(
+        there, price, np.nan
+    )
 
 
-def _option(clean: np.ndarray, years: np.ndarray, call_years: np.ndarray, call_price: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _option(
+    clean: np.ndarray, years: np.ndarray, call_years: np.ndarray, call_price: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Value of the issuer's right to call, and effective duration over that to maturity; 0 and 1 without a call.
 
     As if called with a chance that grows with `clean`, the price to maturity; the chance is fitted to the effective

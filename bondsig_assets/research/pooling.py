@@ -40,7 +40,11 @@ def pool(results: Sequence[dict[str, Any]], model: str) -> Pooled:
     """
     rows = [result["models"][model] for result in results]
     errors = np.array([row["standard_error"] for row in rows])
-    return Pooled(float(np.mean([row["mean_ic"] for row in rows])), float(np.sqrt((errors**2).sum()) / errors.size), errors.size)
+    return Pooled(
+        float(np.mean([row["mean_ic"] for row in rows])),
+        float(np.sqrt((errors**2).sum()) / errors.size),
+        errors.size,
+    )
 
 
 def beyond(results: Sequence[dict[str, Any]], model: str, limit: float = 2.0) -> int:

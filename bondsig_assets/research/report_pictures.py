@@ -26,10 +26,19 @@ def draw_cheating(found: dict[str, dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(10, 3.6))
     panels = np.atleast_1d(figure.subplots(1, len(markets), sharex=True, sharey=True))
     for axes, market in zip(panels, markets, strict=True):
-        rows = [(name.split(": ")[1], one["models"]["xgboost"]) for name, one in found.items() if name.startswith(f"{market}: ")]
+        rows = [
+            (name.split(": ")[1], one["models"]["xgboost"])
+            for name, one in found.items()
+            if name.startswith(f"{market}: ")
+        ]
         place = np.arange(len(rows))[::-1]
-        errors, colors = [1.96 * one["standard_error"] for _, one in rows], [_BLUE if sin == "honest" else _RED for sin, _ in rows]
-        axes.barh(place, [one["mean_ic"] for _, one in rows], xerr=errors, color=colors, ecolor=_GREY)
+        errors, colors = (
+            [1.96 * one["standard_error"] for _, one in rows],
+            [_BLUE if sin == "honest" else _RED for sin, _ in rows],
+        )
+        axes.barh(
+            place, [one["mean_ic"] for _, one in rows], xerr=errors, color=colors, ecolor=_GREY
+        )
         axes.set_yticks(place, [sin for sin, _ in rows], fontsize=8)
         axes.axvline(0, color="black", linewidth=0.6)
         axes.set_title(market, loc="left")
@@ -66,12 +75,34 @@ def draw_power(units: dict[str, Any], path: Path) -> None:
     strengths = sorted(groups)
     figure = Figure(figsize=(8, 4))
     axes = figure.add_subplot()
-    models = [name for name in groups[strengths[0]][0]["models"] if not name.endswith(_ADDED) and name not in (CONTROL, "oracle")]
+    models = [
+        name
+        for name in groups[strengths[0]][0]["models"]
+        if not name.endswith(_ADDED) and name not in (CONTROL, "oracle")
+    ]
     for model, color in zip(models, _COLORS, strict=False):
         pooled = [pool(groups[strength], model + _ADDED) for strength in strengths]
-        axes.errorbar(strengths, [one.mean for one in pooled], yerr=[1.96 * one.error for one in pooled], color=color, label=model, capsize=2, linewidth=1.3)
-    known = [strength for strength in strengths if all("oracle" in one["models"] for one in groups[strength])]
-    axes.plot(known, [pool(groups[strength], "oracle").mean for strength in known], "--", color="black", label="oracle")
+        axes.errorbar(
+            strengths,
+            [one.mean for one in pooled],
+            yerr=[1.96 * one.error for one in pooled],
+            color=color,
+            label=model,
+            capsize=2,
+            linewidth=1.3,
+        )
+    known = [
+        strength
+        for strength in strengths
+        if all("oracle" in one["models"] for one in groups[strength])
+    ]
+    axes.plot(
+        known,
+        [pool(groups[strength], "oracle").mean for strength in known],
+        "--",
+        color="black",
+        label="oracle",
+    )
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlabel("lead strength: share of idiosyncratic variance that bonds learn first")
     axes.set_ylabel("IC added over the control, 95 % interval")
@@ -82,18 +113,38 @@ def draw_power(units: dict[str, Any], path: Path) -> None:
 
 def draw_slices(evaluations: Sequence[dict[str, Any]], path: Path) -> None:
     """IC added in each slice of the market, 95 % intervals, ridge and XGBoost side by side."""
-    rows = [row for row in evaluations if row["slice"] != "all" and row["model_name"] in ("ridge_over_equity", "xgboost_over_equity")]
+    rows = [
+        row
+        for row in evaluations
+        if row["slice"] != "all"
+        and row["model_name"] in ("ridge_over_equity", "xgboost_over_equity")
+    ]
     buckets = sorted({(row["slice"], row["bucket"]) for row in rows})
     figure = Figure(figsize=(8, 0.24 * max(len(buckets), 4) + 1))
     axes = figure.add_subplot()
     for shift, (model, color) in enumerate((("ridge", _RED), ("xgboost", _BLUE))):
-        mine = {(row["slice"], row["bucket"]): row for row in rows if row["model_name"] == model + _ADDED}
+        mine = {
+            (row["slice"], row["bucket"]): row
+            for row in rows
+            if row["model_name"] == model + _ADDED
+        }
         place = [k for k, bucket in enumerate(buckets) if bucket in mine]
         found = [mine[buckets[k]] for k in place]
         errors = [1.96 * row["standard_error"] for row in found]
-        axes.errorbar([row["mean_ic"] for row in found], np.array(place) + 0.25 * shift - 0.12, xerr=errors, fmt="o", color=color, markersize=3, linewidth=1, label=model)
+        axes.errorbar(
+            [row["mean_ic"] for row in found],
+            np.array(place) + 0.25 * shift - 0.12,
+            xerr=errors,
+            fmt="o",
+            color=color,
+            markersize=3,
+            linewidth=1,
+            label=model,
+        )
     axes.axvline(0, color="black", linewidth=0.6)
-    axes.set_yticks(range(len(buckets)), [f"{name}: {bucket}" for name, bucket in buckets], fontsize=7)
+    axes.set_yticks(
+        range(len(buckets)), [f"{name}: {bucket}" for name, bucket in buckets], fontsize=7
+    )
     axes.invert_yaxis()
     axes.set_xlabel("IC added over the control", fontsize=8)
     axes.legend(frameon=False, fontsize=8)

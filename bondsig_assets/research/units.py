@@ -50,7 +50,12 @@ class Unit:
 
 
 def run_units(
-    units: Sequence[Unit], folder: Path, version: str, say: Callable[[str], None], workers: int | None = None, any_version: bool = False
+    units: Sequence[Unit],
+    folder: Path,
+    version: str,
+    say: Callable[[str], None],
+    workers: int | None = None,
+    any_version: bool = False,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Results by study and name; finished pieces are read, others done on `workers` processes of one thread each.
 
@@ -65,24 +70,34 @@ def run_units(
         path = unit.found(folder, version, any_version)
         if path is None:
             raise FileNotFoundError(f"{unit.study}: {unit.name} left no result in {folder}")
-        found.setdefault(unit.study, {})[unit.name] = {**json.loads(path.read_text()), "parameters": unit.parameters}
+        found.setdefault(unit.study, {})[unit.name] = {
+            **json.loads(path.read_text()),
+            "parameters": unit.parameters,
+        }
     return found
 
 
-def _do(units: Sequence[Unit], folder: Path, version: str, say: Callable[[str], None], workers: int) -> None:
+def _do(
+    units: Sequence[Unit], folder: Path, version: str, say: Callable[[str], None], workers: int
+) -> None:
     done, began = [], time.monotonic()
 
     def finished(unit: Unit, seconds: float) -> None:
         done.append(unit.cost)
         left = (time.monotonic() - began) / sum(done) * (sum(one.cost for one in units) - sum(done))
-        say(f"{len(done):3}/{len(units)}  {unit.study}: {unit.name}  {seconds:.0f} s, about {left / 60:.0f} min left")
+        say(
+            f"{len(done):3}/{len(units)}  {unit.study}: {unit.name}  {seconds:.0f} s, about {left / 60:.0f} min left"
+        )
 
     if workers == 1:
         for unit in units:
             finished(unit, _work(unit, folder, version))
         return
     # Threads of one library do not survive a fork of another's; a new interpreter has none.
-    with _single_threaded(), ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with (
+        _single_threaded(),
+        ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool,
+    ):
         running = {pool.submit(_work, unit, folder, version): unit for unit in units}
         for future in as_completed(running):
             finished(running[future], future.result())

@@ -34,7 +34,12 @@ def extension_file(name: str) -> Path | None:
     package = find_spec(f"duckdb_extension_{name}")
     if package is None or package.origin is None:
         return None
-    file = Path(package.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    file = (
+        Path(package.origin).parent
+        / "extensions"
+        / f"v{duckdb.__version__}"
+        / f"{name}.duckdb_extension"
+    )
     return file if file.exists() else None
 
 
@@ -66,7 +71,9 @@ def _start() -> duckdb.DuckDBPyConnection:
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET enable_progress_bar = false")
     # DuckDB would spill into the working directory.
-    connection.execute(f"SET temp_directory = {quote(str(Path(tempfile.gettempdir()) / f'bondsig-spill-{os.getpid()}'))}")
+    connection.execute(
+        f"SET temp_directory = {quote(str(Path(tempfile.gettempdir()) / f'bondsig-spill-{os.getpid()}'))}"
+    )
     return connection
 
 

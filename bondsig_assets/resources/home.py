@@ -106,7 +106,11 @@ class Home:
     def span(self) -> tuple[date, date] | None:
         """First and last trading day of the market, None for an empty home."""
         text = self._read()
-        return (date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])) if text else None
+        return (
+            (date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"]))
+            if text
+            else None
+        )
 
     def fingerprint(self) -> str:
         """What the market's input looked like when it was last claimed; empty for an empty home."""
@@ -125,7 +129,15 @@ class Home:
                 "One home holds one market: set BONDSIG_HOME to another folder, or delete this one."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"market": asdict(market), "first_day": span[0].isoformat(), "last_day": span[1].isoformat(), "fingerprint": fingerprint}, indent=1)
+        text = json.dumps(
+            {
+                "market": asdict(market),
+                "first_day": span[0].isoformat(),
+                "last_day": span[1].isoformat(),
+                "fingerprint": fingerprint,
+            },
+            indent=1,
+        )
         partial = self.market_file.with_suffix(".tmp")
         partial.write_text(text)
         partial.replace(self.market_file)
@@ -133,7 +145,10 @@ class Home:
     def prepare_dagster(self) -> None:
         """Write dagster.yaml from the repository's template and point Dagster here."""
         self.dagster.mkdir(parents=True, exist_ok=True)
-        (self.dagster / "dagster.yaml").write_text((REPOSITORY / "dagster.yaml").read_text() + _EVENT_LOG.format(folder=self.dagster / "history" / "runs"))
+        (self.dagster / "dagster.yaml").write_text(
+            (REPOSITORY / "dagster.yaml").read_text()
+            + _EVENT_LOG.format(folder=self.dagster / "history" / "runs")
+        )
         os.environ["DAGSTER_HOME"] = str(self.dagster)
         os.environ["BONDSIG_HOME"] = str(self.path)
 
@@ -147,10 +162,14 @@ class Home:
             Market(**text["market"])
             date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise HomeError(f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or delete the home") from error
+            raise HomeError(
+                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or delete the home"
+            ) from error
         return text
 
 
 def current_home() -> Home:
     """The home that BONDSIG_HOME names, by default `.bondsig` in the repository."""
-    return Home(Path(os.environ.get("BONDSIG_HOME") or REPOSITORY / ".bondsig").expanduser().resolve())
+    return Home(
+        Path(os.environ.get("BONDSIG_HOME") or REPOSITORY / ".bondsig").expanduser().resolve()
+    )

@@ -64,7 +64,9 @@ def _install_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
             )
         else:
             for column in added:
-                connection.execute(f'ALTER TABLE {table.qualified_name} ADD COLUMN "{column.name}" {column.type}')
+                connection.execute(
+                    f'ALTER TABLE {table.qualified_name} ADD COLUMN "{column.name}" {column.type}'
+                )
     connection.execute(table.create_statement())
 
 

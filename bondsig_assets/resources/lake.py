@@ -50,7 +50,9 @@ class Lake:
         return self.is_shared or Path(self.catalog).exists()
 
     @contextmanager
-    def reading(self, what: str = "could not read the warehouse") -> Iterator[duckdb.DuckDBPyConnection]:
+    def reading(
+        self, what: str = "could not read the warehouse"
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-only connection; raises WarehouseError, its message opening with `what`."""
         with _in_one_line(what), self._attached(read_only=True) as connection:
             yield connection
@@ -74,7 +76,9 @@ class Lake:
             raise WarehouseError(f"there is no warehouse in {self.home} yet")
 
     @contextmanager
-    def _attached(self, read_only: bool, create: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _attached(
+        self, read_only: bool, create: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Attach anew for each call: it costs 25 ms, and no state outlives an error, a fork or a moved folder."""
         self._require(create)
         with engine(*self._extensions()) as duck:
@@ -94,7 +98,11 @@ class Lake:
     def _attach_statement(self, read_only: bool) -> str:
         catalog = self.catalog if self.is_shared else f"sqlite:{self.catalog}"
         # The catalog remembers where its files were; overriding that lets a home be moved or mounted elsewhere.
-        options = [f"DATA_PATH {quote(self.storage)}", "OVERRIDE_DATA_PATH true", "DATA_INLINING_ROW_LIMIT 0"]
+        options = [
+            f"DATA_PATH {quote(self.storage)}",
+            "OVERRIDE_DATA_PATH true",
+            "DATA_INLINING_ROW_LIMIT 0",
+        ]
         if not self.is_shared:
             options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 60000"]
         return f"ATTACH {quote(f'ducklake:{catalog}')} AS lake ({', '.join(options + ['READ_ONLY'] * read_only)})"
@@ -114,12 +122,18 @@ class Lake:
     @contextmanager
     def _server_lock(self) -> Iterator[None]:
         with engine("postgres_scanner") as duck:
-            duck.execute(f"ATTACH {quote(self.catalog.removeprefix('postgres:'))} AS server (TYPE postgres)")
+            duck.execute(
+                f"ATTACH {quote(self.catalog.removeprefix('postgres:'))} AS server (TYPE postgres)"
+            )
             duck.execute("BEGIN")
             # A dead writer's session ends, and its lock with it.
-            duck.execute(f"CALL postgres_execute('server', 'SET LOCAL lock_timeout = {int(self.lock_timeout * 1000)}')")
+            duck.execute(
+                f"CALL postgres_execute('server', 'SET LOCAL lock_timeout = {int(self.lock_timeout * 1000)}')"
+            )
             try:
-                duck.execute(f"CALL postgres_execute('server', 'SELECT pg_advisory_xact_lock({WRITER})')")
+                duck.execute(
+                    f"CALL postgres_execute('server', 'SELECT pg_advisory_xact_lock({WRITER})')"
+                )
             except duckdb.Error as error:
                 if "lock timeout" in str(error):
                     raise self._busy(f"advisory lock {WRITER} of the catalog") from error
@@ -129,7 +143,9 @@ class Lake:
             duck.execute("DETACH server")
 
     def _busy(self, lock: str) -> WarehouseError:
-        return WarehouseError(f"another process has been writing for {self.lock_timeout:g} s and holds {lock}")
+        return WarehouseError(
+            f"another process has been writing for {self.lock_timeout:g} s and holds {lock}"
+        )
 
 
 @contextmanager

@@ -43,11 +43,17 @@ def _wrds(market: Market) -> Source:
     from bondsig_assets.sources.wrds_connection import WrdsSettings, cache_folder, whole_number
 
     return WrdsSource(
-        WrdsSettings.from_environment(), cache_folder(),
-        tables=tuple(name.strip() for name in market.tables.split(",") if name.strip()) or DEFAULT_TABLES,
-        allow_missing_times=market.allow_missing_times, view=cast("View", market.view),
-        days_per_query=whole_number("BONDSIG_WRDS_DAYS", 31), refresh_days=whole_number("BONDSIG_WRDS_REFRESH_DAYS", 7),
-        others=FilesSource(Path(market.data), Path(market.config) if market.config else None) if market.data else None,
+        WrdsSettings.from_environment(),
+        cache_folder(),
+        tables=tuple(name.strip() for name in market.tables.split(",") if name.strip())
+        or DEFAULT_TABLES,
+        allow_missing_times=market.allow_missing_times,
+        view=cast("View", market.view),
+        days_per_query=whole_number("BONDSIG_WRDS_DAYS", 31),
+        refresh_days=whole_number("BONDSIG_WRDS_REFRESH_DAYS", 7),
+        others=FilesSource(Path(market.data), Path(market.config) if market.config else None)
+        if market.data
+        else None,
     )
 
 
@@ -60,5 +66,7 @@ class MarketSourceResource(dg.ConfigurableResource):
         """The source, remembered for the life of the process."""
         market = Home(Path(self.home)).market()
         if market is None:
-            raise HomeError(f"{self.home} holds no market yet: run `bondsig run` once, it chooses one")
+            raise HomeError(
+                f"{self.home} holds no market yet: run `bondsig run` once, it chooses one"
+            )
         return make_source(market)

@@ -11,7 +11,12 @@ from contextlib import closing
 from bondsig_assets.resources.home import Home
 
 #: Columns of MLflow's database that hold the place of an artifact.
-_PLACES = (("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location"), ("model_versions", "storage_location"))
+_PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "storage_location"),
+)
 
 
 def follow_move(home: Home) -> bool:
@@ -23,10 +28,17 @@ def follow_move(home: Home) -> bool:
         return False
     here = home.mlflow_artifacts.as_uri()
     with closing(sqlite3.connect(home.mlflow_database, timeout=30)) as store, store:
-        tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        tables = {
+            name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        }
         if not tables.issuperset(table for table, _ in _PLACES):
             return False  # a first run is setting it up
-        named = [place for (place,) in store.execute("SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE 'file:%/mlflow/artifacts'")]
+        named = [
+            place
+            for (place,) in store.execute(
+                "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE 'file:%/mlflow/artifacts'"
+            )
+        ]
         elsewhere = set(named) - {here}
         for there in elsewhere:
             for table, column in _PLACES:

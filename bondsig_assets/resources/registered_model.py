@@ -19,8 +19,21 @@ from bondsig_assets.learning.scoring import Scorer, scorer_of
 FILE = "model.json"
 #: Columns of `models` that the file holds.
 FIELDS = (
-    "model_name", "model_version", "kind", "specification_hash", "feature_hash", "features", "history_days", "horizon_days", "settings", "calibration_intercept",
-    "calibration_slope", "base_rate", "data_hash", "snapshot_id", "model_text",
+    "model_name",
+    "model_version",
+    "kind",
+    "specification_hash",
+    "feature_hash",
+    "features",
+    "history_days",
+    "horizon_days",
+    "settings",
+    "calibration_intercept",
+    "calibration_slope",
+    "base_rate",
+    "data_hash",
+    "snapshot_id",
+    "model_text",
 )
 
 
@@ -50,7 +63,12 @@ class RegisteredModel:
         if isinstance(model_input, pd.DataFrame):
             model_input = model_input[list(self.scorer.specification.features)].to_numpy(float)
         prediction = self.scorer.model.predict(np.asarray(model_input))
-        return pd.DataFrame({"prediction": prediction, "probability_underperform": self.scorer.calibration.probability(prediction)})
+        return pd.DataFrame(
+            {
+                "prediction": prediction,
+                "probability_underperform": self.scorer.calibration.probability(prediction),
+            }
+        )
 
 
 def _load_pyfunc(path: str) -> RegisteredModel:

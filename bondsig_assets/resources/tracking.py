@@ -25,8 +25,11 @@ from bondsig_assets.resources.registered_model import read_model, write_model
 REGISTERED_MODEL = "bondsig"
 #: No telemetry, no bars, and a server that is down is told within seconds.
 _QUIET = (
-    ("MLFLOW_DISABLE_TELEMETRY", "true"), ("DO_NOT_TRACK", "true"), ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
-    ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"), ("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"),
+    ("MLFLOW_DISABLE_TELEMETRY", "true"),
+    ("DO_NOT_TRACK", "true"),
+    ("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false"),
+    ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1"),
+    ("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"),
 )
 CHAMPION, PREVIOUS = "champion", "previous"
 
@@ -66,7 +69,12 @@ class TrackingResource(dg.ConfigurableResource):
             mlflow.set_tracking_uri(self.uri)
             if study:
                 if mlflow.get_experiment_by_name(study) is None:
-                    mlflow.create_experiment(study, artifact_location=None if self.uri.startswith("http") else artifacts.as_uri())
+                    mlflow.create_experiment(
+                        study,
+                        artifact_location=None
+                        if self.uri.startswith("http")
+                        else artifacts.as_uri(),
+                    )
                 mlflow.set_experiment(study)
         return mlflow
 
@@ -88,25 +96,44 @@ class TrackingResource(dg.ConfigurableResource):
         from bondsig_assets.learning.scoring import scorer_of
         from bondsig_assets.resources.registered_model import RegisteredModel
 
-        signature = mlflow.models.infer_signature(example, RegisteredModel(scorer_of(row)).predict(example))
+        signature = mlflow.models.infer_signature(
+            example, RegisteredModel(scorer_of(row)).predict(example)
+        )
         with tempfile.TemporaryDirectory() as folder:
             logged = mlflow.pyfunc.log_model(
-                name=row["model_name"], loader_module="bondsig_assets.resources.registered_model", data_path=str(write_model(Path(folder) / "data", row)),
-                signature=signature, input_example=np.nan_to_num(example) if isinstance(example, np.ndarray) else example,
-                pip_requirements=["bondsig"], metadata={"feature_hash": row["feature_hash"]},
+                name=row["model_name"],
+                loader_module="bondsig_assets.resources.registered_model",
+                data_path=str(write_model(Path(folder) / "data", row)),
+                signature=signature,
+                input_example=np.nan_to_num(example)
+                if isinstance(example, np.ndarray)
+                else example,
+                pip_requirements=["bondsig"],
+                metadata={"feature_hash": row["feature_hash"]},
             )
         return logged.model_uri
 
     def register(self, mlflow: Any, row: dict[str, Any]) -> str:
         """The registry's version of a row of `models`, registered now if it was not yet."""
-        client, tags = mlflow.MlflowClient(), {"model_version": row["model_version"], "data_hash": row["data_hash"], "feature_hash": row["feature_hash"]}
+        client, tags = (
+            mlflow.MlflowClient(),
+            {
+                "model_version": row["model_version"],
+                "data_hash": row["data_hash"],
+                "feature_hash": row["feature_hash"],
+            },
+        )
         with self._answers():
             if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
                 client.create_registered_model(REGISTERED_MODEL)
             for version in client.search_model_versions(f"name = '{REGISTERED_MODEL}'"):
                 if {name: version.tags.get(name) for name in tags} == tags:
                     return str(version.version)
-            return str(client.create_model_version(REGISTERED_MODEL, row["mlflow_model_uri"], row["mlflow_run_id"], tags=tags).version)
+            return str(
+                client.create_model_version(
+                    REGISTERED_MODEL, row["mlflow_model_uri"], row["mlflow_run_id"], tags=tags
+                ).version
+            )
 
     def promote(self, mlflow: Any, version: str, previous: str = "") -> None:
         """Point the alias `champion` at a registered version, and `previous` at the one before."""
@@ -121,16 +148,22 @@ class TrackingResource(dg.ConfigurableResource):
         mlflow = self.connect()
         with self._answers():
             try:
-                uri = mlflow.MlflowClient().get_model_version_download_uri(REGISTERED_MODEL, version)
+                uri = mlflow.MlflowClient().get_model_version_download_uri(
+                    REGISTERED_MODEL, version
+                )
             except mlflow.exceptions.MlflowException as error:
                 if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
                     missing = f"MLflow at {self.uri} has no version {version} of {REGISTERED_MODEL}"
-                    raise TrackingError(f"{missing}: materialize champions again, it registers what is missing") from error
+                    raise TrackingError(
+                        f"{missing}: materialize champions again, it registers what is missing"
+                    ) from error
                 raise
             try:
                 return read_model(Path(mlflow.artifacts.download_artifacts(uri)))
             except (OSError, ValueError) as error:
-                raise TrackingError(f"version {version} of {REGISTERED_MODEL} at {uri} cannot be read ({error}): train its fold again") from error
+                raise TrackingError(
+                    f"version {version} of {REGISTERED_MODEL} at {uri} cannot be read ({error}): train its fold again"
+                ) from error
 
     @contextmanager
     def _answers(self) -> Iterator[None]:
@@ -141,11 +174,18 @@ class TrackingResource(dg.ConfigurableResource):
             yield
         except (mlflow.exceptions.MlflowException, OSError) as error:
             trouble = str(error).splitlines()[0][:200]
-            raise TrackingError(f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset BONDSIG_MLFLOW to use the home's own") from error
+            raise TrackingError(
+                f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset BONDSIG_MLFLOW to use the home's own"
+            ) from error
 
 
 @lru_cache(maxsize=1)
 def git_commit() -> str:
     """Commit of the code that runs, empty outside a checkout."""
-    done = subprocess.run(["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     return done.stdout.strip() if done.returncode == 0 else ""

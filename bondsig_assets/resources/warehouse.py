@@ -52,7 +52,9 @@ class Warehouse:
     BONDSIG_STORAGE name them, and without those both lie under `home`. Every method raises WarehouseError.
     """
 
-    def __init__(self, home: Path, catalog: str = "", storage: str = "", lock_timeout: float = 600) -> None:
+    def __init__(
+        self, home: Path, catalog: str = "", storage: str = "", lock_timeout: float = 600
+    ) -> None:
         self.home = Path(home).absolute()
         folder = self.home / "lake"
         catalog = catalog or os.environ.get("BONDSIG_CATALOG") or str(folder / "catalog.sqlite")
@@ -95,10 +97,15 @@ class Warehouse:
                 lake.execute(f"DELETE FROM {table.qualified_name}{condition}", values)
                 for rows in frame.iter_slices(CHUNK_ROWS):
                     lake.register("incoming", rows)
-                    lake.execute(f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM incoming")
+                    lake.execute(
+                        f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM incoming"
+                    )
                     lake.unregister("incoming")
             lake.execute("COMMIT")
-            return _scalar(lake, "SELECT coalesce((FROM ducklake_last_committed_snapshot('lake')), (FROM ducklake_current_snapshot('lake')))")
+            return _scalar(
+                lake,
+                "SELECT coalesce((FROM ducklake_last_committed_snapshot('lake')), (FROM ducklake_current_snapshot('lake')))",
+            )
 
     # Reading
 
@@ -116,9 +123,15 @@ class Warehouse:
         with self._lake.reading() as lake:
             statements = lake.extract_statements(sql)
             if len(statements) != 1:
-                raise WarehouseError("the query is empty" if not statements else f"one statement at a time, these are {len(statements)}")
+                raise WarehouseError(
+                    "the query is empty"
+                    if not statements
+                    else f"one statement at a time, these are {len(statements)}"
+                )
             if statements[0].type not in _QUESTIONS:
-                raise WarehouseError(f"only questions are let through, this is {statements[0].type.name}; to change data, run the graph")
+                raise WarehouseError(
+                    f"only questions are let through, this is {statements[0].type.name}; to change data, run the graph"
+                )
             lake.execute(statements[0], list(parameters))
             return [column[0] for column in lake.description or ()], lake.fetchall()
 
@@ -143,7 +156,10 @@ class Warehouse:
         condition, values = _condition(table, between, {}, where)
         version = f" AT (VERSION => {int(at_snapshot)})" if at_snapshot is not None else ""
         selected, order = ", ".join(f'"{column}"' for column in wanted), ", ".join(_order(table))
-        frame = self.read(f"SELECT {selected} FROM {table.qualified_name}{version}{condition} ORDER BY {order}", values)
+        frame = self.read(
+            f"SELECT {selected} FROM {table.qualified_name}{version}{condition} ORDER BY {order}",
+            values,
+        )
         return frame.cast({column: table.polars_schema[column] for column in wanted})
 
     def partitions(self, name: str) -> set[date]:
@@ -155,7 +171,12 @@ class Warehouse:
         table = _table(name)
         partition = _partition(table)
         condition, values = _condition(table, between, {}, f"{partition} IS NOT NULL")
-        return dict(self.query(f"SELECT {partition}, count(*) FROM {table.qualified_name}{condition} GROUP BY 1 ORDER BY 1", values)[1])
+        return dict(
+            self.query(
+                f"SELECT {partition}, count(*) FROM {table.qualified_name}{condition} GROUP BY 1 ORDER BY 1",
+                values,
+            )[1]
+        )
 
     def snapshot_id(self) -> int:
         """The newest snapshot."""
@@ -173,7 +194,9 @@ class Warehouse:
         if path.is_relative_to(self.home):
             raise WarehouseError(f"{path} lies inside the home; export to another folder")
         if path.is_dir() or not path.parent.is_dir():
-            raise WarehouseError(f"{path} is a folder" if path.is_dir() else f"{path.parent} is no folder")
+            raise WarehouseError(
+                f"{path} is a folder" if path.is_dir() else f"{path.parent} is no folder"
+            )
         if path.exists() and not overwrite:
             raise WarehouseError(f"{path} exists already; --overwrite replaces it")
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -185,7 +208,9 @@ class Warehouse:
                 install(lake)
                 for table in TABLES.values():
                     full_name = f"{table.schema}.{table.name}"
-                    lake.execute(f"INSERT INTO exported.{full_name} BY NAME SELECT * FROM lake.{full_name}")
+                    lake.execute(
+                        f"INSERT INTO exported.{full_name} BY NAME SELECT * FROM lake.{full_name}"
+                    )
                 lake.execute("COMMIT")
                 lake.execute("USE lake")
                 lake.execute("DETACH exported")
@@ -203,7 +228,9 @@ class Warehouse:
         age = f"now() - to_days({int(older_than_days)})"
         with self._lake.writing("could not maintain the warehouse") as lake:
             named = " UNION ALL ".join(
-                f"SELECT snapshot_id FROM {table.qualified_name}" for table in TABLES.values() if "snapshot_id" in table.column_names
+                f"SELECT snapshot_id FROM {table.qualified_name}"
+                for table in TABLES.values()
+                if "snapshot_id" in table.column_names
             )
             expired = lake.execute(
                 f"SELECT list(snapshot_id) FROM ducklake_snapshots('lake') WHERE snapshot_time < {age} AND NOT list_contains(?, snapshot_id) "
@@ -240,7 +267,9 @@ def _order(table: Table) -> list[str]:
     return list(dict.fromkeys(([table.partition] if table.partition else []) + list(table.key)))
 
 
-def _condition(table: Table, between: Days | None, matching: Mapping[str, str], where: str = "") -> tuple[str, list]:
+def _condition(
+    table: Table, between: Days | None, matching: Mapping[str, str], where: str = ""
+) -> tuple[str, list]:
     """A WHERE clause, empty when every row is meant, and its parameters."""
     conditions: list[str] = []
     values: list = []
@@ -268,11 +297,17 @@ def _checked(write: Write) -> pl.DataFrame:
     if write.between is not None:
         inside.append(pl.col(_partition(table)).is_between(*write.between))
     if inside and (outside := frame.height - frame.filter(*inside).height):
-        limits = [f"{table.partition} {write.between[0]} to {write.between[1]}"] if write.between else []
+        limits = (
+            [f"{table.partition} {write.between[0]} to {write.between[1]}"] if write.between else []
+        )
         limits += [f"{column} = {value}" for column, value in write.matching.items()]
-        raise WarehouseError(f"table {table.name}: {outside} of {frame.height} rows lie outside {', '.join(limits)}")
+        raise WarehouseError(
+            f"table {table.name}: {outside} of {frame.height} rows lie outside {', '.join(limits)}"
+        )
     if repeated := frame.select(table.key).is_duplicated().sum():
-        raise WarehouseError(f"table {table.name}: {repeated} rows share their key ({', '.join(table.key)}) with another")
+        raise WarehouseError(
+            f"table {table.name}: {repeated} rows share their key ({', '.join(table.key)}) with another"
+        )
     if table.partition and not frame[table.partition].is_sorted():
         # Files in order let a reader of one day skip the others.
         frame = frame.sort(table.partition, maintain_order=True)

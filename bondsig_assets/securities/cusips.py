@@ -17,7 +17,9 @@ def cusip_check_digit(cusips: pl.Series) -> pl.Series:
     """
     text = cusips.cast(pl.String).str.slice(0, 8).fill_null("")
     well_formed = text.str.contains(r"^[0-9A-Z*@#]{8}$")
-    codes = np.frombuffer(text.set(~well_formed, "00000000").str.join("").item().encode(), dtype=np.uint8)
+    codes = np.frombuffer(
+        text.set(~well_formed, "00000000").str.join("").item().encode(), dtype=np.uint8
+    )
     codes = codes.reshape(-1, 8).astype(np.int64)
     values = np.where(codes <= ord("9"), codes - ord("0"), codes - ord("A") + 10)
     for symbol, value in (("*", 36), ("@", 37), ("#", 38)):

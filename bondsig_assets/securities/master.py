@@ -16,7 +16,17 @@ from bondsig_assets.securities.rectangles import is_lasting, overlay
 from bondsig_assets.trading_calendar import CUTOFF
 
 _MASTER_COLUMNS = [
-    "cusip", "issuer_id", "issuer_cusip", "parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at", "known_until",
+    "cusip",
+    "issuer_id",
+    "issuer_cusip",
+    "parent_id",
+    "ticker",
+    "sector",
+    "sector_etf",
+    "valid_from_date",
+    "valid_to_date",
+    "known_at",
+    "known_until",
 ]
 #: What is kept of the claim that won, where links were settled.
 LINK_COLUMNS = ["link_source", "confidence", "permno", "permco", "figi"]
@@ -32,16 +42,32 @@ def bitemporal(rows: pl.DataFrame, entity: str) -> pl.DataFrame:
     order they become known. Adds `known_until`.
     """
     ordered = rows.sort(entity, "valid_from_date", "known_at").with_row_index("row")
-    successors = ordered.select(entity, successor="row", next_from="valid_from_date", next_known="known_at")
-    closed = ordered.join(successors, on=entity).filter(pl.col("successor") > pl.col("row")).with_columns(
-        known_at=pl.max_horizontal("known_at", "next_known")
-    ).sort("row", "known_at", "successor").with_columns(pl.col("next_from").cum_min().over("row"))
-    versions = pl.concat([ordered.with_columns(next_from=pl.lit(None, pl.Date)), closed.drop("successor", "next_known")])
+    successors = ordered.select(
+        entity, successor="row", next_from="valid_from_date", next_known="known_at"
+    )
+    closed = (
+        ordered.join(successors, on=entity)
+        .filter(pl.col("successor") > pl.col("row"))
+        .with_columns(known_at=pl.max_horizontal("known_at", "next_known"))
+        .sort("row", "known_at", "successor")
+        .with_columns(pl.col("next_from").cum_min().over("row"))
+    )
+    versions = pl.concat(
+        [
+            ordered.with_columns(next_from=pl.lit(None, pl.Date)),
+            closed.drop("successor", "next_known"),
+        ]
+    )
     versions = versions.sort("row", "known_at", maintain_order=True)
     versions = versions.with_columns(
-        valid_to_date=pl.min_horizontal("valid_to_date", pl.col("next_from") - _DAY), known_until=pl.col("known_at").shift(-1).over("row"),
+        valid_to_date=pl.min_horizontal("valid_to_date", pl.col("next_from") - _DAY),
+        known_until=pl.col("known_at").shift(-1).over("row"),
     )
-    return versions.drop("row", "next_from").filter(is_lasting()).sort(entity, "valid_from_date", "known_at")
+    return (
+        versions.drop("row", "next_from")
+        .filter(is_lasting())
+        .sort(entity, "valid_from_date", "known_at")
+    )
 
 
 def replaced(rows: pl.DataFrame, entity: str, *, corrects: bool = True) -> pl.DataFrame:
@@ -53,23 +79,56 @@ def replaced(rows: pl.DataFrame, entity: str, *, corrects: bool = True) -> pl.Da
     than two rectangles a row. Adds `known_until`.
     """
     keys = [entity, "valid_from_date", "said_at"] if corrects else [entity, "valid_from_date"]
-    said = rows.rename({"known_at": "said_at"}).group_by(keys).agg(known_at=pl.col("said_at").min()).sort(*keys)
-    said = said.with_columns(next_from=pl.col("valid_from_date").shift(-1).over(entity), next_known=pl.col("known_at").shift(-1).over(entity))
-    orderly = (pl.col("next_known") >= pl.col("known_at")).fill_null(True).all().over(entity)
-    quick, slow = said.filter(orderly), said.filter(~orderly).drop("next_from", "next_known").with_columns(valid_to_date=pl.lit(None, pl.Date))
-    closed = quick.filter(pl.col("next_from").is_not_null()).with_columns(
-        known_at="next_known", known_until=pl.lit(None, pl.Datetime("us")), valid_to_date=pl.col("next_from") - _DAY
+    said = (
+        rows.rename({"known_at": "said_at"})
+        .group_by(keys)
+        .agg(known_at=pl.col("said_at").min())
+        .sort(*keys)
     )
-    parts = [quick.with_columns(known_until="next_known", valid_to_date=pl.lit(None, pl.Date)), closed, bitemporal(slow, entity)]
+    said = said.with_columns(
+        next_from=pl.col("valid_from_date").shift(-1).over(entity),
+        next_known=pl.col("known_at").shift(-1).over(entity),
+    )
+    orderly = (pl.col("next_known") >= pl.col("known_at")).fill_null(True).all().over(entity)
+    quick, slow = (
+        said.filter(orderly),
+        said.filter(~orderly)
+        .drop("next_from", "next_known")
+        .with_columns(valid_to_date=pl.lit(None, pl.Date)),
+    )
+    closed = quick.filter(pl.col("next_from").is_not_null()).with_columns(
+        known_at="next_known",
+        known_until=pl.lit(None, pl.Datetime("us")),
+        valid_to_date=pl.col("next_from") - _DAY,
+    )
+    parts = [
+        quick.with_columns(known_until="next_known", valid_to_date=pl.lit(None, pl.Date)),
+        closed,
+        bitemporal(slow, entity),
+    ]
     columns = [*keys, "known_at", "known_until", "valid_to_date"]
     versions = pl.concat([part.select(columns) for part in parts])
-    both = rows.with_columns(said_at="known_at").join(versions, on=keys, suffix="_version").with_columns(
-        known_at=pl.max_horizontal("known_at", "known_at_version"), valid_to_date=pl.min_horizontal("valid_to_date", "valid_to_date_version"),
+    both = (
+        rows.with_columns(said_at="known_at")
+        .join(versions, on=keys, suffix="_version")
+        .with_columns(
+            known_at=pl.max_horizontal("known_at", "known_at_version"),
+            valid_to_date=pl.min_horizontal("valid_to_date", "valid_to_date_version"),
+        )
     )
-    return both.filter(is_lasting()).select(*rows.columns, "known_until").sort(entity, "valid_from_date", "known_at", maintain_order=True)
+    return (
+        both.filter(is_lasting())
+        .select(*rows.columns, "known_until")
+        .sort(entity, "valid_from_date", "known_at", maintain_order=True)
+    )
 
 
-def build_master(bonds: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFrame, links: pl.DataFrame | None = None) -> pl.DataFrame:
+def build_master(
+    bonds: pl.DataFrame,
+    issuers: pl.DataFrame,
+    equities: pl.DataFrame,
+    links: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Rows of `security_master` from the raw tables of the same names.
 
     A chain holds where all of its links hold and is known while all of them are. An issuer without
@@ -80,19 +139,53 @@ def build_master(bonds: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFr
     (put `claims.issuer_chain` among the claims to keep it), and the rows say which claim it was (LINK_COLUMNS);
     ticker and sector remain those of `equities`. A link without a parent has no row.
     """
-    stocks = bitemporal(equities.select("parent_id", "ticker", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at"), "parent_id")
+    stocks = bitemporal(
+        equities.select(
+            "parent_id",
+            "ticker",
+            "sector",
+            "sector_etf",
+            "valid_from_date",
+            "valid_to_date",
+            "known_at",
+        ),
+        "parent_id",
+    )
     if links is not None:
         return _chained(_linked_issuers(bonds, issuers, links), stocks, LINK_COLUMNS)
-    owned = bitemporal(issuers.select("issuer_id", "issuer_cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
-    return _chained(owned.join(bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="issuer_id"), stocks)
+    owned = bitemporal(
+        issuers.select(
+            "issuer_id", "issuer_cusip", "parent_id", "valid_from_date", "valid_to_date", "known_at"
+        ),
+        "issuer_id",
+    )
+    return _chained(
+        owned.join(bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="issuer_id"),
+        stocks,
+    )
 
 
-def _linked_issuers(bonds: pl.DataFrame, issuers: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
+def _linked_issuers(
+    bonds: pl.DataFrame, issuers: pl.DataFrame, links: pl.DataFrame
+) -> pl.DataFrame:
     """Links with the issuer of each bond and the issuer's own CUSIP, the bond's where the issuer is not known."""
-    known = links.filter(pl.col("parent_id").is_not_null()).select("cusip", "parent_id", *LINK_COLUMNS, "valid_from_date", "valid_to_date", "known_at", "known_until")
+    known = links.filter(pl.col("parent_id").is_not_null()).select(
+        "cusip",
+        "parent_id",
+        *LINK_COLUMNS,
+        "valid_from_date",
+        "valid_to_date",
+        "known_at",
+        "known_until",
+    )
     known = known.join(bonds.select("cusip", "issuer_id", known_at_bond="known_at"), on="cusip")
-    named = bitemporal(issuers.select("issuer_id", "issuer_cusip", "valid_from_date", "valid_to_date", "known_at"), "issuer_id")
-    return overlay(known, named, "issuer_id").with_columns(pl.col("issuer_cusip").fill_null(pl.col("cusip").str.slice(0, 6)))
+    named = bitemporal(
+        issuers.select("issuer_id", "issuer_cusip", "valid_from_date", "valid_to_date", "known_at"),
+        "issuer_id",
+    )
+    return overlay(known, named, "issuer_id").with_columns(
+        pl.col("issuer_cusip").fill_null(pl.col("cusip").str.slice(0, 6))
+    )
 
 
 def _chained(owned: pl.DataFrame, stocks: pl.DataFrame, more: Sequence[str] = ()) -> pl.DataFrame:
@@ -103,17 +196,25 @@ def _chained(owned: pl.DataFrame, stocks: pl.DataFrame, more: Sequence[str] = ()
         known_at=pl.max_horizontal("known_at", "known_at_stock", "known_at_bond"),
         known_until=pl.min_horizontal("known_until", "known_until_stock"),
     )
-    return chain.select(*_MASTER_COLUMNS, *more).filter(is_lasting()).sort("cusip", "valid_from_date", "known_at")
+    return (
+        chain.select(*_MASTER_COLUMNS, *more)
+        .filter(is_lasting())
+        .sort("cusip", "valid_from_date", "known_at")
+    )
 
 
-def positions_as_of(rows: pl.DataFrame, entity: str, entities: np.ndarray, days: np.ndarray) -> np.ndarray:
+def positions_as_of(
+    rows: pl.DataFrame, entity: str, entities: np.ndarray, days: np.ndarray
+) -> np.ndarray:
     """Position in `rows` of the row seen for each entity on each day, -1 where there is none.
 
     `rows` as from `bitemporal`; `entities` sorted ids; `days` datetime64[D] ascending. Returns an
     int array [day, entity]. A row is seen on a day if it is valid then and known by its cutoff.
     """
     seen = np.full((days.size, entities.size), -1, dtype=np.int32)
-    cutoffs = days.astype("datetime64[us]") + np.timedelta64(datetime.combine(datetime.min, CUTOFF) - datetime.min)
+    cutoffs = days.astype("datetime64[us]") + np.timedelta64(
+        datetime.combine(datetime.min, CUTOFF) - datetime.min
+    )
     column = np.searchsorted(entities, rows[entity].to_numpy())
     known = np.searchsorted(cutoffs, _moments(rows["known_at"]), side="left")
     until = np.searchsorted(cutoffs, _moments(rows["known_until"]), side="left")
@@ -127,9 +228,16 @@ def positions_as_of(rows: pl.DataFrame, entity: str, entities: np.ndarray, days:
 
 def _days(values: pl.Series) -> np.ndarray:
     """Dates as datetime64[D], null as the far future."""
-    return pl.select(values.fill_null(date(9999, 1, 1))).to_series().to_numpy().astype("datetime64[D]")
+    return (
+        pl.select(values.fill_null(date(9999, 1, 1))).to_series().to_numpy().astype("datetime64[D]")
+    )
 
 
 def _moments(values: pl.Series) -> np.ndarray:
     """Moments as datetime64[us], null as the far future."""
-    return pl.select(values.fill_null(datetime(9999, 1, 1))).to_series().to_numpy().astype("datetime64[us]")
+    return (
+        pl.select(values.fill_null(datetime(9999, 1, 1)))
+        .to_series()
+        .to_numpy()
+        .astype("datetime64[us]")
+    )

@@ -25,7 +25,10 @@ class AmbiguousName(LookupError):
     def __init__(self, query: str, candidates: list[tuple[str, str]]) -> None:
         """One line with all of them."""
         self.candidates = candidates
-        super().__init__(f"{query!r} fits several: " + "; ".join(f"{parent} ({name})" if name else parent for parent, name in candidates))
+        super().__init__(
+            f"{query!r} fits several: "
+            + "; ".join(f"{parent} ({name})" if name else parent for parent, name in candidates)
+        )
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,15 @@ class Tree:
 
 
 def security_tree(
-    query: str, moment: datetime, *, master: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFrame, bonds: pl.DataFrame,
-    ratings: pl.DataFrame | None = None, amounts: pl.DataFrame | None = None,
+    query: str,
+    moment: datetime,
+    *,
+    master: pl.DataFrame,
+    issuers: pl.DataFrame,
+    equities: pl.DataFrame,
+    bonds: pl.DataFrame,
+    ratings: pl.DataFrame | None = None,
+    amounts: pl.DataFrame | None = None,
 ) -> Tree:
     """The tree of the parent that `query` means on the day of `moment`, as known at it.
 
@@ -86,31 +96,78 @@ def security_tree(
     world = _World(moment, master, issuers, equities, bonds)
     parent = world.parent_of(query)
     numbers = _numbers(moment, ratings, issuers)
-    return Tree(parent, moment, world.equity(parent), numbers.get(("parent", parent)), world.issuers_of(parent, numbers, amounts))
+    return Tree(
+        parent,
+        moment,
+        world.equity(parent),
+        numbers.get(("parent", parent)),
+        world.issuers_of(parent, numbers, amounts),
+    )
 
 
 class _World:
     """The tables as known at a moment for its day."""
 
-    def __init__(self, moment: datetime, master: pl.DataFrame, issuers: pl.DataFrame, equities: pl.DataFrame, bonds: pl.DataFrame) -> None:
+    def __init__(
+        self,
+        moment: datetime,
+        master: pl.DataFrame,
+        issuers: pl.DataFrame,
+        equities: pl.DataFrame,
+        bonds: pl.DataFrame,
+    ) -> None:
         day, seen = moment.date(), is_seen(moment.date(), moment)
         self.moment = moment
-        links = issuers.select("issuer_id", "issuer_cusip", "issuer_name", "parent_id", "valid_from_date", "valid_to_date", "known_at")
+        links = issuers.select(
+            "issuer_id",
+            "issuer_cusip",
+            "issuer_name",
+            "parent_id",
+            "valid_from_date",
+            "valid_to_date",
+            "known_at",
+        )
         self.owners = bitemporal(links, "issuer_id").filter(seen)
-        columns = ["parent_id", "ticker", "company_name", "sector", "sector_etf", "valid_from_date", "valid_to_date", "known_at"]
+        columns = [
+            "parent_id",
+            "ticker",
+            "company_name",
+            "sector",
+            "sector_etf",
+            "valid_from_date",
+            "valid_to_date",
+            "known_at",
+        ]
         self.stocks = bitemporal(equities.select(columns), "parent_id").filter(seen)
         self.past = equities.filter(pl.col("known_at") <= moment)
         self.ended = bonds.filter((pl.col("known_at") <= moment) & (pl.col("maturity_date") <= day))
-        self.bonds = bonds.filter((pl.col("known_at") <= moment) & (pl.col("offering_date") <= day) & (pl.col("maturity_date") > day)).join(
-            master.filter(seen).select("cusip", linked="parent_id"), on="cusip", how="left"
-        ).join(self.owners.select("issuer_id", "issuer_name", "issuer_cusip", owner="parent_id"), on="issuer_id", how="left").with_columns(
-            parent_id=pl.coalesce("linked", "owner"), issuer_cusip=pl.coalesce("issuer_cusip", pl.col("cusip").str.slice(0, 6))
-        ).sort("cusip")
+        self.bonds = (
+            bonds.filter(
+                (pl.col("known_at") <= moment)
+                & (pl.col("offering_date") <= day)
+                & (pl.col("maturity_date") > day)
+            )
+            .join(master.filter(seen).select("cusip", linked="parent_id"), on="cusip", how="left")
+            .join(
+                self.owners.select("issuer_id", "issuer_name", "issuer_cusip", owner="parent_id"),
+                on="issuer_id",
+                how="left",
+            )
+            .with_columns(
+                parent_id=pl.coalesce("linked", "owner"),
+                issuer_cusip=pl.coalesce("issuer_cusip", pl.col("cusip").str.slice(0, 6)),
+            )
+            .sort("cusip")
+        )
 
     def parent_of(self, query: str) -> str:
         """The one parent that `query` means."""
         wanted = query.strip()
-        for found in (self._by_id(wanted), self._by_name(wanted, whole=True), self._by_name(wanted, whole=False)):
+        for found in (
+            self._by_id(wanted),
+            self._by_name(wanted, whole=True),
+            self._by_name(wanted, whole=False),
+        ):
             parents = sorted(found)
             if len(parents) == 1:
                 return parents[0]
@@ -122,8 +179,13 @@ class _World:
         """Parents of the first kind of identifier that fits; capitals matter for none that is written in capitals."""
         capitals = wanted.upper()
         kinds = [
-            (self.owners, "parent_id", wanted), (self.stocks, "parent_id", wanted), (self.stocks, "ticker", capitals), (self.bonds, "cusip", capitals),
-            (self.owners, "issuer_cusip", capitals), (self.bonds, "issuer_cusip", capitals), (self.owners, "issuer_id", wanted),
+            (self.owners, "parent_id", wanted),
+            (self.stocks, "parent_id", wanted),
+            (self.stocks, "ticker", capitals),
+            (self.bonds, "cusip", capitals),
+            (self.owners, "issuer_cusip", capitals),
+            (self.bonds, "issuer_cusip", capitals),
+            (self.owners, "issuer_id", wanted),
         ]
         for frame, column, value in kinds:
             found = frame.filter(pl.col(column) == value)["parent_id"].drop_nulls()
@@ -133,13 +195,22 @@ class _World:
 
     def _by_name(self, wanted: str, *, whole: bool) -> set[str]:
         small = wanted.lower()
-        fits = (lambda name: name.str.to_lowercase() == small) if whole else (lambda name: name.str.to_lowercase().str.contains(small, literal=True))
+        fits = (
+            (lambda name: name.str.to_lowercase() == small)
+            if whole
+            else (lambda name: name.str.to_lowercase().str.contains(small, literal=True))
+        )
         if not small:
             return set()
-        return set(self.stocks.filter(fits(pl.col("company_name")))["parent_id"]) | set(self.owners.filter(fits(pl.col("issuer_name")))["parent_id"])
+        return set(self.stocks.filter(fits(pl.col("company_name")))["parent_id"]) | set(
+            self.owners.filter(fits(pl.col("issuer_name")))["parent_id"]
+        )
 
     def _name(self, parent: str) -> str:
-        names = [*self.stocks.filter(parent_id=parent)["company_name"].drop_nulls(), *self.owners.filter(parent_id=parent)["issuer_name"].sort()]
+        names = [
+            *self.stocks.filter(parent_id=parent)["company_name"].drop_nulls(),
+            *self.owners.filter(parent_id=parent)["issuer_name"].sort(),
+        ]
         return names[0] if names else ""
 
     def _not_found(self, wanted: str) -> str:
@@ -149,7 +220,12 @@ class _World:
             return f"bond {wanted.upper()} had matured {when}"
         if self.bonds.filter(pl.col("cusip") == wanted.upper()).height:
             return f"bond {wanted.upper()} is known {when}, its parent is not"
-        former = self.past.filter(pl.col("ticker") == wanted.upper())["parent_id"].unique().sort().to_list()
+        former = (
+            self.past.filter(pl.col("ticker") == wanted.upper())["parent_id"]
+            .unique()
+            .sort()
+            .to_list()
+        )
         if former:
             return f"{wanted.upper()} was no ticker {when}; it had been, of {', '.join(former)}"
         near = self._near(wanted)
@@ -158,61 +234,134 @@ class _World:
     def _near(self, wanted: str) -> list[str]:
         """Names and identifiers that look like it, each as it is written."""
         columns = [
-            self.stocks["ticker"], self.stocks["company_name"], self.owners["issuer_name"], self.owners["parent_id"], self.stocks["parent_id"],
-            self.owners["issuer_cusip"], self.bonds["cusip"],
+            self.stocks["ticker"],
+            self.stocks["company_name"],
+            self.owners["issuer_name"],
+            self.owners["parent_id"],
+            self.stocks["parent_id"],
+            self.owners["issuer_cusip"],
+            self.bonds["cusip"],
         ]
-        written = {value.lower(): value for value in pl.concat([column.alias("") for column in columns]).drop_nulls().unique().sort() if value}
-        return [written[name] for name in difflib.get_close_matches(wanted.lower(), list(written), n=_NEAR)]
+        written = {
+            value.lower(): value
+            for value in pl.concat([column.alias("") for column in columns])
+            .drop_nulls()
+            .unique()
+            .sort()
+            if value
+        }
+        return [
+            written[name]
+            for name in difflib.get_close_matches(wanted.lower(), list(written), n=_NEAR)
+        ]
 
     def equity(self, parent: str) -> Equity | None:
         """Its stock, where one is known."""
         rows = self.stocks.filter(parent_id=parent).to_dicts()
-        return Equity(**{name: rows[0][name] for name in Equity.__dataclass_fields__}) if rows else None
+        return (
+            Equity(**{name: rows[0][name] for name in Equity.__dataclass_fields__})
+            if rows
+            else None
+        )
 
-    def issuers_of(self, parent: str, numbers: dict[tuple[str, str], float | None], amounts: pl.DataFrame | None) -> tuple[Issuer, ...]:
+    def issuers_of(
+        self,
+        parent: str,
+        numbers: dict[tuple[str, str], float | None],
+        amounts: pl.DataFrame | None,
+    ) -> tuple[Issuer, ...]:
         """Its issuers by name, each with the bonds that lead to the parent."""
         own = self.bonds.filter(parent_id=parent)
-        given = own.select("cusip", amount_usd="offering_amount_usd") if amounts is None else amounts.select("cusip", "amount_usd")
+        given = (
+            own.select("cusip", amount_usd="offering_amount_usd")
+            if amounts is None
+            else amounts.select("cusip", "amount_usd")
+        )
         rows = own.join(given, on="cusip", how="left").sort("maturity_date", "cusip")
-        names = pl.concat([
-            self.owners.filter(parent_id=parent).select("issuer_id", "issuer_name", "issuer_cusip"), own.select("issuer_id", "issuer_name", "issuer_cusip")
-        ]).unique("issuer_id", keep="first", maintain_order=True).sort("issuer_name", "issuer_id", nulls_last=True)
-        held = {key[0]: part.to_dicts() for key, part in rows.partition_by("issuer_id", as_dict=True).items()}
+        names = (
+            pl.concat(
+                [
+                    self.owners.filter(parent_id=parent).select(
+                        "issuer_id", "issuer_name", "issuer_cusip"
+                    ),
+                    own.select("issuer_id", "issuer_name", "issuer_cusip"),
+                ]
+            )
+            .unique("issuer_id", keep="first", maintain_order=True)
+            .sort("issuer_name", "issuer_id", nulls_last=True)
+        )
+        held = {
+            key[0]: part.to_dicts()
+            for key, part in rows.partition_by("issuer_id", as_dict=True).items()
+        }
         return tuple(
-            Issuer(issuer, name, cusip, numbers.get(("issuer", issuer)), tuple(
-                Bond(**{column: row[column] for column in Bond.__dataclass_fields__}) for row in held.get(issuer, [])
-            ))
+            Issuer(
+                issuer,
+                name,
+                cusip,
+                numbers.get(("issuer", issuer)),
+                tuple(
+                    Bond(**{column: row[column] for column in Bond.__dataclass_fields__})
+                    for row in held.get(issuer, [])
+                ),
+            )
             for issuer, name, cusip in names.iter_rows()
         )
 
 
-def _numbers(moment: datetime, ratings: pl.DataFrame | None, issuers: pl.DataFrame) -> dict[tuple[str, str], float | None]:
+def _numbers(
+    moment: datetime, ratings: pl.DataFrame | None, issuers: pl.DataFrame
+) -> dict[tuple[str, str], float | None]:
     """Newest rating known of each parent and issuer."""
     if ratings is None:
         return {}
     found: dict[tuple[str, str], float | None] = {}
-    for kind, steps in (("parent", parent_ratings(ratings, issuers)), ("issuer", composite(ratings))):
-        last = steps.filter(pl.col("known_at") <= moment).unique(f"{kind}_id", keep="last", maintain_order=True)
-        found |= {(kind, entity): number for entity, number in last.select(f"{kind}_id", "rating_number").iter_rows()}
+    for kind, steps in (
+        ("parent", parent_ratings(ratings, issuers)),
+        ("issuer", composite(ratings)),
+    ):
+        last = steps.filter(pl.col("known_at") <= moment).unique(
+            f"{kind}_id", keep="last", maintain_order=True
+        )
+        found |= {
+            (kind, entity): number
+            for entity, number in last.select(f"{kind}_id", "rating_number").iter_rows()
+        }
     return found
 
 
 def render(tree: Tree) -> list[str]:
     """The tree as lines of text with box-drawing characters; par in millions of usd."""
     stock = tree.equity
-    title = f"{tree.parent_id}  {stock.company_name}" if stock and stock.company_name else tree.parent_id
+    title = (
+        f"{tree.parent_id}  {stock.company_name}"
+        if stock and stock.company_name
+        else tree.parent_id
+    )
     lines = [f"{title}{_rated(tree.rating_number)}  as known {tree.moment:%Y-%m-%d %H:%M}"]
     branches: list[tuple[str, list[str]]] = [
-        (f"stock {stock.ticker} since {stock.valid_from_date}  {stock.sector} ({stock.sector_etf})" if stock else "no stock known", [])
+        (
+            f"stock {stock.ticker} since {stock.valid_from_date}  {stock.sector} ({stock.sector_etf})"
+            if stock
+            else "no stock known",
+            [],
+        )
     ]
     for issuer in tree.issuers:
         name = issuer.issuer_name or issuer.issuer_id
-        branches.append((f"{name} [{issuer.issuer_cusip}]{_rated(issuer.rating_number)}", [_bond_line(bond) for bond in issuer.bonds] or ["no bonds outstanding"]))
+        branches.append(
+            (
+                f"{name} [{issuer.issuer_cusip}]{_rated(issuer.rating_number)}",
+                [_bond_line(bond) for bond in issuer.bonds] or ["no bonds outstanding"],
+            )
+        )
     for place, (head, leaves) in enumerate(branches):
         last = place == len(branches) - 1
         lines.append(("└─ " if last else "├─ ") + head)
         bar = "   " if last else "│  "
-        lines += [bar + ("└─ " if k == len(leaves) - 1 else "├─ ") + leaf for k, leaf in enumerate(leaves)]
+        lines += [
+            bar + ("└─ " if k == len(leaves) - 1 else "├─ ") + leaf for k, leaf in enumerate(leaves)
+        ]
     return lines
 
 
@@ -221,6 +370,8 @@ def _rated(number: float | None) -> str:
 
 
 def _bond_line(bond: Bond) -> str:
-    coupon = {"Z": "zero", "V": f"floating {bond.coupon_pct:+.3f}%"}.get(bond.coupon_type, f"{bond.coupon_pct:.3f}%")
+    coupon = {"Z": "zero", "V": f"floating {bond.coupon_pct:+.3f}%"}.get(
+        bond.coupon_type, f"{bond.coupon_pct:.3f}%"
+    )
     amount = "amount unknown" if bond.amount_usd is None else f"{bond.amount_usd / 1e6:,.1f} m"
     return f"{bond.cusip}  {coupon}  {bond.maturity_date}  {amount}"

@@ -22,11 +22,27 @@ from bondsig_assets.trading_calendar import FIRST_DAY, all_trading_days
 #: Column of TRACE report dates or of the rows of other daily tables: decides the partition.
 DAY = {"trace_reports": "report_date", "equity_prices": "trade_date", "cds_quotes": "trade_date"}
 #: Tables whose rows may be announced before they take effect.
-ANNOUNCED = frozenset({"issuers", "equities", "bonds", "call_schedules", "amounts_outstanding", "equity_links"})
+ANNOUNCED = frozenset(
+    {"issuers", "equities", "bonds", "call_schedules", "amounts_outstanding", "equity_links"}
+)
 #: Declared type → what a field that cannot be read is called.
-UNREAD = {"DATE": "impossible date", "TIMESTAMP": "impossible date", "DOUBLE": "unparsable number", "BIGINT": "unparsable number"}
-RAGGED_ROW, EARLY, FUTURE, FORESEEN = "wrong number of fields", f"before {FIRST_DAY}", "in the future", "known before it happened"
-DUPLICATE_ROW, DUPLICATE_KEY, SHARED_TICKER = "duplicate row", "duplicate key", "ticker of another parent"
+UNREAD = {
+    "DATE": "impossible date",
+    "TIMESTAMP": "impossible date",
+    "DOUBLE": "unparsable number",
+    "BIGINT": "unparsable number",
+}
+RAGGED_ROW, EARLY, FUTURE, FORESEEN = (
+    "wrong number of fields",
+    f"before {FIRST_DAY}",
+    "in the future",
+    "known before it happened",
+)
+DUPLICATE_ROW, DUPLICATE_KEY, SHARED_TICKER = (
+    "duplicate row",
+    "duplicate key",
+    "ticker of another parent",
+)
 #: Larger ones are typing errors.
 MAX_SPREAD_BPS, MAX_PRICE_USD, MAX_COUPON_PCT = 50_000, 1e7, 50
 
@@ -67,8 +83,14 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("tenor not positive", _c("tenor_years") <= 0),
     ],
     # The bond market opens on some holidays of the exchange, so its weekdays are all right.
-    "treasury_yields": [("not a weekday", _c("trade_date").dt.weekday() > 5), ("tenor not positive", _c("tenor_years") <= 0)],
-    "issuers": [("malformed issuer CUSIP", ~_c("issuer_cusip").str.contains(r"^[0-9A-Z*@#]{6}$")), _PERIOD],
+    "treasury_yields": [
+        ("not a weekday", _c("trade_date").dt.weekday() > 5),
+        ("tenor not positive", _c("tenor_years") <= 0),
+    ],
+    "issuers": [
+        ("malformed issuer CUSIP", ~_c("issuer_cusip").str.contains(r"^[0-9A-Z*@#]{6}$")),
+        _PERIOD,
+    ],
     "equities": [_PERIOD],
     "bonds": [
         ("bad check digit", ~_VALID_CUSIP),
@@ -78,7 +100,10 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("negative coupon", (_c("coupon_pct") < 0) & (_c("coupon_type") != "V")),
         ("coupon above 50", _c("coupon_pct").abs() > MAX_COUPON_PCT),
         ("unknown coupons per year", ~_c("coupons_per_year").is_in([0, 1, 2, 4, 12])),
-        ("coupon without payments", (_c("coupons_per_year") == 0) & (_c("coupon_pct") > 0) & (_c("coupon_type") == "F")),
+        (
+            "coupon without payments",
+            (_c("coupons_per_year") == 0) & (_c("coupon_pct") > 0) & (_c("coupon_type") == "F"),
+        ),
         ("unknown day count", ~_c("day_count").is_in(["30/360", "ACT/ACT", "ACT/360", "ACT/365"])),
         ("negative amount", _c("offering_amount_usd") < 0),
         ("zero amount", _c("offering_amount_usd") == 0),
@@ -90,15 +115,34 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
     "fundamentals": [],
     "delistings": [
         # Not a trading day: those of before the calendar begins do no harm.
-        ("not a weekday", _c("last_trade_date").dt.weekday() > 5), ("return below -100 %", _c("delisting_return_pct") < -100),
-        ("unknown reason", ~_c("reason").is_in(["merger", "exchange", "liquidation", "dropped", "other"])),
+        ("not a weekday", _c("last_trade_date").dt.weekday() > 5),
+        ("return below -100 %", _c("delisting_return_pct") < -100),
+        (
+            "unknown reason",
+            ~_c("reason").is_in(["merger", "exchange", "liquidation", "dropped", "other"]),
+        ),
     ],
-    "call_schedules": [("bad check digit", ~_VALID_CUSIP), ("call price outside 50 to 200", ~_c("call_price").is_between(50, 200))],
-    "amounts_outstanding": [("bad check digit", ~_VALID_CUSIP), ("negative amount", _c("amount_usd") < 0)],
+    "call_schedules": [
+        ("bad check digit", ~_VALID_CUSIP),
+        ("call price outside 50 to 200", ~_c("call_price").is_between(50, 200)),
+    ],
+    "amounts_outstanding": [
+        ("bad check digit", ~_VALID_CUSIP),
+        ("negative amount", _c("amount_usd") < 0),
+    ],
     "equity_links": [
-        ("unknown kind of entity", ~_c("entity_kind").is_in(["cusip", "issuer_cusip", "issuer_id"])),
-        ("leads nowhere", pl.all_horizontal(_c(name).is_null() for name in ("parent_id", "permno", "permco", "ticker"))),
-        ("confidence outside 0 to 1", ~_c("confidence").is_between(0, 1)), _PERIOD,
+        (
+            "unknown kind of entity",
+            ~_c("entity_kind").is_in(["cusip", "issuer_cusip", "issuer_id"]),
+        ),
+        (
+            "leads nowhere",
+            pl.all_horizontal(
+                _c(name).is_null() for name in ("parent_id", "permno", "permco", "ticker")
+            ),
+        ),
+        ("confidence outside 0 to 1", ~_c("confidence").is_between(0, 1)),
+        _PERIOD,
     ],
 }
 
@@ -131,7 +175,11 @@ def time_faults(table: Table) -> list[tuple[str, pl.Expr]]:
     dated = list(dict.fromkeys(name for name in (DAY.get(table.name), event) if name))
     faults = [(f"impossible date: {name}", _c(name) > latest) for name in dated]
     faults += [("impossible date: known_at", _c("known_at").dt.date() > latest)]
-    return faults if table.name in ANNOUNCED else faults + [(FUTURE, _c(name).cast(pl.Date) > _today()) for name in dated]
+    return (
+        faults
+        if table.name in ANNOUNCED
+        else faults + [(FUTURE, _c(name).cast(pl.Date) > _today()) for name in dated]
+    )
 
 
 def knowledge_faults(table: Table) -> list[tuple[str, pl.Expr]]:
@@ -143,7 +191,13 @@ def knowledge_faults(table: Table) -> list[tuple[str, pl.Expr]]:
         event, known = _c("executed_at"), known.fill_null(_c("reported_at"))
     # Midnight is a date alone: known some time that day.
     is_date = known.dt.time() == pl.time(0, 0)
-    return [(FORESEEN, (known.dt.date() < event.cast(pl.Date)) | (~is_date & (known < event.cast(pl.Datetime("us")))))]
+    return [
+        (
+            FORESEEN,
+            (known.dt.date() < event.cast(pl.Date))
+            | (~is_date & (known < event.cast(pl.Datetime("us")))),
+        )
+    ]
 
 
 def quarantine_day(table: Table) -> pl.Expr:
@@ -159,9 +213,14 @@ def shared_tickers(rows: pl.DataFrame, order: list[str]) -> pl.DataFrame:
     several = rows.filter(_c("parent_id").n_unique().over("ticker") > 1).sort(order)
     taken: dict[str, list[tuple[str, date, date]]] = {}
     is_late = []
-    for ticker, parent, first, last in several.select("ticker", "parent_id", "valid_from_date", "valid_to_date").iter_rows():
+    for ticker, parent, first, last in several.select(
+        "ticker", "parent_id", "valid_from_date", "valid_to_date"
+    ).iter_rows():
         last = last or date.max
-        late = any(owner != parent and first <= end and start <= last for owner, start, end in taken.get(ticker, ()))
+        late = any(
+            owner != parent and first <= end and start <= last
+            for owner, start, end in taken.get(ticker, ())
+        )
         is_late.append(late)
         if not late:
             taken.setdefault(ticker, []).append((parent, first, last))

@@ -19,7 +19,13 @@ from typing import Any
 
 from bondsig_assets.schema import Column
 from bondsig_assets.sources.base import SourceError
-from bondsig_assets.sources.files_complaints import as_list, refuse_block, refuse_layout, refuse_rule, unknown
+from bondsig_assets.sources.files_complaints import (
+    as_list,
+    refuse_block,
+    refuse_layout,
+    refuse_rule,
+    unknown,
+)
 from bondsig_assets.sources.files_layouts import LAYOUTS, PRESETS
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 
@@ -36,7 +42,16 @@ UNITS: dict[str, dict[str, float]] = {
 }
 #: Columns filled by the source where the file has none: see `files_rows.py`.
 DERIVED: dict[str, frozenset[str]] = {
-    "trace_reports": frozenset({"delivery_date", "record_number", "report_date", "execution_date", "is_par_capped", "delivered_at"}),
+    "trace_reports": frozenset(
+        {
+            "delivery_date",
+            "record_number",
+            "report_date",
+            "execution_date",
+            "is_par_capped",
+            "delivered_at",
+        }
+    ),
     "fundamentals": frozenset({"total_debt_usd"}),
     "equities": frozenset({"sector_etf"}),
     "equity_links": frozenset({"claim_number"}),
@@ -45,7 +60,12 @@ DERIVED: dict[str, frozenset[str]] = {
 #: Columns that only the source may fill.
 RESERVED = frozenset({"delivery_date", "record_number", "claim_number"})
 _CONSTANTS: dict[str, tuple[type, ...]] = {
-    "VARCHAR": (str,), "DOUBLE": (int, float), "BIGINT": (int,), "BOOLEAN": (bool,), "DATE": (date,), "TIMESTAMP": (datetime,),
+    "VARCHAR": (str,),
+    "DOUBLE": (int, float),
+    "BIGINT": (int,),
+    "BOOLEAN": (bool,),
+    "DATE": (date,),
+    "TIMESTAMP": (datetime,),
 }
 
 
@@ -64,7 +84,9 @@ class Lookup:
     key: str = _key("", str)
     value: str = _key("", str)
     separator: str = _key(";", str)
-    first: bool = _key(False, bool)  # of several values of one code the first counts; else they are a fault
+    first: bool = _key(
+        False, bool
+    )  # of several values of one code the first counts; else they are a fault
 
 
 @dataclass(frozen=True)
@@ -80,13 +102,19 @@ class ColumnRule:
     time_default: Clock | None = _key(None, Clock)  # time of day where the file has none
     null: list[Any] = _key(None, list)  # further values that mean null
     zero_is_null: bool = _key(False, bool)
-    map: dict[str, Any] | None = _key(None, dict)  # value in the file → value; "*" for all others, else null
+    map: dict[str, Any] | None = _key(
+        None, dict
+    )  # value in the file → value; "*" for all others, else null
     lookup: Lookup | None = _key(None, dict)
-    default: Any = _key(None, object)  # what an empty field stands for, or one the map does not list
+    default: Any = _key(
+        None, object
+    )  # what an empty field stands for, or one the map does not list
     plus_days: int = _key(0, int)  # calendar days added to a date or moment
     pad: int = _key(0, int)  # zero-fill a text of digits to this width
     sign: str | None = _key(None, str)  # column that holds "-" where the number is negative
-    cap: float | None = _key(None, int, float)  # par_usd: larger pars are cut to this and flagged is_par_capped
+    cap: float | None = _key(
+        None, int, float
+    )  # par_usd: larger pars are cut to this and flagged is_par_capped
 
     @property
     def name(self) -> str:
@@ -117,7 +145,9 @@ class Melt:
 class Feed:
     """One `[[table]]` block: the files it names and how their rows become rows of the table."""
 
-    files: list[str] | str = _key("", str, list)  # a name or glob, or several, below the data folder
+    files: list[str] | str = _key(
+        "", str, list
+    )  # a name or glob, or several, below the data folder
     columns: dict[str, ColumnRule] = _key(None, dict)
     format: str | None = _key(None, str)  # "csv" or "parquet" where the name does not say
     delimiter: str | None = _key(None, str)  # "," for .csv, "|" for .txt
@@ -126,13 +156,21 @@ class Feed:
     null: list[Any] = _key(None, list)  # values that mean null, in place of NULLS
     null_when: list[NullRule] = _key((), list)
     melt: Melt | None = _key(None, dict)
-    keep: dict[str, list[Any]] = _key(None, dict)  # column of the file → values; other rows are not for this table
-    prefer: dict[str, list[Any]] = _key(None, dict)  # column of the file → values, best first: which duplicate stays
+    keep: dict[str, list[Any]] = _key(
+        None, dict
+    )  # column of the file → values; other rows are not for this table
+    prefer: dict[str, list[Any]] = _key(
+        None, dict
+    )  # column of the file → values, best first: which duplicate stays
     expected: list[str] = _key((), list)  # reasons quarantined but not held against the file
     max_bad_share: float = _key(MAX_BAD_SHARE, int, float)
     negative_price_is_midpoint: bool = _key(False, bool)  # CRSP
-    layout: str | None = _key(None, str)  # a file known by name, see files_layouts.py; of links these are its options
-    delivered_at: datetime | None = _key(None, datetime)  # when the whole file could be known, New York
+    layout: str | None = _key(
+        None, str
+    )  # a file known by name, see files_layouts.py; of links these are its options
+    delivered_at: datetime | None = _key(
+        None, datetime
+    )  # when the whole file could be known, New York
     updated_on: date | None = _key(None, date)  # last day of the file: what ends then is still open
     grace_days: int | None = _key(None, int)  # how much longer that is believed
     days: int | None = _key(None, int)  # how long holdings are believed
@@ -142,7 +180,9 @@ class Feed:
     @property
     def columns_needed(self) -> list[str]:
         """Every column of the file that some rule mentions, each once."""
-        names: list[str | None] = [name for rule in self.columns.values() for name in (rule.column, rule.time, rule.sign)]
+        names: list[str | None] = [
+            name for rule in self.columns.values() for name in (rule.column, rule.time, rule.sign)
+        ]
         names += [name for rule in self.null_when for name in rule.columns]
         names += [*self.keep, *self.prefer, *(self.melt.columns if self.melt else ())]
         return list(dict.fromkeys(name for name in names if name is not None))
@@ -153,7 +193,9 @@ def read_config(path: Path) -> dict[str, list[Feed]]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise SourceError(f"{path}: not found; describe the folder there (examples/credit_2006_2012/source.toml shows how)") from None
+        raise SourceError(
+            f"{path}: not found; describe the folder there (examples/credit_2006_2012/source.toml shows how)"
+        ) from None
     except UnicodeDecodeError:
         raise SourceError(f"{path}: not readable as UTF-8; save as UTF-8") from None
     except (OSError, tomllib.TOMLDecodeError) as error:
@@ -165,10 +207,17 @@ def read_config(path: Path) -> dict[str, list[Feed]]:
         if name not in known:
             raise SourceError(f"{path}: {unknown('table', name, known)}")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-            raise SourceError(f"{path}: write [[{name}]] with double brackets: a table may have several blocks")
-        feeds[name] = [_feed(common | block, name, f"{path}: [[{name}]] block {n}") for n, block in enumerate(blocks, 1)]
+            raise SourceError(
+                f"{path}: write [[{name}]] with double brackets: a table may have several blocks"
+            )
+        feeds[name] = [
+            _feed(common | block, name, f"{path}: [[{name}]] block {n}")
+            for n, block in enumerate(blocks, 1)
+        ]
     if not feeds:
-        raise SourceError(f"{path}: feeds no table; add a block such as [[equity_prices]], one of {', '.join(known)}")
+        raise SourceError(
+            f"{path}: feeds no table; add a block such as [[equity_prices]], one of {', '.join(known)}"
+        )
     return feeds
 
 
@@ -179,8 +228,12 @@ def _build(cls: type, content: dict[str, Any], where: str) -> dict[str, Any]:
         if name not in declared:
             raise SourceError(f"{where}: {unknown('key', name, declared)}")
         types = declared[name].metadata["types"]
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types and object not in types):
-            raise SourceError(f"{where}: {name} = {value!r} should be {' or '.join(kind.__name__ for kind in types)}")
+        if not isinstance(value, types) or (
+            isinstance(value, bool) and bool not in types and object not in types
+        ):
+            raise SourceError(
+                f"{where}: {name} = {value!r} should be {' or '.join(kind.__name__ for kind in types)}"
+            )
     return dict(content)
 
 
@@ -190,7 +243,9 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
         if not keys.get(name):
             raise SourceError(f"{where}: says no {name}")
     if not 0 < keys.get("max_bad_share", MAX_BAD_SHARE) <= 1:
-        raise SourceError(f"{where}: max_bad_share = {keys['max_bad_share']} should be a share above 0 and at most 1")
+        raise SourceError(
+            f"{where}: max_bad_share = {keys['max_bad_share']} should be a share above 0 and at most 1"
+        )
     if keys.get("format") not in (None, "csv", "parquet"):
         raise SourceError(f"{where}: {unknown('format', keys['format'], ('csv', 'parquet'))}")
     if len(keys.get("delimiter", ",").encode()) != 1:
@@ -202,10 +257,16 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
     keys["keep"] = {name: as_list(values) for name, values in keys.get("keep", {}).items()}
     keys["prefer"] = {name: as_list(values) for name, values in keys.get("prefer", {}).items()}
     rules = [_build(NullRule, rule, f"{where}: null_when") for rule in keys.get("null_when", ())]
-    keys["null_when"] = [NullRule(**rule | {"columns": as_list(rule.get("columns", []))}) for rule in rules]
-    melt = keys["melt"] = Melt(**_build(Melt, keys["melt"], f"{where}: melt")) if "melt" in keys else None
+    keys["null_when"] = [
+        NullRule(**rule | {"columns": as_list(rule.get("columns", []))}) for rule in rules
+    ]
+    melt = keys["melt"] = (
+        Melt(**_build(Melt, keys["melt"], f"{where}: melt")) if "melt" in keys else None
+    )
     layout = LAYOUTS[keys["layout"]] if "layout" in keys else None
-    what, declared = (f"layout {keys['layout']}", layout.table) if layout else (table, TABLES[table])
+    what, declared = (
+        (f"layout {keys['layout']}", layout.table) if layout else (table, TABLES[table])
+    )
     columns = {column.name: column for column in declared.columns if column.name not in RESERVED}
     if melt:
         if not melt.columns:
@@ -215,7 +276,13 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
                 raise SourceError(f"{where}: melt: {unknown(f'column of {table}', name, columns)}")
         _refuse_constants(melt.columns.values(), columns[melt.into], f"{where}: melt.columns")
     keys["columns"] = {
-        name: _rule(content, columns.get(name), melt, f"{where}: columns.{name}", f"{unknown(f'column of {what}', name, columns)}")
+        name: _rule(
+            content,
+            columns.get(name),
+            melt,
+            f"{where}: columns.{name}",
+            f"{unknown(f'column of {what}', name, columns)}",
+        )
         for name, content in keys.get("columns", {}).items()
     }
     feed = Feed(**keys)
@@ -230,22 +297,36 @@ def _preset(keys: dict[str, Any], table: str) -> dict[str, Any]:
     if preset is None or preset.table != table:
         return keys
     rest = {name: value for name, value in keys.items() if name != "layout"}
-    return rest | {"keep": preset.keep | keys.get("keep", {}), "columns": preset.columns | keys.get("columns", {})}
+    return rest | {
+        "keep": preset.keep | keys.get("keep", {}),
+        "columns": preset.columns | keys.get("columns", {}),
+    }
 
 
-def _rule(content: Any, column: Column | None, melt: Melt | None, where: str, complaint: str) -> ColumnRule:
+def _rule(
+    content: Any, column: Column | None, melt: Melt | None, where: str, complaint: str
+) -> ColumnRule:
     if column is None:
         raise SourceError(f"{where}: {complaint}")
     if isinstance(content, str):
         return ColumnRule(column=content)
     if not isinstance(content, dict):
-        raise SourceError(f"{where}: write a column of the file as text, or a constant as {{ value = {content} }}")
+        raise SourceError(
+            f"{where}: write a column of the file as text, or a constant as {{ value = {content} }}"
+        )
     keys = _build(ColumnRule, content, where)
     if ("column" in keys) + ("value" in keys) != (0 if melt and column.name == melt.value else 1):
         raise SourceError(f"{where}: needs either column (of the file) or value (a constant)")
     if "unit" in keys and keys["unit"] not in (units := UNITS.get(column.unit, {})):
         raise SourceError(f"{where}: {unknown('unit', keys['unit'], units)}")
-    _refuse_constants([*(keys[name] for name in ("value", "default") if name in keys), *keys.get("map", {}).values()], column, where)
+    _refuse_constants(
+        [
+            *(keys[name] for name in ("value", "default") if name in keys),
+            *keys.get("map", {}).values(),
+        ],
+        column,
+        where,
+    )
     refuse_rule(keys, column, where)
     if "lookup" in keys:
         lookup = keys["lookup"] = Lookup(**_build(Lookup, keys["lookup"], f"{where}: lookup"))
@@ -259,7 +340,9 @@ def _refuse_constants(constants: Iterable[Any], column: Column, where: str) -> N
     wanted = _CONSTANTS[column.type]
     for constant in constants:
         if not isinstance(constant, wanted) or isinstance(constant, bool) != (bool in wanted):
-            raise SourceError(f"{where}: {constant!r} should be a {column.type} such as the column {column.name} is")
+            raise SourceError(
+                f"{where}: {constant!r} should be a {column.type} such as the column {column.name} is"
+            )
         if isinstance(constant, float) and not math.isfinite(constant):
             raise SourceError(f"{where}: {constant!r} should be a finite number")
 
@@ -270,14 +353,23 @@ def _complete(feed: Feed, table: str, where: str) -> None:
     filled |= {feed.melt.into, feed.melt.value} if feed.melt else set()
     for column in TABLES[table].columns:
         if not column.nullable and column.name not in filled:
-            raise SourceError(f"{where}: {table} requires {column.name} ({column.comment}); add it to columns, or {{ value = … }}")
+            raise SourceError(
+                f"{where}: {table} requires {column.name} ({column.comment}); add it to columns, or {{ value = … }}"
+            )
     mapped = feed.columns.keys()
     for name in ("reported_at", "executed_at") if table == "trace_reports" else ():
         if name not in mapped:
-            raise SourceError(f"{where}: trace_reports requires {name}; map it, with `time` or `time_default` where the file has dates alone")
+            raise SourceError(
+                f"{where}: trace_reports requires {name}; map it, with `time` or `time_default` where the file has dates alone"
+            )
     if table == "fundamentals":
-        if "total_debt_usd" not in mapped and not {"short_term_debt_usd", "long_term_debt_usd"} <= mapped:
-            raise SourceError(f"{where}: fundamentals requires total_debt_usd, or short_term_debt_usd and long_term_debt_usd to add up")
+        if (
+            "total_debt_usd" not in mapped
+            and not {"short_term_debt_usd", "long_term_debt_usd"} <= mapped
+        ):
+            raise SourceError(
+                f"{where}: fundamentals requires total_debt_usd, or short_term_debt_usd and long_term_debt_usd to add up"
+            )
         if "known_at" not in mapped:
             raise SourceError(
                 f"{where}: fundamentals requires known_at: figures are filed weeks after the period ends;"

@@ -29,7 +29,10 @@ ROW = "__row"
 RAGGED = "__ragged"
 #: First bytes of files in other encodings, the longer ones first.
 _MARKS = (
-    (codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"), (codecs.BOM_UTF16_LE, "UTF-16"), (codecs.BOM_UTF16_BE, "UTF-16"),
+    (codecs.BOM_UTF32_LE, "UTF-32"),
+    (codecs.BOM_UTF32_BE, "UTF-32"),
+    (codecs.BOM_UTF16_LE, "UTF-16"),
+    (codecs.BOM_UTF16_BE, "UTF-16"),
 )
 
 
@@ -38,17 +41,23 @@ def find_files(data: Path, feed: Feed, table: str) -> list[Path]:
     if not data.is_dir():
         raise SourceError(f"{data}: no such folder; give the one that holds the data with --data")
     if not any(data.iterdir()):
-        raise SourceError(f"{data}: the folder is empty; put the files there that source.toml names")
+        raise SourceError(
+            f"{data}: the folder is empty; put the files there that source.toml names"
+        )
     found: dict[Path, None] = {}
     for pattern in feed.files:
         try:
             matches = sorted(path for path in data.glob(pattern) if path.is_file())
         except (NotImplementedError, ValueError):
-            raise SourceError(f"{data}: {table}: files = '{pattern}' should be a name or glob below the data folder") from None
+            raise SourceError(
+                f"{data}: {table}: files = '{pattern}' should be a name or glob below the data folder"
+            ) from None
         if not matches:
             _refuse_no_file(data / pattern, table)
             there = ", ".join(sorted(path.name for path in data.iterdir())[:20])
-            raise SourceError(f"{data}: no file matches '{pattern}', which is to feed {table}; the folder holds {there}")
+            raise SourceError(
+                f"{data}: no file matches '{pattern}', which is to feed {table}; the folder holds {there}"
+            )
         found |= dict.fromkeys(matches)
     return list(found)
 
@@ -56,9 +65,13 @@ def find_files(data: Path, feed: Feed, table: str) -> list[Path]:
 def _refuse_no_file(path: Path, table: str) -> None:
     """Complains of something of the wanted name that is no file."""
     if path.is_dir():
-        raise SourceError(f"{path}: a folder, where {table} needs a file; name the files in it, or put the file in its place")
+        raise SourceError(
+            f"{path}: a folder, where {table} needs a file; name the files in it, or put the file in its place"
+        )
     if path.is_symlink():
-        raise SourceError(f"{path}: a link to {path.readlink()}, which is not there; mend the link or put the file in its place")
+        raise SourceError(
+            f"{path}: a link to {path.readlink()}, which is not there; mend the link or put the file in its place"
+        )
 
 
 def read_file(path: Path, feed: Feed) -> pl.DataFrame:
@@ -70,7 +83,9 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
         try:
             frame = pl.read_parquet(path, glob=False)
         except (pl.exceptions.PolarsError, OSError) as error:
-            raise SourceError(f"{path}: cut short, or not a Parquet file; deliver it again ({_first_line(error)})") from None
+            raise SourceError(
+                f"{path}: cut short, or not a Parquet file; deliver it again ({_first_line(error)})"
+            ) from None
         ragged = np.zeros(frame.height, dtype=bool)
     else:
         frame, ragged = _read_csv(path, feed)
@@ -78,13 +93,19 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
     missing = next((name for name in feed.columns_needed if name not in names), None)
     doubles = [name for name in names if names.count(name) > 1]
     # Of a file without its header, that a column is missing says more than that two are alike.
-    double = next((name for name in doubles if missing is None or name in feed.columns_needed), None)
+    double = next(
+        (name for name in doubles if missing is None or name in feed.columns_needed), None
+    )
     if double is not None:
         raise SourceError(f"{path}: the column '{double}' appears twice; leave one of them out")
     if missing is not None:
-        raise SourceError(f"{path}: no column '{missing}', which source.toml expects; {unknown('column', missing, names)}")
+        raise SourceError(
+            f"{path}: no column '{missing}', which source.toml expects; {unknown('column', missing, names)}"
+        )
     frame.columns = names
-    frame = frame.with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW), pl.Series(RAGGED, ragged))
+    frame = frame.with_columns(
+        pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW), pl.Series(RAGGED, ragged)
+    )
     # A blank line is no row.
     return frame.filter(~pl.all_horizontal(pl.col(names).is_null()))
 
@@ -112,11 +133,18 @@ def read_lookup(data: Path, lookup: Lookup) -> dict[str, Any]:
     if not lookup.value:
         return dict.fromkeys(pairs["key"], True) | {"*": False}
     if lookup.first:
-        pairs = pairs.filter(pl.col("value").is_not_null()).unique("key", keep="first", maintain_order=True)
+        pairs = pairs.filter(pl.col("value").is_not_null()).unique(
+            "key", keep="first", maintain_order=True
+        )
     double = pairs.filter(pl.col("key").is_duplicated())
     if double.height:
-        code, values = double["key"][0], double.filter(pl.col("key") == double["key"][0])["value"].to_list()
-        raise SourceError(f"{path}: {lookup.key} '{code}' stands for {' and '.join(map(str, values))}; keep one of them")
+        code, values = (
+            double["key"][0],
+            double.filter(pl.col("key") == double["key"][0])["value"].to_list(),
+        )
+        raise SourceError(
+            f"{path}: {lookup.key} '{code}' stands for {' and '.join(map(str, values))}; keep one of them"
+        )
     return dict(pairs.iter_rows())
 
 
@@ -124,7 +152,9 @@ def row_texts(raw: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     """ROW and the row as JSON (`row_text`), for the given row numbers of a frame of `read_file`."""
     fields = [name for name in raw.columns if name not in (ROW, RAGGED)]
     # JSON knows no bytes: they are told in hexadecimal.
-    raw = raw.filter(pl.col(ROW).is_in(rows.unique().implode())).with_columns(pl.col(pl.Binary).bin.encode("hex"))
+    raw = raw.filter(pl.col(ROW).is_in(rows.unique().implode())).with_columns(
+        pl.col(pl.Binary).bin.encode("hex")
+    )
     return raw.select(ROW, pl.struct(fields).struct.json_encode().alias("row_text"))
 
 
@@ -142,7 +172,9 @@ def _format(path: Path, feed: Feed) -> str:
         return "csv"
     if name.endswith((".parquet", ".pq")):
         return "parquet"
-    raise SourceError(f'{path}: neither .csv, .txt (each also .gz) nor .parquet; say format = "csv" or "parquet" in source.toml')
+    raise SourceError(
+        f'{path}: neither .csv, .txt (each also .gz) nor .parquet; say format = "csv" or "parquet" in source.toml'
+    )
 
 
 def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
@@ -170,16 +202,23 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
         )
     try:
         frame = pl.read_csv(
-            io.BytesIO(body), infer_schema=False, separator=delimiter, quote_char='"' if quoted else None,
+            io.BytesIO(body),
+            infer_schema=False,
+            separator=delimiter,
+            quote_char='"' if quoted else None,
             truncate_ragged_lines=True,
         )
     except pl.exceptions.PolarsError as error:
-        raise SourceError(f"{path}: not readable as text split at '{delimiter}' ({_first_line(error)})") from None
+        raise SourceError(
+            f"{path}: not readable as text split at '{delimiter}' ({_first_line(error)})"
+        ) from None
     if feed.trailer:
         count = re.search(rb"(\d{1,10})\D*$", trailer)
         if count is None or int(count[1]) != frame.height:
             promised = int(count[1]) if count else "no number"
-            raise SourceError(f"{path}: cut short: the trailer says {promised} rows, the file holds {frame.height}; deliver it again")
+            raise SourceError(
+                f"{path}: cut short: the trailer says {promised} rows, the file holds {frame.height}; deliver it again"
+            )
     ragged = np.zeros(frame.height, dtype=bool) if quoted else _ragged(body, delimiter)
     return frame, ragged
 
@@ -188,13 +227,17 @@ def _refuse_encoding(path: Path, data: bytes) -> None:
     """Complains of anything but UTF-8."""
     name = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if name or b"\0" in data.partition(b"\n")[0]:
-        raise SourceError(f"{path}: is in {name or 'UTF-16 or UTF-32, or no text at all'}, not in UTF-8; save as UTF-8")
+        raise SourceError(
+            f"{path}: is in {name or 'UTF-16 or UTF-32, or no text at all'}, not in UTF-8; save as UTF-8"
+        )
     try:
         if not data.isascii():
             data.decode("utf-8")
     except UnicodeDecodeError as error:
         row = data.count(b"\n", 0, error.start)
-        raise SourceError(f"{path}: not in UTF-8 (byte {data[error.start]:#x} in row {row}); save as UTF-8") from None
+        raise SourceError(
+            f"{path}: not in UTF-8 (byte {data[error.start]:#x} in row {row}); save as UTF-8"
+        ) from None
 
 
 def _ragged(body: bytes, delimiter: str) -> np.ndarray:
@@ -210,9 +253,15 @@ def _bytes(path: Path) -> bytes:
     try:
         # Python's gzip says when the end is missing; a reader that streams may not.
         data = path.read_bytes()
-        return gzip.decompress(data) if path.name.lower().endswith(".gz") or data.startswith(b"\x1f\x8b") else data
+        return (
+            gzip.decompress(data)
+            if path.name.lower().endswith(".gz") or data.startswith(b"\x1f\x8b")
+            else data
+        )
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise SourceError(f"{path}: cut short, or not a gzip file; deliver it again ({_first_line(error)})") from None
+        raise SourceError(
+            f"{path}: cut short, or not a gzip file; deliver it again ({_first_line(error)})"
+        ) from None
     except OSError as error:
         raise SourceError(f"{path}: not readable: {error.strerror}") from None
 

@@ -16,7 +16,16 @@ from bondsig_assets.schema import Column, Table
 from bondsig_assets.securities.ratings import is_withdrawn, letter_number
 from bondsig_assets.securities.sectors import sector_etf
 from bondsig_assets.sources.base import SourceError
-from bondsig_assets.sources.files_checks import CHECKS, EARLY, RAGGED_ROW, UNREAD, early_faults, knowledge_faults, quarantine_day, time_faults
+from bondsig_assets.sources.files_checks import (
+    CHECKS,
+    EARLY,
+    RAGGED_ROW,
+    UNREAD,
+    early_faults,
+    knowledge_faults,
+    quarantine_day,
+    time_faults,
+)
 from bondsig_assets.sources.files_config import ColumnRule, Feed
 from bondsig_assets.sources.files_read import RAGGED, ROW, row_texts
 from bondsig_assets.sources.files_values import apply_null_rules, finish_value, read_value, text
@@ -49,15 +58,21 @@ def rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows
     try:
         return _rows_of(path, table, feed, raw)
     except pl.exceptions.PolarsError as error:
-        raise SourceError(f"{path}: does not fit {table.name}: {str(error).splitlines()[0]}") from None
+        raise SourceError(
+            f"{path}: does not fit {table.name}: {str(error).splitlines()[0]}"
+        ) from None
 
 
 def check_share(path: Path, feed: Feed, n_rows: int, reasons: pl.DataFrame) -> None:
     """Stops when too many rows are bad for reasons the feed does not expect; `reasons` is `reason, len`."""
-    held = reasons.filter(~_c("reason").is_in([*feed.expected, EARLY])).sort("len", "reason", descending=[True, False])
+    held = reasons.filter(~_c("reason").is_in([*feed.expected, EARLY])).sort(
+        "len", "reason", descending=[True, False]
+    )
     n_bad = int(held["len"].sum())
     if n_bad > feed.max_bad_share * n_rows:
-        detail = ", ".join(f"{count} × '{reason}'" for reason, count in held.select("reason", "len").iter_rows())
+        detail = ", ".join(
+            f"{count} × '{reason}'" for reason, count in held.select("reason", "len").iter_rows()
+        )
         raise SourceError(
             f"{path}: {n_bad} of {n_rows} rows ({n_bad / n_rows:.1%}) are bad, more than max_bad_share = {feed.max_bad_share:g}: {detail};"
             " mend the file, or name the reasons you know of in `expected` of its block in source.toml"
@@ -78,7 +93,12 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
     long = raw
     if feed.melt:
         listed = feed.melt.columns
-        long = raw.unpivot(on=list(listed), index=[name for name in raw.columns if name not in listed], variable_name=_NAME, value_name=_CELL)
+        long = raw.unpivot(
+            on=list(listed),
+            index=[name for name in raw.columns if name not in listed],
+            variable_name=_NAME,
+            value_name=_CELL,
+        )
         rules[feed.melt.into] = ColumnRule(column=_NAME, map=listed)
         rules[feed.melt.value] = replace(rules.get(feed.melt.value, ColumnRule()), column=_CELL)
         long = long.filter(text(_CELL, long.schema, feed.null).is_not_null())
@@ -90,9 +110,15 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
     # Not called reason: a table may have a column of that name.
     frame = frame.with_columns(_reason(table, rules, failed).alias(_FAULT))
     bad = frame.filter(_c(_FAULT).is_not_null())
-    bad = bad.select(ROW, quarantine_day(table).alias("day"), _c(_FAULT).alias("reason")).join(row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left")
+    bad = bad.select(ROW, quarantine_day(table).alias("day"), _c(_FAULT).alias("reason")).join(
+        row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left"
+    )
     good = _with_knowledge(frame.filter(_c(_FAULT).is_null()), table)
-    return FileRows(good.select(*table.column_names, ROW, RANK), bad, frame.height - bad.filter(_c("reason") == EARLY).height)
+    return FileRows(
+        good.select(*table.column_names, ROW, RANK),
+        bad,
+        frame.height - bad.filter(_c("reason") == EARLY).height,
+    )
 
 
 def kept(table: Table, feed: Feed, raw: pl.DataFrame) -> pl.DataFrame:
@@ -113,7 +139,9 @@ def _event_day(table: Table, feed: Feed, raw: pl.DataFrame) -> pl.Expr:
     return value.cast(pl.Date) if columns[name].type == "DATE" else value.dt.date()
 
 
-def declared(table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, str]]:
+def declared(
+    table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, str]]:
     """Declared columns as read, beside one flag each that says the field could not be read."""
     read, finished, failed = [], [], {}
     for column in table.columns:
@@ -126,22 +154,40 @@ def declared(table: Table, feed: Feed, rules: dict[str, ColumnRule], raw: pl.Dat
         read += [text(rule.sign, raw.schema, []).alias(sign)] if rule.sign else []
         value = finish_value(rule, column, _c(column.name), _c(sign) if rule.sign else None)
         # The unit or the scale may have carried a number beyond the largest.
-        is_lost = value.is_infinite().fill_null(False) if column.type == "DOUBLE" and (rule.unit or rule.scale != 1) else pl.lit(False)
-        finished += [(_c(flag) & (_c(column.name).is_null() | is_lost)).alias(flag), value.alias(column.name)]
+        is_lost = (
+            value.is_infinite().fill_null(False)
+            if column.type == "DOUBLE" and (rule.unit or rule.scale != 1)
+            else pl.lit(False)
+        )
+        finished += [
+            (_c(flag) & (_c(column.name).is_null() | is_lost)).alias(flag),
+            value.alias(column.name),
+        ]
         failed[column.name] = flag
     if "par_usd" in rules and rules["par_usd"].column:
-        read.append(text(rules["par_usd"].column, raw.schema, feed.null).str.ends_with("+").alias("__is_capped_text"))
+        read.append(
+            text(rules["par_usd"].column, raw.schema, feed.null)
+            .str.ends_with("+")
+            .alias("__is_capped_text")
+        )
     rank = pl.lit(0, dtype=pl.Int64)
     for name, values in feed.prefer.items():
         words = [str(value) for value in values]
-        place = text(name, raw.schema, []).replace_strict(words, list(range(len(words))), default=len(words), return_dtype=pl.Int64)
+        place = text(name, raw.schema, []).replace_strict(
+            words, list(range(len(words))), default=len(words), return_dtype=pl.Int64
+        )
         rank = rank * (len(words) + 1) + place
     # Two steps, so that each field is read once and then judged.
     return raw.select(*read, ROW, RAGGED, rank.alias(RANK)).with_columns(finished), failed
 
 
 def refuse_wrong_columns(
-    path: Path, table: Table, rules: dict[str, ColumnRule], raw: pl.DataFrame, frame: pl.DataFrame, failed: dict[str, str]
+    path: Path,
+    table: Table,
+    rules: dict[str, ColumnRule],
+    raw: pl.DataFrame,
+    frame: pl.DataFrame,
+    failed: dict[str, str],
 ) -> None:
     """A column that can nowhere be read, or is required and nowhere filled, is a fault of the file."""
     types = {column.name: column for column in table.columns}
@@ -152,13 +198,29 @@ def refuse_wrong_columns(
         where = f"{path}: column '{'melted columns' if source == _CELL else source}'"
         if frame[flag].any():
             first = raw.filter(frame[flag])[source][0]
-            hint = "; say its `format`" if types[name].type in ("DATE", "TIMESTAMP") and rule.format is None else ""
+            hint = (
+                "; say its `format`"
+                if types[name].type in ("DATE", "TIMESTAMP") and rule.format is None
+                else ""
+            )
             wanted = f"{types[name].type} for {table.name}.{name}"
-            raise SourceError(f"{where}: no value can be read as {wanted} (the first is {str(first)!r}){hint}; mend the file or source.toml")
+            raise SourceError(
+                f"{where}: no value can be read as {wanted} (the first is {str(first)!r}){hint}; mend the file or source.toml"
+            )
         if _is_required(types[name]):
-            what = "holds no value that its map or lookup lists" if rule.map is not None else "is empty throughout"
-            hint = "; its time of day is missing: give time or time_default" if types[name].type == "TIMESTAMP" else ""
-            raise SourceError(f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or source.toml")
+            what = (
+                "holds no value that its map or lookup lists"
+                if rule.map is not None
+                else "is empty throughout"
+            )
+            hint = (
+                "; its time of day is missing: give time or time_default"
+                if types[name].type == "TIMESTAMP"
+                else ""
+            )
+            raise SourceError(
+                f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or source.toml"
+            )
 
 
 def _is_required(column: Column) -> bool:
@@ -169,18 +231,29 @@ def _is_required(column: Column) -> bool:
 def _derived(table: Table, feed: Feed, rules: dict[str, ColumnRule]) -> list[pl.Expr]:
     """Columns that follow from others where the file has none of its own."""
     if table.name == "fundamentals":
-        return [] if "total_debt_usd" in rules else [(_c("short_term_debt_usd") + _c("long_term_debt_usd")).alias("total_debt_usd")]
+        return (
+            []
+            if "total_debt_usd" in rules
+            else [(_c("short_term_debt_usd") + _c("long_term_debt_usd")).alias("total_debt_usd")]
+        )
     if table.name == "equities" and "sector_etf" not in rules:
         # `files.py` follows it through the funds' launches; here it shows which sectors are known.
         return [sector_etf(_c("sector"), pl.lit(LAST_DAY)).alias("sector_etf")]
     if table.name == "ratings":
         # Some files write a number of their own beside NR.
-        number = pl.when(~is_withdrawn(_c("rating"))).then(pl.coalesce("rating_number", letter_number(_c("rating"))))
+        number = pl.when(~is_withdrawn(_c("rating"))).then(
+            pl.coalesce("rating_number", letter_number(_c("rating")))
+        )
         return [number.alias("rating_number")]
     if table.name == "bonds":
         # A zero pays once.
         once = _c("first_coupon_date").is_null() & (_c("coupon_type") == "Z")
-        return [pl.when(once).then("maturity_date").otherwise("first_coupon_date").alias("first_coupon_date")]
+        return [
+            pl.when(once)
+            .then("maturity_date")
+            .otherwise("first_coupon_date")
+            .alias("first_coupon_date")
+        ]
     if table.name != "trace_reports":
         return []
     cap = rules["par_usd"].cap
@@ -196,25 +269,50 @@ def _derived(table: Table, feed: Feed, rules: dict[str, ColumnRule]) -> list[pl.
 
 
 def _with_midpoints(frame: pl.DataFrame, feed: Feed) -> pl.DataFrame:
-    return frame.with_columns(_c("close_usd").abs()) if feed.negative_price_is_midpoint and "close_usd" in frame.columns else frame
+    return (
+        frame.with_columns(_c("close_usd").abs())
+        if feed.negative_price_is_midpoint and "close_usd" in frame.columns
+        else frame
+    )
 
 
 def _reason(table: Table, rules: dict[str, ColumnRule], failed: dict[str, str]) -> pl.Expr:
     """The first thing that is wrong with a row, null for a good one."""
     types = {column.name: column for column in table.columns}
-    filled_later = {"delivery_date", "record_number", "claim_number", "delivered_at"} | ({"known_at"} - rules.keys())
+    filled_later = {"delivery_date", "record_number", "claim_number", "delivered_at"} | (
+        {"known_at"} - rules.keys()
+    )
     faults = [*early_faults(table), (RAGGED_ROW, _c(RAGGED))]
-    faults += [(f"{UNREAD.get(types[name].type, 'unknown value')}: {name}", _c(flag)) for name, flag in failed.items()]
-    faults += [(f"no {name}", _c(name).is_null()) for name, column in types.items() if _is_required(column) and name not in filled_later]
+    faults += [
+        (f"{UNREAD.get(types[name].type, 'unknown value')}: {name}", _c(flag))
+        for name, flag in failed.items()
+    ]
+    faults += [
+        (f"no {name}", _c(name).is_null())
+        for name, column in types.items()
+        if _is_required(column) and name not in filled_later
+    ]
     faults += time_faults(table) + CHECKS[table.name] + knowledge_faults(table)
     return pl.coalesce(*(pl.when(wrong).then(pl.lit(reason)) for reason, wrong in faults))
 
 
 def _with_knowledge(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
     """`known_at` as mapped (at midnight: the table's rule on that date), else by the table's rule; `delivered_at`."""
-    by_rule = _c("reported_at") if table.known_rule == "delivery" else pl.lit(known_moments(table.known_rule, frame[table.event_time]))
+    by_rule = (
+        _c("reported_at")
+        if table.known_rule == "delivery"
+        else pl.lit(known_moments(table.known_rule, frame[table.event_time]))
+    )
     if frame["known_at"].null_count() < frame.height:
         dates = known_moments(table.known_rule, frame["known_at"].dt.date())
-        by_rule = pl.when(_c("known_at").dt.time() == pl.time(0, 0)).then(pl.lit(dates)).otherwise(_c("known_at"))
+        by_rule = (
+            pl.when(_c("known_at").dt.time() == pl.time(0, 0))
+            .then(pl.lit(dates))
+            .otherwise(_c("known_at"))
+        )
     frame = frame.with_columns(by_rule.cast(pl.Datetime("us")).alias("known_at"))
-    return frame.with_columns(_c("delivered_at").fill_null(_c("known_at"))) if "delivered_at" in frame.columns else frame
+    return (
+        frame.with_columns(_c("delivered_at").fill_null(_c("known_at")))
+        if "delivered_at" in frame.columns
+        else frame
+    )

@@ -26,7 +26,9 @@ def deliver(reports: pl.DataFrame) -> pl.DataFrame:
     Numbers run from 1 within a delivery in order of knowledge: by moment known, then message
     number, T before what ends it, then the order of the files and of their rows, which `reports` has.
     """
-    reports = reports.with_columns(delivery_date=pl.coalesce("delivery_date", at_or_after_days(reports["report_date"])))
+    reports = reports.with_columns(
+        delivery_date=pl.coalesce("delivery_date", at_or_after_days(reports["report_date"]))
+    )
     keys = knowledge_keys(pl.coalesce("reported_at", "known_at"))
     reports = reports.sort("delivery_date", *keys, "message_number", maintain_order=True)
     number = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("delivery_date")

@@ -18,7 +18,9 @@ from bondsig_assets.sources.files_config import UNITS, ColumnRule, NullRule
 #: Dates outside are typing errors, whatever the column.
 FIRST_DATE, LAST_DATE = date(1900, 1, 1), date(2199, 12, 31)
 NEW_YORK = "America/New_York"
-_BOOLEANS = dict.fromkeys(("Y", "YES", "T", "TRUE", "1"), True) | dict.fromkeys(("N", "NO", "F", "FALSE", "0"), False)
+_BOOLEANS = dict.fromkeys(("Y", "YES", "T", "TRUE", "1"), True) | dict.fromkeys(
+    ("N", "NO", "F", "FALSE", "0"), False
+)
 _MIDNIGHT = pl.time(0, 0)
 _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 #: A whole time of day: what a cut left of one is none.
@@ -35,13 +37,19 @@ def text(name: str, schema: Schema, nulls: list) -> pl.Expr:
     elif dtype.is_float():
         number = column.fill_nan(None)
         whole = (number == number.round()) & (number.abs() < 1e15)
-        words = pl.when(whole).then(number.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(number.cast(pl.String))
+        words = (
+            pl.when(whole)
+            .then(number.cast(pl.Int64, strict=False).cast(pl.String))
+            .otherwise(number.cast(pl.String))
+        )
     else:
         words = column.cast(pl.String)
     return pl.when(words.is_in([str(word) for word in nulls])).then(None).otherwise(words)
 
 
-def read_value(rule: ColumnRule, column: Column, schema: Schema, nulls: list) -> tuple[pl.Expr, pl.Expr]:
+def read_value(
+    rule: ColumnRule, column: Column, schema: Schema, nulls: list
+) -> tuple[pl.Expr, pl.Expr]:
     """Two expressions on the file's frame: the value as read, and whether the field should hold one.
 
     A value that should be there and is null cannot be read. What a map does not list is no
@@ -52,7 +60,11 @@ def read_value(rule: ColumnRule, column: Column, schema: Schema, nulls: list) ->
         return pl.lit(rule.value).cast(dtype), pl.lit(False)
     words = text(rule.column, schema, nulls + as_list(rule.null or []))
     is_given = words.is_not_null()
-    if rule.map is not None and rule.lookup is not None and isinstance(dtype, (pl.Date, pl.Datetime)):
+    if (
+        rule.map is not None
+        and rule.lookup is not None
+        and isinstance(dtype, (pl.Date, pl.Datetime))
+    ):
         # A file of codes has texts alone, whatever this one has.
         words, schema = _mapped(words, rule.map, pl.String()), {**schema, rule.name: pl.String()}
         is_given = words.is_not_null()
@@ -64,7 +76,9 @@ def read_value(rule: ColumnRule, column: Column, schema: Schema, nulls: list) ->
     return _READERS[column.type](rule, words, schema).cast(dtype), is_given
 
 
-def finish_value(rule: ColumnRule, column: Column, value: pl.Expr, sign: pl.Expr | None = None) -> pl.Expr:
+def finish_value(
+    rule: ColumnRule, column: Column, value: pl.Expr, sign: pl.Expr | None = None
+) -> pl.Expr:
     """The value in the declared unit, given the one read; `sign` is the text of the rule's sign column."""
     if rule.column is None:
         return value
@@ -74,12 +88,21 @@ def finish_value(rule: ColumnRule, column: Column, value: pl.Expr, sign: pl.Expr
         factor = rule.scale * (UNITS[column.unit][rule.unit] if rule.unit else 1.0)
         value = value if factor == 1.0 else value * factor
         value = pl.when(value == 0).then(None).otherwise(value) if rule.zero_is_null else value
-    elif column.type == "TIMESTAMP" and column.name != "known_at" and rule.time is None and rule.time_default is None:
+    elif (
+        column.type == "TIMESTAMP"
+        and column.name != "known_at"
+        and rule.time is None
+        and rule.time_default is None
+    ):
         # A date alone: taken for midnight, a report would be known before it was made.
         value = pl.when(value.dt.time() != _MIDNIGHT).then(value)
     if rule.plus_days:
         value = value + pl.duration(days=rule.plus_days)
-    return value if rule.default is None else value.fill_null(pl.lit(rule.default, dtype=POLARS_TYPES[column.type]))
+    return (
+        value
+        if rule.default is None
+        else value.fill_null(pl.lit(rule.default, dtype=POLARS_TYPES[column.type]))
+    )
 
 
 def apply_null_rules(raw: pl.DataFrame, rules: list[NullRule], day: pl.Expr) -> pl.DataFrame:
@@ -91,11 +114,16 @@ def apply_null_rules(raw: pl.DataFrame, rules: list[NullRule], day: pl.Expr) -> 
         if rule.last:
             within &= day <= rule.last
         words = [str(value) for value in as_list(rule.equals)]
-        numbers = [float(value) for value in as_list(rule.equals) if isinstance(value, (int, float))]
+        numbers = [
+            float(value) for value in as_list(rule.equals) if isinstance(value, (int, float))
+        ]
         raw = raw.with_columns(
             pl.when(
                 within.fill_null(False)
-                & (text(name, raw.schema, []).is_in(words) | text(name, raw.schema, []).cast(pl.Float64, strict=False).is_in(numbers))
+                & (
+                    text(name, raw.schema, []).is_in(words)
+                    | text(name, raw.schema, []).cast(pl.Float64, strict=False).is_in(numbers)
+                )
             )
             .then(None)
             .otherwise(pl.col(name))
@@ -108,7 +136,12 @@ def apply_null_rules(raw: pl.DataFrame, rules: list[NullRule], day: pl.Expr) -> 
 def _mapped(words: pl.Expr, pairs: dict, dtype: pl.DataType) -> pl.Expr:
     listed = {key: value for key, value in pairs.items() if key != "*"}
     default = pl.when(words.is_not_null()).then(pl.lit(pairs.get("*"), dtype=dtype))
-    return words.replace_strict(list(listed), pl.Series(list(listed.values()), dtype=dtype), default=default, return_dtype=dtype)
+    return words.replace_strict(
+        list(listed),
+        pl.Series(list(listed.values()), dtype=dtype),
+        default=default,
+        return_dtype=dtype,
+    )
 
 
 def _text(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
@@ -128,12 +161,24 @@ def _integer(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
     return pl.when(value == value.round()).then(value).cast(pl.Int64, strict=False)
 
 
-def _by_distinct(words: pl.Expr, parse: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType) -> pl.Expr:
+def _by_distinct(
+    words: pl.Expr, parse: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType
+) -> pl.Expr:
     """`parse` of each distinct text only: a million reports have a few thousand dates, times and prices."""
 
     def parsed(values: pl.Series) -> pl.Series:
-        distinct = values.unique().alias("text").to_frame().with_columns(parse(pl.col("text")).cast(dtype).alias("value"))
-        return values.alias("text").to_frame().join(distinct, on="text", how="left", maintain_order="left")["value"].alias(values.name)
+        distinct = (
+            values.unique()
+            .alias("text")
+            .to_frame()
+            .with_columns(parse(pl.col("text")).cast(dtype).alias("value"))
+        )
+        return (
+            values.alias("text")
+            .to_frame()
+            .join(distinct, on="text", how="left", maintain_order="left")["value"]
+            .alias(values.name)
+        )
 
     return words.map_batches(parsed, return_dtype=dtype, is_elementwise=True)
 
@@ -142,7 +187,11 @@ def _number_in_text(words: pl.Expr) -> pl.Expr:
     # Standard TRACE writes a capped par as 5MM+.
     capped = words.str.extract(r"^(\d+)MM\+$").cast(pl.Float64) * 1e6
     # A comma separates thousands and nothing else: 56,6178 is no 566178.
-    plain = pl.when(words.str.contains(_THOUSANDS)).then(words.str.replace_all(",", "", literal=True)).otherwise(words)
+    plain = (
+        pl.when(words.str.contains(_THOUSANDS))
+        .then(words.str.replace_all(",", "", literal=True))
+        .otherwise(words)
+    )
     number = pl.coalesce(plain.cast(pl.Float64, strict=False), capped)
     return pl.when(number.is_finite()).then(number)
 
@@ -152,14 +201,24 @@ def _date_in_text(words: pl.Expr, form: str | None) -> pl.Expr:
         return words.str.to_datetime(form, strict=False, time_unit="us").dt.date()
     if form:
         return words.str.to_date(form, strict=False)
-    plain = words.str.replace(rf"^(\d{{4}}-\d\d-\d\d)[T ]{_CLOCK} ?([AaPp][Mm]|Z|UTC|[+-]\d\d:?\d\d)?$", "$1")
-    return pl.coalesce(plain.str.to_date("%Y-%m-%d", strict=False), plain.str.to_date("%Y%m%d", strict=False))
+    plain = words.str.replace(
+        rf"^(\d{{4}}-\d\d-\d\d)[T ]{_CLOCK} ?([AaPp][Mm]|Z|UTC|[+-]\d\d:?\d\d)?$", "$1"
+    )
+    return pl.coalesce(
+        plain.str.to_date("%Y-%m-%d", strict=False), plain.str.to_date("%Y%m%d", strict=False)
+    )
 
 
 def _time_in_text(words: pl.Expr) -> pl.Expr:
     whole = words.str.replace(r"\..*$", "")
-    with_seconds = pl.when(whole.str.contains(r"^\d{1,2}:\d\d$")).then(whole + ":00").otherwise(whole)
-    return with_seconds.str.replace_all(":", "", literal=True).str.zfill(6).str.to_time("%H%M%S", strict=False)
+    with_seconds = (
+        pl.when(whole.str.contains(r"^\d{1,2}:\d\d$")).then(whole + ":00").otherwise(whole)
+    )
+    return (
+        with_seconds.str.replace_all(":", "", literal=True)
+        .str.zfill(6)
+        .str.to_time("%H%M%S", strict=False)
+    )
 
 
 def _boolean(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
@@ -169,7 +228,9 @@ def _boolean(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
 def _date(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
     dtype, column = schema[rule.name], pl.col(rule.name)
     if not dtype.is_temporal():
-        return _by_distinct(words, lambda text: _possible(_date_in_text(text, rule.format)), pl.Date())
+        return _by_distinct(
+            words, lambda text: _possible(_date_in_text(text, rule.format)), pl.Date()
+        )
     day = column if dtype == pl.Date else _local(column, dtype).dt.date()
     return pl.when(words.is_not_null()).then(_possible(day))
 
@@ -184,25 +245,36 @@ def _moment(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
     day = _date(rule, words, schema)
     if rule.time is not None:
         time = _time_of_day(rule.time, schema)
-        return day.dt.combine(time if rule.time_default is None else time.fill_null(pl.lit(rule.time_default)))
+        return day.dt.combine(
+            time if rule.time_default is None else time.fill_null(pl.lit(rule.time_default))
+        )
     if isinstance(dtype, pl.Datetime):
         moment = _local(pl.col(rule.name), dtype).cast(pl.Datetime("us"))
     elif dtype == pl.String and rule.format:
-        moment = words.str.to_datetime(rule.format, strict=False, time_unit="us") if "%H" in rule.format else day.cast(pl.Datetime("us"))
+        moment = (
+            words.str.to_datetime(rule.format, strict=False, time_unit="us")
+            if "%H" in rule.format
+            else day.cast(pl.Datetime("us"))
+        )
     elif dtype == pl.String:
         spaced = words.str.replace("T", " ", literal=True)
         spaced = pl.when(spaced.str.contains(rf"^\S+ {_CLOCK}$")).then(spaced)
         forms = ("%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M")
         is_date = words.str.contains(r"^[0-9-]+$")
         moment = pl.coalesce(
-            *(spaced.str.to_datetime(form, strict=False, time_unit="us") for form in forms), pl.when(is_date).then(day.cast(pl.Datetime("us")))
+            *(spaced.str.to_datetime(form, strict=False, time_unit="us") for form in forms),
+            pl.when(is_date).then(day.cast(pl.Datetime("us"))),
         )
     else:
         moment = day.cast(pl.Datetime("us"))
     moment = pl.when(day.is_not_null()).then(moment)
     if rule.time_default is None:
         return moment
-    return pl.when(moment.dt.time() == _MIDNIGHT).then(day.dt.combine(rule.time_default)).otherwise(moment)
+    return (
+        pl.when(moment.dt.time() == _MIDNIGHT)
+        .then(day.dt.combine(rule.time_default))
+        .otherwise(moment)
+    )
 
 
 def _time_of_day(name: str, schema: Schema) -> pl.Expr:
@@ -227,4 +299,11 @@ def _local(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return column.dt.convert_time_zone(NEW_YORK).dt.replace_time_zone(None) if has_zone else column
 
 
-_READERS = {"VARCHAR": _text, "DOUBLE": _number, "BIGINT": _integer, "BOOLEAN": _boolean, "DATE": _date, "TIMESTAMP": _moment}
+_READERS = {
+    "VARCHAR": _text,
+    "DOUBLE": _number,
+    "BIGINT": _integer,
+    "BOOLEAN": _boolean,
+    "DATE": _date,
+    "TIMESTAMP": _moment,
+}

@@ -52,9 +52,19 @@ class WrdsSource:
     """
 
     def __init__(
-        self, settings: WrdsSettings, cache: Path, tables: tuple[str, ...] = DEFAULT_TABLES, start: date | None = None, end: date | None = None,
-        allow_missing_times: bool = False, cusips: tuple[str, ...] = (), days_per_query: int = 31, refresh_days: int = 7,
-        max_bad_share: float = 0.05, others: Source | None = None, view: View = "regulatory",
+        self,
+        settings: WrdsSettings,
+        cache: Path,
+        tables: tuple[str, ...] = DEFAULT_TABLES,
+        start: date | None = None,
+        end: date | None = None,
+        allow_missing_times: bool = False,
+        cusips: tuple[str, ...] = (),
+        days_per_query: int = 31,
+        refresh_days: int = 7,
+        max_bad_share: float = 0.05,
+        others: Source | None = None,
+        view: View = "regulatory",
     ):
         for name in tables:
             if name not in WRDS_TABLES:
@@ -68,17 +78,29 @@ class WrdsSource:
         self._view: View = view
         self._names = sorted(set(tables), key=DEFAULT_TABLES.index)
         self._start, self._end = start or FIRST_DAY, end or date.max
-        self._allow_missing_times, self._cusips, self._max_bad_share = allow_missing_times, tuple(sorted(cusips)), max_bad_share
+        self._allow_missing_times, self._cusips, self._max_bad_share = (
+            allow_missing_times,
+            tuple(sorted(cusips)),
+            max_bad_share,
+        )
         self._days_per_query, self._refresh_days = days_per_query, refresh_days
-        self._folder = Path(cache) / cache_name(f"{settings.host}-{settings.database}") / _name_of(self._cusips)
+        self._folder = (
+            Path(cache)
+            / cache_name(f"{settings.host}-{settings.database}")
+            / _name_of(self._cusips)
+        )
         self._refreshed: set[tuple[str, date]] = set()
 
     def span(self) -> tuple[date, date]:
         """First and last trading day of the tables. Raises SourceError when the server cannot be asked or has nothing."""
         ranges = [(first, last) for _, first, last in self._found if first <= last]
         if not ranges:
-            raise SourceError(f"{self.settings.address}: no report dates in {', '.join(self._names)} between {self._start} and {self._end}")
-        return at_or_after(min(first for first, _ in ranges)), at_or_after(max(last for _, last in ranges))
+            raise SourceError(
+                f"{self.settings.address}: no report dates in {', '.join(self._names)} between {self._start} and {self._end}"
+            )
+        return at_or_after(min(first for first, _ in ranges)), at_or_after(
+            max(last for _, last in ranges)
+        )
 
     def daily(self, table: str, start: date, end: date) -> Delivery:
         """Reports of the trading days `start`…`end`; another table from `others`, empty without one.
@@ -89,12 +111,20 @@ class WrdsSource:
         if table not in RAW_DAILY:
             raise SourceError(unknown("daily table", table, RAW_DAILY))
         if table != "trace_reports":
-            return self.others.daily(table, start, end) if self.others else Delivery(table, TABLES[table].empty())
+            return (
+                self.others.daily(table, start, end)
+                if self.others
+                else Delivery(table, TABLES[table].empty())
+            )
         for found, days, _ in self._wanted(start, end):
             self._ensure(found, self._cache(found), days)
         parts = [self._delivered(first, last) for first, last in self._portions(start, end)]
         empty = Delivery(table, TABLES[table].empty())
-        delivery = Delivery(table, pl.concat([part.rows for part in parts or [empty]]), pl.concat([part.quarantined for part in parts or [empty]]))
+        delivery = Delivery(
+            table,
+            pl.concat([part.rows for part in parts or [empty]]),
+            pl.concat([part.quarantined for part in parts or [empty]]),
+        )
         refuse_bad_share(delivery, self._max_bad_share)
         return delivery
 
@@ -102,7 +132,11 @@ class WrdsSource:
         """From `others`; empty without one: WRDS's reference data are not read yet."""
         if table not in RAW_REFERENCE:
             raise SourceError(unknown("reference table", table, RAW_REFERENCE))
-        return self.others.reference(table, through) if self.others else Delivery(table, TABLES[table].empty())
+        return (
+            self.others.reference(table, through)
+            if self.others
+            else Delivery(table, TABLES[table].empty())
+        )
 
     def truth(self) -> dict[str, pl.DataFrame]:
         """Nothing: WRDS does not know the truth."""
@@ -129,11 +163,20 @@ class WrdsSource:
     def _late(self) -> dict[date, date]:
         """Report days that Standard or 144A had delivered before Enhanced reached them → trading day of their Enhanced reports."""
         arrivals = Arrivals(self._folder)
-        reached = next(((found, first, last) for found, first, last in self._found if found.table.name == "enhanced"), None)
+        reached = next(
+            (
+                (found, first, last)
+                for found, first, last in self._found
+                if found.table.name == "enhanced"
+            ),
+            None,
+        )
         if reached is None:
             return {}
         found, first, last = reached
-        told = set().union(*(self._cache(other).days() for other, _, _ in self._found if other is not found))
+        told = set().union(
+            *(self._cache(other).days() for other, _, _ in self._found if other is not found)
+        )
         new = {day for day in told if first <= day <= last} - self._cache(found).days()
         return arrivals.add(new, _today())
 
@@ -144,19 +187,35 @@ class WrdsSource:
             if found.table.name != "enhanced":
                 before = _calendar_days(_first_report_day(start), min(end, first - timedelta(1)))
                 cache = self._cache(found)
-                yield found, [day for day in before if day in self._late and cache.has(day)] + days, None
+                yield (
+                    found,
+                    [day for day in before if day in self._late and cache.has(day)] + days,
+                    None,
+                )
                 continue
             yield found, [day for day in days if day not in self._late], None
-            arriving = {day: delivered for day, delivered in self._late.items() if start <= delivered <= end and day <= last}
+            arriving = {
+                day: delivered
+                for day, delivered in self._late.items()
+                if start <= delivered <= end and day <= last
+            }
             for delivered in sorted(set(arriving.values())):
-                yield found, sorted(day for day, on in arriving.items() if on == delivered), delivered
+                yield (
+                    found,
+                    sorted(day for day, on in arriving.items() if on == delivered),
+                    delivered,
+                )
 
     def _portions(self, start: date, end: date) -> Iterator[tuple[date, date]]:
         """Runs of trading days of about _AT_ONCE reports: a quarter of them at once would take ten gigabytes."""
         days, rows = trading_days(start, end), 0
         begin = start
         for day in days:
-            rows += sum(self._cache(found).height(one) for found, wanted, _ in self._wanted(day, day) for one in wanted)
+            rows += sum(
+                self._cache(found).height(one)
+                for found, wanted, _ in self._wanted(day, day)
+                for one in wanted
+            )
             if rows >= _AT_ONCE or day == days[-1]:
                 yield begin, day
                 begin, rows = day + timedelta(1), 0
@@ -189,13 +248,25 @@ class WrdsSource:
                     self._read(connection, found, cache, first, last)
 
     def _missing(self, found: Found, cache: DayCache, days: list[date]) -> list[date]:
-        recent = next(last for other, _, last in self._found if other is found) - timedelta(self._refresh_days)
+        recent = next(last for other, _, last in self._found if other is found) - timedelta(
+            self._refresh_days
+        )
         name = found.table.name
-        return [day for day in days if not cache.has(day) or (day > recent and (name, day) not in self._refreshed)]
+        return [
+            day
+            for day in days
+            if not cache.has(day) or (day > recent and (name, day) not in self._refreshed)
+        ]
 
-    def _read(self, connection: Connection, found: Found, cache: DayCache, first: date, last: date) -> None:
-        with connection.stream(found.reports_query(first, last, self._cusips), found.table.qualified_name) as batches:
-            cache.store((pinned(batch, found) for batch in batches), first, last, self._allow_missing_times)
+    def _read(
+        self, connection: Connection, found: Found, cache: DayCache, first: date, last: date
+    ) -> None:
+        with connection.stream(
+            found.reports_query(first, last, self._cusips), found.table.qualified_name
+        ) as batches:
+            cache.store(
+                (pinned(batch, found) for batch in batches), first, last, self._allow_missing_times
+            )
         self._refreshed.update((found.table.name, day) for day in _calendar_days(first, last))
 
 
@@ -205,7 +276,11 @@ def _today() -> date:
 
 def _name_of(cusips: tuple[str, ...]) -> str:
     """The folder of a selection of bonds: readable when few, else their number and a digest."""
-    return f"{len(cusips)}-cusips-{hashlib.sha256(' '.join(cusips).encode()).hexdigest()[:12]}" if cusips else "all"
+    return (
+        f"{len(cusips)}-cusips-{hashlib.sha256(' '.join(cusips).encode()).hexdigest()[:12]}"
+        if cusips
+        else "all"
+    )
 
 
 def _first_report_day(day: date) -> date:
@@ -219,6 +294,14 @@ def _calendar_days(first: date, last: date) -> list[date]:
 
 def _stretches(days: list[date], longest: int) -> list[tuple[date, date]]:
     """First and last of each run of neighbouring days, none longer than `longest`."""
-    cuts = [0, *(n + 1 for n, (one, next_one) in enumerate(pairwise(days)) if (next_one - one).days > 1), len(days)]
+    cuts = [
+        0,
+        *(n + 1 for n, (one, next_one) in enumerate(pairwise(days)) if (next_one - one).days > 1),
+        len(days),
+    ]
     runs = [days[begin:stop] for begin, stop in pairwise(cuts)]
-    return [(run[n], run[min(n + longest, len(run)) - 1]) for run in runs for n in range(0, len(run), longest)]
+    return [
+        (run[n], run[min(n + longest, len(run)) - 1])
+        for run in runs
+        for n in range(0, len(run), longest)
+    ]

@@ -44,9 +44,14 @@ class Arrivals:
             return {}
         try:
             told = json.loads(self._path.read_text())
-            return {date.fromisoformat(day): date.fromisoformat(delivered) for day, delivered in told.items()}
+            return {
+                date.fromisoformat(day): date.fromisoformat(delivered)
+                for day, delivered in told.items()
+            }
         except (ValueError, AttributeError, TypeError):
-            raise SourceError(f"{self._path}: damaged; without it the deliveries of Enhanced cannot be told: restore it from a copy") from None
+            raise SourceError(
+                f"{self._path}: damaged; without it the deliveries of Enhanced cannot be told: restore it from a copy"
+            ) from None
 
     def add(self, arrived: Iterable[date], seen: date) -> dict[date, date]:
         """All arrivals, with those of `arrived` that are new delivered from the trading day at or after `seen`, a few days at a time."""
@@ -61,6 +66,10 @@ class Arrivals:
             at_once = max(DAYS_A_DELIVERY, -(-len(new) // LONGEST_DELIVERY))
             known |= {day: offset(first, place // at_once) for place, day in enumerate(new)}
             partial = self._path.with_suffix(f".{uuid4().hex}")
-            partial.write_text(json.dumps({str(day): str(delivered) for day, delivered in sorted(known.items())}, indent=0))
+            partial.write_text(
+                json.dumps(
+                    {str(day): str(delivered) for day, delivered in sorted(known.items())}, indent=0
+                )
+            )
             partial.replace(self._path)
         return known

@@ -62,7 +62,9 @@ class DayCache:
         frames = [pl.read_parquet(self.path(day)) for day in days if self.has(day)]
         return stacked(frames or [self._empty()], self.table)
 
-    def store(self, batches: Iterable[pl.DataFrame], start: date, end: date, allow_missing_times: bool) -> None:
+    def store(
+        self, batches: Iterable[pl.DataFrame], start: date, end: date, allow_missing_times: bool
+    ) -> None:
         """Keep the rows of `batches` as the report days `start`…`end`, empty days too; all or, on any failure, none.
 
         Rows are written as they arrive and each day is sorted in the end: a server gives no order, and
@@ -70,7 +72,9 @@ class DayCache:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob(f"{_PARTIAL}*"):
-            shutil.rmtree(left, ignore_errors=True)  # of a run that was killed; the caller holds the lock
+            shutil.rmtree(
+                left, ignore_errors=True
+            )  # of a run that was killed; the caller holds the lock
         partial = self.folder / f"{_PARTIAL}{uuid4().hex}"
         partial.mkdir()
         try:
@@ -84,7 +88,9 @@ class DayCache:
                 self.path(day).parent.mkdir(exist_ok=True)
                 (partial / f"{day}.parquet").replace(self.path(day))
         except OSError as error:
-            raise SourceError(f"{self.folder}: cannot be written ({error.strerror or type(error).__name__}); name another folder with BONDSIG_WRDS_CACHE") from None
+            raise SourceError(
+                f"{self.folder}: cannot be written ({error.strerror or type(error).__name__}); name another folder with BONDSIG_WRDS_CACHE"
+            ) from None
         finally:
             shutil.rmtree(partial, ignore_errors=True)
 
@@ -116,7 +122,11 @@ class DayCache:
         rows = rows.sort([*first, *(name for name in rows.columns if name not in first)])
         rows.write_parquet(partial / f"{day}.parquet")
         shutil.rmtree(partial / str(day), ignore_errors=True)
-        return {"day": day, "n": rows.height, **{name: rows[name].null_count() for name in self.table.times}}
+        return {
+            "day": day,
+            "n": rows.height,
+            **{name: rows[name].null_count() for name in self.table.times},
+        }
 
     def _empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema=schema_of(self.found))

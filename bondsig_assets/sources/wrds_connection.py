@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 HOST, PORT, DATABASE = "wrds-pgdata.wharton.upenn.edu", 9737, "wrds"
 SSLMODES = ("require", "verify-ca", "verify-full", "prefer", "allow", "disable")
 #: Seconds to connect; a dead line is noticed after a minute and a half.
-_CONNECTING = {"connect_timeout": 30, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 6, "gssencmode": "disable"}
+_CONNECTING = {
+    "connect_timeout": 30,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "gssencmode": "disable",
+}
 #: Arrow that arrives at once, bytes; a report takes about 300.
 _BATCH_BYTES = 16 << 20
 #: What the driver says before the server does.
@@ -56,8 +62,14 @@ class WrdsSettings:
         port = str(whole_number("BONDSIG_WRDS_PORT", PORT))
         sslmode = given("BONDSIG_WRDS_SSLMODE") or "require"
         if sslmode not in SSLMODES:
-            raise SourceError(f"BONDSIG_WRDS_SSLMODE = {sslmode!r} should be one of {', '.join(SSLMODES)}")
-        host, database, username = given("BONDSIG_WRDS_HOST") or HOST, given("BONDSIG_WRDS_DATABASE") or DATABASE, given("WRDS_USERNAME") or ""
+            raise SourceError(
+                f"BONDSIG_WRDS_SSLMODE = {sslmode!r} should be one of {', '.join(SSLMODES)}"
+            )
+        host, database, username = (
+            given("BONDSIG_WRDS_HOST") or HOST,
+            given("BONDSIG_WRDS_DATABASE") or DATABASE,
+            given("WRDS_USERNAME") or "",
+        )
         entry = _password_entry(host, port, database, username)
         if not username and entry and entry[0] != "*":
             username = entry[0]
@@ -65,7 +77,9 @@ class WrdsSettings:
         wanting += [] if entry or given("PGPASSWORD") else ["PGPASSWORD"]
         if wanting:
             line = f"{host}:{port}:{database}:{username or 'USERNAME'}:PASSWORD"
-            raise SourceError(f"no WRDS credentials: set {' and '.join(wanting)}, or put the line {line} into {_password_file()} (mode 600)")
+            raise SourceError(
+                f"no WRDS credentials: set {' and '.join(wanting)}, or put the line {line} into {_password_file()} (mode 600)"
+            )
         return cls(username, host, int(port), database, sslmode)
 
     @property
@@ -75,7 +89,14 @@ class WrdsSettings:
 
     def uri(self) -> str:
         """The address for the driver, without a password."""
-        said = {"host": self.host, "port": self.port, "dbname": self.database, "user": self.username, "sslmode": self.sslmode, "application_name": "bondsig"}
+        said = {
+            "host": self.host,
+            "port": self.port,
+            "dbname": self.database,
+            "user": self.username,
+            "sslmode": self.sslmode,
+            "application_name": "bondsig",
+        }
         return "postgresql:///?" + urlencode({**said, **_CONNECTING}, quote_via=quote)
 
 
@@ -104,7 +125,9 @@ class Connection:
         cursor = self._driver.cursor()
         try:
             with _told(self._settings, about):
-                cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+                cursor.adbc_statement.set_options(
+                    **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
+                )
                 cursor.execute(sql)
                 reader = cursor.fetch_record_batch()
             yield self._batches(reader, about)
@@ -157,26 +180,51 @@ def _told(settings: WrdsSettings, about: str) -> Iterator[None]:
     try:
         yield
     except (Error, OSError, pa.ArrowException) as error:
-        raise SourceError(scrub(_explained(settings, about, str(error), getattr(error, "sqlstate", None) or ""))) from None
+        raise SourceError(
+            scrub(_explained(settings, about, str(error), getattr(error, "sqlstate", None) or ""))
+        ) from None
 
 
 def _explained(settings: WrdsSettings, about: str, text: str, state: str) -> str:
     where = settings.address
     detail = _PREFIX.sub("", text.split("Query was:")[0].split("LINE 1:")[0]).strip(". \n")
     cases = (
-        ("authentication failed" in text or "no password supplied" in text or state in ("28P01", "28000"),
-         f"{where} refused user '{settings.username}': check WRDS_USERNAME and PGPASSWORD (or the line in {_password_file()});"
-         " approve the two-factor request if WRDS sent one"),
-        ("does not exist" in text and "FATAL" in text, f"{where} has no such user or database; check BONDSIG_WRDS_DATABASE and WRDS_USERNAME"),
-        (("SSL" in text or "certificate" in text) and "Failed to connect" in text,
-         f"{where}: no encrypted connection ({detail}); BONDSIG_WRDS_SSLMODE is {settings.sslmode}"),
-        ("Failed to connect" in text, f"{where} cannot be reached ({detail}); check the network, BONDSIG_WRDS_HOST and BONDSIG_WRDS_PORT"),
-        (state in ("42P01", "3F000"), f"{where} has no {about}; check BONDSIG_WRDS_DATABASE, or leave the table out"),
-        (state == "42501", f"user '{settings.username}' may not read {about}: the institution's WRDS subscription must include it, or leave the table out"),
+        (
+            "authentication failed" in text
+            or "no password supplied" in text
+            or state in ("28P01", "28000"),
+            f"{where} refused user '{settings.username}': check WRDS_USERNAME and PGPASSWORD (or the line in {_password_file()});"
+            " approve the two-factor request if WRDS sent one",
+        ),
+        (
+            "does not exist" in text and "FATAL" in text,
+            f"{where} has no such user or database; check BONDSIG_WRDS_DATABASE and WRDS_USERNAME",
+        ),
+        (
+            ("SSL" in text or "certificate" in text) and "Failed to connect" in text,
+            f"{where}: no encrypted connection ({detail}); BONDSIG_WRDS_SSLMODE is {settings.sslmode}",
+        ),
+        (
+            "Failed to connect" in text,
+            f"{where} cannot be reached ({detail}); check the network, BONDSIG_WRDS_HOST and BONDSIG_WRDS_PORT",
+        ),
+        (
+            state in ("42P01", "3F000"),
+            f"{where} has no {about}; check BONDSIG_WRDS_DATABASE, or leave the table out",
+        ),
+        (
+            state == "42501",
+            f"user '{settings.username}' may not read {about}: the institution's WRDS subscription must include it, or leave the table out",
+        ),
         (state == "42703", f"{about}: a column is missing ({detail})"),
-        (state == "57014", f"{about}: the server stopped the query ({detail}); set BONDSIG_WRDS_DAYS lower so that each asks for less"),
-        (not state or state.startswith(("08", "57P")),
-         f"{about}: the connection to {where} broke off ({detail}); finished batches are kept, run the same command again to go on"),
+        (
+            state == "57014",
+            f"{about}: the server stopped the query ({detail}); set BONDSIG_WRDS_DAYS lower so that each asks for less",
+        ),
+        (
+            not state or state.startswith(("08", "57P")),
+            f"{about}: the connection to {where} broke off ({detail}); finished batches are kept, run the same command again to go on",
+        ),
     )
     return next((line for applies, line in cases if applies), f"{about}: the server says: {detail}")
 
@@ -211,6 +259,10 @@ def _secrets() -> list[str]:
     if file.is_file():
         with suppress(OSError):
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-            found += [re.split(r"(?<!\\):", line, maxsplit=4)[-1] for line in lines if line.count(":") >= 4 and not line.startswith("#")]
+            found += [
+                re.split(r"(?<!\\):", line, maxsplit=4)[-1]
+                for line in lines
+                if line.count(":") >= 4 and not line.startswith("#")
+            ]
     # A text of a letter or two is no password and would be found everywhere.
     return sorted({secret for secret in found if len(secret) > 3}, key=len, reverse=True)

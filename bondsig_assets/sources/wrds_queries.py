@@ -67,20 +67,49 @@ _DISSEMINATED = _columns(
     dates="trans_dt trd_exctn_dt orig_dis_dt",
     times="trd_exctn_tm",
 )
-_BARE = ("cusip_id", "trd_exctn_dt", "trd_exctn_tm", "msg_seq_nb", "orig_msg_seq_nb", "trc_st", "rptd_pr")
+_BARE = (
+    "cusip_id",
+    "trd_exctn_dt",
+    "trd_exctn_tm",
+    "msg_seq_nb",
+    "orig_msg_seq_nb",
+    "trc_st",
+    "rptd_pr",
+)
 
 
 def _disseminated(name: str, table: str) -> WrdsTable:
     return WrdsTable(
-        name, f"wrds-{name}", "trace", table, "live", ("trans_dt", "trd_exctn_dt"), _DISSEMINATED, (*_BARE, "ascii_rptd_vol_tx"),
+        name,
+        f"wrds-{name}",
+        "trace",
+        table,
+        "live",
+        ("trans_dt", "trd_exctn_dt"),
+        _DISSEMINATED,
+        (*_BARE, "ascii_rptd_vol_tx"),
         (("diss_rptg_side_cd", "side"),),
     )
 
 
 WRDS_TABLES = {
     "enhanced": WrdsTable(
-        "enhanced", "wrds-enhanced", "trace", "trace_enhanced", "regulatory", ("trd_rpt_dt",), _ENHANCED,
-        (*_BARE, "trd_rpt_dt", "trd_rpt_tm", "entrd_vol_qt", "asof_cd", "rpt_side_cd", "cntra_mp_id"),
+        "enhanced",
+        "wrds-enhanced",
+        "trace",
+        "trace_enhanced",
+        "regulatory",
+        ("trd_rpt_dt",),
+        _ENHANCED,
+        (
+            *_BARE,
+            "trd_rpt_dt",
+            "trd_rpt_tm",
+            "entrd_vol_qt",
+            "asof_cd",
+            "rpt_side_cd",
+            "cntra_mp_id",
+        ),
     ),
     "standard": _disseminated("standard", "trace"),
     "144a": _disseminated("144a", "trace_btds144a"),
@@ -105,11 +134,22 @@ class Found:
 
     def reports_query(self, start: date, end: date, cusips: tuple[str, ...] = ()) -> str:
         """Every column of `table.columns` under its name, for the report dates `start`…`end`."""
-        columns = ", ".join(f'{self._expression(name, kind)} AS "{name}"' for name, kind in self.table.columns.items())
-        within = [f"\"{day}\" >= DATE '{start}' AND \"{day}\" < DATE '{end}' + 1" for day in self._days]
+        columns = ", ".join(
+            f'{self._expression(name, kind)} AS "{name}"'
+            for name, kind in self.table.columns.items()
+        )
+        within = [
+            f"\"{day}\" >= DATE '{start}' AND \"{day}\" < DATE '{end}' + 1" for day in self._days
+        ]
         # Not coalesce(): no index helps with that.
-        asked = within[0] if len(within) == 1 else f'({within[0]} OR "{self._days[0]}" IS NULL AND {within[1]})'
-        chosen = f" AND cusip_id IN ({', '.join(repr(cusip) for cusip in cusips)})" if cusips else ""
+        asked = (
+            within[0]
+            if len(within) == 1
+            else f'({within[0]} OR "{self._days[0]}" IS NULL AND {within[1]})'
+        )
+        chosen = (
+            f" AND cusip_id IN ({', '.join(repr(cusip) for cusip in cusips)})" if cusips else ""
+        )
         return f"SELECT {columns} FROM {self.table.qualified_name} WHERE {asked}{chosen}"
 
     def is_clock(self, name: str) -> bool:
@@ -142,7 +182,12 @@ class Found:
 
 
 #: What arrives for a column of the kind where the server's own type is of no help.
-_WIRE: dict[Kind, str] = {"text": "text", "number": "double precision", "date": "date", "time": "text"}
+_WIRE: dict[Kind, str] = {
+    "text": "text",
+    "number": "double precision",
+    "date": "date",
+    "time": "text",
+}
 
 
 def find_table(connection: Connection, table: WrdsTable) -> Found:
@@ -154,13 +199,21 @@ def find_table(connection: Connection, table: WrdsTable) -> Found:
     )
     if not rows:
         # The list shows only what the user may read: asking tells a missing table from a forbidden one.
-        connection.rows(f"SELECT 1 AS one FROM {table.qualified_name} LIMIT 0", table.qualified_name)
+        connection.rows(
+            f"SELECT 1 AS one FROM {table.qualified_name} LIMIT 0", table.qualified_name
+        )
     types = {row["name"]: row["type"] for row in rows}
     day = next((name for name in table.days if name in types), table.days[-1])
     missing = [name for name in dict.fromkeys((*table.required, day)) if name not in types]
-    missing += [" or ".join(names) for names in table.either if not any(name in types for name in names)]
+    missing += [
+        " or ".join(names) for names in table.either if not any(name in types for name in names)
+    ]
     if missing:
-        raise SourceError(f"{table.qualified_name}: lacks the columns {', '.join(missing)}; its layout has changed, see docs/wrds.md for what is read")
+        raise SourceError(
+            f"{table.qualified_name}: lacks the columns {', '.join(missing)}; its layout has changed, see docs/wrds.md for what is read"
+        )
     if types[day] not in _DATES:
-        raise SourceError(f"{table.qualified_name}: column {day} is {types[day]}, not a date; its layout has changed, see docs/wrds.md")
+        raise SourceError(
+            f"{table.qualified_name}: column {day} is {types[day]}, not a date; its layout has changed, see docs/wrds.md"
+        )
     return Found(table, types, day)

@@ -24,7 +24,9 @@ _ENOUGH = 20
 def schema_of(found: Found) -> dict[str, pl.DataType]:
     """Column → type of every frame of a table. A time is a time where the server says so, else the text it came as."""
     return {
-        name: (pl.Time() if found.is_clock(name) else pl.String()) if kind == "time" else _TYPES[kind]
+        name: (pl.Time() if found.is_clock(name) else pl.String())
+        if kind == "time"
+        else _TYPES[kind]
         for name, kind in found.table.columns.items()
     }
 
@@ -36,7 +38,10 @@ def pinned(batch: pa.RecordBatch, found: Found) -> pl.DataFrame:
     a time that cannot be read stays as it came, for its layout to set aside.
     """
     frame = pl.DataFrame(pl.from_arrow(batch))
-    return frame.select(_pinned(name, frame.schema[name], wanted).alias(name) for name, wanted in schema_of(found).items())
+    return frame.select(
+        _pinned(name, frame.schema[name], wanted).alias(name)
+        for name, wanted in schema_of(found).items()
+    )
 
 
 def stacked(frames: list[pl.DataFrame], table: WrdsTable) -> pl.DataFrame:
@@ -44,10 +49,16 @@ def stacked(frames: list[pl.DataFrame], table: WrdsTable) -> pl.DataFrame:
     if len({tuple(frame.schema[name] for name in table.times) for frame in frames}) < 2:
         return pl.concat(frames)
     as_text = [pl.col(name) for name in table.times]
-    return pl.concat([
-        frame.with_columns(column.dt.to_string("%H:%M:%S%.f") for column in as_text if frame.schema[column.meta.output_name()] == pl.Time)
-        for frame in frames
-    ])
+    return pl.concat(
+        [
+            frame.with_columns(
+                column.dt.to_string("%H:%M:%S%.f")
+                for column in as_text
+                if frame.schema[column.meta.output_name()] == pl.Time
+            )
+            for frame in frames
+        ]
+    )
 
 
 def refuse_lost_times(frame: pl.DataFrame, table: WrdsTable) -> None:
@@ -57,7 +68,13 @@ def refuse_lost_times(frame: pl.DataFrame, table: WrdsTable) -> None:
     trades, and what was known when, were gone.
     """
     day = pl.col(table.days[0])
-    counts = frame.lazy().group_by(day.alias("day")).agg(pl.len().alias("n"), pl.col(table.times).null_count()).collect().sort("day")
+    counts = (
+        frame.lazy()
+        .group_by(day.alias("day"))
+        .agg(pl.len().alias("n"), pl.col(table.times).null_count())
+        .collect()
+        .sort("day")
+    )
     refuse_lost_counts(counts, table)
 
 
@@ -65,7 +82,11 @@ def refuse_lost_counts(counts: pl.DataFrame, table: WrdsTable) -> None:
     """As `refuse_lost_times`, from `day, n` and the number of nulls under the name of each time column."""
     for name in table.times:
         lost = counts.filter((pl.col(name) == pl.col("n")) & (pl.col("n") >= _ENOUGH))
-        if not lost.height and counts["n"].sum() >= _ENOUGH and counts[name].sum() == counts["n"].sum():
+        if (
+            not lost.height
+            and counts["n"].sum() >= _ENOUGH
+            and counts[name].sum() == counts["n"].sum()
+        ):
             lost = counts.filter(pl.col("n") > 0)
         if days := lost["day"].to_list():
             raise SourceError(
@@ -82,5 +103,8 @@ def _pinned(name: str, found: pl.DataType, wanted: pl.DataType) -> pl.Expr:
     if wanted == pl.Float64:
         return text.cast(pl.Float64, strict=False)
     if wanted == pl.Date:
-        return pl.coalesce(text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False), text.str.to_date("%Y%m%d", strict=False))
+        return pl.coalesce(
+            text.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False),
+            text.str.to_date("%Y%m%d", strict=False),
+        )
     return pl.when(text != "").then(text)

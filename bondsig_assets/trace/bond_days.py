@@ -16,14 +16,39 @@ INSTITUTIONAL_PAR_USD = 100_000
 ROUND_TRIP_MINUTES = 15
 #: Trades of equal par at most this far apart are one riskless-principal chain.
 RISKLESS_SECONDS = 60
-_COUNTS = ("n_trades", "n_customer_buys", "n_customer_sells", "n_interdealer", "n_capped", "n_institutional", "n_round_trips", "n_quarantined")
+_COUNTS = (
+    "n_trades",
+    "n_customer_buys",
+    "n_customer_sells",
+    "n_interdealer",
+    "n_capped",
+    "n_institutional",
+    "n_round_trips",
+    "n_quarantined",
+)
 _SUMS = (
-    "par_usd", "uncapped_par_usd", "customer_buy_par_usd", "customer_sell_par_usd", "institutional_par_usd", "institutional_buy_par_usd",
+    "par_usd",
+    "uncapped_par_usd",
+    "customer_buy_par_usd",
+    "customer_sell_par_usd",
+    "institutional_par_usd",
+    "institutional_buy_par_usd",
     "institutional_sell_par_usd",
 )
 _PARTIES = ("reporting_party", "contra_party")
 #: Columns a trade must have to be aggregated, beside the keys.
-TRADE_COLUMNS = ("row", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party", "is_quarantined")
+TRADE_COLUMNS = (
+    "row",
+    "executed_at",
+    "price",
+    "par_usd",
+    "is_par_capped",
+    "side",
+    "contra",
+    "reporting_party",
+    "contra_party",
+    "is_quarantined",
+)
 
 
 def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -37,40 +62,104 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     trades = trades.drop(unnamed).sort([*keys, "executed_at", "row"])
     weighed = trades.filter(~pl.col("is_quarantined"))
     masks = {
-        "all": pl.lit(True), "buy": (pl.col("contra") == "C") & (pl.col("side") == "S"), "sell": (pl.col("contra") == "C") & (pl.col("side") == "B"),
-        "big": pl.col("par_usd") >= INSTITUTIONAL_PAR_USD, "uncapped": ~pl.col("is_par_capped"), "dealer": pl.col("contra") == "D",
+        "all": pl.lit(True),
+        "buy": (pl.col("contra") == "C") & (pl.col("side") == "S"),
+        "sell": (pl.col("contra") == "C") & (pl.col("side") == "B"),
+        "big": pl.col("par_usd") >= INSTITUTIONAL_PAR_USD,
+        "uncapped": ~pl.col("is_par_capped"),
+        "dealer": pl.col("contra") == "D",
     }
     masks |= {f"big_{side}": masks["big"] & masks[side] for side in ("buy", "sell")}
     masks = {name: mask.fill_null(False) for name, mask in masks.items()}
     value = pl.col("par_usd") * pl.col("price")
     parts = weighed.select(
-        *keys, "executed_at", "price", "is_par_capped", value=value, square=value * pl.col("price"),
+        *keys,
+        "executed_at",
+        "price",
+        "is_par_capped",
+        value=value,
+        square=value * pl.col("price"),
         **{f"is_{name}": masks[name] for name in ("buy", "sell", "dealer", "big")},
-        **{f"par_{name}": pl.when(mask).then("par_usd").otherwise(0.0) for name, mask in masks.items()},
-        **{f"value_{name}": pl.when(masks[name]).then(value).otherwise(0.0) for name in ("buy", "sell", "big", "big_buy", "big_sell")},
+        **{
+            f"par_{name}": pl.when(mask).then("par_usd").otherwise(0.0)
+            for name, mask in masks.items()
+        },
+        **{
+            f"value_{name}": pl.when(masks[name]).then(value).otherwise(0.0)
+            for name in ("buy", "sell", "big", "big_buy", "big_sell")
+        },
     )
     grouped = parts.group_by(keys, maintain_order=True).agg(
-        pl.col("^par_.*$").sum(), pl.col("^value.*$").sum(), pl.col("square").sum(), pl.col("^is_.*$").sum().cast(pl.Int64),
-        n_trades=pl.len().cast(pl.Int64), price_mean=pl.col("price").mean(), price_first=pl.col("price").first(), price_last=pl.col("price").last(),
-        price_low=pl.col("price").min(), price_high=pl.col("price").max(), last_trade_at=pl.col("executed_at").last(),
+        pl.col("^par_.*$").sum(),
+        pl.col("^value.*$").sum(),
+        pl.col("square").sum(),
+        pl.col("^is_.*$").sum().cast(pl.Int64),
+        n_trades=pl.len().cast(pl.Int64),
+        price_mean=pl.col("price").mean(),
+        price_first=pl.col("price").first(),
+        price_last=pl.col("price").last(),
+        price_low=pl.col("price").min(),
+        price_high=pl.col("price").max(),
+        last_trade_at=pl.col("executed_at").last(),
     )
     days = grouped.select(
-        *keys, "n_trades", price=_ratio("value", "par_all"), price_value_weighted=_ratio("square", "value"), price_mean="price_mean",
-        price_first="price_first", price_last="price_last", price_low="price_low", price_high="price_high", last_trade_at="last_trade_at",
-        par_usd="par_all", uncapped_par_usd="par_uncapped", n_capped="is_par_capped",
-        customer_buy_par_usd="par_buy", customer_sell_par_usd="par_sell",
-        customer_buy_price=_ratio("value_buy", "par_buy"), customer_sell_price=_ratio("value_sell", "par_sell"),
-        n_customer_buys="is_buy", n_customer_sells="is_sell", n_interdealer="is_dealer",
-        price_dispersion_bps=1e4 * ((_ratio("square", "par_all") - _ratio("value", "par_all") ** 2).clip(lower_bound=0.0).sqrt() / _ratio("value", "par_all")),
-        n_institutional="is_big", institutional_par_usd="par_big", institutional_buy_par_usd="par_big_buy", institutional_sell_par_usd="par_big_sell",
+        *keys,
+        "n_trades",
+        price=_ratio("value", "par_all"),
+        price_value_weighted=_ratio("square", "value"),
+        price_mean="price_mean",
+        price_first="price_first",
+        price_last="price_last",
+        price_low="price_low",
+        price_high="price_high",
+        last_trade_at="last_trade_at",
+        par_usd="par_all",
+        uncapped_par_usd="par_uncapped",
+        n_capped="is_par_capped",
+        customer_buy_par_usd="par_buy",
+        customer_sell_par_usd="par_sell",
+        customer_buy_price=_ratio("value_buy", "par_buy"),
+        customer_sell_price=_ratio("value_sell", "par_sell"),
+        n_customer_buys="is_buy",
+        n_customer_sells="is_sell",
+        n_interdealer="is_dealer",
+        price_dispersion_bps=1e4
+        * (
+            (_ratio("square", "par_all") - _ratio("value", "par_all") ** 2)
+            .clip(lower_bound=0.0)
+            .sqrt()
+            / _ratio("value", "par_all")
+        ),
+        n_institutional="is_big",
+        institutional_par_usd="par_big",
+        institutional_buy_par_usd="par_big_buy",
+        institutional_sell_par_usd="par_big_sell",
         institutional_price=_ratio("value_big", "par_big"),
-        institutional_customer_buy_price=_ratio("value_big_buy", "par_big_buy"), institutional_customer_sell_price=_ratio("value_big_sell", "par_big_sell"),
+        institutional_customer_buy_price=_ratio("value_big_buy", "par_big_buy"),
+        institutional_customer_sell_price=_ratio("value_big_sell", "par_big_sell"),
     ).with_columns(customer_spread=pl.col("customer_buy_price") - pl.col("customer_sell_price"))
-    quarantined = trades.filter("is_quarantined").group_by(keys, maintain_order=True).agg(n_quarantined=pl.len().cast(pl.Int64))
-    days = days.join(quarantined, on=keys, how="full", coalesce=True) if quarantined.height else days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
-    days = _with_dealers(days, weighed, keys).join(_round_trips(weighed, keys), on=keys, how="left").with_columns(
-        pl.col(_COUNTS).fill_null(0), pl.col(_SUMS).fill_null(0.0),
-    ).with_columns(quarantined_share=pl.col("n_quarantined") / (pl.col("n_trades") + pl.col("n_quarantined")))
+    quarantined = (
+        trades.filter("is_quarantined")
+        .group_by(keys, maintain_order=True)
+        .agg(n_quarantined=pl.len().cast(pl.Int64))
+    )
+    days = (
+        days.join(quarantined, on=keys, how="full", coalesce=True)
+        if quarantined.height
+        else days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
+    )
+    days = (
+        _with_dealers(days, weighed, keys)
+        .join(_round_trips(weighed, keys), on=keys, how="left")
+        .with_columns(
+            pl.col(_COUNTS).fill_null(0),
+            pl.col(_SUMS).fill_null(0.0),
+        )
+        .with_columns(
+            quarantined_share=pl.col("n_quarantined")
+            / (pl.col("n_trades") + pl.col("n_quarantined"))
+        )
+    )
     return days.sort(keys)
 
 
@@ -84,11 +173,16 @@ def _with_dealers(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> 
     counted = (pl.lit(True), pl.col("contra") == "D")
     sides = [
         trades.filter(is_dealer, pl.col(name).is_not_null()).select(*keys, dealer=name)
-        for name, is_dealer in zip(_PARTIES, counted, strict=True) if name in trades.columns
+        for name, is_dealer in zip(_PARTIES, counted, strict=True)
+        if name in trades.columns
     ]
     if not any(side.height for side in sides):
         return days.with_columns(n_dealers=pl.lit(None, pl.Int64))
-    return days.join(pl.concat(sides).group_by(keys).agg(n_dealers=pl.col("dealer").n_unique().cast(pl.Int64)), on=keys, how="left")
+    return days.join(
+        pl.concat(sides).group_by(keys).agg(n_dealers=pl.col("dealer").n_unique().cast(pl.Int64)),
+        on=keys,
+        how="left",
+    )
 
 
 def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -99,7 +193,14 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     (Feldhütter 2012). The riskless share is the share of the par customers traded that another trade of
     equal par followed or preceded within RISKLESS_SECONDS (after Harris 2015).
     """
-    sets = trades.select(*keys, "par_usd", "executed_at", "row", "price", is_customer=(pl.col("contra") == "C").fill_null(False))
+    sets = trades.select(
+        *keys,
+        "par_usd",
+        "executed_at",
+        "row",
+        "price",
+        is_customer=(pl.col("contra") == "C").fill_null(False),
+    )
     sets = sets.sort([*keys, "par_usd", "executed_at", "row"])
     gap = pl.col("executed_at") - pl.col("executed_at").shift(1)
     same = pl.all_horizontal(pl.col(name) == pl.col(name).shift(1) for name in (*keys, "par_usd"))
@@ -107,18 +208,33 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         joins=(same & (gap <= pl.duration(minutes=ROUND_TRIP_MINUTES))).fill_null(False),
         is_near=(same & (gap <= pl.duration(seconds=RISKLESS_SECONDS))).fill_null(False),
     )
-    in_chain = pl.col("is_customer") & (pl.col("is_near") | pl.col("is_near").shift(-1).fill_null(False))
+    in_chain = pl.col("is_customer") & (
+        pl.col("is_near") | pl.col("is_near").shift(-1).fill_null(False)
+    )
     sets = sets.with_columns(
-        number=(~pl.col("joins")).cum_sum(), riskless=pl.when(in_chain).then("par_usd").otherwise(0.0),
+        number=(~pl.col("joins")).cum_sum(),
+        riskless=pl.when(in_chain).then("par_usd").otherwise(0.0),
         customer=pl.when("is_customer").then("par_usd").otherwise(0.0),
     )
-    riskless = sets.group_by(keys, maintain_order=True).agg(riskless_share=pl.col("riskless").sum(), customer=pl.col("customer").sum())
+    riskless = sets.group_by(keys, maintain_order=True).agg(
+        riskless_share=pl.col("riskless").sum(), customer=pl.col("customer").sum()
+    )
     riskless = riskless.select(*keys, riskless_share=_ratio("riskless_share", "customer"))
     # Most trades are alone: only members of a set are grouped.
     members = sets.filter(pl.col("joins") | pl.col("joins").shift(-1).fill_null(False))
-    trips = members.group_by("number", maintain_order=True).agg(*(pl.col(key).first() for key in keys), n=pl.len(), low=pl.col("price").min(), high=pl.col("price").max())
-    trips = trips.filter((pl.col("n") <= 3) & (pl.col("high") > pl.col("low"))).group_by(keys, maintain_order=True).agg(
-        n_round_trips=pl.len().cast(pl.Int64), round_trip_cost_bps=((pl.col("high") - pl.col("low")) / pl.col("high") * 1e4).mean()
+    trips = members.group_by("number", maintain_order=True).agg(
+        *(pl.col(key).first() for key in keys),
+        n=pl.len(),
+        low=pl.col("price").min(),
+        high=pl.col("price").max(),
+    )
+    trips = (
+        trips.filter((pl.col("n") <= 3) & (pl.col("high") > pl.col("low")))
+        .group_by(keys, maintain_order=True)
+        .agg(
+            n_round_trips=pl.len().cast(pl.Int64),
+            round_trip_cost_bps=((pl.col("high") - pl.col("low")) / pl.col("high") * 1e4).mean(),
+        )
     )
     return riskless.join(trips, on=keys, how="left")
 
@@ -129,7 +245,11 @@ def touched_days(events: pl.DataFrame) -> pl.DataFrame:
     Returns unique `cusip, trade_date, known_date`.
     """
     changes = events.filter(_counts() | (pl.col("revision") > 0))
-    return changes.select("cusip", trade_date="execution_date", known_date="known_date").unique().sort("cusip", "trade_date", "known_date")
+    return (
+        changes.select("cusip", trade_date="execution_date", known_date="known_date")
+        .unique()
+        .sort("cusip", "trade_date", "known_date")
+    )
 
 
 def _counts() -> pl.Expr:
@@ -140,11 +260,27 @@ def _counts() -> pl.Expr:
 def spans(events: pl.DataFrame) -> pl.DataFrame:
     """From when until when reports counted, or were quarantined, by rows of `trade_events` with all revisions of their reports."""
     report = ["delivery_date", "record_number"]
-    dated = events.sort(*report, "revision").with_columns(until_date=pl.col("known_date").shift(-1).over(report, mapping_strategy="group_to_rows"))
-    number = pl.col("delivery_date").cast(pl.Int32).cast(pl.Int64) * 10_000_000_000 + pl.col("record_number")
+    dated = events.sort(*report, "revision").with_columns(
+        until_date=pl.col("known_date").shift(-1).over(report, mapping_strategy="group_to_rows")
+    )
+    number = pl.col("delivery_date").cast(pl.Int32).cast(pl.Int64) * 10_000_000_000 + pl.col(
+        "record_number"
+    )
     return dated.filter(_counts()).select(
-        "cusip", "known_date", "until_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party",
-        trade_date="execution_date", row=number, is_quarantined=pl.col("reason").is_not_null(),
+        "cusip",
+        "known_date",
+        "until_date",
+        "executed_at",
+        "price",
+        "par_usd",
+        "is_par_capped",
+        "side",
+        "contra",
+        "reporting_party",
+        "contra_party",
+        trade_date="execution_date",
+        row=number,
+        is_quarantined=pl.col("reason").is_not_null(),
     )
 
 
@@ -158,7 +294,17 @@ def revise(changed: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
     keys = ["cusip", "trade_date", "known_date"]
     spans = standing.rename({"known_date": "from_date"})
     held = changed.join(spans, on=["cusip", "trade_date"], how="inner").filter(
-        (pl.col("from_date") <= pl.col("known_date")) & (pl.col("until_date").is_null() | (pl.col("until_date") > pl.col("known_date")))
+        (pl.col("from_date") <= pl.col("known_date"))
+        & (pl.col("until_date").is_null() | (pl.col("until_date") > pl.col("known_date")))
     )
-    rows = changed.join(aggregate(held.select(*keys, *TRADE_COLUMNS), keys), on=keys, how="left", maintain_order="left")
-    return rows.with_columns(pl.col(_COUNTS).fill_null(0), pl.col(_SUMS).fill_null(0.0), known_at=pl.col("known_date").dt.combine(CUTOFF))
+    rows = changed.join(
+        aggregate(held.select(*keys, *TRADE_COLUMNS), keys),
+        on=keys,
+        how="left",
+        maintain_order="left",
+    )
+    return rows.with_columns(
+        pl.col(_COUNTS).fill_null(0),
+        pl.col(_SUMS).fill_null(0.0),
+        known_at=pl.col("known_date").dt.combine(CUTOFF),
+    )

@@ -25,9 +25,31 @@ from bondsig_assets.trace.view import View, as_seen
 
 #: Columns of a trade and of a rejected report, beside what is derived here.
 _KEPT = (
-    "row", "feed", "cusip", "bond_symbol", "execution_date", "executed_at", "report_date", "reported_at", "message_number", "status", "asof_code",
-    "price", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "reporting_party", "contra_party", "settlement_date",
-    "commission_code", "is_ats", "buyer_capacity", "seller_capacity", "known_at",
+    "row",
+    "feed",
+    "cusip",
+    "bond_symbol",
+    "execution_date",
+    "executed_at",
+    "report_date",
+    "reported_at",
+    "message_number",
+    "status",
+    "asof_code",
+    "price",
+    "par_usd",
+    "is_par_capped",
+    "yield_pct",
+    "side",
+    "contra",
+    "reporting_party",
+    "contra_party",
+    "settlement_date",
+    "commission_code",
+    "is_ats",
+    "buyer_capacity",
+    "seller_capacity",
+    "known_at",
 )
 NO_TIMES = "as of a moment needs report times, and these reports have none: leave --as-of out, or use a layout with the times of report"
 
@@ -48,7 +70,10 @@ class CleanResult:
 
 
 def clean(
-    reports: pl.DataFrame | pl.LazyFrame, bonds: pl.DataFrame | None = None, as_of: datetime | None = None, screens: str | Path | Screens = "research",
+    reports: pl.DataFrame | pl.LazyFrame,
+    bonds: pl.DataFrame | None = None,
+    as_of: datetime | None = None,
+    screens: str | Path | Screens = "research",
     view: View = "regulatory",
 ) -> CleanResult:
     """Cleans TRACE reports: message lifecycle, double counting, screens, price errors, bond days.
@@ -79,12 +104,18 @@ def clean(
 def _sound(frame: pl.DataFrame) -> pl.DataFrame:
     """`frame` with a fault on what cannot be cleaned, as the readers of files set it. Raises ReportsError when a `row` is there twice."""
     if frame["row"].is_duplicated().any():
-        raise ReportsError("two reports have the same row: number them over all frames, or leave row out")
+        raise ReportsError(
+            "two reports have the same row: number them over all frames, or leave row out"
+        )
     checks = (
-        ("no_cusip", pl.col("cusip").is_null()), ("impossible_date", pl.col("execution_date").is_null() | pl.col("report_date").is_null()),
-        ("price_not_a_number", ~pl.col("price").is_finite().fill_null(False)), ("par_not_a_number", ~pl.col("par_usd").is_finite().fill_null(False)),
+        ("no_cusip", pl.col("cusip").is_null()),
+        ("impossible_date", pl.col("execution_date").is_null() | pl.col("report_date").is_null()),
+        ("price_not_a_number", ~pl.col("price").is_finite().fill_null(False)),
+        ("par_not_a_number", ~pl.col("par_usd").is_finite().fill_null(False)),
     )
-    return frame.with_columns(fault=pl.coalesce("fault", *(pl.when(wrong).then(pl.lit(name)) for name, wrong in checks)))
+    return frame.with_columns(
+        fault=pl.coalesce("fault", *(pl.when(wrong).then(pl.lit(name)) for name, wrong in checks))
+    )
 
 
 def _canonical(reports: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
@@ -98,19 +129,27 @@ def _canonical(reports: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
 def known_by(reports: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
     """`reports` with the fault reported_later on those that were not known by a moment, so that they take no part."""
     later = with_known_at(reports)["known_at"] > as_of
-    return reports.with_columns(fault=pl.coalesce("fault", pl.when(later).then(pl.lit("reported_later"))))
+    return reports.with_columns(
+        fault=pl.coalesce("fault", pl.when(later).then(pl.lit("reported_later")))
+    )
 
 
-def clean_part(frame: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens, view: View) -> CleanResult:
+def clean_part(
+    frame: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens, view: View
+) -> CleanResult:
     """`clean` for reports of whole issuers, with all columns of REPORT_SCHEMA."""
     # What is alike in all that orders reports keeps the order of `row`, whatever order they come in.
     frame = frame if frame["row"].is_sorted() else frame.sort("row")
     trades, rejected = judged(with_known_at(as_seen(frame, view, bonds)), bonds, screens)
     days = days_of(trades, rejected)
-    return CleanResult(trades, rejected, days, waterfall(rejected["reason"].value_counts(), trades.height))
+    return CleanResult(
+        trades, rejected, days, waterfall(rejected["reason"].value_counts(), trades.height)
+    )
 
 
-def judged(reports: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens) -> tuple[pl.DataFrame, pl.DataFrame]:
+def judged(
+    reports: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Trades that stand and every other report, each by issuer and in order of knowledge."""
     fates = decide(reports, order_of_knowledge(reports), screens, bonds)
     trades, rejected = _split(fates)
@@ -123,25 +162,37 @@ def _split(fates: Fates) -> tuple[pl.DataFrame, pl.DataFrame]:
     last, until, reports = now(fates), known_until(fates), fates.reports
     as_reported = np.where(last.price != fates.price, fates.price, np.nan)
     stands = np.flatnonzero(last.code == 0)
-    told = pl.DataFrame({"price": last.price[stands], "price_as_reported": as_reported[stands]}).with_columns(pl.col("price_as_reported").fill_nan(None))
+    told = pl.DataFrame(
+        {"price": last.price[stands], "price_as_reported": as_reported[stands]}
+    ).with_columns(pl.col("price_as_reported").fill_nan(None))
     kept = reports.select(name for name in _KEPT if name != "price")[fates.order[stands]]
     trades = kept.with_columns(*told, pl.lit(None, dtype=pl.Datetime("us")).alias("known_until"))
     fallen = np.flatnonzero(last.code != 0)
     rejected = reports.select(*_KEPT, "fault")[fates.order[fallen]].with_columns(
-        _reasons(fates.names, last.code[fallen]), _moments(fates.known, until[fallen]).alias("known_until"), *_causes(fates, last.cause[fallen]),
+        _reasons(fates.names, last.code[fallen]),
+        _moments(fates.known, until[fallen]).alias("known_until"),
+        *_causes(fates, last.cause[fallen]),
     )
     rejected = rejected.with_columns(pl.coalesce("fault", "reason").alias("reason")).drop("fault")
     return trades, rejected
 
 
 def _reasons(names: tuple[str, ...], code: np.ndarray) -> pl.Series:
-    table = pl.Series("reason", [None if position in (0, FAULT) else name for position, name in enumerate(names)], dtype=pl.String)
+    table = pl.Series(
+        "reason",
+        [None if position in (0, FAULT) else name for position, name in enumerate(names)],
+        dtype=pl.String,
+    )
     return table.gather(pl.Series(code, dtype=pl.UInt32))
 
 
 def _positions(positions: np.ndarray) -> pl.Series:
     """Positions as indexes, null where there is none."""
-    return pl.DataFrame({"at": positions}).select(pl.when(pl.col("at") >= 0).then("at").cast(pl.UInt32)).to_series()
+    return (
+        pl.DataFrame({"at": positions})
+        .select(pl.when(pl.col("at") >= 0).then("at").cast(pl.UInt32))
+        .to_series()
+    )
 
 
 def _moments(known: np.ndarray, positions: np.ndarray) -> pl.Series:
@@ -151,36 +202,83 @@ def _moments(known: np.ndarray, positions: np.ndarray) -> pl.Series:
 def _causes(fates: Fates, cause: np.ndarray) -> list[pl.Series]:
     """The report that caused a rejection, by row, report date and number."""
     rows = pl.Series(fates.order, dtype=pl.UInt32).gather(_positions(cause))
-    return [fates.reports[name].gather(rows).alias(f"cause_{name}") for name in ("row", "report_date", "message_number")]
+    return [
+        fates.reports[name].gather(rows).alias(f"cause_{name}")
+        for name in ("row", "report_date", "message_number")
+    ]
 
 
-def _in_hindsight(trades: pl.DataFrame, rejected: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _in_hindsight(
+    trades: pl.DataFrame, rejected: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The usual filters over the whole history: what only later prints tell."""
     from bondsig_assets.trace.recipes.osbap import price_errors_in_hindsight
 
     found = price_errors_in_hindsight(trades).select("row", corrected="price", error="reason")
     marked = trades.join(found, on="row", how="left", maintain_order="left").with_columns(
-        price=pl.coalesce("corrected", "price"), price_as_reported=pl.when(pl.col("corrected") != pl.col("price")).then("price")
+        price=pl.coalesce("corrected", "price"),
+        price_as_reported=pl.when(pl.col("corrected") != pl.col("price")).then("price"),
     )
     wrong = marked.filter(pl.col("error").is_not_null()).with_columns(
-        reason=pl.lit("price_error"), cause_row=pl.lit(None, pl.Int64), cause_report_date=pl.lit(None, pl.Date), cause_message_number=pl.lit(None, pl.String)
+        reason=pl.lit("price_error"),
+        cause_row=pl.lit(None, pl.Int64),
+        cause_report_date=pl.lit(None, pl.Date),
+        cause_message_number=pl.lit(None, pl.String),
     )
-    return marked.filter(pl.col("error").is_null()).select(trades.columns), pl.concat([rejected, wrong.select(rejected.columns)])
+    return marked.filter(pl.col("error").is_null()).select(trades.columns), pl.concat(
+        [rejected, wrong.select(rejected.columns)]
+    )
 
 
 def days_of(trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Bond days of the trades; prints with reason `price_error` are counted with weight zero."""
-    columns = ["row", "cusip", "execution_date", "executed_at", "price", "par_usd", "is_par_capped", "side", "contra", "reporting_party", "contra_party"]
+    columns = [
+        "row",
+        "cusip",
+        "execution_date",
+        "executed_at",
+        "price",
+        "par_usd",
+        "is_par_capped",
+        "side",
+        "contra",
+        "reporting_party",
+        "contra_party",
+    ]
     doubted = rejected.filter(pl.col("reason") == "price_error")
-    both = pl.concat([trades.select(*columns, is_quarantined=pl.lit(False)), doubted.select(*columns, is_quarantined=pl.lit(True))])
-    return aggregate(both.rename({"execution_date": "trade_date"}).with_columns(pl.col("is_par_capped").fill_null(False)), ["cusip", "trade_date"])
+    both = pl.concat(
+        [
+            trades.select(*columns, is_quarantined=pl.lit(False)),
+            doubted.select(*columns, is_quarantined=pl.lit(True)),
+        ]
+    )
+    return aggregate(
+        both.rename({"execution_date": "trade_date"}).with_columns(
+            pl.col("is_par_capped").fill_null(False)
+        ),
+        ["cusip", "trade_date"],
+    )
 
 
 def waterfall(reasons: pl.DataFrame, n_trades: int) -> pl.DataFrame:
     """`step, reports, share`: reports in, each reason from the most frequent, trades that stand."""
-    reasons = reasons.group_by("reason").agg(pl.col("count").sum().cast(pl.Int64)).sort("count", "reason", descending=[True, False])
+    reasons = (
+        reasons.group_by("reason")
+        .agg(pl.col("count").sum().cast(pl.Int64))
+        .sort("count", "reason", descending=[True, False])
+    )
     total = int(reasons["count"].sum()) + n_trades
-    steps = ["reports in", *(f"rejected: {reason}" for reason in reasons["reason"]), "trades that stand"]
+    steps = [
+        "reports in",
+        *(f"rejected: {reason}" for reason in reasons["reason"]),
+        "trades that stand",
+    ]
     counts = [total, *(-n for n in reasons["count"]), n_trades]
-    columns = {"step": steps, "reports": counts, "share": [n / total if total else None for n in counts]}
-    return pl.DataFrame(columns, schema={"step": pl.String, "reports": pl.Int64, "share": pl.Float64})
+    columns = {
+        "step": steps,
+        "reports": counts,
+        "share": [n / total if total else None for n in counts],
+    }
+    return pl.DataFrame(
+        columns, schema={"step": pl.String, "reports": pl.Int64, "share": pl.Float64}
+    )

@@ -41,7 +41,11 @@ class Comparison:
 
 
 def compare(
-    reports: pl.DataFrame, ours_trades: pl.DataFrame, ours_rejected: pl.DataFrame, recipes: Sequence[str], bonds: pl.DataFrame | None = None
+    reports: pl.DataFrame,
+    ours_trades: pl.DataFrame,
+    ours_rejected: pl.DataFrame,
+    recipes: Sequence[str],
+    bonds: pl.DataFrame | None = None,
 ) -> Comparison:
     """Our result on `reports` against each of `recipes` (names of RECIPES).
 
@@ -58,7 +62,9 @@ def compare(
     for name in recipes:
         both = _verdicts(ours, RECIPES[name](reports, bonds))
         trades.append(_named(name, _cells(both)))
-        kept = reports.drop("price").join(both.filter(pl.col("theirs") == KEPT).select("row", price="their_price"), on="row")
+        kept = reports.drop("price").join(
+            both.filter(pl.col("theirs") == KEPT).select("row", price="their_price"), on="row"
+        )
         days.append(_named(name, _days_compared(our_days, _bond_days(kept))))
         examples.append(_named(name, _examples(both, reports)))
     return Comparison(_stacked(trades), _stacked(days), _stacked(examples))
@@ -74,14 +80,26 @@ def _stacked(frames: list[pl.DataFrame]) -> pl.DataFrame:
 
 def _ours(reports: pl.DataFrame, trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """`row`, `par_usd`, `ours`, `our_price` of every report."""
-    verdicts = pl.concat([
-        trades.select("row", ours=pl.lit(KEPT), our_price=pl.col("price").cast(pl.Float64)),
-        rejected.select("row", ours=pl.col("reason").cast(pl.String).fill_null(UNACCOUNTED), our_price=pl.lit(None, dtype=pl.Float64)),
-    ]).with_columns(pl.col("row").cast(pl.Int64))
+    verdicts = pl.concat(
+        [
+            trades.select("row", ours=pl.lit(KEPT), our_price=pl.col("price").cast(pl.Float64)),
+            rejected.select(
+                "row",
+                ours=pl.col("reason").cast(pl.String).fill_null(UNACCOUNTED),
+                our_price=pl.lit(None, dtype=pl.Float64),
+            ),
+        ]
+    ).with_columns(pl.col("row").cast(pl.Int64))
     twice = verdicts.filter(pl.col("row").is_duplicated())["row"]
     if len(twice):
-        raise ValueError(f"report {twice[0]} has more than one verdict of ours; a row is a trade or rejected, once")
-    return reports.select("row", "par_usd").join(verdicts, on="row", how="left", maintain_order="left").with_columns(pl.col("ours").fill_null(UNACCOUNTED))
+        raise ValueError(
+            f"report {twice[0]} has more than one verdict of ours; a row is a trade or rejected, once"
+        )
+    return (
+        reports.select("row", "par_usd")
+        .join(verdicts, on="row", how="left", maintain_order="left")
+        .with_columns(pl.col("ours").fill_null(UNACCOUNTED))
+    )
 
 
 def _verdicts(ours: pl.DataFrame, answer: pl.DataFrame) -> pl.DataFrame:
@@ -91,7 +109,9 @@ def _verdicts(ours: pl.DataFrame, answer: pl.DataFrame) -> pl.DataFrame:
 
 
 def _cells(both: pl.DataFrame) -> pl.DataFrame:
-    cells = both.group_by("ours", "theirs").agg(n=pl.len().cast(pl.Int64), par_usd=pl.col("par_usd").sum())
+    cells = both.group_by("ours", "theirs").agg(
+        n=pl.len().cast(pl.Int64), par_usd=pl.col("par_usd").sum()
+    )
     return cells.sort(["n", "ours", "theirs"], descending=[True, False, False])
 
 
@@ -101,18 +121,34 @@ def _bond_days(trades: pl.DataFrame) -> pl.DataFrame:
     In a fixed order of rows, as sums of floats depend on it.
     """
     value = pl.col("par_usd") * pl.col("price")
-    plain = trades.sort("row").select(*_DAY, "par_usd", value=value, weight=pl.when(value.is_not_null()).then("par_usd"))
-    days = plain.group_by(_DAY, maintain_order=True).agg(pl.col("value", "weight", "par_usd").sum(), n=pl.len().cast(pl.Int64))
-    return days.select(*_DAY, "par_usd", "n", vwap=pl.when(pl.col("weight") > 0).then(pl.col("value") / pl.col("weight")))
+    plain = trades.sort("row").select(
+        *_DAY, "par_usd", value=value, weight=pl.when(value.is_not_null()).then("par_usd")
+    )
+    days = plain.group_by(_DAY, maintain_order=True).agg(
+        pl.col("value", "weight", "par_usd").sum(), n=pl.len().cast(pl.Int64)
+    )
+    return days.select(
+        *_DAY,
+        "par_usd",
+        "n",
+        vwap=pl.when(pl.col("weight") > 0).then(pl.col("value") / pl.col("weight")),
+    )
 
 
 def _days_compared(ours: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
     both = ours.join(theirs, on=_DAY, suffix="_theirs")
     bps = ((pl.col("vwap_theirs") / pl.col("vwap") - 1).abs() * 1e4).drop_nulls()
-    shares = {name: (bps > limit).mean() for name, limit in (("over_1_bp", 1), ("over_10_bps", 10), ("over_100_bps", 100))}
+    shares = {
+        name: (bps > limit).mean()
+        for name, limit in (("over_1_bp", 1), ("over_10_bps", 10), ("over_100_bps", 100))
+    }
     return both.select(
-        both=pl.len().cast(pl.Int64), only_ours=pl.lit(ours.height - both.height, dtype=pl.Int64), only_theirs=pl.lit(theirs.height - both.height, dtype=pl.Int64),
-        vwap_mean_bps=bps.mean(), vwap_median_bps=bps.median(), **shares,
+        both=pl.len().cast(pl.Int64),
+        only_ours=pl.lit(ours.height - both.height, dtype=pl.Int64),
+        only_theirs=pl.lit(theirs.height - both.height, dtype=pl.Int64),
+        vwap_mean_bps=bps.mean(),
+        vwap_median_bps=bps.median(),
+        **shares,
         par_difference=pl.lit(_relative(theirs, ours, "par_usd"), dtype=pl.Float64),
         count_difference=pl.lit(_relative(theirs, ours, "n"), dtype=pl.Float64),
     )
@@ -128,12 +164,27 @@ def _examples(both: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
     other_price = (pl.col("their_price") / pl.col("our_price") - 1).abs() > _SAME_PRICE
     one_keeps = (pl.col("ours") == KEPT) != (pl.col("theirs") == KEPT)
     differ = both.filter(one_keeps | ((pl.col("ours") == KEPT) & other_price.fill_null(False)))
-    shown = differ.filter(pl.int_range(pl.len()).over("ours", "theirs") < EXAMPLES).drop("par_usd").with_columns(
-        pl.when(pl.col("theirs") == KEPT).then("their_price")
+    shown = (
+        differ.filter(pl.int_range(pl.len()).over("ours", "theirs") < EXAMPLES)
+        .drop("par_usd")
+        .with_columns(pl.when(pl.col("theirs") == KEPT).then("their_price"))
     )
-    terms = ["row", "cusip", "execution_date", "executed_at", "message_number", "status", "price", "par_usd", "side", "contra"]
+    terms = [
+        "row",
+        "cusip",
+        "execution_date",
+        "executed_at",
+        "message_number",
+        "status",
+        "price",
+        "par_usd",
+        "side",
+        "contra",
+    ]
     wide = shown.join(reports.select(terms), on="row", how="left", maintain_order="left")
-    return wide.sort("ours", "theirs", "row").select("ours", "theirs", *terms, "our_price", "their_price")
+    return wide.sort("ours", "theirs", "row").select(
+        "ours", "theirs", *terms, "our_price", "their_price"
+    )
 
 
 def lines(comparison: Comparison) -> list[str]:
@@ -141,11 +192,23 @@ def lines(comparison: Comparison) -> list[str]:
     told: list[str] = []
     for recipe in comparison.bond_days["recipe"].to_list() if comparison.bond_days.width else []:
         cells, days, examples = (
-            frame.filter(pl.col("recipe") == recipe).drop("recipe") for frame in (comparison.trades, comparison.bond_days, comparison.examples)
+            frame.filter(pl.col("recipe") == recipe).drop("recipe")
+            for frame in (comparison.trades, comparison.bond_days, comparison.examples)
         )
-        told += [f"{recipe}: reports by verdict", *_columns(cells), "", f"{recipe}: bond days", *_day_lines(days.row(0, named=True)), ""]
+        told += [
+            f"{recipe}: reports by verdict",
+            *_columns(cells),
+            "",
+            f"{recipe}: bond days",
+            *_day_lines(days.row(0, named=True)),
+            "",
+        ]
         if examples.height:
-            told += [f"{recipe}: reports only one side keeps, or at another price", *_columns(examples), ""]
+            told += [
+                f"{recipe}: reports only one side keeps, or at another price",
+                *_columns(examples),
+                "",
+            ]
     return told
 
 
@@ -172,7 +235,10 @@ def _columns(frame: pl.DataFrame) -> list[str]:
     rows = [[_text(value) for value in row] for row in frame.iter_rows()]
     widths = [max(len(row[k]) for row in [header, *rows]) for k in range(len(header))]
     right = [dtype.is_numeric() for dtype in frame.dtypes]
-    return ["  " + "  ".join(_padded(row[k], widths[k], right[k]) for k in range(len(header))).rstrip() for row in [header, *rows]]
+    return [
+        "  " + "  ".join(_padded(row[k], widths[k], right[k]) for k in range(len(header))).rstrip()
+        for row in [header, *rows]
+    ]
 
 
 def _padded(text: str, width: int, to_the_right: bool) -> str:

@@ -57,32 +57,58 @@ FEED_RANK = {"academic": 1, "standard": 2, "144a": 3, "web": 4}
 
 def points() -> pl.Expr:
     """Whether a report's C and W point at what they change: before the cut, and in the dissemination feeds."""
-    return (pl.col("report_date") < REGIME_CUT) | pl.col("feed").is_in(POINTING_FEEDS).fill_null(False)
+    return (pl.col("report_date") < REGIME_CUT) | pl.col("feed").is_in(POINTING_FEEDS).fill_null(
+        False
+    )
 
 
 def role() -> pl.Expr:
     """What a report does. A status nobody knows does nothing: it is no opening (see `opens`)."""
     status, old = pl.col("status"), points()
-    against = old & status.is_in(["T", "W"]) & pl.col("asof_code").is_in(["R", "X"]).fill_null(False)
+    against = (
+        old & status.is_in(["T", "W"]) & pl.col("asof_code").is_in(["R", "X"]).fill_null(False)
+    )
     return (
-        pl.when(against).then(AGAINST).when(status == "T").then(OPENS)
-        .when(old & (status == "C")).then(POINTED_CANCEL).when(status == "W").then(POINTED_CORRECTION)
-        .when(status == "X").then(CANCELS).when(status == "C").then(CORRECTS).when(status == "Y").then(REVERSES)
-        .when(status == "R").then(REPLACES).otherwise(-1).cast(pl.Int8)
+        pl.when(against)
+        .then(AGAINST)
+        .when(status == "T")
+        .then(OPENS)
+        .when(old & (status == "C"))
+        .then(POINTED_CANCEL)
+        .when(status == "W")
+        .then(POINTED_CORRECTION)
+        .when(status == "X")
+        .then(CANCELS)
+        .when(status == "C")
+        .then(CORRECTS)
+        .when(status == "Y")
+        .then(REVERSES)
+        .when(status == "R")
+        .then(REPLACES)
+        .otherwise(-1)
+        .cast(pl.Int8)
     )
 
 
 def encode(reports: pl.DataFrame, order: np.ndarray) -> Encoded:
     """The arrays of `reports`, with the columns of REPORT_SCHEMA; `order` holds their rows in order of knowledge."""
     numbers = reports.select(
-        role=role(), corrects=pl.col("status") == "W", bond=pl.col("cusip").hash().reinterpret(signed=True),
+        role=role(),
+        corrects=pl.col("status") == "W",
+        bond=pl.col("cusip").hash().reinterpret(signed=True),
         feed=pl.col("feed").replace_strict(FEED_RANK, default=0, return_dtype=pl.Int8),
-        number=_number("message_number"), original=_number("original_message_number"), first_number=_number("first_control_number"),
-        report_day=_day("report_date"), execution_day=_day("execution_date"), prior_day=_day("prior_report_date"), first_day=_day("first_control_date"),
+        number=_number("message_number"),
+        original=_number("original_message_number"),
+        first_number=_number("first_control_number"),
+        report_day=_day("report_date"),
+        execution_day=_day("execution_date"),
+        prior_day=_day("prior_report_date"),
+        first_day=_day("first_control_date"),
         executed=pl.col("executed_at").cast(pl.Int64).fill_null(NULL),
         price=(pl.col("price") * 1e6).round().cast(pl.Int64, strict=False).fill_null(NULL),
         par=(pl.col("par_usd") * 100).round().cast(pl.Int64, strict=False).fill_null(NULL),
-        side=_letter("side"), contra=_letter("contra"),
+        side=_letter("side"),
+        contra=_letter("contra"),
     )
     arrays = {name: numbers[name].to_numpy()[order] for name in numbers.columns}
     opens = np.isin(arrays["role"], (OPENS, POINTED_CORRECTION, REPLACES))
@@ -96,21 +122,31 @@ def mix(*terms: np.ndarray) -> np.ndarray:
     """
     key = np.zeros(terms[0].shape, dtype=np.uint64)
     for term in terms:
-        key = (key ^ term.astype(np.int64, copy=False).view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        key = (key ^ term.astype(np.int64, copy=False).view(np.uint64)) * np.uint64(
+            0x9E3779B97F4A7C15
+        )
         key ^= key >> np.uint64(29)
     return key
 
 
 def stable_order(keys: np.ndarray) -> np.ndarray:
     """Positions that sort `keys`, equal ones as they come; twice as fast as numpy's."""
-    return pl.DataFrame({"key": keys}).with_row_index("at").sort("key", maintain_order=True)["at"].to_numpy().astype(np.int64)
+    return (
+        pl.DataFrame({"key": keys})
+        .with_row_index("at")
+        .sort("key", maintain_order=True)["at"]
+        .to_numpy()
+        .astype(np.int64)
+    )
 
 
 def _number(column: str) -> pl.Expr:
     """A message number as a whole number: leading zeros do not matter; other text by its hash."""
     text = pl.col(column)
     hashed = text.hash().reinterpret(signed=True) | pl.lit(1 << 62, dtype=pl.Int64)
-    return pl.coalesce(text.cast(pl.Int64, strict=False), pl.when(text.is_not_null()).then(hashed)).fill_null(NULL)
+    return pl.coalesce(
+        text.cast(pl.Int64, strict=False), pl.when(text.is_not_null()).then(hashed)
+    ).fill_null(NULL)
 
 
 def _day(column: str) -> pl.Expr:
@@ -119,4 +155,6 @@ def _day(column: str) -> pl.Expr:
 
 def _letter(column: str) -> pl.Expr:
     """A code of one letter: its first byte, null as -1."""
-    return pl.col(column).replace_strict({"B": 0, "S": 1, "C": 0, "D": 1, "A": 2}, default=-1, return_dtype=pl.Int8)
+    return pl.col(column).replace_strict(
+        {"B": 0, "S": 1, "C": 0, "D": 1, "A": 2}, default=-1, return_dtype=pl.Int8
+    )

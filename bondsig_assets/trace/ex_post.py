@@ -12,8 +12,25 @@ from bondsig_assets.trace.bond_days import aggregate
 
 #: Columns of `trade_events` that the filters and the bond days need.
 EVENT_COLUMNS = (
-    "delivery_date", "record_number", "revision", "cusip", "execution_date", "executed_at", "report_date", "reported_at", "message_number", "price",
-    "price_as_reported", "par_usd", "is_par_capped", "yield_pct", "side", "contra", "reporting_party", "contra_party", "reason",
+    "delivery_date",
+    "record_number",
+    "revision",
+    "cusip",
+    "execution_date",
+    "executed_at",
+    "report_date",
+    "reported_at",
+    "message_number",
+    "price",
+    "price_as_reported",
+    "par_usd",
+    "is_par_capped",
+    "yield_pct",
+    "side",
+    "contra",
+    "reporting_party",
+    "contra_party",
+    "reason",
 )
 _ID = ["delivery_date", "record_number"]
 #: Reasons that only the look of a price gave; hindsight judges those prints anew.
@@ -31,18 +48,40 @@ def ex_post_trades(events: pl.DataFrame) -> pl.DataFrame:
 
     newest = events.sort(*_ID, "revision").group_by(_ID, maintain_order=True).last()
     standing = newest.filter(pl.col("reason").is_null() | pl.col("reason").is_in(_DOUBTED))
-    trades = standing.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64), price=pl.coalesce("price_as_reported", "price")).drop("price_as_reported")
+    trades = (
+        standing.with_row_index("row")
+        .with_columns(pl.col("row").cast(pl.Int64), price=pl.coalesce("price_as_reported", "price"))
+        .drop("price_as_reported")
+    )
     found = price_errors_in_hindsight(trades).select("row", corrected="price", error="reason")
-    judged = trades.join(found, on="row", how="left", maintain_order="left").filter(pl.col("error").is_null())
+    judged = trades.join(found, on="row", how="left", maintain_order="left").filter(
+        pl.col("error").is_null()
+    )
     price = pl.coalesce("corrected", "price")
-    told = judged.with_columns(price=price, price_as_reported=pl.when(price != pl.col("price")).then("price"))
+    told = judged.with_columns(
+        price=price, price_as_reported=pl.when(price != pl.col("price")).then("price")
+    )
     return told.select(
-        *_ID, "cusip", "execution_date", "executed_at", "price", "price_as_reported", "par_usd", "is_par_capped", "side", "contra", "reporting_party",
+        *_ID,
+        "cusip",
+        "execution_date",
+        "executed_at",
+        "price",
+        "price_as_reported",
+        "par_usd",
+        "is_par_capped",
+        "side",
+        "contra",
+        "reporting_party",
         "contra_party",
     )
 
 
 def ex_post_bond_days(trades: pl.DataFrame) -> pl.DataFrame:
     """Rows of `ex_post_bond_days` from `ex_post_trades` of whole bonds."""
-    named = trades.rename({"execution_date": "trade_date"}).with_row_index("row").with_columns(is_quarantined=pl.lit(False))
+    named = (
+        trades.rename({"execution_date": "trade_date"})
+        .with_row_index("row")
+        .with_columns(is_quarantined=pl.lit(False))
+    )
     return aggregate(named, ["cusip", "trade_date"])

@@ -27,16 +27,35 @@ from bondsig_assets.trace.screens import BOND_TERMS, screen_code, screen_codes
 TRADE, FAULT = 0, 1
 #: Reasons that do not depend on the screens; a state is a position in `Fates.names`.
 FIXED = (
-    "", "fault", "duplicate_report", "superseded_feed", "unknown_status", "cancel_message", "correction_message", "reversal_message",
-    "cancel_message_without_trade", "correction_message_without_trade", "reversal_message_without_trade", "correction_of_ended_trade",
-    "ended_by_cancel", "ended_by_correction", "ended_by_reversal", "interdealer_buy_leg", "price_error",
+    "",
+    "fault",
+    "duplicate_report",
+    "superseded_feed",
+    "unknown_status",
+    "cancel_message",
+    "correction_message",
+    "reversal_message",
+    "cancel_message_without_trade",
+    "correction_message_without_trade",
+    "reversal_message_without_trade",
+    "correction_of_ended_trade",
+    "ended_by_cancel",
+    "ended_by_correction",
+    "ended_by_reversal",
+    "interdealer_buy_leg",
+    "price_error",
 )
 _CODE = {name: code for code, name in enumerate(FIXED)}
 _CUT_DAY = (REGIME_CUT - date(1970, 1, 1)).days
 #: What each role is called when it ends a trade.
 _ENDING = {
-    encoding.CANCELS: "cancel", encoding.POINTED_CANCEL: "cancel", encoding.CORRECTS: "correction", encoding.POINTED_CORRECTION: "correction",
-    encoding.REPLACES: "correction", encoding.REVERSES: "reversal", encoding.AGAINST: "reversal",
+    encoding.CANCELS: "cancel",
+    encoding.POINTED_CANCEL: "cancel",
+    encoding.CORRECTS: "correction",
+    encoding.POINTED_CORRECTION: "correction",
+    encoding.REPLACES: "correction",
+    encoding.REVERSES: "reversal",
+    encoding.AGAINST: "reversal",
 }
 
 
@@ -70,12 +89,20 @@ class Fates:
         for role, word in _ENDING.items():
             of_role[role] = _CODE[f"ended_by_{word}"]
         by_better_feed = self.feed[ender] < self.feed[row]
-        return np.where(ender < 0, 0, np.where(by_better_feed, _CODE["superseded_feed"], of_role[self.role[ender]])).astype(np.uint8)
+        return np.where(
+            ender < 0,
+            0,
+            np.where(by_better_feed, _CODE["superseded_feed"], of_role[self.role[ender]]),
+        ).astype(np.uint8)
 
 
 def decide(
-    reports: pl.DataFrame, order: np.ndarray, screens: Screens, bonds: pl.DataFrame | None = None,
-    given: np.ndarray | None = None, known_day: np.ndarray | None = None,
+    reports: pl.DataFrame,
+    order: np.ndarray,
+    screens: Screens,
+    bonds: pl.DataFrame | None = None,
+    given: np.ndarray | None = None,
+    known_day: np.ndarray | None = None,
 ) -> Fates:
     """The fates of `reports`, with the columns of REPORT_SCHEMA and `known_at`.
 
@@ -85,7 +112,10 @@ def decide(
     print counts as known in the price rules (default: the report date).
     """
     terms = encode(reports, order)
-    known, price = _taken(reports["known_at"].cast(pl.Int64).fill_null(encoding.NULL), order), _taken(reports["price"], order)
+    known, price = (
+        _taken(reports["known_at"].cast(pl.Int64).fill_null(encoding.NULL), order),
+        _taken(reports["price"], order),
+    )
     fixed, cause = _fixed(reports, order, terms, known)
     usable = fixed == 0
     endings = match_endings(terms, usable, _CUT_DAY)
@@ -96,12 +126,32 @@ def decide(
     opening = terms.opens & usable & ~endings.is_stillborn
     legs = _legs(reports, order, terms, opening, endings, screens)
     if screens.interdealer == "drop_buys":
-        fixed[opening & (terms.contra == DEALER) & (terms.side == BUY)] = _CODE["interdealer_buy_leg"]
-    screened = _taken(_with_terms(reports, bonds).with_columns(screen_code(screens).alias("code"))["code"], order)
+        fixed[opening & (terms.contra == DEALER) & (terms.side == BUY)] = _CODE[
+            "interdealer_buy_leg"
+        ]
+    screened = _taken(
+        _with_terms(reports, bonds).with_columns(screen_code(screens).alias("code"))["code"], order
+    )
     screened = np.where(screened > 0, screened + len(FIXED) - 1, 0).astype(np.uint8)
-    judgement = _judge(reports, order, terms, known, price, screens, opening & (screened == 0), given, known_day)
+    judgement = _judge(
+        reports, order, terms, known, price, screens, opening & (screened == 0), given, known_day
+    )
     names = (*FIXED, *screen_codes(screens))
-    return Fates(reports, order, names, known, price, fixed, cause, screened, endings, terms.role, terms.feed, legs, judgement)
+    return Fates(
+        reports,
+        order,
+        names,
+        known,
+        price,
+        fixed,
+        cause,
+        screened,
+        endings,
+        terms.role,
+        terms.feed,
+        legs,
+        judgement,
+    )
 
 
 def _taken(column: pl.Series, order: np.ndarray) -> np.ndarray:
@@ -109,7 +159,9 @@ def _taken(column: pl.Series, order: np.ndarray) -> np.ndarray:
     return column.to_numpy()[order]
 
 
-def _fixed(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fixed(
+    reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """States that are clear on arrival, and the report each duplicate repeats."""
     fixed = np.zeros(order.size, dtype=np.uint8)
     cause = np.full(order.size, -1, dtype=np.int64)
@@ -127,10 +179,19 @@ def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings) -> En
     """
     if not terms.feed.any():
         return endings
-    better = pl.DataFrame({"cusip": terms.bond, "day": terms.execution_day, "rank": terms.feed, "at": np.arange(terms.feed.size)}).filter(pl.Series(usable))
+    better = pl.DataFrame(
+        {
+            "cusip": terms.bond,
+            "day": terms.execution_day,
+            "rank": terms.feed,
+            "at": np.arange(terms.feed.size),
+        }
+    ).filter(pl.Series(usable))
     at = np.full(terms.feed.size, -1, dtype=np.int64)
     for rank in range(1, len(FEED_RANK) + 1):
-        first = better.filter(pl.col("rank") < rank).group_by("cusip", "day").agg(by=pl.col("at").min())
+        first = (
+            better.filter(pl.col("rank") < rank).group_by("cusip", "day").agg(by=pl.col("at").min())
+        )
         worse = better.filter(pl.col("rank") == rank).join(first, on=["cusip", "day"])
         at[worse["at"].to_numpy()] = worse["by"].to_numpy()
     superseded = terms.opens & (at >= 0) & ~endings.is_stillborn
@@ -141,14 +202,30 @@ def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings) -> En
     last = np.append(kept[1:, 0] != kept[:-1, 0], True)[: len(kept)]
     stands = kept[last & (kept[:, 2] < 0) & superseded[kept[:, 0]], 0]
     later = np.concatenate([kept, np.column_stack([stands, at[stands], at[stands]])])
-    return replace(endings, ended_by=np.where(wins, at, endings.ended_by), later=later[np.lexsort((later[:, 1], later[:, 0]))])
+    return replace(
+        endings,
+        ended_by=np.where(wins, at, endings.ended_by),
+        later=later[np.lexsort((later[:, 1], later[:, 0]))],
+    )
 
 
-def _mark_duplicates(terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray) -> None:
+def _mark_duplicates(
+    terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray
+) -> None:
     """A report delivered again, alike in all that matching reads, is a duplicate of its first copy."""
     keys = mix(
-        terms.cusip, terms.report_day, terms.number, terms.role, known, terms.executed, terms.execution_day, terms.price, terms.par, terms.side,
-        terms.contra, terms.original,
+        terms.cusip,
+        terms.report_day,
+        terms.number,
+        terms.role,
+        known,
+        terms.executed,
+        terms.execution_day,
+        terms.price,
+        terms.par,
+        terms.side,
+        terms.contra,
+        terms.original,
     )
     asked = (fixed == 0) & (terms.number != encoding.NULL)
     again = asked.copy()
@@ -161,28 +238,47 @@ def _mark_duplicates(terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause
     fixed[again_at] = _CODE["duplicate_report"]
 
 
-def _name_messages(terms: Encoded, usable: np.ndarray, endings: Endings, fixed: np.ndarray, cause: np.ndarray) -> None:
+def _name_messages(
+    terms: Encoded, usable: np.ndarray, endings: Endings, fixed: np.ndarray, cause: np.ndarray
+) -> None:
     """Reports that only end others are messages, with or without a trade."""
     messages = np.flatnonzero(usable & ~terms.opens)
     with_trade, without = np.zeros(8, dtype=np.uint8), np.zeros(8, dtype=np.uint8)
     for code, word in _ENDING.items():
-        with_trade[code], without[code] = _CODE[f"{word}_message"], _CODE[f"{word}_message_without_trade"]
+        with_trade[code], without[code] = (
+            _CODE[f"{word}_message"],
+            _CODE[f"{word}_message_without_trade"],
+        )
     target, role = endings.target[messages], terms.role[messages]
     by = np.where(target >= 0, endings.ended_by[np.maximum(target, 0)], -1)
     # The C of a pair C and R has its trade, also where the R came first.
-    ended = endings.has_ended[messages] | (by >= 0) & (role == encoding.CORRECTS) & (terms.role[by] == encoding.REPLACES)
+    ended = endings.has_ended[messages] | (by >= 0) & (role == encoding.CORRECTS) & (
+        terms.role[by] == encoding.REPLACES
+    )
     fixed[messages] = np.where(ended, with_trade[role], without[role])
     cause[messages] = target
 
 
-def _legs(reports: pl.DataFrame, order: np.ndarray, terms: Encoded, opening: np.ndarray, endings: Endings, screens: Screens) -> Legs:
+def _legs(
+    reports: pl.DataFrame,
+    order: np.ndarray,
+    terms: Encoded,
+    opening: np.ndarray,
+    endings: Endings,
+    screens: Screens,
+) -> Legs:
     """Pairs of the legs that both dealers report; a locked-in or give-up report stands for both sides and pairs with none."""
     nothing = Legs(np.full(order.size, -1, dtype=np.int64), np.empty((0, 3), dtype=np.int64))
     is_leg = opening & (terms.contra == DEALER) & ((terms.side == BUY) | (terms.side == SELL))
     if screens.interdealer != "pair" or not (is_leg & (terms.side == BUY)).any():
         return nothing
-    alone = reports.select(pl.col("is_locked_in").fill_null(False) | pl.col("give_up_code").is_in(["A", "Q"]).fill_null(False)).to_series()
-    reporter, counterparty = (_taken(_hash_or_zero(reports[name]), order) for name in ("reporting_party", "contra_party"))
+    alone = reports.select(
+        pl.col("is_locked_in").fill_null(False)
+        | pl.col("give_up_code").is_in(["A", "Q"]).fill_null(False)
+    ).to_series()
+    reporter, counterparty = (
+        _taken(_hash_or_zero(reports[name]), order) for name in ("reporting_party", "contra_party")
+    )
     return pair_legs(terms, endings, is_leg & ~_taken(alone, order), reporter, counterparty)
 
 
@@ -195,26 +291,51 @@ def _hash_or_zero(column: pl.Series) -> pl.Series:
 
 def _with_terms(reports: pl.DataFrame, bonds: pl.DataFrame | None) -> pl.DataFrame:
     """`reports` with BOND_TERMS, null where unknown."""
-    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in BOND_TERMS.items() if name not in reports.columns]
+    missing = [
+        pl.lit(None, dtype=dtype).alias(name)
+        for name, dtype in BOND_TERMS.items()
+        if name not in reports.columns
+    ]
     if bonds is None:
         return reports.with_columns(missing)
     held = [name for name in BOND_TERMS if name in bonds.columns]
-    terms = bonds.select("cusip", *(pl.col(name).cast(BOND_TERMS[name]) for name in held)).unique("cusip", keep="last", maintain_order=True)
+    terms = bonds.select("cusip", *(pl.col(name).cast(BOND_TERMS[name]) for name in held)).unique(
+        "cusip", keep="last", maintain_order=True
+    )
     joined = reports.join(terms, on="cusip", how="left", maintain_order="left")
-    return joined.with_columns(expression for expression in missing if expression.meta.output_name() not in held)
+    return joined.with_columns(
+        expression for expression in missing if expression.meta.output_name() not in held
+    )
 
 
 def _judge(
-    reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.ndarray, price: np.ndarray, screens: Screens, eligible: np.ndarray,
-    given: np.ndarray | None, known_day: np.ndarray | None,
+    reports: pl.DataFrame,
+    order: np.ndarray,
+    terms: Encoded,
+    known: np.ndarray,
+    price: np.ndarray,
+    screens: Screens,
+    eligible: np.ndarray,
+    given: np.ndarray | None,
+    known_day: np.ndarray | None,
 ) -> prices.Judgement:
     """What is thought of each print; `given` verdicts are taken over."""
     n = order.size
     if screens.price_errors != "trailing":
-        return prices.Judgement(np.full(n, prices.UNJUDGED, dtype=np.int8), price, np.full(n, -1, dtype=np.int64))
+        return prices.Judgement(
+            np.full(n, prices.UNJUDGED, dtype=np.int8), price, np.full(n, -1, dtype=np.int64)
+        )
     given = np.full(n, prices.UNJUDGED, dtype=np.int8) if given is None else given
     known_day = terms.report_day if known_day is None else known_day
     issuer = _taken(reports["cusip"].str.slice(0, 6).hash(), order)
     executed = np.where(terms.executed == encoding.NULL, known, terms.executed)
     sound = np.isfinite(price) & (price > 0)
-    return prices.judge_prices(issuer, terms.bond, price, known_day, executed, (eligible | (given != prices.UNJUDGED)) & sound, given)
+    return prices.judge_prices(
+        issuer,
+        terms.bond,
+        price,
+        known_day,
+        executed,
+        (eligible | (given != prices.UNJUDGED)) & sound,
+        given,
+    )

@@ -30,7 +30,13 @@ class Legs:
     changes: np.ndarray
 
 
-def pair_legs(terms: Encoded, endings: Endings, is_leg: np.ndarray, reporter: np.ndarray, counterparty: np.ndarray) -> Legs:
+def pair_legs(
+    terms: Encoded,
+    endings: Endings,
+    is_leg: np.ndarray,
+    reporter: np.ndarray,
+    counterparty: np.ndarray,
+) -> Legs:
     """Pairs live legs of equal bond, execution date, price and par; the sell leg is the trade.
 
     `is_leg` [report]: opens a trade between dealers that both report; `reporter`, `counterparty`:
@@ -49,10 +55,22 @@ def pair_legs(terms: Encoded, endings: Endings, is_leg: np.ndarray, reporter: np
     rows, keys = rows[with_buys], keys[with_buys]
     order = stable_order(keys)
     rows, keys = rows[order], keys[order]
-    starts = np.append(np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if rows.size else [], rows.size).astype(np.int64)
+    starts = np.append(
+        np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if rows.size else [], rows.size
+    ).astype(np.int64)
     events = _events(rows, starts, endings)
     of_group = np.searchsorted(events[:, 0], np.arange(starts.size))
-    sell_leg, changes = pair(rows, starts, events, of_group, endings.ended_by, terms.side, terms.executed, reporter, counterparty)
+    sell_leg, changes = pair(
+        rows,
+        starts,
+        events,
+        of_group,
+        endings.ended_by,
+        terms.side,
+        terms.executed,
+        reporter,
+        counterparty,
+    )
     return Legs(sell_leg, changes)
 
 
@@ -61,7 +79,9 @@ def _events(rows: np.ndarray, starts: np.ndarray, endings: Endings) -> np.ndarra
     group = np.repeat(np.arange(starts.size - 1), np.diff(starts))
     ended_by = endings.ended_by[rows]
     ends = ended_by > rows
-    events = np.column_stack([group[ends], ended_by[ends], rows[ends], np.zeros(ends.sum(), dtype=np.int64)])
+    events = np.column_stack(
+        [group[ends], ended_by[ends], rows[ends], np.zeros(ends.sum(), dtype=np.int64)]
+    )
     if endings.later.size:
         group_of = np.full(endings.ended_by.size, -1, dtype=np.int64)
         group_of[rows] = group

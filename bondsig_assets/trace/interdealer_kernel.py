@@ -32,13 +32,19 @@ def _may_pair(side, reporter, counterparty, a, b):  # pragma: no cover
 
 
 @njit(cache=True, nogil=True)
-def _seek(group, n_open, leg, partner, is_over, side, executed, reporter, counterparty):  # pragma: no cover
+def _seek(
+    group, n_open, leg, partner, is_over, side, executed, reporter, counterparty
+):  # pragma: no cover
     """Nearest live leg that is free or further from its partner; among equals a free one, then the first reported."""
     best = -1
     best_gap, best_free = _FAR, False
     for i in range(n_open):
         other = group[i]
-        if other == leg or is_over[other] or not _may_pair(side, reporter, counterparty, leg, other):
+        if (
+            other == leg
+            or is_over[other]
+            or not _may_pair(side, reporter, counterparty, leg, other)
+        ):
             continue
         gap, free = _gap(executed, leg, other), partner[other] < 0
         if not free and gap >= _gap(executed, other, partner[other]):
@@ -49,14 +55,16 @@ def _seek(group, n_open, leg, partner, is_over, side, executed, reporter, counte
 
 
 @njit(cache=True, nogil=True)
-def pair(rows, starts, events, events_of, ended_by, side, executed, reporter, counterparty):  # pragma: no cover
+def pair(
+    rows, starts, events, events_of, ended_by, side, executed, reporter, counterparty
+):  # pragma: no cover
     """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`; group g has `events[events_of[g]:events_of[g + 1]]`."""
     partner = np.full(ended_by.size, -1, dtype=np.int64)
     is_over = np.zeros(ended_by.size, dtype=np.bool_)
     changes = np.empty((max(2 * rows.size, 16), 3), dtype=np.int64)
     n_changes = 0
     for g in range(starts.size - 1):
-        group = rows[starts[g]:starts[g + 1]]
+        group = rows[starts[g] : starts[g + 1]]
         n_open, k, stop = 0, events_of[g], events_of[g + 1]
         while n_open < group.size or k < stop:
             if n_open < group.size and (k == stop or group[n_open] < events[k, 1]):
@@ -81,7 +89,9 @@ def pair(rows, starts, events, events_of, ended_by, side, executed, reporter, co
             # Each step seats one leg and may unseat one with a larger gap: it ends.
             first = seeker
             while seeker >= 0:
-                other = _seek(group, n_open, seeker, partner, is_over, side, executed, reporter, counterparty)
+                other = _seek(
+                    group, n_open, seeker, partner, is_over, side, executed, reporter, counterparty
+                )
                 unseated = -1
                 if other >= 0:
                     unseated = partner[other]
@@ -95,7 +105,11 @@ def pair(rows, starts, events, events_of, ended_by, side, executed, reporter, co
                             grown = np.empty((2 * n_changes, 3), dtype=np.int64)
                             grown[:n_changes] = changes
                             changes = grown
-                        changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = leg, now, partner[leg]
+                        changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = (
+                            leg,
+                            now,
+                            partner[leg],
+                        )
                         n_changes += 1
                 seeker = unseated
     sell_leg = np.full(ended_by.size, -1, dtype=np.int64)

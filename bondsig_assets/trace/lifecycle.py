@@ -15,7 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bondsig_assets.trace.encoding import AGAINST, CANCELS, CORRECTS, NULL, OPENS, POINTED_CORRECTION, REPLACES, REVERSES, Encoded, mix, stable_order
+from bondsig_assets.trace.encoding import (
+    AGAINST,
+    CANCELS,
+    CORRECTS,
+    NULL,
+    OPENS,
+    POINTED_CORRECTION,
+    REPLACES,
+    REVERSES,
+    Encoded,
+    mix,
+    stable_order,
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,12 @@ class Endings:
         if not self.later.size:
             return ender
         scale = self.ended_by.size + 1
-        told = np.searchsorted(self.later[:, 0] * scale + self.later[:, 1], row * scale + at, side="right") - 1
+        told = (
+            np.searchsorted(
+                self.later[:, 0] * scale + self.later[:, 1], row * scale + at, side="right"
+            )
+            - 1
+        )
         again = (told >= 0) & (self.later[told, 0] == row)
         return np.where(again, self.later[told, 2], ender)
 
@@ -77,41 +94,87 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     role = terms.role[enders]
     pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
     # A cancel whose own number is new names its trade by the prior reference.
-    named = np.isin(role, (CANCELS, CORRECTS)) & (terms.original[enders] != NULL) & (terms.prior_day[enders] != NULL)
+    named = (
+        np.isin(role, (CANCELS, CORRECTS))
+        & (terms.original[enders] != NULL)
+        & (terms.prior_day[enders] != NULL)
+    )
     number = np.where(pointing | named, terms.original[enders], terms.number[enders])
     # A reversal points at nothing, unless it corrects another one.
-    number[role == AGAINST] = np.where(terms.corrects[enders], terms.original[enders], NULL)[role == AGAINST]
+    number[role == AGAINST] = np.where(terms.corrects[enders], terms.original[enders], NULL)[
+        role == AGAINST
+    ]
     numbered = np.flatnonzero((terms.opens | (terms.role == AGAINST)) & usable)
     by_number = _candidates(
-        lambda: mix(terms.cusip[numbered], terms.number[numbered]), numbered, lambda: mix(terms.cusip[enders], number), number != NULL
+        lambda: mix(terms.cusip[numbered], terms.number[numbered]),
+        numbered,
+        lambda: mix(terms.cusip[enders], number),
+        number != NULL,
     )
     by_chain = _candidates(
-        lambda: _chain_key(terms, opening), opening, lambda: mix(terms.cusip[enders], terms.first_day[enders], terms.first_number[enders]),
+        lambda: _chain_key(terms, opening),
+        opening,
+        lambda: mix(terms.cusip[enders], terms.first_day[enders], terms.first_number[enders]),
         (terms.first_number[enders] != NULL) & (role > OPENS) & (role <= REVERSES),
     )
-    loose = (role == AGAINST) | (role == REVERSES) | (number == NULL) & ~np.isin(role, (REPLACES, POINTED_CORRECTION))
-    by_terms = _candidates(lambda: _terms_key(terms, opening), opening, lambda: _terms_key(terms, enders), loose)
-    ended_by, target, has_ended, stillborn, later = end_trades(
-        enders, number, (by_number.rows, by_number.low, by_number.high), (by_chain.rows, by_chain.low, by_chain.high), (by_terms.rows, by_terms.low, by_terms.high),
-        terms.role, terms.number, terms.report_day, terms.execution_day, terms.executed, terms.price, terms.par, terms.side, terms.contra,
-        terms.prior_day, cut_day,
+    loose = (
+        (role == AGAINST)
+        | (role == REVERSES)
+        | (number == NULL) & ~np.isin(role, (REPLACES, POINTED_CORRECTION))
     )
-    return Endings(ended_by, target, has_ended, stillborn, later[np.lexsort((later[:, 1], later[:, 0]))])
+    by_terms = _candidates(
+        lambda: _terms_key(terms, opening), opening, lambda: _terms_key(terms, enders), loose
+    )
+    ended_by, target, has_ended, stillborn, later = end_trades(
+        enders,
+        number,
+        (by_number.rows, by_number.low, by_number.high),
+        (by_chain.rows, by_chain.low, by_chain.high),
+        (by_terms.rows, by_terms.low, by_terms.high),
+        terms.role,
+        terms.number,
+        terms.report_day,
+        terms.execution_day,
+        terms.executed,
+        terms.price,
+        terms.par,
+        terms.side,
+        terms.contra,
+        terms.prior_day,
+        cut_day,
+    )
+    return Endings(
+        ended_by, target, has_ended, stillborn, later[np.lexsort((later[:, 1], later[:, 0]))]
+    )
 
 
 def _terms_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:
     """Bond, execution date, price, par, side and contra; not the time, which reversals often change."""
-    return mix(terms.cusip[rows], terms.execution_day[rows], terms.price[rows], terms.par[rows], terms.side[rows], terms.contra[rows])
+    return mix(
+        terms.cusip[rows],
+        terms.execution_day[rows],
+        terms.price[rows],
+        terms.par[rows],
+        terms.side[rows],
+        terms.contra[rows],
+    )
 
 
 def _chain_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:
     """Bond and first control number; a report without one is the first of its chain."""
     is_first = terms.first_number[rows] == NULL
     day = np.where(is_first, terms.report_day[rows], terms.first_day[rows])
-    return mix(terms.cusip[rows], day, np.where(is_first, terms.number[rows], terms.first_number[rows]))
+    return mix(
+        terms.cusip[rows], day, np.where(is_first, terms.number[rows], terms.first_number[rows])
+    )
 
 
-def _candidates(keys_of: Callable[[], np.ndarray], rows: np.ndarray, wanted_by: Callable[[], np.ndarray], asked: np.ndarray) -> _Candidates:
+def _candidates(
+    keys_of: Callable[[], np.ndarray],
+    rows: np.ndarray,
+    wanted_by: Callable[[], np.ndarray],
+    asked: np.ndarray,
+) -> _Candidates:
     """The `rows` whose key is wanted by an ender that `asked`, in order of knowledge within a key."""
     if not asked.any():
         nothing = np.zeros(asked.size, dtype=np.int64)

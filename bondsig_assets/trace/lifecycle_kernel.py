@@ -9,7 +9,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from bondsig_assets.trace.encoding import AGAINST, CANCELS, CORRECTS, NULL, POINTED_CANCEL, POINTED_CORRECTION, REPLACES, REVERSES
+from bondsig_assets.trace.encoding import (
+    AGAINST,
+    CANCELS,
+    CORRECTS,
+    NULL,
+    POINTED_CANCEL,
+    POINTED_CORRECTION,
+    REPLACES,
+    REVERSES,
+)
 
 _FAR = np.iinfo(np.int64).max
 
@@ -29,11 +38,29 @@ def _gap(a, b):  # pragma: no cover
 
 @njit(cache=True, nogil=True)
 def end_trades(
-    enders, number, by_number, by_chain, by_terms,
-    role, own_number, report_day, execution_day, executed, price, par, side, contra, prior_day, cut_day,
+    enders,
+    number,
+    by_number,
+    by_chain,
+    by_terms,
+    role,
+    own_number,
+    report_day,
+    execution_day,
+    executed,
+    price,
+    par,
+    side,
+    contra,
+    prior_day,
+    cut_day,
 ):  # pragma: no cover
     """The arrays of `lifecycle.Endings`; candidates are (rows, low, high)."""
-    (n_rows, n_low, n_high), (c_rows, c_low, c_high), (t_rows, t_low, t_high) = by_number, by_chain, by_terms
+    (n_rows, n_low, n_high), (c_rows, c_low, c_high), (t_rows, t_low, t_high) = (
+        by_number,
+        by_chain,
+        by_terms,
+    )
     first_ended_by = np.full(role.size, -1, dtype=np.int64)
     ended_by = np.full(role.size, -1, dtype=np.int64)
     replaced_by = np.full(role.size, -1, dtype=np.int64)
@@ -79,8 +106,11 @@ def end_trades(
             else:
                 named = prior_day[e] != NULL and report_day[r] == prior_day[e]
                 alike = (
-                    execution_day[r] == execution_day[e] and price[r] == price[e] and par[r] == par[e]
-                    and _same_or_null(executed[r], executed[e], NULL) and _same_or_null(side[r], side[e], -1)
+                    execution_day[r] == execution_day[e]
+                    and price[r] == price[e]
+                    and par[r] == par[e]
+                    and _same_or_null(executed[r], executed[e], NULL)
+                    and _same_or_null(side[r], side[e], -1)
                     and _same_or_null(contra[r], contra[e], -1)
                 )
                 if not (named or alike):
@@ -102,7 +132,9 @@ def end_trades(
                 n_later += 1
             continue
         # What names a corrected trade may mean its correction; what ends a cancelled one again means nothing.
-        corrected = dead >= 0 and role[ended_by[dead]] in (CORRECTS, REPLACES) and role[e] != CORRECTS
+        corrected = (
+            dead >= 0 and role[ended_by[dead]] in (CORRECTS, REPLACES) and role[e] != CORRECTS
+        )
         if best < 0 and (dead < 0 or corrected):
             for c in range(c_low[k], c_high[k]):
                 r = c_rows[c]
@@ -116,12 +148,23 @@ def end_trades(
                 r = t_rows[c]
                 if r >= e:
                     break
-                if ended_by[r] >= 0 or execution_day[r] != execution_day[e] or price[r] != price[e] or par[r] != par[e] or side[r] != side[e] or contra[r] != contra[e]:
+                if (
+                    ended_by[r] >= 0
+                    or execution_day[r] != execution_day[e]
+                    or price[r] != price[e]
+                    or par[r] != par[e]
+                    or side[r] != side[e]
+                    or contra[r] != contra[e]
+                ):
                     continue
                 if role[e] == REVERSES and number[k] != NULL and report_day[r] >= cut_day:
                     continue
                 gap = _gap(executed[r], executed[e])
-                if (role[e] == CANCELS or role[e] == CORRECTS or role[e] == POINTED_CANCEL) and gap != 0 and executed[e] != executed[r]:
+                if (
+                    (role[e] == CANCELS or role[e] == CORRECTS or role[e] == POINTED_CANCEL)
+                    and gap != 0
+                    and executed[e] != executed[r]
+                ):
                     continue
                 if best < 0 or gap < smallest:
                     best, smallest = r, gap

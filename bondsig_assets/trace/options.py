@@ -29,42 +29,122 @@ class Screens:
     """
 
     name: str = "none"
-    interdealer: Interdealer = _option("pair", "pair: a buy leg that repeats a sell leg gives way; drop_buys: every buy leg does; keep: none", "pairing counts; drop_buys: Dick-Nielsen 2014")
-    affiliate: bool = _option(True, "drop contra A, an affiliate that passes the customer's trade on at the same price", "FINRA Rule 6730; WRDS keeps C and D alone")
-    self_trade: bool = _option(True, "drop reports of a dealer with itself (Academic file)", "Dick-Nielsen & Poulsen 2019")
-    only_before_2012: bool = _option(False, "apply flag screens to reports of before 2012-02-06 alone", "van Binsbergen-Nozawa-Schwert as used by DRR")
+    interdealer: Interdealer = _option(
+        "pair",
+        "pair: a buy leg that repeats a sell leg gives way; drop_buys: every buy leg does; keep: none",
+        "pairing counts; drop_buys: Dick-Nielsen 2014",
+    )
+    affiliate: bool = _option(
+        True,
+        "drop contra A, an affiliate that passes the customer's trade on at the same price",
+        "FINRA Rule 6730; WRDS keeps C and D alone",
+    )
+    self_trade: bool = _option(
+        True, "drop reports of a dealer with itself (Academic file)", "Dick-Nielsen & Poulsen 2019"
+    )
+    only_before_2012: bool = _option(
+        False,
+        "apply flag screens to reports of before 2012-02-06 alone",
+        "van Binsbergen-Nozawa-Schwert as used by DRR",
+    )
     when_issued: bool = _option(False, "drop trades before issue", "Dick-Nielsen 2014")
-    special_price: bool = _option(False, "drop prices reported as away from the market", "Dick-Nielsen 2014")
-    primary_market: tuple[str, ...] = _option((), "trading markets to drop, of S1 S2 P1 P2", "Dick-Nielsen 2014")
+    special_price: bool = _option(
+        False, "drop prices reported as away from the market", "Dick-Nielsen 2014"
+    )
+    primary_market: tuple[str, ...] = _option(
+        (), "trading markets to drop, of S1 S2 P1 P2", "Dick-Nielsen 2014"
+    )
     locked_in: bool = _option(False, "drop locked-in trades", "van Binsbergen-Nozawa-Schwert")
-    give_up: tuple[str, ...] = _option((), "give-up codes to drop, of A Q G (before 2012)", "Dick-Nielsen 2014")
-    weighted_average_price: bool = _option(False, "drop weighted average prices (modifier 4 or sale condition W)", "FINRA Rule 6730(d)(4)")
-    sale_conditions: tuple[str, ...] = _option((), "sale conditions to drop, of A C N R W Z (before 2012)", "van Binsbergen-Nozawa-Schwert; WRDS drops C")
-    settlement_days: int | None = _option(None, "drop what settles in more days than this (before 2012 as coded, since then in calendar days); 0 is one trading day beyond the regular cycle of the date", "Dick-Nielsen 2014; Rule 15c6-1: T+3 to 2017-09-04, T+2 to 2024-05-27, T+1 since")
-    commission: bool = _option(False, "drop trades with a commission (Y before 2012, C since)", "Dick-Nielsen 2014")
-    agency_customer: bool = _option(False, "drop agency trades with a customer without commission: their price is the dealer leg's", "Dick-Nielsen 2014")
-    security_type: bool = _option(False, "keep corporate bonds alone (C, CORP) where the type is given", "Dick-Nielsen 2014")
+    give_up: tuple[str, ...] = _option(
+        (), "give-up codes to drop, of A Q G (before 2012)", "Dick-Nielsen 2014"
+    )
+    weighted_average_price: bool = _option(
+        False,
+        "drop weighted average prices (modifier 4 or sale condition W)",
+        "FINRA Rule 6730(d)(4)",
+    )
+    sale_conditions: tuple[str, ...] = _option(
+        (),
+        "sale conditions to drop, of A C N R W Z (before 2012)",
+        "van Binsbergen-Nozawa-Schwert; WRDS drops C",
+    )
+    settlement_days: int | None = _option(
+        None,
+        "drop what settles in more days than this (before 2012 as coded, since then in calendar days); 0 is one trading day beyond the regular cycle of the date",
+        "Dick-Nielsen 2014; Rule 15c6-1: T+3 to 2017-09-04, T+2 to 2024-05-27, T+1 since",
+    )
+    commission: bool = _option(
+        False, "drop trades with a commission (Y before 2012, C since)", "Dick-Nielsen 2014"
+    )
+    agency_customer: bool = _option(
+        False,
+        "drop agency trades with a customer without commission: their price is the dealer leg's",
+        "Dick-Nielsen 2014",
+    )
+    security_type: bool = _option(
+        False, "keep corporate bonds alone (C, CORP) where the type is given", "Dick-Nielsen 2014"
+    )
     as_of: bool = _option(False, "drop reports with an as-of code", "Tidy Finance")
-    time_order: bool = _option(False, "drop executions after their report", "a report cannot be of the future")
-    calendar: Calendar = _option("none", "drop executions on days when this market is closed: nyse, sifma", "OSBAP filter 3; Asquith-Covert-Pathak")
-    early_close: bool = _option(False, "drop executions after an early close of that calendar", "Asquith-Covert-Pathak")
-    minimum_price: float = _option(float("-inf"), "drop prices at or below, % of par", "OSBAP filter 4")
-    maximum_price: float = _option(float("inf"), "drop prices above, % of par", "OSBAP filter 4; Asquith-Covert-Pathak 220")
+    time_order: bool = _option(
+        False, "drop executions after their report", "a report cannot be of the future"
+    )
+    calendar: Calendar = _option(
+        "none",
+        "drop executions on days when this market is closed: nyse, sifma",
+        "OSBAP filter 3; Asquith-Covert-Pathak",
+    )
+    early_close: bool = _option(
+        False, "drop executions after an early close of that calendar", "Asquith-Covert-Pathak"
+    )
+    minimum_price: float = _option(
+        float("-inf"), "drop prices at or below, % of par", "OSBAP filter 4"
+    )
+    maximum_price: float = _option(
+        float("inf"), "drop prices above, % of par", "OSBAP filter 4; Asquith-Covert-Pathak 220"
+    )
     price_is_yield: bool = _option(False, "drop prices equal to the yield", "OSBAP filter 7")
-    minimum_par_usd: float = _option(0.0, "drop par below, US dollars", "van Binsbergen-Nozawa-Schwert $10,000; institutional $100,000")
-    minimum_value_usd: float = _option(0.0, "drop par times price below, US dollars", "OSBAP filter 5")
+    minimum_par_usd: float = _option(
+        0.0,
+        "drop par below, US dollars",
+        "van Binsbergen-Nozawa-Schwert $10,000; institutional $100,000",
+    )
+    minimum_value_usd: float = _option(
+        0.0, "drop par times price below, US dollars", "OSBAP filter 5"
+    )
     half_of_issue: bool = _option(False, "drop par of half the issue or more", "OSBAP filter 8")
-    issue_dates: bool = _option(False, "drop executions before the offering or from maturity on", "OSBAP filter 9; Asquith-Covert-Pathak")
+    issue_dates: bool = _option(
+        False,
+        "drop executions before the offering or from maturity on",
+        "OSBAP filter 9; Asquith-Covert-Pathak",
+    )
     unknown_bond: bool = _option(False, "drop bonds without terms", "the graph needs terms")
     convertible: bool = _option(False, "drop convertibles", "OSBAP universe")
-    price_errors: PriceErrors = _option("none", "trailing: quarantine by earlier prints alone; ex_post: the usual filters with hindsight", "trailing: ours; ex_post: OSBAP filters 1, 6 and 10")
+    price_errors: PriceErrors = _option(
+        "none",
+        "trailing: quarantine by earlier prints alone; ex_post: the usual filters with hindsight",
+        "trailing: ours; ex_post: OSBAP filters 1, 6 and 10",
+    )
 
 
 NONE = Screens()
 RESEARCH = replace(
-    NONE, name="research", when_issued=True, special_price=True, primary_market=("S2", "P1", "P2"), weighted_average_price=True,
-    sale_conditions=("C", "N", "R", "W"), settlement_days=0, time_order=True, calendar="nyse", minimum_price=0.0, maximum_price=1000.0,
-    price_is_yield=True, minimum_par_usd=10_000.0, half_of_issue=True, issue_dates=True, price_errors="trailing",
+    NONE,
+    name="research",
+    when_issued=True,
+    special_price=True,
+    primary_market=("S2", "P1", "P2"),
+    weighted_average_price=True,
+    sale_conditions=("C", "N", "R", "W"),
+    settlement_days=0,
+    time_order=True,
+    calendar="nyse",
+    minimum_price=0.0,
+    maximum_price=1000.0,
+    price_is_yield=True,
+    minimum_par_usd=10_000.0,
+    half_of_issue=True,
+    issue_dates=True,
+    price_errors="trailing",
 )
 PRESETS: dict[str, Screens] = {
     "none": NONE,
@@ -72,14 +152,33 @@ PRESETS: dict[str, Screens] = {
     "institutional": replace(RESEARCH, name="institutional", minimum_par_usd=100_000.0),
     "ex_post": replace(RESEARCH, name="ex_post", price_errors="ex_post"),
     "dick-nielsen": replace(
-        NONE, name="dick-nielsen", interdealer="drop_buys", when_issued=True, special_price=True, primary_market=("S2", "P1", "P2"),
-        give_up=("A", "Q"), locked_in=True, sale_conditions=("C",), settlement_days=5, commission=True, agency_customer=True, security_type=True,
+        NONE,
+        name="dick-nielsen",
+        interdealer="drop_buys",
+        when_issued=True,
+        special_price=True,
+        primary_market=("S2", "P1", "P2"),
+        give_up=("A", "Q"),
+        locked_in=True,
+        sale_conditions=("C",),
+        settlement_days=5,
+        commission=True,
+        agency_customer=True,
+        security_type=True,
     ),
     "vns-drr": replace(
-        NONE, name="vns-drr", only_before_2012=True, when_issued=True, locked_in=True, sale_conditions=("A", "C", "N", "R", "W", "Z"),
-        settlement_days=2, minimum_par_usd=10_000.0,
+        NONE,
+        name="vns-drr",
+        only_before_2012=True,
+        when_issued=True,
+        locked_in=True,
+        sale_conditions=("A", "C", "N", "R", "W", "Z"),
+        settlement_days=2,
+        minimum_par_usd=10_000.0,
     ),
-    "tidy": replace(NONE, name="tidy", when_issued=True, special_price=True, settlement_days=7, as_of=True),
+    "tidy": replace(
+        NONE, name="tidy", when_issued=True, special_price=True, settlement_days=7, as_of=True
+    ),
 }
 
 
@@ -95,7 +194,9 @@ def screens_named(wanted: str | Path | Screens) -> Screens:
     if text.lower() in PRESETS:
         return PRESETS[text.lower()]
     if not text.endswith(".toml"):
-        raise ReportsError(f"no screens '{text}'; presets are {', '.join(PRESETS)}, or give a .toml file")
+        raise ReportsError(
+            f"no screens '{text}'; presets are {', '.join(PRESETS)}, or give a .toml file"
+        )
     path = Path(text)
     try:
         options = tomllib.loads(path.read_text())
@@ -109,7 +210,9 @@ def screens_named(wanted: str | Path | Screens) -> Screens:
 def _from_options(path: Path, options: dict[str, Any]) -> Screens:
     base = options.pop("base", "none")
     if not isinstance(base, str) or base not in PRESETS:
-        raise ReportsError(f"{path}: base = {base!r} is no preset; presets are {', '.join(PRESETS)}")
+        raise ReportsError(
+            f"{path}: base = {base!r} is no preset; presets are {', '.join(PRESETS)}"
+        )
     known = {entry.name: entry for entry in fields(Screens) if entry.name != "name"}
     values: dict[str, Any] = {}
     for name, value in options.items():
@@ -119,8 +222,16 @@ def _from_options(path: Path, options: dict[str, Any]) -> Screens:
     return replace(PRESETS[base], **{"name": path.stem, **values})
 
 
-_CHOICES = {"calendar": get_args(Calendar), "price_errors": get_args(PriceErrors), "interdealer": get_args(Interdealer)}
-_CODES = {"primary_market": {"S1", "S2", "P1", "P2"}, "give_up": {"A", "Q", "G"}, "sale_conditions": {"A", "C", "N", "R", "W", "Z"}}
+_CHOICES = {
+    "calendar": get_args(Calendar),
+    "price_errors": get_args(PriceErrors),
+    "interdealer": get_args(Interdealer),
+}
+_CODES = {
+    "primary_market": {"S1", "S2", "P1", "P2"},
+    "give_up": {"A", "Q", "G"},
+    "sale_conditions": {"A", "C", "N", "R", "W", "Z"},
+}
 _NUMBERS = ("minimum_price", "maximum_price", "minimum_par_usd", "minimum_value_usd")
 
 
@@ -129,13 +240,19 @@ def _checked(path: Path, name: str, value: Any) -> Any:
     if name in _CHOICES:
         right, wanted = value in _CHOICES[name], f"one of {', '.join(_CHOICES[name])}"
     elif name in _CODES:
-        right, wanted = isinstance(value, list) and set(map(str, value)) <= _CODES[name], f"a list of {', '.join(sorted(_CODES[name]))}"
+        right, wanted = (
+            isinstance(value, list) and set(map(str, value)) <= _CODES[name],
+            f"a list of {', '.join(sorted(_CODES[name]))}",
+        )
         value = tuple(value) if right else value
     elif name in _NUMBERS:
         right, wanted = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
         value = float(value) if right else value
     elif name == "settlement_days":
-        right, wanted = isinstance(value, int) and not isinstance(value, bool) and value >= 0, "a whole number of days, 0 or more"
+        right, wanted = (
+            isinstance(value, int) and not isinstance(value, bool) and value >= 0,
+            "a whole number of days, 0 or more",
+        )
     else:
         right, wanted = isinstance(value, bool), "true or false"
     if not right:

@@ -16,7 +16,9 @@ _RANK = {"T": 0, "R": 1, "W": 1}
 
 def with_known_at(reports: pl.DataFrame) -> pl.DataFrame:
     """`reports` with `known_at`: the report time, without one the end of the report date."""
-    return reports.with_columns(known_at=pl.coalesce("reported_at", pl.col("report_date").dt.combine(CUTOFF)))
+    return reports.with_columns(
+        known_at=pl.coalesce("reported_at", pl.col("report_date").dt.combine(CUTOFF))
+    )
 
 
 def order_of_knowledge(reports: pl.DataFrame) -> np.ndarray:
@@ -28,20 +30,34 @@ def order_of_knowledge(reports: pl.DataFrame) -> np.ndarray:
     # A report without a readable date takes no part; it only has to lie somewhere.
     known, *others = knowledge_keys("known_at")
     known = known.cast(pl.Int64)
-    return order_by(reports, known.fill_null(known.min()).fill_null(0), *others, scales=(1_000_000, 1, 1, 1))
+    return order_by(
+        reports, known.fill_null(known.min()).fill_null(0), *others, scales=(1_000_000, 1, 1, 1)
+    )
 
 
 def knowledge_keys(known: str | pl.Expr) -> list[pl.Expr]:
     """What reports are sorted by where `known` says when each became known."""
     rank = pl.col("status").replace_strict(_RANK, default=2, return_dtype=pl.Int64)
-    undated = pl.col("feed").is_in(POINTING_FEEDS).fill_null(False) & pl.col("reported_at").is_null()
+    undated = (
+        pl.col("feed").is_in(POINTING_FEEDS).fill_null(False) & pl.col("reported_at").is_null()
+    )
     number = pl.col("message_number").cast(pl.Int64, strict=False).fill_null(-1)
-    return [pl.col(known) if isinstance(known, str) else known, pl.when(undated).then(rank).otherwise(0), number, rank]
+    return [
+        pl.col(known) if isinstance(known, str) else known,
+        pl.when(undated).then(rank).otherwise(0),
+        number,
+        rank,
+    ]
 
 
 def order_of_delivery(reports: pl.DataFrame) -> np.ndarray:
     """Rows of `reports` by issuer, then `delivery_date` and `record_number`."""
-    return order_by(reports, pl.col("delivery_date").cast(pl.Int32).cast(pl.Int64), pl.col("record_number"), scales=(1, 1))
+    return order_by(
+        reports,
+        pl.col("delivery_date").cast(pl.Int32).cast(pl.Int64),
+        pl.col("record_number"),
+        scales=(1, 1),
+    )
 
 
 def order_by(reports: pl.DataFrame, *keys: pl.Expr, scales: tuple[int, ...]) -> np.ndarray:
@@ -52,11 +68,18 @@ def order_by(reports: pl.DataFrame, *keys: pl.Expr, scales: tuple[int, ...]) -> 
     """
     issuer = reports["cusip"].str.slice(0, 6).fill_null("")
     names = issuer.unique().sort()
-    code = issuer.replace_strict(names, pl.int_range(names.len(), eager=True), return_dtype=pl.Int64).alias("issuer")
+    code = issuer.replace_strict(
+        names, pl.int_range(names.len(), eager=True), return_dtype=pl.Int64
+    ).alias("issuer")
     frame = reports.select(code, *(key.alias(f"key{k}") for k, key in enumerate(keys)))
     packed = _packed([frame[name].to_numpy() for name in frame.columns], (1, *scales))
     frame = frame if packed is None else pl.DataFrame({"key": packed})
-    return frame.with_row_index("_row").sort(frame.columns, maintain_order=True)["_row"].to_numpy().astype(np.int64)
+    return (
+        frame.with_row_index("_row")
+        .sort(frame.columns, maintain_order=True)["_row"]
+        .to_numpy()
+        .astype(np.int64)
+    )
 
 
 def _packed(keys: list[np.ndarray], scales: tuple[int, ...]) -> np.ndarray | None:
@@ -66,7 +89,7 @@ def _packed(keys: list[np.ndarray], scales: tuple[int, ...]) -> np.ndarray | Non
     parts, bits = [], 0
     for key, scale in zip(keys, scales, strict=True):
         low = int(key.min())
-        part = (key - low)
+        part = key - low
         if scale > 1 and not (part % scale).any():
             part = part // scale
         width = int(part.max()).bit_length()
@@ -78,5 +101,3 @@ def _packed(keys: list[np.ndarray], scales: tuple[int, ...]) -> np.ndarray | Non
     for part, width in parts:
         packed = (packed << np.uint64(width)) | part if width < 64 else part
     return packed
-
-

@@ -35,10 +35,27 @@ THREADS = 2
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 #: Columns of few values: a dictionary of any other only costs time.
-_REPETITIVE = frozenset({
-    "feed", "cusip", "bond_symbol", "execution_date", "report_date", "status", "asof_code", "par_usd", "side", "contra", "settlement_date",
-    "commission_code", "buyer_capacity", "seller_capacity", "reason", "cause_report_date", "trade_date",
-})
+_REPETITIVE = frozenset(
+    {
+        "feed",
+        "cusip",
+        "bond_symbol",
+        "execution_date",
+        "report_date",
+        "status",
+        "asof_code",
+        "par_usd",
+        "side",
+        "contra",
+        "settlement_date",
+        "commission_code",
+        "buyer_capacity",
+        "seller_capacity",
+        "reason",
+        "cause_report_date",
+        "trade_date",
+    }
+)
 TABLES_OUT = ("trades", "rejected", "bond_days")
 
 
@@ -51,8 +68,14 @@ class Cleaned:
 
 
 def clean_to(
-    blocks: Sequence[pl.LazyFrame], out: Path, screens: Screens, bonds: pl.DataFrame | None = None, as_of: datetime | None = None,
-    view: View = "regulatory", part_reports: int = PART_REPORTS, progress: Callable[[float], None] | None = None,
+    blocks: Sequence[pl.LazyFrame],
+    out: Path,
+    screens: Screens,
+    bonds: pl.DataFrame | None = None,
+    as_of: datetime | None = None,
+    view: View = "regulatory",
+    part_reports: int = PART_REPORTS,
+    progress: Callable[[float], None] | None = None,
     beside: Callable[[Path, pl.DataFrame], None] | None = None,
 ) -> Cleaned:
     """Cleans the reports of `blocks` into `out`/trades.parquet, rejected.parquet and bond_days.parquet.
@@ -69,7 +92,9 @@ def clean_to(
         parts = _parts(blocks, Path(scratch), part_reports, as_of, lambda share: told(0.4 * share))
         reasons = []
         with _Writers(Path(scratch)) as writers:
-            for k, result in enumerate(_in_threads(lambda part: clean_part(part(), bonds, screens, view), parts)):
+            for k, result in enumerate(
+                _in_threads(lambda part: clean_part(part(), bonds, screens, view), parts)
+            ):
                 writers.write(result)
                 reasons.append(result.rejected["reason"].value_counts())
                 told(0.4 + 0.6 * (k + 1) / len(parts))
@@ -103,12 +128,23 @@ def sweep(out: Path) -> None:
 
 
 def _parts(
-    blocks: Sequence[pl.LazyFrame], scratch: Path, part_reports: int, as_of: datetime | None, told: Callable[[float], None]
+    blocks: Sequence[pl.LazyFrame],
+    scratch: Path,
+    part_reports: int,
+    as_of: datetime | None,
+    told: Callable[[float], None],
 ) -> list[Callable[[], pl.DataFrame]]:
     """What reads each part: reports of whole issuers, in their order, about `part_reports` of them."""
-    if as_of is not None and not any(block.select(pl.col("reported_at").is_not_null().any()).collect().item() for block in blocks):
+    if as_of is not None and not any(
+        block.select(pl.col("reported_at").is_not_null().any()).collect().item() for block in blocks
+    ):
         raise ReportsError(NO_TIMES)
-    counts = pl.concat([block.select(issuer=_issuer()).collect()["issuer"].value_counts(name="n") for block in blocks])
+    counts = pl.concat(
+        [
+            block.select(issuer=_issuer()).collect()["issuer"].value_counts(name="n")
+            for block in blocks
+        ]
+    )
     issuers = counts.group_by("issuer").agg(pl.col("n").sum().cast(pl.Int64)).sort("issuer")
     if issuers["n"].sum() <= part_reports:
         return [lambda: _read(pl.concat(blocks), as_of)]
@@ -117,9 +153,19 @@ def _parts(
     def scatter(block: tuple[int, pl.LazyFrame]) -> None:
         frame = _read(block[1], as_of)
         # Half of the columns are empty in most files: they are left out on the way.
-        frame = frame.select(name for name in frame.columns if name in REQUIRED or frame[name].null_count() < frame.height)
-        part = frame.select(issuer=_issuer()).join(numbered, on="issuer", how="left", maintain_order="left")["_part"]
-        for (number,), piece in frame.with_columns(part).partition_by("_part", as_dict=True, include_key=False, maintain_order=True).items():
+        frame = frame.select(
+            name
+            for name in frame.columns
+            if name in REQUIRED or frame[name].null_count() < frame.height
+        )
+        part = frame.select(issuer=_issuer()).join(
+            numbered, on="issuer", how="left", maintain_order="left"
+        )["_part"]
+        for (number,), piece in (
+            frame.with_columns(part)
+            .partition_by("_part", as_dict=True, include_key=False, maintain_order=True)
+            .items()
+        ):
             piece.write_ipc(scratch / f"{number:06d}-{block[0]:06d}.ipc", compression="lz4")
 
     for k, _ in enumerate(_in_threads(scatter, list(enumerate(blocks)))):
@@ -174,7 +220,11 @@ class _Writers:
             if name not in self._writers:
                 repetitive = [field.name for field in table.schema if field.name in _REPETITIVE]
                 self._writers[name] = pq.ParquetWriter(
-                    self.folder / f"{name}.parquet", table.schema, compression="zstd", compression_level=1, use_dictionary=repetitive
+                    self.folder / f"{name}.parquet",
+                    table.schema,
+                    compression="zstd",
+                    compression_level=1,
+                    use_dictionary=repetitive,
                 )
             self._writers[name].write_table(table)
             self.rows[name] += table.num_rows

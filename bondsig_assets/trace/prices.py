@@ -43,7 +43,13 @@ class Judgement:
 
 
 def judge_prices(
-    issuer: np.ndarray, bond: np.ndarray, price: np.ndarray, known_day: np.ndarray, executed: np.ndarray, eligible: np.ndarray, given: np.ndarray,
+    issuer: np.ndarray,
+    bond: np.ndarray,
+    price: np.ndarray,
+    known_day: np.ndarray,
+    executed: np.ndarray,
+    eligible: np.ndarray,
+    given: np.ndarray,
 ) -> Judgement:
     """Judges prints in order of knowledge.
 
@@ -53,5 +59,8 @@ def judge_prices(
     """
     from bondsig_assets.trace.prices_kernel import judge
 
-    starts = np.append(np.flatnonzero(np.append(True, issuer[1:] != issuer[:-1])) if issuer.size else [], issuer.size).astype(np.int64)
+    starts = np.append(
+        np.flatnonzero(np.append(True, issuer[1:] != issuer[:-1])) if issuer.size else [],
+        issuer.size,
+    ).astype(np.int64)
     return Judgement(*judge(starts, bond, price, known_day, executed, eligible, given))

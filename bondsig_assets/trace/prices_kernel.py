@@ -68,7 +68,9 @@ def _assess(price, b, ring, ring_day, ring_row, last, last_day, last_row, day): 
     if last_day[b] < day - ANCHOR_DAYS or _near(price, last[b]):
         return BELIEVED, price
     median = _median(ring[b], ring_day[b], day - ANCHOR_DAYS)
-    if _near(price, median) or _near(price, last[b] * _move_of_others(b, ring, ring_row, last, last_row)):
+    if _near(price, median) or _near(
+        price, last[b] * _move_of_others(b, ring, ring_row, last, last_row)
+    ):
         return BELIEVED, price
     for factor in (0.1, 10.0, 0.01, 100.0):
         if abs(price * factor / median - 1) <= _AGREE:
@@ -87,18 +89,37 @@ def judge(starts, bond, price, known_day, executed, eligible, given):  # pragma:
         low, high = starts[s], starts[s + 1]
         bonds = np.unique(bond[low:high])
         n = bonds.size
-        ring, ring_day, ring_next = np.empty((n, RING)), np.full((n, RING), _LONG_AGO), np.zeros(n, dtype=np.int64)
+        ring, ring_day, ring_next = (
+            np.empty((n, RING)),
+            np.full((n, RING), _LONG_AGO),
+            np.zeros(n, dtype=np.int64),
+        )
         ring_row, last_row = np.full((n, RING), -1), np.full(n, -1)
         last, last_day = np.full(n, np.nan), np.full(n, _LONG_AGO)
-        run_tail, run_size, run_day = np.full(n, -1), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-        run_price, run_from, run_to = np.empty(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+        run_tail, run_size, run_day = (
+            np.full(n, -1),
+            np.zeros(n, dtype=np.int64),
+            np.zeros(n, dtype=np.int64),
+        )
+        run_price, run_from, run_to = (
+            np.empty(n),
+            np.zeros(n, dtype=np.int64),
+            np.zeros(n, dtype=np.int64),
+        )
         for i in range(low, high):
             if not eligible[i]:
                 continue
             b, day = np.searchsorted(bonds, bond[i]), known_day[i]
             if given[i] == UNJUDGED:
-                found, judged[i] = _assess(price[i], b, ring, ring_day, ring_row, last, last_day, last_row, day)
-                if found != BELIEVED and run_tail[b] >= 0 and day - run_day[b] <= CONFIRMATION_DAYS and abs(price[i] / run_price[b] - 1) <= _AGREE:
+                found, judged[i] = _assess(
+                    price[i], b, ring, ring_day, ring_row, last, last_day, last_row, day
+                )
+                if (
+                    found != BELIEVED
+                    and run_tail[b] >= 0
+                    and day - run_day[b] <= CONFIRMATION_DAYS
+                    and abs(price[i] / run_price[b] - 1) <= _AGREE
+                ):
                     apart = executed[i] - run_to[b] >= _APART or run_from[b] - executed[i] >= _APART
                     if run_size[b] + apart >= CONFIRMATIONS:
                         found, judged[i] = CONFIRMING, price[i]
@@ -106,7 +127,11 @@ def judge(starts, bond, price, known_day, executed, eligible, given):  # pragma:
                 found = given[i]
             verdict[i] = found
             if found in (QUARANTINED, SHIFTED):
-                extends = run_tail[b] >= 0 and day - run_day[b] <= CONFIRMATION_DAYS and abs(price[i] / run_price[b] - 1) <= _AGREE
+                extends = (
+                    run_tail[b] >= 0
+                    and day - run_day[b] <= CONFIRMATION_DAYS
+                    and abs(price[i] / run_price[b] - 1) <= _AGREE
+                )
                 if not extends:
                     run_tail[b], run_size[b], run_day[b] = -1, 1, day
                     run_price[b], run_from[b], run_to[b] = price[i], executed[i], executed[i]
@@ -120,13 +145,21 @@ def judge(starts, bond, price, known_day, executed, eligible, given):  # pragma:
                 r = run_tail[b]
                 while r >= 0:
                     released_by[r] = i
-                    ring[b, ring_next[b]], ring_day[b, ring_next[b]], ring_row[b, ring_next[b]] = price[r], day, i
+                    ring[b, ring_next[b]], ring_day[b, ring_next[b]], ring_row[b, ring_next[b]] = (
+                        price[r],
+                        day,
+                        i,
+                    )
                     ring_next[b] = (ring_next[b] + 1) % RING
                     r = before[r]
             # A late report of an old price says nothing against prints executed since.
             if found == CONFIRMING or executed[i] >= run_from[b] or last_day[b] < day - ANCHOR_DAYS:
                 run_tail[b] = -1
-            ring[b, ring_next[b]], ring_day[b, ring_next[b]], ring_row[b, ring_next[b]] = price[i], day, i
+            ring[b, ring_next[b]], ring_day[b, ring_next[b]], ring_row[b, ring_next[b]] = (
+                price[i],
+                day,
+                i,
+            )
             ring_next[b] = (ring_next[b] + 1) % RING
             last[b], last_day[b], last_row[b] = price[i], day, i
     return verdict, judged, released_by

@@ -23,10 +23,22 @@ _NOT_OF_A_FILE = ("delivery_date", "record_number", "view", "delivered_at", "kno
 REPORT_SCHEMA: dict[str, pl.DataType] = {
     "row": pl.Int64(),
     "fault": pl.String(),
-    **{name: dtype for name, dtype in TRACE_REPORTS.polars_schema.items() if name not in _NOT_OF_A_FILE},
+    **{
+        name: dtype
+        for name, dtype in TRACE_REPORTS.polars_schema.items()
+        if name not in _NOT_OF_A_FILE
+    },
 }
 #: What must be there to clean at all.
-REQUIRED = ("cusip", "execution_date", "report_date", "status", "message_number", "price", "par_usd")
+REQUIRED = (
+    "cusip",
+    "execution_date",
+    "report_date",
+    "status",
+    "message_number",
+    "price",
+    "par_usd",
+)
 
 
 class ReportsError(ValueError):
@@ -43,9 +55,12 @@ def as_reports(frame: pl.LazyFrame | pl.DataFrame) -> pl.LazyFrame:
     found = lazy.collect_schema()
     missing = [name for name in REQUIRED if name not in found]
     if missing:
-        raise ReportsError(f"reports lack the columns {', '.join(missing)}; see docs/trace_cleaning.md for their names")
+        raise ReportsError(
+            f"reports lack the columns {', '.join(missing)}; see docs/trace_cleaning.md for their names"
+        )
     if "row" not in found:
         lazy = lazy.with_row_index("row")
     return lazy.select(
-        (pl.col(name) if name in found or name == "row" else pl.lit(None)).cast(dtype).alias(name) for name, dtype in REPORT_SCHEMA.items()
+        (pl.col(name) if name in found or name == "row" else pl.lit(None)).cast(dtype).alias(name)
+        for name, dtype in REPORT_SCHEMA.items()
     )

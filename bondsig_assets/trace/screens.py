@@ -19,7 +19,10 @@ from bondsig_assets.trading_calendar import day_number, early_closes, open_days
 CYCLES = ((date(2002, 1, 1), 3), (date(2017, 9, 5), 2), (date(2024, 5, 28), 1))
 #: Terms of the bond that screens read; any may be missing.
 BOND_TERMS: dict[str, pl.DataType] = {
-    "maturity_date": pl.Date(), "offering_date": pl.Date(), "offering_amount_usd": pl.Float64(), "is_convertible": pl.Boolean(),
+    "maturity_date": pl.Date(),
+    "offering_date": pl.Date(),
+    "offering_amount_usd": pl.Float64(),
+    "is_convertible": pl.Boolean(),
 }
 
 
@@ -36,7 +39,10 @@ def screen_code(screens: Screens) -> pl.Expr:
     conditions = _conditions(screens)
     if not conditions:
         return pl.lit(0, dtype=pl.UInt8)
-    codes = (pl.when(condition).then(pl.lit(k + 1, dtype=pl.UInt8)) for k, (_, condition) in enumerate(conditions))
+    codes = (
+        pl.when(condition).then(pl.lit(k + 1, dtype=pl.UInt8))
+        for k, (_, condition) in enumerate(conditions)
+    )
     return pl.coalesce(*codes).fill_null(0)
 
 
@@ -46,13 +52,34 @@ def _conditions(screens: Screens) -> list[tuple[str, pl.Expr]]:
     flags = [
         (screens.when_issued, "when_issued", pl.col("is_when_issued")),
         (screens.special_price, "special_price", pl.col("is_special_price")),
-        (screens.primary_market, "primary_market", pl.col("trading_market").is_in(screens.primary_market)),
+        (
+            screens.primary_market,
+            "primary_market",
+            pl.col("trading_market").is_in(screens.primary_market),
+        ),
         (screens.locked_in, "locked_in", pl.col("is_locked_in")),
         (screens.give_up, "give_up", pl.col("give_up_code").is_in(screens.give_up)),
-        (screens.weighted_average_price, "weighted_average_price", (pl.col("trade_modifier_4") == "W") | (pl.col("sale_condition") == "W")),
-        (screens.sale_conditions, "sale_condition", pl.col("sale_condition").is_in(screens.sale_conditions)),
-        (screens.settlement_days is not None, "non_standard_settlement", _settles_late(screens.settlement_days)),
-        (screens.commission, "commission", (old & (pl.col("commission_code") == "Y")) | (~old & (pl.col("commission_code") == "C"))),
+        (
+            screens.weighted_average_price,
+            "weighted_average_price",
+            (pl.col("trade_modifier_4") == "W") | (pl.col("sale_condition") == "W"),
+        ),
+        (
+            screens.sale_conditions,
+            "sale_condition",
+            pl.col("sale_condition").is_in(screens.sale_conditions),
+        ),
+        (
+            screens.settlement_days is not None,
+            "non_standard_settlement",
+            _settles_late(screens.settlement_days),
+        ),
+        (
+            screens.commission,
+            "commission",
+            (old & (pl.col("commission_code") == "Y"))
+            | (~old & (pl.col("commission_code") == "C")),
+        ),
         (screens.agency_customer, "agency_customer", _is_agency_without_commission()),
         (screens.security_type, "security_type", ~pl.col("security_type").is_in(["C", "CORP"])),
         (screens.as_of, "as_of", pl.col("asof_code").is_not_null()),
@@ -65,19 +92,35 @@ def _conditions(screens: Screens) -> list[tuple[str, pl.Expr]]:
         (screens.convertible, "convertible", pl.col("is_convertible")),
         (screens.time_order, "impossible_time", pl.col("executed_at") > pl.col("reported_at")),
         (screens.calendar != "none", "off_calendar", _is_closed(screens)),
-        (screens.early_close and screens.calendar != "none", "after_early_close", _is_after_early_close(screens)),
+        (
+            screens.early_close and screens.calendar != "none",
+            "after_early_close",
+            _is_after_early_close(screens),
+        ),
         (screens.issue_dates, "before_issue", pl.col("execution_date") < pl.col("offering_date")),
-        (screens.issue_dates, "after_maturity", pl.col("execution_date") >= pl.col("maturity_date")),
+        (
+            screens.issue_dates,
+            "after_maturity",
+            pl.col("execution_date") >= pl.col("maturity_date"),
+        ),
         (screens.affiliate, "affiliate", pl.col("contra") == "A"),
         (screens.self_trade, "self_trade", pl.col("reporting_party") == pl.col("contra_party")),
     ]
     values = [
-        (screens.minimum_price > float("-inf"), "price_out_of_range", price <= screens.minimum_price),
+        (
+            screens.minimum_price > float("-inf"),
+            "price_out_of_range",
+            price <= screens.minimum_price,
+        ),
         (screens.maximum_price < float("inf"), "price_out_of_range", price > screens.maximum_price),
         (screens.price_is_yield, "price_is_yield", price == pl.col("yield_pct")),
         (screens.half_of_issue, "half_of_issue", par >= 0.5 * pl.col("offering_amount_usd")),
         (screens.minimum_par_usd > 0, "small_par", par < screens.minimum_par_usd),
-        (screens.minimum_value_usd > 0, "small_value", par * price / 100 < screens.minimum_value_usd),
+        (
+            screens.minimum_value_usd > 0,
+            "small_value",
+            par * price / 100 < screens.minimum_value_usd,
+        ),
     ]
     return [(name, condition) for on, name, condition in terms + flags + values if on]
 
@@ -95,21 +138,32 @@ def _settles_late(days: int | None) -> pl.Expr:
     cycle = pl.lit(CYCLES[0][1])
     for start, cycle_days in CYCLES[1:]:
         cycle = pl.when(pl.col("execution_date") >= start).then(cycle_days).otherwise(cycle)
-    number = [pl.col(name).map_batches(day_number, return_dtype=pl.Int64) for name in ("settlement_date", "execution_date")]
+    number = [
+        pl.col(name).map_batches(day_number, return_dtype=pl.Int64)
+        for name in ("settlement_date", "execution_date")
+    ]
     trading = pl.when(pl.col("settlement_date").is_not_null()).then(number[0] - number[1])
-    return (pl.col("days_to_settle") > cycle).fill_null(False) | (trading > cycle + 1).fill_null(False)
+    return (pl.col("days_to_settle") > cycle).fill_null(False) | (trading > cycle + 1).fill_null(
+        False
+    )
 
 
 def _is_agency_without_commission() -> pl.Expr:
     capacity = pl.when(pl.col("side") == "B").then("buyer_capacity").otherwise("seller_capacity")
-    return (capacity == "A") & (pl.col("contra") == "C") & (pl.col("commission_code").fill_null("N") == "N")
+    return (
+        (capacity == "A")
+        & (pl.col("contra") == "C")
+        & (pl.col("commission_code").fill_null("N") == "N")
+    )
 
 
 def _is_closed(screens: Screens) -> pl.Expr:
     if screens.calendar == "none":
         return pl.lit(False)
     days = open_days(screens.calendar)
-    return pl.col("execution_date").map_batches(lambda column: _not_among(column, days), return_dtype=pl.Boolean)
+    return pl.col("execution_date").map_batches(
+        lambda column: _not_among(column, days), return_dtype=pl.Boolean
+    )
 
 
 def _not_among(column: pl.Series, days: np.ndarray) -> pl.Series:
@@ -123,5 +177,7 @@ def _is_after_early_close(screens: Screens) -> pl.Expr:
     if screens.calendar == "none":
         return pl.lit(False)
     closes = early_closes(screens.calendar)
-    when = pl.col("execution_date").replace_strict(list(closes), list(closes.values()), default=None, return_dtype=pl.Time)
+    when = pl.col("execution_date").replace_strict(
+        list(closes), list(closes.values()), default=None, return_dtype=pl.Time
+    )
     return pl.col("executed_at").dt.time() > when

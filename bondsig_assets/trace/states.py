@@ -45,7 +45,9 @@ def states(fates: Fates, row: np.ndarray, at: np.ndarray, sell_leg: np.ndarray) 
         code = np.where(condition, states_then, code)
         cause = np.where(condition, causes, cause)
     price = np.where((verdict == SHIFTED) & ~released, judgement.price[row], fates.price[row])
-    return States(row, at, code, cause, price, np.where(released, UNJUDGED - 1, verdict).astype(np.int8))
+    return States(
+        row, at, code, cause, price, np.where(released, UNJUDGED - 1, verdict).astype(np.int8)
+    )
 
 
 def now(fates: Fates) -> States:
@@ -60,13 +62,31 @@ def changed_rows(fates: Fates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     Sorted by row and at; `sell_leg` is what the report repeats from then on.
     """
     legs = fates.legs.changes
-    told = [pl.DataFrame({"row": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]}).unique(["row", "at"], keep="last", maintain_order=True)]
+    told = [
+        pl.DataFrame({"row": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]}).unique(
+            ["row", "at"], keep="last", maintain_order=True
+        )
+    ]
     again = fates.endings.later
-    changes = [(again[:, 0], again[:, 1]), *((np.flatnonzero(by >= 0), by[by >= 0]) for by in (fates.endings.ended_by, fates.judgement.released_by))]
-    told += [pl.DataFrame({"row": row, "at": at, "leg": None}, schema_overrides={"leg": pl.Int64}) for row, at in changes]
+    changes = [
+        (again[:, 0], again[:, 1]),
+        *(
+            (np.flatnonzero(by >= 0), by[by >= 0])
+            for by in (fates.endings.ended_by, fates.judgement.released_by)
+        ),
+    ]
+    told += [
+        pl.DataFrame({"row": row, "at": at, "leg": None}, schema_overrides={"leg": pl.Int64})
+        for row, at in changes
+    ]
     frame = pl.concat(told)
     # A change of leg and another change at the same moment are one change.
-    frame = frame.group_by("row", "at").agg(pl.col("leg").max()).sort("row", "at").filter(pl.col("at") >= pl.col("row"))
+    frame = (
+        frame.group_by("row", "at")
+        .agg(pl.col("leg").max())
+        .sort("row", "at")
+        .filter(pl.col("at") >= pl.col("row"))
+    )
     frame = frame.with_columns(pl.col("leg").forward_fill().over("row").fill_null(-1))
     return frame["row"].to_numpy(), frame["at"].to_numpy(), frame["leg"].to_numpy()
 
@@ -88,7 +108,11 @@ def known_until(fates: Fates) -> np.ndarray:
     # Sorted by row and moment: a later end overwrites an earlier one, and who stands at last has none.
     ends = np.flatnonzero(stands[:-1] & ~stands[1:] & (row[:-1] == row[1:])) + 1
     until[row[ends]] = moving.at[ends]
-    last = np.append(np.flatnonzero(row[:-1] != row[1:]), row.size - 1) if row.size else np.zeros(0, dtype=np.int64)
+    last = (
+        np.append(np.flatnonzero(row[:-1] != row[1:]), row.size - 1)
+        if row.size
+        else np.zeros(0, dtype=np.int64)
+    )
     until[row[last[stands[last]]]] = -1
     return until
 
@@ -99,8 +123,15 @@ def _moving(fates: Fates, row: np.ndarray, at: np.ndarray, leg: np.ndarray) -> p
     own = np.full(fates.order.size, -1, dtype=np.int64)
     own[row[at == row]] = leg[at == row]
     late = at > row
-    told = pl.concat([_frame(states(fates, rows, rows, own[rows])), _frame(states(fates, row[late], at[late], leg[late]))]).sort("row", "at")
-    unlike = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in ("row", "code", "cause", "price"))
+    told = pl.concat(
+        [
+            _frame(states(fates, rows, rows, own[rows])),
+            _frame(states(fates, row[late], at[late], leg[late])),
+        ]
+    ).sort("row", "at")
+    unlike = pl.any_horizontal(
+        pl.col(name).ne_missing(pl.col(name).shift(1)) for name in ("row", "code", "cause", "price")
+    )
     return told.filter(unlike)
 
 

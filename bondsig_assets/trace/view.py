@@ -25,16 +25,39 @@ def as_seen(reports: pl.DataFrame, view: View, bonds: pl.DataFrame | None = None
         return reports
     high_yield = pl.lit(None, dtype=pl.Boolean).alias("is_high_yield")
     if bonds is not None and "is_high_yield" in bonds.columns:
-        grades = bonds.select("cusip", "is_high_yield").unique("cusip", keep="last", maintain_order=True)
-        reports, high_yield = reports.join(grades, on="cusip", how="left", maintain_order="left"), pl.col("is_high_yield")
+        grades = bonds.select("cusip", "is_high_yield").unique(
+            "cusip", keep="last", maintain_order=True
+        )
+        reports, high_yield = (
+            reports.join(grades, on="cusip", how="left", maintain_order="left"),
+            pl.col("is_high_yield"),
+        )
     # The feeds of the day have their cap already.
-    is_capped = pl.col("is_par_capped").fill_null(False) | pl.col("feed").is_in(["standard", "144a", "web"]).fill_null(False)
-    cap = pl.when(is_capped).then(float("inf")).when(high_yield.fill_null(True)).then(HIGH_YIELD_CAP_USD).otherwise(CAP_USD)
+    is_capped = pl.col("is_par_capped").fill_null(False) | pl.col("feed").is_in(
+        ["standard", "144a", "web"]
+    ).fill_null(False)
+    cap = (
+        pl.when(is_capped)
+        .then(float("inf"))
+        .when(high_yield.fill_null(True))
+        .then(HIGH_YIELD_CAP_USD)
+        .otherwise(CAP_USD)
+    )
     between_dealers = (pl.col("contra") == "D") & (pl.col("side") == "B")
-    hidden = pl.when(pl.col("is_disseminated").eq(False).fill_null(False) | (pl.col("contra") == "A").fill_null(False)).then(pl.lit("not_disseminated")).when(
-        between_dealers.fill_null(False) & ~pl.col("feed").is_in(["standard", "144a", "web"]).fill_null(False)
-    ).then(pl.lit("buy_leg_not_disseminated"))
+    hidden = (
+        pl.when(
+            pl.col("is_disseminated").eq(False).fill_null(False)
+            | (pl.col("contra") == "A").fill_null(False)
+        )
+        .then(pl.lit("not_disseminated"))
+        .when(
+            between_dealers.fill_null(False)
+            & ~pl.col("feed").is_in(["standard", "144a", "web"]).fill_null(False)
+        )
+        .then(pl.lit("buy_leg_not_disseminated"))
+    )
     return reports.with_columns(
-        fault=pl.coalesce("fault", hidden), is_par_capped=pl.col("is_par_capped").fill_null(False) | (pl.col("par_usd") > cap),
+        fault=pl.coalesce("fault", hidden),
+        is_par_capped=pl.col("is_par_capped").fill_null(False) | (pl.col("par_usd") > cap),
         par_usd=pl.min_horizontal("par_usd", cap),
     ).drop("is_high_yield", strict=False)

@@ -37,16 +37,32 @@ def random_bonds(n: int, seed: int, settlement: date | None = None) -> tuple[Bon
     while len(rows) < n:
         settles = settlement or first + timedelta(days=int(generator.integers(0, 7300)))
         matures = settles + timedelta(days=int(generator.integers(3, 365 * 31)))
-        frequency, day_count = int(generator.choice([0, 1, 2, 2, 2, 4, 12])), int(generator.integers(0, 4))
+        frequency, day_count = (
+            int(generator.choice([0, 1, 2, 2, 2, 4, 12])),
+            int(generator.integers(0, 4)),
+        )
         if day_count == 0 and (matures.day > 28 or (frequency == 0 and settles.day == 31)):
             continue
         if frequency == 0 and matures.day == 29:
             continue
         coupon = 0.0 if frequency == 0 else float(np.round(generator.uniform(0.0, 12.0), 3))
         redemption = float(generator.choice([100.0, 100.0, 103.5]))
-        rows.append(((settles - EPOCH).days, (matures - EPOCH).days, coupon, frequency, day_count, redemption))
-    settles, matures, coupon, frequency, day_count, redemption = (np.array(column) for column in zip(*rows, strict=True))
-    return terms(settles, matures, coupon, frequency, day_count, redemption=redemption), generator.uniform(40.0, 150.0, n)
+        rows.append(
+            (
+                (settles - EPOCH).days,
+                (matures - EPOCH).days,
+                coupon,
+                frequency,
+                day_count,
+                redemption,
+            )
+        )
+    settles, matures, coupon, frequency, day_count, redemption = (
+        np.array(column) for column in zip(*rows, strict=True)
+    )
+    return terms(
+        settles, matures, coupon, frequency, day_count, redemption=redemption
+    ), generator.uniform(40.0, 150.0, n)
 
 
 def quantlib_date(days: int) -> ql.Date:
@@ -59,20 +75,35 @@ def quantlib_bond(bonds: Bonds, i: int) -> ql.Bond:
     settles, matures = quantlib_date(bonds.settlement[i]), quantlib_date(bonds.maturity[i])
     frequency, redemption = int(bonds.frequency[i]), float(bonds.redemption[i])
     if frequency == 0:
-        return ql.ZeroCouponBond(0, ql.NullCalendar(), 100.0, matures, ql.Unadjusted, redemption, ql.Date(1, 1, 1990))
+        return ql.ZeroCouponBond(
+            0, ql.NullCalendar(), 100.0, matures, ql.Unadjusted, redemption, ql.Date(1, 1, 1990)
+        )
     schedule, counter = _schedule(settles, matures, frequency, int(bonds.day_count[i]))
-    return ql.FixedRateBond(0, 100.0, schedule, [float(bonds.coupon_pct[i]) / 100.0], counter, ql.Unadjusted, redemption)
+    return ql.FixedRateBond(
+        0, 100.0, schedule, [float(bonds.coupon_pct[i]) / 100.0], counter, ql.Unadjusted, redemption
+    )
 
 
-def _schedule(settles: ql.Date, matures: ql.Date, frequency: int, day_count: int) -> tuple[ql.Schedule, ql.DayCounter]:
+def _schedule(
+    settles: ql.Date, matures: ql.Date, frequency: int, day_count: int
+) -> tuple[ql.Schedule, ql.DayCounter]:
     """Coupon dates from one before settlement to maturity, and the day counter that knows them."""
     step = 12 // frequency
     periods = (matures.year() - settles.year() + 1) * frequency + 1
     begins = matures - ql.Period(periods * step, ql.Months)
     schedule = ql.Schedule(
-        begins, matures, ql.Period(step, ql.Months), ql.NullCalendar(), ql.Unadjusted, ql.Unadjusted, ql.DateGeneration.Backward, False
+        begins,
+        matures,
+        ql.Period(step, ql.Months),
+        ql.NullCalendar(),
+        ql.Unadjusted,
+        ql.Unadjusted,
+        ql.DateGeneration.Backward,
+        False,
     )
-    return schedule, ql.ActualActual(ql.ActualActual.ISMA, schedule) if day_count == 1 else DAY_COUNTERS[day_count]
+    return schedule, ql.ActualActual(
+        ql.ActualActual.ISMA, schedule
+    ) if day_count == 1 else DAY_COUNTERS[day_count]
 
 
 def quantlib_yield(bonds: Bonds, i: int, bond: ql.Bond, price: float) -> tuple[float, float, float]:
@@ -80,7 +111,15 @@ def quantlib_yield(bonds: Bonds, i: int, bond: ql.Bond, price: float) -> tuple[f
     settles, frequency = quantlib_date(bonds.settlement[i]), FREQUENCIES[int(bonds.frequency[i])]
     counter = DAY_COUNTERS[bonds.day_count[i]]
     found = ql.BondFunctions.bondYield(
-        bond, ql.BondPrice(price, ql.BondPrice.Clean), counter, ql.Compounded, frequency, settles, 1e-14, 1000, 0.05
+        bond,
+        ql.BondPrice(price, ql.BondPrice.Clean),
+        counter,
+        ql.Compounded,
+        frequency,
+        settles,
+        1e-14,
+        1000,
+        0.05,
     )
     rate = ql.InterestRate(found, counter, ql.Compounded, frequency)
     return (
@@ -97,12 +136,19 @@ def smooth_curve(settlement: date) -> tuple[ql.YieldTermStructureHandle, ZeroCur
     days = np.concatenate(([0, 30, 91], np.arange(1, 64) * 182))
     rates = 0.01 + 0.03 * (1 - np.exp(-days / 1500)) + 0.002 * np.sin(days / 400)
     curve = ql.ZeroCurve(
-        [today + int(day) for day in days], rates.tolist(), ql.Actual365Fixed(), ql.NullCalendar(), ql.Linear(), ql.Continuous
+        [today + int(day) for day in days],
+        rates.tolist(),
+        ql.Actual365Fixed(),
+        ql.NullCalendar(),
+        ql.Linear(),
+        ql.Continuous,
     )
     return ql.YieldTermStructureHandle(curve), ZeroCurves(days / 365.0, rates[None, :])
 
 
-def random_callables(n: int, seed: int, settlement: date, longest_years: float = 10.0) -> tuple[Bonds, CallSchedules]:
+def random_callables(
+    n: int, seed: int, settlement: date, longest_years: float = 10.0
+) -> tuple[Bonds, CallSchedules]:
     """n bonds callable at falling prices on coupon dates, or 45 days after each.
 
     Two months at least after settlement, and never within eight days of a coupon elsewhere:
@@ -121,20 +167,44 @@ def random_callables(n: int, seed: int, settlement: date, longest_years: float =
         called = [(coupon.to_date() - EPOCH).days + late for coupon in coupons[::-1]]
         called = [day for day in called if day > settles + 60]
         called = called[int(len(called) * generator.uniform(0.0, 0.6)) :]
-        rows.append((settles, matures, float(np.round(generator.uniform(2.0, 9.0), 3)), frequency, day_count))
+        rows.append(
+            (
+                settles,
+                matures,
+                float(np.round(generator.uniform(2.0, 9.0), 3)),
+                frequency,
+                day_count,
+            )
+        )
         dates += called
-        prices += [max(100.0, 104.0 - k * float(generator.uniform(0.0, 1.0))) for k in range(len(called))]
+        prices += [
+            max(100.0, 104.0 - k * float(generator.uniform(0.0, 1.0))) for k in range(len(called))
+        ]
         offsets.append(len(dates))
-    return terms(*(np.array(column) for column in zip(*rows, strict=True))), call_schedules(offsets, np.array(dates, dtype=np.int64), prices, False)
+    return terms(*(np.array(column) for column in zip(*rows, strict=True))), call_schedules(
+        offsets, np.array(dates, dtype=np.int64), prices, False
+    )
 
 
 def quantlib_callable(bonds: Bonds, schedules: CallSchedules, i: int) -> ql.CallableFixedRateBond:
     """Callable bond i, without an engine."""
     settles, matures = quantlib_date(bonds.settlement[i]), quantlib_date(bonds.maturity[i])
-    schedule, counter = _schedule(settles, matures, int(bonds.frequency[i]), int(bonds.day_count[i]))
+    schedule, counter = _schedule(
+        settles, matures, int(bonds.frequency[i]), int(bonds.day_count[i])
+    )
     calls = ql.CallabilitySchedule()
     for k in range(schedules.offsets[i], schedules.offsets[i + 1]):
         price = ql.BondPrice(float(schedules.prices[k]), ql.BondPrice.Clean)
         calls.append(ql.Callability(price, ql.Callability.Call, quantlib_date(schedules.dates[k])))
     coupon = [float(bonds.coupon_pct[i]) / 100.0]
-    return ql.CallableFixedRateBond(0, 100.0, schedule, coupon, counter, ql.Unadjusted, float(bonds.redemption[i]), schedule[0], calls)
+    return ql.CallableFixedRateBond(
+        0,
+        100.0,
+        schedule,
+        coupon,
+        counter,
+        ql.Unadjusted,
+        float(bonds.redemption[i]),
+        schedule[0],
+        calls,
+    )

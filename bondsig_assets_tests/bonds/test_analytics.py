@@ -12,7 +12,14 @@ from bondsig_assets.bonds import kernels
 from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
 from bondsig_assets.bonds.conventions import terms
 from bondsig_assets.bonds.curves import ParCurves, zero_curves
-from bondsig_assets.tables import AMOUNTS_OUTSTANDING, BOND_ANALYTICS, BOND_DAY_REVISIONS, BONDS, CALL_SCHEDULES, TREASURY_YIELDS
+from bondsig_assets.tables import (
+    AMOUNTS_OUTSTANDING,
+    BOND_ANALYTICS,
+    BOND_DAY_REVISIONS,
+    BONDS,
+    CALL_SCHEDULES,
+    TREASURY_YIELDS,
+)
 
 DAY = date(2024, 3, 5)
 TENORS = (0.25, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -26,7 +33,15 @@ def frame(table, rows):
 def curve(day, level, known_at=None):
     """Par yields of one day rising from `level`, known the next morning unless said otherwise."""
     known_at = known_at or datetime.combine(day + timedelta(days=1), time(8))
-    return [{"trade_date": day, "tenor_years": tenor, "par_yield_pct": level + tenor / 30, "known_at": known_at} for tenor in TENORS]
+    return [
+        {
+            "trade_date": day,
+            "tenor_years": tenor,
+            "par_yield_pct": level + tenor / 30,
+            "known_at": known_at,
+        }
+        for tenor in TENORS
+    ]
 
 
 def bond(cusip, **changes):
@@ -48,12 +63,16 @@ def revision(cusip, price=98.0, day=DAY, known_date=None, n_trades=4):
     }  # fmt: skip
 
 
-YIELDS = frame(TREASURY_YIELDS, curve(date(2024, 3, 1), 4.0) + curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5))
+YIELDS = frame(
+    TREASURY_YIELDS, curve(date(2024, 3, 1), 4.0) + curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5)
+)
 
 
 def run(revisions, bonds, yields=YIELDS, *more):
     """`analyze` of rows given as dictionaries."""
-    return analyze(frame(BOND_DAY_REVISIONS, revisions), Reference(frame(BONDS, bonds), yields, *more))
+    return analyze(
+        frame(BOND_DAY_REVISIONS, revisions), Reference(frame(BONDS, bonds), yields, *more)
+    )
 
 
 def test_a_plain_bond():
@@ -65,17 +84,27 @@ def test_a_plain_bond():
     assert row["settlement_date"] == date(2024, 3, 7) and row["curve_date"] == date(2024, 3, 4)
     assert row["maturity_years"] == years
     assert row["accrued_interest"] == pytest.approx(5 * 82 / 360)
-    assert (row["yield_pct"], row["duration_years"], row["convexity"]) == (yield_pct[0], duration[0], convexity[0])
+    assert (row["yield_pct"], row["duration_years"], row["convexity"]) == (
+        yield_pct[0],
+        duration[0],
+        convexity[0],
+    )
     assert row["g_spread_bps"] == pytest.approx(100 * (yield_pct[0] - 4.1 - years / 30), abs=1e-9)
     assert row["oas_bps"] == pytest.approx(row["g_spread_bps"], abs=5)
     assert row["oas_bps"] == row["z_spread_bps"] and row["option_cost_bps"] is None
     # A bond without calls: spread duration and modified duration differ by half a coupon period's yield.
-    assert row["spread_duration_years"] == pytest.approx(duration[0] * (1 + yield_pct[0] / 200), rel=2e-3)
+    assert row["spread_duration_years"] == pytest.approx(
+        duration[0] * (1 + yield_pct[0] / 200), rel=2e-3
+    )
     assert row["weight"] == pytest.approx(5e8 * 4 * (row["spread_duration_years"] / 0.5) ** 2)
     # Three measures of one credit, near par: close to each other and not the same.
     assert row["asset_swap_spread_bps"] == pytest.approx(row["z_spread_bps"], abs=8)
     assert row["cds_equivalent_spread_bps"] == pytest.approx(row["z_spread_bps"], abs=8)
-    assert (row["oas_method"], row["reason"], row["known_at"]) == ("z", None, datetime(2024, 3, 5, 18, 30))
+    assert (row["oas_method"], row["reason"], row["known_at"]) == (
+        "z",
+        None,
+        datetime(2024, 3, 5, 18, 30),
+    )
 
 
 def test_the_curve_is_the_one_known_at_the_cutoff_of_the_trade_date():
@@ -86,17 +115,27 @@ def test_the_curve_is_the_one_known_at_the_cutoff_of_the_trade_date():
     assert found["oas_bps"][0] == found["oas_bps"][1]
     # One second after 18:30 is too late for the day.
     for second, day in ((0, DAY), (1, date(2024, 3, 4))):
-        yields = frame(TREASURY_YIELDS, curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5, datetime(2024, 3, 5, 18, 30, second)))
+        yields = frame(
+            TREASURY_YIELDS,
+            curve(date(2024, 3, 4), 4.1) + curve(DAY, 4.5, datetime(2024, 3, 5, 18, 30, second)),
+        )
         assert run([revision("A")], [bond("A")], yields)["curve_date"].to_list() == [day]
 
 
 def test_terms_not_yet_known():
-    found = run([revision("A"), revision("A", known_date=date(2024, 3, 6))], [bond("A", known_at=datetime(2024, 3, 6, 8))])
+    found = run(
+        [revision("A"), revision("A", known_date=date(2024, 3, 6))],
+        [bond("A", known_at=datetime(2024, 3, 6, 8))],
+    )
     assert found["reason"].to_list() == ["no_terms", None]
 
 
 def test_callable_bond_above_par_is_valued_to_its_worst_call():
-    callable_terms = {"is_callable": True, "first_call_date": date(2025, 6, 15), "first_call_price": 102.0}
+    callable_terms = {
+        "is_callable": True,
+        "first_call_date": date(2025, 6, 15),
+        "first_call_price": 102.0,
+    }
     row = run([revision("A", 104.0)], [bond("A", **callable_terms)]).row(0, named=True)
     settles, matures = np.datetime64("2024-03-07"), np.datetime64("2030-06-15")
     calls = np.array([f"{year}-06-15" for year in range(2025, 2031)], dtype="datetime64[D]")
@@ -108,68 +147,161 @@ def test_callable_bond_above_par_is_valued_to_its_worst_call():
     assert worst < 5
     assert row["yield_pct"] == yields[worst]
     assert row["maturity_years"] == (calls[worst] - settles).astype(int) / 365
-    assert row["g_spread_bps"] == pytest.approx(100 * (yields[worst] - 4.1 - row["maturity_years"] / 30), abs=1e-9)
-    below_par, bullet = run([revision("A", 80.0)], [bond("A", **callable_terms)]), run([revision("A", 80.0)], [bond("A")])
+    assert row["g_spread_bps"] == pytest.approx(
+        100 * (yields[worst] - 4.1 - row["maturity_years"] / 30), abs=1e-9
+    )
+    below_par, bullet = (
+        run([revision("A", 80.0)], [bond("A", **callable_terms)]),
+        run([revision("A", 80.0)], [bond("A")]),
+    )
     same = ["maturity_years", "yield_pct", "z_spread_bps", "g_spread_bps"]
     assert below_par.select(same).equals(bullet.select(same))
 
 
 def test_a_fixed_call_price_costs_the_holder_spread():
-    callable_terms = {"is_callable": True, "first_call_date": date(2025, 6, 15), "first_call_price": 102.0}
-    near, far = (run([revision("A", price)], [bond("A", **callable_terms)]).row(0, named=True) for price in (99.0, 60.0))
+    callable_terms = {
+        "is_callable": True,
+        "first_call_date": date(2025, 6, 15),
+        "first_call_price": 102.0,
+    }
+    near, far = (
+        run([revision("A", price)], [bond("A", **callable_terms)]).row(0, named=True)
+        for price in (99.0, 60.0)
+    )
     bullet = run([revision("A", 99.0)], [bond("A")]).row(0, named=True)
     assert near["oas_method"] == "hw" and near["option_cost_bps"] > 20
     assert near["oas_bps"] == pytest.approx(bullet["oas_bps"] - near["option_cost_bps"], abs=1e-9)
     assert near["spread_duration_years"] < bullet["spread_duration_years"]
     assert 0 <= far["option_cost_bps"] < 3, "nobody calls what trades at 60"
     # What cannot be called before its last half year at par is valued as a bullet.
-    short = run([revision("A", 99.0)], [bond("A", is_callable=True, first_call_date=date(2030, 3, 15), first_call_price=100.0)]).row(0, named=True)
+    short = run(
+        [revision("A", 99.0)],
+        [bond("A", is_callable=True, first_call_date=date(2030, 3, 15), first_call_price=100.0)],
+    ).row(0, named=True)
     assert (short["oas_method"], short["oas_bps"]) == ("z", bullet["oas_bps"])
 
 
 def test_schedules_and_amounts_count_from_when_they_were_known():
     seen, later = datetime(2024, 3, 4, 12), datetime(2024, 3, 6, 12)
-    calls = frame(CALL_SCHEDULES, [{"cusip": "A", "call_date": date(2025, 6, 15), "call_price": 101.0, "known_at": later}])
-    amounts = frame(AMOUNTS_OUTSTANDING, [
-        {"cusip": "A", "effective_date": date(2024, 3, 4), "amount_usd": 2e8, "known_at": seen},
-        {"cusip": "A", "effective_date": date(2024, 3, 5), "amount_usd": 1e8, "known_at": later},
-    ])
-    found = run([revision("A"), revision("A", known_date=date(2024, 3, 6))], [bond("A")], YIELDS, calls, amounts)
+    calls = frame(
+        CALL_SCHEDULES,
+        [{"cusip": "A", "call_date": date(2025, 6, 15), "call_price": 101.0, "known_at": later}],
+    )
+    amounts = frame(
+        AMOUNTS_OUTSTANDING,
+        [
+            {"cusip": "A", "effective_date": date(2024, 3, 4), "amount_usd": 2e8, "known_at": seen},
+            {
+                "cusip": "A",
+                "effective_date": date(2024, 3, 5),
+                "amount_usd": 1e8,
+                "known_at": later,
+            },
+        ],
+    )
+    found = run(
+        [revision("A"), revision("A", known_date=date(2024, 3, 6))],
+        [bond("A")],
+        YIELDS,
+        calls,
+        amounts,
+    )
     assert found["oas_method"].to_list() == ["z", "hw"]
     assert found["amount_outstanding_usd"].to_list() == [2e8, 1e8]
-    assert found["weight"][0] / 2e8 == pytest.approx(4 * (found["spread_duration_years"][0] / 0.5) ** 2)
+    assert found["weight"][0] / 2e8 == pytest.approx(
+        4 * (found["spread_duration_years"][0] / 0.5) ** 2
+    )
 
 
 def test_a_schedule_known_later_takes_nothing_from_today():
     """Until its own schedule is known a bond is called by its terms."""
-    callable_terms = {"is_callable": True, "first_call_date": date(2025, 6, 15), "first_call_price": 102.5}
-    later = frame(CALL_SCHEDULES, [{"cusip": "A", "call_date": date(2025, 6, 15), "call_price": 101.0, "known_at": datetime(2024, 4, 1)}])
+    callable_terms = {
+        "is_callable": True,
+        "first_call_date": date(2025, 6, 15),
+        "first_call_price": 102.5,
+    }
+    later = frame(
+        CALL_SCHEDULES,
+        [
+            {
+                "cusip": "A",
+                "call_date": date(2025, 6, 15),
+                "call_price": 101.0,
+                "known_at": datetime(2024, 4, 1),
+            }
+        ],
+    )
     without = run([revision("A", 101.0)], [bond("A", **callable_terms)])
     assert without["oas_method"].to_list() == ["hw"]
     assert run([revision("A", 101.0)], [bond("A", **callable_terms)], YIELDS, later).equals(without)
 
 
 def test_what_is_redeemed_weighs_nothing():
-    gone = frame(AMOUNTS_OUTSTANDING, [{"cusip": "A", "effective_date": date(2024, 3, 1), "amount_usd": 0.0, "known_at": datetime(2024, 3, 1, 16)}])
+    gone = frame(
+        AMOUNTS_OUTSTANDING,
+        [
+            {
+                "cusip": "A",
+                "effective_date": date(2024, 3, 1),
+                "amount_usd": 0.0,
+                "known_at": datetime(2024, 3, 1, 16),
+            }
+        ],
+    )
     row = run([revision("A")], [bond("A")], YIELDS, None, gone).row(0, named=True)
-    assert (row["amount_outstanding_usd"], row["weight"]) == (0.0, None) and row["oas_bps"] is not None
+    assert (row["amount_outstanding_usd"], row["weight"]) == (0.0, None) and row[
+        "oas_bps"
+    ] is not None
 
 
 def test_rows_that_contradict_the_terms_are_counted():
-    calls = frame(CALL_SCHEDULES, [{"cusip": "A", "call_date": date(2005, 6, 15), "call_price": 101.0, "known_at": datetime(2019, 6, 15)}])
-    amounts = frame(AMOUNTS_OUTSTANDING, [{"cusip": "Z", "effective_date": date(2024, 3, 1), "amount_usd": 1.0, "known_at": datetime(2024, 3, 1)}])
-    assert unused_rows(Reference(frame(BONDS, [bond("A")]), YIELDS, calls, amounts)) == "1 callable before it was offered, 1 no terms for this bond"
+    calls = frame(
+        CALL_SCHEDULES,
+        [
+            {
+                "cusip": "A",
+                "call_date": date(2005, 6, 15),
+                "call_price": 101.0,
+                "known_at": datetime(2019, 6, 15),
+            }
+        ],
+    )
+    amounts = frame(
+        AMOUNTS_OUTSTANDING,
+        [
+            {
+                "cusip": "Z",
+                "effective_date": date(2024, 3, 1),
+                "amount_usd": 1.0,
+                "known_at": datetime(2024, 3, 1),
+            }
+        ],
+    )
+    assert (
+        unused_rows(Reference(frame(BONDS, [bond("A")]), YIELDS, calls, amounts))
+        == "1 callable before it was offered, 1 no terms for this bond"
+    )
     assert unused_rows(Reference(frame(BONDS, [bond("A")]), YIELDS)) == "none"
 
 
 def test_a_call_that_is_certain_has_no_spread():
-    terms_of_call = {"is_callable": True, "first_call_date": date(2023, 6, 15), "first_call_price": 100.0}
-    row = run([revision("A", 108.0)], [bond("A", coupon_pct=9.0, **terms_of_call)]).row(0, named=True)
-    assert (row["reason"], row["oas_bps"], row["weight"]) == ("deep_call", None, None) and row["yield_pct"] is not None
+    terms_of_call = {
+        "is_callable": True,
+        "first_call_date": date(2023, 6, 15),
+        "first_call_price": 100.0,
+    }
+    row = run([revision("A", 108.0)], [bond("A", coupon_pct=9.0, **terms_of_call)]).row(
+        0, named=True
+    )
+    assert (row["reason"], row["oas_bps"], row["weight"]) == ("deep_call", None, None) and row[
+        "yield_pct"
+    ] is not None
 
 
 def test_calls_begin_after_settlement():
-    row = run([revision("A", 104.0)], [bond("A", is_callable=True, first_call_date=date(2020, 3, 7))]).row(0, named=True)
+    row = run(
+        [revision("A", 104.0)], [bond("A", is_callable=True, first_call_date=date(2020, 3, 7))]
+    ).row(0, named=True)
     assert row["maturity_years"] == 365 / 365  # 7 March 2024 is the settlement: the next is 2025
 
 
@@ -194,7 +326,16 @@ def test_calls_begin_after_settlement():
 def test_reasons(change, price, reason):
     row = run([revision("A", price)], [bond("A", **change)]).row(0, named=True)
     assert row["reason"] == reason and row["curve_date"] == date(2024, 3, 4)
-    empty = ("maturity_years", "accrued_interest", "yield_pct", "duration_years", "convexity", "g_spread_bps", "z_spread_bps", "oas_bps")
+    empty = (
+        "maturity_years",
+        "accrued_interest",
+        "yield_pct",
+        "duration_years",
+        "convexity",
+        "g_spread_bps",
+        "z_spread_bps",
+        "oas_bps",
+    )
     assert all(row[name] is None for name in (*empty, "oas_method", "weight"))
 
 
@@ -209,21 +350,32 @@ def test_without_a_curve_the_yield_stands():
         row = BOND_ANALYTICS.conform(run([revision("A")], [bond("A")], yields)).row(0, named=True)
         assert row["reason"] == "no_curve" and row["curve_date"] is None
         assert row["yield_pct"] > 5.0 and row["duration_years"] > 5.0
-        assert [row[name] for name in ("oas_bps", "g_spread_bps", "oas_method", "weight")] == [None] * 4
+        assert [row[name] for name in ("oas_bps", "g_spread_bps", "oas_method", "weight")] == [
+            None
+        ] * 4
 
 
 def test_weights_only_from_one_to_thirty_years():
-    bonds = [bond("A", maturity_date=date(2025, 3, 1)), bond("B", maturity_date=date(2025, 3, 15)), bond("C", maturity_date=date(2054, 4, 1))]
+    bonds = [
+        bond("A", maturity_date=date(2025, 3, 1)),
+        bond("B", maturity_date=date(2025, 3, 15)),
+        bond("C", maturity_date=date(2054, 4, 1)),
+    ]
     found = run([revision(cusip) for cusip in "ABC"], bonds)
     assert found["weight"].is_null().to_list() == [True, False, True]
     assert found["oas_bps"].is_not_null().all()
 
 
 def test_annual_and_zero_coupon_yields_are_compared_semi_annually():
-    for changes in ({"coupons_per_year": 1}, {"coupons_per_year": 0, "coupon_pct": 0.0, "coupon_type": "Z"}):
+    for changes in (
+        {"coupons_per_year": 1},
+        {"coupons_per_year": 0, "coupon_pct": 0.0, "coupon_type": "Z"},
+    ):
         row = run([revision("A", 90.0)], [bond("A", **changes)]).row(0, named=True)
         semi_annual = 200 * ((1 + row["yield_pct"] / 100) ** 0.5 - 1)
-        assert row["g_spread_bps"] == pytest.approx(100 * (semi_annual - 4.1 - row["maturity_years"] / 30), abs=1e-8)
+        assert row["g_spread_bps"] == pytest.approx(
+            100 * (semi_annual - 4.1 - row["maturity_years"] / 30), abs=1e-8
+        )
 
 
 def test_no_revisions():
@@ -251,7 +403,11 @@ def test_a_row_does_not_depend_on_its_batch():
         assert daily.equals(together.filter(pl.col("known_date") == day))
     for row in revisions[::37]:
         alone = run([row], bonds, YIELDS)
-        assert alone.equals(together.filter(pl.col("cusip") == row["cusip"], pl.col("known_date") == row["known_date"]))
+        assert alone.equals(
+            together.filter(
+                pl.col("cusip") == row["cusip"], pl.col("known_date") == row["known_date"]
+            )
+        )
 
 
 def test_spread_reprices_the_bond():
@@ -259,4 +415,6 @@ def test_spread_reprices_the_bond():
     par = np.array([[4.1 + tenor / 30 for tenor in TENORS]])
     curves = zero_curves(ParCurves(np.array(TENORS), par))
     held = terms(np.datetime64("2024-03-07"), np.datetime64("2030-06-15"), 5.0)
-    assert kernels.price_from_z_spread(held, curves, 0, row["oas_bps"])[0][0] == pytest.approx(98.0, abs=1e-9)
+    assert kernels.price_from_z_spread(held, curves, 0, row["oas_bps"])[0][0] == pytest.approx(
+        98.0, abs=1e-9
+    )

@@ -37,7 +37,11 @@ def test_settlement_of_no_dates_at_all():
 
 
 def test_terms_broadcast():
-    bonds = terms(np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]"), np.datetime64("2030-01-01"), 5)
+    bonds = terms(
+        np.array(["2020-01-02", "2020-01-03"], dtype="datetime64[D]"),
+        np.datetime64("2030-01-01"),
+        5,
+    )
     assert [len(field) for field in bonds] == [2] * 7
     assert bonds.maturity.tolist() == bonds.redemption_date.tolist() == [21915, 21915]
     with pytest.raises(ValueError):

@@ -8,7 +8,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bondsig_assets.bonds.curves import KNOTS, ParCurves, ZeroCurves, discount_factors, known_curves, par_yields, zero_curve, zero_curves
+from bondsig_assets.bonds.curves import (
+    KNOTS,
+    ParCurves,
+    ZeroCurves,
+    discount_factors,
+    known_curves,
+    par_yields,
+    zero_curve,
+    zero_curves,
+)
 
 TENORS = np.array([1 / 12, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0])
 
@@ -19,7 +28,12 @@ def test_bootstrap_by_hand():
     one = (1 - 0.025 * half) / 1.025
     one_and_half = (1 - 0.03 * (half + one)) / 1.03
     at = [np.flatnonzero(years == KNOTS)[0] for years in (0.25, 0.5, 1.0, 1.5)]
-    expected = [-np.log(1 / 1.01) / 0.25, -np.log(half) / 0.5, -np.log(one), -np.log(one_and_half) / 1.5]
+    expected = [
+        -np.log(1 / 1.01) / 0.25,
+        -np.log(half) / 0.5,
+        -np.log(one),
+        -np.log(one_and_half) / 1.5,
+    ]
     np.testing.assert_allclose(rates[at], expected, rtol=1e-14)
 
 
@@ -34,7 +48,9 @@ def test_every_par_bond_is_worth_par():
 
 
 def test_a_flat_curve_is_flat():
-    np.testing.assert_allclose(zero_curve(TENORS, np.full(8, 5.0))[4:], 2 * np.log(1.025), rtol=1e-12)
+    np.testing.assert_allclose(
+        zero_curve(TENORS, np.full(8, 5.0))[4:], 2 * np.log(1.025), rtol=1e-12
+    )
 
 
 def test_missing_tenors_are_skipped():
@@ -49,10 +65,15 @@ def test_no_curve(quotes):
 
 
 def test_par_yields_between_beyond_and_without():
-    par = ParCurves(np.array([1.0, 2.0, 5.0]), np.array([[1.0, np.nan, 5.0], [np.nan, 3.0, np.nan], [np.nan] * 3]))
+    par = ParCurves(
+        np.array([1.0, 2.0, 5.0]),
+        np.array([[1.0, np.nan, 5.0], [np.nan, 3.0, np.nan], [np.nan] * 3]),
+    )
     curve = np.array([0, 0, 0, 0, 0, 1, 1, 2, 3, -1, 0])
     years = np.array([0.1, 1.0, 3.0, 5.0, 9.0, 0.5, 7.0, 1.0, 1.0, 1.0, np.nan])
-    np.testing.assert_array_equal(par_yields(par, curve, years), [1, 1, 3, 5, 5, 3, 3] + [np.nan] * 4)
+    np.testing.assert_array_equal(
+        par_yields(par, curve, years), [1, 1, 3, 5, 5, 3, 3] + [np.nan] * 4
+    )
 
 
 def test_a_day_does_not_depend_on_its_batch():
@@ -65,14 +86,21 @@ def test_a_day_does_not_depend_on_its_batch():
 
 def test_discount_factors_are_flat_beyond_the_ends():
     curves = ZeroCurves(np.array([1.0, 2.0]), np.array([[0.01, 0.03]]))
-    np.testing.assert_allclose(discount_factors(curves, 0, [0.5, 1.5, 4.0]), np.exp([-0.005, -0.03, -0.12]), rtol=1e-15)
+    np.testing.assert_allclose(
+        discount_factors(curves, 0, [0.5, 1.5, 4.0]), np.exp([-0.005, -0.03, -0.12]), rtol=1e-15
+    )
 
 
 def rows(*quotes):
     """Rows of table `treasury_yields`."""
     return pl.DataFrame(
         quotes,
-        schema={"trade_date": pl.Date, "tenor_years": pl.Float64, "par_yield_pct": pl.Float64, "known_at": pl.Datetime("us")},
+        schema={
+            "trade_date": pl.Date,
+            "tenor_years": pl.Float64,
+            "par_yield_pct": pl.Float64,
+            "known_at": pl.Datetime("us"),
+        },
         orient="row",
     )
 
@@ -92,7 +120,9 @@ def test_late_rows_add_versions_and_change_none():
     )  # fmt: skip
     assert versions["curve_date"].to_list() == [monday, tuesday, tuesday]
     assert versions["known_at"].to_list() == [datetime(2024, 3, 5, 8), on_time, late]
-    np.testing.assert_array_equal(par.yields_pct, [[1.0, 2.0, np.nan], [1.5, 2.5, np.nan], [1.5, 2.6, 3.5]])
+    np.testing.assert_array_equal(
+        par.yields_pct, [[1.0, 2.0, np.nan], [1.5, 2.5, np.nan], [1.5, 2.6, 3.5]]
+    )
 
 
 def test_no_yields_no_curves():

@@ -14,7 +14,15 @@ TRUTH = np.array([180.0, -120.0, 60.0])
 POOLED = np.array([200.0, -90.0, 30.0])
 UNKNOWN = np.full(3, np.nan)
 #: Bonds that do not count: maturity, spread, weight.
-GHOSTS = [(5.0, 100.0, 0.0), (5.0, 100.0, -1.0), (5.0, np.nan, 1.0), (0.0, 100.0, 1.0), (np.nan, 1.0, 1.0), (5.0, 1.0, np.nan), (5.0, 1.0, np.inf)]
+GHOSTS = [
+    (5.0, 100.0, 0.0),
+    (5.0, 100.0, -1.0),
+    (5.0, np.nan, 1.0),
+    (0.0, 100.0, 1.0),
+    (np.nan, 1.0, 1.0),
+    (5.0, 1.0, np.nan),
+    (5.0, 1.0, np.inf),
+]
 
 
 def loadings(years):
@@ -44,33 +52,59 @@ def test_a_curve_without_noise_comes_back():
     assert out[6:].tolist() == [7, curves.OWN, 0]
     pooled = fit_pooled(np.array(years), loadings(years) @ TRUTH, np.ones(7), 7)
     np.testing.assert_allclose(pooled, TRUTH, rtol=1e-11)
-    np.testing.assert_allclose([curves.curve_at(pooled, t) for t in (0.0, 3.0)], [60.0, (loadings([3.0]) @ TRUTH)[0]], rtol=1e-11)
+    np.testing.assert_allclose(
+        [curves.curve_at(pooled, t) for t in (0.0, 3.0)],
+        [60.0, (loadings([3.0]) @ TRUTH)[0]],
+        rtol=1e-11,
+    )
 
 
 def test_own_fits_are_numpys_least_squares():
     generator, own = np.random.default_rng(1), 0
     for _ in range(500):
         n = int(generator.integers(5, 40))
-        years = np.sort(np.append(generator.uniform(0.3, 29.0, n - 2), [generator.uniform(0.3, 3.0), generator.uniform(11.0, 29.0)]))
-        values, weights = loadings(years) @ TRUTH + generator.normal(0, 15, n), np.exp(generator.normal(25, 2, n))
+        years = np.sort(
+            np.append(
+                generator.uniform(0.3, 29.0, n - 2),
+                [generator.uniform(0.3, 3.0), generator.uniform(11.0, 29.0)],
+            )
+        )
+        values, weights = (
+            loadings(years) @ TRUTH + generator.normal(0, 15, n),
+            np.exp(generator.normal(25, 2, n)),
+        )
         root = np.sqrt(weights / weights.max())
         design = loadings(years) * root[:, None]
-        noise = np.diag(loadings([2, 5, 10]) @ np.linalg.inv(design.T @ design) @ loadings([2, 5, 10]).T) / np.mean(1 / root**2)
+        noise = np.diag(
+            loadings([2, 5, 10]) @ np.linalg.inv(design.T @ design) @ loadings([2, 5, 10]).T
+        ) / np.mean(1 / root**2)
         out = fit(years, values, weights)
         assert (out[curves.METHOD] == curves.OWN) == (noise.max() <= 9.0)
         if out[curves.METHOD] == curves.OWN:
             own += 1
-            np.testing.assert_allclose(out[:6], read(np.linalg.lstsq(design, values * root, rcond=None)[0]), rtol=1e-8, atol=1e-6)
+            np.testing.assert_allclose(
+                out[:6],
+                read(np.linalg.lstsq(design, values * root, rcond=None)[0]),
+                rtol=1e-8,
+                atol=1e-6,
+            )
     assert own > 400
 
 
 @pytest.mark.parametrize(
     ("years", "method"),
-    [([1, 3, 5, 7, 10], curves.OWN), ([3, 8, 9, 10, 29], curves.OWN), ([1, 1.1, 1.2, 1.3, 9], curves.SHRUNK), ([10, 15, 20, 25, 30], curves.SHRUNK)],
+    [
+        ([1, 3, 5, 7, 10], curves.OWN),
+        ([3, 8, 9, 10, 29], curves.OWN),
+        ([1, 1.1, 1.2, 1.3, 9], curves.SHRUNK),
+        ([10, 15, 20, 25, 30], curves.SHRUNK),
+    ],
 )
 def test_bonds_that_would_carry_noise_too_far_ask_the_group(years, method):
     assert fit(years, np.full(5, 100.0))[curves.METHOD] == method
-    assert np.isnan(fit_pooled(np.array(years, dtype=float), np.full(5, 100.0), np.ones(5), 5)).all() == (method == curves.SHRUNK)
+    assert np.isnan(
+        fit_pooled(np.array(years, dtype=float), np.full(5, 100.0), np.ones(5), 5)
+    ).all() == (method == curves.SHRUNK)
 
 
 def test_few_bonds_shrink_to_the_group():
@@ -92,13 +126,23 @@ def test_ridge_is_a_regression_with_one_more_row():
     """The shrunk fit is least squares with a row that asks for the group's slope."""
     generator = np.random.default_rng(2)
     for n in (2, 3, 4):
-        years, values, weights = np.sort(generator.uniform(0.5, 25.0, n)), generator.uniform(50, 400, n), generator.uniform(0.1, 9.0, n)
+        years, values, weights = (
+            np.sort(generator.uniform(0.5, 25.0, n)),
+            generator.uniform(50, 400, n),
+            generator.uniform(0.1, 9.0, n),
+        )
         years[-1] = years[0] + 3.5
         years = np.sort(years)
         root = np.sqrt(weights / weights.mean())
-        design = np.vstack((loadings(years)[:, :2] * root[:, None], [0.0, np.sqrt(curves.SLOPE_RIDGE)]))
-        moved = np.linalg.lstsq(design, np.append((values - loadings(years) @ POOLED) * root, 0.0), rcond=None)[0]
-        np.testing.assert_allclose(fit(years, values, weights)[:6], read(POOLED + np.append(moved, 0.0)), rtol=1e-10)
+        design = np.vstack(
+            (loadings(years)[:, :2] * root[:, None], [0.0, np.sqrt(curves.SLOPE_RIDGE)])
+        )
+        moved = np.linalg.lstsq(
+            design, np.append((values - loadings(years) @ POOLED) * root, 0.0), rcond=None
+        )[0]
+        np.testing.assert_allclose(
+            fit(years, values, weights)[:6], read(POOLED + np.append(moved, 0.0)), rtol=1e-10
+        )
 
 
 def test_one_bond_shifts_the_group():
@@ -108,7 +152,9 @@ def test_one_bond_shifts_the_group():
     assert out[6:].tolist() == [1, curves.SHIFTED, 1]
     # Two bonds too close together say no more; their mean counts.
     near = fit([5.5, 6.5], [290.0, 310.0], [1.0, 3.0])
-    assert near[curves.METHOD] == curves.SHIFTED and near[curves.SLOPE] == pytest.approx(out[curves.SLOPE], rel=1e-12)
+    assert near[curves.METHOD] == curves.SHIFTED and near[curves.SLOPE] == pytest.approx(
+        out[curves.SLOPE], rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -129,7 +175,16 @@ def test_methods(years, method):
 
 @pytest.mark.parametrize(
     ("years", "flag"),
-    [([1.0, 7.0], 0), ([3.5, 15.0], 0), ([0.99, 8.0], 1), ([3.51, 8.0], 1), ([2.0, 6.99], 1), ([2.0, 15.01], 1), ([2.0], 1), ([8.0], 1)],
+    [
+        ([1.0, 7.0], 0),
+        ([3.5, 15.0], 0),
+        ([0.99, 8.0], 1),
+        ([3.51, 8.0], 1),
+        ([2.0, 6.99], 1),
+        ([2.0, 15.01], 1),
+        ([2.0], 1),
+        ([8.0], 1),
+    ],
 )
 def test_extrapolation(years, flag):
     assert fit(years, np.full(len(years), 100.0))[curves.EXTRAPOLATED] == flag
@@ -139,7 +194,10 @@ def test_extrapolation(years, flag):
 def issuers(draw):
     """Maturities, spreads and weights of 1 to 12 bonds."""
     n = draw(st.integers(1, 12))
-    lists = [st.lists(values, min_size=n, max_size=n) for values in (st.floats(0.1, 30.0), st.floats(-50.0, 2000.0), st.floats(0.01, 100.0))]
+    lists = [
+        st.lists(values, min_size=n, max_size=n)
+        for values in (st.floats(0.1, 30.0), st.floats(-50.0, 2000.0), st.floats(0.01, 100.0))
+    ]
     return [np.array(draw(values)) for values in lists]
 
 
@@ -148,8 +206,14 @@ def issuers(draw):
 def test_scales(bonds):
     """Twice the spreads give twice the curve and other units of weight change nothing, to the last bit."""
     years, values, weights = bonds
-    base, doubled, heavier = fit(years, values, weights), fit(years, 2 * values, weights, 2 * POOLED), fit(years, values, 1024 * weights)
-    assert (2 * base[:6]).tobytes() == doubled[:6].tobytes() and base[6:].tobytes() == doubled[6:].tobytes()
+    base, doubled, heavier = (
+        fit(years, values, weights),
+        fit(years, 2 * values, weights, 2 * POOLED),
+        fit(years, values, 1024 * weights),
+    )
+    assert (2 * base[:6]).tobytes() == doubled[:6].tobytes() and base[6:].tobytes() == doubled[
+        6:
+    ].tobytes()
     assert heavier.tobytes() == base.tobytes()
 
 
@@ -170,8 +234,14 @@ def test_a_bond_without_weight_changes_nothing(bonds, place, ghost):
 def test_a_constant_moves_the_levels_alone(bonds, constant):
     years, values, weights = bonds
     base, moved = fit(years, values, weights), fit(years, values + constant, weights)
-    scale = 1e-6 * (np.abs(values).max() + abs(constant) + 300) * (1e3 if base[curves.METHOD] == curves.OWN else 1)
-    np.testing.assert_allclose(moved[[0, 1, 2, 5]] - base[[0, 1, 2, 5]], constant, rtol=0, atol=scale)
+    scale = (
+        1e-6
+        * (np.abs(values).max() + abs(constant) + 300)
+        * (1e3 if base[curves.METHOD] == curves.OWN else 1)
+    )
+    np.testing.assert_allclose(
+        moved[[0, 1, 2, 5]] - base[[0, 1, 2, 5]], constant, rtol=0, atol=scale
+    )
     np.testing.assert_allclose(moved[[3, 4]], base[[3, 4]], rtol=0, atol=scale)
 
 
@@ -179,7 +249,11 @@ def test_many_issuers_are_each_one_fitted_alone():
     generator = np.random.default_rng(4)
     counts = generator.integers(0, 9, 300)
     offsets = np.concatenate(([0], np.cumsum(counts)))
-    years, values, weights = generator.uniform(0.5, 25, offsets[-1]), generator.uniform(20, 500, offsets[-1]), generator.uniform(0.1, 5, offsets[-1])
+    years, values, weights = (
+        generator.uniform(0.5, 25, offsets[-1]),
+        generator.uniform(20, 500, offsets[-1]),
+        generator.uniform(0.1, 5, offsets[-1]),
+    )
     pooled, index = np.array([POOLED, TRUTH]), generator.integers(-1, 3, 300)
     found = fit_issuers(offsets, years, values, weights, pooled, index)
     groups = fit_groups(offsets, years, values, weights)
@@ -187,6 +261,11 @@ def test_many_issuers_are_each_one_fitted_alone():
     for i in range(300):
         rows = slice(offsets[i], offsets[i + 1])
         curve = pooled[index[i]] if index[i] in (0, 1) else UNKNOWN
-        alone = fit_issuer(years[rows].copy(), values[rows].copy(), weights[rows].copy(), counts[i], curve)
+        alone = fit_issuer(
+            years[rows].copy(), values[rows].copy(), weights[rows].copy(), counts[i], curve
+        )
         assert alone.tobytes() == found[i].tobytes()
-        assert fit_pooled(years[rows], values[rows], weights[rows], counts[i]).tobytes() == groups[i].tobytes()
+        assert (
+            fit_pooled(years[rows], values[rows], weights[rows], counts[i]).tobytes()
+            == groups[i].tobytes()
+        )

@@ -11,9 +11,25 @@ from hypothesis import strategies as st
 from bondsig_assets.bonds import kernels
 from bondsig_assets.bonds.conventions import Bonds, terms
 from bondsig_assets.bonds.curves import KNOTS, ZeroCurves
-from bondsig_assets_tests.bonds.quantlib_bonds import EPOCH, quantlib_bond, quantlib_date, quantlib_yield, random_bonds, smooth_curve
+from bondsig_assets_tests.bonds.quantlib_bonds import (
+    EPOCH,
+    quantlib_bond,
+    quantlib_date,
+    quantlib_yield,
+    random_bonds,
+    smooth_curve,
+)
 
-CURVES = ZeroCurves(KNOTS, np.array([np.linspace(0.02, 0.05, len(KNOTS)), np.full(len(KNOTS), np.nan), np.linspace(0.06, 0.01, len(KNOTS))]))
+CURVES = ZeroCurves(
+    KNOTS,
+    np.array(
+        [
+            np.linspace(0.02, 0.05, len(KNOTS)),
+            np.full(len(KNOTS), np.nan),
+            np.linspace(0.06, 0.01, len(KNOTS)),
+        ]
+    ),
+)
 BOND = {"settlement": 18000, "maturity": 18000 + 3650, "coupon_pct": 5.0}
 
 
@@ -35,7 +51,10 @@ def golden():
 def fewest_of_a_kind(bonds, picked):
     """The number of bonds, among those picked, of the rarest pair of day count and frequency."""
     kinds = [(day_count, frequency) for day_count in range(4) for frequency in (0, 1, 2, 4, 12)]
-    return min((picked & (bonds.day_count == day_count) & (bonds.frequency == frequency)).sum() for day_count, frequency in kinds)
+    return min(
+        (picked & (bonds.day_count == day_count) & (bonds.frequency == frequency)).sum()
+        for day_count, frequency in kinds
+    )
 
 
 def test_accrued_interest_is_quantlibs(golden):
@@ -47,7 +66,9 @@ def test_accrued_interest_is_quantlibs(golden):
 
 def test_yield_duration_convexity_are_quantlibs(golden):
     bonds, price, (yields, duration, convexity, _) = golden
-    found_yield, found_duration, found_convexity, status = kernels.yield_duration_convexity(bonds, price)
+    found_yield, found_duration, found_convexity, status = kernels.yield_duration_convexity(
+        bonds, price
+    )
     both = (status == kernels.OK) & np.isfinite(yields)
     assert both.sum() >= 3950 and fewest_of_a_kind(bonds, both) >= 100
     np.testing.assert_allclose(found_yield[both], yields[both], rtol=0, atol=1e-9)
@@ -95,7 +116,9 @@ def test_accrual_through_a_leap_february_by_every_day_count():
     days = np.arange("2019-12-01", "2020-06-01", dtype="datetime64[D]")
     for maturity in ("2029-08-31", "2029-08-30", "2029-08-29", "2028-02-29"):
         for day_count in range(4):
-            accrued, status = kernels.accrued_interest(terms(days, np.datetime64(maturity), 6.0, 2, day_count))
+            accrued, status = kernels.accrued_interest(
+                terms(days, np.datetime64(maturity), 6.0, 2, day_count)
+            )
             paid = np.diff(accrued) < 0
             assert (status == kernels.OK).all() and accrued.min() == 0.0 and paid.sum() == 1
             assert days[1:][paid][0] == np.datetime64("2020-02-29")
@@ -188,12 +211,22 @@ def test_unsolvable_bonds_are_nan_with_the_reason(change, status):
 def test_yields_at_the_ends_of_the_range_are_found():
     for yield_pct in (-49.99, 999.0):
         price, _ = kernels.price_from_yield(terms(**BOND), yield_pct)
-        assert kernels.yield_duration_convexity(terms(**BOND), price)[0][0] == pytest.approx(yield_pct, rel=1e-9)
+        assert kernels.yield_duration_convexity(terms(**BOND), price)[0][0] == pytest.approx(
+            yield_pct, rel=1e-9
+        )
 
 
 def test_call_between_coupons_pays_the_coupon_accrued():
     # 6 % semi-annual on the 15th of May and November, settled on a coupon date, called 30/360 days later.
-    bonds = terms(np.datetime64("2020-05-15"), np.datetime64("2030-05-15"), 6.0, 2, 0, np.datetime64("2020-08-15"), 102.0)
+    bonds = terms(
+        np.datetime64("2020-05-15"),
+        np.datetime64("2030-05-15"),
+        6.0,
+        2,
+        0,
+        np.datetime64("2020-08-15"),
+        102.0,
+    )
     price, _ = kernels.price_from_yield(bonds, 4.0)
     assert price[0] == pytest.approx((102.0 + 1.5) / 1.02**0.5, abs=1e-12)
 
@@ -201,10 +234,16 @@ def test_call_between_coupons_pays_the_coupon_accrued():
 def test_a_bond_does_not_depend_on_its_batch():
     bonds, price = random_bonds(400, seed=3)
     curve = np.arange(400) % 2 * 2
-    together = (*kernels.yield_duration_convexity(bonds, price), *kernels.z_spread(bonds, CURVES, curve, price))
+    together = (
+        *kernels.yield_duration_convexity(bonds, price),
+        *kernels.z_spread(bonds, CURVES, curve, price),
+    )
     for picked in (np.array([17]), np.arange(399, -1, -1), np.arange(3, 400, 7)):
         some = Bonds(*(field[picked] for field in bonds))
-        apart = (*kernels.yield_duration_convexity(some, price[picked]), *kernels.z_spread(some, CURVES, curve[picked], price[picked]))
+        apart = (
+            *kernels.yield_duration_convexity(some, price[picked]),
+            *kernels.z_spread(some, CURVES, curve[picked], price[picked]),
+        )
         for left, right in zip(together, apart, strict=True):
             assert left[picked].tobytes() == right.tobytes()
 
@@ -219,7 +258,12 @@ def test_cash_flows_and_discount_factors_give_the_price():
     assert (np.diff(flows.offsets)[status == kernels.OK] > 0).all()
     for i in np.flatnonzero(status == kernels.OK):
         rows = slice(flows.offsets[i], flows.offsets[i + 1])
-        assert flows.years[rows][-1] == (bonds.redemption_date[i] - bonds.settlement[i]) / 365.0 and (np.diff(flows.years[rows]) > 0).all()
-        assert flows.amounts[rows] @ factors[rows] - flows.accrued[i] == pytest.approx(price[i], rel=1e-13)
+        assert (
+            flows.years[rows][-1] == (bonds.redemption_date[i] - bonds.settlement[i]) / 365.0
+            and (np.diff(flows.years[rows]) > 0).all()
+        )
+        assert flows.amounts[rows] @ factors[rows] - flows.accrued[i] == pytest.approx(
+            price[i], rel=1e-13
+        )
     assert np.isnan(kernels.discount_factors(CURVES, 1, flows.offsets, flows.years)).all()
     assert np.isnan(kernels.discount_factors(CURVES, -1, flows.offsets, flows.years)).all()

@@ -13,12 +13,24 @@ from hypothesis import strategies as st
 from bondsig_assets.bonds import kernels
 from bondsig_assets.bonds.conventions import Bonds, terms
 from bondsig_assets.bonds.curves import KNOTS, ZeroCurves
-from bondsig_assets.bonds.spreads import par_asset_swap_spread, par_equivalent_cds_spread, spread_duration
-from bondsig_assets_tests.bonds.quantlib_bonds import EPOCH, quantlib_bond, quantlib_date, random_bonds, smooth_curve
+from bondsig_assets.bonds.spreads import (
+    par_asset_swap_spread,
+    par_equivalent_cds_spread,
+    spread_duration,
+)
+from bondsig_assets_tests.bonds.quantlib_bonds import (
+    EPOCH,
+    quantlib_bond,
+    quantlib_date,
+    random_bonds,
+    smooth_curve,
+)
 
 SETTLEMENT = date(2019, 3, 14)
 TODAY = (SETTLEMENT - EPOCH).days
-CURVES = ZeroCurves(KNOTS, np.array([np.linspace(0.02, 0.05, len(KNOTS)), np.full(len(KNOTS), np.nan)]))
+CURVES = ZeroCurves(
+    KNOTS, np.array([np.linspace(0.02, 0.05, len(KNOTS)), np.full(len(KNOTS), np.nan)])
+)
 FLAT = ZeroCurves(KNOTS, np.full((1, len(KNOTS)), 0.03))
 
 
@@ -28,7 +40,13 @@ def market():
     bonds, _ = random_bonds(2000, seed=11, settlement=SETTLEMENT)
     handle, curves = smooth_curve(SETTLEMENT)
     z_spread = np.random.default_rng(3).uniform(-50.0, 900.0, 2000)
-    return bonds, handle, curves, z_spread, kernels.price_from_z_spread(bonds, curves, 0, z_spread)[0]
+    return (
+        bonds,
+        handle,
+        curves,
+        z_spread,
+        kernels.price_from_z_spread(bonds, curves, 0, z_spread)[0],
+    )
 
 
 def quarters(maturity):
@@ -42,7 +60,9 @@ def quarters(maturity):
 def test_spread_duration_is_the_derivative_of_the_price(market):
     bonds, _, curves, z_spread, price = market
     duration, per_bp, status = spread_duration(bonds, curves, 0, z_spread)
-    up, down = (kernels.price_from_z_spread(bonds, curves, 0, z_spread + move)[0] for move in (0.5, -0.5))
+    up, down = (
+        kernels.price_from_z_spread(bonds, curves, 0, z_spread + move)[0] for move in (0.5, -0.5)
+    )
     dirty = price + kernels.accrued_interest(bonds)[0]
     assert (status == kernels.OK).all()
     np.testing.assert_allclose(per_bp, down - up, rtol=1e-6)
@@ -56,10 +76,29 @@ def test_asset_swap_is_quantlibs(market):
     """Measured: 1e-10 bp, all day counts and frequencies."""
     bonds, handle, curves, _, price = market
     found, status = par_asset_swap_spread(bonds, curves, 0, price)
-    index = ql.IborIndex("curve", ql.Period(3, ql.Months), 0, ql.USDCurrency(), ql.NullCalendar(), ql.Unadjusted, False, ql.Actual360(), handle)
+    index = ql.IborIndex(
+        "curve",
+        ql.Period(3, ql.Months),
+        0,
+        ql.USDCurrency(),
+        ql.NullCalendar(),
+        ql.Unadjusted,
+        False,
+        ql.Actual360(),
+        handle,
+    )
     assert (status == kernels.OK).all()
     for i in range(1000):
-        swap = ql.AssetSwap(True, quantlib_bond(bonds, i), float(price[i]), index, 0.0, quarters(bonds.maturity[i]), ql.Actual360(), True)
+        swap = ql.AssetSwap(
+            True,
+            quantlib_bond(bonds, i),
+            float(price[i]),
+            index,
+            0.0,
+            quarters(bonds.maturity[i]),
+            ql.Actual360(),
+            True,
+        )
         # The upfront payment is due today, which QuantLib leaves out unless told.
         swap.setPricingEngine(ql.DiscountingSwapEngine(handle, True))
         assert 1e4 * swap.fairSpread() == pytest.approx(found[i], abs=1e-6)
@@ -71,7 +110,9 @@ def test_asset_swap_by_hand():
     one, two = np.exp(-0.03), np.exp(-0.06)
     worth = 6 * one + 106 * two
     found, _ = par_asset_swap_spread(bond, FLAT, 0, 100.0, 1)
-    assert found[0] == pytest.approx(1e4 * (worth - 100) / (100 * 365 / 360 * (one + two)), abs=1e-9)
+    assert found[0] == pytest.approx(
+        1e4 * (worth - 100) / (100 * 365 / 360 * (one + two)), abs=1e-9
+    )
     quarterly, _ = par_asset_swap_spread(bond, FLAT, 0, 100.0)
     days = np.array([92, 184, 275, 365, 457, 549, 640, 730])
     annuity = (np.diff(days, prepend=0) / 360 * np.exp(-0.03 * days / 365)).sum()
@@ -91,17 +132,31 @@ def test_par_equivalent_cds_is_quantlibs(market):
     assert len(solved) == 1000
     for i in solved:
         rate = ql.QuoteHandle(ql.SimpleQuote(float(hazard[i])))
-        default = ql.DefaultProbabilityTermStructureHandle(ql.FlatHazardRate(quantlib_date(TODAY), rate, ql.Actual365Fixed()))
+        default = ql.DefaultProbabilityTermStructureHandle(
+            ql.FlatHazardRate(quantlib_date(TODAY), rate, ql.Actual365Fixed())
+        )
         cds = ql.CreditDefaultSwap(
-            ql.Protection.Buyer, 1.0, 0.01, quarters(bonds.maturity[i]), ql.Unadjusted, ql.Actual360(), True, True, quantlib_date(TODAY)
+            ql.Protection.Buyer,
+            1.0,
+            0.01,
+            quarters(bonds.maturity[i]),
+            ql.Unadjusted,
+            ql.Actual360(),
+            True,
+            True,
+            quantlib_date(TODAY),
         )
         cds.setPricingEngine(ql.MidPointCdsEngine(default, 0.4, handle))
-        assert 1e4 * cds.fairSpread() == pytest.approx(spread[i], rel=3e-4 if spread[i] < 2000 else 3e-3, abs=0.01)
+        assert 1e4 * cds.fairSpread() == pytest.approx(
+            spread[i], rel=3e-4 if spread[i] < 2000 else 3e-3, abs=0.01
+        )
         if bonds.frequency[i] > 0:  # QuantLib's zeros recover nothing
             bond = quantlib_bond(bonds, i)
             bond.setPricingEngine(ql.RiskyBondEngine(default, 0.4, handle))
             tolerance = {4: 0.002, 12: 0.01}.get(int(bonds.frequency[i]), 0.1)
-            assert bond.NPV() - bond.accruedAmount(quantlib_date(TODAY)) == pytest.approx(price[i], abs=tolerance)
+            assert bond.NPV() - bond.accruedAmount(quantlib_date(TODAY)) == pytest.approx(
+                price[i], abs=tolerance
+            )
 
 
 def test_par_equivalent_cds_by_hand():
@@ -112,29 +167,51 @@ def test_par_equivalent_cds_by_hand():
     price = 102 * end * alive + 100 * recovery * middle * (1 - alive)
     expected = 0.6 * middle * (1 - alive) / (92 / 360 * (end * alive + middle * (1 - alive) / 2))
     found, rate, status = par_equivalent_cds_spread(bond, FLAT, 0, price)
-    assert status[0] == kernels.OK and rate[0] == pytest.approx(hazard, abs=1e-12) and found[0] == pytest.approx(1e4 * expected, abs=1e-8)
+    assert (
+        status[0] == kernels.OK
+        and rate[0] == pytest.approx(hazard, abs=1e-12)
+        and found[0] == pytest.approx(1e4 * expected, abs=1e-8)
+    )
 
 
 def test_par_equivalent_cds_and_the_textbook_sum(market):
     """Without accrued premium and with default at the quarter's end it is another (h - r) / 8 of itself."""
     bonds, _, curves, z_spread, price = market
     spread, hazard, status = par_equivalent_cds_spread(bonds, curves, 0, price)
-    whole = np.flatnonzero((status == kernels.OK) & (hazard > 0.01) & (hazard < 0.2) & (bonds.maturity > TODAY + 1000))[:200]
+    whole = np.flatnonzero(
+        (status == kernels.OK) & (hazard > 0.01) & (hazard < 0.2) & (bonds.maturity > TODAY + 1000)
+    )[:200]
     assert len(whole) == 200
     for i in whole:
         leg = kernels.cash_flows(terms(TODAY, bonds.maturity[i], 0.0, 4))
         factors = kernels.discount_factors(curves, 0, leg.offsets, leg.years)
         alive = np.exp(-hazard[i] * np.append(0.0, leg.years))
-        textbook = 1e4 * 0.6 * (factors @ -np.diff(alive)) / (np.diff(leg.years, prepend=0.0) * 365 / 360 * factors @ alive[1:])
+        textbook = (
+            1e4
+            * 0.6
+            * (factors @ -np.diff(alive))
+            / (np.diff(leg.years, prepend=0.0) * 365 / 360 * factors @ alive[1:])
+        )
         assert textbook / spread[i] - 1 == pytest.approx((hazard[i] - 0.03) / 8, abs=0.003)
     # A credit triangle: a bond near par has about the z-spread.
-    near = (status == kernels.OK) & (np.abs(price - 100) < 3) & (bonds.maturity - TODAY > 730) & (bonds.redemption == 100)
-    assert near.sum() > 30 and np.abs(spread[near] / z_spread[near] - 1)[np.abs(z_spread[near]) > 50].max() < 0.15
+    near = (
+        (status == kernels.OK)
+        & (np.abs(price - 100) < 3)
+        & (bonds.maturity - TODAY > 730)
+        & (bonds.redemption == 100)
+    )
+    assert (
+        near.sum() > 30
+        and np.abs(spread[near] / z_spread[near] - 1)[np.abs(z_spread[near]) > 50].max() < 0.15
+    )
 
 
 def test_more_recovery_more_hazard():
     bond = terms(TODAY, TODAY + 1826, 5.0)
-    rates = [par_equivalent_cds_spread(bond, FLAT, 0, 95.0, recovery)[1][0] for recovery in (0.0, 0.2, 0.4, 0.6)]
+    rates = [
+        par_equivalent_cds_spread(bond, FLAT, 0, 95.0, recovery)[1][0]
+        for recovery in (0.0, 0.2, 0.4, 0.6)
+    ]
     assert (np.diff(rates) > 0).all()
     for recovery in (-0.1, 1.0, np.nan):
         with pytest.raises(ValueError):
@@ -159,14 +236,24 @@ def test_a_bond_does_not_depend_on_its_batch(market):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(1, 40 * 365), st.floats(0.0, 15.0), st.sampled_from([0, 1, 2, 4, 12]), st.integers(0, 3), st.floats(-0.05, 2.0), st.floats(0.0, 0.8))
+@given(
+    st.integers(1, 40 * 365),
+    st.floats(0.0, 15.0),
+    st.sampled_from([0, 1, 2, 4, 12]),
+    st.integers(0, 3),
+    st.floats(-0.05, 2.0),
+    st.floats(0.0, 0.8),
+)
 def test_hazard_to_price_and_back(life, coupon, frequency, day_count, hazard, recovery):
     bond = terms(TODAY, TODAY + life, coupon, frequency, day_count)
     flows = kernels.cash_flows(bond)
     leg = kernels.cash_flows(terms(TODAY, TODAY + life, 0.0, 4))
     before = np.append(0.0, leg.years[:-1])
     dies = np.exp(-hazard * before) - np.exp(-hazard * leg.years)
-    dirty = flows.amounts @ np.exp(-(0.03 + hazard) * flows.years) + 100 * recovery * np.exp(-0.03 * (before + leg.years) / 2) @ dies
+    dirty = (
+        flows.amounts @ np.exp(-(0.03 + hazard) * flows.years)
+        + 100 * recovery * np.exp(-0.03 * (before + leg.years) / 2) @ dies
+    )
     found, rate, status = par_equivalent_cds_spread(bond, FLAT, 0, dirty - flows.accrued, recovery)
     if dirty - flows.accrued[0] <= 0.0:
         assert status[0] == kernels.BAD_PRICE

@@ -35,10 +35,25 @@ def test_the_ends_of_the_curve():
 def test_one_hump_before_1980():
     plain = svensson_yields_pct((4.0, -2.0, 1.5, 0.0, 2.0, 5.0), KNOTS)
     for b3, tau2 in ((0.0, -999.99), (-999.99, -999.99), (np.nan, np.nan), (0.0, 0.0)):
-        assert svensson_yields_pct((4.0, -2.0, 1.5, b3, 2.0, tau2), KNOTS).tobytes() == plain.tobytes()
+        assert (
+            svensson_yields_pct((4.0, -2.0, 1.5, b3, 2.0, tau2), KNOTS).tobytes() == plain.tobytes()
+        )
 
 
-@pytest.mark.parametrize("change", [{0: np.nan}, {1: np.nan}, {2: np.inf}, {4: 0.0}, {4: -1.0}, {4: np.nan}, {5: 0.0}, {5: np.nan}, {5: -999.99}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {0: np.nan},
+        {1: np.nan},
+        {2: np.inf},
+        {4: 0.0},
+        {4: -1.0},
+        {4: np.nan},
+        {5: 0.0},
+        {5: np.nan},
+        {5: -999.99},
+    ],
+)
 def test_no_curve(change):
     row = [change.get(k, value) for k, value in enumerate(DAY)]
     assert np.isnan(svensson_curves([row, DAY]).rates[0]).all()
@@ -49,7 +64,13 @@ def test_curves_are_those_the_kernels_take():
     curves = svensson_curves(DAY)
     assert curves.knots is KNOTS and len(PARAMETERS) == 6
     years = KNOTS[[5, 20, 60]]
-    np.testing.assert_allclose(discount_factors(curves, 0, years), np.exp(-svensson_yields_pct(DAY, years)[0] / 100 * years), rtol=1e-15)
+    np.testing.assert_allclose(
+        discount_factors(curves, 0, years),
+        np.exp(-svensson_yields_pct(DAY, years)[0] / 100 * years),
+        rtol=1e-15,
+    )
     zero = terms(0, 3650, 0.0, 0)
     price, status = kernels.price_from_z_spread(zero, curves, 0, 0.0)
-    assert status[0] == kernels.OK and price[0] == pytest.approx(100 * math.exp(-0.1 * svensson_yields_pct(DAY, [10.0])[0, 0]), rel=1e-13)
+    assert status[0] == kernels.OK and price[0] == pytest.approx(
+        100 * math.exp(-0.1 * svensson_yields_pct(DAY, [10.0])[0, 0]), rel=1e-13
+    )

@@ -79,9 +79,24 @@ def test_sound_terms(change):
 
 def test_every_reason_is_tried_and_the_first_wins():
     assert {reason for _, reason in WRONG} | {"call schedule out of order"} == set(REASONS)
-    together = {key: value for change, _ in reversed(WRONG) for key, value in change.items() if key != "maturity_date"}
-    found = bad_terms(frame(together | {"maturity_date": date(2018, 1, 1)}, together, {"day_count": "lunar", "offering_amount_usd": 0.0}))
-    assert found.to_list() == ["matures before it is issued", "unknown coupons per year", "unknown day count"]
+    together = {
+        key: value
+        for change, _ in reversed(WRONG)
+        for key, value in change.items()
+        if key != "maturity_date"
+    }
+    found = bad_terms(
+        frame(
+            together | {"maturity_date": date(2018, 1, 1)},
+            together,
+            {"day_count": "lunar", "offering_amount_usd": 0.0},
+        )
+    )
+    assert found.to_list() == [
+        "matures before it is issued",
+        "unknown coupons per year",
+        "unknown day count",
+    ]
 
 
 def test_rows_keep_their_order_and_do_not_depend_on_each_other():
@@ -94,14 +109,23 @@ def test_rows_keep_their_order_and_do_not_depend_on_each_other():
 
 def test_schedules():
     cusips = ("fine", "early", "same", "late", "free", "unpriced", "undated", "both", "none")
-    bonds = frame(*({"cusip": cusip} | ({"day_count": "lunar"} if cusip == "both" else {}) for cusip in cusips))
+    bonds = frame(
+        *(
+            {"cusip": cusip} | ({"day_count": "lunar"} if cusip == "both" else {})
+            for cusip in cusips
+        )
+    )
     first, second, after = date(2023, 6, 15), date(2024, 6, 15), date(2030, 6, 16)
     rows = [
         ("fine", first, 102.0), ("early", second, 102.0), ("fine", second, 101.0), ("early", first, 101.0), ("same", first, 102.0),
         ("same", first, 101.0), ("late", after, 100.0), ("free", first, 0.0), ("unpriced", first, None), ("undated", None, 100.0),
         ("both", first, -1.0), ("stranger", first, 100.0),
     ]  # fmt: skip
-    calls = pl.DataFrame(rows, schema={"cusip": pl.String, "call_date": pl.Date, "call_price": pl.Float64}, orient="row")
+    calls = pl.DataFrame(
+        rows,
+        schema={"cusip": pl.String, "call_date": pl.Date, "call_price": pl.Float64},
+        orient="row",
+    )
     expected = [
         None, "call schedule out of order", "call schedule out of order", "call after maturity", "call price not positive",
         "call price not positive", "call schedule out of order", "unknown day count", None,

@@ -25,7 +25,11 @@ _VALUES: dict[str, object] = {
 _INDEX = pl.int_range(ROWS)
 _DAY = pl.when(_INDEX < ROWS // 2).then(pl.lit(FIRST)).otherwise(pl.lit(LAST))
 _NAME = pl.format("N{}", (_INDEX % (ROWS // 2)).cast(pl.String).str.zfill(2))
-_BOND = {"cusip": pl.format("0000000{}", (_INDEX % (ROWS // 2)).cast(pl.String).str.zfill(2)), "trade_date": _DAY, "known_date": _DAY}
+_BOND = {
+    "cusip": pl.format("0000000{}", (_INDEX % (ROWS // 2)).cast(pl.String).str.zfill(2)),
+    "trade_date": _DAY,
+    "known_date": _DAY,
+}
 _REPORT = {
     "delivery_date": _DAY, "record_number": _INDEX + 1, "cusip": pl.lit("000000018"), "status": pl.lit("T"), "side": pl.lit("B"),
     "contra": pl.lit("C"), "price": pl.lit(100.0), "par_usd": pl.lit(1e6), "reported_at": pl.lit(datetime(2024, 1, 2, 10, 1)),
@@ -74,11 +78,15 @@ BREAKS: dict[tuple[str, str], dict[str, pl.Expr]] = {
     ("trace_reports", "price_plausible"): {"price": pl.lit(-3.0)},
     ("trace_reports", "par_plausible"): {"par_usd": pl.lit(0.0)},
     ("trace_reports", "cusip_complete"): {"cusip": pl.lit("1234567")},
-    ("trace_reports", "executed_before_reported"): {"executed_at": pl.lit(datetime(2024, 1, 2, 11))},
+    ("trace_reports", "executed_before_reported"): {
+        "executed_at": pl.lit(datetime(2024, 1, 2, 11))
+    },
     ("trade_events", "share_of_trades"): {"reason": pl.lit("small_par")},
     ("trade_events", "price_errors_rare"): {"reason": pl.lit("price_error")},
     ("trade_events", "decimal_shifts_rare"): {"price_as_reported": pl.lit(1000.0)},
-    ("trade_events", "endings_find_their_trade"): {"reason": pl.lit("cancel_message_without_trade")},
+    ("trade_events", "endings_find_their_trade"): {
+        "reason": pl.lit("cancel_message_without_trade")
+    },
     ("trade_events", "bonds_known"): {"reason": pl.lit("unknown_bond")},
     ("trade_events", "on_trading_days"): {"reason": pl.lit("off_calendar")},
     ("trade_events", "trade_price_plausible"): {"reason": _NO_TEXT, "price": pl.lit(900.0)},
@@ -133,7 +141,9 @@ def good(table: str) -> pl.DataFrame:
     declared = TABLES[table]
     frame = pl.select(pl.int_range(ROWS).alias("row"))
     columns = [
-        _GOOD[table].get(column.name, pl.lit(_VALUES[column.type], dtype=declared.polars_schema[column.name])).alias(column.name)
+        _GOOD[table]
+        .get(column.name, pl.lit(_VALUES[column.type], dtype=declared.polars_schema[column.name]))
+        .alias(column.name)
         for column in declared.columns
     ]
     return declared.conform(frame.select(columns))
@@ -145,7 +155,8 @@ def broken(table: str, name: str) -> pl.DataFrame:
     changes = BREAKS[table, name]
     late = pl.int_range(pl.len()) >= BROKEN_FROM
     return frame.with_columns(
-        pl.when(late).then(value.cast(frame.schema[column])).otherwise(pl.col(column)).alias(column) for column, value in changes.items()
+        pl.when(late).then(value.cast(frame.schema[column])).otherwise(pl.col(column)).alias(column)
+        for column, value in changes.items()
     )
 
 

@@ -14,14 +14,22 @@ from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets_tests.checks.frames import FIRST, LAST, broken, tamper
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-10")
-RANGE = {"dagster/asset_partition_range_start": FIRST.isoformat(), "dagster/asset_partition_range_end": LAST.isoformat()}
+RANGE = {
+    "dagster/asset_partition_range_start": FIRST.isoformat(),
+    "dagster/asset_partition_range_end": LAST.isoformat(),
+}
 
 
 def graph() -> list[dg.AssetsDefinition]:
     """An empty asset for each that is checked, and one that depends on trades."""
 
     def empty(name: str, deps: tuple[str, ...] = ()) -> dg.AssetsDefinition:
-        @dg.asset(name=name, deps=deps, partitions_def=DAYS, backfill_policy=dg.BackfillPolicy.single_run())
+        @dg.asset(
+            name=name,
+            deps=deps,
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )
         def nothing() -> dg.MaterializeResult:
             return dg.MaterializeResult()
 
@@ -38,9 +46,14 @@ def run(warehouse, selection=None, **how) -> dg.ExecuteInProcessResult:
     )  # fmt: skip
 
 
-def evaluations(result: dg.ExecuteInProcessResult) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
+def evaluations(
+    result: dg.ExecuteInProcessResult,
+) -> dict[tuple[str, str], dg.AssetCheckEvaluation]:
     """What each check said, by asset and name."""
-    return {(one.asset_key.to_user_string(), one.check_name): one for one in result.get_asset_check_evaluations()}
+    return {
+        (one.asset_key.to_user_string(), one.check_name): one
+        for one in result.get_asset_check_evaluations()
+    }
 
 
 def test_every_check_of_a_good_warehouse_passes(warehouse):
@@ -48,7 +61,11 @@ def test_every_check_of_a_good_warehouse_passes(warehouse):
     found = evaluations(result)
     assert result.success
     assert [key for key, one in found.items() if not one.passed] == []
-    assert set(found) == {(key.asset_key.to_user_string(), key.name) for check in build_asset_checks() for key in check.check_keys}
+    assert set(found) == {
+        (key.asset_key.to_user_string(), key.name)
+        for check in build_asset_checks()
+        for key in check.check_keys
+    }
     assert len(found) >= sum(len(suite) for suite in SUITES.values()) + 2 * len(SUITES)
 
 
@@ -61,34 +78,55 @@ def test_a_failed_expectation_warns_and_says_what_to_do(warehouse):
     assert one.metadata["observed"].value == pytest.approx(0.05)
     assert one.metadata["threshold"].value == "at least 99 % of rows"
     assert (one.metadata["n_unexpected"].value, one.metadata["n_rows"].value) == (38, 40)
-    assert one.metadata["sample_keys"].value[0] == {"delivery_date": FIRST.isoformat(), "record_number": 3, "revision": 0}
+    assert one.metadata["sample_keys"].value[0] == {
+        "delivery_date": FIRST.isoformat(),
+        "record_number": 3,
+        "revision": 0,
+    }
     assert "unit" in one.metadata["what to do"].value
     assert len(result.asset_materializations_for_node("downstream")) == 2
 
 
 def test_a_structural_failure_blocks_what_is_downstream(warehouse):
-    tamper(warehouse, f"INSERT INTO trade_events SELECT * FROM trade_events WHERE known_date = DATE '{LAST}'")
+    tamper(
+        warehouse,
+        f"INSERT INTO trade_events SELECT * FROM trade_events WHERE known_date = DATE '{LAST}'",
+    )
     result = run(warehouse, dg.AssetSelection.assets("trades", "downstream"))
     found = evaluations(result)
     assert not result.success
-    assert {name for (_, name), one in found.items() if not one.passed} == {"trade_events_keys", "trade_events_reconciliation"}
+    assert {name for (_, name), one in found.items() if not one.passed} == {
+        "trade_events_keys",
+        "trade_events_reconciliation",
+    }
     assert found["trades", "trade_events_keys"].severity == dg.AssetCheckSeverity.ERROR
     assert result.asset_materializations_for_node("downstream") == []
 
 
 def test_a_run_of_one_partition_checks_that_day_alone(warehouse):
     frame = broken("trade_events", "decimal_shifts_rare")
-    frame = frame.with_columns(price_as_reported=pl.when(pl.col("delivery_date") == LAST).then("price_as_reported"))
+    frame = frame.with_columns(
+        price_as_reported=pl.when(pl.col("delivery_date") == LAST).then("price_as_reported")
+    )
     warehouse.replace(Write("trade_events", frame))
     selection = dg.AssetSelection.assets("trades")
-    first = evaluations(run(warehouse, selection, partition_key=FIRST.isoformat()))["trades", "decimal_shifts_rare"]
-    last = evaluations(run(warehouse, selection, partition_key=LAST.isoformat()))["trades", "decimal_shifts_rare"]
+    first = evaluations(run(warehouse, selection, partition_key=FIRST.isoformat()))[
+        "trades", "decimal_shifts_rare"
+    ]
+    last = evaluations(run(warehouse, selection, partition_key=LAST.isoformat()))[
+        "trades", "decimal_shifts_rare"
+    ]
     assert (first.passed, first.metadata["n_rows"].value) == (True, 20)
     assert (last.passed, last.metadata["n_unexpected"].value) == (False, 20)
 
 
 def test_one_check_can_be_run_alone_on_the_whole_table(warehouse):
-    name = next(key for check in build_asset_checks() for key in check.check_keys if key.name == "score_bounded")
+    name = next(
+        key
+        for check in build_asset_checks()
+        for key in check.check_keys
+        if key.name == "score_bounded"
+    )
     found = evaluations(run(warehouse, dg.AssetSelection.checks(name), tags={}))
     assert list(found) == [("scores", "score_bounded")]
     assert found["scores", "score_bounded"].metadata["n_rows"].value == 40
@@ -110,7 +148,11 @@ def test_the_days_come_from_the_tags(tags, days):
 def test_check_names_of_an_asset_are_unique_and_structure_alone_blocks():
     specs = [spec for check in build_asset_checks() for spec in check.check_specs]
     assert len({spec.key for spec in specs}) == len(specs)
-    assert {spec.blocking for spec in specs if spec.name.endswith(("_schema", "_keys", "_reconciliation"))} == {True}
+    assert {
+        spec.blocking
+        for spec in specs
+        if spec.name.endswith(("_schema", "_keys", "_reconciliation"))
+    } == {True}
     assert sum(spec.blocking for spec in specs) == 2 * len(SUITES) + 3
 
 

@@ -49,7 +49,12 @@ def test_broken_frames_fail(monkeypatch, table, name):
     first = 0 if name in WHOLE_DAYS else BROKEN_FROM
     assert outcome.n_unexpected == ROWS - first
     assert outcome.observed == pytest.approx(1 - outcome.n_unexpected / outcome.n_rows)
-    expected = frame[first : first + SAMPLE_KEYS].select(TABLES[table].key).with_columns(pl.selectors.date().dt.to_string()).to_dicts()
+    expected = (
+        frame[first : first + SAMPLE_KEYS]
+        .select(TABLES[table].key)
+        .with_columns(pl.selectors.date().dt.to_string())
+        .to_dicts()
+    )
     assert outcome.sample_keys == expected
 
 
@@ -60,20 +65,31 @@ def test_no_rows_break_only_what_asks_for_rows(table):
 
 
 def test_a_single_bad_row_within_the_tolerance_passes():
-    frame = good("issuer_days").with_columns(spread_bps=pl.when(pl.int_range(ROWS) == 7).then(None).otherwise(150.0))
+    frame = good("issuer_days").with_columns(
+        spread_bps=pl.when(pl.int_range(ROWS) == 7).then(None).otherwise(150.0)
+    )
     outcome = next(one for one in run_suite("issuer_days", frame) if one.name == "spread_present")
     assert outcome.passed and outcome.n_unexpected == 1
     assert outcome.sample_keys == [{"parent_id": "N07", "trade_date": FIRST.isoformat()}]
 
 
 def test_nulls_do_not_count():
-    frame = good("bond_analytics").with_columns(yield_pct=pl.when(pl.int_range(ROWS) < 10).then(500.0).otherwise(None))
-    outcome = next(one for one in run_suite("bond_analytics", frame) if one.name == "yield_plausible")
+    frame = good("bond_analytics").with_columns(
+        yield_pct=pl.when(pl.int_range(ROWS) < 10).then(500.0).otherwise(None)
+    )
+    outcome = next(
+        one for one in run_suite("bond_analytics", frame) if one.name == "yield_plausible"
+    )
     assert (outcome.n_unexpected, outcome.n_rows, outcome.observed) == (10, 10, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("table", "name"), [("trade_events", "price_errors_rare"), ("scores", "score_rank_centred"), ("predictions", "predictions_differ")]
+    ("table", "name"),
+    [
+        ("trade_events", "price_errors_rare"),
+        ("scores", "score_rank_centred"),
+        ("predictions", "predictions_differ"),
+    ],
 )
 def test_chunks_add_up_to_the_whole(warehouse, monkeypatch, table, name):
     frame = broken(table, name)
@@ -84,7 +100,12 @@ def test_chunks_add_up_to_the_whole(warehouse, monkeypatch, table, name):
     added = check_table(warehouse, table, None)
     for one, other in zip(whole, added, strict=True):
         assert one.observed == pytest.approx(other.observed)
-        assert (one.name, one.passed, one.n_unexpected, one.n_rows) == (other.name, other.passed, other.n_unexpected, other.n_rows)
+        assert (one.name, one.passed, one.n_unexpected, one.n_rows) == (
+            other.name,
+            other.passed,
+            other.n_unexpected,
+            other.n_rows,
+        )
         assert len(one.sample_keys) == len(other.sample_keys)
 
 
@@ -97,4 +118,6 @@ def test_a_range_sees_only_its_days(warehouse):
 
 def test_a_range_without_rows_passes_where_rows_are_not_asked_for(warehouse):
     warehouse.replace(Write("scores", TABLES["scores"].empty()))
-    assert all(one.passed and one.observed is None for one in check_table(warehouse, "scores", None))
+    assert all(
+        one.passed and one.observed is None for one in check_table(warehouse, "scores", None)
+    )

@@ -12,11 +12,24 @@ from bondsig_assets.assets import scores as scores_assets
 from bondsig_assets.commands.diff import Knowledge, _recomputed, feature_changes, what_it_did
 from bondsig_assets.features.declared import ALL_FEATURES, LOOKBACK_DAYS
 from bondsig_assets.learning.scoring import MismatchError
-from bondsig_assets.reporting.score_trail import changed_bond_days, events_since, trail_of, with_newest
+from bondsig_assets.reporting.score_trail import (
+    changed_bond_days,
+    events_since,
+    trail_of,
+    with_newest,
+)
 from bondsig_assets.resources.tracking import TrackingError
 from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.trading_calendar import offset
-from bondsig_assets_tests.commands.test_explain import CUSIPS, LAST, LATE, WEAK, Small, champion, small_market
+from bondsig_assets_tests.commands.test_explain import (
+    CUSIPS,
+    LAST,
+    LATE,
+    WEAK,
+    Small,
+    champion,
+    small_market,
+)
 from bondsig_assets_tests.trace.messages import DAYS
 
 DAY = DAYS[WEAK + 2]
@@ -41,48 +54,82 @@ def _registry(monkeypatch) -> None:
 def test_a_late_cancel_is_found_and_measured(small, monkeypatch):
     done = small.bondsig(monkeypatch, "diff", "aaa", DAY)
     assert done.exit_code == 0, done.output
-    cancel = small.lake.read("SELECT delivery_date, record_number FROM trace_reports WHERE message_number = '77777' AND status = 'X'").row(0)
+    cancel = small.lake.read(
+        "SELECT delivery_date, record_number FROM trace_reports WHERE message_number = '77777' AND status = 'X'"
+    ).row(0)
     trades, features = done.output.split("Features:")
-    assert "1 changes since" in trades and "0 late, 1 ended" in trades and f"ended_by_cancel by report {cancel[0]} {cancel[1]}" in trades
+    assert (
+        "1 changes since" in trades
+        and "0 late, 1 ended" in trades
+        and f"ended_by_cancel by report {cancel[0]} {cancel[1]}" in trades
+    )
     assert "spread_bps" in features and "Contributions that moved most" in features
-    effects = re.findall(r"^ +([+-]\d\.\d{6})  (\S+) .*?(\d{4}-\d\d-\d\d \d+)$", features.split("Which report did it")[1], re.M)
-    assert effects == [(effects[0][0], CUSIPS[0], f"{cancel[0]} {cancel[1]}")], "EEE's late trade is of a later day"
-    then, now = (float(row) for row in re.findall(r"^  (?:then|now).*%  +([+-]\d\.\d{6})", features, re.M))
+    effects = re.findall(
+        r"^ +([+-]\d\.\d{6})  (\S+) .*?(\d{4}-\d\d-\d\d \d+)$",
+        features.split("Which report did it")[1],
+        re.M,
+    )
+    assert effects == [(effects[0][0], CUSIPS[0], f"{cancel[0]} {cancel[1]}")], (
+        "EEE's late trade is of a later day"
+    )
+    then, now = (
+        float(row) for row in re.findall(r"^  (?:then|now).*%  +([+-]\d\.\d{6})", features, re.M)
+    )
     assert float(effects[0][0]) == pytest.approx(now - then, abs=2e-6) and now != then
 
 
 def test_with_todays_knowledge_the_day_is_that_of_a_market_without_the_trade(small, never_weak):
     """All issuers, every feature, and the scores: as stored where the trade that was taken back had never been."""
     changed = changed_bond_days(small.lake.read, offset(DAY, -LOOKBACK_DAYS), DAY)
-    assert changed.select("cusip", "trade_date", "n_trades", "n_trades_then").rows() == [(CUSIPS[0], DAYS[WEAK], 2, 3)]
+    assert changed.select("cusip", "trade_date", "n_trades", "n_trades_then").rows() == [
+        (CUSIPS[0], DAYS[WEAK], 2, 3)
+    ]
     trail = trail_of(small.lake.read, "AAA", DAY, (DAYS[0], DAYS[LAST]))
     then, now, _ = _recomputed(small.home, small.lake, trail, changed)
     for lake, known in ((small.lake, then), (never_weak.lake, now)):
         stored = lake.read_table("issuer_days", between=(DAY, DAY))
         assert known.issuers.select(stored.columns).equals(stored)
-        assert np.allclose(known.scores["prediction"], lake.read_table("scores", between=(DAY, DAY))["prediction"], rtol=0, atol=1e-12)
+        assert np.allclose(
+            known.scores["prediction"],
+            lake.read_table("scores", between=(DAY, DAY))["prediction"],
+            rtol=0,
+            atol=1e-12,
+        )
     assert not then.issuers.equals(now.issuers)
 
 
 def test_another_issuers_report_changes_what_one_is_measured_against(small, monkeypatch):
     text = small.bondsig(monkeypatch, "diff", "BBB", DAY).output
-    assert "Trades: 0 changes since" in text and "none of its own, no trade of its bonds changed; 1 bond days of other issuers changed" in text
+    assert (
+        "Trades: 0 changes since" in text
+        and "none of its own, no trade of its bonds changed; 1 bond days of other issuers changed"
+        in text
+    )
 
 
 def test_a_late_trade_counts_on_its_day(small, monkeypatch):
     text = small.bondsig(monkeypatch, "diff", "EEE", DAYS[LATE + 1]).output
-    assert "1 late, 0 ended" in text and "late trade" in text and f"{CUSIPS[4]} {DAYS[LATE]}: price" in text and "trades 2 → 3" in text
+    assert (
+        "1 late, 0 ended" in text
+        and "late trade" in text
+        and f"{CUSIPS[4]} {DAYS[LATE]}: price" in text
+        and "trades 2 → 3" in text
+    )
 
 
 @pytest.mark.parametrize("day", [LAST, LATE + 3])
 def test_where_nothing_became_known_nothing_is_said_to_have(small, monkeypatch, day):
     """Also on the day on which the late trade had just arrived: it is in that day's own features."""
     done = small.bondsig(monkeypatch, "diff", "EEE", DAYS[day])
-    assert done.exit_code == 0 and done.output.rstrip().endswith("nothing has become known since that changes this score")
+    assert done.exit_code == 0 and done.output.rstrip().endswith(
+        "nothing has become known since that changes this score"
+    )
     assert "Trades: 0 changes since" in done.output and "Features" not in done.output
 
 
-@pytest.mark.parametrize("error", [TrackingError("MLflow does not answer"), MismatchError("it is another model")])
+@pytest.mark.parametrize(
+    "error", [TrackingError("MLflow does not answer"), MismatchError("it is another model")]
+)
 def test_a_champion_that_cannot_be_had_is_one_line(small, monkeypatch, error):
     def load(tracking, row):
         raise error
@@ -94,47 +141,98 @@ def test_a_champion_that_cannot_be_had_is_one_line(small, monkeypatch, error):
 
 def test_features_made_anew_since_are_told(tmp_path, monkeypatch):
     small = small_market(tmp_path / "home", scored_from=WEAK)
-    small.lake.replace(Write("issuer_days", small.lake.read_table("issuer_days", between=(DAY, DAY)).with_columns(pl.col("spread_bps") + pl.int_range(pl.len()) ** 2 * 50.0), (DAY, DAY)))
+    small.lake.replace(
+        Write(
+            "issuer_days",
+            small.lake.read_table("issuer_days", between=(DAY, DAY)).with_columns(
+                pl.col("spread_bps") + pl.int_range(pl.len()) ** 2 * 50.0
+            ),
+            (DAY, DAY),
+        )
+    )
     done = small.bondsig(monkeypatch, "diff", "AAA", DAY)
     assert done.exit_code == 1 and f"bondsig run --start {DAY}" in done.output
 
 
 def test_messages_and_reports_that_never_traded_are_no_events(small):
     events = events_since(small.lake.read, CUSIPS, DAYS[0], DAY)
-    assert events["record_number"].len() == 1 and events["is_arrival"].to_list() == [False] and events["was_reason"].to_list() == [None]
+    assert (
+        events["record_number"].len() == 1
+        and events["is_arrival"].to_list() == [False]
+        and events["was_reason"].to_list() == [None]
+    )
 
 
-@pytest.mark.parametrize(("event", "said"), [
-    ({"is_arrival": True}, "late trade"),
-    ({"reason": "ended_by_cancel", "cause_delivery_date": DAY, "cause_record_number": 7}, f"ceased to be a trade: ended_by_cancel by report {DAY} 7"),
-    ({"was_reason": "price_error"}, "became a trade, was price_error"),
-    ({"was_price": 9.9}, "price put right, was 9.9"),
-    ({"is_arrival": True, "reason": "price_error"}, "arrived late, not a trade: price_error"),
-    ({}, "still a trade"),
-])
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ({"is_arrival": True}, "late trade"),
+        (
+            {"reason": "ended_by_cancel", "cause_delivery_date": DAY, "cause_record_number": 7},
+            f"ceased to be a trade: ended_by_cancel by report {DAY} 7",
+        ),
+        ({"was_reason": "price_error"}, "became a trade, was price_error"),
+        ({"was_price": 9.9}, "price put right, was 9.9"),
+        ({"is_arrival": True, "reason": "price_error"}, "arrived late, not a trade: price_error"),
+        ({}, "still a trade"),
+    ],
+)
 def test_what_an_event_did(event, said):
-    nothing = {"is_arrival": False, "reason": None, "was_reason": None, "price": 99.0, "was_price": 99.0, "cause_delivery_date": None, "cause_record_number": None}
+    nothing = {
+        "is_arrival": False,
+        "reason": None,
+        "was_reason": None,
+        "price": 99.0,
+        "was_price": 99.0,
+        "cause_delivery_date": None,
+        "cause_record_number": None,
+    }
     assert what_it_did(nothing | event) == said
 
 
 def test_replaced_bond_days_take_the_place_of_all_their_revisions():
-    revisions = pl.DataFrame({"cusip": ["A", "A", "B"], "trade_date": [DAYS[0]] * 3, "known_date": [DAYS[0], DAYS[1], DAYS[0]], "price": [1.0, 2.0, 3.0]})
+    revisions = pl.DataFrame(
+        {
+            "cusip": ["A", "A", "B"],
+            "trade_date": [DAYS[0]] * 3,
+            "known_date": [DAYS[0], DAYS[1], DAYS[0]],
+            "price": [1.0, 2.0, 3.0],
+        }
+    )
     placed = revisions[:2].with_columns(price=pl.lit(9.0), more=pl.lit("x"))
-    assert with_newest(revisions, placed).rows() == [("B", DAYS[0], DAYS[0], 3.0), ("A", DAYS[0], DAYS[0], 9.0), ("A", DAYS[0], DAYS[1], 9.0)]
+    assert with_newest(revisions, placed).rows() == [
+        ("B", DAYS[0], DAYS[0], 3.0),
+        ("A", DAYS[0], DAYS[0], 9.0),
+        ("A", DAYS[0], DAYS[1], 9.0),
+    ]
     assert with_newest(revisions, placed[:0]).equals(revisions)
 
 
 def test_feature_changes_tell_own_values_from_those_of_others():
     def knowledge(values: list[list[float | None]], z: list[list[float]]) -> Knowledge:
         names = dict(zip(ALL_FEATURES, zip(*values, strict=True), strict=False))
-        frame = pl.DataFrame({"parent_id": ["P", "Q", "R"], **{name: list(names.get(name, (None,) * 3)) for name in ALL_FEATURES}}, schema_overrides=dict.fromkeys(ALL_FEATURES, pl.Float64))
+        frame = pl.DataFrame(
+            {
+                "parent_id": ["P", "Q", "R"],
+                **{name: list(names.get(name, (None,) * 3)) for name in ALL_FEATURES},
+            },
+            schema_overrides=dict.fromkeys(ALL_FEATURES, pl.Float64),
+        )
         padded = np.full((3, len(ALL_FEATURES)), np.nan)
         padded[:, : len(z[0])] = z
         return Knowledge(frame, padded, pl.DataFrame(), pl.DataFrame())
 
-    then = knowledge([[1.0, 5.0, None], [2.0, 6.0, 1.0], [3.0, 7.0, 2.0]], [[0.0, 0.5, np.nan], [1.0, 0.0, 0.0], [2.0, 1.0, 1.0]])
-    now = knowledge([[1.5, 5.0, 1.0], [2.0, 6.0, 1.0], [3.0, 9.0, 2.0]], [[0.2, 0.4, -1.0], [1.0, 0.0, 0.0], [2.0, 1.0, 1.0]])
+    then = knowledge(
+        [[1.0, 5.0, None], [2.0, 6.0, 1.0], [3.0, 7.0, 2.0]],
+        [[0.0, 0.5, np.nan], [1.0, 0.0, 0.0], [2.0, 1.0, 1.0]],
+    )
+    now = knowledge(
+        [[1.5, 5.0, 1.0], [2.0, 6.0, 1.0], [3.0, 9.0, 2.0]],
+        [[0.2, 0.4, -1.0], [1.0, 0.0, 0.0], [2.0, 1.0, 1.0]],
+    )
     changes = feature_changes(then, now, "P")
     assert changes["feature"][:3].to_list() == [ALL_FEATURES[2], ALL_FEATURES[0], ALL_FEATURES[1]]
     assert changes["is_own"].to_list() == [True, True] + [False] * (len(ALL_FEATURES) - 2)
-    assert changes["z_change"][1:3].to_list() == pytest.approx([0.2, 0.1]) and changes["median_z_change"][:3].to_list() == [0.0, 0.0, 0.0]
+    assert changes["z_change"][1:3].to_list() == pytest.approx([0.2, 0.1]) and changes[
+        "median_z_change"
+    ][:3].to_list() == [0.0, 0.0, 0.0]

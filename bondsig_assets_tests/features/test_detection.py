@@ -18,7 +18,14 @@ FEW = settings(max_examples=20, deadline=None)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def market(seed: int, days: int = 200, names: int = 4, mean: float = 8.0, r: float = 3.0, friday: float = 1.0) -> dict[str, Any]:
+def market(
+    seed: int,
+    days: int = 200,
+    names: int = 4,
+    mean: float = 8.0,
+    r: float = 3.0,
+    friday: float = 1.0,
+) -> dict[str, Any]:
     """Counts of trades from Mondays to Fridays, some days unknown, and the customers' imbalance."""
     rng = np.random.default_rng(seed)
     weekday = np.arange(days) % 5
@@ -45,13 +52,21 @@ def test_tail_probabilities_are_scipys(count, mean, r):
 
 def test_a_tail_by_hand():
     # r = 1 is geometric: P(N >= n) = (mu / (1 + mu))^n.
-    np.testing.assert_allclose(d.tail_probability(np.array([0.0, 1, 2, np.nan]), np.full(4, 4.0), np.ones(4)), [1, 0.8, 0.64, np.nan], rtol=1e-13)
+    np.testing.assert_allclose(
+        d.tail_probability(np.array([0.0, 1, 2, np.nan]), np.full(4, 4.0), np.ones(4)),
+        [1, 0.8, 0.64, np.nan],
+        rtol=1e-13,
+    )
     assert np.isnan(d.tail_probability(np.array([0.0, 3.0]), np.full(2, np.nan), np.ones(2))).all()
 
 
 # Benjamini-Hochberg
 
-P_VALUES = hnp.arrays(float, st.tuples(st.integers(1, 4), st.integers(1, 12)), elements=st.one_of(st.floats(0, 1), st.floats(0, 0.02), st.just(float("nan"))))
+P_VALUES = hnp.arrays(
+    float,
+    st.tuples(st.integers(1, 4), st.integers(1, 12)),
+    elements=st.one_of(st.floats(0, 1), st.floats(0, 0.02), st.just(float("nan"))),
+)
 
 
 @FEW
@@ -75,8 +90,12 @@ def test_discoveries_are_scipys():
 
 
 def test_a_missing_test_is_no_test():
-    p = np.array([[0.012, 0.9, 0.9, 0.9], [0.012, 0.9, 0.9, np.nan], [np.nan, np.nan, np.nan, np.nan]])
-    np.testing.assert_array_equal(d.benjamini_hochberg(p, 0.047), [[False] * 4, [True, False, False, False], [False] * 4])
+    p = np.array(
+        [[0.012, 0.9, 0.9, 0.9], [0.012, 0.9, 0.9, np.nan], [np.nan, np.nan, np.nan, np.nan]]
+    )
+    np.testing.assert_array_equal(
+        d.benjamini_hochberg(p, 0.047), [[False] * 4, [True, False, False, False], [False] * 4]
+    )
     assert d.benjamini_hochberg(np.empty((2, 0))).shape == (2, 0)
 
 
@@ -87,8 +106,15 @@ def baseline(counts: np.ndarray, weekday: np.ndarray, day: int, name: int) -> tu
     """Expected count and dispersion of one cell, from the definition."""
     past = range(max(day - 126, 0), day)
     known = [k for k in past if np.isfinite(counts[k]).any()]
-    means = [np.mean([np.nansum(counts[k]) for k in known if weekday[k] == w]) if sum(weekday[k] == w for k in known) >= 8 else np.nan for w in range(5)]
-    factor = means / np.mean(means) if np.isfinite(means).all() and np.min(means) > 0 else np.ones(5)
+    means = [
+        np.mean([np.nansum(counts[k]) for k in known if weekday[k] == w])
+        if sum(weekday[k] == w for k in known) >= 8
+        else np.nan
+        for w in range(5)
+    ]
+    factor = (
+        means / np.mean(means) if np.isfinite(means).all() and np.min(means) > 0 else np.ones(5)
+    )
     use = [k for k in past if np.isfinite(counts[k, name])]
     if len(use) < 40:
         return np.nan, np.nan
@@ -96,7 +122,11 @@ def baseline(counts: np.ndarray, weekday: np.ndarray, day: int, name: int) -> tu
     x = np.array([counts[k, name] / factor[weekday[k]] for k in use])
     mean = np.sum(weight * x) / weight.sum()
     variance = np.sum(weight * (x - mean) ** 2) / (weight.sum() - np.sum(weight**2) / weight.sum())
-    r = np.clip(mean**2 / (variance - mean), 0.5, 1e6) if variance > mean + mean**2 / 1e6 else (1e6 if mean > 0 else 0.5)
+    r = (
+        np.clip(mean**2 / (variance - mean), 0.5, 1e6)
+        if variance > mean + mean**2 / 1e6
+        else (1e6 if mean > 0 else 0.5)
+    )
     return max(factor[weekday[day]] * mean, 0.1), r
 
 
@@ -109,14 +139,22 @@ def test_baselines_are_those_of_the_definition(seed, friday):
     mean, r = d.expected_counts(m["counts"], m["weekday"])
     for day in (5, 39, 42, 60, 127, 128, 179):
         for name in range(3):
-            np.testing.assert_allclose((mean[day, name], r[day, name]), baseline(m["counts"], m["weekday"], day, name), rtol=1e-9)
+            np.testing.assert_allclose(
+                (mean[day, name], r[day, name]),
+                baseline(m["counts"], m["weekday"], day, name),
+                rtol=1e-9,
+            )
 
 
 def test_a_day_is_no_part_of_its_own_baseline():
     m = market(2)
     spiked = m["counts"].copy()
     spiked[-1] = 1e6
-    for one, other in zip(d.expected_counts(m["counts"], m["weekday"]), d.expected_counts(spiked, m["weekday"]), strict=True):
+    for one, other in zip(
+        d.expected_counts(m["counts"], m["weekday"]),
+        d.expected_counts(spiked, m["weekday"]),
+        strict=True,
+    ):
         assert one.tobytes() == other.tobytes()
 
 
@@ -161,9 +199,14 @@ def test_more_history_changes_no_bit(seed, start):
 @given(seed=SEEDS, day=st.integers(0, 98))
 def test_the_future_changes_no_bit(seed, day):
     m, poisoned = market(seed, 100), market(seed, 100)
-    poisoned["counts"][day + 1 :] *= np.random.default_rng(seed).choice([100.0, 0.0, -1.0, np.nan], poisoned["counts"][day + 1 :].shape)
+    poisoned["counts"][day + 1 :] *= np.random.default_rng(seed).choice(
+        [100.0, 0.0, -1.0, np.nan], poisoned["counts"][day + 1 :].shape
+    )
     poisoned["imbalance"][day + 1 :] *= -1
-    assert everything(d.volume_spikes(**m))[: day + 1].tobytes() == everything(d.volume_spikes(**poisoned))[: day + 1].tobytes()
+    assert (
+        everything(d.volume_spikes(**m))[: day + 1].tobytes()
+        == everything(d.volume_spikes(**poisoned))[: day + 1].tobytes()
+    )
 
 
 def test_planted_spikes_are_found_with_their_direction():
@@ -173,8 +216,15 @@ def test_planted_spikes_are_found_with_their_direction():
     np.testing.assert_array_equal(found.is_spike[180], np.arange(50) < 3)
     np.testing.assert_array_equal(found.direction[180, :3], [1.0, -1.0, np.nan])
     assert np.isnan(found.direction[~found.is_spike]).all()
-    np.testing.assert_array_equal(found.p_value, d.tail_probability(m["counts"], found.expected, found.dispersion))
-    np.testing.assert_allclose(found.zscore, (m["counts"] - found.expected) / np.sqrt(found.expected + found.expected**2 / found.dispersion), rtol=1e-12)
+    np.testing.assert_array_equal(
+        found.p_value, d.tail_probability(m["counts"], found.expected, found.dispersion)
+    )
+    np.testing.assert_allclose(
+        found.zscore,
+        (m["counts"] - found.expected)
+        / np.sqrt(found.expected + found.expected**2 / found.dispersion),
+        rtol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("limit", [dict(p_below=1e-300), dict(z_above=1e9), dict(q=1e-300)])
@@ -189,7 +239,9 @@ def test_chance_makes_few_spikes():
     found = d.volume_spikes(**market(6, 500, 100))
     tested = np.isfinite(found.p_value)
     assert (found.p_value[tested] < 1e-3).mean() < 0.003
-    assert found.is_spike[130:].any(axis=1).mean() < 0.12  # 5 % if mean and dispersion were known, not estimated
+    assert (
+        found.is_spike[130:].any(axis=1).mean() < 0.12
+    )  # 5 % if mean and dispersion were known, not estimated
     assert (found.p_value[tested] < 0.05).mean() == pytest.approx(0.05, abs=0.015)
 
 
@@ -201,4 +253,7 @@ def test_little_history_is_unknown_and_late_cancels_are_quiet_days():
     assert np.isnan(found.p_value[:, 1]).all()
     assert not found.is_spike[:, 1].any()
     assert found.p_value[59, 0] == 1.0
-    assert found.zscore[59, 0] == pytest.approx(-found.expected[59, 0] / np.sqrt(found.expected[59, 0] + found.expected[59, 0] ** 2 / found.dispersion[59, 0]))
+    assert found.zscore[59, 0] == pytest.approx(
+        -found.expected[59, 0]
+        / np.sqrt(found.expected[59, 0] + found.expected[59, 0] ** 2 / found.dispersion[59, 0])
+    )

@@ -25,8 +25,12 @@ def market(seed: int, days: int, names: int = 3, quiet: float = 0.4) -> dict[str
     price[rng.random(price.shape) < quiet] = np.nan
     width = rng.choice([0.0, 0.2, 0.9], price.shape) * rng.random(price.shape)
     return {
-        "price": price, "high": price + width, "low": price - width, "close": price + width * rng.uniform(-1, 1, price.shape),
-        "par": np.where(np.isfinite(price), rng.integers(0, 50, price.shape) * 1e5, np.nan), "trades": rng.integers(1, 9, price.shape).astype(float),
+        "price": price,
+        "high": price + width,
+        "low": price - width,
+        "close": price + width * rng.uniform(-1, 1, price.shape),
+        "par": np.where(np.isfinite(price), rng.integers(0, 50, price.shape) * 1e5, np.nan),
+        "trades": rng.integers(1, 9, price.shape).astype(float),
         "cost": np.where(rng.random(price.shape) < 0.5, rng.random(price.shape), np.nan),
     }
 
@@ -35,11 +39,20 @@ def market(seed: int, days: int, names: int = 3, quiet: float = 0.4) -> dict[str
 MEASURES = {
     "price_changes_pct": (6, lambda m: q.price_changes_pct(m["price"])),
     "roll_measure": (7 + 5 + 5, lambda m: q.roll_measure(q.price_changes_pct(m["price"]), 7, 3)),
-    "bao_pan_wang_gamma": (7 + 5 + 5, lambda m: q.bao_pan_wang_gamma(q.price_changes_pct(m["price"]), 7, 3)),
+    "bao_pan_wang_gamma": (
+        7 + 5 + 5,
+        lambda m: q.bao_pan_wang_gamma(q.price_changes_pct(m["price"]), 7, 3),
+    ),
     "corwin_schultz": (6 + 5, lambda m: q.corwin_schultz(m["high"], m["low"], m["close"], 6, 2)),
-    "corwin_schultz_without_close": (6 + 5, lambda m: q.corwin_schultz(m["high"], m["low"], None, 6, 2)),
+    "corwin_schultz_without_close": (
+        6 + 5,
+        lambda m: q.corwin_schultz(m["high"], m["low"], None, 6, 2),
+    ),
     "amihud": (6 + 5, lambda m: q.amihud(q.price_changes_pct(m["price"]), m["par"], 6, 2)),
-    "price_dispersion": (6, lambda m: q.price_dispersion(m["high"], m["low"], m["par"], m["trades"], 6, 2)),
+    "price_dispersion": (
+        6,
+        lambda m: q.price_dispersion(m["high"], m["low"], m["par"], m["trades"], 6, 2),
+    ),
     "turnover_pct": (6, lambda m: q.turnover_pct(m["par"], np.full_like(m["par"], 5e8), 6, 2)),
     "round_trip_cost": (6, lambda m: q.round_trip_cost(m["cost"], 6, 2)),
     "lambda_composite": (6, lambda m: q.lambda_composite(m["par"] / 1e6, m["cost"], 6, 3, 2)),
@@ -65,7 +78,9 @@ def test_the_future_changes_no_bit(name, seed, day):
     measure = MEASURES[name][1]
     tables, poisoned = market(seed, 40), market(seed, 40)
     for table in poisoned.values():
-        table[day + 1 :] *= np.random.default_rng(seed).choice([1e6, -1.0, np.nan], table[day + 1 :].shape)
+        table[day + 1 :] *= np.random.default_rng(seed).choice(
+            [1e6, -1.0, np.nan], table[day + 1 :].shape
+        )
     assert measure(tables)[: day + 1].tobytes() == measure(poisoned)[: day + 1].tobytes()
 
 
@@ -95,8 +110,12 @@ def test_a_change_is_from_the_last_traded_day_within_five():
 
 def test_roll_by_hand():
     # Pairs (-1, 1), (1, -1), (-1, 1), (1, -1): covariance -4/3.
-    assert q.roll_measure(column(1, -1, 1, -1, 1))[4, 0] == pytest.approx(2 * np.sqrt(4 / 3), rel=1e-14)
-    assert q.bao_pan_wang_gamma(column(1, -1, 1, -1, 1), 42, 4)[4, 0] == pytest.approx(4 / 3, rel=1e-14)
+    assert q.roll_measure(column(1, -1, 1, -1, 1))[4, 0] == pytest.approx(
+        2 * np.sqrt(4 / 3), rel=1e-14
+    )
+    assert q.bao_pan_wang_gamma(column(1, -1, 1, -1, 1), 42, 4)[4, 0] == pytest.approx(
+        4 / 3, rel=1e-14
+    )
     assert np.isnan(q.roll_measure(column(1, -1, 1, -1))[3, 0])  # three pairs
 
 
@@ -129,13 +148,21 @@ def test_pairs_are_of_consecutive_trades(seed, quiet):
     change = q.price_changes_pct(price)
     naive = np.column_stack([serial_covariances(price[:, k], 21, 4, 5) for k in range(2)])
     np.testing.assert_allclose(q.bao_pan_wang_gamma(change, 21, 4), -naive, rtol=1e-8, atol=1e-12)
-    np.testing.assert_allclose(q.roll_measure(change), np.where(naive < 0, 2 * np.sqrt(np.abs(naive)), np.nan), rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(
+        q.roll_measure(change),
+        np.where(naive < 0, 2 * np.sqrt(np.abs(naive)), np.nan),
+        rtol=1e-7,
+        atol=1e-7,
+    )
 
 
 def bounced(half_spread_pct: float, quiet: float, seed: int = 1) -> np.ndarray:
     """Log random walk of 0.1 % a day traded at bid or ask by the toss of a coin."""
     rng = np.random.default_rng(seed)
-    price = 100 * np.exp(np.cumsum(rng.normal(0, 0.001, (6000, 2)), axis=0) + rng.choice([-1, 1], (6000, 2)) * half_spread_pct / 100)
+    price = 100 * np.exp(
+        np.cumsum(rng.normal(0, 0.001, (6000, 2)), axis=0)
+        + rng.choice([-1, 1], (6000, 2)) * half_spread_pct / 100
+    )
     price[rng.random(price.shape) < quiet] = np.nan
     return price
 
@@ -145,7 +172,9 @@ def bounced(half_spread_pct: float, quiet: float, seed: int = 1) -> np.ndarray:
 def test_a_planted_half_spread_is_found(half_spread_pct, quiet):
     change = q.price_changes_pct(bounced(half_spread_pct, quiet))
     np.testing.assert_allclose(q.roll_measure(change, 5900)[-1] / 2, half_spread_pct, rtol=0.06)
-    np.testing.assert_allclose(q.bao_pan_wang_gamma(change, 5900)[-1], half_spread_pct**2, rtol=0.12)
+    np.testing.assert_allclose(
+        q.bao_pan_wang_gamma(change, 5900)[-1], half_spread_pct**2, rtol=0.12
+    )
 
 
 def test_without_a_spread_gamma_is_near_zero():
@@ -163,34 +192,63 @@ def test_two_days_of_the_same_range_cost_that_range():
     assert np.isnan(spread[0, 0])
 
 
-@pytest.mark.parametrize(("jump", "close", "touching"), [(0.7, 98, (98, 98 * 98 / 102)), (1.5, 102, (102 * 102 / 98, 102))])
+@pytest.mark.parametrize(
+    ("jump", "close", "touching"),
+    [(0.7, 98, (98, 98 * 98 / 102)), (1.5, 102, (102 * 102 / 98, 102))],
+)
 def test_an_overnight_jump_is_undone(jump, close, touching):
     # A range wholly beyond the close before is moved back until it touches it; the close is the near end of its range here.
-    expected = q.corwin_schultz(column(102, touching[0]), column(98, touching[1]), None, 21, 1)[1, 0]
+    expected = q.corwin_schultz(column(102, touching[0]), column(98, touching[1]), None, 21, 1)[
+        1, 0
+    ]
     high, low = column(102, 102 * jump), column(98, 98 * jump)
-    assert q.corwin_schultz(high, low, column(close, 100 * jump), 21, 1)[1, 0] == pytest.approx(expected, abs=1e-9)
+    assert q.corwin_schultz(high, low, column(close, 100 * jump), 21, 1)[1, 0] == pytest.approx(
+        expected, abs=1e-9
+    )
     assert q.corwin_schultz(high, low, None, 21, 1)[1, 0] == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_close_decides_how_far_a_day_is_moved():
     high, low = column(102, 103), column(98, 101)
-    x, y, both = np.log(102 / 98), np.log(103 / 101), np.log(102 / 98)  # the second day moves down to 99 … 99 * 103 / 101
+    x, y, both = (
+        np.log(102 / 98),
+        np.log(103 / 101),
+        np.log(102 / 98),
+    )  # the second day moves down to 99 … 99 * 103 / 101
     k = 3 - 2 * np.sqrt(2)
     alpha = (np.sqrt(2 * (x * x + y * y)) - np.sqrt(x * x + y * y)) / k - np.sqrt(both * both / k)
     expected = 100 * 2 * (np.exp(alpha) - 1) / (1 + np.exp(alpha))
-    assert q.corwin_schultz(high, low, column(99, 102), 21, 1)[1, 0] == pytest.approx(expected, rel=1e-10)
-    assert q.corwin_schultz(high, low, column(np.nan, 102), 21, 1).tobytes() == np.full((2, 1), np.nan).tobytes()
+    assert q.corwin_schultz(high, low, column(99, 102), 21, 1)[1, 0] == pytest.approx(
+        expected, rel=1e-10
+    )
+    assert (
+        q.corwin_schultz(high, low, column(np.nan, 102), 21, 1).tobytes()
+        == np.full((2, 1), np.nan).tobytes()
+    )
 
 
 def test_negative_estimates_count_as_zero():
-    high, low = column(102, 102, 107), column(98, 98, 101.9)  # the third day overlaps the second by a hair
-    assert q.corwin_schultz(high, low, None, 21, 1)[2, 0] == pytest.approx(2.0, rel=1e-12)  # the mean of 4 and 0
+    high, low = (
+        column(102, 102, 107),
+        column(98, 98, 101.9),
+    )  # the third day overlaps the second by a hair
+    assert q.corwin_schultz(high, low, None, 21, 1)[2, 0] == pytest.approx(
+        2.0, rel=1e-12
+    )  # the mean of 4 and 0
 
 
 def test_days_without_a_range_are_passed_over_within_the_cap():
     nan = np.nan
-    near = q.corwin_schultz(column(102, 100, nan, nan, nan, 102), column(98, 100, nan, nan, nan, 98), None, 21, 1)
-    far = q.corwin_schultz(column(102, 100, nan, nan, nan, nan, 102), column(98, 100, nan, nan, nan, nan, 98), None, 21, 1)
+    near = q.corwin_schultz(
+        column(102, 100, nan, nan, nan, 102), column(98, 100, nan, nan, nan, 98), None, 21, 1
+    )
+    far = q.corwin_schultz(
+        column(102, 100, nan, nan, nan, nan, 102),
+        column(98, 100, nan, nan, nan, nan, 98),
+        None,
+        21,
+        1,
+    )
     assert near[5, 0] == pytest.approx(4.0, rel=1e-12)
     assert np.isnan(far).all()
 
@@ -199,7 +257,9 @@ def test_corwin_schultz_orders_planted_spreads():
     rng = np.random.default_rng(3)
     spreads = np.array([0.0, 0.5, 1.0, 2.0, 4.0])
     path = np.cumsum(rng.normal(0, 0.01 / np.sqrt(40), (900 * 40, 1)), axis=0)
-    quotes = (100 * np.exp(path + rng.choice([-1, 1], (900 * 40, 5)) * spreads / 200)).reshape(900, 40, 5)
+    quotes = (100 * np.exp(path + rng.choice([-1, 1], (900 * 40, 5)) * spreads / 200)).reshape(
+        900, 40, 5
+    )
     found = q.corwin_schultz(quotes.max(axis=1), quotes.min(axis=1), quotes[:, -1], 890)[-1]
     assert (np.diff(found) > 0).all()
     np.testing.assert_allclose(found[2:], spreads[2:], rtol=0.25)
@@ -217,7 +277,9 @@ def test_amihud_is_the_median_of_days():
 
 def test_price_dispersion_by_hand():
     high, low = column(101, 102, 150), column(99, 98, 50)
-    found = q.price_dispersion(high, low, column(1e6, 3e6, 1e9), column(3, 9, 2), 21, 2)  # two trades have no say
+    found = q.price_dispersion(
+        high, low, column(1e6, 3e6, 1e9), column(3, 9, 2), 21, 2
+    )  # two trades have no say
     assert found[1, 0] == found[2, 0] == pytest.approx(np.sqrt((1 * 1 + 3 * 4) / 4), rel=1e-12)
     assert np.isnan(found[0, 0])
 
@@ -240,10 +302,19 @@ def test_measures_do_not_mind_the_unit():
     np.testing.assert_allclose(q.price_changes_pct(m["price"] * 7), change, atol=1e-11)
     np.testing.assert_array_equal(q.amihud(change, m["par"] * 2), q.amihud(change, m["par"]) / 2)
     np.testing.assert_array_equal(q.roll_measure(change * 2), q.roll_measure(change) * 2)
-    np.testing.assert_array_equal(q.bao_pan_wang_gamma(change * 2), q.bao_pan_wang_gamma(change) * 4)
+    np.testing.assert_array_equal(
+        q.bao_pan_wang_gamma(change * 2), q.bao_pan_wang_gamma(change) * 4
+    )
     arguments = (m["high"] * 2, m["low"] * 2)
-    np.testing.assert_array_equal(q.price_dispersion(*arguments, m["par"] * 4, m["trades"]), q.price_dispersion(m["high"], m["low"], m["par"], m["trades"]))
-    np.testing.assert_allclose(q.corwin_schultz(*arguments, m["close"] * 2), q.corwin_schultz(m["high"], m["low"], m["close"]), atol=1e-9)
+    np.testing.assert_array_equal(
+        q.price_dispersion(*arguments, m["par"] * 4, m["trades"]),
+        q.price_dispersion(m["high"], m["low"], m["par"], m["trades"]),
+    )
+    np.testing.assert_allclose(
+        q.corwin_schultz(*arguments, m["close"] * 2),
+        q.corwin_schultz(m["high"], m["low"], m["close"]),
+        atol=1e-9,
+    )
 
 
 # Lambda, change against the own median
@@ -255,9 +326,16 @@ def test_lambda_is_the_sum_of_four_z_scores_of_the_day():
     impact[rng.random(impact.shape) < 0.2] = np.nan
     cost[:, 7] = np.nan
     found = q.lambda_composite(impact, cost, 20, 5)[29]
-    parts = [np.nanmedian(impact[10:], 0), np.delete(cost, 7, 1)[10:].mean(0), np.nanstd(impact[10:], 0, ddof=1), np.delete(cost, 7, 1)[10:].std(0, ddof=1)]
+    parts = [
+        np.nanmedian(impact[10:], 0),
+        np.delete(cost, 7, 1)[10:].mean(0),
+        np.nanstd(impact[10:], 0, ddof=1),
+        np.delete(cost, 7, 1)[10:].std(0, ddof=1),
+    ]
     parts = [(part - part.mean()) / part.std(ddof=1) for part in parts]
-    expected = np.delete(parts[0] + parts[2], 7) + parts[1] + parts[3]  # the seventh helps to standardise what it has
+    expected = (
+        np.delete(parts[0] + parts[2], 7) + parts[1] + parts[3]
+    )  # the seventh helps to standardise what it has
     np.testing.assert_allclose(np.delete(found, 7), expected, rtol=1e-10)
     assert np.isnan(found[7])
     assert np.isnan(q.lambda_composite(impact[:, :9], cost[:, :9], 20, 5)).all()  # too few names
@@ -278,5 +356,10 @@ def test_the_own_median_ends_the_day_before():
 @given(SEEDS)
 def test_blocks_of_names_change_nothing(seed):
     values = np.random.default_rng(seed).normal(size=(12, 600))
-    alone = np.column_stack([q.change_vs_own_median(values[:, [k]], 5, 2) for k in (0, 255, 256, 511, 512, 599)])
-    assert q.change_vs_own_median(values, 5, 2)[:, [0, 255, 256, 511, 512, 599]].tobytes() == np.ascontiguousarray(alone).tobytes()
+    alone = np.column_stack(
+        [q.change_vs_own_median(values[:, [k]], 5, 2) for k in (0, 255, 256, 511, 512, 599)]
+    )
+    assert (
+        q.change_vs_own_median(values, 5, 2)[:, [0, 255, 256, 511, 512, 599]].tobytes()
+        == np.ascontiguousarray(alone).tobytes()
+    )

@@ -12,7 +12,9 @@ from bondsig_assets.features import windows as w
 
 FEW = settings(max_examples=60, deadline=None)
 VALUES = st.one_of(st.floats(-1e3, 1e3), st.just(float("nan")), st.sampled_from([0.0, -0.0, 1.0]))
-ARRAYS = hnp.arrays(float, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12), elements=VALUES)
+ARRAYS = hnp.arrays(
+    float, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=12), elements=VALUES
+)
 
 
 def rolled(values: np.ndarray, window: int, statistic) -> np.ndarray:
@@ -33,15 +35,29 @@ def at_least(minimum: int, statistic):
 @given(ARRAYS, st.integers(1, 15), st.integers(1, 4))
 def test_counts_sums_means_and_medians(values, window, minimum):
     np.testing.assert_array_equal(w.count(values, window), rolled(values, window, len))
-    np.testing.assert_allclose(w.total(values, window, minimum), rolled(values, window, at_least(minimum, np.sum)), rtol=1e-12, atol=1e-9)
-    np.testing.assert_allclose(w.mean(values, window, minimum), rolled(values, window, at_least(minimum, np.mean)), rtol=1e-12, atol=1e-9)
-    np.testing.assert_array_equal(w.median(values, window, minimum), rolled(values, window, at_least(minimum, np.median)))
+    np.testing.assert_allclose(
+        w.total(values, window, minimum),
+        rolled(values, window, at_least(minimum, np.sum)),
+        rtol=1e-12,
+        atol=1e-9,
+    )
+    np.testing.assert_allclose(
+        w.mean(values, window, minimum),
+        rolled(values, window, at_least(minimum, np.mean)),
+        rtol=1e-12,
+        atol=1e-9,
+    )
+    np.testing.assert_array_equal(
+        w.median(values, window, minimum), rolled(values, window, at_least(minimum, np.median))
+    )
 
 
 @FEW
 @given(ARRAYS, st.integers(1, 15), st.integers(1, 4))
 def test_deviations(values, window, minimum):
-    naive = rolled(values, window, at_least(max(minimum, 2), lambda present: np.std(present, ddof=1)))
+    naive = rolled(
+        values, window, at_least(max(minimum, 2), lambda present: np.std(present, ddof=1))
+    )
     np.testing.assert_allclose(w.deviation(values, window, minimum), naive, rtol=1e-9, atol=1e-9)
 
 
@@ -55,7 +71,9 @@ def test_a_deviation_of_large_numbers_is_not_lost():
 def test_lag(values, days):
     shifted = w.lag(values, days)
     for day, name in np.ndindex(values.shape):
-        np.testing.assert_array_equal(shifted[day, name], values[day - days, name] if day >= days else np.nan)
+        np.testing.assert_array_equal(
+            shifted[day, name], values[day - days, name] if day >= days else np.nan
+        )
 
 
 @FEW
@@ -63,8 +81,14 @@ def test_lag(values, days):
 def test_latest(values, window):
     value, age = w.latest(values, window)
     for day, name in np.ndindex(values.shape):
-        known = [(back, values[day - back, name]) for back in range(min(window, day + 1)) if np.isfinite(values[day - back, name])]
-        np.testing.assert_array_equal((age[day, name], value[day, name]), known[0] if known else (np.nan, np.nan))
+        known = [
+            (back, values[day - back, name])
+            for back in range(min(window, day + 1))
+            if np.isfinite(values[day - back, name])
+        ]
+        np.testing.assert_array_equal(
+            (age[day, name], value[day, name]), known[0] if known else (np.nan, np.nan)
+        )
 
 
 @FEW
@@ -73,15 +97,24 @@ def test_median_of_others(values, minimum, seed):
     group = np.random.default_rng(seed).integers(-1, 2, values.shape)
     naive = np.full(values.shape, np.nan)
     for day, name in np.ndindex(values.shape):
-        others = [values[day, k] for k in range(values.shape[1]) if k != name and group[day, k] == group[day, name] and np.isfinite(values[day, k])]
+        others = [
+            values[day, k]
+            for k in range(values.shape[1])
+            if k != name and group[day, k] == group[day, name] and np.isfinite(values[day, k])
+        ]
         if group[day, name] >= 0 and len(others) >= minimum:
             naive[day, name] = np.median(others)
     np.testing.assert_array_equal(w.median_of_others(values, group, minimum), naive)
 
 
 WINDOWED = {
-    "count": lambda v: w.count(v, 5), "total": lambda v: w.total(v, 5, 2), "mean": lambda v: w.mean(v, 5, 2), "deviation": lambda v: w.deviation(v, 5, 2),
-    "median": lambda v: w.median(v, 5, 2), "latest": lambda v: w.latest(v, 5)[0], "lag": lambda v: w.lag(v, 4),
+    "count": lambda v: w.count(v, 5),
+    "total": lambda v: w.total(v, 5, 2),
+    "mean": lambda v: w.mean(v, 5, 2),
+    "deviation": lambda v: w.deviation(v, 5, 2),
+    "median": lambda v: w.median(v, 5, 2),
+    "latest": lambda v: w.latest(v, 5)[0],
+    "lag": lambda v: w.lag(v, 4),
     "median_of_others": lambda v: w.median_of_others(v, np.zeros(v.shape, dtype=int), 2),
 }
 
@@ -100,4 +133,6 @@ def test_more_history_changes_no_bit(name, values, start):
 def test_the_future_changes_no_bit(name, values, day):
     poisoned = values.copy()
     poisoned[day + 1 :] = 1e9
-    assert WINDOWED[name](values)[: day + 1].tobytes() == WINDOWED[name](poisoned)[: day + 1].tobytes()
+    assert (
+        WINDOWED[name](values)[: day + 1].tobytes() == WINDOWED[name](poisoned)[: day + 1].tobytes()
+    )

@@ -21,7 +21,11 @@ from bondsig_assets.tables import TABLES
 
 TINY = Market(world="tiny")
 #: Columns that name the run rather than what it found.
-_OF_THE_RUN = {"models": ["snapshot_id", "mlflow_run_id", "mlflow_model_uri"], "champions": ["registry_version"], "scores": ["registry_version"]}
+_OF_THE_RUN = {
+    "models": ["snapshot_id", "mlflow_run_id", "mlflow_model_uri"],
+    "champions": ["registry_version"],
+    "scores": ["registry_version"],
+}
 
 
 def make_home(path: Path, market: Market = TINY) -> Home:
@@ -41,26 +45,45 @@ def copy_home(home: Home, path: Path) -> Home:
     return Home(path)
 
 
-def run(home: Home, start: date | None = None, end: date | None = None, select: str = "", again: bool = False) -> int:
+def run(
+    home: Home,
+    start: date | None = None,
+    end: date | None = None,
+    select: str = "",
+    again: bool = False,
+) -> int:
     """Materialize what is missing; returns the number of stages that had something to do."""
     span = home.span()
     assert span is not None
     instance, defs = runner.open_instance(home), build_defs(home)
     with instance:
-        stages = runner.plan(defs, instance, start or span[0], end or span[1], runner.selected_assets(defs, select), again)
+        stages = runner.plan(
+            defs,
+            instance,
+            start or span[0],
+            end or span[1],
+            runner.selected_assets(defs, select),
+            again,
+        )
         for stage in stages:
             runner.execute(defs, instance, stage)
     return len(stages)
 
 
-def contents(home: Home, *, until: date | None = None, without: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
+def contents(
+    home: Home, *, until: date | None = None, without: tuple[str, ...] = ()
+) -> dict[str, pl.DataFrame]:
     """Every table, ordered; daily ones up to `until`."""
     lake = Warehouse(home.path)
     tables = {}
     for name, table in TABLES.items():
         if name in without:
             continue
-        between = (date(2000, 1, 1), until) if until and table.partition and table.partition != "fold" else None
+        between = (
+            (date(2000, 1, 1), until)
+            if until and table.partition and table.partition != "fold"
+            else None
+        )
         frame = lake.read_table(name, between=between)
         tables[name] = frame.drop(_OF_THE_RUN.get(name, []))
     return tables
@@ -70,4 +93,6 @@ def assert_same(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) ->
     """Bit for bit the same rows in the same tables."""
     assert one.keys() == other.keys()
     for name, frame in one.items():
-        assert frame.equals(other[name]), f"{name} differs: {frame.height} and {other[name].height} rows"
+        assert frame.equals(other[name]), (
+            f"{name} differs: {frame.height} and {other[name].height} rows"
+        )

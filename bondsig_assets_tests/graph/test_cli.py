@@ -24,26 +24,49 @@ _BONDSIG = [sys.executable, "-c", "from bondsig_assets.cli import main; main()"]
 
 
 def bondsig(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*_BONDSIG, *arguments], capture_output=True, text=True, env={**os.environ, "BONDSIG_HOME": str(home)}, timeout=120)
+    return subprocess.run(
+        [*_BONDSIG, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "BONDSIG_HOME": str(home)},
+        timeout=120,
+    )
 
 
 def test_sql_in_three_formats(full_home):
     query = "select ticker, trade_date, score from scores order by score, ticker limit 3"
     table = bondsig(full_home.path, "sql", query)
     assert table.returncode == 0 and "3 rows" in table.stdout and "ticker" in table.stdout
-    rows = list(csv.DictReader(io.StringIO(bondsig(full_home.path, "sql", query, "-f", "csv").stdout)))
+    rows = list(
+        csv.DictReader(io.StringIO(bondsig(full_home.path, "sql", query, "-f", "csv").stdout))
+    )
     items = json.loads(bondsig(full_home.path, "sql", query, "-f", "json").stdout)
     assert [row["ticker"] for row in rows] == [item["ticker"] for item in items]
     assert float(rows[0]["score"]) == items[0]["score"]
 
 
-@pytest.mark.parametrize("query", [
-    "delete from scores", "drop view trades", "attach '{home}/lake/catalog.sqlite' as q (type sqlite)", "copy (select 1) to '{home}/x.csv'",
-    "export database '{home}/x'", "install spatial", "select 1; select 2", "", "set memory_limit = '1GB'", "call dbgen(sf=0.01)",
-])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "delete from scores",
+        "drop view trades",
+        "attach '{home}/lake/catalog.sqlite' as q (type sqlite)",
+        "copy (select 1) to '{home}/x.csv'",
+        "export database '{home}/x'",
+        "install spatial",
+        "select 1; select 2",
+        "",
+        "set memory_limit = '1GB'",
+        "call dbgen(sf=0.01)",
+    ],
+)
 def test_sql_lets_only_questions_through(full_home, query):
     done = bondsig(full_home.path, "sql", query.format(home=full_home.path))
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and len(done.stderr.splitlines()) == 1
+        and "Traceback" not in done.stderr
+    )
     assert not list(full_home.path.glob("x*"))
 
 
@@ -52,12 +75,16 @@ def test_sql_shows_brackets_as_they_are(full_home):
 
 
 def test_the_lake_cannot_be_exported_over(full_home):
-    done = bondsig(full_home.path, "export", str(full_home.path / "lake" / "catalog.sqlite"), "--overwrite")
+    done = bondsig(
+        full_home.path, "export", str(full_home.path / "lake" / "catalog.sqlite"), "--overwrite"
+    )
     assert done.returncode == 1 and "inside the home" in done.stderr
     assert Warehouse(full_home.path).read("select count(*) as n from scores")["n"][0] > 0
 
 
-@pytest.mark.parametrize("path", sorted(Path("sql/examples").glob("*.sql")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted(Path("sql/examples").glob("*.sql")), ids=lambda path: path.stem
+)
 def test_every_example_answers_its_question(full_home, path):
     text = path.read_text()
     assert text.startswith("-- ") and "?" in text.splitlines()[0]
@@ -69,17 +96,21 @@ def test_a_score_leads_back_to_reports(full_home):
     reports = lake.read(Path("sql/examples/from_score_to_reports.sql").read_text())
     first = reports.row(0, named=True)
     found = lake.read(
-        "select price, cusip from trace_reports where delivery_date = ? and record_number = ?", [first["delivery_date"], first["record_number"]]
+        "select price, cusip from trace_reports where delivery_date = ? and record_number = ?",
+        [first["delivery_date"], first["record_number"]],
     )
     assert found["cusip"][0] == first["cusip"]
 
 
 def test_trades_as_of_shows_what_stood_then(full_home):
     lake = Warehouse(full_home.path)
-    then, now = (lake.read(f"select count(*) as n from {view}")["n"][0] for view in (
-        "trades_as_of(timestamp '2023-06-30 18:30') where execution_date <= date '2023-06-30'",
-        "trades where execution_date <= date '2023-06-30' and known_at <= timestamp '2023-06-30 18:30'",
-    ))
+    then, now = (
+        lake.read(f"select count(*) as n from {view}")["n"][0]
+        for view in (
+            "trades_as_of(timestamp '2023-06-30 18:30') where execution_date <= date '2023-06-30'",
+            "trades where execution_date <= date '2023-06-30' and known_at <= timestamp '2023-06-30 18:30'",
+        )
+    )
     assert then > now > 0, "some trades that stood then were ended later"
 
 
@@ -88,14 +119,21 @@ def test_export_is_one_plain_file(full_home, tmp_path):
     assert bondsig(full_home.path, "export", str(target)).returncode == 0
     with duckdb.connect(str(target), read_only=True) as plain:
         row = plain.execute("select count(*) from scores").fetchone()
-    assert row is not None and row[0] == Warehouse(full_home.path).read("select count(*) as n from scores")["n"][0]
+    assert (
+        row is not None
+        and row[0] == Warehouse(full_home.path).read("select count(*) as n from scores")["n"][0]
+    )
     again = bondsig(full_home.path, "export", str(target))
     assert again.returncode == 1 and str(target) in again.stderr
 
 
 def test_summary_and_doctor(full_home):
     summary = bondsig(full_home.path, "summary")
-    assert summary.returncode == 0 and "reports in" in summary.stdout and "adds over the control" in summary.stdout
+    assert (
+        summary.returncode == 0
+        and "reports in" in summary.stdout
+        and "adds over the control" in summary.stdout
+    )
     doctor = bondsig(full_home.path, "doctor")
     assert doctor.returncode == 0, doctor.stdout
     assert "duckdb-extension-ducklake" in doctor.stdout and "warehouse readable" in doctor.stdout
@@ -103,42 +141,65 @@ def test_summary_and_doctor(full_home):
 
 def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
     lake = Warehouse(full_home.path)
-    taken = lake.read("SELECT issuer_cusip, parent_id, valid_from_date AS day FROM issuers QUALIFY count(*) OVER (PARTITION BY issuer_id) = 2 ORDER BY day DESC LIMIT 1").row(0, named=True)
-    ticker = lake.read("SELECT ticker FROM equities WHERE parent_id = ?", [taken["parent_id"]])["ticker"][0]
-    before = bondsig(full_home.path, "issuer", ticker, "--as-of", str(taken["day"] - timedelta(days=1)))
-    after = bondsig(full_home.path, "issuer", ticker.lower(), "--picture", str(tmp_path / "page.png"))
+    taken = lake.read(
+        "SELECT issuer_cusip, parent_id, valid_from_date AS day FROM issuers QUALIFY count(*) OVER (PARTITION BY issuer_id) = 2 ORDER BY day DESC LIMIT 1"
+    ).row(0, named=True)
+    ticker = lake.read("SELECT ticker FROM equities WHERE parent_id = ?", [taken["parent_id"]])[
+        "ticker"
+    ][0]
+    before = bondsig(
+        full_home.path, "issuer", ticker, "--as-of", str(taken["day"] - timedelta(days=1))
+    )
+    after = bondsig(
+        full_home.path, "issuer", ticker.lower(), "--picture", str(tmp_path / "page.png")
+    )
     assert before.returncode == after.returncode == 0, after.stderr + before.stderr
     assert taken["issuer_cusip"] in after.stdout and taken["issuer_cusip"] not in before.stdout
     assert (tmp_path / "page.png").stat().st_size > 20_000
     nameless = bondsig(full_home.path, "issuer", ticker, "--picture", str(tmp_path / "page"))
-    assert nameless.returncode == 1 and ".png" in nameless.stderr and not list(tmp_path.glob("page")) and len(nameless.stderr.splitlines()) == 1
+    assert (
+        nameless.returncode == 1
+        and ".png" in nameless.stderr
+        and not list(tmp_path.glob("page"))
+        and len(nameless.stderr.splitlines()) == 1
+    )
     by_issuer = bondsig(full_home.path, "issuer", taken["issuer_cusip"])
     assert by_issuer.stdout == after.stdout.rsplit("drawn", 1)[0]
     unknown = bondsig(full_home.path, "issuer", ticker[:-1] + "?")
-    assert unknown.returncode == 1 and len(unknown.stderr.splitlines()) == 1 and "near" in unknown.stderr
+    assert (
+        unknown.returncode == 1
+        and len(unknown.stderr.splitlines()) == 1
+        and "near" in unknown.stderr
+    )
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["run", "--world", "moon"], "tiny, demo, full"),
-    (["run", "--source", "bloomberg"], "simulated, files"),
-    (["run", "--source", "files"], "--data"),
-    (["run", "--source", "files", "--data", "/nonexistent"], "/nonexistent"),
-    (["run", "--start", "yesterday"], "YYYY-MM-DD"),
-    (["run", "--world", "tiny", "--start", "1999-01-04", "--end", "1999-02-01"], "outside this market"),
-    (["run", "--world", "tiny", "--start", "2024-01-04", "--end", "2023-02-01"], "after --end"),
-    (["run", "--world", "tiny", "--lead-strength", "7"], "0 … 0.4"),
-    (["run", "--world", "tiny", "--view", "psychic"], "live, regulatory"),
-    (["run", "--seed", "-1"], "seeds are"),
-    (["run", "--seed", "one"], "one"),
-    (["run", "--wrold", "tiny"], "--world"),
-    (["sql", "select 1"], "bondsig run"),
-    (["summary"], "bondsig run"),
-    (["issuer", "X"], "bondsig run"),
-    (["issuer", "X", "--as-of", "May"], "YYYY-MM-DD"),
-    (["export", "x.duckdb"], "bondsig run"),
-    (["ui"], "bondsig run"),
-    (["rnu"], "rnu"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--world", "moon"], "tiny, demo, full"),
+        (["run", "--source", "bloomberg"], "simulated, files"),
+        (["run", "--source", "files"], "--data"),
+        (["run", "--source", "files", "--data", "/nonexistent"], "/nonexistent"),
+        (["run", "--start", "yesterday"], "YYYY-MM-DD"),
+        (
+            ["run", "--world", "tiny", "--start", "1999-01-04", "--end", "1999-02-01"],
+            "outside this market",
+        ),
+        (["run", "--world", "tiny", "--start", "2024-01-04", "--end", "2023-02-01"], "after --end"),
+        (["run", "--world", "tiny", "--lead-strength", "7"], "0 … 0.4"),
+        (["run", "--world", "tiny", "--view", "psychic"], "live, regulatory"),
+        (["run", "--seed", "-1"], "seeds are"),
+        (["run", "--seed", "one"], "one"),
+        (["run", "--wrold", "tiny"], "--world"),
+        (["sql", "select 1"], "bondsig run"),
+        (["summary"], "bondsig run"),
+        (["issuer", "X"], "bondsig run"),
+        (["issuer", "X", "--as-of", "May"], "YYYY-MM-DD"),
+        (["export", "x.duckdb"], "bondsig run"),
+        (["ui"], "bondsig run"),
+        (["rnu"], "rnu"),
+    ],
+)
 def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, arguments, said):
     home = tmp_path / "home"
     done = bondsig(home, *arguments)
@@ -152,7 +213,11 @@ def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, arguments, said):
 def test_a_damaged_home_is_told_in_one_line(tmp_path, text):
     (tmp_path / "market.json").write_text(text)
     done = bondsig(tmp_path, "summary")
-    assert done.returncode == 1 and "market.json is damaged" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert (
+        done.returncode == 1
+        and "market.json is damaged" in done.stderr
+        and len(done.stderr.splitlines()) == 1
+    )
 
 
 def test_an_unknown_selection_names_the_assets(full_home):
@@ -172,7 +237,13 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     run(undisturbed, end=end, select=select)
     home = tmp_path / "killed"
     command = [*_BONDSIG, "run", "--world", "tiny", "--end", end.isoformat(), "--select", select]
-    victim = subprocess.Popen(command, env={**os.environ, "BONDSIG_HOME": str(home)}, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    victim = subprocess.Popen(
+        command,
+        env={**os.environ, "BONDSIG_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     assert victim.stdout is not None
     for line in victim.stdout:
         if "cleaning trades" in line:
@@ -180,6 +251,8 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     time.sleep(0.4)
     os.killpg(victim.pid, signal.SIGKILL)
     assert victim.wait() == -signal.SIGKILL, "the run was over before it could be killed"
-    assert Warehouse(undisturbed.path).read("select count(*) as n from trade_events")["n"][0] > 10_000
+    assert (
+        Warehouse(undisturbed.path).read("select count(*) as n from trade_events")["n"][0] > 10_000
+    )
     assert bondsig(home, "run", "--end", end.isoformat(), "--select", select).returncode == 0
     assert_same(contents(undisturbed), contents(Home(home)))

@@ -14,11 +14,31 @@ from bondsig_assets.resources.home import Home
 from bondsig_assets.tables import TABLES
 
 _DAILY = {
-    "trace_reports", "equity_prices", "cds_quotes", "trades", "bond_days", "bond_analytics", "issuer_days", "issuer_intraday", "labels", "scores", "signals",
+    "trace_reports",
+    "equity_prices",
+    "cds_quotes",
+    "trades",
+    "bond_days",
+    "bond_analytics",
+    "issuer_days",
+    "issuer_intraday",
+    "labels",
+    "scores",
+    "signals",
 }
 _EDGES = {
-    "trace_reports": "trades", "bonds": "security_master", "trades": "bond_days", "bond_days": "bond_analytics", "bond_analytics": "issuer_days",
-    "security_master": "issuer_days", "issuer_days": "models", "labels": "models", "models": "champions", "champions": "scores", "scores": "signals", "signals": "evaluations",
+    "trace_reports": "trades",
+    "bonds": "security_master",
+    "trades": "bond_days",
+    "bond_days": "bond_analytics",
+    "bond_analytics": "issuer_days",
+    "security_master": "issuer_days",
+    "issuer_days": "models",
+    "labels": "models",
+    "models": "champions",
+    "champions": "scores",
+    "scores": "signals",
+    "signals": "evaluations",
 }
 
 
@@ -48,7 +68,11 @@ def test_columns_are_there_before_the_first_run(specs):
 
 
 def test_days_are_partitions_of_exactly_the_daily_assets(specs):
-    assert {name for name, spec in specs.items() if isinstance(spec.partitions_def, dg.DailyPartitionsDefinition)} == _DAILY
+    assert {
+        name
+        for name, spec in specs.items()
+        if isinstance(spec.partitions_def, dg.DailyPartitionsDefinition)
+    } == _DAILY
     keys = specs["trades"].partitions_def.get_partition_keys()
     assert "2024-03-28" in keys and "2024-03-29" not in keys and "2024-03-30" not in keys
 
@@ -84,9 +108,16 @@ def test_schedules_are_off_and_ask_for_the_day_before(tmp_path):
     schedule = defs.resolve_schedule_def("every_morning")
     assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
     with dg.DagsterInstance.ephemeral() as instance:
+
         def tick(*moment: int):
             when = datetime(*moment, tzinfo=ZoneInfo("America/New_York"))
-            return schedule.evaluate_tick(dg.build_schedule_context(instance, scheduled_execution_time=when, repository_def=defs.get_repository_def()))
+            return schedule.evaluate_tick(
+                dg.build_schedule_context(
+                    instance,
+                    scheduled_execution_time=when,
+                    repository_def=defs.get_repository_def(),
+                )
+            )
 
         friday = tick(2024, 3, 29, 6, 30)
         assert [request.partition_key for request in friday.run_requests] == ["2024-03-28"]
@@ -101,5 +132,11 @@ def test_every_feature_says_which_columns_feed_it(specs):
         assert deps, name
         for dep in deps:
             asset = dep.asset_key.path[-1]
-            assert asset in {one.asset_key.path[-1] for one in specs["issuer_days"].deps}, (name, asset)
-            assert dep.column_name in TABLES[tables.get(asset, asset)].column_names, (name, dep.column_name)
+            assert asset in {one.asset_key.path[-1] for one in specs["issuer_days"].deps}, (
+                name,
+                asset,
+            )
+            assert dep.column_name in TABLES[tables.get(asset, asset)].column_names, (
+                name,
+                dep.column_name,
+            )

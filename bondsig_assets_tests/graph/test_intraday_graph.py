@@ -54,15 +54,26 @@ def contents(home: Home) -> pl.DataFrame:
 
 def asked(lake: Warehouse, sql: str, moment: datetime) -> pl.DataFrame:
     """The answer to a question about a day as known at a moment of it."""
-    return lake.read(sql.replace("$moment", f"TIMESTAMP '{moment}'").replace("$day", f"DATE '{moment.date()}'"))
+    return lake.read(
+        sql.replace("$moment", f"TIMESTAMP '{moment}'").replace("$day", f"DATE '{moment.date()}'")
+    )
 
 
-def materialize(home: Home, days: list[date], instance: dg.DagsterInstance, **config) -> dg.ExecuteInProcessResult:
+def materialize(
+    home: Home, days: list[date], instance: dg.DagsterInstance, **config
+) -> dg.ExecuteInProcessResult:
     """One run of the asset alone over `days`, as from the launchpad."""
     asset = issuer_intraday_asset(trading_days_definition(DAYS[0], DAYS[-1]))
-    tags = {"dagster/asset_partition_range_start": str(days[0]), "dagster/asset_partition_range_end": str(days[-1])}
+    tags = {
+        "dagster/asset_partition_range_start": str(days[0]),
+        "dagster/asset_partition_range_end": str(days[-1]),
+    }
     return dg.materialize(
-        [asset], instance=instance, tags=tags, resources={"warehouse": WarehouseResource(home=str(home.path))}, raise_on_error=False,
+        [asset],
+        instance=instance,
+        tags=tags,
+        resources={"warehouse": WarehouseResource(home=str(home.path))},
+        raise_on_error=False,
         run_config={"ops": {"issuer_intraday": {"config": config}}} if config else None,
     )
 
@@ -70,15 +81,27 @@ def materialize(home: Home, days: list[date], instance: dg.DagsterInstance, **co
 def test_every_row_is_what_the_warehouse_says_was_known_then(home):
     lake, rows = Warehouse(home.path), contents(home)
     assert rows.height == len(rows.unique(["parent_id", "trade_date", "as_of_time"])) > 300
-    assert rows["intraday_spread_bps"].count() > 150 and rows["intraday_spread_change_bps"].count() > 100
+    assert (
+        rows["intraday_spread_bps"].count() > 150
+        and rows["intraday_spread_change_bps"].count() > 100
+    )
     assert rows["volume_zscore"].null_count() == rows.height, "ten days are no baseline"
     for day in DAYS:
         for at in (time(12), time(16)):
             mine = rows.filter(trade_date=day, as_of_time=f"{at:%H:%M}").sort("parent_id")
             theirs = asked(lake, _AS_KNOWN, datetime.combine(day, at))
-            same = ["parent_id", "ticker", "n_bonds_traded", "n_trades", "par_usd", "n_capped_trades"]
+            same = [
+                "parent_id",
+                "ticker",
+                "n_bonds_traded",
+                "n_trades",
+                "par_usd",
+                "n_capped_trades",
+            ]
             assert mine.select(same).equals(theirs.select(same)), (day, at)
-            imbalance = theirs.select((pl.col("buy") - pl.col("sell")) / (pl.col("buy") + pl.col("sell")))["buy"].fill_nan(None)
+            imbalance = theirs.select(
+                (pl.col("buy") - pl.col("sell")) / (pl.col("buy") + pl.col("sell"))
+            )["buy"].fill_nan(None)
             assert mine["order_imbalance"].equals(imbalance), (day, at)
             assert (mine["known_at"] == datetime.combine(day, at)).all()
 
@@ -102,8 +125,15 @@ def test_at_the_cutoff_the_level_is_that_of_the_bond_days_and_a_bad_time_writes_
         rows = contents(home).filter(pl.col("trade_date") >= DAYS[-3])
         assert set(rows["as_of_time"]) == {"18:30"}
         for day in DAYS[-3:]:
-            mine = rows.filter(trade_date=day).drop_nulls("intraday_spread_bps").sort("parent_id").select("parent_id", "intraday_spread_bps")
-            theirs = asked(lake, _AT_THE_CUTOFF, datetime.combine(day, time(18, 30))).drop_nulls("level")
+            mine = (
+                rows.filter(trade_date=day)
+                .drop_nulls("intraday_spread_bps")
+                .sort("parent_id")
+                .select("parent_id", "intraday_spread_bps")
+            )
+            theirs = asked(lake, _AT_THE_CUTOFF, datetime.combine(day, time(18, 30))).drop_nulls(
+                "level"
+            )
             assert mine["parent_id"].equals(theirs["parent_id"]) and mine.height > 10
             assert (mine["intraday_spread_bps"] - theirs["level"]).abs().max() < 1e-9
         assert materialize(home, DAYS[-3:], instance).success

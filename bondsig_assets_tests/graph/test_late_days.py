@@ -16,7 +16,12 @@ def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_
     lake.initialize()
     days = trading_days_definition(DAYS[0], DAYS[-1])
     trade = message(2, "7")
-    reports = {part["delivery_date"][0]: part for part in delivered(trade, ending("X", 5, trade, number="7"), message(9, "2")).partition_by("delivery_date")}
+    reports = {
+        part["delivery_date"][0]: part
+        for part in delivered(
+            trade, ending("X", 5, trade, number="7"), message(9, "2")
+        ).partition_by("delivery_date")
+    }
     last = DAYS[9]
     lake.replace(Write("bonds", bond()))
     with dg.DagsterInstance.ephemeral() as instance:
@@ -24,14 +29,29 @@ def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_
         def deliver(day):
             lake.replace(Write("trace_reports", reports[day], (day, day)))
             assets = [trades_asset(days), bond_days_asset(days)]
-            done = dg.materialize(assets, partition_key=day.isoformat(), instance=instance, resources={"warehouse": WarehouseResource(home=str(tmp_path))})
+            done = dg.materialize(
+                assets,
+                partition_key=day.isoformat(),
+                instance=instance,
+                resources={"warehouse": WarehouseResource(home=str(tmp_path))},
+            )
             assert done.success
 
         for day in (DAYS[5], last):
             deliver(day)
         assert lake.partitions("bond_day_revisions") == {last}
         deliver(DAYS[2])
-        told = [record.asset_materialization for record in instance.fetch_materializations(dg.AssetKey("bond_days"), limit=20).records]
-    after = lake.read("SELECT trade_date, n_trades FROM bond_day_revisions WHERE known_date = ? ORDER BY 1", [DAYS[5]]).rows()
+        told = [
+            record.asset_materialization
+            for record in instance.fetch_materializations(
+                dg.AssetKey("bond_days"), limit=20
+            ).records
+        ]
+    after = lake.read(
+        "SELECT trade_date, n_trades FROM bond_day_revisions WHERE known_date = ? ORDER BY 1",
+        [DAYS[5]],
+    ).rows()
     assert after == [(DAYS[2], 0)]
-    assert [one.partition for one in told if "written anew" in (one.description or "")] == [DAYS[5].isoformat()]
+    assert [one.partition for one in told if "written anew" in (one.description or "")] == [
+        DAYS[5].isoformat()
+    ]

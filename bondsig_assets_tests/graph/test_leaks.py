@@ -35,15 +35,21 @@ _GRAPH = f"not ({' or '.join(f'key:{name}' for name in ('evaluations', *ON_ASKIN
 @pytest.fixture(scope="module")
 def later() -> LaterKnowledge:
     """The tiny market with another future."""
-    return LaterKnowledge(SimulatedSource(world(TINY.world, TINY.seed, TINY.lead_strength), TINY.view), CUT, SEED)
+    return LaterKnowledge(
+        SimulatedSource(world(TINY.world, TINY.seed, TINY.lead_strength), TINY.view), CUT, SEED
+    )
 
 
 def test_every_table_is_asked_or_exempt_for_a_reason():
-    assert not unhandled(), "say in known_past.py what of these tables is known on a day, or why nothing is"
+    assert not unhandled(), (
+        "say in known_past.py what of these tables is known on a day, or why nothing is"
+    )
     assert set(EXEMPT) <= set(TABLES) and all(EXEMPT.values())
 
 
-def test_nothing_shown_for_a_day_changes_whatever_comes_later(request, tmp_path, monkeypatch, later):
+def test_nothing_shown_for_a_day_changes_whatever_comes_later(
+    request, tmp_path, monkeypatch, later
+):
     """The market up to the cut, then with another future: both times all that was known at the cut is what the whole market has."""
     home = make_home(tmp_path / "home")
     with monkeypatch.context() as patch:
@@ -68,11 +74,15 @@ def _assert_something_is_compared(whole: dict[str, pl.DataFrame]) -> None:
     """Every table has rows known at the cut, and those filed under a day up to it are the ones known then."""
     known = known_by(whole, CUT)
     may_be_empty = {"quarantined_rows", "delistings", "unscored_days"}
-    assert not [name for name, frame in known.items() if frame.is_empty() and name not in may_be_empty], "nothing to compare"
+    assert not [
+        name for name, frame in known.items() if frame.is_empty() and name not in may_be_empty
+    ], "nothing to compare"
     for name, table in TABLES.items():
         if name in whole and table.partition not in ("", "fold") and table.known_time:
             filed = whole[name].filter(pl.col(table.partition) <= CUT)
-            assert known[name].height == filed.height, f"{name}: a row filed under a day up to {CUT} was not known by then, or the other way round"
+            assert known[name].height == filed.height, (
+                f"{name}: a row filed under a day up to {CUT} was not known by then, or the other way round"
+            )
 
 
 def _judged(home: Home) -> dict[str, pl.DataFrame]:
@@ -87,11 +97,22 @@ def _assert_it_had_bite(whole: dict[str, pl.DataFrame], other: dict[str, pl.Data
     end = offset(CUT, AFTER)
     same = []
     for name, table in TABLES.items():
-        if name in EXEMPT or name in ("quarantined_rows", "models", "holdout_ics", "feature_importances", "champions", "unscored_days"):
+        if name in EXEMPT or name in (
+            "quarantined_rows",
+            "models",
+            "holdout_ics",
+            "feature_importances",
+            "champions",
+            "unscored_days",
+        ):
             continue
-        one, two = (frame.filter(pl.col(table.event_time) <= end) for frame in (whole[name], other[name]))
+        one, two = (
+            frame.filter(pl.col(table.event_time) <= end) for frame in (whole[name], other[name])
+        )
         if table.known_time:
-            one, two = (frame.filter(pl.col(table.known_time) <= cutoff(end)) for frame in (one, two))
+            one, two = (
+                frame.filter(pl.col(table.known_time) <= cutoff(end)) for frame in (one, two)
+            )
         if one.equals(two):
             same.append(name)
     assert not same, f"the other future left {', '.join(same)} as they were"
@@ -101,13 +122,35 @@ def _assert_older_trades_were_ended(other: dict[str, pl.DataFrame], later: Later
     """The added cancels, corrections and reversals found their trades, whose bond days were revised; as-of trades arrived."""
     events = other["trade_events"]
     added = later.added_reports.select("cusip", "status", "message_number", "delivery_date")
-    causes = events.filter(pl.col("revision") == 0).join(added, on=["cusip", "status", "message_number", "delivery_date"], how="semi")
-    causes = causes.select("status", cause_delivery_date="delivery_date", cause_record_number="record_number")
-    ended = events.filter((pl.col("revision") > 0) & (pl.col("execution_date") <= CUT) & (pl.col("known_date") > CUT))
-    ended = ended.join(causes.rename({"status": "cause_status"}), on=["cause_delivery_date", "cause_record_number"])
+    causes = events.filter(pl.col("revision") == 0).join(
+        added, on=["cusip", "status", "message_number", "delivery_date"], how="semi"
+    )
+    causes = causes.select(
+        "status", cause_delivery_date="delivery_date", cause_record_number="record_number"
+    )
+    ended = events.filter(
+        (pl.col("revision") > 0) & (pl.col("execution_date") <= CUT) & (pl.col("known_date") > CUT)
+    )
+    ended = ended.join(
+        causes.rename({"status": "cause_status"}), on=["cause_delivery_date", "cause_record_number"]
+    )
     counted = dict(ended["cause_status"].value_counts().iter_rows())
     assert all(counted.get(status, 0) >= 10 for status in "XCY"), counted
-    late = events.filter((pl.col("revision") == 0) & (pl.col("execution_date") <= CUT) & (pl.col("known_date") > CUT) & pl.col("reason").is_null())
-    assert late.join(added.filter(pl.col("status") == "T"), on=["cusip", "message_number", "delivery_date"], how="semi").height >= 10
-    revised = other["bond_day_revisions"].filter((pl.col("trade_date") <= CUT) & (pl.col("known_date") > CUT))
+    late = events.filter(
+        (pl.col("revision") == 0)
+        & (pl.col("execution_date") <= CUT)
+        & (pl.col("known_date") > CUT)
+        & pl.col("reason").is_null()
+    )
+    assert (
+        late.join(
+            added.filter(pl.col("status") == "T"),
+            on=["cusip", "message_number", "delivery_date"],
+            how="semi",
+        ).height
+        >= 10
+    )
+    revised = other["bond_day_revisions"].filter(
+        (pl.col("trade_date") <= CUT) & (pl.col("known_date") > CUT)
+    )
     assert revised.height >= 100

@@ -44,26 +44,53 @@ def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatc
     monkeypatch.setattr(training, "train_model", stops_in_the_third)
     with pytest.raises((KeyboardInterrupt, RunError)):
         run(home, select="key:models", again=True)
-    kept = lake.read_table("models", columns=["fold", "model_name", "data_hash"]).filter(pl.col("fold") < date(2024, 1, 1))
-    assert set(kept["model_name"]) == {"ridge", "elastic_net", "equity_only", "ensemble"}, "finished folds are written"
-    monkeypatch.setattr(training, "train_model", lambda data, fold, *others: (fitted.append(fold.quarter), fit(data, fold, *others))[1])
+    kept = lake.read_table("models", columns=["fold", "model_name", "data_hash"]).filter(
+        pl.col("fold") < date(2024, 1, 1)
+    )
+    assert set(kept["model_name"]) == {"ridge", "elastic_net", "equity_only", "ensemble"}, (
+        "finished folds are written"
+    )
+    monkeypatch.setattr(
+        training,
+        "train_model",
+        lambda data, fold, *others: (fitted.append(fold.quarter), fit(data, fold, *others))[1],
+    )
     run(home, select="key:models", again=True)
     assert set(fitted) == {date(2024, 1, 1)}, "folds finished before the stop are not fitted again"
-    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {"ridge", "elastic_net", "equity_only", "ensemble"}
+    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {
+        "ridge",
+        "elastic_net",
+        "equity_only",
+        "ensemble",
+    }
 
 
-def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them_are_one_line(home, monkeypatch):
+def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them_are_one_line(
+    home, monkeypatch
+):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     lake, told = Warehouse(home.path), CliRunner()
     before = lake.read_table("scores")
     home.learning_file.write_text('models = ["ridge"]\n[ridge]\npenalty = -1.0\n')
-    assert "learning.toml: ridge.penalty = -1.0 must be above 0" in (wrong := told.invoke(cli, ["run"]).output) and "SettingsError" not in wrong
+    assert (
+        "learning.toml: ridge.penalty = -1.0 must be above 0"
+        in (wrong := told.invoke(cli, ["run"]).output)
+        and "SettingsError" not in wrong
+    )
     assert lake.read_table("scores").equals(before)
     home.learning_file.write_text('models = ["ridge"]\n[ridge]\npenalty = 5.0\n')
     done = told.invoke(cli, ["run"])
-    assert done.exit_code == 0 and "asks for other models than were trained for 3 quarters" in done.output, done.output
-    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {"ridge", "equity_only"}
-    assert lake.read_table("scores").height == before.height and not lake.read_table("scores")["prediction"].equals(before["prediction"])
+    assert (
+        done.exit_code == 0
+        and "asks for other models than were trained for 3 quarters" in done.output
+    ), done.output
+    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {
+        "ridge",
+        "equity_only",
+    }
+    assert lake.read_table("scores").height == before.height and not lake.read_table("scores")[
+        "prediction"
+    ].equals(before["prediction"])
     assert "everything is done already" in told.invoke(cli, ["run"]).output
 
 
@@ -73,64 +100,112 @@ def test_another_rule_for_signals_filters_every_day_again_and_trains_nothing(hom
     before, models = lake.read_table("signals"), lake.read_table("models")
     home.learning_file.write_text("[signals]\nmargin = 0.0\nquantile = 0.2\n")
     done = told.invoke(cli, ["run"])
-    assert done.exit_code == 0 and "asks for other signals than there are on" in done.output and "other models" not in done.output, done.output
+    assert (
+        done.exit_code == 0
+        and "asks for other signals than there are on" in done.output
+        and "other models" not in done.output
+    ), done.output
     after = lake.read_table("signals")
-    assert after.height > 1.5 * before.height and before.join(after, on=["ticker", "trade_date", "direction"], how="anti").is_empty()
-    assert lake.read_table("models").equals(models) and lake.read("SELECT n_signals FROM thresholds WHERE rule = 'signals'").item() == after.height
+    assert (
+        after.height > 1.5 * before.height
+        and before.join(after, on=["ticker", "trade_date", "direction"], how="anti").is_empty()
+    )
+    assert (
+        lake.read_table("models").equals(models)
+        and lake.read("SELECT n_signals FROM thresholds WHERE rule = 'signals'").item()
+        == after.height
+    )
     again = told.invoke(cli, ["run"]).output
     assert "everything is done already" in again and "other signals" not in again
 
 
-@pytest.mark.parametrize("windows", ["minimum_train_days = 100000", 'window = "rolling"\nrolling_days = 10', "calibration_days = 500"])
+@pytest.mark.parametrize(
+    "windows",
+    [
+        "minimum_train_days = 100000",
+        'window = "rolling"\nrolling_days = 10',
+        "calibration_days = 500",
+    ],
+)
 def test_windows_that_leave_nothing_to_train_on_leave_everything_as_it_was(home, windows):
     lake = Warehouse(home.path)
-    before = {name: lake.read_table(name) for name in ("models", "holdout_ics", "champions", "scores", "evaluations")}
+    before = {
+        name: lake.read_table(name)
+        for name in ("models", "holdout_ics", "champions", "scores", "evaluations")
+    }
     home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
-    with pytest.raises(RunError, match="^models: nothing could be trained, models stay as they were: fold 2023-07-01: "):
+    with pytest.raises(
+        RunError,
+        match="^models: nothing could be trained, models stay as they were: fold 2023-07-01: ",
+    ):
         run(home, select="key:models+", again=True)
     assert all(lake.read_table(name).equals(frame) for name, frame in before.items())
 
 
-@pytest.mark.parametrize(("windows", "first"), [("calibration_days = 200", date(2023, 10, 1)), ("minimum_train_days = 290", date(2023, 7, 1))])
-def test_a_quarter_that_settings_leave_out_is_told_once_and_the_next_run_finds_its_work_done(home, monkeypatch, windows, first):
+@pytest.mark.parametrize(
+    ("windows", "first"),
+    [("calibration_days = 200", date(2023, 10, 1)), ("minimum_train_days = 290", date(2023, 7, 1))],
+)
+def test_a_quarter_that_settings_leave_out_is_told_once_and_the_next_run_finds_its_work_done(
+    home, monkeypatch, windows, first
+):
     """A quarter too short to split is dropped with its scores; one that is no quarter of the study any more keeps them."""
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     lake = Warehouse(home.path)
     home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
     done = CliRunner().invoke(cli, ["run"])
     assert done.exit_code == 0, done.output
-    assert lake.read_table("models")["fold"].min() == first and lake.read_table("scores")["trade_date"].min() == at_or_after(first)
+    assert lake.read_table("models")["fold"].min() == first and lake.read_table("scores")[
+        "trade_date"
+    ].min() == at_or_after(first)
     again = CliRunner().invoke(cli, ["run"]).output
     assert "everything is done already" in again and "asks for other models" not in again
 
 
 def test_a_home_without_models_has_no_champions_and_days_without_scores(home):
     lake = Warehouse(home.path)
-    lake.replace(*(Write(name, TABLES[name].empty()) for name in ("models", "holdout_ics", "champions")))
+    lake.replace(
+        *(Write(name, TABLES[name].empty()) for name in ("models", "holdout_ics", "champions"))
+    )
     run(home, select="key:champions", again=True)
     assert lake.read_table("champions").is_empty()
 
 
-def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_they_were(home, monkeypatch):
+def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_they_were(
+    home, monkeypatch
+):
     lake = Warehouse(home.path)
-    lake.replace(*(Write(name, TABLES[name].empty(), (LAST, LAST)) for name in ("scores", "predictions", "explanations")))
+    lake.replace(
+        *(
+            Write(name, TABLES[name].empty(), (LAST, LAST))
+            for name in ("scores", "predictions", "explanations")
+        )
+    )
     before = lake.read_table("scores")
     monkeypatch.setenv("BONDSIG_MLFLOW", "http://127.0.0.1:9")
-    with pytest.raises(RunError, match="2024-03-28 not scored: MLflow at http://127.0.0.1:9 does not answer"):
+    with pytest.raises(
+        RunError, match="2024-03-28 not scored: MLflow at http://127.0.0.1:9 does not answer"
+    ):
         run(home, LAST, LAST, select="key:scores", again=True)
     marked = lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).to_dicts()
-    assert [row["reason"] for row in marked] == ["registry_unreachable"] and "start it" in marked[0]["explanation"]
+    assert [row["reason"] for row in marked] == ["registry_unreachable"] and "start it" in marked[
+        0
+    ]["explanation"]
     assert lake.read_table("scores").equals(before)
     monkeypatch.delenv("BONDSIG_MLFLOW")
     run(home, LAST, LAST, select="key:scores", again=True)
     assert lake.read_table("scores", between=(LAST, LAST)).height > 15
-    assert lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).is_empty(), "a day that is scored later leaves the table"
+    assert lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).is_empty(), (
+        "a day that is scored later leaves the table"
+    )
 
 
 def test_a_model_whose_features_are_declared_otherwise_is_refused(home, monkeypatch):
     lake, before = Warehouse(home.path), Warehouse(home.path).read_table("scores")
     monkeypatch.setattr(scoring, "feature_hash", lambda features: "another")
-    with pytest.raises(RunError, match=r"not scored: model ridge .* was trained on features declared otherwise"):
+    with pytest.raises(
+        RunError, match=r"not scored: model ridge .* was trained on features declared otherwise"
+    ):
         run(home, LAST, LAST, select="key:scores", again=True)
     assert lake.read_table("scores").equals(before)
 
@@ -140,24 +215,41 @@ def test_the_registry_holds_what_scored(full_home):
     champion = lake.read_table("champions").to_dicts()[-1]
     mlflow = tracking.connect()
     loaded = mlflow.pyfunc.load_model("models:/bondsig@champion")
-    assert champion["registry_version"] == str(mlflow.MlflowClient().get_model_version_by_alias("bondsig", "champion").version)
-    rows = lake.read_table("explanations", between=(LAST, LAST)).join(lake.read_table("scores", between=(LAST, LAST)), on=["parent_id", "trade_date"])
-    names = lake.read("SELECT features FROM models WHERE model_version = ?", [champion["model_version"]])["features"][0].to_list()
+    assert champion["registry_version"] == str(
+        mlflow.MlflowClient().get_model_version_by_alias("bondsig", "champion").version
+    )
+    rows = lake.read_table("explanations", between=(LAST, LAST)).join(
+        lake.read_table("scores", between=(LAST, LAST)), on=["parent_id", "trade_date"]
+    )
+    names = lake.read(
+        "SELECT features FROM models WHERE model_version = ?", [champion["model_version"]]
+    )["features"][0].to_list()
     import pandas as pd
 
-    said = loaded.predict(pd.DataFrame(np.array(rows["inputs"].to_list(), dtype=float), columns=names))
+    said = loaded.predict(
+        pd.DataFrame(np.array(rows["inputs"].to_list(), dtype=float), columns=names)
+    )
     np.testing.assert_array_equal(said["prediction"].to_numpy(), rows["prediction"].to_numpy())
-    np.testing.assert_array_equal(said["probability_underperform"].to_numpy(), rows["probability_underperform"].to_numpy())
+    np.testing.assert_array_equal(
+        said["probability_underperform"].to_numpy(), rows["probability_underperform"].to_numpy()
+    )
 
 
-def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat_it(full_home, tmp_path):
+def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat_it(
+    full_home, tmp_path
+):
     lake, mlflow = Warehouse(full_home.path), TrackingResource(home=str(full_home.path)).connect()
     client, models = mlflow.MlflowClient(), lake.read_table("models").sort("fold")
     fold = client.get_run(models["mlflow_run_id"][-1])
     parent = client.get_run(fold.data.tags["mlflow.parentRunId"])
-    assert parent.data.params["n_folds"] == str(models["fold"].n_unique()) and parent.data.tags["git_commit"]
+    assert (
+        parent.data.params["n_folds"] == str(models["fold"].n_unique())
+        and parent.data.tags["git_commit"]
+    )
     history = client.get_metric_history(parent.info.run_id, "calibration_ic_ridge")
-    assert [one.value for one in history] == models.filter(pl.col("model_name") == "ridge")["calibration_ic"].to_list()
+    assert [one.value for one in history] == models.filter(pl.col("model_name") == "ridge")[
+        "calibration_ic"
+    ].to_list()
     repeated = tmp_path / "learning.toml"
     repeated.write_text(mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/learning.toml"))
     assert load_settings(repeated) == load_settings(full_home.learning_file) != LearningSettings()
@@ -165,13 +257,18 @@ def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat
 
 def test_contributions_add_up_to_every_score(full_home):
     lake = Warehouse(full_home.path)
-    rows = lake.read_table("explanations").join(lake.read_table("scores").select("parent_id", "trade_date", "prediction"), on=["parent_id", "trade_date"])
+    rows = lake.read_table("explanations").join(
+        lake.read_table("scores").select("parent_id", "trade_date", "prediction"),
+        on=["parent_id", "trade_date"],
+    )
     total = rows["base_value"] + rows["contributions"].list.sum()
     assert rows.height == lake.read_table("scores").height
     np.testing.assert_allclose(total.to_numpy(), rows["prediction"].to_numpy(), atol=1e-6)
 
 
-def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_decided(home, monkeypatch):
+def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_decided(
+    home, monkeypatch
+):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     lake = Warehouse(home.path)
     before = lake.read_table("champions")
@@ -182,30 +279,56 @@ def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_dec
     assert done.exit_code == 0 and "champion from 2024-03-01 on" in done.output
     run(home, select="key:champions", again=True)
     decided = lake.read_table("champions").to_dicts()[-1]
-    assert (decided["valid_from_date"], decided["model_version"], decided["decision"]) == (date(2024, 3, 1), "xgboost 2024-01-01", "person")
+    assert (decided["valid_from_date"], decided["model_version"], decided["decision"]) == (
+        date(2024, 3, 1),
+        "xgboost 2024-01-01",
+        "person",
+    )
     run(home, date(2024, 2, 29), date(2024, 3, 1), select="key:scores", again=True)
-    versions = dict(lake.read("SELECT trade_date, any_value(model_version) FROM scores WHERE trade_date IN ('2024-02-29', '2024-03-01') GROUP BY 1").rows())
-    assert versions == {date(2024, 2, 29): before["model_version"][-1], date(2024, 3, 1): "xgboost 2024-01-01"}
+    versions = dict(
+        lake.read(
+            "SELECT trade_date, any_value(model_version) FROM scores WHERE trade_date IN ('2024-02-29', '2024-03-01') GROUP BY 1"
+        ).rows()
+    )
+    assert versions == {
+        date(2024, 2, 29): before["model_version"][-1],
+        date(2024, 3, 1): "xgboost 2024-01-01",
+    }
 
 
-@pytest.mark.parametrize(("arguments", "said"), [
-    (["champion", "nothing 2024-01-01"], "no model 'nothing 2024-01-01' may be champion; the newest are"),
-    (["champion", "ridge 2024-01-01", "--from", "2023-08-01"], "cannot score 2023-08-01"),
-    (["champion", "ridge 2023-07-01", "--from", "2022-08-01"], "before the first champion"),
-    (["champion", "ridge 2024-01-01", "--from", "2024-03-02"], "2024-03-02 is no trading day; the next one is 2024-03-04"),
-    (["champion", "ridge 2024-01-01", "--from", "2024-04-02"], "2024-04-02 is after 2024-04-01, the next day to be scored"),
-])
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["champion", "nothing 2024-01-01"],
+            "no model 'nothing 2024-01-01' may be champion; the newest are",
+        ),
+        (["champion", "ridge 2024-01-01", "--from", "2023-08-01"], "cannot score 2023-08-01"),
+        (["champion", "ridge 2023-07-01", "--from", "2022-08-01"], "before the first champion"),
+        (
+            ["champion", "ridge 2024-01-01", "--from", "2024-03-02"],
+            "2024-03-02 is no trading day; the next one is 2024-03-04",
+        ),
+        (
+            ["champion", "ridge 2024-01-01", "--from", "2024-04-02"],
+            "2024-04-02 is after 2024-04-01, the next day to be scored",
+        ),
+    ],
+)
 def test_a_champion_that_cannot_be_is_one_line(full_home, monkeypatch, arguments, said):
     monkeypatch.setenv("BONDSIG_HOME", str(full_home.path))
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code != 0 and said in done.output
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    (b'models = ["oracle"]', "learning.toml: unknown model 'oracle'; models are: ridge"),
-    (b"models = [", "learning.toml: not readable as TOML"),
-    (b'study = "\xff"', "learning.toml: not readable as UTF-8: save it as UTF-8"),
-])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'models = ["oracle"]', "learning.toml: unknown model 'oracle'; models are: ridge"),
+        (b"models = [", "learning.toml: not readable as TOML"),
+        (b'study = "\xff"', "learning.toml: not readable as UTF-8: save it as UTF-8"),
+    ],
+)
 def test_settings_of_the_home_are_checked_in_one_line(home, monkeypatch, text, said):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     home.learning_file.write_bytes(text)
@@ -220,9 +343,13 @@ def test_trials_are_specifications_however_often_they_are_judged(home):
     returns, n_trials = read_trials(tracking, "bondsig", 5)
     run(home, LAST, LAST, select="key:evaluations", again=True)
     again, n_again = read_trials(tracking, "bondsig", 5)
-    assert n_trials == n_again == returns["model_name"].n_unique() and again.sort("model_name", "trade_date").equals(returns.sort("model_name", "trade_date"))
+    assert n_trials == n_again == returns["model_name"].n_unique() and again.sort(
+        "model_name", "trade_date"
+    ).equals(returns.sort("model_name", "trade_date"))
     found = Warehouse(home.path).read_table("overfitting")
-    assert set(found["model_name"]) == set(returns["model_name"]) and found["n_trials"].unique().to_list() == [n_trials]
+    assert set(found["model_name"]) == set(returns["model_name"]) and found[
+        "n_trials"
+    ].unique().to_list() == [n_trials]
 
 
 def test_a_trial_judged_on_fewer_days_keeps_the_others(home):
@@ -241,25 +368,37 @@ def test_a_trial_judged_on_fewer_days_keeps_the_others(home):
 def test_models_are_judged_on_the_label_they_were_trained_on(home, monkeypatch):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     n_before = Warehouse(home.path).read_table("overfitting")["n_trials"][0]
-    home.learning_file.write_text('models = ["ridge"]\n[walk_forward]\nlabel = "beta_adjusted"\nhorizon_days = 10\n')
+    home.learning_file.write_text(
+        'models = ["ridge"]\n[walk_forward]\nlabel = "beta_adjusted"\nhorizon_days = 10\n'
+    )
     done = CliRunner().invoke(cli, ["run"])
     assert done.exit_code == 0 and "10-day beta-adjusted return" in done.output, done.output
     lake = Warehouse(home.path)
     joined = """predictions p JOIN labels l USING (parent_id, trade_date)
         WHERE l.horizon_days = 10 AND isfinite(l.beta_adjusted_return_pct) AND p.model_name = 'ridge'"""
-    brier, differ = lake.read(f"""SELECT avg((p.probability_underperform - (l.beta_adjusted_return_pct < 0)::DOUBLE) ** 2) AS brier,
-        count(*) FILTER (WHERE (l.beta_adjusted_return_pct < 0) <> (l.excess_return_pct < 0)) AS differ FROM {joined}""").row(0)
+    brier, differ = (
+        lake.read(f"""SELECT avg((p.probability_underperform - (l.beta_adjusted_return_pct < 0)::DOUBLE) ** 2) AS brier,
+        count(*) FILTER (WHERE (l.beta_adjusted_return_pct < 0) <> (l.excess_return_pct < 0)) AS differ FROM {joined}""").row(
+            0
+        )
+    )
     assert differ > 50
-    found = lake.read("SELECT brier_score FROM probability_evaluations WHERE model_name = 'ridge'").item()
+    found = lake.read(
+        "SELECT brier_score FROM probability_evaluations WHERE model_name = 'ridge'"
+    ).item()
     assert found == pytest.approx(brier, rel=1e-9)
     ic = lake.read(f"""SELECT avg(ic) FROM (SELECT trade_date, corr(x, y) AS ic FROM (
         SELECT p.trade_date, rank() OVER (PARTITION BY p.trade_date ORDER BY p.prediction) AS x,
                rank() OVER (PARTITION BY p.trade_date ORDER BY l.beta_adjusted_return_pct) AS y FROM {joined}) GROUP BY 1 HAVING count(*) >= 15)""").item()
-    judged = lake.read("SELECT mean_ic FROM evaluations WHERE model_name = 'ridge' AND horizon_days = 10 AND slice = 'all'").item()
+    judged = lake.read(
+        "SELECT mean_ic FROM evaluations WHERE model_name = 'ridge' AND horizon_days = 10 AND slice = 'all'"
+    ).item()
     assert judged == pytest.approx(ic, abs=1e-9)
     # Trials of five days are counted; their periods are others and not compared with.
     luck = lake.read_table("overfitting")
-    assert set(luck["model_name"]) == {"ridge", "equity_only"} and luck["n_trials"][0] == n_before + 2
+    assert (
+        set(luck["model_name"]) == {"ridge", "equity_only"} and luck["n_trials"][0] == n_before + 2
+    )
 
 
 def test_the_doctor_asks_mlflow(home, monkeypatch):
@@ -269,4 +408,8 @@ def test_the_doctor_asks_mlflow(home, monkeypatch):
     monkeypatch.setenv("BONDSIG_MLFLOW", "http://127.0.0.1:9")
     ill = CliRunner().invoke(cli, ["doctor"])
     said = " ".join(ill.output.split())
-    assert ill.exit_code != 0 and "MLflow at http://127.0.0.1:9 does not answer" in said and "unset it" in said
+    assert (
+        ill.exit_code != 0
+        and "MLflow at http://127.0.0.1:9 does not answer" in said
+        and "unset it" in said
+    )

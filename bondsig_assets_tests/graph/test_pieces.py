@@ -33,9 +33,15 @@ def test_days_out_of_order_end_as_days_in_order(tmp_path):
     for first, last in ((0, 19), (25, 39), (20, 24)):
         run(late, days[first], days[last], cleaned)
     mine, theirs = contents(late), contents(in_order)
-    assert_same({name: mine[name] for name in ("trade_events", "bond_day_revisions")}, {name: theirs[name] for name in ("trade_events", "bond_day_revisions")})
+    assert_same(
+        {name: mine[name] for name in ("trade_events", "bond_day_revisions")},
+        {name: theirs[name] for name in ("trade_events", "bond_day_revisions")},
+    )
     with runner.open_instance(late) as instance:
-        told = [event.asset_materialization for event in instance.fetch_materializations(dg.AssetKey("trades"), limit=500).records]
+        told = [
+            event.asset_materialization
+            for event in instance.fetch_materializations(dg.AssetKey("trades"), limit=500).records
+        ]
     anew = {one.partition for one in told if one.description and "written anew" in one.description}
     assert anew and anew <= {day.isoformat() for day in days[25:]}
     before = contents(late)
@@ -52,10 +58,17 @@ def test_what_rests_on_days_that_came_late_is_done_again(tmp_path):
     for first, last in ((0, 11), (15, 23), (12, 14)):
         run(late, days[first], days[last], features)
     with runner.open_instance(late) as instance:
-        stages = runner.plan_outdated(build_defs(late), instance, runner.selected_assets(build_defs(late), features))
+        stages = runner.plan_outdated(
+            build_defs(late), instance, runner.selected_assets(build_defs(late), features)
+        )
         assert [set(stage.assets) >= {"issuer_days", "labels"} for stage in stages] == [True]
-        assert stages[0].spans[-1][1] == days[23].isoformat() and "trace_reports" not in stages[0].assets
+        assert (
+            stages[0].spans[-1][1] == days[23].isoformat()
+            and "trace_reports" not in stages[0].assets
+        )
         for stage in stages:
             runner.execute(build_defs(late), instance, stage)
-        assert not runner.plan_outdated(build_defs(late), instance, runner.selected_assets(build_defs(late), features))
+        assert not runner.plan_outdated(
+            build_defs(late), instance, runner.selected_assets(build_defs(late), features)
+        )
     assert_same(contents(late), contents(in_order))

@@ -13,7 +13,13 @@ from click.testing import CliRunner
 from bondsig_assets.cli import cli
 from bondsig_assets.commands.diff import _differs, _recomputed
 from bondsig_assets.features.declared import LOOKBACK_DAYS
-from bondsig_assets.reporting.score_trail import changed_bond_days, contributions_of, linked_bonds, reports_behind, trail_of
+from bondsig_assets.reporting.score_trail import (
+    changed_bond_days,
+    contributions_of,
+    linked_bonds,
+    reports_behind,
+    trail_of,
+)
 from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.trading_calendar import offset
 
@@ -34,7 +40,13 @@ def lake(full_home) -> Warehouse:
 
 
 def some_scores(lake: Warehouse, n: int, seed: int = 7) -> list[dict[str, Any]]:
-    return lake.read("SELECT ticker, parent_id, trade_date, prediction, known_at FROM scores ORDER BY trade_date, ticker").sample(n, seed=seed).to_dicts()
+    return (
+        lake.read(
+            "SELECT ticker, parent_id, trade_date, prediction, known_at FROM scores ORDER BY trade_date, ticker"
+        )
+        .sample(n, seed=seed)
+        .to_dicts()
+    )
 
 
 def late_cancels(lake: Warehouse) -> list[dict[str, Any]]:
@@ -54,24 +66,40 @@ def test_base_and_contributions_are_the_prediction(lake, full_home):
     for score in some_scores(lake, 25):
         trail = trail_of(lake.read, score["ticker"].lower(), score["trade_date"], full_home.span())
         parts = contributions_of(lake.read, trail)
-        assert trail.explanation["base_value"] + parts["contribution"].sum() == pytest.approx(score["prediction"], abs=1e-5)
+        assert trail.explanation["base_value"] + parts["contribution"].sum() == pytest.approx(
+            score["prediction"], abs=1e-5
+        )
         assert parts["contribution"].abs().is_sorted(descending=True)
 
 
 def test_the_view_of_contributions_holds_the_same(lake):
-    summed = lake.read("SELECT ticker, trade_date, sum(contribution) + any_value(base_value) AS total, count(*) AS n FROM score_contributions GROUP BY 1, 2 ORDER BY 2, 1")
+    summed = lake.read(
+        "SELECT ticker, trade_date, sum(contribution) + any_value(base_value) AS total, count(*) AS n FROM score_contributions GROUP BY 1, 2 ORDER BY 2, 1"
+    )
     scores = lake.read("SELECT ticker, trade_date, prediction FROM scores ORDER BY 2, 1")
     assert summed.select("ticker", "trade_date").equals(scores.select("ticker", "trade_date"))
     assert np.allclose(summed["total"], scores["prediction"], atol=1e-5)
-    row = lake.read("SELECT * FROM score_contributions c JOIN scores s USING (ticker, trade_date) WHERE c.feature = s.top_features[1] ORDER BY 2, 1 LIMIT 50")
-    assert row.select((pl.col("contribution") == pl.col("top_contributions").list.first()).all()).item()
+    row = lake.read(
+        "SELECT * FROM score_contributions c JOIN scores s USING (ticker, trade_date) WHERE c.feature = s.top_features[1] ORDER BY 2, 1 LIMIT 50"
+    )
+    assert row.select(
+        (pl.col("contribution") == pl.col("top_contributions").list.first()).all()
+    ).item()
 
 
 def test_attributions_are_compared_with_the_fold_before(lake):
     rows = lake.read("FROM attribution_stability ORDER BY model_name, fold")
-    folds = lake.read("SELECT model_name, count(DISTINCT fold) - 1 AS n FROM feature_importances GROUP BY 1 HAVING n > 0 ORDER BY 1")
-    assert rows["model_name"].value_counts().sort("model_name")["count"].to_list() == folds["n"].to_list()
-    assert rows["rank_correlation"].is_between(-1, 1).all() and rows["n_of_ten_kept"].is_between(0, 10).all()
+    folds = lake.read(
+        "SELECT model_name, count(DISTINCT fold) - 1 AS n FROM feature_importances GROUP BY 1 HAVING n > 0 ORDER BY 1"
+    )
+    assert (
+        rows["model_name"].value_counts().sort("model_name")["count"].to_list()
+        == folds["n"].to_list()
+    )
+    assert (
+        rows["rank_correlation"].is_between(-1, 1).all()
+        and rows["n_of_ten_kept"].is_between(0, 10).all()
+    )
     assert (rows["fold"] > rows["fold_before"]).all()
 
 
@@ -80,14 +108,19 @@ def test_reports_behind_a_score_were_known_then(lake, bondsig):
     for score in some_scores(lake, 12):
         cusips = linked_bonds(lake.read, score["parent_id"], score["trade_date"], score["known_at"])
         reports = reports_behind(lake.read, cusips, score["trade_date"], score["known_at"])
-        assert (reports["known_at"] <= score["known_at"]).all() and (reports["execution_date"] <= score["trade_date"]).all()
+        assert (reports["known_at"] <= score["known_at"]).all() and (
+            reports["execution_date"] <= score["trade_date"]
+        ).all()
         found += reports.height
     done = bondsig("explain", score["ticker"], score["trade_date"], "--reports", 1000)
     assert done.exit_code == 0, done.output
     printed = re.findall(r"^  .*:\d\d  (\d{4}-\d\d-\d\d) +(\d+)$", done.output, re.M)
     assert len(printed) == reports.height
     for delivery, record in printed[:5]:
-        known = lake.read("SELECT known_at FROM trace_reports WHERE delivery_date = CAST(? AS DATE) AND record_number = ?", [delivery, int(record)])["known_at"][0]
+        known = lake.read(
+            "SELECT known_at FROM trace_reports WHERE delivery_date = CAST(? AS DATE) AND record_number = ?",
+            [delivery, int(record)],
+        )["known_at"][0]
         assert known <= score["known_at"]
     assert found > 50
 
@@ -97,19 +130,28 @@ def test_a_cancelled_report_stood_behind_its_day_and_diff_names_it(lake, bondsig
     assert cancels, "the tiny world has late cancels"
     one = cancels[len(cancels) // 2]
     explained = bondsig("explain", one["ticker"], one["trade_date"], "--reports", 100_000).output
-    assert re.search(rf"{one['cusip']}.* {one['delivery_date']} +{one['record_number']}$", explained, re.M)
+    assert re.search(
+        rf"{one['cusip']}.* {one['delivery_date']} +{one['record_number']}$", explained, re.M
+    )
     done = bondsig("diff", one["ticker"], one["trade_date"])
     assert done.exit_code == 0, done.output
-    assert f"ended_by_cancel by report {one['cause_delivery_date']} {one['cause_record_number']}" in done.output
+    assert (
+        f"ended_by_cancel by report {one['cause_delivery_date']} {one['cause_record_number']}"
+        in done.output
+    )
     assert "Features: " in done.output
 
 
 def test_nothing_is_known_about_the_newest_day_that_was_not_known_then(lake, bondsig):
     newest = lake.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
-    for ticker in lake.read("SELECT ticker FROM scores WHERE trade_date = ? ORDER BY 1 LIMIT 3", [newest])["ticker"]:
+    for ticker in lake.read(
+        "SELECT ticker FROM scores WHERE trade_date = ? ORDER BY 1 LIMIT 3", [newest]
+    )["ticker"]:
         done = bondsig("diff", ticker, newest)
         assert done.exit_code == 0 and "Trades: 0 changes since" in done.output
-        assert done.output.rstrip().endswith("nothing has become known since that changes this score")
+        assert done.output.rstrip().endswith(
+            "nothing has become known since that changes this score"
+        )
 
 
 def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(lake, full_home):
@@ -123,6 +165,11 @@ def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(lake, ful
     stored = lake.read_table("scores", between=(day, day))
     for known in (then, again):
         assert known.scores["ticker"].equals(stored["ticker"])
-        assert np.allclose(known.scores["prediction"], stored["prediction"], rtol=0, atol=1e-12), "how floats are added depends on how many rows there are"
+        assert np.allclose(known.scores["prediction"], stored["prediction"], rtol=0, atol=1e-12), (
+            "how floats are added depends on how many rows there are"
+        )
     assert again.issuers.equals(then.issuers.select(again.issuers.columns))
-    assert any(_differs(a, b) for a, b in zip(now.issuers["spread_bps"], then.issuers["spread_bps"], strict=True))
+    assert any(
+        _differs(a, b)
+        for a, b in zip(now.issuers["spread_bps"], then.issuers["spread_bps"], strict=True)
+    )

@@ -26,7 +26,9 @@ def test_every_table_has_rows_and_unique_keys(full_home):
     lake = Warehouse(full_home.path)
     for name, table in TABLES.items():
         key = ", ".join(table.key)
-        rows, keys = lake.read(f"SELECT count(*), count(DISTINCT ({key})) FROM {table.qualified_name}").row(0)
+        rows, keys = lake.read(
+            f"SELECT count(*), count(DISTINCT ({key})) FROM {table.qualified_name}"
+        ).row(0)
         assert rows == keys, name
         assert rows > 0 or name == "quarantined_rows" or name in ON_ASKING, name
 
@@ -36,11 +38,16 @@ def test_hindsight_is_what_the_cleaner_makes_of_the_same_reports(full_home, tmp_
     assert run(home, select="key:ex_post_trades+") == 1
     lake = Warehouse(home.path)
     reports = lake.read_table("trace_reports").with_row_index("row").cast({"row": pl.Int64})
-    wanted = clean(reports, bonds=lake.read_table("bonds"), screens=replace(GRAPH, price_errors="ex_post"))
+    wanted = clean(
+        reports, bonds=lake.read_table("bonds"), screens=replace(GRAPH, price_errors="ex_post")
+    )
     trades = lake.read_table("ex_post_trades").join(reports.select("row", *ID), on=ID)
     same = ["row", "price", "price_as_reported", "par_usd", "side"]
     assert trades.select(same).sort("row").equals(wanted.trades.select(same).sort("row"))
-    days, sample = lake.read_table("ex_post_bond_days"), wanted.bond_days.filter(pl.col("n_trades") > 0)
+    days, sample = (
+        lake.read_table("ex_post_bond_days"),
+        wanted.bond_days.filter(pl.col("n_trades") > 0),
+    )
     prices = ["cusip", "trade_date", "price", "par_usd", "n_trades", "price_low", "price_high"]
     assert days.select(prices).equals(sample.sort("cusip", "trade_date").select(prices))
     assert run(full_home) == 0, "the morning run does not ask for it"
@@ -49,7 +56,10 @@ def test_hindsight_is_what_the_cleaner_makes_of_the_same_reports(full_home, tmp_
 def test_reports_in_are_trades_plus_rejected(full_home):
     table = waterfall(Warehouse(full_home.path).read)
     rejected = table.filter(table["stage"].str.starts_with("rejected"))["rows"].sum()
-    total, standing = (table.filter(table["stage"] == stage)["rows"][0] for stage in ("reports in", "trades that stand"))
+    total, standing = (
+        table.filter(table["stage"] == stage)["rows"][0]
+        for stage in ("reports in", "trades that stand")
+    )
     assert total > 80_000
     assert total + rejected == standing
 

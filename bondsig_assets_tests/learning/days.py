@@ -29,11 +29,21 @@ FOLD = fold_of(date(2023, 7, 1))
 #: That fold and the two after it.
 FOLDS = [fold_of(day) for day in (date(2023, 7, 1), date(2023, 10, 1), date(2024, 1, 1))]
 #: Small models, so that a fold takes a fraction of a second.
-SETTINGS = replace(LearningSettings(), models=("ridge", "xgboost"), kinds={
-    "ridge": RidgeSettings(), "elastic_net": ElasticNetSettings(), "random_forest": ForestSettings(n_trees=10, max_depth=3, min_rows_in_leaf=10.0),
-    "xgboost": XGBoostSettings(n_trees=12, max_depth=2, learning_rate=0.3, min_child_weight=4.0, l2_penalty=1.0),
-    "lightgbm": LightGBMSettings(n_trees=12, n_leaves=4, learning_rate=0.3, min_rows_in_leaf=20, l2_penalty=1.0),
-})
+SETTINGS = replace(
+    LearningSettings(),
+    models=("ridge", "xgboost"),
+    kinds={
+        "ridge": RidgeSettings(),
+        "elastic_net": ElasticNetSettings(),
+        "random_forest": ForestSettings(n_trees=10, max_depth=3, min_rows_in_leaf=10.0),
+        "xgboost": XGBoostSettings(
+            n_trees=12, max_depth=2, learning_rate=0.3, min_child_weight=4.0, l2_penalty=1.0
+        ),
+        "lightgbm": LightGBMSettings(
+            n_trees=12, n_leaves=4, learning_rate=0.3, min_rows_in_leaf=20, l2_penalty=1.0
+        ),
+    },
+)
 CREDIT, EQUITY = "oas_5d_change_zscore", "equity_return_5d_pct"
 
 
@@ -43,26 +53,44 @@ def issuer_days(first: date, last: date, n: int = 20, seed: int = 0) -> pl.DataF
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((len(days) * n, len(ALL_FEATURES)))
     values[rng.random(values.shape) < 0.05] = np.nan
-    frame = pl.DataFrame(values, schema=list(ALL_FEATURES)).fill_nan(None).with_columns(
-        trade_date=pl.Series(np.repeat(np.array(days, dtype="datetime64[D]"), n)), number=pl.Series(np.tile(np.arange(n), len(days))),
+    frame = (
+        pl.DataFrame(values, schema=list(ALL_FEATURES))
+        .fill_nan(None)
+        .with_columns(
+            trade_date=pl.Series(np.repeat(np.array(days, dtype="datetime64[D]"), n)),
+            number=pl.Series(np.tile(np.arange(n), len(days))),
+        )
     )
     is_last = pl.col("number") == n - 1
     frame = frame.with_columns(
-        parent_id=pl.format("P{}", pl.col("number").cast(pl.String).str.zfill(2)), ticker=pl.format("T{}", (99 - pl.col("number")).cast(pl.String)),
-        staleness_days=pl.when(is_last).then(20.0).otherwise(1.0), cds_spread_bps=pl.when(is_last).then(None).otherwise("cds_spread_bps"),
+        parent_id=pl.format("P{}", pl.col("number").cast(pl.String).str.zfill(2)),
+        ticker=pl.format("T{}", (99 - pl.col("number")).cast(pl.String)),
+        staleness_days=pl.when(is_last).then(20.0).otherwise(1.0),
+        cds_spread_bps=pl.when(is_last).then(None).otherwise("cds_spread_bps"),
     )
     empty = rows_of("issuer_days", {}).drop("parent_id", "ticker", "trade_date", *ALL_FEATURES)
     return frame.drop("number").join(empty, how="cross").select(rows_of("issuer_days").columns)
 
 
-def labels_of(days: pl.DataFrame, strength: float = -1.0, feature: str = CREDIT, seed: int = 1, horizon: int = HORIZON) -> pl.DataFrame:
+def labels_of(
+    days: pl.DataFrame,
+    strength: float = -1.0,
+    feature: str = CREDIT,
+    seed: int = 1,
+    horizon: int = HORIZON,
+) -> pl.DataFrame:
     """Labels that are `strength` times a feature plus noise."""
     rng = np.random.default_rng(seed)
     dates = days["trade_date"].unique().sort()
-    ends = pl.DataFrame({"trade_date": dates, "label_end_date": [offset(day, span(horizon)) for day in dates]})
+    ends = pl.DataFrame(
+        {"trade_date": dates, "label_end_date": [offset(day, span(horizon)) for day in dates]}
+    )
     noisy = strength * days[feature].fill_null(0.0).to_numpy() + rng.standard_normal(days.height)
     rows = days.select("parent_id", "trade_date", "ticker").with_columns(
-        horizon_days=pl.lit(horizon, dtype=pl.Int64), excess_return_pct=pl.Series(noisy), beta_adjusted_return_pct=pl.Series(-noisy), is_delisted=pl.lit(False),
+        horizon_days=pl.lit(horizon, dtype=pl.Int64),
+        excess_return_pct=pl.Series(noisy),
+        beta_adjusted_return_pct=pl.Series(-noisy),
+        is_delisted=pl.lit(False),
     )
     return rows.join(ends, on="trade_date", maintain_order="left")
 
@@ -100,7 +128,11 @@ def trained() -> list[FoldModel]:
     return train_fold(dataset(), FOLD, SETTINGS.specifications(), SETTINGS)
 
 
-def model_rows(models: list[FoldModel], data: Dataset | None = None, settings: LearningSettings = SETTINGS) -> pl.DataFrame:
+def model_rows(
+    models: list[FoldModel], data: Dataset | None = None, settings: LearningSettings = SETTINGS
+) -> pl.DataFrame:
     """Rows of table `models`."""
     rows = rows_of_models(data or dataset(), models, settings, 1, "run")
-    return TABLES["models"].conform(pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"))
+    return TABLES["models"].conform(
+        pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row")
+    )

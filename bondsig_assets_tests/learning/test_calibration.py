@@ -11,7 +11,9 @@ from scipy.special import expit
 from bondsig_assets.learning.calibration import Calibration, calibrate
 
 
-def drawn(intercept: float, slope: float, scale: float = 1.0, n: int = 40_000) -> tuple[np.ndarray, np.ndarray]:
+def drawn(
+    intercept: float, slope: float, scale: float = 1.0, n: int = 40_000
+) -> tuple[np.ndarray, np.ndarray]:
     """Predictions, and returns whose sign follows the logistic law."""
     rng = np.random.default_rng(0)
     prediction = scale * rng.standard_normal(n)
@@ -19,7 +21,9 @@ def drawn(intercept: float, slope: float, scale: float = 1.0, n: int = 40_000) -
     return prediction, np.where(under, -1.0, 1.0) * rng.uniform(0.1, 3.0, n)
 
 
-@pytest.mark.parametrize(("intercept", "slope", "scale"), [(0.1, -1.0, 1.0), (-0.3, -20.0, 0.02), (0.0, -0.2, 1.0)])
+@pytest.mark.parametrize(
+    ("intercept", "slope", "scale"), [(0.1, -1.0, 1.0), (-0.3, -20.0, 0.02), (0.0, -0.2, 1.0)]
+)
 def test_a_known_slope_is_recovered(intercept, slope, scale):
     found = calibrate(*drawn(intercept, slope, scale))
     assert found.slope * scale == pytest.approx(slope * scale, abs=0.04)
@@ -31,7 +35,9 @@ def test_predictions_far_from_zero_are_no_harder(scale):
     prediction, returns = drawn(0.1, -1.0 / scale, scale)
     plain, moved = calibrate(prediction, returns), calibrate(prediction + 2.0, returns)
     assert moved.slope == pytest.approx(plain.slope, rel=1e-2)
-    np.testing.assert_allclose(moved.probability(prediction + 2.0), plain.probability(prediction), atol=2e-3)
+    np.testing.assert_allclose(
+        moved.probability(prediction + 2.0), plain.probability(prediction), atol=2e-3
+    )
 
 
 def test_it_is_the_maximum_of_the_likelihood():
@@ -44,14 +50,19 @@ def test_it_is_the_maximum_of_the_likelihood():
         return float(np.log(np.where(under, p, 1 - p)).sum())
 
     best = likelihood(found.intercept, found.slope)
-    assert all(best > likelihood(found.intercept + a, found.slope + b) for a, b in [(0.01, 0), (-0.01, 0), (0, 0.01), (0, -0.01), (0.01, -0.01)])
+    assert all(
+        best > likelihood(found.intercept + a, found.slope + b)
+        for a, b in [(0.01, 0), (-0.01, 0), (0, 0.01), (0, -0.01), (0.01, -0.01)]
+    )
 
 
 def test_a_wrong_sign_falls_back_to_the_base_rate():
     prediction, returns = drawn(0.4, 1.0)
     found = calibrate(prediction, returns)
     assert found.slope == 0.0
-    np.testing.assert_allclose(found.probability(np.array([-5.0, 0.0, 5.0])), np.mean(returns < 0), rtol=1e-12)
+    np.testing.assert_allclose(
+        found.probability(np.array([-5.0, 0.0, 5.0])), np.mean(returns < 0), rtol=1e-12
+    )
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1, -3.0, 1e-9])
@@ -64,7 +75,9 @@ def test_predictions_that_are_all_equal_say_nothing(value, share):
 
 @pytest.mark.parametrize("returns", [np.full(100, -1.0), np.full(100, 1.0)])
 def test_one_sided_returns_give_a_probability_all_the_same(returns):
-    p = calibrate(np.random.default_rng(0).standard_normal(100), returns).probability(np.zeros(1))[0]
+    p = calibrate(np.random.default_rng(0).standard_normal(100), returns).probability(np.zeros(1))[
+        0
+    ]
     assert 0 <= p <= 1 and (p > 0.5) == (returns[0] < 0)
 
 

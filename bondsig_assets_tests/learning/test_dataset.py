@@ -12,7 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES
-from bondsig_assets.learning.dataset import MINIMUM_NAMES, Dataset, make_dataset, without_information
+from bondsig_assets.learning.dataset import (
+    MINIMUM_NAMES,
+    Dataset,
+    make_dataset,
+    without_information,
+)
 from bondsig_assets.learning.inputs import normal_scores, standardised
 from bondsig_assets.learning.models.catalogue import CONTROL, Specification, specification
 from bondsig_assets.learning.settings import WalkForwardSettings
@@ -27,7 +32,9 @@ LABELS = labels_of(DAYS)
 DATES = trading_days(FIRST, LAST)
 
 
-def made(days: pl.DataFrame = DAYS, labels: pl.DataFrame = LABELS, windows: WalkForwardSettings = WINDOWS) -> Dataset:
+def made(
+    days: pl.DataFrame = DAYS, labels: pl.DataFrame = LABELS, windows: WalkForwardSettings = WINDOWS
+) -> Dataset:
     """A dataset."""
     return make_dataset(days, labels, windows)
 
@@ -40,7 +47,9 @@ def lstm(history_days: int) -> Specification:
 def same(one: Dataset, other: Dataset) -> bool:
     """Whether two datasets are the same to the last bit."""
     names = ("z", "scorable", "excess", "label", "label_end", "day", "parent")
-    return one.keys.equals(other.keys) and all(getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names)
+    return one.keys.equals(other.keys) and all(
+        getattr(one, name).tobytes() == getattr(other, name).tobytes() for name in names
+    )
 
 
 def test_the_order_of_the_rows_does_not_matter():
@@ -52,45 +61,85 @@ def test_rows_are_ordered_and_known_at_the_cutoff_of_their_day():
     data = made()
     assert data.keys.equals(data.keys.sort("trade_date", "parent_id"))
     assert data.keys["known_at"].to_list() == [cutoff(day) for day in data.keys["trade_date"]]
-    assert data.z.tobytes() == standardised(DAYS.sort("trade_date", "parent_id"), ALL_FEATURES).tobytes()
+    assert (
+        data.z.tobytes()
+        == standardised(DAYS.sort("trade_date", "parent_id"), ALL_FEATURES).tobytes()
+    )
 
 
 def test_labels_stand_beside_their_own_row_as_normal_scores_of_the_day():
     data = made(labels=LABELS.sample(fraction=0.95, seed=3))
-    joined = data.keys.join(LABELS.sample(fraction=0.95, seed=3), on=["trade_date", "parent_id"], how="left", maintain_order="left")
+    joined = data.keys.join(
+        LABELS.sample(fraction=0.95, seed=3),
+        on=["trade_date", "parent_id"],
+        how="left",
+        maintain_order="left",
+    )
     has = joined["excess_return_pct"].is_not_null().to_numpy()
     assert 0 < (~has).sum() < has.size
     np.testing.assert_array_equal(data.excess[has], joined["excess_return_pct"].drop_nulls())
-    np.testing.assert_array_equal(data.label[has], normal_scores(joined["trade_date"].filter(has), joined["excess_return_pct"].drop_nulls()))
-    np.testing.assert_array_equal(data.label_end[has], day_number(joined["label_end_date"].drop_nulls()))
-    assert np.isnan(data.excess[~has]).all() and np.isnan(data.label[~has]).all() and (data.label_end[~has] == -1).all()
+    np.testing.assert_array_equal(
+        data.label[has],
+        normal_scores(joined["trade_date"].filter(has), joined["excess_return_pct"].drop_nulls()),
+    )
+    np.testing.assert_array_equal(
+        data.label_end[has], day_number(joined["label_end_date"].drop_nulls())
+    )
+    assert (
+        np.isnan(data.excess[~has]).all()
+        and np.isnan(data.label[~has]).all()
+        and (data.label_end[~has] == -1).all()
+    )
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 20), min_size=len(DATES), max_size=len(DATES)))
 def test_a_day_needs_enough_labelled_names(counts):
     wanted = pl.DataFrame({"trade_date": DATES, "count": counts})
-    some = LABELS.join(wanted, on="trade_date").filter(pl.col("parent_id").str.slice(1).cast(pl.Int64) < pl.col("count")).drop("count")
+    some = (
+        LABELS.join(wanted, on="trade_date")
+        .filter(pl.col("parent_id").str.slice(1).cast(pl.Int64) < pl.col("count"))
+        .drop("count")
+    )
     data = made(labels=some)
     for day, count in wanted.rows():
         rows = data.between(day, day)
         assert np.isfinite(data.excess[rows]).sum() == count
-        assert np.isfinite(data.label[rows]).sum() == data.labelled(day, day).size == (data.label_end[rows] >= 0).sum() == (count if count >= MINIMUM_NAMES else 0)
+        assert (
+            np.isfinite(data.label[rows]).sum()
+            == data.labelled(day, day).size
+            == (data.label_end[rows] >= 0).sum()
+            == (count if count >= MINIMUM_NAMES else 0)
+        )
 
 
 def test_labels_without_a_number_do_not_count_among_the_names():
-    few = LABELS.with_columns(excess_return_pct=pl.when(pl.col("parent_id") < "P06").then(float("nan")).otherwise("excess_return_pct"))
+    few = LABELS.with_columns(
+        excess_return_pct=pl.when(pl.col("parent_id") < "P06")
+        .then(float("nan"))
+        .otherwise("excess_return_pct")
+    )
     assert not np.isfinite(made(labels=few).label).any()
-    enough = LABELS.with_columns(excess_return_pct=pl.when(pl.col("parent_id") < "P05").then(float("inf")).otherwise("excess_return_pct"))
+    enough = LABELS.with_columns(
+        excess_return_pct=pl.when(pl.col("parent_id") < "P05")
+        .then(float("inf"))
+        .otherwise("excess_return_pct")
+    )
     data = made(labels=enough)
-    assert np.isfinite(data.label).sum() == 15 * len(DATES) and (data.label_end[np.isnan(data.label)] == -1).all()
+    assert (
+        np.isfinite(data.label).sum() == 15 * len(DATES)
+        and (data.label_end[np.isnan(data.label)] == -1).all()
+    )
 
 
 @pytest.mark.parametrize("horizon", [1, 10])
 def test_labels_of_other_horizons_are_not_looked_at(horizon):
     others = labels_of(DAYS, seed=5, horizon=horizon)
     assert same(made(labels=pl.concat([others, LABELS])), made())
-    assert same(made(labels=pl.concat([others, LABELS]), windows=replace(WINDOWS, horizon_days=horizon)), made(labels=others, windows=replace(WINDOWS, horizon_days=horizon)))
+    assert same(
+        made(labels=pl.concat([others, LABELS]), windows=replace(WINDOWS, horizon_days=horizon)),
+        made(labels=others, windows=replace(WINDOWS, horizon_days=horizon)),
+    )
     assert not np.isfinite(made(labels=others).label).any()
 
 
@@ -101,10 +150,14 @@ def test_labels_of_days_beyond_the_issuer_days_are_not_looked_at():
 
 def test_the_label_kind_is_the_one_asked_for():
     by_beta = made(windows=replace(WINDOWS, label="beta_adjusted"))
-    np.testing.assert_array_equal(by_beta.excess, -made().excess)  # the helper's beta-adjusted label is minus the other
+    np.testing.assert_array_equal(
+        by_beta.excess, -made().excess
+    )  # the helper's beta-adjusted label is minus the other
     np.testing.assert_allclose(by_beta.label, -made().label, atol=1e-12)
     without_beta = LABELS.with_columns(beta_adjusted_return_pct=pl.lit(None, pl.Float64))
-    assert not np.isfinite(made(labels=without_beta, windows=replace(WINDOWS, label="beta_adjusted")).label).any()
+    assert not np.isfinite(
+        made(labels=without_beta, windows=replace(WINDOWS, label="beta_adjusted")).label
+    ).any()
     assert same(made(labels=without_beta), made())
 
 
@@ -112,15 +165,21 @@ def test_the_label_kind_is_the_one_asked_for():
 @given(st.sampled_from(DATES), st.sampled_from([float("nan"), float("inf"), 1e6, 0.0, None]))
 def test_rows_of_a_day_do_not_depend_on_other_days(day, poison):
     other = pl.col("trade_date") != day
-    days = DAYS.with_columns(pl.when(other).then(poison).otherwise(pl.col(list(ALL_FEATURES))).name.keep())
-    labels = LABELS.with_columns(pl.when(other).then(poison).otherwise(pl.col("excess_return_pct")).name.keep())
+    days = DAYS.with_columns(
+        pl.when(other).then(poison).otherwise(pl.col(list(ALL_FEATURES))).name.keep()
+    )
+    labels = LABELS.with_columns(
+        pl.when(other).then(poison).otherwise(pl.col("excess_return_pct")).name.keep()
+    )
     whole = made()
     rows = whole.between(day, day)
     for changed in (made(days, labels), made(days.filter(~other), labels.filter(~other))):
         mine = changed.between(day, day)
         assert changed.keys[mine].equals(whole.keys[rows])
         for name in ("z", "scorable", "excess", "label", "label_end"):
-            assert getattr(changed, name)[mine].tobytes() == getattr(whole, name)[rows].tobytes(), name
+            assert getattr(changed, name)[mine].tobytes() == getattr(whole, name)[rows].tobytes(), (
+                name
+            )
 
 
 def test_infinite_values_become_missing():
@@ -128,8 +187,14 @@ def test_infinite_values_become_missing():
     for value in (float("inf"), float("-inf"), float("nan")):
         data = made(DAYS.with_columns(pl.when(at).then(value).otherwise(CREDIT).alias(CREDIT)))
         column = data.z[data.between(DATES[3], DATES[3]), ALL_FEATURES.index(CREDIT)]
-        assert np.isnan(column[[2, 5, 7]]).all() and np.isfinite(np.delete(column, [2, 5, 7])).sum() >= 15
-        assert np.isfinite(data.z[np.isfinite(data.z)]).all() and (np.abs(data.z[np.isfinite(data.z)]) <= 8).all()
+        assert (
+            np.isnan(column[[2, 5, 7]]).all()
+            and np.isfinite(np.delete(column, [2, 5, 7])).sum() >= 15
+        )
+        assert (
+            np.isfinite(data.z[np.isfinite(data.z)]).all()
+            and (np.abs(data.z[np.isfinite(data.z)]) <= 8).all()
+        )
 
 
 @settings(max_examples=50, deadline=None)
@@ -138,7 +203,9 @@ def test_between_is_the_rows_of_these_days(one, other, is_open):
     first, last = offset(FIRST, one), offset(FIRST, other)
     keys = made().keys["trade_date"]
     found = made().between(None if is_open else first, last)
-    np.testing.assert_array_equal(found, np.flatnonzero(((keys <= last) & (is_open | (keys >= first))).to_numpy()))
+    np.testing.assert_array_equal(
+        found, np.flatnonzero(((keys <= last) & (is_open | (keys >= first))).to_numpy())
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -149,7 +216,12 @@ def test_a_sequence_is_the_issuers_own_past_oldest_day_first(seed, share, histor
     found = data.inputs(np.arange(days.height), chosen)
     assert found.shape == (days.height, history, len(chosen.features)) and found.dtype == np.float32
     columns = [ALL_FEATURES.index(name) for name in chosen.features]
-    at = {key: row for row, key in enumerate(zip(data.day.tolist(), data.keys["parent_id"].to_list(), strict=True))}
+    at = {
+        key: row
+        for row, key in enumerate(
+            zip(data.day.tolist(), data.keys["parent_id"].to_list(), strict=True)
+        )
+    }
     for (day, parent), row in at.items():
         for back in range(history):
             source = at.get((day - back, parent))
@@ -161,15 +233,26 @@ def test_a_sequence_is_the_issuers_own_past_oldest_day_first(seed, share, histor
 @given(st.sampled_from(DATES), st.integers(2, 8))
 def test_a_sequence_never_holds_a_row_of_the_future(day, history):
     later = pl.col("trade_date") > day
-    poisoned = made(DAYS.with_columns(pl.when(later).then(1e6).otherwise(pl.col(list(ALL_FEATURES))).name.keep()))
+    poisoned = made(
+        DAYS.with_columns(
+            pl.when(later).then(1e6).otherwise(pl.col(list(ALL_FEATURES))).name.keep()
+        )
+    )
     cut = made(DAYS.filter(~later))
     rows = made().between(None, day)
     wanted = made().inputs(rows, lstm(history)).tobytes()
-    assert poisoned.inputs(rows, lstm(history)).tobytes() == cut.inputs(rows, lstm(history)).tobytes() == wanted
+    assert (
+        poisoned.inputs(rows, lstm(history)).tobytes()
+        == cut.inputs(rows, lstm(history)).tobytes()
+        == wanted
+    )
     # Nor of a past longer ago than its history: a scoring run reads no more.
     short = made(DAYS.filter(pl.col("trade_date") > offset(day, -history)))
     today = made().between(day, day)
-    assert short.inputs(short.between(day, day), lstm(history)).tobytes() == made().inputs(today, lstm(history)).tobytes()
+    assert (
+        short.inputs(short.between(day, day), lstm(history)).tobytes()
+        == made().inputs(today, lstm(history)).tobytes()
+    )
 
 
 def test_an_issuer_that_appears_has_no_past():
@@ -182,10 +265,15 @@ def test_an_issuer_that_appears_has_no_past():
 def test_inputs_are_the_features_of_the_specification_in_its_order():
     data, rows = made(), np.array([3, 40, 7])
     control = data.inputs(rows, specification(CONTROL))
-    np.testing.assert_array_equal(control, np.column_stack([data.z[rows, ALL_FEATURES.index(name)] for name in EQUITY_FEATURES]))
+    np.testing.assert_array_equal(
+        control,
+        np.column_stack([data.z[rows, ALL_FEATURES.index(name)] for name in EQUITY_FEATURES]),
+    )
     turned = data.inputs(rows, replace(specification("ridge"), features=ALL_FEATURES[::-1]))
     np.testing.assert_array_equal(turned, data.z[rows][:, ::-1])
-    assert data.inputs(rows[:0], lstm(3)).shape == (0, 3, len(lstm(3).features)) and data.inputs(rows[:0], specification("ridge")).shape == (0, len(ALL_FEATURES))
+    assert data.inputs(rows[:0], lstm(3)).shape == (0, 3, len(lstm(3).features)) and data.inputs(
+        rows[:0], specification("ridge")
+    ).shape == (0, len(ALL_FEATURES))
 
 
 def test_a_sample_weighs_rows_by_uniqueness_among_themselves():
@@ -194,7 +282,10 @@ def test_a_sample_weighs_rows_by_uniqueness_among_themselves():
     sample = data.sample(rows, specification("ridge"), True)
     uniqueness = average_uniqueness(data.parent[rows], data.day[rows], 5)
     np.testing.assert_allclose(sample.weight, uniqueness / uniqueness.mean(), rtol=1e-14)
-    assert sample.weight.mean() == pytest.approx(1.0) and sample.weight.max() > 1.5 * sample.weight.min(), "labels at the edges overlap fewer others"
+    assert (
+        sample.weight.mean() == pytest.approx(1.0)
+        and sample.weight.max() > 1.5 * sample.weight.min()
+    ), "labels at the edges overlap fewer others"
     np.testing.assert_array_equal(sample.label, data.label[rows])
     assert (data.sample(rows, specification("ridge"), False).weight == 1).all()
     assert data.sample(rows[:0], specification("ridge"), True).weight.size == 0
@@ -202,22 +293,40 @@ def test_a_sample_weighs_rows_by_uniqueness_among_themselves():
     assert (data.sample(alone, specification("ridge"), True).weight == 1).all()
 
 
-@pytest.mark.parametrize(("stale", "quote", "is_scorable"), [
-    (10.0, None, True), (11.0, None, False), (None, None, False), (11.0, 50.0, True), (None, 50.0, True), (float("nan"), None, False),
-])
+@pytest.mark.parametrize(
+    ("stale", "quote", "is_scorable"),
+    [
+        (10.0, None, True),
+        (11.0, None, False),
+        (None, None, False),
+        (11.0, 50.0, True),
+        (None, 50.0, True),
+        (float("nan"), None, False),
+    ],
+)
 def test_fresh_means_a_trade_within_ten_days_or_a_cds_quote(stale, quote, is_scorable):
     of_one = pl.col("parent_id") == "P03"
-    data = made(DAYS.with_columns(
-        staleness_days=pl.when(of_one).then(pl.lit(stale, pl.Float64)).otherwise("staleness_days"),
-        cds_spread_bps=pl.when(of_one).then(pl.lit(quote, pl.Float64)).otherwise("cds_spread_bps"),
-    ))
+    data = made(
+        DAYS.with_columns(
+            staleness_days=pl.when(of_one)
+            .then(pl.lit(stale, pl.Float64))
+            .otherwise("staleness_days"),
+            cds_spread_bps=pl.when(of_one)
+            .then(pl.lit(quote, pl.Float64))
+            .otherwise("cds_spread_bps"),
+        )
+    )
     assert set(data.scorable[(data.keys["parent_id"] == "P03").to_numpy()]) == {is_scorable}
-    assert not data.scorable[(data.keys["parent_id"] == "P19").to_numpy()].any(), "the helper's last issuer is stale"
+    assert not data.scorable[(data.keys["parent_id"] == "P19").to_numpy()].any(), (
+        "the helper's last issuer is stale"
+    )
 
 
 def test_features_that_say_nothing_are_named():
     silent, constant = ALL_FEATURES[4], ALL_FEATURES[9]
-    data = made(DAYS.with_columns(pl.lit(None, pl.Float64).alias(silent), pl.lit(3.0).alias(constant)))
+    data = made(
+        DAYS.with_columns(pl.lit(None, pl.Float64).alias(silent), pl.lit(3.0).alias(constant))
+    )
     found = without_information(data, np.arange(data.day.size))
     assert found == {silent: "all missing", constant: "constant"}
     assert without_information(data, np.arange(0)) == dict.fromkeys(ALL_FEATURES, "all missing")
@@ -226,4 +335,8 @@ def test_features_that_say_nothing_are_named():
 
 def test_no_issuer_days_make_an_empty_dataset():
     data = made(DAYS[:0], LABELS)
-    assert data.z.shape == (0, len(ALL_FEATURES)) and data.between(None, LAST).size == 0 and data.inputs(np.arange(0), lstm(3)).shape[0] == 0
+    assert (
+        data.z.shape == (0, len(ALL_FEATURES))
+        and data.between(None, LAST).size == 0
+        and data.inputs(np.arange(0), lstm(3)).shape[0] == 0
+    )

@@ -19,7 +19,9 @@ from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, load_model,
 from bondsig_assets.learning.models.interface import Model, ModelError, Sample
 from bondsig_assets.learning.models.sequence_kernel import explained
 
-needs_keras = pytest.mark.skipif(find_spec("keras") is None or find_spec("jax") is None, reason="the extra deep is not installed")
+needs_keras = pytest.mark.skipif(
+    find_spec("keras") is None or find_spec("jax") is None, reason="the extra deep is not installed"
+)
 BOOSTED = {"n_trees": 40, "learning_rate": 0.2, "min_child_weight": 5.0, "l2_penalty": 1.0}
 #: Settings for a few hundred rows and a strong signal; the defaults are made for many rows and a weak one.
 SMALL: dict[str, dict[str, Any]] = {
@@ -28,7 +30,16 @@ SMALL: dict[str, dict[str, Any]] = {
     "xgboost": BOOSTED,
     "lightgbm": {"n_trees": 40, "learning_rate": 0.2, "min_rows_in_leaf": 5, "l2_penalty": 1.0},
     "random_forest": {"n_trees": 30, "min_rows_in_leaf": 5.0, "column_share": 0.6},
-    "lstm": {"history_days": 5, "units": 6, "epochs": 12, "row_share": 1.0, "batch_size": 64, "learning_rate": 0.02, "dropout": 0.1, "patience": 3},
+    "lstm": {
+        "history_days": 5,
+        "units": 6,
+        "epochs": 12,
+        "row_share": 1.0,
+        "batch_size": 64,
+        "learning_rate": 0.02,
+        "dropout": 0.1,
+        "patience": 3,
+    },
     CONTROL: BOOSTED,
 }
 #: A row's contributions add up to its prediction within this part of the sum of its absolute contributions.
@@ -43,7 +54,12 @@ def data(name: str, n: int = 1000, seed: int = 0) -> Sample:
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, 5, 6)) if name == "lstm" else rng.standard_normal((n, 6))
     then, today = (x[:, -3], x[:, -1]) if name == "lstm" else (x, x)
-    y = then[:, 0] - 0.4 * today[:, 1] * (1 + 0.5 * np.sign(today[:, 2])) + 0.3 * rng.standard_normal(n) + 0.2
+    y = (
+        then[:, 0]
+        - 0.4 * today[:, 1] * (1 + 0.5 * np.sign(today[:, 2]))
+        + 0.3 * rng.standard_normal(n)
+        + 0.2
+    )
     x[rng.random(x.shape) < 0.1] = np.nan
     return Sample(x.astype(np.float32) if name == "lstm" else x, y, rng.uniform(0.3, 1.0, n))
 
@@ -72,7 +88,9 @@ def fitted(name) -> Model:
 
 def loss(model: Model, sample: Sample) -> float:
     """Weighted mean squared error."""
-    return float(np.average((model.predict(sample.features) - sample.label) ** 2, weights=sample.weight))
+    return float(
+        np.average((model.predict(sample.features) - sample.label) ** 2, weights=sample.weight)
+    )
 
 
 def test_every_kind_is_tested():
@@ -97,10 +115,16 @@ def test_a_row_does_not_depend_on_its_batch(name, fitted):
     x = data(name, n=101, seed=2).features
     order = np.random.default_rng(0).permutation(len(x))
     whole, parts = fitted.predict(x), fitted.contributions(x)
-    assert np.concatenate([fitted.predict(x[k : k + 1]) for k in range(len(x))]).tobytes() == whole.tobytes()
+    assert (
+        np.concatenate([fitted.predict(x[k : k + 1]) for k in range(len(x))]).tobytes()
+        == whole.tobytes()
+    )
     assert fitted.predict(x[order]).tobytes() == whole[order].tobytes()
     assert fitted.predict(x[::-1])[::-1].tobytes() == whole.tobytes()
-    assert np.concatenate([fitted.contributions(x[k : k + 1]) for k in range(20)]).tobytes() == parts[:20].tobytes()
+    assert (
+        np.concatenate([fitted.contributions(x[k : k + 1]) for k in range(20)]).tobytes()
+        == parts[:20].tobytes()
+    )
     assert fitted.contributions(x[order]).tobytes() == parts[order].tobytes()
 
 
@@ -115,7 +139,9 @@ def test_contributions_add_up(name, fitted):
     parts, whole = fitted.contributions(x), fitted.predict(x)
     assert parts.shape == (len(x), 7)
     assert np.ptp(parts[:, -1]) == 0
-    assert (np.abs(parts.sum(axis=1) - whole) <= ADDS_UP.get(name, 1e-6) * np.abs(parts).sum(axis=1)).all()
+    assert (
+        np.abs(parts.sum(axis=1) - whole) <= ADDS_UP.get(name, 1e-6) * np.abs(parts).sum(axis=1)
+    ).all()
 
 
 def test_what_matters_contributes_most(name, fitted):
@@ -124,7 +150,9 @@ def test_what_matters_contributes_most(name, fitted):
 
 def test_the_same_data_give_the_same_model(name, fitted):
     with ThreadPoolExecutor(2) as pool:
-        beside = [model.to_text() for model in pool.map(lambda _: make(name).fit(data(name)), range(2))]
+        beside = [
+            model.to_text() for model in pool.map(lambda _: make(name).fit(data(name)), range(2))
+        ]
     assert beside == [fitted.to_text()] * 2
     assert make(name).fit(data(name, seed=9)).to_text() != fitted.to_text()
 
@@ -142,7 +170,11 @@ def test_the_number_of_threads_changes_no_bit_of_a_linear_model(linear):
 
 def test_a_constant_label_is_predicted_everywhere_alike(name):
     sample = data(name)
-    predicted = make(name).fit(replace(sample, label=np.full(len(sample.label), 0.7))).predict(sample.features)
+    predicted = (
+        make(name)
+        .fit(replace(sample, label=np.full(len(sample.label), 0.7)))
+        .predict(sample.features)
+    )
     assert np.ptp(predicted) < 1e-6
     np.testing.assert_allclose(predicted, 0.7, atol=0.01)
 
@@ -150,7 +182,11 @@ def test_a_constant_label_is_predicted_everywhere_alike(name):
 def test_rows_of_little_weight_matter_little(name):
     sample, unseen = data(name, n=2000), data(name, seed=1)
     doubted = np.arange(len(sample.label)) % 2 == 0
-    lies = Sample(sample.features, np.where(doubted, -sample.label, sample.label), np.where(doubted, 0.01, 1.0))
+    lies = Sample(
+        sample.features,
+        np.where(doubted, -sample.label, sample.label),
+        np.where(doubted, 0.01, 1.0),
+    )
     assert np.corrcoef(make(name).fit(lies).predict(unseen.features), unseen.label)[0, 1] > 0.6
 
 
@@ -160,15 +196,21 @@ def test_a_row_of_weight_two_is_two_rows(linear):
     twice = np.arange(len(sample.label)) < 200
     heavy = make(linear).fit(replace(sample, weight=np.where(twice, 2.0, 1.0)))
     rows = np.concatenate([np.arange(len(sample.label)), np.flatnonzero(twice)])
-    doubled = make(linear).fit(Sample(sample.features[rows], sample.label[rows], np.ones(rows.size)))
-    np.testing.assert_allclose(heavy.predict(sample.features), doubled.predict(sample.features), rtol=0, atol=1e-10)
+    doubled = make(linear).fit(
+        Sample(sample.features[rows], sample.label[rows], np.ones(rows.size))
+    )
+    np.testing.assert_allclose(
+        heavy.predict(sample.features), doubled.predict(sample.features), rtol=0, atol=1e-10
+    )
 
 
 def test_ridge_is_sklearns():
     sample = data("ridge")
     x = np.nan_to_num(sample.features)
     mine = make("ridge", penalty=0.05).fit(sample)
-    theirs = Ridge(alpha=0.05 * sample.weight.sum()).fit(x, sample.label, sample_weight=sample.weight)
+    theirs = Ridge(alpha=0.05 * sample.weight.sum()).fit(
+        x, sample.label, sample_weight=sample.weight
+    )
     np.testing.assert_allclose(mine.weights, theirs.coef_, rtol=1e-9)
     np.testing.assert_allclose(mine.predict(x), theirs.predict(x), rtol=0, atol=1e-10)
 
@@ -178,7 +220,9 @@ def test_elastic_net_is_sklearns(l1_share):
     sample = data("elastic_net")
     x = np.nan_to_num(sample.features)
     mine = make("elastic_net", penalty=0.2, l1_share=l1_share).fit(sample)
-    theirs = ElasticNet(alpha=0.2, l1_ratio=l1_share, tol=1e-12, max_iter=100_000).fit(x, sample.label, sample_weight=sample.weight)
+    theirs = ElasticNet(alpha=0.2, l1_ratio=l1_share, tol=1e-12, max_iter=100_000).fit(
+        x, sample.label, sample_weight=sample.weight
+    )
     np.testing.assert_allclose(mine.weights, theirs.coef_, rtol=0, atol=1e-6)
     np.testing.assert_allclose(mine.predict(x), theirs.predict(x), rtol=0, atol=1e-6)
     assert (mine.weights == 0).any()
@@ -195,7 +239,9 @@ def test_a_missing_feature_is_the_median(filled):
 @pytest.mark.parametrize("linear", LINEAR)
 def test_a_linear_model_of_nothing_known_predicts_the_mean(linear):
     x = np.full((50, 3), np.nan)
-    np.testing.assert_allclose(make(linear).fit(Sample(x, np.linspace(-1, 2, 50), np.ones(50))).predict(x), 0.5, rtol=1e-12)
+    np.testing.assert_allclose(
+        make(linear).fit(Sample(x, np.linspace(-1, 2, 50), np.ones(50))).predict(x), 0.5, rtol=1e-12
+    )
 
 
 #: Another value of each setting that changes a fit without early stopping; the rest have tests of their own.
@@ -206,14 +252,25 @@ OTHERS: dict[str, Any] = {
 
 
 def test_every_setting_reaches_the_estimator(name, fitted):
-    settings = {f.name: type(getattr(KINDS[name].settings, f.name)) for f in fields(KINDS[name].settings)}
+    settings = {
+        f.name: type(getattr(KINDS[name].settings, f.name)) for f in fields(KINDS[name].settings)
+    }
     sample = data(name)
     for setting in settings.keys() - {"history_days", "patience", "early_stopping"}:
         other = make(name, **{setting: settings[setting](OTHERS[setting])}).fit(sample)
-        assert other.predict(sample.features).tobytes() != fitted.predict(sample.features).tobytes(), setting
+        assert (
+            other.predict(sample.features).tobytes() != fitted.predict(sample.features).tobytes()
+        ), setting
 
 
-@pytest.mark.parametrize(("trees", "stump"), [("xgboost", {"max_depth": 1}), ("lightgbm", {"n_leaves": 2}), ("random_forest", {"max_depth": 1})])
+@pytest.mark.parametrize(
+    ("trees", "stump"),
+    [
+        ("xgboost", {"max_depth": 1}),
+        ("lightgbm", {"n_leaves": 2}),
+        ("random_forest", {"max_depth": 1}),
+    ],
+)
 def test_one_tree_of_one_split_has_two_values(trees, stump):
     sample = data(trees)
     assert len(np.unique(make(trees, n_trees=1, **stump).fit(sample).predict(sample.features))) == 2
@@ -229,12 +286,18 @@ def test_the_control_is_xgboost_on_fewer_inputs():
 def test_rounds_are_those_that_lose_least_on_the_stop_sample(stopping):
     sample, stop = data(stopping, n=300), data(stopping, n=300, seed=1)
     found = make(stopping, early_stopping=True).fit(sample, stop)
-    refits = {rounds: make(stopping, rounds=rounds).fit(sample) for rounds in range(1, make(stopping).fit(sample).rounds + 1)}
+    refits = {
+        rounds: make(stopping, rounds=rounds).fit(sample)
+        for rounds in range(1, make(stopping).fit(sample).rounds + 1)
+    }
     losses = {rounds: loss(model, stop) for rounds, model in refits.items()}
     assert losses[found.rounds] == pytest.approx(min(losses.values()), rel=1e-6)
     assert found.rounds > 1
     assert all(model.rounds == rounds for rounds, model in refits.items())
-    assert refits[found.rounds].predict(stop.features).tobytes() == found.predict(stop.features).tobytes()
+    assert (
+        refits[found.rounds].predict(stop.features).tobytes()
+        == found.predict(stop.features).tobytes()
+    )
 
 
 @pytest.mark.parametrize("stopping", STOPPING)
@@ -251,7 +314,9 @@ def test_a_stop_sample_that_contradicts_stops_at_once(stopping):
 def test_the_lstm_stops_after_as_many_epochs_as_its_patience(monkeypatch):
     sample, epochs = data("lstm"), []
     watched = sequence._loss
-    monkeypatch.setattr(sequence, "_loss", lambda network, stop: epochs.append(network) or watched(network, stop))
+    monkeypatch.setattr(
+        sequence, "_loss", lambda network, stop: epochs.append(network) or watched(network, stop)
+    )
     make("lstm", early_stopping=True, patience=2).fit(sample, replace(sample, label=-sample.label))
     assert len(epochs) == 3
 
@@ -259,11 +324,16 @@ def test_the_lstm_stops_after_as_many_epochs_as_its_patience(monkeypatch):
 def test_a_forest_averages_its_trees():
     sample = data("random_forest")
     alike = {"subsample": 1.0, "column_share": 1.0}
-    one, many = (make("random_forest", n_trees=n, **alike).fit(sample).predict(sample.features) for n in (1, 7))
+    one, many = (
+        make("random_forest", n_trees=n, **alike).fit(sample).predict(sample.features)
+        for n in (1, 7)
+    )
     np.testing.assert_allclose(many, one, rtol=0, atol=1e-6)
     for value in np.unique(one):
         leaf = one == value
-        assert np.average(sample.label[leaf], weights=sample.weight[leaf]) == pytest.approx(value, abs=1e-5)
+        assert np.average(sample.label[leaf], weights=sample.weight[leaf]) == pytest.approx(
+            value, abs=1e-5
+        )
 
 
 def test_xgboosts_contributions_are_tree_shap():
@@ -271,8 +341,12 @@ def test_xgboosts_contributions_are_tree_shap():
 
     model, x = make("xgboost").fit(data("xgboost")), data("xgboost", n=40, seed=3).features
     explainer = shap.TreeExplainer(model.booster)
-    np.testing.assert_allclose(model.contributions(x)[:, :-1], explainer.shap_values(x), rtol=0, atol=1e-5)
-    np.testing.assert_allclose(model.contributions(x)[:, -1], explainer.expected_value, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        model.contributions(x)[:, :-1], explainer.shap_values(x), rtol=0, atol=1e-5
+    )
+    np.testing.assert_allclose(
+        model.contributions(x)[:, -1], explainer.expected_value, rtol=0, atol=1e-5
+    )
 
 
 def test_interactions_add_up_to_contributions():
@@ -297,7 +371,12 @@ def lstm() -> tuple[Any, Any]:
 def test_the_lstm_predicts_as_keras_does(lstm):
     model, network = lstm
     x = data("lstm", seed=1).features
-    np.testing.assert_allclose(model.predict(x), np.asarray(network(np.nan_to_num(x), training=False))[:, 0], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(
+        model.predict(x),
+        np.asarray(network(np.nan_to_num(x), training=False))[:, 0],
+        rtol=0,
+        atol=1e-5,
+    )
 
 
 @needs_keras
@@ -306,10 +385,17 @@ def test_the_lstms_slopes_are_jaxs(lstm):
 
     model, network = lstm
     x = np.nan_to_num(data("lstm", n=50, seed=1).features)
-    weights, others = ([v.value for v in part] for part in (network.trainable_variables, network.non_trainable_variables))
-    slopes = jax.grad(lambda inputs: network.stateless_call(weights, others, inputs, training=False)[0].sum())(x)
+    weights, others = (
+        [v.value for v in part]
+        for part in (network.trainable_variables, network.non_trainable_variables)
+    )
+    slopes = jax.grad(
+        lambda inputs: network.stateless_call(weights, others, inputs, training=False)[0].sum()
+    )(x)
     mine = explained(x, model.network, np.array([1.0]), np.array([1.0]))
-    np.testing.assert_allclose(mine[:, :-1], (x * np.asarray(slopes)).sum(axis=1), rtol=0, atol=1e-4)
+    np.testing.assert_allclose(
+        mine[:, :-1], (x * np.asarray(slopes)).sum(axis=1), rtol=0, atol=1e-4
+    )
 
 
 @needs_keras
@@ -319,7 +405,12 @@ def test_the_lstms_base_is_the_median_issuer_and_more_points_change_nothing(lstm
     parts = model.contributions(x)
     assert parts[0, -1] == model.predict(np.zeros((1, 5, 6)))[0]
     monkeypatch.setattr(sequence, "PATH_POINTS", (256,))
-    np.testing.assert_allclose(parts, model.contributions(x), rtol=0, atol=sequence.COMPLETENESS * np.abs(parts).sum(axis=1).max())
+    np.testing.assert_allclose(
+        parts,
+        model.contributions(x),
+        rtol=0,
+        atol=sequence.COMPLETENESS * np.abs(parts).sum(axis=1).max(),
+    )
 
 
 @needs_keras
@@ -344,7 +435,9 @@ def test_without_keras_an_lstm_predicts_and_does_not_train(monkeypatch):
         monkeypatch.setitem(sys.modules, missing, None)
     assert load_model("lstm", text).predict(x).tobytes() == expected.tobytes()
     assert load_model("lstm", text).contributions(x).shape == (len(x), 7)
-    with pytest.raises(ModelError, match=r"model lstm needs the extra deep: pip install 'bondsig\[deep\]'"):
+    with pytest.raises(
+        ModelError, match=r"model lstm needs the extra deep: pip install 'bondsig\[deep\]'"
+    ):
         make("lstm", seed=77).fit(data("lstm"))
 
 
@@ -367,7 +460,10 @@ def test_a_specification_says_how_many_days_it_sees():
 def test_tuned_values_go_before_settings_and_rounds_before_both():
     tuned = replace(specification("xgboost", BOOSTED), tuned={"n_trees": 9, "max_depth": 2})
     assert (tuned.make().settings.n_trees, tuned.make().settings.max_depth) == (9, 2)
-    assert (tuned.make(rounds=4).settings.n_trees, tuned.make(rounds=4).settings.max_depth) == (4, 2)
+    assert (tuned.make(rounds=4).settings.n_trees, tuned.make(rounds=4).settings.max_depth) == (
+        4,
+        2,
+    )
 
 
 def test_the_hash_names_a_specification(name):
@@ -376,7 +472,12 @@ def test_the_hash_names_a_specification(name):
     value = type(getattr(one.settings, setting))(OTHERS[setting])
     assert one.hash == specification(name).hash
     assert replace(one, tuned={setting: value}).hash == one.hash
-    others = [specification(name, {setting: value}), replace(one, features=one.features[1:]), replace(one, features=one.features[::-1]), specification(name, context="h=10")]
+    others = [
+        specification(name, {setting: value}),
+        replace(one, features=one.features[1:]),
+        replace(one, features=one.features[::-1]),
+        specification(name, context="h=10"),
+    ]
     assert len({one.hash, *(other.hash for other in others)}) == 5
 
 
@@ -386,10 +487,14 @@ def test_no_two_kinds_share_a_hash():
 
 def test_an_unknown_model_is_refused_by_name():
     for ask in (lambda: specification("rigde"), lambda: load_model("rigde", "{}")):
-        with pytest.raises(ModelError, match="unknown model 'rigde'; models are: ridge, elastic_net, .*lstm"):
+        with pytest.raises(
+            ModelError, match="unknown model 'rigde'; models are: ridge, elastic_net, .*lstm"
+        ):
             ask()
 
 
 def test_an_unknown_setting_is_refused_by_name():
-    with pytest.raises(ModelError, match="model elastic_net has no setting alpha; it has: l1_share, penalty"):
+    with pytest.raises(
+        ModelError, match="model elastic_net has no setting alpha; it has: l1_share, penalty"
+    ):
         specification("elastic_net", {"alpha": 1.0})

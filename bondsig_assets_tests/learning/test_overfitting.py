@@ -18,7 +18,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from purgedcv import deflated_sharpe_ratio, deflated_sharpe_ratio_full, probability_of_backtest_overfitting
+from purgedcv import (
+    deflated_sharpe_ratio,
+    deflated_sharpe_ratio_full,
+    probability_of_backtest_overfitting,
+)
 from scipy.stats import kurtosis, norm, skew
 
 from bondsig_assets.learning.evaluation import MINIMUM_NAMES
@@ -35,7 +39,10 @@ from bondsig_assets.learning.overfitting import (
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import trading_days
 
-DAYS, LONG = trading_days(date(2022, 1, 3), date(2024, 12, 31)), trading_days(date(2005, 1, 3), date(2024, 12, 31))
+DAYS, LONG = (
+    trading_days(date(2022, 1, 3), date(2024, 12, 31)),
+    trading_days(date(2005, 1, 3), date(2024, 12, 31)),
+)
 KEYS = {"parent_id": pl.String, "trade_date": pl.Date}
 EULER = 0.5772156649015329
 
@@ -44,12 +51,32 @@ EULER = 0.5772156649015329
 def market(n_days: int = 40, n: int = 23, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Predictions of three models, one rounded and with gaps, and labels of two horizons."""
     rng = np.random.default_rng(seed)
-    keys = pl.DataFrame([(f"P{k:02}", day) for day in DAYS[:n_days] for k in range(n)], schema=KEYS, orient="row")
+    keys = pl.DataFrame(
+        [(f"P{k:02}", day) for day in DAYS[:n_days] for k in range(n)], schema=KEYS, orient="row"
+    )
     label = rng.standard_normal(keys.height)
-    noise = {"ridge": np.round(label + rng.standard_normal(keys.height)), "xgboost": 0.5 * label + rng.standard_normal(keys.height), "idle": np.full(keys.height, 0.1)}
-    predictions = pl.concat([keys.with_columns(model_name=pl.lit(name), prediction=pl.Series(values)) for name, values in noise.items()])
-    predictions = predictions.filter((pl.col("model_name") != "ridge") | pl.Series(rng.random(predictions.height) > 0.1))
-    labels = pl.concat([keys.with_columns(horizon_days=pl.lit(h, dtype=pl.Int64), label_pct=pl.Series(sign * label)) for h, sign in ((5, 1), (1, -1))])
+    noise = {
+        "ridge": np.round(label + rng.standard_normal(keys.height)),
+        "xgboost": 0.5 * label + rng.standard_normal(keys.height),
+        "idle": np.full(keys.height, 0.1),
+    }
+    predictions = pl.concat(
+        [
+            keys.with_columns(model_name=pl.lit(name), prediction=pl.Series(values))
+            for name, values in noise.items()
+        ]
+    )
+    predictions = predictions.filter(
+        (pl.col("model_name") != "ridge") | pl.Series(rng.random(predictions.height) > 0.1)
+    )
+    labels = pl.concat(
+        [
+            keys.with_columns(
+                horizon_days=pl.lit(h, dtype=pl.Int64), label_pct=pl.Series(sign * label)
+            )
+            for h, sign in ((5, 1), (1, -1))
+        ]
+    )
     return predictions, labels
 
 
@@ -60,9 +87,15 @@ def noise(n_periods: int = 240, n_trials: int = 8, seed: int = 0) -> np.ndarray:
 
 def trials(matrix: np.ndarray, step: int = 5) -> pl.DataFrame:
     """Rows of `long_short` for returns [period, trial] that begin every `step` trading days: trials T00, T01, …"""
-    days = next(days for days in (DAYS[::step], LONG[::step]) if len(days) >= matrix.shape[0])[: matrix.shape[0]]
-    wide = pl.DataFrame(matrix, schema=[f"T{k:02}" for k in range(matrix.shape[1])]).with_columns(trade_date=pl.Series(days))
-    return wide.unpivot(index="trade_date", variable_name="model_name", value_name="return_pct").select("model_name", "trade_date", "return_pct")
+    days = next(days for days in (DAYS[::step], LONG[::step]) if len(days) >= matrix.shape[0])[
+        : matrix.shape[0]
+    ]
+    wide = pl.DataFrame(matrix, schema=[f"T{k:02}" for k in range(matrix.shape[1])]).with_columns(
+        trade_date=pl.Series(days)
+    )
+    return wide.unpivot(
+        index="trade_date", variable_name="model_name", value_name="return_pct"
+    ).select("model_name", "trade_date", "return_pct")
 
 
 # ------------------------------------------------------------------------------------------------ returns
@@ -75,7 +108,11 @@ def test_returns_are_those_of_sorting_each_day_by_hand(horizon, sign):
     assert found["trade_date"].to_list() == DAYS[:40]
     wanted = []
     for day in DAYS[:40]:
-        rows = predictions.filter(model_name="xgboost", trade_date=day).join(labels.filter(horizon_days=horizon), on=list(KEYS)).sort("prediction")
+        rows = (
+            predictions.filter(model_name="xgboost", trade_date=day)
+            .join(labels.filter(horizon_days=horizon), on=list(KEYS))
+            .sort("prediction")
+        )
         # Four of 23 at either end.
         wanted.append(rows["label_pct"][-4:].mean() - rows["label_pct"][:4].mean())
     np.testing.assert_allclose(found["return_pct"], wanted, rtol=1e-12)
@@ -89,10 +126,15 @@ def test_predictions_that_are_all_equal_earn_exactly_nothing():
 def test_issuers_that_tie_share_their_places():
     keys = pl.DataFrame([(f"P{k:02}", DAYS[0]) for k in range(20)], schema=KEYS, orient="row")
     # Four places at the top, two of them for the five that tie; at the bottom four that stand alone.
-    predictions = keys.with_columns(model_name=pl.lit("ridge"), prediction=pl.Series([9.0, 8.0] + [7.0] * 5 + [float(-k) for k in range(13)]))
+    predictions = keys.with_columns(
+        model_name=pl.lit("ridge"),
+        prediction=pl.Series([9.0, 8.0] + [7.0] * 5 + [float(-k) for k in range(13)]),
+    )
     label = [10.0, 20.0, 1.0, 2.0, 3.0, 4.0, 5.0] + [0.0] * 9 + [-1.0, -2.0, -3.0, -4.0]
     labels = keys.with_columns(horizon_days=pl.lit(5, dtype=pl.Int64), label_pct=pl.Series(label))
-    assert long_short(predictions, labels)["return_pct"].item() == pytest.approx((10 + 20 + 2 * 3) / 4 + 2.5)
+    assert long_short(predictions, labels)["return_pct"].item() == pytest.approx(
+        (10 + 20 + 2 * 3) / 4 + 2.5
+    )
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), float("inf")])
@@ -112,10 +154,17 @@ def test_what_is_no_number_is_not_there_and_small_days_earn_nothing(missing):
 def test_a_day_and_a_model_do_not_depend_on_the_others_nor_on_the_order_of_rows():
     predictions, labels = market()
     whole = long_short(predictions, labels)
-    assert long_short(predictions.sample(fraction=1.0, shuffle=True, seed=1), labels.sample(fraction=1.0, shuffle=True, seed=2)).equals(whole)
+    assert long_short(
+        predictions.sample(fraction=1.0, shuffle=True, seed=1),
+        labels.sample(fraction=1.0, shuffle=True, seed=2),
+    ).equals(whole)
     for day in whole["trade_date"].unique().sort()[:3]:
-        assert long_short(predictions.filter(trade_date=day), labels).equals(whole.filter(trade_date=day))
-    assert long_short(predictions.filter(model_name="ridge"), labels).equals(whole.filter(model_name="ridge"))
+        assert long_short(predictions.filter(trade_date=day), labels).equals(
+            whole.filter(trade_date=day)
+        )
+    assert long_short(predictions.filter(model_name="ridge"), labels).equals(
+        whole.filter(model_name="ridge")
+    )
 
 
 # ------------------------------------------------------------------------------------------------ Sharpe ratios
@@ -150,7 +199,9 @@ def test_one_trial_has_no_luck_of_a_search():
 def test_luck_is_never_negative_and_grows_with_the_trials(one, other):
     few, many = sorted([one, other])
     ratios = np.array([-0.2, 0.0, 0.1])
-    assert 0 <= expected_largest_sharpe(ratios, few) <= expected_largest_sharpe(ratios, many) + 1e-12
+    assert (
+        0 <= expected_largest_sharpe(ratios, few) <= expected_largest_sharpe(ratios, many) + 1e-12
+    )
 
 
 def test_trials_that_move_as_one_do_not_make_the_best_of_them_look_better_than_it_is():
@@ -163,12 +214,19 @@ def test_trials_that_move_as_one_do_not_make_the_best_of_them_look_better_than_i
 
 
 def test_the_deflated_sharpe_written_out():
-    returns, ratios = np.random.default_rng(5).gamma(2.0, 1.0, 150) - 1.7, noise(1, 6, seed=2)[0] / 8
+    returns, ratios = (
+        np.random.default_rng(5).gamma(2.0, 1.0, 150) - 1.7,
+        noise(1, 6, seed=2)[0] / 8,
+    )
     ratio = returns.mean() / returns.std(ddof=1)
-    hurdle = ratios.std(ddof=1) * ((1 - EULER) * norm.ppf(1 - 1 / 9.5) + EULER * norm.ppf(1 - 1 / (9.5 * np.e)))
+    hurdle = ratios.std(ddof=1) * (
+        (1 - EULER) * norm.ppf(1 - 1 / 9.5) + EULER * norm.ppf(1 - 1 / (9.5 * np.e))
+    )
     gap = returns - returns.mean()
     g3, g4 = np.mean(gap**3) / np.mean(gap**2) ** 1.5, np.mean(gap**4) / np.mean(gap**2) ** 2
-    wanted = norm.cdf((ratio - hurdle) * 149**0.5 / (1 - g3 * ratio + (g4 - 1) / 4 * ratio**2) ** 0.5)
+    wanted = norm.cdf(
+        (ratio - hurdle) * 149**0.5 / (1 - g3 * ratio + (g4 - 1) / 4 * ratio**2) ** 0.5
+    )
     assert deflated_sharpe(returns, ratios, 9.5) == pytest.approx(wanted, rel=1e-10)
     assert 0.05 < wanted < 0.95
     assert (g3, g4) == pytest.approx((skew(returns), kurtosis(returns) + 3))
@@ -206,7 +264,9 @@ def test_the_best_of_many_idle_trials_passes_undeflated_and_not_deflated():
 def test_effective_trials_by_hand():
     rng = np.random.default_rng(0)
     returns = rng.standard_normal((400, 4)) + 0.8 * rng.standard_normal((400, 1))
-    rho = np.mean([np.corrcoef(returns[:, j], returns[:, k])[0, 1] for j in range(4) for k in range(j)])
+    rho = np.mean(
+        [np.corrcoef(returns[:, j], returns[:, k])[0, 1] for j in range(4) for k in range(j)]
+    )
     assert 0.3 < rho < 0.5
     assert effective_trials(returns, 30) == pytest.approx(rho + (1 - rho) * 30, rel=1e-12)
 
@@ -229,17 +289,23 @@ def test_effective_trials_at_the_ends():
 
 @pytest.mark.parametrize(("n_periods", "blocks"), [(64, 8), (61, 8), (40, 6)])
 @pytest.mark.parametrize("n_trials", [2, 3, 6, 7])
-def test_the_probability_of_overfitting_is_purgedcvs_but_for_the_median(n_periods, blocks, n_trials):
+def test_the_probability_of_overfitting_is_purgedcvs_but_for_the_median(
+    n_periods, blocks, n_trials
+):
     returns = noise(n_periods, n_trials, seed=n_periods + n_trials)
     logits = probability_of_backtest_overfitting(returns.T, blocks).logits
-    assert overfitting_probability(returns, blocks) == pytest.approx(np.mean(logits < 1e-9), abs=1e-12)
+    assert overfitting_probability(returns, blocks) == pytest.approx(
+        np.mean(logits < 1e-9), abs=1e-12
+    )
     if n_trials % 2 == 0:
         assert not np.isclose(logits, 0).any()
 
 
 def test_the_probability_of_overfitting_over_sixteen_blocks_is_purgedcvs():
     returns = noise(150, 4, seed=8)
-    assert overfitting_probability(returns) == pytest.approx(probability_of_backtest_overfitting(returns.T).pbo, abs=1e-12)
+    assert overfitting_probability(returns) == pytest.approx(
+        probability_of_backtest_overfitting(returns.T).pbo, abs=1e-12
+    )
 
 
 def test_among_trials_that_know_nothing_the_best_half_is_as_often_below_the_median_as_above():
@@ -260,7 +326,9 @@ def test_one_good_trial_among_noise_is_no_overfitting():
 
 def test_trials_good_in_one_half_and_bad_in_the_other_are_overfitting():
     # What one block gives another takes: each trial's blocks add up to nothing, so the best half leaves the worst.
-    returns = np.random.default_rng(0).standard_normal((8, 1, 12)) + 0.1 * noise(32, 12).reshape(8, 4, 12)
+    returns = np.random.default_rng(0).standard_normal((8, 1, 12)) + 0.1 * noise(32, 12).reshape(
+        8, 4, 12
+    )
     returns -= returns.mean(axis=(0, 1))
     assert overfitting_probability(returns.reshape(32, 12), 8) > 0.8
 
@@ -302,14 +370,18 @@ def test_too_few_periods_or_trials_have_no_probability_of_overfitting():
 
 def test_the_table_holds_each_trial_by_the_periods_all_have():
     matrix = noise(60, 4, seed=6) + 0.1
-    returns = trials(matrix).filter(~((pl.col("model_name") == "T02") & (pl.col("trade_date") < DAYS[50])))
+    returns = trials(matrix).filter(
+        ~((pl.col("model_name") == "T02") & (pl.col("trade_date") < DAYS[50]))
+    )
     found = overfitting(returns, 9, "study").sort("model_name")
     common = matrix[10:]
     ratios = np.array([column.mean() / column.std(ddof=1) for column in common.T])
     np.testing.assert_allclose(found["sharpe_ratio"], ratios * (252 / 5) ** 0.5, rtol=1e-12)
     effective = effective_trials(common, 9)
     wanted = [deflated_sharpe(column, ratios, effective) for column in common.T]
-    np.testing.assert_allclose(found["deflated_sharpe_probability"], np.array(wanted, dtype=float), rtol=1e-9)
+    np.testing.assert_allclose(
+        found["deflated_sharpe_probability"], np.array(wanted, dtype=float), rtol=1e-9
+    )
     assert set(found["n_periods"]) == {50}
     assert set(found["n_trials"]) == {9}
     assert set(found["overfitting_probability"]) == {overfitting_probability(common)}
@@ -321,11 +393,17 @@ def test_a_return_that_is_no_number_is_a_period_that_trial_does_not_have():
     gone = (pl.col("model_name") == "T01") & (pl.col("trade_date") == DAYS[25])
     wanted = overfitting(returns.filter(~gone), 3, "study")
     for missing in (None, float("nan")):
-        assert overfitting(returns.with_columns(return_pct=pl.when(gone).then(missing).otherwise("return_pct")), 3, "study").equals(wanted)
+        assert overfitting(
+            returns.with_columns(return_pct=pl.when(gone).then(missing).otherwise("return_pct")),
+            3,
+            "study",
+        ).equals(wanted)
 
 
 def test_the_sharpe_ratio_is_annualised_by_the_length_of_a_period_and_the_deflated_one_is_not():
-    week, month = (overfitting(trials(noise(50, 3) + 0.1, h), 5, "study", horizon=h) for h in (5, 20))
+    week, month = (
+        overfitting(trials(noise(50, 3) + 0.1, h), 5, "study", horizon=h) for h in (5, 20)
+    )
     ratios = ["sharpe_ratio", "lowest_sharpe_ratio", "highest_sharpe_ratio"]
     np.testing.assert_allclose(week.select(ratios), 2 * month.select(ratios), rtol=1e-12)
     assert week.drop(ratios).equals(month.drop(ratios))
@@ -337,12 +415,21 @@ def test_figures_are_means_over_the_days_periods_may_begin_on():
     found = overfitting(returns, 7, "study")
     # The same periods five days apart are one offset on their own.
     alone = [overfitting(trials(matrix[k::5]), 7, "study") for k in range(5)]
-    for name in ("sharpe_ratio", "effective_trials", "deflated_sharpe_probability", "overfitting_probability"):
-        np.testing.assert_allclose(found[name], np.mean([one[name] for one in alone], axis=0), rtol=1e-12)
+    for name in (
+        "sharpe_ratio",
+        "effective_trials",
+        "deflated_sharpe_probability",
+        "overfitting_probability",
+    ):
+        np.testing.assert_allclose(
+            found[name], np.mean([one[name] for one in alone], axis=0), rtol=1e-12
+        )
     ratios = np.array([one["sharpe_ratio"] for one in alone])
     np.testing.assert_allclose(found["lowest_sharpe_ratio"], ratios.min(axis=0), rtol=1e-12)
     np.testing.assert_allclose(found["highest_sharpe_ratio"], ratios.max(axis=0), rtol=1e-12)
-    assert (found["lowest_sharpe_ratio"] < found["sharpe_ratio"]).all() and set(found["n_periods"]) == {40}
+    assert (found["lowest_sharpe_ratio"] < found["sharpe_ratio"]).all() and set(
+        found["n_periods"]
+    ) == {40}
     of_one = sorted(sharpes(returns.filter(model_name="T02"), 5))
     np.testing.assert_allclose(of_one, sorted(ratios[:, 2]), rtol=1e-12)
 
@@ -359,7 +446,9 @@ def test_there_are_never_fewer_trials_than_returns():
 
 def test_more_trials_make_the_same_result_less_certain():
     returns = trials(noise(100, 6) + 0.15)
-    few, many = (overfitting(returns, n, "study")["deflated_sharpe_probability"].max() for n in (6, 500))
+    few, many = (
+        overfitting(returns, n, "study")["deflated_sharpe_probability"].max() for n in (6, 500)
+    )
     assert many < few
 
 
@@ -368,14 +457,23 @@ def test_the_order_of_rows_changes_no_bit():
     found = overfitting(returns, 5, "study")
     assert found["overfitting_probability"].null_count() == 0
     for seed in range(3):
-        assert overfitting(returns.sample(fraction=1.0, shuffle=True, seed=seed), 5, "study").equals(found)
+        assert overfitting(
+            returns.sample(fraction=1.0, shuffle=True, seed=seed), 5, "study"
+        ).equals(found)
 
 
 def test_frames_fit_the_declared_table_with_much_little_and_nothing_in_common():
-    apart = pl.DataFrame({"model_name": ["a", "b"], "trade_date": [DAYS[0], DAYS[5]], "return_pct": [1.0, 2.0]})
+    apart = pl.DataFrame(
+        {"model_name": ["a", "b"], "trade_date": [DAYS[0], DAYS[5]], "return_pct": [1.0, 2.0]}
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for returns, rows, judged in ((trials(noise(60, 3)), 3, 3), (trials(noise(3, 2)), 2, 0), (apart, 2, 0), (apart.clear(), 0, 0)):
+        for returns, rows, judged in (
+            (trials(noise(60, 3)), 3, 3),
+            (trials(noise(3, 2)), 2, 0),
+            (apart, 2, 0),
+            (apart.clear(), 0, 0),
+        ):
             found = TABLES["overfitting"].conform(overfitting(returns, 4, "study"))
             assert found.height == rows
             assert found["deflated_sharpe_probability"].count() == judged

@@ -15,25 +15,48 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.learning.labels import known_labels
-from bondsig_assets.learning.probability import BINS, _times_drawn, brier, equal_mass_bins, murphy, reliability
+from bondsig_assets.learning.probability import (
+    BINS,
+    _times_drawn,
+    brier,
+    equal_mass_bins,
+    murphy,
+    reliability,
+)
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import trading_days
 
 DAYS = trading_days(date(2022, 1, 3), date(2023, 12, 29))
 KEYS = {"parent_id": pl.String, "trade_date": pl.Date}
-PREDICTED = KEYS | {"model_name": pl.String, "model_version": pl.String, "probability_underperform": pl.Float64}
+PREDICTED = KEYS | {
+    "model_name": pl.String,
+    "model_version": pl.String,
+    "probability_underperform": pl.Float64,
+}
 LABELLED = KEYS | {"horizon_days": pl.Int64, "label_pct": pl.Float64}
-BASE = pl.DataFrame({"model_version": ["ridge 1", "ridge 2", "xgboost 1"], "base_rate": [0.5, 0.6, 0.4]})
+BASE = pl.DataFrame(
+    {"model_version": ["ridge 1", "ridge 2", "xgboost 1"], "base_rate": [0.5, 0.6, 0.4]}
+)
 
 
-def outcomes(*rows: tuple[float | None, float | None], name: str = "ridge", version: str = "ridge 1") -> tuple[pl.DataFrame, pl.DataFrame]:
+def outcomes(
+    *rows: tuple[float | None, float | None], name: str = "ridge", version: str = "ridge 1"
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Predictions and labels of as many issuers on one day as there are pairs of probability and label."""
-    predictions = pl.DataFrame([(f"P{k}", DAYS[0], name, version, p) for k, (p, _) in enumerate(rows)], schema=PREDICTED, orient="row")
-    return predictions, pl.DataFrame([(f"P{k}", DAYS[0], 5, y) for k, (_, y) in enumerate(rows)], schema=LABELLED, orient="row")
+    predictions = pl.DataFrame(
+        [(f"P{k}", DAYS[0], name, version, p) for k, (p, _) in enumerate(rows)],
+        schema=PREDICTED,
+        orient="row",
+    )
+    return predictions, pl.DataFrame(
+        [(f"P{k}", DAYS[0], 5, y) for k, (_, y) in enumerate(rows)], schema=LABELLED, orient="row"
+    )
 
 
 @cache
-def market(n_days: int = 80, n: int = 25, common: float = 0.0, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+def market(
+    n_days: int = 80, n: int = 25, common: float = 0.0, seed: int = 0
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Two models' probabilities that mean what they say, unless the `common` part of a day's labels carries all issuers along."""
     rng = np.random.default_rng(seed)
     rows, labels = [], []
@@ -41,15 +64,27 @@ def market(n_days: int = 80, n: int = 25, common: float = 0.0, seed: int = 0) ->
         probability = rng.uniform(0.3, 0.7, n).round(3)
         shift = common * rng.standard_normal()
         under = rng.random(n) + shift < probability
-        labels += [(f"P{i:02}", day, h, -1.0 if under[i] else 1.0) for h in (1, 5) for i in range(n)]
-        rows += [(f"P{i:02}", day, "ridge", f"ridge {1 + (k >= n_days // 2)}", probability[i]) for i in range(n)]
-        rows += [(f"P{i:02}", day, "xgboost", "xgboost 1", round(1 - probability[i], 2)) for i in range(n)]
-    return pl.DataFrame(rows, schema=PREDICTED, orient="row"), pl.DataFrame(labels, schema=LABELLED, orient="row")
+        labels += [
+            (f"P{i:02}", day, h, -1.0 if under[i] else 1.0) for h in (1, 5) for i in range(n)
+        ]
+        rows += [
+            (f"P{i:02}", day, "ridge", f"ridge {1 + (k >= n_days // 2)}", probability[i])
+            for i in range(n)
+        ]
+        rows += [
+            (f"P{i:02}", day, "xgboost", "xgboost 1", round(1 - probability[i], 2))
+            for i in range(n)
+        ]
+    return pl.DataFrame(rows, schema=PREDICTED, orient="row"), pl.DataFrame(
+        labels, schema=LABELLED, orient="row"
+    )
 
 
 def test_brier_by_hand():
     # Errors 0.1, 0.3, 0.4, 0.8 against 0.5 each: 0.9 / 4 and 0.25.
-    row = brier(*outcomes((0.9, -2.0), (0.3, 1.0), (0.4, 0.5), (0.2, -0.1)), BASE).row(0, named=True)
+    row = brier(*outcomes((0.9, -2.0), (0.3, 1.0), (0.4, 0.5), (0.2, -0.1)), BASE).row(
+        0, named=True
+    )
     assert row["brier_score"] == pytest.approx((0.01 + 0.09 + 0.16 + 0.64) / 4, rel=1e-14)
     assert row["brier_base_rate"] == pytest.approx(0.25, rel=1e-14)
     assert row["brier_skill"] == pytest.approx(1 - 0.225 / 0.25, rel=1e-12)
@@ -57,13 +92,19 @@ def test_brier_by_hand():
 
 
 def test_the_event_is_a_label_below_zero():
-    score = [brier(*outcomes((1.0, label)), BASE)["brier_score"].item() for label in (-1e-9, 0.0, 1e-9)]
+    score = [
+        brier(*outcomes((1.0, label)), BASE)["brier_score"].item() for label in (-1e-9, 0.0, 1e-9)
+    ]
     assert score == [0.0, 1.0, 1.0]
 
 
 def test_the_base_rate_is_that_of_each_prediction_s_own_fold():
     first, labels = outcomes((0.5, -1.0), (0.5, 1.0))
-    second = first.with_columns(model_version=pl.when(pl.col("parent_id") == "P1").then(pl.lit("ridge 2")).otherwise("model_version"))
+    second = first.with_columns(
+        model_version=pl.when(pl.col("parent_id") == "P1")
+        .then(pl.lit("ridge 2"))
+        .otherwise("model_version")
+    )
     assert brier(first, labels, BASE)["brier_base_rate"].item() == pytest.approx(0.25)
     assert brier(second, labels, BASE)["brier_base_rate"].item() == pytest.approx((0.25 + 0.36) / 2)
 
@@ -91,14 +132,25 @@ def test_only_labels_of_the_horizon_count():
     other = labels.with_columns(horizon_days=pl.lit(1, pl.Int64), label_pct=-pl.col("label_pct"))
     both = pl.concat([labels, other])
     assert brier(predictions, both, BASE).equals(brier(predictions, labels, BASE))
-    assert brier(predictions, both, BASE, horizon=1).equals(brier(predictions, other, BASE, horizon=1))
+    assert brier(predictions, both, BASE, horizon=1).equals(
+        brier(predictions, other, BASE, horizon=1)
+    )
     assert brier(predictions, both, BASE, horizon=1)["brier_score"].item() > 0.5
 
 
 def test_murphys_parts_by_hand():
     # Two bins of 2: forecasts 0.2 and 0.7, observed 0 and 1, base 0.5.
-    found = murphy(np.array([0.1, 0.3, 0.6, 0.8]), np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1]))
-    assert found == pytest.approx({"reliability": (0.04 + 0.09) / 2, "resolution": 0.25, "uncertainty": 0.25, "calibration_error": 0.25})
+    found = murphy(
+        np.array([0.1, 0.3, 0.6, 0.8]), np.array([0.0, 0.0, 1.0, 1.0]), np.array([0, 0, 1, 1])
+    )
+    assert found == pytest.approx(
+        {
+            "reliability": (0.04 + 0.09) / 2,
+            "resolution": 0.25,
+            "uncertainty": 0.25,
+            "calibration_error": 0.25,
+        }
+    )
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), min_size=1, max_size=80))
@@ -108,7 +160,9 @@ def test_the_parts_add_up_to_the_brier_score_of_the_bins_means(rows):
     bins = equal_mass_bins(p)
     found = murphy(p, y, bins)
     means = np.array([p[bins == k].mean() for k in bins])
-    assert found["reliability"] - found["resolution"] + found["uncertainty"] == pytest.approx(np.mean((means - y) ** 2), abs=1e-12)
+    assert found["reliability"] - found["resolution"] + found["uncertainty"] == pytest.approx(
+        np.mean((means - y) ** 2), abs=1e-12
+    )
     assert min(found.values()) >= 0
     assert found["resolution"] <= found["uncertainty"] + 1e-12
     assert found["calibration_error"] ** 2 <= found["reliability"] + 1e-12
@@ -119,7 +173,9 @@ def test_where_every_bin_holds_one_probability_the_parts_are_the_whole_brier_sco
     p = np.repeat(np.array(levels) / 5, 7)
     y = (np.arange(p.size) % 3 == 0).astype(float)
     found = murphy(p, y, np.unique(p, return_inverse=True)[1])
-    assert found["reliability"] - found["resolution"] + found["uncertainty"] == pytest.approx(np.mean((p - y) ** 2), abs=1e-12)
+    assert found["reliability"] - found["resolution"] + found["uncertainty"] == pytest.approx(
+        np.mean((p - y) ** 2), abs=1e-12
+    )
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=100), st.integers(1, 12))
@@ -158,20 +214,33 @@ def test_one_probability_for_all_is_one_bin():
     row = brier(predictions, labels, BASE).row(0, named=True)
     assert row["resolution"] == 0
     assert row["reliability"] == pytest.approx(0.08**2)
-    assert reliability(predictions, labels).select("bin", "mean_probability", "observed_share", "n_rows").rows() == [(1, pytest.approx(0.48), 0.4, 5)]
+    assert reliability(predictions, labels).select(
+        "bin", "mean_probability", "observed_share", "n_rows"
+    ).rows() == [(1, pytest.approx(0.48), 0.4, 5)]
 
 
 def test_the_diagram_agrees_with_a_count_bin_by_bin():
     predictions, labels = market()
     found = reliability(predictions, labels)
     for name in ("ridge", "xgboost"):
-        rows = predictions.filter(model_name=name).join(labels.filter(horizon_days=5), on=list(KEYS))
+        rows = predictions.filter(model_name=name).join(
+            labels.filter(horizon_days=5), on=list(KEYS)
+        )
         p, y = rows["probability_underperform"].to_numpy(), (rows["label_pct"] < 0).to_numpy()
         bins = equal_mass_bins(p)
-        wanted = [(name, k + 1, p[bins == k].mean(), y[bins == k].mean(), int((bins == k).sum())) for k in range(BINS)]
-        of_model = found.filter(model_name=name).select("model_name", "bin", "mean_probability", "observed_share", "n_rows").rows()
+        wanted = [
+            (name, k + 1, p[bins == k].mean(), y[bins == k].mean(), int((bins == k).sum()))
+            for k in range(BINS)
+        ]
+        of_model = (
+            found.filter(model_name=name)
+            .select("model_name", "bin", "mean_probability", "observed_share", "n_rows")
+            .rows()
+        )
         assert [row[:2] + row[4:] for row in of_model] == [row[:2] + row[4:] for row in wanted]
-        np.testing.assert_allclose([row[2:4] for row in of_model], [row[2:4] for row in wanted], rtol=1e-12)
+        np.testing.assert_allclose(
+            [row[2:4] for row in of_model], [row[2:4] for row in wanted], rtol=1e-12
+        )
     assert (found["low"] <= found["observed_share"]).all()
     assert (found["observed_share"] <= found["high"]).all()
 
@@ -181,11 +250,15 @@ def test_bands_of_independent_issuers_are_those_of_the_binomial():
     found = reliability(predictions.filter(model_name="ridge"), labels, n_draws=600)
     width = (found["high"] - found["low"]).to_numpy()
     share, n = found["observed_share"].to_numpy(), found["n_rows"].to_numpy()
-    assert np.mean(width / (2 * 1.96 * np.sqrt(share * (1 - share) / n))) == pytest.approx(1.0, abs=0.15)
+    assert np.mean(width / (2 * 1.96 * np.sqrt(share * (1 - share) / n))) == pytest.approx(
+        1.0, abs=0.15
+    )
 
 
 def test_bands_widen_where_issuers_of_a_day_fall_together():
-    apart, together = (reliability(*market(n_days=200, common=common), n_draws=200) for common in (0.0, 0.5))
+    apart, together = (
+        reliability(*market(n_days=200, common=common), n_draws=200) for common in (0.0, 0.5)
+    )
     width = [(frame["high"] - frame["low"]).mean() for frame in (apart, together)]
     # Two or three issuers of a day are in one bin: a variance about 1 + 1.5 x correlation as large.
     assert width[1] > 1.3 * width[0]
@@ -194,15 +267,26 @@ def test_bands_widen_where_issuers_of_a_day_fall_together():
 def test_bands_widen_with_the_block_where_days_resemble_their_neighbours():
     predictions = market(n_days=240)[0].filter(model_name="ridge")
     regime = (pl.col("trade_date").rank("dense") - 1) // 20 % 2
-    labels = predictions.select(*KEYS, horizon_days=pl.lit(5, pl.Int64), label_pct=pl.when(regime == 0).then(-1.0).otherwise(1.0))
-    width = [(frame["high"] - frame["low"]).mean() for frame in (reliability(predictions, labels, block_days=days) for days in (1, 21))]
+    labels = predictions.select(
+        *KEYS,
+        horizon_days=pl.lit(5, pl.Int64),
+        label_pct=pl.when(regime == 0).then(-1.0).otherwise(1.0),
+    )
+    width = [
+        (frame["high"] - frame["low"]).mean()
+        for frame in (reliability(predictions, labels, block_days=days) for days in (1, 21))
+    ]
     assert width[1] > 2 * width[0]
 
 
 def test_probabilities_that_mean_what_they_say_lie_within_their_bands():
     predictions, labels = market(n_days=300, seed=9)
     found = reliability(predictions, labels)
-    inside = found.with_columns(inside=pl.col("mean_probability").is_between("low", "high")).group_by("model_name").agg(pl.col("inside").sum())
+    inside = (
+        found.with_columns(inside=pl.col("mean_probability").is_between("low", "high"))
+        .group_by("model_name")
+        .agg(pl.col("inside").sum())
+    )
     assert inside.filter(model_name="ridge")["inside"].item() >= 8
     # The other model says the opposite.
     assert inside.filter(model_name="xgboost")["inside"].item() <= 3
@@ -213,13 +297,17 @@ def test_probabilities_that_mean_what_they_say_lie_within_their_bands():
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 100))
-def test_each_draw_holds_as_many_days_as_there_are_in_whole_blocks_around_the_end(n_days, block, seed):
+def test_each_draw_holds_as_many_days_as_there_are_in_whole_blocks_around_the_end(
+    n_days, block, seed
+):
     block = min(block, n_days)
     times = _times_drawn(n_days, 20, block, seed)
     assert times.shape == (20, n_days)
     assert (times.sum(axis=1) == n_days).all()
     # A cyclic step up is the beginning of a run of blocks: no more of them than blocks were drawn.
-    assert (np.maximum(times - np.roll(times, 1, axis=1), 0).sum(axis=1) <= -(-n_days // block)).all()
+    assert (
+        np.maximum(times - np.roll(times, 1, axis=1), 0).sum(axis=1) <= -(-n_days // block)
+    ).all()
 
 
 def test_every_day_is_drawn_equally_often():
@@ -240,7 +328,10 @@ def test_one_seed_gives_one_result_and_another_another():
 @given(st.integers(0, 10**6))
 def test_the_order_of_rows_changes_no_bit(seed):
     predictions, labels = market()
-    p, y, m = (frame.sample(fraction=1.0, shuffle=True, seed=seed + k) for k, frame in enumerate((predictions, labels, BASE)))
+    p, y, m = (
+        frame.sample(fraction=1.0, shuffle=True, seed=seed + k)
+        for k, frame in enumerate((predictions, labels, BASE))
+    )
     assert brier(p, y, m).equals(brier(predictions, labels, BASE))
     assert reliability(p, y).equals(reliability(predictions, labels))
 
@@ -256,7 +347,10 @@ def test_another_models_silence_changes_no_bit_of_the_others():
 
 def test_frames_fit_the_declared_tables():
     predictions, labels = market()
-    for name, frame in (("probability_evaluations", brier(predictions, labels, BASE)), ("reliability_bins", reliability(predictions, labels))):
+    for name, frame in (
+        ("probability_evaluations", brier(predictions, labels, BASE)),
+        ("reliability_bins", reliability(predictions, labels)),
+    ):
         found = TABLES[name].conform(frame)
         assert set(found["model_name"]) == {"ridge", "xgboost"}
         assert found.equals(found.sort(TABLES[name].key))
@@ -265,7 +359,11 @@ def test_frames_fit_the_declared_tables():
 
 def test_nothing_to_judge_gives_no_rows():
     predictions, labels = market()
-    for p, y in ((predictions.clear(), labels), (predictions, labels.clear()), (TABLES["predictions"].empty(), known_labels(TABLES["labels"].empty()))):
+    for p, y in (
+        (predictions.clear(), labels),
+        (predictions, labels.clear()),
+        (TABLES["predictions"].empty(), known_labels(TABLES["labels"].empty())),
+    ):
         assert TABLES["probability_evaluations"].conform(brier(p, y, BASE)).is_empty()
         assert TABLES["reliability_bins"].conform(reliability(p, y)).is_empty()
 

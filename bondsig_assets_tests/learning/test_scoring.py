@@ -16,12 +16,34 @@ from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES, FEAT
 from bondsig_assets.learning.calibration import Calibration
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.models import catalogue
-from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, feature_hash, load_model, specification
+from bondsig_assets.learning.models.catalogue import (
+    CONTROL,
+    ENSEMBLE,
+    feature_hash,
+    load_model,
+    specification,
+)
 from bondsig_assets.learning.models.linear import RidgeModel
-from bondsig_assets.learning.scoring import TOP_FEATURES, MismatchError, Scorer, check_features, predict, score, scorer_of
+from bondsig_assets.learning.scoring import (
+    TOP_FEATURES,
+    MismatchError,
+    Scorer,
+    check_features,
+    predict,
+    score,
+    scorer_of,
+)
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import offset
-from bondsig_assets_tests.learning.days import CREDIT, FOLD, SETTINGS, history, issuer_days, model_rows, trained
+from bondsig_assets_tests.learning.days import (
+    CREDIT,
+    FOLD,
+    SETTINGS,
+    history,
+    issuer_days,
+    model_rows,
+    trained,
+)
 
 LAST = offset(FOLD.first_day, 9)
 DAYS = issuer_days(FOLD.first_day, LAST, seed=3).sort("trade_date", "parent_id")
@@ -44,13 +66,26 @@ def scored(scorers) -> tuple[pl.DataFrame, pl.DataFrame]:
 def ridge(weights: np.ndarray | float = 0.0, slope: float = -1.0) -> Scorer:
     """A champion with the given weights and means of 0."""
     n = len(ALL_FEATURES)
-    text = json.dumps({"intercept": 0.1, "weights": np.broadcast_to(weights, n).tolist(), "means": [0.0] * n})
-    return Scorer("ridge", "by hand", RidgeModel.from_text(text), specification("ridge"), Calibration(0.2, slope, 0.45))
+    text = json.dumps(
+        {"intercept": 0.1, "weights": np.broadcast_to(weights, n).tolist(), "means": [0.0] * n}
+    )
+    return Scorer(
+        "ridge",
+        "by hand",
+        RidgeModel.from_text(text),
+        specification("ridge"),
+        Calibration(0.2, slope, 0.45),
+    )
 
 
 def test_columns_are_the_declared_ones(scorers, scored):
     assert TABLES["predictions"].conform(predict(DATA, ROWS, scorers)).height == 4 * ROWS.size
-    assert TABLES["scores"].conform(scored[0]).height == TABLES["explanations"].conform(scored[1]).height == ROWS.size == 190
+    assert (
+        TABLES["scores"].conform(scored[0]).height
+        == TABLES["explanations"].conform(scored[1]).height
+        == ROWS.size
+        == 190
+    )
     assert set(scored[0].columns) == {column.name for column in TABLES["scores"].columns}
 
 
@@ -64,11 +99,17 @@ def test_predictions_are_the_models_own(scorers):
     found = predict(DATA, ROWS, scorers)
     for row in model_rows(trained()).filter(pl.col("model_name") != ENSEMBLE).to_dicts():
         columns = [ALL_FEATURES.index(name) for name in row["features"]]
-        wanted = load_model(row["model_name"], row["model_text"]).predict(DATA.z[np.ix_(ROWS, columns)])
+        wanted = load_model(row["model_name"], row["model_text"]).predict(
+            DATA.z[np.ix_(ROWS, columns)]
+        )
         mine = found.filter(model_name=row["model_name"])
-        assert mine.select("trade_date", "parent_id", "ticker", "known_at").equals(DATA.keys[ROWS].select("trade_date", "parent_id", "ticker", "known_at"))
+        assert mine.select("trade_date", "parent_id", "ticker", "known_at").equals(
+            DATA.keys[ROWS].select("trade_date", "parent_id", "ticker", "known_at")
+        )
         assert mine["prediction"].to_numpy().tobytes() == wanted.tobytes()
-        under = Calibration(row["calibration_intercept"], row["calibration_slope"], row["base_rate"]).probability(wanted)
+        under = Calibration(
+            row["calibration_intercept"], row["calibration_slope"], row["base_rate"]
+        ).probability(wanted)
         assert mine["probability_underperform"].to_numpy().tobytes() == under.tobytes()
         assert set(mine["model_version"]) == {f"{row['model_name']} 2023-07-01"}
 
@@ -76,27 +117,49 @@ def test_predictions_are_the_models_own(scorers):
 def test_the_ensemble_is_the_mean_of_the_days_ranks_without_the_control(scorers):
     found = predict(DATA, ROWS, scorers)
     for day in found.partition_by("trade_date"):
-        wide = {name: day.filter(model_name=name)["prediction"].to_numpy() for name in ("ridge", "xgboost", ENSEMBLE, CONTROL)}
-        wanted = sum(norm.ppf((rankdata(wide[name]) - 0.5) / wide[name].size) for name in ("ridge", "xgboost")) / 2
+        wide = {
+            name: day.filter(model_name=name)["prediction"].to_numpy()
+            for name in ("ridge", "xgboost", ENSEMBLE, CONTROL)
+        }
+        wanted = (
+            sum(
+                norm.ppf((rankdata(wide[name]) - 0.5) / wide[name].size)
+                for name in ("ridge", "xgboost")
+            )
+            / 2
+        )
         np.testing.assert_allclose(wide[ENSEMBLE], wanted, rtol=1e-9, atol=1e-12)
 
 
 def test_the_score_is_one_minus_twice_the_calibrated_probability(scorers, scored):
     scores, champion = scored[0], scorers[1]
-    np.testing.assert_array_equal(scores["probability_underperform"], champion.calibration.probability(scores["prediction"].to_numpy()))
-    np.testing.assert_array_equal(scores["score"], 1 - 2 * scores["probability_underperform"].to_numpy())
+    np.testing.assert_array_equal(
+        scores["probability_underperform"],
+        champion.calibration.probability(scores["prediction"].to_numpy()),
+    )
+    np.testing.assert_array_equal(
+        scores["score"], 1 - 2 * scores["probability_underperform"].to_numpy()
+    )
     assert (scores["score"].abs() < 1).all() and scores["score"].n_unique() > 20
-    assert (set(scores["model_version"]), set(scores["registry_version"])) == ({"xgboost 2023-07-01"}, {"7"})
+    assert (set(scores["model_version"]), set(scores["registry_version"])) == (
+        {"xgboost 2023-07-01"},
+        {"7"},
+    )
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.integers(-2, 2), min_size=len(ALL_FEATURES), max_size=len(ALL_FEATURES)), st.integers(1, ROWS.size))
+@given(
+    st.lists(st.integers(-2, 2), min_size=len(ALL_FEATURES), max_size=len(ALL_FEATURES)),
+    st.integers(1, ROWS.size),
+)
 def test_the_rank_uses_the_whole_range_and_follows_the_prediction(weights, n):
     scores, _ = score(DATA, ROWS[:n], ridge(np.array(weights) / 10), "1", DAYS[ROWS[:n]])
     for day in scores.partition_by("trade_date"):
         wanted = (2 * rankdata(day["prediction"].to_numpy()) - 1) / day.height - 1
         np.testing.assert_allclose(day["score_rank"], wanted, atol=1e-12)
-        assert day["score_rank"].abs().max() < 1 and day["score_rank"].sum() == pytest.approx(0.0, abs=1e-9)
+        assert day["score_rank"].abs().max() < 1 and day["score_rank"].sum() == pytest.approx(
+            0.0, abs=1e-9
+        )
         # With a falling probability the score never contradicts the rank.
         assert day.sort("prediction", "parent_id")["score"].is_sorted()
 
@@ -115,23 +178,37 @@ def test_the_reasons_are_the_largest_contributions_in_order(scorers, scored):
         order = np.argsort(-np.abs(mine), kind="stable")[:TOP_FEATURES]
         assert row["top_features"] == [ALL_FEATURES[k] for k in order]
         assert row["top_contributions"] == mine[order].tolist()
-    assert scored[0]["top_features"].list.first().value_counts(sort=True)["top_features"][0] == CREDIT
+    assert (
+        scored[0]["top_features"].list.first().value_counts(sort=True)["top_features"][0] == CREDIT
+    )
 
 
 def test_a_model_of_few_inputs_has_few_reasons(scorers):
     few = replace(scorers[0].specification, features=ALL_FEATURES[:3])
     text = json.dumps({"intercept": 0.0, "weights": [1.0, -3.0, 2.0], "means": [0.0] * 3})
-    scores, explanations = score(DATA, ROWS, Scorer("ridge", "v", RidgeModel.from_text(text), few, Calibration(0.0, -1.0, 0.5)), "1", DAYS[ROWS])
-    assert set(scores["top_features"].list.len()) == {3} and set(explanations["inputs"].list.len()) == {3}
+    scores, explanations = score(
+        DATA,
+        ROWS,
+        Scorer("ridge", "v", RidgeModel.from_text(text), few, Calibration(0.0, -1.0, 0.5)),
+        "1",
+        DAYS[ROWS],
+    )
+    assert set(scores["top_features"].list.len()) == {3} and set(
+        explanations["inputs"].list.len()
+    ) == {3}
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_explanations_add_up_to_the_prediction(scorers, place):
     scores, explanations = score(DATA, ROWS, scorers[place], "1", DAYS[ROWS])
-    joined = explanations.join(scores.select("parent_id", "trade_date", "prediction"), on=["parent_id", "trade_date"])
+    joined = explanations.join(
+        scores.select("parent_id", "trade_date", "prediction"), on=["parent_id", "trade_date"]
+    )
     total = joined["base_value"] + joined["contributions"].list.sum()
     np.testing.assert_allclose(total, joined["prediction"], atol=1e-5)
-    assert set(explanations["contributions"].list.len()) == {len(EQUITY_FEATURES) if place == 2 else len(ALL_FEATURES)}
+    assert set(explanations["contributions"].list.len()) == {
+        len(EQUITY_FEATURES) if place == 2 else len(ALL_FEATURES)
+    }
 
 
 def test_values_and_inputs_shown_are_the_issuers_own_and_missing_stays_missing(scored):
@@ -154,17 +231,29 @@ def test_a_row_does_not_depend_on_the_others_of_its_call(places):
     rows = ROWS[sorted(places)]
     scorer = [scorer_of(row) for row in model_rows(trained()).to_dicts()][:3]
     key = ["trade_date", "parent_id"]
-    whole = predict(DATA, ROWS, scorer).join(DATA.keys[rows].select(key), on=key, how="semi", maintain_order="left")
+    whole = predict(DATA, ROWS, scorer).join(
+        DATA.keys[rows].select(key), on=key, how="semi", maintain_order="left"
+    )
     assert predict(DATA, rows, scorer).equals(whole)
     for one in scorer:
-        mine, all_of_them = score(DATA, rows, one, "1", DAYS[rows]), score(DATA, ROWS, one, "1", DAYS[ROWS])
+        mine, all_of_them = (
+            score(DATA, rows, one, "1", DAYS[rows]),
+            score(DATA, ROWS, one, "1", DAYS[ROWS]),
+        )
         for part, full in zip(mine, all_of_them, strict=True):
             # Ranks alone are relative to the others of the day.
-            assert part.drop("score_rank", strict=False).equals(full.join(part.select(key), on=key, how="semi", maintain_order="left").drop("score_rank", strict=False))
+            assert part.drop("score_rank", strict=False).equals(
+                full.join(part.select(key), on=key, how="semi", maintain_order="left").drop(
+                    "score_rank", strict=False
+                )
+            )
 
 
 def test_a_day_does_not_depend_on_the_others(scorers):
-    whole_predictions, whole = predict(DATA, ROWS, scorers), score(DATA, ROWS, scorers[0], "1", DAYS[ROWS])
+    whole_predictions, whole = (
+        predict(DATA, ROWS, scorers),
+        score(DATA, ROWS, scorers[0], "1", DAYS[ROWS]),
+    )
     for day in DAYS["trade_date"].unique():
         alone = DAYS.filter(trade_date=day)
         data = make_dataset(alone, TABLES["labels"].empty(), SETTINGS.walk_forward)
@@ -188,16 +277,25 @@ def test_no_rows_are_no_scores(scorers):
     assert TABLES["predictions"].conform(predict(DATA, nothing, scorers)).is_empty()
     for one in scorers[:3]:
         scores, explanations = score(DATA, nothing, one, "1", DAYS[nothing])
-        assert TABLES["scores"].conform(scores).is_empty() and TABLES["explanations"].conform(explanations).is_empty()
+        assert (
+            TABLES["scores"].conform(scores).is_empty()
+            and TABLES["explanations"].conform(explanations).is_empty()
+        )
 
 
 def test_a_model_that_needs_what_there_is_not_is_refused():
     named = list(ALL_FEATURES)
     check_features("ridge 2023-07-01", named, feature_hash(named), named)
     check_features("ridge 2023-07-01", named[:4], feature_hash(named[:4]), named)
-    with pytest.raises(MismatchError, match=rf"^model ridge 2023-07-01 needs {named[2]}, which issuer_days does not have: train again"):
+    with pytest.raises(
+        MismatchError,
+        match=rf"^model ridge 2023-07-01 needs {named[2]}, which issuer_days does not have: train again",
+    ):
         check_features("ridge 2023-07-01", named, feature_hash(named), named[:2] + named[3:])
-    with pytest.raises(MismatchError, match=rf"needs {', '.join(named[:5])} and {len(named) - 5} more, which issuer_days does not have") as caught:
+    with pytest.raises(
+        MismatchError,
+        match=rf"needs {', '.join(named[:5])} and {len(named) - 5} more, which issuer_days does not have",
+    ) as caught:
         check_features("ridge 2023-07-01", named, feature_hash(named), [])
     assert "\n" not in str(caught.value)
 
@@ -207,8 +305,14 @@ def test_a_model_of_features_declared_otherwise_is_refused(monkeypatch):
     hashed = feature_hash(named)
     with pytest.raises(MismatchError, match="was trained on features declared otherwise"):
         check_features("ridge 2023-07-01", named[::-1], hashed, named)
-    changed = tuple(replace(one, formula=one.formula + " squared") if one.name == CREDIT else one for one in FEATURES)
+    changed = tuple(
+        replace(one, formula=one.formula + " squared") if one.name == CREDIT else one
+        for one in FEATURES
+    )
     monkeypatch.setattr(catalogue, "FEATURES", changed)
-    with pytest.raises(MismatchError, match=rf"its fingerprint {hashed}, now {feature_hash(named)}\): a formula or window changed since; train again"):
+    with pytest.raises(
+        MismatchError,
+        match=rf"its fingerprint {hashed}, now {feature_hash(named)}\): a formula or window changed since; train again",
+    ):
         check_features("ridge 2023-07-01", named, hashed, named)
     check_features("equity_only 2023-07-01", EQUITY_FEATURES, feature_hash(EQUITY_FEATURES), named)

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from bondsig_assets.learning.statistics import MINIMUM_OFFSET_DAYS, hit_rate, lags_of, newey_west, offsets_t_statistic, outer_weights, ranked, wilson
+from bondsig_assets.learning.statistics import (
+    MINIMUM_OFFSET_DAYS,
+    hit_rate,
+    lags_of,
+    newey_west,
+    offsets_t_statistic,
+    outer_weights,
+    ranked,
+    wilson,
+)
 from bondsig_assets_tests.learning.by_hand import autocovariances, shares
 
 
@@ -36,7 +45,12 @@ def test_newey_west_of_too_few_or_equal_values():
     assert newey_west(np.full(30, 0.1), 6) == (0.1, 0.0)
 
 
-@given(st.lists(st.floats(-1, 1), min_size=10, max_size=60), st.integers(0, 8), st.floats(-2, 2), st.floats(0.1, 10))
+@given(
+    st.lists(st.floats(-1, 1), min_size=10, max_size=60),
+    st.integers(0, 8),
+    st.floats(-2, 2),
+    st.floats(0.1, 10),
+)
 def test_newey_west_moves_and_scales_with_its_values(values, lags, shift, factor):
     mean, error = newey_west(np.array(values), lags)
     moved, scaled = newey_west(factor * np.array(values) + shift, lags)
@@ -49,20 +63,37 @@ def test_overlapping_labels_of_no_skill_are_rarely_significant_with_the_lags_of_
     for _ in range(300):
         values = np.convolve(rng.standard_normal(504), np.ones(5), mode="valid")
         mean, error = newey_west(values, lags_of(5, values.size))
-        found.append((abs(mean / error) > 1.96, abs(mean) / (values.std() / values.size**0.5) > 1.96))
+        found.append(
+            (abs(mean / error) > 1.96, abs(mean) / (values.std() / values.size**0.5) > 1.96)
+        )
     honest, plain = np.mean(found, axis=0)
     assert honest < 0.11
     assert plain > 0.3
 
 
-@pytest.mark.parametrize(("horizon", "n_days", "lags"), [(5, 100, 6), (1, 100, 4), (1, 50, 3), (21, 100, 22), (5, 1258, 7), (5, 3000, 8), (1, 1, 2)])
+@pytest.mark.parametrize(
+    ("horizon", "n_days", "lags"),
+    [(5, 100, 6), (1, 100, 4), (1, 50, 3), (21, 100, 22), (5, 1258, 7), (5, 3000, 8), (1, 1, 2)],
+)
 def test_lags_cover_the_overlap_and_grow_with_the_sample(horizon, n_days, lags):
     assert lags_of(horizon, n_days) == lags
 
 
-@pytest.mark.parametrize(("hits", "n", "low", "high"), [(8, 10, 0.490162, 0.943318), (0, 10, 0.0, 0.277533), (10, 10, 0.722467, 1.0), (50, 100, 0.403832, 0.596168)])
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [
+        (8, 10, 0.490162, 0.943318),
+        (0, 10, 0.0, 0.277533),
+        (10, 10, 0.722467, 1.0),
+        (50, 100, 0.403832, 0.596168),
+    ],
+)
 def test_wilsons_interval_is_the_published_one(hits, n, low, high):
-    assert wilson(hits, n) == (hits / n, pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
+    assert wilson(hits, n) == (
+        hits / n,
+        pytest.approx(low, abs=1e-6),
+        pytest.approx(high, abs=1e-6),
+    )
 
 
 @given(st.integers(1, 10**7), st.data())
@@ -72,7 +103,9 @@ def test_wilsons_interval_holds_the_share_and_solves_its_equation(n, data):
     assert 0 <= low <= share == hits / n <= high <= 1
     for bound in (low, high):
         # A bound is a true share that is 1.96 of its own standard errors away from what was seen.
-        assert abs(share - bound) == pytest.approx(1.959963984540054 * (bound * (1 - bound) / n) ** 0.5, rel=1e-5, abs=1e-9)
+        assert abs(share - bound) == pytest.approx(
+            1.959963984540054 * (bound * (1 - bound) / n) ** 0.5, rel=1e-5, abs=1e-9
+        )
 
 
 def test_wilson_of_nothing_is_nothing():
@@ -84,7 +117,9 @@ def test_the_interval_of_labels_that_overlap_is_that_of_fewer(n, horizon, data):
     hits = data.draw(st.integers(0, n))
     share, low, high = hit_rate(hits, n, horizon)
     assert share == hits / n and 0 <= low <= share <= high <= 1
-    assert (low, high) == pytest.approx(wilson(hits / horizon, n / horizon)[1:], rel=1e-12, abs=1e-12)
+    assert (low, high) == pytest.approx(
+        wilson(hits / horizon, n / horizon)[1:], rel=1e-12, abs=1e-12
+    )
     assert low <= wilson(hits, n)[1] + 1e-12 and high >= wilson(hits, n)[2] - 1e-12
     assert hit_rate(0, 0, horizon) == (None, None, None)
 
@@ -95,7 +130,9 @@ def test_the_offsets_t_is_the_mean_of_plain_ts():
     values = rng.standard_normal(numbers.size) + 0.3
     wanted = np.mean([ttest_1samp(values[numbers % 5 == k], 0).statistic for k in range(5)])
     assert offsets_t_statistic(values, numbers, 5) == pytest.approx(wanted, rel=1e-12)
-    assert offsets_t_statistic(values, numbers, 1) == pytest.approx(ttest_1samp(values, 0).statistic, rel=1e-12)
+    assert offsets_t_statistic(values, numbers, 1) == pytest.approx(
+        ttest_1samp(values, 0).statistic, rel=1e-12
+    )
 
 
 def test_an_offset_with_too_few_or_equal_values_gives_no_t():
@@ -111,7 +148,9 @@ def test_an_offset_with_too_few_or_equal_values_gives_no_t():
 def test_outer_weights_fill_the_places_and_are_shared_by_ties(values, share):
     column, group = np.array(values, dtype=float)[:, None], np.zeros(len(values), dtype=np.int64)
     places = max(int(share * len(values) + 1e-9), 1)
-    bottom, top = outer_weights(*ranked(column, group), np.full((len(values), 1), len(values)), share)
+    bottom, top = outer_weights(
+        *ranked(column, group), np.full((len(values), 1), len(values)), share
+    )
     np.testing.assert_allclose(top[:, 0], shares(column[:, 0], places), atol=1e-12)
     np.testing.assert_allclose(bottom[:, 0], shares(-column[:, 0], places), atol=1e-12)
 

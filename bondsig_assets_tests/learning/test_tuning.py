@@ -67,14 +67,19 @@ def test_a_tuned_specification_keeps_its_hash_and_takes_the_best_trial(name):
     assert trials[0].parameters == {key: getattr(before.settings, key) for key in ranges(before)}
     for trial in trials[1:]:
         assert set(trial.parameters) == set(ranges(before))
-        assert all(low <= trial.parameters[key] <= high and type(trial.parameters[key]) is type(low) for key, (low, high) in ranges(before).items())
+        assert all(
+            low <= trial.parameters[key] <= high and type(trial.parameters[key]) is type(low)
+            for key, (low, high) in ranges(before).items()
+        )
     assert json.loads(json.dumps(found.tuned)) == found.tuned, "the warehouse keeps them as JSON"
 
 
 def test_every_trial_is_reported():
     _, trials = searched("ridge")
     assert [trial.name for trial in trials] == [f"ridge 2023-07-01 trial {k}" for k in range(4)]
-    assert all(trial.is_complete and 0.3 < trial.value < 0.9 for trial in trials), "the planted signal is there"
+    assert all(trial.is_complete and 0.3 < trial.value < 0.9 for trial in trials), (
+        "the planted signal is there"
+    )
     assert len({json.dumps(trial.parameters) for trial in trials}) == 4
 
 
@@ -83,10 +88,14 @@ def test_the_same_seed_finds_the_same_twice_and_another_seed_something_else(name
     found, trials = searched(name)
     again: list[Trial] = []
     chosen = next(one for one in SEARCHING.specifications() if one.name == name)
-    assert tuner(again.append)(dataset(), FOLD, chosen, SEARCHING) == found and tuple(again) == trials
+    assert (
+        tuner(again.append)(dataset(), FOLD, chosen, SEARCHING) == found and tuple(again) == trials
+    )
     other = searched(name, seed=1)[1]
     assert other[0] == trials[0], "what is declared comes first, whatever the seed"
-    assert all(mine.parameters != its.parameters for mine, its in zip(trials[1:], other[1:], strict=True))
+    assert all(
+        mine.parameters != its.parameters for mine, its in zip(trials[1:], other[1:], strict=True)
+    )
 
 
 def test_a_trial_is_worth_the_mean_daily_ic_of_its_unseen_days():
@@ -96,8 +105,14 @@ def test_a_trial_is_worth_the_mean_daily_ic_of_its_unseen_days():
         ics = []
         for train, test in inner_splits(np.unique(data.day[rows]), 3, 7):
             learned, judged = (rows[np.isin(data.day[rows], days)] for days in (train, test))
-            model = specification("ridge", trial.parameters).make().fit(data.sample(learned, RIDGE, True))
-            ics += daily_ics(data, judged, model.predict(data.z[judged]))["information_coefficient"].to_list()
+            model = (
+                specification("ridge", trial.parameters)
+                .make()
+                .fit(data.sample(learned, RIDGE, True))
+            )
+            ics += daily_ics(data, judged, model.predict(data.z[judged]))[
+                "information_coefficient"
+            ].to_list()
         assert trial.value == pytest.approx(np.mean(ics), rel=1e-12)
 
 
@@ -105,23 +120,45 @@ def test_days_after_the_early_end_change_nothing():
     found, trials = searched("ridge")
     data = long_dataset()
     later = (data.keys["trade_date"] > FOLD.early_end).to_numpy()
-    poisoned = replace(data, z=np.where(later[:, None], 1e6, data.z), label=np.where(later, -data.label, data.label), excess=np.where(later, -1e6, data.excess))
+    poisoned = replace(
+        data,
+        z=np.where(later[:, None], 1e6, data.z),
+        label=np.where(later, -data.label, data.label),
+        excess=np.where(later, -1e6, data.excess),
+    )
     for changed in (data, poisoned):
         again: list[Trial] = []
-        assert tuner(again.append)(changed, FOLD, RIDGE, SEARCHING) == found and tuple(again) == trials
+        assert (
+            tuner(again.append)(changed, FOLD, RIDGE, SEARCHING) == found and tuple(again) == trials
+        )
     last = (data.keys["trade_date"] == FOLD.early_end).to_numpy()
     seen: list[Trial] = []
-    tuner(seen.append)(replace(data, excess=np.where(last, -data.excess, data.excess)), FOLD, RIDGE, SEARCHING)
+    tuner(seen.append)(
+        replace(data, excess=np.where(last, -data.excess, data.excess)), FOLD, RIDGE, SEARCHING
+    )
     assert tuple(seen) != trials, "the last of the early days counts"
 
 
 def test_the_control_is_searched_for_like_any_model():
     trials: list[Trial] = []
-    models = train_fold(dataset(), FOLD, SEARCHING.specifications(), SEARCHING, tune=tuner(trials.append))
-    assert [trial.name.split()[0] for trial in trials] == ["ridge"] * 4 + ["xgboost"] * 4 + [CONTROL] * 4
-    assert {model.name: bool(model.specification.tuned) for model in models} == {"ridge": True, "xgboost": True, CONTROL: True, "ensemble": False}
-    assert ranges(CONTROLS) == ranges(TREES) and trials[8].parameters == trials[4].parameters, "it starts where xgboost does"
-    assert models[2].specification == searched(CONTROL)[0], "a yardstick of its own: what it finds on its own inputs"
+    models = train_fold(
+        dataset(), FOLD, SEARCHING.specifications(), SEARCHING, tune=tuner(trials.append)
+    )
+    assert [trial.name.split()[0] for trial in trials] == ["ridge"] * 4 + ["xgboost"] * 4 + [
+        CONTROL
+    ] * 4
+    assert {model.name: bool(model.specification.tuned) for model in models} == {
+        "ridge": True,
+        "xgboost": True,
+        CONTROL: True,
+        "ensemble": False,
+    }
+    assert ranges(CONTROLS) == ranges(TREES) and trials[8].parameters == trials[4].parameters, (
+        "it starts where xgboost does"
+    )
+    assert models[2].specification == searched(CONTROL)[0], (
+        "a yardstick of its own: what it finds on its own inputs"
+    )
 
 
 def test_a_search_of_one_trial_is_what_is_declared():
@@ -149,24 +186,37 @@ class Settled:
 
 def test_a_model_of_which_nothing_may_vary_is_left_as_it_is():
     settled = Specification("ridge", Settled(), RIDGE.features)
-    assert tuner(lambda trial: pytest.fail(trial.name))(dataset(), FOLD, settled, SEARCHING) is settled
+    assert (
+        tuner(lambda trial: pytest.fail(trial.name))(dataset(), FOLD, settled, SEARCHING) is settled
+    )
 
 
 @pytest.mark.parametrize("name", list(KINDS))
 def test_every_range_can_be_searched(name):
     import optuna
 
-    chosen, study = specification(name), optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    chosen, study = (
+        specification(name),
+        optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)),
+    )
     for _ in range(5):
         trial = study.ask()
-        tried = {key: tuning._suggest(trial, key, low, high) for key, (low, high) in ranges(chosen).items()}
-        assert tried and all(low <= tried[key] <= high for key, (low, high) in ranges(chosen).items())
+        tried = {
+            key: tuning._suggest(trial, key, low, high)
+            for key, (low, high) in ranges(chosen).items()
+        }
+        assert tried and all(
+            low <= tried[key] <= high for key, (low, high) in ranges(chosen).items()
+        )
         assert type(replace(chosen.settings, **tried)) is type(chosen.settings)
 
 
 def test_too_few_days_for_the_splits_are_a_fold_error():
     short = replace(FOLD, train_start=offset(FOLD.early_end, -5))
-    with pytest.raises(FoldError, match=f"fold 2023-07-01: too few days up to {FOLD.early_end} for 3 inner splits; set tuning.trials to 0"):
+    with pytest.raises(
+        FoldError,
+        match=f"fold 2023-07-01: too few days up to {FOLD.early_end} for 3 inner splits; set tuning.trials to 0",
+    ):
         tuner()(dataset(), short, RIDGE, SEARCHING)
 
 
@@ -193,6 +243,8 @@ def test_a_search_of_which_no_trial_can_be_fitted_is_a_fold_error(monkeypatch):
 
     monkeypatch.setattr(tuning, "_inner_ic", never)
     trials: list[Trial] = []
-    with pytest.raises(FoldError, match="fold 2023-07-01: not one of the 4 trials of ridge could be fitted"):
+    with pytest.raises(
+        FoldError, match="fold 2023-07-01: not one of the 4 trials of ridge could be fitted"
+    ):
         tuner(trials.append)(dataset(), FOLD, RIDGE, SEARCHING)
     assert len(trials) == 4

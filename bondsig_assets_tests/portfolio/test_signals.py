@@ -16,22 +16,49 @@ DAY, NEXT = date(2024, 3, 1), date(2024, 3, 4)
 SETTINGS = SignalSettings()
 
 
-def scores(n: int = 20, day: date = DAY, spread: float = 0.4, base: float = 0.5, middle: float | None = None) -> pl.DataFrame:
+def scores(
+    n: int = 20,
+    day: date = DAY,
+    spread: float = 0.4,
+    base: float = 0.5,
+    middle: float | None = None,
+) -> pl.DataFrame:
     """`n` scores of a day by a champion of that `base` rate, best last, probabilities from middle + spread / 2 down to middle - spread / 2; the middle is the base."""
     middle = base if middle is None else middle
     rank = [(2 * k + 1) / n - 1 for k in range(n)]
-    return rows_of("scores", *(
-        {"ticker": f"T{k:02}", "parent_id": f"P{k:02}", "trade_date": day, "score_rank": r, "base_rate": base, "probability_underperform": middle - r * spread / 2,
-         "score": 1 - 2 * (middle - r * spread / 2)} for k, r in enumerate(rank)
-    ))
+    return rows_of(
+        "scores",
+        *(
+            {
+                "ticker": f"T{k:02}",
+                "parent_id": f"P{k:02}",
+                "trade_date": day,
+                "score_rank": r,
+                "base_rate": base,
+                "probability_underperform": middle - r * spread / 2,
+                "score": 1 - 2 * (middle - r * spread / 2),
+            }
+            for k, r in enumerate(rank)
+        ),
+    )
 
 
-def liquidity(n: int = 20, day: date = DAY, stale: float | None = 0.0, trades: float | None = 100.0, only: int | None = None) -> pl.DataFrame:
+def liquidity(
+    n: int = 20,
+    day: date = DAY,
+    stale: float | None = 0.0,
+    trades: float | None = 100.0,
+    only: int | None = None,
+) -> pl.DataFrame:
     """Liquid and fresh, but for the issuer `only` (all when not given) as told."""
     mine = [(stale, trades) if only in (None, k) else (0.0, 100.0) for k in range(n)]
-    return rows_of("issuer_days", *(
-        {"parent_id": f"P{k:02}", "trade_date": day, "staleness_days": s, "n_trades_21d": t} for k, (s, t) in enumerate(mine)
-    )).select("parent_id", "trade_date", "staleness_days", "n_trades_21d")
+    return rows_of(
+        "issuer_days",
+        *(
+            {"parent_id": f"P{k:02}", "trade_date": day, "staleness_days": s, "n_trades_21d": t}
+            for k, (s, t) in enumerate(mine)
+        ),
+    ).select("parent_id", "trade_date", "staleness_days", "n_trades_21d")
 
 
 def chosen(frame: pl.DataFrame, liquid: pl.DataFrame, **changes) -> dict[str, int]:
@@ -59,7 +86,12 @@ def test_a_tenth_of_any_number_of_names(n):
 def test_the_probability_must_leave_the_middle_by_the_margin():
     # The extremes of twenty are at rank 0.95, the next at 0.85.
     assert chosen(scores(spread=0.021), liquidity(), margin=0.009) == {"T00": -1, "T19": 1}
-    assert chosen(scores(spread=0.021), liquidity(), margin=0.0085) == {"T00": -1, "T01": -1, "T18": 1, "T19": 1}
+    assert chosen(scores(spread=0.021), liquidity(), margin=0.0085) == {
+        "T00": -1,
+        "T01": -1,
+        "T18": 1,
+        "T19": 1,
+    }
     assert chosen(scores(spread=0.0), liquidity()) == {}
 
 
@@ -105,7 +137,11 @@ def test_liquidity_is_that_of_the_day():
 def test_rows_are_in_order_and_carry_their_score():
     frame = pl.concat([scores(day=NEXT), scores()]).reverse()
     found = select_signals(frame, pl.concat([liquidity(), liquidity(day=NEXT)]), SETTINGS)
-    assert found.select("trade_date", "ticker").rows() == sorted(found.select("trade_date", "ticker").rows())
+    assert found.select("trade_date", "ticker").rows() == sorted(
+        found.select("trade_date", "ticker").rows()
+    )
     joined = found.join(frame, on=["ticker", "trade_date"], suffix="_source")
     assert joined.height == found.height == 8
-    assert (joined["score"] == joined["score_source"]).all() and (joined["score_rank"] == joined["score_rank_source"]).all()
+    assert (joined["score"] == joined["score_source"]).all() and (
+        joined["score_rank"] == joined["score_rank_source"]
+    ).all()

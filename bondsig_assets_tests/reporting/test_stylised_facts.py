@@ -34,7 +34,9 @@ def test_every_fact_has_a_target_and_says_where_it_comes_from():
     assert facts().select(pl.all().str.len_chars().min()).row(0) > (0, 0, 0, 0)
     assert not facts()["simulated"].str.contains("nan|None").any()
     sources = facts()["source_of_target"]
-    assert sources.str.contains(r"assumed|planted|FRED|Greenwich|\d{4}").all(), "assumed, planted, or somebody's name and year"
+    assert sources.str.contains(r"assumed|planted|FRED|Greenwich|\d{4}").all(), (
+        "assumed, planted, or somebody's name and year"
+    )
 
 
 def test_facts_come_out_where_the_simulator_puts_them():
@@ -42,10 +44,23 @@ def test_facts_come_out_where_the_simulator_puts_them():
     assert 33 < number("inter-dealer share") < 39
     assert 30 < number("riskless principal share") < 42
     assert 20 < number("trade size, median") < 32
-    assert number("customer half-spread near $5 k") > 2 * number("customer half-spread near $100 k") > 2 * number("customer half-spread, $1 MM")
-    shown = dict(facts().filter(pl.col("fact").str.starts_with("spread at")).select("fact", "simulated").iter_rows())
-    assert number("curve at 1½/3/5/10 years, investment grade") < number("curve at 1½/3/5/10 years, B")
-    assert len(shown) == 6 and all(value.endswith(" bp") or value == "no such bond" for value in shown.values())
+    assert (
+        number("customer half-spread near $5 k")
+        > 2 * number("customer half-spread near $100 k")
+        > 2 * number("customer half-spread, $1 MM")
+    )
+    shown = dict(
+        facts()
+        .filter(pl.col("fact").str.starts_with("spread at"))
+        .select("fact", "simulated")
+        .iter_rows()
+    )
+    assert number("curve at 1½/3/5/10 years, investment grade") < number(
+        "curve at 1½/3/5/10 years, B"
+    )
+    assert len(shown) == 6 and all(
+        value.endswith(" bp") or value == "no such bond" for value in shown.values()
+    )
     assert number("correlation of stock return and spread change") < -0.1
     assert number("stock → bond") > 0.02
     assert number("bond → stock") > 0.05

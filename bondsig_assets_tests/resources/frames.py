@@ -23,10 +23,22 @@ def day(number: int) -> date:
 
 def predictions(first: int, last: int, value: float = 0.0, issuers: int = 3) -> pl.DataFrame:
     """One prediction an issuer for each day from `first` to `last`."""
-    rows = [(f"P{issuer}", f"T{issuer}", day(number)) for number in range(first, last + 1) for issuer in range(issuers)]
-    frame = pl.DataFrame(rows, schema={"parent_id": pl.String, "ticker": pl.String, "trade_date": pl.Date}, orient="row")
+    rows = [
+        (f"P{issuer}", f"T{issuer}", day(number))
+        for number in range(first, last + 1)
+        for issuer in range(issuers)
+    ]
+    frame = pl.DataFrame(
+        rows,
+        schema={"parent_id": pl.String, "ticker": pl.String, "trade_date": pl.Date},
+        orient="row",
+    )
     return frame.with_columns(
-        model_name=pl.lit("ridge"), model_version=pl.lit("ridge-1"), prediction=pl.lit(value), probability_underperform=pl.lit(0.5), known_at=pl.lit(KNOWN)
+        model_name=pl.lit("ridge"),
+        model_version=pl.lit("ridge-1"),
+        prediction=pl.lit(value),
+        probability_underperform=pl.lit(0.5),
+        known_at=pl.lit(KNOWN),
     )
 
 
@@ -47,7 +59,14 @@ def coefficients(days: int, value: float = 0.0) -> pl.DataFrame:
 def quarantined(table: str, numbers: list[int], days: list[date | None]) -> pl.DataFrame:
     """Rows set aside from `table`."""
     return pl.DataFrame(
-        {"table_name": table, "partition_date": days, "source_name": "s", "row_number": numbers, "reason": "bad", "row_text": "{}"},
+        {
+            "table_name": table,
+            "partition_date": days,
+            "source_name": "s",
+            "row_number": numbers,
+            "reason": "bad",
+            "row_text": "{}",
+        },
         schema_overrides={"partition_date": pl.Date, "table_name": pl.String},
     )
 
@@ -59,12 +78,18 @@ def span(first: int, last: int) -> tuple[date, date]:
 
 def write_predictions(warehouse: Warehouse, first: int, last: int, value: float = 0.0) -> int:
     """Replace those days of predictions; the snapshot that made."""
-    return warehouse.replace(Write("predictions", predictions(first, last, value), span(first, last)))
+    return warehouse.replace(
+        Write("predictions", predictions(first, last, value), span(first, last))
+    )
 
 
 def values_by_day(warehouse: Warehouse, **more) -> dict[date, float]:
     """The value of each day of predictions, which must be the same for all issuers."""
-    days = warehouse.read_table("predictions", **more).group_by("trade_date").agg(pl.col("prediction").unique())
+    days = (
+        warehouse.read_table("predictions", **more)
+        .group_by("trade_date")
+        .agg(pl.col("prediction").unique())
+    )
     return {when: values[0] for when, values in days.iter_rows() if len(values) == 1}
 
 
@@ -85,7 +110,9 @@ def write_days(home: Path, numbers: list[int]) -> None:
     """Write the given days one by one, each day's value its number."""
     warehouse = Warehouse(home)
     for number in numbers:
-        warehouse.replace(Write("predictions", predictions(number, number, float(number)), span(number, number)))
+        warehouse.replace(
+            Write("predictions", predictions(number, number, float(number)), span(number, number))
+        )
 
 
 def hold_a_read_open(home: Path, ready, done) -> None:

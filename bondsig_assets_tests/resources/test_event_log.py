@@ -9,7 +9,10 @@ from bondsig_assets.resources.event_log import ReusingSqliteEventLogStorage
 from bondsig_assets.resources.home import Home
 
 
-@dg.asset(partitions_def=dg.StaticPartitionsDefinition(["a", "b", "c"]), backfill_policy=dg.BackfillPolicy.single_run())
+@dg.asset(
+    partitions_def=dg.StaticPartitionsDefinition(["a", "b", "c"]),
+    backfill_policy=dg.BackfillPolicy.single_run(),
+)
 def something(context: dg.AssetExecutionContext) -> None:
     for key in context.partition_keys:
         context.add_asset_metadata({"rows": 7}, partition_key=key)
@@ -20,7 +23,10 @@ def test_the_home_uses_it_and_the_stock_storage_reads_what_it_wrote(tmp_path):
     home.prepare_dagster()
     with dg.DagsterInstance.get() as instance:
         assert isinstance(instance.event_log_storage, ReusingSqliteEventLogStorage)
-        tags = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
+        tags = {
+            "dagster/asset_partition_range_start": "a",
+            "dagster/asset_partition_range_end": "c",
+        }
         assert dg.materialize([something], instance=instance, tags=tags).success
         assert instance.get_materialized_partitions(dg.AssetKey("something")) == {"a", "b", "c"}
     stock = SqliteEventLogStorage(str(home.dagster / "history" / "runs"))
@@ -34,4 +40,13 @@ def test_many_runs_leave_few_files_open(tmp_path):
         for _ in range(12):
             assert dg.materialize([something], instance=instance, partition_key="a").success
         opened = {link.resolve() for link in Path("/proc/self/fd").iterdir() if link.exists()}
-        assert len({path for path in opened if path.parent == home.dagster / "history" / "runs" and path.suffix == ".db"}) <= 6
+        assert (
+            len(
+                {
+                    path
+                    for path in opened
+                    if path.parent == home.dagster / "history" / "runs" and path.suffix == ".db"
+                }
+            )
+            <= 6
+        )

@@ -31,14 +31,21 @@ def logged(tmp_path) -> Home:
 def places(home: Home) -> set[str]:
     """Where experiments and runs say their artifacts are."""
     with closing(sqlite3.connect(home.mlflow_database)) as store:
-        return {place for (place,) in store.execute("SELECT artifact_location FROM experiments UNION SELECT artifact_uri FROM runs")}
+        return {
+            place
+            for (place,) in store.execute(
+                "SELECT artifact_location FROM experiments UNION SELECT artifact_uri FROM runs"
+            )
+        }
 
 
 def read(home: Home) -> str:
     """The text of the run."""
     mlflow = TrackingResource(home=str(home.path)).connect("study")
     (run,) = mlflow.search_runs(output_format="list")
-    return Path(mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="text.txt")).read_text()
+    return Path(
+        mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="text.txt")
+    ).read_text()
 
 
 @pytest.mark.parametrize("name", ["here", "a longer place than it was"])
@@ -47,7 +54,9 @@ def test_a_moved_home_finds_its_artifacts(logged, tmp_path, name):
     shutil.move(logged.path, tmp_path / name)
     moved = Home(tmp_path / name)
     assert read(moved) == "said"
-    assert not [place for place in places(moved) if "/there/" in place] and "s3://bucket/mlflow/artifacts" in places(moved)
+    assert not [
+        place for place in places(moved) if "/there/" in place
+    ] and "s3://bucket/mlflow/artifacts" in places(moved)
     assert not follow_move(moved)
 
 

@@ -19,7 +19,16 @@ from polars.testing import assert_frame_equal
 
 from bondsig_assets.resources.warehouse import Warehouse, WarehouseError, Write
 from bondsig_assets.tables import TABLES
-from bondsig_assets_tests.resources.frames import KNOWN, coefficients, day, predictions, quarantined, span, values_by_day, write_predictions
+from bondsig_assets_tests.resources.frames import (
+    KNOWN,
+    coefficients,
+    day,
+    predictions,
+    quarantined,
+    span,
+    values_by_day,
+    write_predictions,
+)
 from bondsig_assets_tests.rows_of import rows_of
 
 # What a write refuses
@@ -30,17 +39,29 @@ from bondsig_assets_tests.rows_of import rows_of
     [
         (lambda frame: frame.drop("ticker"), "missing columns ticker"),
         (lambda frame: frame.with_columns(extra=1), "undeclared columns extra"),
-        (lambda frame: frame.with_columns(prediction=pl.lit("high")), "prediction is String, declared Float64"),
-        (lambda frame: frame.with_columns(ticker=pl.lit(None, pl.String)), "ticker may not be null"),
+        (
+            lambda frame: frame.with_columns(prediction=pl.lit("high")),
+            "prediction is String, declared Float64",
+        ),
+        (
+            lambda frame: frame.with_columns(ticker=pl.lit(None, pl.String)),
+            "ticker may not be null",
+        ),
         (lambda frame: pl.concat([frame, frame.head(2)]), "4 rows share their key"),
-        (lambda frame: frame.with_columns(trade_date=day(7)).unique("parent_id"), "3 of 3 rows lie outside trade_date 2024-01-01 to 2024-01-05"),
+        (
+            lambda frame: frame.with_columns(trade_date=day(7)).unique("parent_id"),
+            "3 of 3 rows lie outside trade_date 2024-01-01 to 2024-01-05",
+        ),
     ],
 )
 def test_a_frame_that_does_not_fit_changes_nothing(warehouse, spoil, message):
     write_predictions(warehouse, 0, 4, 1.0)
     before = warehouse.snapshot_id()
     with pytest.raises(WarehouseError, match=message) as caught:
-        warehouse.replace(Write("information_coefficients", coefficients(2)), Write("predictions", spoil(predictions(0, 4)), span(0, 4)))
+        warehouse.replace(
+            Write("information_coefficients", coefficients(2)),
+            Write("predictions", spoil(predictions(0, 4)), span(0, 4)),
+        )
     assert "\n" not in str(caught.value)
     assert warehouse.snapshot_id() == before
 
@@ -98,23 +119,53 @@ def test_a_large_frame_is_written_in_chunks(warehouse, monkeypatch):
 def test_matching_narrows_what_is_replaced(warehouse):
     days = [day(0), day(1)]
     warehouse.replace(Write("quarantined_rows", quarantined("bonds", [1, 2], [None, None])))
-    warehouse.replace(Write("quarantined_rows", quarantined("trace_reports", [1, 2], days), span(0, 1), {"table_name": "trace_reports"}))
-    warehouse.replace(Write("quarantined_rows", quarantined("trace_reports", [7], [day(0)]), span(0, 0), {"table_name": "trace_reports"}))
+    warehouse.replace(
+        Write(
+            "quarantined_rows",
+            quarantined("trace_reports", [1, 2], days),
+            span(0, 1),
+            {"table_name": "trace_reports"},
+        )
+    )
+    warehouse.replace(
+        Write(
+            "quarantined_rows",
+            quarantined("trace_reports", [7], [day(0)]),
+            span(0, 0),
+            {"table_name": "trace_reports"},
+        )
+    )
     kept = warehouse.read_table("quarantined_rows").select("table_name", "row_number").rows()
     assert sorted(kept) == [("bonds", 1), ("bonds", 2), ("trace_reports", 2), ("trace_reports", 7)]
     with pytest.raises(WarehouseError, match="1 of 1 rows lie outside table_name = trace_reports"):
-        warehouse.replace(Write("quarantined_rows", quarantined("bonds", [1], [None]), None, {"table_name": "trace_reports"}))
+        warehouse.replace(
+            Write(
+                "quarantined_rows",
+                quarantined("bonds", [1], [None]),
+                None,
+                {"table_name": "trace_reports"},
+            )
+        )
 
 
 def test_several_tables_change_together_or_not_at_all(warehouse, monkeypatch):
     write_predictions(warehouse, 0, 2, 1.0)
     snapshot = warehouse.snapshot_id()
-    writes = Write("predictions", predictions(0, 2, 2.0), span(0, 2)), Write("information_coefficients", coefficients(2))
+    writes = (
+        Write("predictions", predictions(0, 2, 2.0), span(0, 2)),
+        Write("information_coefficients", coefficients(2)),
+    )
     # The second statement fails after the first has run.
-    broken = {**TABLES, "information_coefficients": replace(TABLES["information_coefficients"], schema="elsewhere")}
+    broken = {
+        **TABLES,
+        "information_coefficients": replace(TABLES["information_coefficients"], schema="elsewhere"),
+    }
     with monkeypatch.context() as patch:
         patch.setattr("bondsig_assets.resources.warehouse.TABLES", broken)
-        with pytest.raises(WarehouseError, match="^could not write predictions, information_coefficients; the warehouse is unchanged: "):
+        with pytest.raises(
+            WarehouseError,
+            match="^could not write predictions, information_coefficients; the warehouse is unchanged: ",
+        ):
             warehouse.replace(*writes)
     assert warehouse.snapshot_id() == snapshot
     assert set(values_by_day(warehouse).values()) == {1.0}
@@ -123,12 +174,17 @@ def test_several_tables_change_together_or_not_at_all(warehouse, monkeypatch):
 
 def test_a_full_disk_leaves_the_old_state(warehouse):
     write_predictions(warehouse, 0, 2, 1.0)
-    noise = pl.DataFrame({"prediction": range(300_000)}).select(pl.col("prediction").hash().cast(pl.Float64))["prediction"]
+    noise = pl.DataFrame({"prediction": range(300_000)}).select(
+        pl.col("prediction").hash().cast(pl.Float64)
+    )["prediction"]
     big = predictions(0, 2, 2.0, issuers=100_000).with_columns(noise)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, limits[1]))
     try:
-        with pytest.raises(WarehouseError, match="could not write predictions; the warehouse is unchanged: .*File too large") as caught:
+        with pytest.raises(
+            WarehouseError,
+            match="could not write predictions; the warehouse is unchanged: .*File too large",
+        ) as caught:
             warehouse.replace(Write("predictions", big, span(0, 2)))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
@@ -143,13 +199,25 @@ def test_a_full_disk_leaves_the_old_state(warehouse):
 def test_types_survive_the_round_trip(warehouse):
     scores = pl.DataFrame(
         {
-            "ticker": ["A", "B"], "trade_date": [day(0)] * 2, "parent_id": ["P", "Ünï'cödé\n"], "score": [0.1 + 0.2, -1e-300],
-            "probability_underperform": [0.5, float("inf")], "base_rate": [0.5, 0.5], "score_rank": [0.0, -0.0], "prediction": [1.0, 2.0],
-            "model_version": ["m", ""], "registry_version": ["1", "2"], "top_features": [["a", "b"], []], "top_contributions": [[1.5, None], []],
-            "top_values": [[float("nan")], [0.1]], "known_at": [KNOWN, datetime(1970, 1, 1)],
+            "ticker": ["A", "B"],
+            "trade_date": [day(0)] * 2,
+            "parent_id": ["P", "Ünï'cödé\n"],
+            "score": [0.1 + 0.2, -1e-300],
+            "probability_underperform": [0.5, float("inf")],
+            "base_rate": [0.5, 0.5],
+            "score_rank": [0.0, -0.0],
+            "prediction": [1.0, 2.0],
+            "model_version": ["m", ""],
+            "registry_version": ["1", "2"],
+            "top_features": [["a", "b"], []],
+            "top_contributions": [[1.5, None], []],
+            "top_values": [[float("nan")], [0.1]],
+            "known_at": [KNOWN, datetime(1970, 1, 1)],
         },
     )
-    scores = scores.cast({"top_features": pl.List(pl.String), "top_contributions": pl.List(pl.Float64)})
+    scores = scores.cast(
+        {"top_features": pl.List(pl.String), "top_contributions": pl.List(pl.Float64)}
+    )
     nulls = quarantined("bonds", [2**62], [None])
     warehouse.replace(Write("scores", scores, span(0, 0)), Write("quarantined_rows", nulls))
     assert_frame_equal(warehouse.read_table("scores"), scores, check_exact=True)
@@ -160,16 +228,27 @@ def test_types_survive_the_round_trip(warehouse):
 def test_columns_are_matched_by_name(warehouse):
     frame = predictions(0, 1, 5.0)
     warehouse.replace(Write("predictions", frame.select(reversed(frame.columns)), span(0, 1)))
-    assert_frame_equal(warehouse.read_table("predictions"), frame.sort("trade_date", "parent_id"), check_column_order=False)
+    assert_frame_equal(
+        warehouse.read_table("predictions"),
+        frame.sort("trade_date", "parent_id"),
+        check_column_order=False,
+    )
 
 
 def test_rows_come_in_the_order_of_partition_and_key(warehouse):
     write_predictions(warehouse, 5, 9)
-    warehouse.replace(Write("predictions", predictions(0, 4).sample(fraction=1, shuffle=True, seed=1), span(0, 4)))
+    warehouse.replace(
+        Write("predictions", predictions(0, 4).sample(fraction=1, shuffle=True, seed=1), span(0, 4))
+    )
     read = warehouse.read_table("predictions", columns=["prediction", "parent_id", "trade_date"])
     assert read.columns == ["prediction", "parent_id", "trade_date"]
     assert_frame_equal(read, read.sort("trade_date", "parent_id"))
-    assert warehouse.read_table("predictions", between=span(3, 4), where="parent_id = 'P0' OR parent_id = 'P1'").height == 4
+    assert (
+        warehouse.read_table(
+            "predictions", between=span(3, 4), where="parent_id = 'P0' OR parent_id = 'P1'"
+        ).height
+        == 4
+    )
 
 
 def test_every_empty_table_has_its_declared_types(warehouse):
@@ -180,8 +259,13 @@ def test_every_empty_table_has_its_declared_types(warehouse):
 
 def test_query_gives_names_and_rows(warehouse):
     write_predictions(warehouse, 0, 0)
-    assert warehouse.query("SELECT trade_date, count(*) AS n FROM predictions GROUP BY 1") == (["trade_date", "n"], [(day(0), 3)])
-    assert warehouse.read("SELECT count(*) AS n FROM predictions WHERE ticker = ?", ["T1"])["n"].to_list() == [1]
+    assert warehouse.query("SELECT trade_date, count(*) AS n FROM predictions GROUP BY 1") == (
+        ["trade_date", "n"],
+        [(day(0), 3)],
+    )
+    assert warehouse.read("SELECT count(*) AS n FROM predictions WHERE ticker = ?", ["T1"])[
+        "n"
+    ].to_list() == [1]
 
 
 def test_an_earlier_snapshot_can_be_read(warehouse):
@@ -194,7 +278,12 @@ def test_an_earlier_snapshot_can_be_read(warehouse):
 
 def test_threads_share_a_warehouse(warehouse):
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: (write_predictions(warehouse, n, n, float(n)), warehouse.snapshot_id()), range(8)))
+        list(
+            pool.map(
+                lambda n: (write_predictions(warehouse, n, n, float(n)), warehouse.snapshot_id()),
+                range(8),
+            )
+        )
     assert values_by_day(warehouse) == {day(n): float(n) for n in range(8)}
 
 
@@ -210,7 +299,9 @@ def test_the_handle_can_be_pickled_and_the_home_moved(warehouse):
 
 
 def test_maintenance_keeps_what_is_named(warehouse):
-    named, forgotten, model = (write_predictions(warehouse, 0, 9, float(value)) for value in (1, 2, 3))
+    named, forgotten, model = (
+        write_predictions(warehouse, 0, 9, float(value)) for value in (1, 2, 3)
+    )
     write_predictions(warehouse, 2, 5, 4.0)
     row = rows_of("models", {"fold": day(0), "model_name": "x", "snapshot_id": model})
     warehouse.replace(Write("models", row))

@@ -46,7 +46,8 @@ def start():
 
 def test_a_killed_writer_leaves_the_old_or_the_new_state(warehouse, start):
     warehouse.replace(
-        Write("predictions", predictions(0, 9, 0.0, issuers=200), span(0, 9)), Write("information_coefficients", coefficients(10, 0.0))
+        Write("predictions", predictions(0, 9, 0.0, issuers=200), span(0, 9)),
+        Write("information_coefficients", coefficients(10, 0.0)),
     )
     moments = random.Random(7)
     for _ in range(8):
@@ -61,7 +62,10 @@ def test_a_killed_writer_leaves_the_old_or_the_new_state(warehouse, start):
             "UNION ALL SELECT 'coefficients', count(*), min(information_coefficient), max(information_coefficient) FROM information_coefficients"
         )
         version = state["low"][0]
-        assert sorted(state.rows()) == [("coefficients", 10, version, version), ("predictions", 2000, version, version)]
+        assert sorted(state.rows()) == [
+            ("coefficients", 10, version, version),
+            ("predictions", 2000, version, version),
+        ]
     assert version >= 8
 
 
@@ -76,7 +80,11 @@ def test_four_writers_beside_an_open_reader_lose_nothing(warehouse, start):
     done.set()
     reader.join(60)
     assert reader.exitcode == 0
-    read = warehouse.read_table("predictions").select("trade_date", "prediction").unique(maintain_order=True)
+    read = (
+        warehouse.read_table("predictions")
+        .select("trade_date", "prediction")
+        .unique(maintain_order=True)
+    )
     assert read.rows() == [(day(number), float(number)) for number in range(32)]
 
 
@@ -87,7 +95,10 @@ def test_readers_work_while_a_writer_holds_the_lock(warehouse, start):
     assert ready.wait(60)
     assert warehouse.read_table("predictions").height == 9
     hasty = Warehouse(warehouse.home, lock_timeout=0.2)
-    with pytest.raises(WarehouseError, match=r"^another process has been writing for 0\.2 s and holds .*write\.lock$"):
+    with pytest.raises(
+        WarehouseError,
+        match=r"^another process has been writing for 0\.2 s and holds .*write\.lock$",
+    ):
         hasty.replace(Write("predictions", predictions(0, 0), span(0, 0)))
     done.set()
     writer.join(60)

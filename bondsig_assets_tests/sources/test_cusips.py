@@ -20,12 +20,20 @@ def test_known_cusips():
 @pytest.mark.parametrize("position", range(9))
 def test_one_wrong_digit_is_found(position):
     # A letter may share its check value with a digit; no two digits do.
-    wrong = [f"{cusip[:position]}{(int(cusip[position]) + 1) % 10}{cusip[position + 1 :]}" for cusip in KNOWN if cusip[position].isdigit()]
+    wrong = [
+        f"{cusip[:position]}{(int(cusip[position]) + 1) % 10}{cusip[position + 1 :]}"
+        for cusip in KNOWN
+        if cusip[position].isdigit()
+    ]
     assert wrong and not is_valid_cusip(pl.Series(wrong)).any()
 
 
 def test_malformed_and_missing_are_not_valid():
     malformed = pl.Series(["03783310", "0378331000", "03783310a", "", None, "037833 00"])
     assert not is_valid_cusip(malformed).any()
-    assert cusip_check_digit(pl.Series(["037833", None, "abcdefgh"])).to_list() == [None, None, None]
+    assert cusip_check_digit(pl.Series(["037833", None, "abcdefgh"])).to_list() == [
+        None,
+        None,
+        None,
+    ]
     assert is_valid_cusip(pl.Series([], dtype=pl.String)).is_empty()

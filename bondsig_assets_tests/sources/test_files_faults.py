@@ -44,27 +44,62 @@ def test_no_folder_an_empty_one_and_no_toml(tmp_path):
         ("[equity_prices]", r"double brackets"),
         ("max_bad_share = 0.1", "feeds no table"),
         ("[[trades]]", "unknown table 'trades'"),
-        (PRICES.replace("files", "file"), "unknown key 'file'; did you mean 'files'? There are: files, columns"),
-        (PRICES.replace("value = false", "valeu = false"), "columns.is_etf: unknown key 'valeu'; did you mean 'value'?"),
+        (
+            PRICES.replace("files", "file"),
+            "unknown key 'file'; did you mean 'files'? There are: files, columns",
+        ),
+        (
+            PRICES.replace("value = false", "valeu = false"),
+            "columns.is_etf: unknown key 'valeu'; did you mean 'value'?",
+        ),
         (PRICES.replace("value = false", 'value = "no"'), "'no' should be a BOOLEAN"),
-        (PRICES.replace("close_usd", "close_us"), "unknown column of equity_prices 'close_us'; did you mean 'close_usd'?"),
+        (
+            PRICES.replace("close_usd", "close_us"),
+            "unknown column of equity_prices 'close_us'; did you mean 'close_usd'?",
+        ),
         (PRICES.replace('trade_date = "date"', ""), "equity_prices requires trade_date"),
-        (PRICES.replace('"close"', '{ column = "close", unit = "pct" }'), "unknown unit 'pct'; There are: usd, thousands, millions"),
+        (
+            PRICES.replace('"close"', '{ column = "close", unit = "pct" }'),
+            "unknown unit 'pct'; There are: usd, thousands, millions",
+        ),
         (PRICES.replace('"close"', '{ unit = "usd" }'), "needs either column"),
         (PRICES.replace('"close"', "7"), "write a column of the file as text"),
-        (PRICES.replace("[equity_prices.columns]", 'expected = "x"\n[equity_prices.columns]'), "expected = 'x' should be list"),
-        (PRICES.replace("[equity_prices.columns]", "max_bad_share = 5\n[equity_prices.columns]"), "should be a share"),
-        (PRICES.replace('"prices.csv"', '"/etc/prices.csv"'), "should be a name or glob below the data folder"),
-        (PRICES.replace('"prices.csv"', '"*.txt"'), r"no file matches '*.txt', which is to feed equity_prices; the folder holds prices.csv"),
-        (PRICES.replace('"date"', '"Date"'),
-         "no column 'Date', which source.toml expects; unknown column 'Date'; did you mean 'date'? There are: symbol, date, close"),
-        (PRICES.replace('"date"', '{ column = "date", format = "%d.%m.%Y" }'),
-         "no value can be read as DATE for equity_prices.trade_date (the first is '2024-01-02')"),
-        (PRICES.replace('close_usd = "close"', 'close_usd = "symbol"'),
-         "column 'symbol': no value can be read as DOUBLE for equity_prices.close_usd (the first is 'A')"),
-        (PRICES.replace('"symbol"', '{ column = "symbol", map = { B = "C" } }'), "holds no value that its map or lookup lists"),
-        ("[[fundamentals]]\nfiles='prices.csv'\ncolumns = { parent_id = 'a', period_end_date = 'b', total_debt_usd = 'c' }",
-         "fundamentals requires known_at"),
+        (
+            PRICES.replace("[equity_prices.columns]", 'expected = "x"\n[equity_prices.columns]'),
+            "expected = 'x' should be list",
+        ),
+        (
+            PRICES.replace("[equity_prices.columns]", "max_bad_share = 5\n[equity_prices.columns]"),
+            "should be a share",
+        ),
+        (
+            PRICES.replace('"prices.csv"', '"/etc/prices.csv"'),
+            "should be a name or glob below the data folder",
+        ),
+        (
+            PRICES.replace('"prices.csv"', '"*.txt"'),
+            r"no file matches '*.txt', which is to feed equity_prices; the folder holds prices.csv",
+        ),
+        (
+            PRICES.replace('"date"', '"Date"'),
+            "no column 'Date', which source.toml expects; unknown column 'Date'; did you mean 'date'? There are: symbol, date, close",
+        ),
+        (
+            PRICES.replace('"date"', '{ column = "date", format = "%d.%m.%Y" }'),
+            "no value can be read as DATE for equity_prices.trade_date (the first is '2024-01-02')",
+        ),
+        (
+            PRICES.replace('close_usd = "close"', 'close_usd = "symbol"'),
+            "column 'symbol': no value can be read as DOUBLE for equity_prices.close_usd (the first is 'A')",
+        ),
+        (
+            PRICES.replace('"symbol"', '{ column = "symbol", map = { B = "C" } }'),
+            "holds no value that its map or lookup lists",
+        ),
+        (
+            "[[fundamentals]]\nfiles='prices.csv'\ncolumns = { parent_id = 'a', period_end_date = 'b', total_debt_usd = 'c' }",
+            "fundamentals requires known_at",
+        ),
         (TRACE.replace("executed_at =", "execution_date ="), "requires executed_at"),
     ],
 )
@@ -77,11 +112,20 @@ def test_typing_errors_in_the_toml(tmp_path, config, expected):
     [
         ("", "the file is empty"),
         (GOOD + "A,2024-01", "cut short: the last line has 2 fields of 3"),
-        (GOOD.replace(",", ";"), "no column 'symbol', which source.toml expects; unknown column 'symbol'"),
+        (
+            GOOD.replace(",", ";"),
+            "no column 'symbol', which source.toml expects; unknown column 'symbol'",
+        ),
         (GOOD.replace("A,2024-01-03", 'A,"2024-01-03'), "not readable as text split at ','"),
         (GOOD.replace("close", "date "), "the column 'date' appears twice"),
-        (lines("symbol,date,close", ",2024-01-02,1"), "column 'symbol' is empty throughout, and equity_prices requires ticker"),
-        (lines("symbol,date,close", "A,2024-01-02,-1"), "1 of 1 rows (100.0%) are bad, more than max_bad_share = 0.05: 1 × 'negative price'"),
+        (
+            lines("symbol,date,close", ",2024-01-02,1"),
+            "column 'symbol' is empty throughout, and equity_prices requires ticker",
+        ),
+        (
+            lines("symbol,date,close", "A,2024-01-02,-1"),
+            "1 of 1 rows (100.0%) are bad, more than max_bad_share = 0.05: 1 × 'negative price'",
+        ),
     ],
 )
 def test_faults_of_a_csv(tmp_path, content, expected):
@@ -103,18 +147,26 @@ def test_cut_short_gzip_and_parquet(tmp_path):
     whole = (tmp_path / "prices.parquet").read_bytes()
     (tmp_path / "prices.parquet").write_bytes(whole[: len(whole) - 5])
     assert "prices.parquet: cut short, or not a Parquet file" in complaint(tmp_path, config)
-    assert "neither .csv" in complaint(tmp_path, PRICES.replace("prices.csv", "prices.xls"), prices_xls="x")
+    assert "neither .csv" in complaint(
+        tmp_path, PRICES.replace("prices.csv", "prices.xls"), prices_xls="x"
+    )
 
 
 def test_lookup_faults(tmp_path):
     cds = lines("date,code,spread", "2024-01-05,C1,0.5")
     assert "no file matches 'codes.csv'" in complaint(tmp_path, CDS, cds_csv=cds)
-    assert "unknown column 'codes'; did you mean 'code'?" in complaint(tmp_path, CDS, cds_csv=cds, codes_csv=lines("ticker,code", "A,C1"))
-    assert "codes 'C1' stands for A and B" in complaint(tmp_path, CDS, cds_csv=cds, codes_csv=lines("ticker,codes", "A,C1", "B,C1;C2"))
+    assert "unknown column 'codes'; did you mean 'code'?" in complaint(
+        tmp_path, CDS, cds_csv=cds, codes_csv=lines("ticker,code", "A,C1")
+    )
+    assert "codes 'C1' stands for A and B" in complaint(
+        tmp_path, CDS, cds_csv=cds, codes_csv=lines("ticker,codes", "A,C1", "B,C1;C2")
+    )
 
 
 def test_a_toml_without_daily_rows_has_no_span(tmp_path):
-    names = "\n".join(f"columns.{name} = 'symbol'" for name in ("parent_id", "ticker", "sector", "sector_etf"))
+    names = "\n".join(
+        f"columns.{name} = 'symbol'" for name in ("parent_id", "ticker", "sector", "sector_etf")
+    )
     config = f"[[equities]]\nfiles = 'prices.csv'\n{names}\ncolumns.valid_from_date = 'date'\n"
     assert "no rows in any daily table" in complaint(tmp_path, config, prices_csv=GOOD)
     with pytest.raises(SourceError, match="unknown daily table 'bonds'"):

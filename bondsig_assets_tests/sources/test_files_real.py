@@ -14,7 +14,10 @@ from bondsig_assets_tests.sources.files_fixtures import reasons
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared/real/credit_2006_2012"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"the real data set is not there: {DATA} (it is not part of the repository)")
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(),
+    reason=f"the real data set is not there: {DATA} (it is not part of the repository)",
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,11 @@ def source() -> FilesSource:
 def test_every_row_of_the_cds_file_is_delivered_or_accounted_for(source):
     delivery = source.daily("cds_quotes", *source.span())
     found = reasons(delivery.quarantined)
-    assert delivery.rows.height + sum(found.values()) == pl.read_parquet(DATA / "cds_5y_par_spread.parquet").height == 172_609
+    assert (
+        delivery.rows.height + sum(found.values())
+        == pl.read_parquet(DATA / "cds_5y_par_spread.parquet").height
+        == 172_609
+    )
     assert delivery.rows.height == 83_438
     assert found == {"duplicate row": 61863, "no ticker": 20314, "not a trading day": 6994}
     assert delivery.rows["trade_date"].dt.weekday().max() <= 5
@@ -39,7 +46,10 @@ def test_prices_of_stocks_and_etfs(source):
     delivery = source.daily("equity_prices", *source.span())
     assert delivery.quarantined.is_empty()
     assert source.span() == (date(2005, 6, 1), date(2012, 12, 31))
-    assert dict(delivery.rows.group_by("is_etf").agg(pl.col("ticker").n_unique()).iter_rows()) == {False: 52, True: 10}
+    assert dict(delivery.rows.group_by("is_etf").agg(pl.col("ticker").n_unique()).iter_rows()) == {
+        False: 52,
+        True: 10,
+    }
     assert delivery.rows.height == 99_320 + 19_100
     assert delivery.rows["close_usd"].min() > 0
 
@@ -55,7 +65,9 @@ def test_the_curve_has_true_zeros_only(source):
 
 def test_every_company_has_an_etf_of_its_time(source):
     equities = source.reference("equities", date(2012, 12, 31)).rows
-    etfs = source.daily("equity_prices", date(2006, 1, 3), date(2006, 1, 3)).rows.filter("is_etf")["ticker"]
+    etfs = source.daily("equity_prices", date(2006, 1, 3), date(2006, 1, 3)).rows.filter("is_etf")[
+        "ticker"
+    ]
     assert equities.height == 58
     assert equities["sector_etf"].is_in(etfs.implode()).all()
 

@@ -21,31 +21,56 @@ def prices(*rows: str) -> str:
 
 def test_saturday_empty_ticker_and_second_series_are_set_aside_without_stopping(tmp_path):
     source = folder(
-        tmp_path, CDS,
+        tmp_path,
+        CDS,
         codes_csv=lines("ticker,codes", "AAA,CAAA1U5;CAAA1E5", "BBB,CBBB1U5"),
         cds_csv=lines(
             "date,code,spread",
-            "2024-01-05,CAAA1U5,0.50", "2024-01-06,CAAA1U5,0.51", "2024-01-08,CAAA1E5,0.52", "2024-01-15,CBBB1U5,0.9",
-            "2024-01-08,CZZZ1U5,0.53", "2024-01-05,CAAA1U5,0.50", "2024-01-05,CAAA1E5,0.77",
+            "2024-01-05,CAAA1U5,0.50",
+            "2024-01-06,CAAA1U5,0.51",
+            "2024-01-08,CAAA1E5,0.52",
+            "2024-01-15,CBBB1U5,0.9",
+            "2024-01-08,CZZZ1U5,0.53",
+            "2024-01-05,CAAA1U5,0.50",
+            "2024-01-05,CAAA1E5,0.77",
         ),
     )
     delivery = source.daily("cds_quotes", *(FRIDAY, date(2024, 1, 31)))
     assert delivery.rows["par_spread_bps"].to_list() == [50.0, 52.0]
     assert delivery.rows["ticker"].to_list() == ["AAA", "AAA"]
-    assert delivery.rows["known_at"].to_list() == [datetime(2024, 1, 5, 16), datetime(2024, 1, 8, 16)]
-    found = {(row["row_number"], row["reason"], row["partition_date"]) for row in delivery.quarantined.to_dicts()}
-    assert found == {
-        (2, "not a trading day", MONDAY), (4, "not a trading day", date(2024, 1, 16)), (5, "no ticker", MONDAY),
-        (6, "duplicate row", FRIDAY), (7, "duplicate key", FRIDAY),
+    assert delivery.rows["known_at"].to_list() == [
+        datetime(2024, 1, 5, 16),
+        datetime(2024, 1, 8, 16),
+    ]
+    found = {
+        (row["row_number"], row["reason"], row["partition_date"])
+        for row in delivery.quarantined.to_dicts()
     }
-    assert delivery.quarantined.filter(pl.col("row_number") == 2)["row_text"][0] == '{"date":"2024-01-06","code":"CAAA1U5","spread":"0.51"}'
+    assert found == {
+        (2, "not a trading day", MONDAY),
+        (4, "not a trading day", date(2024, 1, 16)),
+        (5, "no ticker", MONDAY),
+        (6, "duplicate row", FRIDAY),
+        (7, "duplicate key", FRIDAY),
+    }
+    assert (
+        delivery.quarantined.filter(pl.col("row_number") == 2)["row_text"][0]
+        == '{"date":"2024-01-06","code":"CAAA1U5","spread":"0.51"}'
+    )
 
 
 def test_prefer_says_which_of_two_rows_with_one_key_stays(tmp_path):
-    config = CDS.replace("[cds_quotes.columns]", 'prefer = { series = ["new", "old"] }\n[cds_quotes.columns]')
+    config = CDS.replace(
+        "[cds_quotes.columns]", 'prefer = { series = ["new", "old"] }\n[cds_quotes.columns]'
+    )
     files = {
         "codes_csv": lines("ticker,codes", "AAA,C1"),
-        "cds_csv": lines("date,code,spread,series", "2024-01-05,C1,0.1,old", "2024-01-05,C1,0.2,new", "2024-01-08,C1,0.3,old"),
+        "cds_csv": lines(
+            "date,code,spread,series",
+            "2024-01-05,C1,0.1,old",
+            "2024-01-05,C1,0.2,new",
+            "2024-01-08,C1,0.3,old",
+        ),
     }
     delivery = folder(tmp_path, config, **files).daily("cds_quotes", FRIDAY, MONDAY)
     assert delivery.rows["par_spread_bps"].to_list() == [20.0, 30.0]
@@ -54,59 +79,116 @@ def test_prefer_says_which_of_two_rows_with_one_key_stays(tmp_path):
 
 def test_bad_values_are_named(tmp_path):
     source = folder(
-        tmp_path, LENIENT + PRICES.replace('close_usd = "close"', 'close_usd = "close"\nvolume_shares = "volume"'),
+        tmp_path,
+        LENIENT
+        + PRICES.replace('close_usd = "close"', 'close_usd = "close"\nvolume_shares = "volume"'),
         prices_csv=prices(
-            "AAA,2024-01-05,10.5,100", "AAA,2024-02-30,10,1", "AAA,2024-01-08,abc,1", "AAA,2024-01-09,-3,1", "AAA,2024-01-10,0,1",
-            "AAA,2024-01-11,N/A,1", ",2024-01-11,4,1", "AAA,2099-01-05,4,1", "AAA,2024-01-12,inf,1", "AAA,1999-01-04,4,1", "BBB,2024-01-12,4",
-            "BBB,2024-01-16,4,5,6", "", 'CCC,2024-01-17,"1",NA',
+            "AAA,2024-01-05,10.5,100",
+            "AAA,2024-02-30,10,1",
+            "AAA,2024-01-08,abc,1",
+            "AAA,2024-01-09,-3,1",
+            "AAA,2024-01-10,0,1",
+            "AAA,2024-01-11,N/A,1",
+            ",2024-01-11,4,1",
+            "AAA,2099-01-05,4,1",
+            "AAA,2024-01-12,inf,1",
+            "AAA,1999-01-04,4,1",
+            "BBB,2024-01-12,4",
+            "BBB,2024-01-16,4,5,6",
+            "",
+            'CCC,2024-01-17,"1",NA',
         ).replace('"', ""),
     )
     delivery = source.daily("equity_prices", FRIDAY, date(2024, 1, 31))
-    assert delivery.rows["ticker"].to_list() == ["AAA", "CCC"], "a row before the calendar begins is set aside"
+    assert delivery.rows["ticker"].to_list() == ["AAA", "CCC"], (
+        "a row before the calendar begins is set aside"
+    )
     assert reasons(delivery.quarantined) == {
-        "impossible date: trade_date": 2, "unparsable number: close_usd": 2, "negative price": 1, "zero price": 1,
-        "no close_usd": 1, "no ticker": 1, "wrong number of fields": 2, "before 2002-07-01": 1,
+        "impossible date: trade_date": 2,
+        "unparsable number: close_usd": 2,
+        "negative price": 1,
+        "zero price": 1,
+        "no close_usd": 1,
+        "no ticker": 1,
+        "wrong number of fields": 2,
+        "before 2002-07-01": 1,
     }
     undated = delivery.quarantined.filter(pl.col("reason").str.starts_with("impossible"))
-    assert undated["partition_date"].to_list() == [FRIDAY, FRIDAY], "filed under the first day of the span"
+    assert undated["partition_date"].to_list() == [FRIDAY, FRIDAY], (
+        "filed under the first day of the span"
+    )
 
 
 def test_crsp_options(tmp_path):
-    config = PRICES.replace("[equity_prices.columns]", "negative_price_is_midpoint = true\nmax_bad_share = 0.5\n[equity_prices.columns]").replace(
+    config = PRICES.replace(
+        "[equity_prices.columns]",
+        "negative_price_is_midpoint = true\nmax_bad_share = 0.5\n[equity_prices.columns]",
+    ).replace(
         'close_usd = "close"',
         'close_usd = { column = "close", zero_is_null = true }\ntotal_return_pct = { column = "ret", unit = "fraction", null = ["B", "C"] }\n'
         'shares_outstanding = { column = "shrout", unit = "thousands" }',
     )
     source = folder(
-        tmp_path, config, prices_csv=lines("symbol,date,close,ret,shrout", "A,20240105,-12.5,0.01,20", "A,20240108,13,C,20", "A,20240109,0,,20")
+        tmp_path,
+        config,
+        prices_csv=lines(
+            "symbol,date,close,ret,shrout",
+            "A,20240105,-12.5,0.01,20",
+            "A,20240108,13,C,20",
+            "A,20240109,0,,20",
+        ),
     )
     delivery = source.daily("equity_prices", FRIDAY, TUESDAY)
-    assert delivery.rows.select("close_usd", "total_return_pct", "shares_outstanding").rows() == [(12.5, 1.0, 20_000.0), (13.0, None, 20_000.0)]
+    assert delivery.rows.select("close_usd", "total_return_pct", "shares_outstanding").rows() == [
+        (12.5, 1.0, 20_000.0),
+        (13.0, None, 20_000.0),
+    ]
     assert reasons(delivery.quarantined) == {"no close_usd": 1}
 
 
 def test_several_files_feed_one_table_and_each_is_held_to_its_own_share(tmp_path):
     etf = PRICES.replace("prices.csv", "etf*.parquet").replace("false", "true")
-    good = [f"AAA,2024-01-{day:02d},10,1" for day in (2, 3, 4, 5, 8, 9, 10, 11, 12, 16, 17, 18, 19, 22, 23, 24, 25, 26, 29, 30)]
+    good = [
+        f"AAA,2024-01-{day:02d},10,1"
+        for day in (2, 3, 4, 5, 8, 9, 10, 11, 12, 16, 17, 18, 19, 22, 23, 24, 25, 26, 29, 30)
+    ]
     folder(tmp_path, PRICES + etf, prices_csv=prices(*good))
     frame = pl.DataFrame({"symbol": ["XLF"], "date": [datetime(2024, 1, 5)], "close": [30.0]})
     frame.write_parquet(tmp_path / "etf_1.parquet")
     frame.with_columns(symbol=pl.lit("XLK")).write_parquet(tmp_path / "etf_2.parquet")
     source = folder(tmp_path, PRICES + etf)
-    assert source.daily("equity_prices", FRIDAY, FRIDAY).rows["is_etf"].to_list() == [False, True, True]
+    assert source.daily("equity_prices", FRIDAY, FRIDAY).rows["is_etf"].to_list() == [
+        False,
+        True,
+        True,
+    ]
     assert source.span() == (date(2024, 1, 2), date(2024, 1, 30))
     one_bad = folder(tmp_path, PRICES + etf, prices_csv=prices(*good, "AAA,2024-01-31,-1,1"))
-    assert one_bad.daily("equity_prices", FRIDAY, date(2024, 1, 31)).quarantined["source_name"].to_list() == ["prices.csv"]
-    with pytest.raises(SourceError, match=r"prices.csv: 2 of 21 rows \(9.5%\) are bad.*1 × 'no ticker'"):
-        folder(tmp_path, PRICES + etf, prices_csv=prices(*good[1:], ",2024-01-05,1,1", "AAA,2024-01-31,-1,1")).span()
+    assert one_bad.daily("equity_prices", FRIDAY, date(2024, 1, 31)).quarantined[
+        "source_name"
+    ].to_list() == ["prices.csv"]
+    with pytest.raises(
+        SourceError, match=r"prices.csv: 2 of 21 rows \(9.5%\) are bad.*1 × 'no ticker'"
+    ):
+        folder(
+            tmp_path,
+            PRICES + etf,
+            prices_csv=prices(*good[1:], ",2024-01-05,1,1", "AAA,2024-01-31,-1,1"),
+        ).span()
 
 
 def test_a_range_is_the_concatenation_of_its_days(tmp_path):
-    rows = [f"{ticker},2024-01-{day:02d},{price},1" for day in range(1, 29) for ticker, price in (("B", 5), ("A", day - 5), ("", 1))]
+    rows = [
+        f"{ticker},2024-01-{day:02d},{price},1"
+        for day in range(1, 29)
+        for ticker, price in (("B", 5), ("A", day - 5), ("", 1))
+    ]
     source = folder(tmp_path, LENIENT + PRICES, prices_csv=prices(*rows, "A,never,1,1"))
     first, last = source.span()
     whole = source.daily("equity_prices", first, last)
-    days = [source.daily("equity_prices", day, day) for day in pl.date_range(first, last, eager=True)]
+    days = [
+        source.daily("equity_prices", day, day) for day in pl.date_range(first, last, eager=True)
+    ]
     assert pl.concat([day.rows for day in days]).equals(whole.rows)
     assert pl.concat([day.quarantined for day in days]).equals(whole.quarantined)
     assert whole.quarantined["reason"].str.starts_with("impossible").sum() == 1
@@ -121,20 +203,29 @@ def test_zeros_that_mean_missing_beside_true_zeros(tmp_path):
     melt = { into = "tenor_years", value = "par_yield_pct", columns = { "1M" = 0.0833, "20Y" = 20, "30Y" = 30 } }
     """
     source = folder(
-        tmp_path, config,
+        tmp_path,
+        config,
         curve_csv=lines(
             "Date,1M,20Y,30Y",
-            "2006-02-07,0.04,0.045,0.0", "2006-02-10,0.0,0.045,0.0", "2006-02-13,,N/A,0.047", "2006-02-20,0.04,0.04,0.04",
+            "2006-02-07,0.04,0.045,0.0",
+            "2006-02-10,0.0,0.045,0.0",
+            "2006-02-13,,N/A,0.047",
+            "2006-02-20,0.04,0.04,0.04",
         ),
     )
     delivery = source.reference("treasury_yields", date(2006, 2, 13))
     assert delivery.rows.select("trade_date", "tenor_years", "par_yield_pct").rows() == [
-        (date(2006, 2, 7), 0.0833, 4.0), (date(2006, 2, 7), 20.0, 4.5),
-        (date(2006, 2, 10), 0.0833, 0.0), (date(2006, 2, 10), 20.0, 4.5), (date(2006, 2, 10), 30.0, 0.0),
+        (date(2006, 2, 7), 0.0833, 4.0),
+        (date(2006, 2, 7), 20.0, 4.5),
+        (date(2006, 2, 10), 0.0833, 0.0),
+        (date(2006, 2, 10), 20.0, 4.5),
+        (date(2006, 2, 10), 30.0, 0.0),
         (date(2006, 2, 13), 30.0, 4.7),
     ]
     assert delivery.rows["known_at"][0] == datetime(2006, 2, 8, 9), "known the next morning"
-    assert source.reference("treasury_yields", date(2006, 2, 20)).rows.height == 9, "Presidents' Day is no fault of a curve"
+    assert source.reference("treasury_yields", date(2006, 2, 20)).rows.height == 9, (
+        "Presidents' Day is no fault of a curve"
+    )
 
 
 def test_bonds_with_bad_check_digits_and_a_folder_of_tickers(tmp_path):
@@ -166,21 +257,33 @@ def test_bonds_with_bad_check_digits_and_a_folder_of_tickers(tmp_path):
     columns.valid_from_date = { value = 2006-01-03 }
     """
     source = folder(
-        tmp_path, config,
+        tmp_path,
+        config,
         bonds_csv=lines(
             "cusip,issuer,coupon,freq,issued,matures,amount,callable,r144a",
-            "037833AK6,AAPL,0.024,2,5/3/2013,5/3/2023,5500000,N,No", "037833AK7,AAPL,0.024,2,5/3/2013,5/3/2023,5500000,N,Yes",
-            "17275R102,CSCO,0.05,2,5/3/2013,5/3/2003,10,Y,Yes", "594918104,MSFT,0.05,x,5/3/2013,5/3/2023,10,Y,Yes",
+            "037833AK6,AAPL,0.024,2,5/3/2013,5/3/2023,5500000,N,No",
+            "037833AK7,AAPL,0.024,2,5/3/2013,5/3/2023,5500000,N,Yes",
+            "17275R102,CSCO,0.05,2,5/3/2013,5/3/2003,10,Y,Yes",
+            "594918104,MSFT,0.05,x,5/3/2013,5/3/2023,10,Y,Yes",
         ),
         names_csv=lines("ticker,sector", "VZ,Telecom", "SPG,Real Estate"),
     )
     delivery = source.reference("bonds", date(2024, 1, 1))
-    found = delivery.rows.select("cusip", "coupon_pct", "offering_amount_usd", "is_144a", "is_callable").rows()
+    found = delivery.rows.select(
+        "cusip", "coupon_pct", "offering_amount_usd", "is_144a", "is_callable"
+    ).rows()
     assert found == [("037833AK6", 2.4, 5.5e9, False, False)]
     assert delivery.rows["first_coupon_date"].to_list() == [date(2013, 11, 1)]
-    assert reasons(delivery.quarantined) == {"bad check digit": 1, "matures before it is issued": 1, "unparsable number: coupons_per_year": 1}
+    assert reasons(delivery.quarantined) == {
+        "bad check digit": 1,
+        "matures before it is issued": 1,
+        "unparsable number: coupons_per_year": 1,
+    }
     assert delivery.quarantined["partition_date"].null_count() == 3
-    assert source.reference("equities", date(2006, 1, 3)).rows["sector_etf"].to_list() == ["XLF", "XLK"]
+    assert source.reference("equities", date(2006, 1, 3)).rows["sector_etf"].to_list() == [
+        "XLF",
+        "XLK",
+    ]
     assert source.reference("equities", date(2006, 1, 2)).rows.is_empty()
 
 
@@ -195,10 +298,21 @@ def test_sector_funds_follow_from_sectors_where_the_file_has_none(tmp_path):
     sector = "sector"
     valid_from_date = { value = 2006-01-03 }
     """
-    source = folder(tmp_path, config, names_csv=lines("ticker,sector", "VZ,Telecommunication Services", "SPG,Real Estate", "ODD,Nonsense"))
+    source = folder(
+        tmp_path,
+        config,
+        names_csv=lines(
+            "ticker,sector", "VZ,Telecommunication Services", "SPG,Real Estate", "ODD,Nonsense"
+        ),
+    )
     delivery = source.reference("equities", date(2024, 1, 2))
-    assert delivery.rows.select("ticker", "sector_etf", "valid_from_date").sort("ticker", "valid_from_date").rows() == [
-        ("SPG", "XLF", date(2006, 1, 3)), ("SPG", "XLRE", date(2015, 10, 8)), ("VZ", "XLK", date(2006, 1, 3)), ("VZ", "XLC", date(2018, 6, 19)),
+    assert delivery.rows.select("ticker", "sector_etf", "valid_from_date").sort(
+        "ticker", "valid_from_date"
+    ).rows() == [
+        ("SPG", "XLF", date(2006, 1, 3)),
+        ("SPG", "XLRE", date(2015, 10, 8)),
+        ("VZ", "XLK", date(2006, 1, 3)),
+        ("VZ", "XLC", date(2018, 6, 19)),
     ]
     assert reasons(delivery.quarantined) == {"no sector_etf": 1}
 
@@ -225,13 +339,19 @@ def test_knowledge_time_is_the_mapped_one(tmp_path):
     known_at = "seen"
     """
     source = folder(
-        tmp_path, config, f_csv=lines("id,end,dlc,dltt", "A,2023-12-31,1,2"),
+        tmp_path,
+        config,
+        f_csv=lines("id,end,dlc,dltt", "A,2023-12-31,1,2"),
         r_csv=lines("id,day,letter,seen", "A,2024-01-05,BBB,2024-01-05 11:30:00"),
     )
     debt = source.reference("fundamentals", date(2024, 1, 5)).rows
     assert debt["total_debt_usd"].to_list() == [3e6]
-    assert debt["known_at"].to_list() == [datetime(2024, 4, 1, 9)], "filed on Saturday 2024-03-30: known the next morning"
-    assert source.reference("ratings", date(2024, 1, 5)).rows["known_at"].to_list() == [datetime(2024, 1, 5, 11, 30)]
+    assert debt["known_at"].to_list() == [datetime(2024, 4, 1, 9)], (
+        "filed on Saturday 2024-03-30: known the next morning"
+    )
+    assert source.reference("ratings", date(2024, 1, 5)).rows["known_at"].to_list() == [
+        datetime(2024, 1, 5, 11, 30)
+    ]
 
 
 def test_tables_that_are_not_fed_are_empty(tmp_path):
@@ -247,6 +367,10 @@ def test_a_table_of_bad_rows_only_is_empty_and_quarantined(tmp_path):
     files = "r.csv"
     columns = { issuer_id = "id", agency = { value = "SP" }, rating_date = "day", rating = "id", rating_number = "n" }
     """
-    source = folder(tmp_path, LENIENT + ratings, r_csv=lines("id,day,n", "A,2024-01-05,99", "B,2024-01-05,0"))
+    source = folder(
+        tmp_path, LENIENT + ratings, r_csv=lines("id,day,n", "A,2024-01-05,99", "B,2024-01-05,0")
+    )
     delivery = source.reference("ratings", MONDAY)
-    assert delivery.rows.is_empty() and reasons(delivery.quarantined) == {"rating number outside 1 to 22": 2}
+    assert delivery.rows.is_empty() and reasons(delivery.quarantined) == {
+        "rating number outside 1 to 22": 2
+    }

@@ -29,7 +29,12 @@ STEP, FIRST = 5, 64
 @cache
 def markets(lead_strength: float) -> tuple[Market, ...]:
     """150 names over two years, one market a seed."""
-    return tuple(make_market(World("judged", N_PARENTS, date(2022, 1, 3), date(2023, 12, 29), 1, seed, lead_strength)) for seed in SEEDS)
+    return tuple(
+        make_market(
+            World("judged", N_PARENTS, date(2022, 1, 3), date(2023, 12, 29), 1, seed, lead_strength)
+        )
+        for seed in SEEDS
+    )
 
 
 def excess(market: Market) -> np.ndarray:
@@ -66,9 +71,11 @@ def volatility(market: Market) -> np.ndarray:
 
 def spread_change(days: int):
     """Change of the log spread over `days` days."""
+
     def feature(market: Market) -> np.ndarray:
         judged = judged_days(market)
         return market.log_spread[judged] - market.log_spread[judged - days]
+
     return feature
 
 
@@ -106,18 +113,35 @@ def test_without_a_lead_nothing_known_ranks_the_label(name):
     assert abs(t) < 3, f"{name}: IC {ic:+.4f}, t {t:+.1f}"
 
 
-@pytest.mark.parametrize("group", ["all", "high yield", "low volatility", "high volatility", "after a fall", "after a rise", "after wider spreads"])
+@pytest.mark.parametrize(
+    "group",
+    [
+        "all",
+        "high yield",
+        "low volatility",
+        "high volatility",
+        "after a fall",
+        "after a rise",
+        "after wider spreads",
+    ],
+)
 def test_without_a_lead_the_label_has_median_zero(group):
     shares = []
     for market in markets(0.0):
         y, past = label(market), trailing(excess(market), market, 5)
         quiet = market.parents.sigma < np.median(market.parents.sigma)
         chosen = {
-            "all": np.ones_like(y, dtype=bool), "high yield": np.broadcast_to(market.parents.is_high_yield, y.shape),
-            "low volatility": np.broadcast_to(quiet, y.shape), "high volatility": np.broadcast_to(~quiet, y.shape),
-            "after a fall": past < 0, "after a rise": past > 0, "after wider spreads": spread_change(4)(market) > 0,
+            "all": np.ones_like(y, dtype=bool),
+            "high yield": np.broadcast_to(market.parents.is_high_yield, y.shape),
+            "low volatility": np.broadcast_to(quiet, y.shape),
+            "high volatility": np.broadcast_to(~quiet, y.shape),
+            "after a fall": past < 0,
+            "after a rise": past > 0,
+            "after wider spreads": spread_change(4)(market) > 0,
         }[group]
-        shares += [(row[mask] > 0).mean() - 0.5 for row, mask in zip(y, chosen, strict=True) if mask.any()]
+        shares += [
+            (row[mask] > 0).mean() - 0.5 for row, mask in zip(y, chosen, strict=True) if mask.any()
+        ]
     values = np.array(shares)
     t = values.mean() / (values.std(ddof=1) / np.sqrt(values.size))
     assert abs(t) < 3, f"{group}: share of positive labels {0.5 + values.mean():.4f}, t {t:+.1f}"
@@ -129,9 +153,12 @@ def test_without_a_lead_there_is_no_news():
 
 @pytest.mark.parametrize("lead_strength", [0.0, 0.2])
 def test_no_name_drifts(lead_strength):
-    scores = np.concatenate([
-        np.sqrt(daily.shape[0]) * daily.mean(axis=0) / daily.std(axis=0) for daily in map(excess, markets(lead_strength))
-    ])
+    scores = np.concatenate(
+        [
+            np.sqrt(daily.shape[0]) * daily.mean(axis=0) / daily.std(axis=0)
+            for daily in map(excess, markets(lead_strength))
+        ]
+    )
     # Under no drift each is a standard normal; a drift of some names alone would widen them.
     assert abs(scores.mean()) < 3 / np.sqrt(scores.size)
     assert 0.8 < scores.var() < 1.2 and np.abs(scores).max() < 4.5
@@ -146,7 +173,11 @@ def test_planted_news_ranks_the_label():
 
 
 def test_a_weaker_lead_is_weaker():
-    assert 0 < pooled_ic(0.05, lambda m: trailing(m.news, m, 4))[0] < pooled_ic(0.2, lambda m: trailing(m.news, m, 4))[0]
+    assert (
+        0
+        < pooled_ic(0.05, lambda m: trailing(m.news, m, 4))[0]
+        < pooled_ic(0.2, lambda m: trailing(m.news, m, 4))[0]
+    )
 
 
 def test_news_lands_once_and_within_five_days():
@@ -156,10 +187,16 @@ def test_news_lands_once_and_within_five_days():
     assert market.news_delay.min() == 1 and market.news_delay.max() == 5
     within = day + market.news_delay[day, parent] <= last
     assert 0 < (~within).sum() < N_PARENTS
-    np.testing.assert_allclose(landed.sum(axis=0), np.bincount(parent[within], market.news[day, parent][within], N_PARENTS), atol=1e-12)
+    np.testing.assert_allclose(
+        landed.sum(axis=0),
+        np.bincount(parent[within], market.news[day, parent][within], N_PARENTS),
+        atol=1e-12,
+    )
     # Seen from the stock: all of it on the landing day, none on the day bonds learn.
     slopes = [
-        np.polyfit(x.ravel(), excess(m).ravel(), 1)[0] for m in markets(0.2)[:4] for x in (_landed(m.news, m.news_delay), m.news)
+        np.polyfit(x.ravel(), excess(m).ravel(), 1)[0]
+        for m in markets(0.2)[:4]
+        for x in (_landed(m.news, m.news_delay), m.news)
     ]
     assert np.abs(np.array(slopes[::2]) - 1).max() < 0.1 and np.abs(slopes[1::2]).max() < 0.1
 
@@ -180,7 +217,9 @@ def test_the_told_truth_is_the_news_that_landed():
 def test_no_news_is_told_of_a_company_that_is_gone():
     source = SimulatedSource(markets(0.2)[0].world)
     parents, days = source.market.parents, source.market.days
-    told = source.truth()["credit_news"].filter(pl.col("parent_id") == parents.parent_id[parents.target])
+    told = source.truth()["credit_news"].filter(
+        pl.col("parent_id") == parents.parent_id[parents.target]
+    )
     assert told["news_date"].max() < days[parents.takeover_day].item()
 
 
@@ -193,7 +232,9 @@ def test_the_share_of_news_in_idiosyncratic_variance_is_near_the_lead_strength()
         news = _landed(market.news, market.news_delay).var(axis=0)
         bounce = 2 * (0.15 * market.parents.sigma) ** 2
         public = own.var(axis=0) - bounce - news
-        shares.append([(news / (news + public))[~high].mean(), (news / (news + public))[high].mean()])
+        shares.append(
+            [(news / (news + public))[~high].mean(), (news / (news + public))[high].mean()]
+        )
     investment_grade, high_yield = np.mean(shares, axis=0)
     assert 0.10 < investment_grade < 0.25
     assert 0.25 < high_yield < 0.45

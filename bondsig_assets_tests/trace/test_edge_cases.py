@@ -31,14 +31,24 @@ def test_old_correction_chain_of_any_length(steps):
 def test_old_chain_that_changes_the_execution_time():
     first = report(OLD, "1")
     second = again(first, "W", "2", executed_at=datetime.combine(OLD, time(10, 30)))
-    third = again(second, "W", "3", told="16:30:00", executed_at=datetime.combine(OLD, time(11)), price=101.0)
-    assert fates(first, second, third) == ["ended_by_correction < 1", "ended_by_correction < 2", "trade"]
+    third = again(
+        second, "W", "3", told="16:30:00", executed_at=datetime.combine(OLD, time(11)), price=101.0
+    )
+    assert fates(first, second, third) == [
+        "ended_by_correction < 1",
+        "ended_by_correction < 2",
+        "trade",
+    ]
 
 
 def test_old_cancel_of_a_correction():
     first = report(OLD, "1")
     second = again(first, "W", "2", price=101.0)
-    assert fates(first, second, again(second, "C", "3", told="17:00:00")) == ["ended_by_correction < 1", "ended_by_cancel < 2", "cancel_message < 1"]
+    assert fates(first, second, again(second, "C", "3", told="17:00:00")) == [
+        "ended_by_correction < 1",
+        "ended_by_cancel < 2",
+        "cancel_message < 1",
+    ]
 
 
 def test_a_reversal_after_the_cut_of_a_trade_from_before():
@@ -46,14 +56,25 @@ def test_a_reversal_after_the_cut_of_a_trade_from_before():
     reversal = again(trade, "Y", "0000009", day=date(2012, 3, 15))
     assert fates(trade, reversal) == ["ended_by_reversal < 1", "reversal_message < 0"]
     # Its pointer may mean nothing in today's numbers: the terms still name the trade.
-    assert fates(trade, reversal | {"original_message_number": "0999999"}) == ["ended_by_reversal < 1", "reversal_message < 0"]
+    assert fates(trade, reversal | {"original_message_number": "0999999"}) == [
+        "ended_by_reversal < 1",
+        "reversal_message < 0",
+    ]
 
 
 def test_a_cancel_without_a_side_ends_its_own_trade_alone():
     trade, other = report(NEW, "1", side=None), report(NEW, "2", side=None)
-    assert fates(trade, other, again(trade, "X", "1", points=False)) == ["ended_by_cancel < 2", "trade", "cancel_message < 0"]
+    assert fates(trade, other, again(trade, "X", "1", points=False)) == [
+        "ended_by_cancel < 2",
+        "trade",
+        "cancel_message < 0",
+    ]
     with_side = report(NEW, "1")
-    assert fates(with_side, other, again(with_side, "X", "1", side=None)) == ["ended_by_cancel < 2", "trade", "cancel_message < 0"]
+    assert fates(with_side, other, again(with_side, "X", "1", side=None)) == [
+        "ended_by_cancel < 2",
+        "trade",
+        "cancel_message < 0",
+    ]
 
 
 def test_affiliates_are_counted_and_listed():
@@ -61,34 +82,57 @@ def test_affiliates_are_counted_and_listed():
 
 
 def test_one_sell_leg_and_two_buy_legs():
-    legs = [report(NEW, str(k), contra="D", side=side, at=f"10:0{k}:00") for k, side in enumerate("SBB")]
+    legs = [
+        report(NEW, str(k), contra="D", side=side, at=f"10:0{k}:00") for k, side in enumerate("SBB")
+    ]
     assert fates(*legs) == ["trade", "interdealer_buy_leg < 0", "trade"]
 
 
 def test_a_reversal_that_names_the_later_of_two_equal_trades():
     first, second = report(OLD, "1", at="10:00:00"), report(OLD, "2", at="11:00:00")
     reversal = report(NEXT, "3", on=OLD, at="11:00:00", asof_code="R")
-    assert fates(first, second, reversal) == ["trade", "ended_by_reversal < 2", "reversal_message < 1"]
+    assert fates(first, second, reversal) == [
+        "trade",
+        "ended_by_reversal < 2",
+        "reversal_message < 1",
+    ]
 
 
 def test_both_dealers_correct_the_same_trade_twice():
     sold, bought = report(OLD, "1", contra="D"), report(OLD, "2", contra="D", side="B")
-    once = [again(leg, "W", number, told="12:00:00", price=100.5) for leg, number in ((sold, "3"), (bought, "4"))]
-    twice = [again(leg, "W", number, told="13:00:00", price=101.0) for leg, number in zip(once, "56", strict=True)]
+    once = [
+        again(leg, "W", number, told="12:00:00", price=100.5)
+        for leg, number in ((sold, "3"), (bought, "4"))
+    ]
+    twice = [
+        again(leg, "W", number, told="13:00:00", price=101.0)
+        for leg, number in zip(once, "56", strict=True)
+    ]
     assert fates(sold, bought, *once, *twice) == [
-        "ended_by_correction < 2", "ended_by_correction < 3", "ended_by_correction < 4", "ended_by_correction < 5", "trade", "interdealer_buy_leg < 4",
+        "ended_by_correction < 2",
+        "ended_by_correction < 3",
+        "ended_by_correction < 4",
+        "ended_by_correction < 5",
+        "trade",
+        "interdealer_buy_leg < 4",
     ]
 
 
 def test_regular_settlement_code_of_the_time_stays():
-    assert fates(report(OLD, "1", days_to_settle=3), report(OLD, "2", days_to_settle=7), screens="research") == ["trade", "non_standard_settlement"]
+    assert fates(
+        report(OLD, "1", days_to_settle=3), report(OLD, "2", days_to_settle=7), screens="research"
+    ) == ["trade", "non_standard_settlement"]
 
 
 def test_reversal_and_reentry_on_the_same_later_date():
     trade = report(OLD, "1")
     reversal = report(NEXT, "2", on=OLD, asof_code="R", told="09:00:00")
     reentered = report(NEXT, "3", on=OLD, asof_code="A", told="09:00:05", price=101.0)
-    assert fates(trade, reversal, reentered) == ["ended_by_reversal < 1", "reversal_message < 0", "trade"]
+    assert fates(trade, reversal, reentered) == [
+        "ended_by_reversal < 1",
+        "reversal_message < 0",
+        "trade",
+    ]
 
 
 # Beyond the published cases.
@@ -97,9 +141,17 @@ def test_reversal_and_reentry_on_the_same_later_date():
 def test_a_corrected_reversal_is_no_trade():
     trade = report(OLD, "1")
     reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00")
-    assert fates(trade, reversal, again(reversal, "W", "4", told="10:00:00")) == ["ended_by_reversal < 1", "reversal_message < 0", "reversal_message_without_trade < 0"]
+    assert fates(trade, reversal, again(reversal, "W", "4", told="10:00:00")) == [
+        "ended_by_reversal < 1",
+        "reversal_message < 0",
+        "reversal_message_without_trade < 0",
+    ]
     wrong = reversal | {"price": 99.0}
-    assert fates(trade, wrong, again(wrong, "W", "4", told="10:00:00", price=100.0)) == ["ended_by_reversal < 2", "reversal_message_without_trade", "reversal_message < 0"]
+    assert fates(trade, wrong, again(wrong, "W", "4", told="10:00:00", price=100.0)) == [
+        "ended_by_reversal < 2",
+        "reversal_message_without_trade",
+        "reversal_message < 0",
+    ]
 
 
 def test_a_cancelled_reversal_gives_its_trade_back_and_another_may_take_it():
@@ -109,12 +161,23 @@ def test_a_cancelled_reversal_gives_its_trade_back_and_another_may_take_it():
     assert fates(trade, reversal, cancel) == ["trade", "reversal_message < 0", "cancel_message < 1"]
     # The same cancel told twice undoes nothing more.
     second = report(AFTER, "5", on=OLD, asof_code="R", told="09:00:00")
-    told_again = again(reversal, "C", "6", day=AFTER, told="11:00:00", asof_code=None, prior_report_date=NEXT)
-    told = ["ended_by_reversal < 3", "reversal_message < 0", "cancel_message < 1", "reversal_message < 0"]
+    told_again = again(
+        reversal, "C", "6", day=AFTER, told="11:00:00", asof_code=None, prior_report_date=NEXT
+    )
+    told = [
+        "ended_by_reversal < 3",
+        "reversal_message < 0",
+        "cancel_message < 1",
+        "reversal_message < 0",
+    ]
     assert fates(trade, reversal, cancel, second, told_again) == [*told, "cancel_message < 1"]
     # Until it was cancelled the reversal held.
     moment = datetime.combine(NEXT, time(9, 30))
-    assert fates(trade, reversal, cancel, as_of=moment) == ["ended_by_reversal < 1", "reversal_message < 0", "reported_later"]
+    assert fates(trade, reversal, cancel, as_of=moment) == [
+        "ended_by_reversal < 1",
+        "reversal_message < 0",
+        "reported_later",
+    ]
 
 
 def test_the_cancel_of_a_corrected_reversal_means_its_correction():
@@ -124,7 +187,12 @@ def test_the_cancel_of_a_corrected_reversal_means_its_correction():
     for meant in (wrong, right):
         cancel = again(meant, "C", "5", told="11:00:00", asof_code=None)
         place = 1 if meant is wrong else 2
-        assert fates(trade, wrong, right, cancel) == ["trade", "reversal_message_without_trade", "reversal_message < 0", f"cancel_message < {place}"]
+        assert fates(trade, wrong, right, cancel) == [
+            "trade",
+            "reversal_message_without_trade",
+            "reversal_message < 0",
+            f"cancel_message < {place}",
+        ]
 
 
 def test_a_leg_whose_reversal_was_cancelled_pairs_again():
@@ -134,10 +202,19 @@ def test_a_leg_whose_reversal_was_cancelled_pairs_again():
     assert fates(sold, bought, reversal)[:2] == ["ended_by_reversal < 2", "trade"]
     assert fates(sold, bought, reversal, cancel)[:2] == ["trade", "interdealer_buy_leg < 0"]
     of_the_buyer = reversal | {"side": "B"}
-    assert fates(sold, bought, of_the_buyer, again(of_the_buyer, "C", "4", told="10:00:00", asof_code=None))[:2] == ["trade", "interdealer_buy_leg < 0"]
+    assert fates(
+        sold, bought, of_the_buyer, again(of_the_buyer, "C", "4", told="10:00:00", asof_code=None)
+    )[:2] == ["trade", "interdealer_buy_leg < 0"]
 
 
-@pytest.mark.parametrize(("enhanced_told", "reason"), [("08:00:00", "superseded_feed < 3"), ("09:30:00", "ended_by_reversal < 1"), ("11:00:00", "superseded_feed < 3")])
+@pytest.mark.parametrize(
+    ("enhanced_told", "reason"),
+    [
+        ("08:00:00", "superseded_feed < 3"),
+        ("09:30:00", "ended_by_reversal < 1"),
+        ("11:00:00", "superseded_feed < 3"),
+    ],
+)
 def test_a_better_feed_ends_what_stands_when_it_comes(enhanced_told, reason):
     trade = report(OLD, "1", feed="standard")
     reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00", feed="standard")
@@ -148,21 +225,37 @@ def test_a_better_feed_ends_what_stands_when_it_comes(enhanced_told, reason):
 
 def test_a_cancel_under_a_number_of_its_own_names_its_trade_by_prior_reference():
     trade = report(date(2012, 2, 3), "17")
-    assert fates(trade, again(trade, "X", "99", day=date(2012, 2, 6), prior_report_date=date(2012, 2, 3))) == ["ended_by_cancel < 1", "cancel_message < 0"]
+    assert fates(
+        trade, again(trade, "X", "99", day=date(2012, 2, 6), prior_report_date=date(2012, 2, 3))
+    ) == ["ended_by_cancel < 1", "cancel_message < 0"]
 
 
-@pytest.mark.parametrize(("worse", "number"), [("academic", "2012345601"), ("web", None), ("standard", "7"), ("144a", "8")])
+@pytest.mark.parametrize(
+    ("worse", "number"),
+    [("academic", "2012345601"), ("web", None), ("standard", "7"), ("144a", "8")],
+)
 def test_every_feed_gives_way_to_a_better_one(worse, number):
-    assert fates(report(NEW, "1"), report(NEW, number, feed=worse)) == ["trade", "superseded_feed < 0"]
+    assert fates(report(NEW, "1"), report(NEW, number, feed=worse)) == [
+        "trade",
+        "superseded_feed < 0",
+    ]
 
 
 def test_a_report_without_a_readable_date_is_set_aside():
-    assert fates(report(NEW, "1"), report(NEW, "2") | {"report_date": None, "reported_at": None}, view="regulatory") == ["trade", "impossible_date"]
+    assert fates(
+        report(NEW, "1"),
+        report(NEW, "2") | {"report_date": None, "reported_at": None},
+        view="regulatory",
+    ) == ["trade", "impossible_date"]
 
 
 def test_delayed_reversal_and_delayed_dissemination():
     trade, shown_late = report(OLD, "1"), report(OLD, "2", asof_code="D", price=99.0)
-    assert fates(trade, shown_late, report(NEXT, "3", on=OLD, asof_code="X")) == ["ended_by_reversal < 2", "trade", "reversal_message < 0"]
+    assert fates(trade, shown_late, report(NEXT, "3", on=OLD, asof_code="X")) == [
+        "ended_by_reversal < 2",
+        "trade",
+        "reversal_message < 0",
+    ]
 
 
 def test_a_reversal_never_takes_what_was_reported_after_it():
@@ -173,25 +266,45 @@ def test_a_reversal_never_takes_what_was_reported_after_it():
 
 def test_reversals_are_one_to_one():
     trade = report(OLD, "1")
-    twice = [report(NEXT, number, on=OLD, asof_code="R", told=told) for number, told in (("2", "09:00:00"), ("3", "09:30:00"))]
-    assert fates(trade, *twice) == ["ended_by_reversal < 1", "reversal_message < 0", "reversal_message_without_trade"]
+    twice = [
+        report(NEXT, number, on=OLD, asof_code="R", told=told)
+        for number, told in (("2", "09:00:00"), ("3", "09:30:00"))
+    ]
+    assert fates(trade, *twice) == [
+        "ended_by_reversal < 1",
+        "reversal_message < 0",
+        "reversal_message_without_trade",
+    ]
 
 
 def test_a_reversal_at_another_time_takes_the_nearest():
-    trades = [report(OLD, str(k), at=at) for k, at in enumerate(("09:00:00", "11:00:00", "15:00:00"))]
-    assert fates(*trades, report(NEXT, "9", on=OLD, at="11:20:00", asof_code="R", told="09:00:00"))[1] == "ended_by_reversal < 3"
+    trades = [
+        report(OLD, str(k), at=at) for k, at in enumerate(("09:00:00", "11:00:00", "15:00:00"))
+    ]
+    assert (
+        fates(*trades, report(NEXT, "9", on=OLD, at="11:20:00", asof_code="R", told="09:00:00"))[1]
+        == "ended_by_reversal < 3"
+    )
 
 
 def test_a_correction_of_a_corrected_trade_means_its_newest_version():
     first = report(OLD, "1")
     second = again(first, "W", "2", price=101.0)
     third = again(first, "W", "3", told="17:00:00", price=102.0)
-    assert fates(first, second, third) == ["ended_by_correction < 1", "ended_by_correction < 2", "trade"]
+    assert fates(first, second, third) == [
+        "ended_by_correction < 1",
+        "ended_by_correction < 2",
+        "trade",
+    ]
 
 
 def test_a_cancelled_trade_cannot_be_corrected():
     trade = report(OLD, "1")
-    assert fates(trade, again(trade, "C", "2"), again(trade, "W", "3", told="17:00:00")) == ["ended_by_cancel < 1", "cancel_message < 0", "correction_of_ended_trade < 1"]
+    assert fates(trade, again(trade, "C", "2"), again(trade, "W", "3", told="17:00:00")) == [
+        "ended_by_cancel < 1",
+        "cancel_message < 0",
+        "correction_of_ended_trade < 1",
+    ]
 
 
 def test_a_correction_whose_original_is_not_in_the_file_stands():
@@ -200,18 +313,28 @@ def test_a_correction_whose_original_is_not_in_the_file_stands():
 
 def test_old_numbers_are_those_of_one_report_date():
     today, tomorrow = report(OLD, "1"), report(NEXT, "1")
-    assert fates(today, tomorrow, again(tomorrow, "C", "2")) == ["trade", "ended_by_cancel < 2", "cancel_message < 1"]
+    assert fates(today, tomorrow, again(tomorrow, "C", "2")) == [
+        "trade",
+        "ended_by_cancel < 2",
+        "cancel_message < 1",
+    ]
 
 
 def test_leading_zeros_do_not_matter():
     trade = report(OLD, "0000017")
-    assert fates(trade, again(trade, "C", "0000018") | {"original_message_number": "17"}) == ["ended_by_cancel < 1", "cancel_message < 0"]
+    assert fates(trade, again(trade, "C", "0000018") | {"original_message_number": "17"}) == [
+        "ended_by_cancel < 1",
+        "cancel_message < 0",
+    ]
 
 
 @pytest.mark.parametrize("later", [0, 1, 19])
 def test_new_cancel_on_the_same_or_a_later_day(later):
     trade = report(NEW, "1")
-    assert fates(trade, again(trade, "X", "1", day=NEW + timedelta(days=later))) == ["ended_by_cancel < 1", "cancel_message < 0"]
+    assert fates(trade, again(trade, "X", "1", day=NEW + timedelta(days=later))) == [
+        "ended_by_cancel < 1",
+        "cancel_message < 0",
+    ]
 
 
 def test_new_chain_ends_with_its_last_version_also_when_told_in_the_same_second():
@@ -219,17 +342,25 @@ def test_new_chain_ends_with_its_last_version_also_when_told_in_the_same_second(
     parts = [first, again(first, "C", "1", points=False)]
     second = again(first, "R", "2", price=101.0)
     parts += [second, again(second, "C", "2", points=False), again(second, "R", "3", price=102.0)]
-    expected = {("T", 100.0): "ended_by_correction", ("R", 101.0): "ended_by_correction", ("R", 102.0): "trade"}
+    expected = {
+        ("T", 100.0): "ended_by_correction",
+        ("R", 101.0): "ended_by_correction",
+        ("R", 102.0): "trade",
+    }
     for order in permutations(range(1, 5)):
         story = [parts[0], *(parts[k] for k in order)]
         told = fates(*story)
         for part, fate in zip(story, told, strict=True):
-            assert fate.split(" <")[0] == expected.get((part["status"], part["price"]), "correction_message"), order
+            assert fate.split(" <")[0] == expected.get(
+                (part["status"], part["price"]), "correction_message"
+            ), order
 
 
 def test_the_same_number_on_another_day_is_told_apart_by_the_prior_report_date():
     first, second = report(NEW, "1"), report(NEW + timedelta(days=1), "1", on=NEW)
-    cancel = again(second, "X", "1", day=NEW + timedelta(days=2), prior_report_date=second["report_date"])
+    cancel = again(
+        second, "X", "1", day=NEW + timedelta(days=2), prior_report_date=second["report_date"]
+    )
     assert fates(first, second, cancel) == ["trade", "ended_by_cancel < 2", "cancel_message < 1"]
 
 
@@ -237,7 +368,10 @@ def test_prior_reference_names_the_trade_though_a_term_was_mistyped():
     trade = report(NEW, "1")
     cancel = again(trade, "X", "1", prior_report_date=NEW, price=100.5)
     assert fates(trade, cancel) == ["ended_by_cancel < 1", "cancel_message < 0"]
-    assert fates(trade, cancel | {"prior_report_date": None}) == ["trade", "cancel_message_without_trade"]
+    assert fates(trade, cancel | {"prior_report_date": None}) == [
+        "trade",
+        "cancel_message_without_trade",
+    ]
 
 
 def test_first_control_number_leads_to_the_newest_version():
@@ -245,7 +379,12 @@ def test_first_control_number_leads_to_the_newest_version():
     chain = {"first_control_date": NEW, "first_control_number": "1"}
     gone, second = again(first, "C", "1", **chain), again(first, "R", "2", price=101.0, **chain)
     reversal = again(first, "Y", "8", day=NEW + timedelta(days=30), **chain)
-    assert fates(first, gone, second, reversal) == ["ended_by_correction < 1", "correction_message < 0", "ended_by_reversal < 3", "reversal_message < 2"]
+    assert fates(first, gone, second, reversal) == [
+        "ended_by_correction < 1",
+        "correction_message < 0",
+        "ended_by_reversal < 3",
+        "reversal_message < 2",
+    ]
 
 
 def test_a_replacement_ends_its_original_when_the_correction_message_is_missing():
@@ -257,13 +396,26 @@ def test_a_replacement_ends_its_original_when_the_correction_message_is_missing(
 def test_a_cancel_delivered_twice_ends_one_trade():
     trade, twin = report(NEW, "1"), report(NEW, "1", at="10:00:00", told="10:30:00")
     cancel = again(trade, "X", "1")
-    assert fates(trade, twin, cancel, dict(cancel))[2:] == ["cancel_message < 0", "duplicate_report < 2"]
-    assert fates(trade, cancel, again(trade, "X", "1", told="17:00:00")) == ["ended_by_cancel < 1", "cancel_message < 0", "cancel_message_without_trade < 0"]
+    assert fates(trade, twin, cancel, dict(cancel))[2:] == [
+        "cancel_message < 0",
+        "duplicate_report < 2",
+    ]
+    assert fates(trade, cancel, again(trade, "X", "1", told="17:00:00")) == [
+        "ended_by_cancel < 1",
+        "cancel_message < 0",
+        "cancel_message_without_trade < 0",
+    ]
 
 
 def test_the_same_file_twice_changes_nothing():
     trade = report(NEW, "1")
-    story = [trade, again(trade, "X", "1"), report(NEW, "2"), report(NEW, "3", contra="D"), report(NEW, "4", contra="D", side="B")]
+    story = [
+        trade,
+        again(trade, "X", "1"),
+        report(NEW, "2"),
+        report(NEW, "3", contra="D"),
+        report(NEW, "4", contra="D", side="B"),
+    ]
     once = fates(*story)
     assert fates(*story, *story) == once + [f"duplicate_report < {k}" for k in range(len(story))]
 
@@ -280,38 +432,71 @@ def test_a_locked_in_report_stands_for_both_sides():
 
 
 def test_legs_pair_with_the_nearest_whatever_their_order():
-    early, late = report(NEW, "1", contra="D", at="10:00:00"), report(NEW, "2", contra="D", at="15:00:00")
-    buys = [report(NEW, "3", contra="D", side="B", at="14:59:00"), report(NEW, "4", contra="D", side="B", at="10:01:00"), report(NEW, "5", contra="D", side="B", at="12:00:00")]
+    early, late = (
+        report(NEW, "1", contra="D", at="10:00:00"),
+        report(NEW, "2", contra="D", at="15:00:00"),
+    )
+    buys = [
+        report(NEW, "3", contra="D", side="B", at="14:59:00"),
+        report(NEW, "4", contra="D", side="B", at="10:01:00"),
+        report(NEW, "5", contra="D", side="B", at="12:00:00"),
+    ]
     for order in permutations(range(5)):
         legs = [early, late, *buys]
-        story = [legs[k] | {"reported_at": datetime.combine(NEW, time(16)) + timedelta(minutes=place)} for place, k in enumerate(order)]
+        story = [
+            legs[k] | {"reported_at": datetime.combine(NEW, time(16)) + timedelta(minutes=place)}
+            for place, k in enumerate(order)
+        ]
         told = dict(zip(order, fates(*story), strict=True))
         place = {k: at for at, k in enumerate(order)}
-        assert told == {0: "trade", 1: "trade", 2: f"interdealer_buy_leg < {place[1]}", 3: f"interdealer_buy_leg < {place[0]}", 4: "trade"}
+        assert told == {
+            0: "trade",
+            1: "trade",
+            2: f"interdealer_buy_leg < {place[1]}",
+            3: f"interdealer_buy_leg < {place[0]}",
+            4: "trade",
+        }
 
 
 def test_a_corrected_buy_leg_is_not_counted_beside_its_sell_leg():
     sold, bought = report(NEW, "1", contra="D"), report(NEW, "2", contra="D", side="B")
     story = [sold, bought, again(bought, "C", "2", points=False), again(bought, "R", "3")]
-    assert fates(*story) == ["trade", "ended_by_correction < 2", "correction_message < 1", "interdealer_buy_leg < 0"]
+    assert fates(*story) == [
+        "trade",
+        "ended_by_correction < 2",
+        "correction_message < 1",
+        "interdealer_buy_leg < 0",
+    ]
 
 
 def test_a_buy_leg_stands_again_when_its_sell_leg_is_cancelled():
     sold, bought = report(NEW, "1", contra="D"), report(NEW, "2", contra="D", side="B")
-    assert fates(sold, bought, again(sold, "X", "1")) == ["ended_by_cancel < 2", "trade", "cancel_message < 0"]
+    assert fates(sold, bought, again(sold, "X", "1")) == [
+        "ended_by_cancel < 2",
+        "trade",
+        "cancel_message < 0",
+    ]
 
 
 def test_dealers_known_by_name_must_cross():
     sold = report(NEW, "1", contra="D", reporting_party="x", contra_party="y")
     stranger = report(NEW, "2", contra="D", side="B", reporting_party="z", contra_party="x")
-    partner = report(NEW, "3", contra="D", side="B", at="10:09:00", reporting_party="y", contra_party="x")
+    partner = report(
+        NEW, "3", contra="D", side="B", at="10:09:00", reporting_party="y", contra_party="x"
+    )
     assert fates(sold, stranger, partner) == ["trade", "trade", "interdealer_buy_leg < 0"]
-    assert fates(report(NEW, "4", contra="D", reporting_party="x", contra_party="x")) == ["self_trade"]
+    assert fates(report(NEW, "4", contra="D", reporting_party="x", contra_party="x")) == [
+        "self_trade"
+    ]
 
 
 def test_messages_without_numbers_match_by_all_terms():
     trade, twin = report(NEW, None), report(NEW, None, at="10:00:01")
-    assert fates(trade, twin, again(trade, "X", None)) == ["ended_by_cancel < 2", "trade", "cancel_message < 0"]
+    assert fates(trade, twin, again(trade, "X", None)) == [
+        "ended_by_cancel < 2",
+        "trade",
+        "cancel_message < 0",
+    ]
 
 
 def test_dissemination_feeds_point_on_every_date():
@@ -335,6 +520,12 @@ def test_enhanced_stands_before_standard_for_the_same_bond_and_day():
 def test_screens_come_after_matching():
     """A pair whose flags differ is still a pair, and a cancel without the flag still ends the trade."""
     trade = report(NEW, "1", is_special_price=True)
-    assert fates(trade, again(trade, "X", "1", is_special_price=False), screens="research") == ["ended_by_cancel < 1", "cancel_message < 0"]
-    sold, bought = report(NEW, "1", contra="D", is_special_price=True), report(NEW, "2", contra="D", side="B")
+    assert fates(trade, again(trade, "X", "1", is_special_price=False), screens="research") == [
+        "ended_by_cancel < 1",
+        "cancel_message < 0",
+    ]
+    sold, bought = (
+        report(NEW, "1", contra="D", is_special_price=True),
+        report(NEW, "2", contra="D", side="B"),
+    )
     assert fates(sold, bought, screens="research") == ["special_price", "interdealer_buy_leg < 0"]

@@ -7,7 +7,15 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from benchmarks.known_fates import AFFILIATE, DEAD, DUPLICATE, LEG, MESSAGE, TRADE, reports_of_known_fate
+from benchmarks.known_fates import (
+    AFFILIATE,
+    DEAD,
+    DUPLICATE,
+    LEG,
+    MESSAGE,
+    TRADE,
+    reports_of_known_fate,
+)
 from bondsig_assets.trace import ReportsError, clean
 from bondsig_assets.trace.layouts import normalise
 from bondsig_assets.trace.options import PRESETS
@@ -15,15 +23,31 @@ from bondsig_assets.trace.partitions import clean_to
 
 #: Reason → what it says of a report.
 SAYS = {
-    "ended_by_cancel": DEAD, "ended_by_correction": DEAD, "ended_by_reversal": DEAD, "cancel_message": MESSAGE, "correction_message": MESSAGE,
-    "reversal_message": MESSAGE, "interdealer_buy_leg": LEG, "affiliate": AFFILIATE, "duplicate_report": DUPLICATE,
+    "ended_by_cancel": DEAD,
+    "ended_by_correction": DEAD,
+    "ended_by_reversal": DEAD,
+    "cancel_message": MESSAGE,
+    "correction_message": MESSAGE,
+    "reversal_message": MESSAGE,
+    "interdealer_buy_leg": LEG,
+    "affiliate": AFFILIATE,
+    "duplicate_report": DUPLICATE,
 }
 
 
 def _told(raw: pl.DataFrame, trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """`fate` as it must be and `told` as it came out, for every report; of two equal copies either may be the duplicate."""
-    said = pl.concat([trades.select("row", told=pl.lit(TRADE)), rejected.select("row", told=pl.col("reason").replace(SAYS))])
-    told = raw.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64)).join(said, on="row", how="left")
+    said = pl.concat(
+        [
+            trades.select("row", told=pl.lit(TRADE)),
+            rejected.select("row", told=pl.col("reason").replace(SAYS)),
+        ]
+    )
+    told = (
+        raw.with_row_index("row")
+        .with_columns(pl.col("row").cast(pl.Int64))
+        .join(said, on="row", how="left")
+    )
     content = [name for name in raw.columns if name != "fate"]
     return told.group_by(content).agg(pl.col("fate").sort(), pl.col("told").sort())
 
@@ -38,14 +62,19 @@ def test_no_dead_report_is_kept_no_trade_lost_no_leg_counted_twice(raw):
     assert result.trades.height + result.rejected.height == raw.height
     compared = _told(raw, result.trades, result.rejected)
     wrong = compared.filter(pl.col("fate") != pl.col("told"))
-    assert wrong.is_empty(), wrong.select("trc_st", "trd_rpt_dt", "asof_cd", "cntra_mp_id", "rpt_side_cd", "fate", "told").head(10)
+    assert wrong.is_empty(), wrong.select(
+        "trc_st", "trd_rpt_dt", "asof_cd", "cntra_mp_id", "rpt_side_cd", "fate", "told"
+    ).head(10)
     assert set(raw["fate"]) == {TRADE, DEAD, MESSAGE, LEG, AFFILIATE, DUPLICATE}
 
 
 def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path):
     reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
     whole = clean(reports, screens="research")
-    blocks = [reports.sample(fraction=1, shuffle=True, seed=1).lazy().slice(start, 30_000) for start in range(0, reports.height, 30_000)]
+    blocks = [
+        reports.sample(fraction=1, shuffle=True, seed=1).lazy().slice(start, 30_000)
+        for start in range(0, reports.height, 30_000)
+    ]
     clean_to(blocks, tmp_path, PRESETS["research"], part_reports=17_000)
     for name in ("trades", "rejected", "bond_days"):
         mine, parts = getattr(whole, name), pl.read_parquet(tmp_path / f"{name}.parquet")
@@ -58,7 +87,9 @@ def test_as_of_asks_for_times_over_all_blocks(raw, tmp_path):
     timeless = reports.with_columns(reported_at=pl.lit(None, pl.Datetime("us")))
     first, rest = timeless.filter(pl.col("row") < 100), reports.filter(pl.col("row") >= 100)
     moment = datetime(2012, 6, 1)
-    cleaned = clean_to([first.lazy(), rest.lazy()], tmp_path, PRESETS["none"], as_of=moment, part_reports=500)
+    cleaned = clean_to(
+        [first.lazy(), rest.lazy()], tmp_path, PRESETS["none"], as_of=moment, part_reports=500
+    )
     assert sum(cleaned.rows[name] for name in ("trades", "rejected")) == reports.height
     with pytest.raises(ReportsError, match="needs report times"):
         clean_to([timeless.lazy()], tmp_path, PRESETS["none"], as_of=moment, part_reports=500)

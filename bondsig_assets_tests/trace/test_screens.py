@@ -7,7 +7,15 @@ from datetime import date, datetime, time
 import polars as pl
 import pytest
 
-from bondsig_assets_tests.trace.messages import DAYS, arrivals, bond, daily, delivered, message, remembered
+from bondsig_assets_tests.trace.messages import (
+    DAYS,
+    arrivals,
+    bond,
+    daily,
+    delivered,
+    message,
+    remembered,
+)
 
 
 def judged(*messages, bonds: pl.DataFrame | None = None) -> list[tuple]:
@@ -45,7 +53,16 @@ PASSED = [
     ({"executed_at": datetime.combine(DAYS[0], time(17))}, {}),
     ({"trading_market": "S1"}, {}),
     ({"trade_modifier_4": "P", "trade_modifier_3": "Z"}, {}),
-    ({"is_when_issued": False, "is_special_price": False, "is_locked_in": True, "sale_condition": "@", "settlement_date": DAYS[3]}, {}),
+    (
+        {
+            "is_when_issued": False,
+            "is_special_price": False,
+            "is_locked_in": True,
+            "sale_condition": "@",
+            "settlement_date": DAYS[3],
+        },
+        {},
+    ),
     ({"price": 1000.0}, {}),
     ({"price": 5.25, "yield_pct": 5.26}, {}),
     ({"par_usd": 2.5e8 - 1}, {}),
@@ -66,19 +83,25 @@ def test_what_just_passes(report, terms):
 def test_a_trade_on_a_day_without_trading_is_off_the_calendar():
     good_friday = date(2024, 3, 29)
     after = DAYS.index(date(2024, 4, 1))
-    told = message(after, "1", execution_date=good_friday, executed_at=datetime.combine(good_friday, time(10)))
+    told = message(
+        after, "1", execution_date=good_friday, executed_at=datetime.combine(good_friday, time(10))
+    )
     assert judged(told)[0][0] == "off_calendar"
 
 
 def test_the_first_screen_that_catches_is_named():
-    assert judged(message(0, "1", contra="A", par_usd=1.0, is_special_price=True))[0][0] == "affiliate"
+    assert (
+        judged(message(0, "1", contra="A", par_usd=1.0, is_special_price=True))[0][0] == "affiliate"
+    )
 
 
 def test_an_unknown_bond_and_a_bond_known_later():
     assert judged(message(0, "1"), bonds=bond().clear())[0][0] == "unknown_bond"
     late = bond(known_at=datetime.combine(DAYS[3], time(18, 30)))
-    assert [row[0] for row in judged(*(message(day, "1") for day in range(5)), bonds=late)] == ["unknown_bond"] * 3 + [None] * 2
+    assert [row[0] for row in judged(*(message(day, "1") for day in range(5)), bonds=late)] == [
+        "unknown_bond"
+    ] * 3 + [None] * 2
     later = bond(known_at=datetime.combine(DAYS[3], time(18, 30, 0, 1)))
-    assert [row[0] for row in judged(*(message(day, "1") for day in range(5)), bonds=later)] == ["unknown_bond"] * 4 + [None]
-
-
+    assert [row[0] for row in judged(*(message(day, "1") for day in range(5)), bonds=later)] == [
+        "unknown_bond"
+    ] * 4 + [None]

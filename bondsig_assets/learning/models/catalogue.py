@@ -13,9 +13,21 @@ from typing import Any
 
 from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES, FEATURES
 from bondsig_assets.learning.models.interface import Model, ModelError
-from bondsig_assets.learning.models.linear import ElasticNetModel, ElasticNetSettings, RidgeModel, RidgeSettings
+from bondsig_assets.learning.models.linear import (
+    ElasticNetModel,
+    ElasticNetSettings,
+    RidgeModel,
+    RidgeSettings,
+)
 from bondsig_assets.learning.models.sequence import LSTM_FEATURES, LSTMModel, LSTMSettings
-from bondsig_assets.learning.models.trees import ForestModel, ForestSettings, LightGBMModel, LightGBMSettings, XGBoostModel, XGBoostSettings
+from bondsig_assets.learning.models.trees import (
+    ForestModel,
+    ForestSettings,
+    LightGBMModel,
+    LightGBMSettings,
+    XGBoostModel,
+    XGBoostSettings,
+)
 
 #: Name of the control: boosted trees on what stock prices and filings alone say.
 CONTROL = "equity_only"
@@ -41,8 +53,12 @@ KINDS: dict[str, Kind] = {
     "xgboost": Kind(XGBoostModel, XGBoostSettings(), early_stopping=True),
     "lightgbm": Kind(LightGBMModel, LightGBMSettings(), early_stopping=True),
     "random_forest": Kind(ForestModel, ForestSettings()),
-    "lstm": Kind(LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False, early_stopping=True),
-    CONTROL: Kind(XGBoostModel, XGBoostSettings(), EQUITY_FEATURES, may_be_champion=False, early_stopping=True),
+    "lstm": Kind(
+        LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False, early_stopping=True
+    ),
+    CONTROL: Kind(
+        XGBoostModel, XGBoostSettings(), EQUITY_FEATURES, may_be_champion=False, early_stopping=True
+    ),
 }
 
 
@@ -83,14 +99,18 @@ class Specification:
         return self.kind.model(settings)
 
 
-def specification(name: str, overrides: Mapping[str, Any] | None = None, context: str = "") -> Specification:
+def specification(
+    name: str, overrides: Mapping[str, Any] | None = None, context: str = ""
+) -> Specification:
     """The model `name` with settings other than the defaults. Raises ModelError naming what exists."""
     if name not in KINDS:
         raise ModelError(f"unknown model '{name}'; models are: {', '.join(KINDS)}")
     kind = KINDS[name]
     names = {f.name for f in fields(kind.settings)}
     if unknown := sorted(set(overrides or {}) - names):
-        raise ModelError(f"model {name} has no setting {', '.join(unknown)}; it has: {', '.join(sorted(names))}")
+        raise ModelError(
+            f"model {name} has no setting {', '.join(unknown)}; it has: {', '.join(sorted(names))}"
+        )
     return Specification(name, replace(kind.settings, **(overrides or {})), kind.features, context)
 
 
@@ -104,7 +124,14 @@ def load_model(name: str, text: str) -> Model:
 def feature_hash(features: tuple[str, ...] | list[str]) -> str:
     """Fingerprint of an ordered list of inputs and of how each is declared: a changed formula is another input."""
     declared = {feature.name: feature for feature in FEATURES}
-    return fingerprint([[name, declared[name].formula, declared[name].window, declared[name].minimum] if name in declared else [name] for name in features])
+    return fingerprint(
+        [
+            [name, declared[name].formula, declared[name].window, declared[name].minimum]
+            if name in declared
+            else [name]
+            for name in features
+        ]
+    )
 
 
 def fingerprint(value: Any) -> str:

@@ -19,15 +19,37 @@ from bondsig_assets.learning.models.interface import Sample
 class RidgeSettings:
     """Settings of the ridge regression."""
 
-    penalty: float = field(default=0.02, metadata={"description": "L2 penalty relative to features of unit variance", "above": 0.0, "tune": (1e-3, 1.0)})
+    penalty: float = field(
+        default=0.02,
+        metadata={
+            "description": "L2 penalty relative to features of unit variance",
+            "above": 0.0,
+            "tune": (1e-3, 1.0),
+        },
+    )
 
 
 @dataclass(frozen=True)
 class ElasticNetSettings:
     """Settings of the elastic net."""
 
-    penalty: float = field(default=0.004, metadata={"description": "Penalty on the weights, of a label of unit variance", "above": 0.0, "tune": (5e-4, 0.03)})
-    l1_share: float = field(default=0.5, metadata={"description": "Part of the penalty on absolute weights, not squares", "least": 0.0, "most": 1.0, "tune": (0.1, 1.0)})
+    penalty: float = field(
+        default=0.004,
+        metadata={
+            "description": "Penalty on the weights, of a label of unit variance",
+            "above": 0.0,
+            "tune": (5e-4, 0.03),
+        },
+    )
+    l1_share: float = field(
+        default=0.5,
+        metadata={
+            "description": "Part of the penalty on absolute weights, not squares",
+            "least": 0.0,
+            "most": 1.0,
+            "tune": (0.1, 1.0),
+        },
+    )
 
 
 class LinearModel(ABC):
@@ -46,8 +68,13 @@ class LinearModel(ABC):
 
         x = np.nan_to_num(sample.features).astype(float)
         share = sample.weight / sample.weight.sum()
-        self.means, self.intercept = (x * share[:, None]).sum(axis=0), float((sample.label * share).sum())
-        moments = moments_of(np.column_stack([x - self.means, sample.label - self.intercept]), share)
+        self.means, self.intercept = (
+            (x * share[:, None]).sum(axis=0),
+            float((sample.label * share).sum()),
+        )
+        moments = moments_of(
+            np.column_stack([x - self.means, sample.label - self.intercept]), share
+        )
         self.weights = self._solve(moments[:-1, :-1], moments[:-1, -1])
         return self
 
@@ -70,13 +97,23 @@ class LinearModel(ABC):
 
     def to_text(self) -> str:
         """Weights and means as JSON."""
-        return json.dumps({"intercept": self.intercept, "weights": self.weights.tolist(), "means": self.means.tolist()})
+        return json.dumps(
+            {
+                "intercept": self.intercept,
+                "weights": self.weights.tolist(),
+                "means": self.means.tolist(),
+            }
+        )
 
     @classmethod
     def from_text(cls, text: str) -> Self:
         """A model from `to_text`."""
         read, model = json.loads(text), cls(None)
-        model.intercept, model.weights, model.means = read["intercept"], np.array(read["weights"]), np.array(read["means"])
+        model.intercept, model.weights, model.means = (
+            read["intercept"],
+            np.array(read["weights"]),
+            np.array(read["means"]),
+        )
         return model
 
 
@@ -91,7 +128,10 @@ class ElasticNetModel(LinearModel):
     """½ |y - Xw|² + penalty (l1_share |w|₁ + ½ (1 - l1_share) |w|²) by coordinate descent (Zou-Hastie 2005)."""
 
     def _solve(self, gram: np.ndarray, product: np.ndarray) -> np.ndarray:
-        lasso, squares = self.settings.penalty * self.settings.l1_share, self.settings.penalty * (1 - self.settings.l1_share)
+        lasso, squares = (
+            self.settings.penalty * self.settings.l1_share,
+            self.settings.penalty * (1 - self.settings.l1_share),
+        )
         weights, residual = np.zeros(len(product)), product.copy()
         diagonal = np.diag(gram)
         for _ in range(1000):
@@ -100,7 +140,9 @@ class ElasticNetModel(LinearModel):
                 if diagonal[j] <= 0:
                     continue
                 old, partial = weights[j], residual[j] + diagonal[j] * weights[j]
-                weights[j] = np.sign(partial) * max(abs(partial) - lasso, 0.0) / (diagonal[j] + squares)
+                weights[j] = (
+                    np.sign(partial) * max(abs(partial) - lasso, 0.0) / (diagonal[j] + squares)
+                )
                 if weights[j] != old:
                     residual -= gram[:, j] * (weights[j] - old)
                     largest = max(largest, abs(weights[j] - old))

@@ -25,19 +25,40 @@ if TYPE_CHECKING:
 #: one; differences and z-scores before levels, since a level says the same on each of its days; no input made of two others here.
 LSTM_FEATURES: tuple[str, ...] = (
     # Spread: the day's news, own and net of the sector, how unusual the week was, and where it leaves the issuer.
-    "oas_1d_change_bps", "oas_1d_change_vs_sector_bps", "oas_5d_change_zscore", "filtered_spread_innovation", "spread_vs_sector_median",
+    "oas_1d_change_bps",
+    "oas_1d_change_vs_sector_bps",
+    "oas_5d_change_zscore",
+    "filtered_spread_innovation",
+    "spread_vs_sector_median",
     # Curve: a flatter or inverted one moves with the nearness of trouble.
-    "corp_curve_slope_10y2y", "spread_slope_10y2y", "spread_curvature_bps",
+    "corp_curve_slope_10y2y",
+    "spread_slope_10y2y",
+    "spread_curvature_bps",
     # Volume and order flow: who trades, and which way.
-    "volume_spike_zscore", "trace_volume_zscore_5d", "order_imbalance_1d", "order_imbalance_institutional_5d",
+    "volume_spike_zscore",
+    "trace_volume_zscore_5d",
+    "order_imbalance_1d",
+    "order_imbalance_institutional_5d",
     # Liquidity: its sudden loss, against the issuer's own past; and how old the day's price is.
-    "customer_bid_ask_vs_own_median_pct", "round_trip_cost_vs_own_median_bps", "amihud_vs_own_median", "staleness_days",
+    "customer_bid_ask_vs_own_median_pct",
+    "round_trip_cost_vs_own_median_bps",
+    "amihud_vs_own_median",
+    "staleness_days",
     # CDS: whether quoted, its move, and its disagreement with the bonds.
-    "cds_quote_flag", "cds_1d_change_bps", "cds_5d_change_vs_sector_bps", "cds_bond_basis_zscore",
+    "cds_quote_flag",
+    "cds_1d_change_bps",
+    "cds_5d_change_vs_sector_bps",
+    "cds_bond_basis_zscore",
     # Bonds against the stock.
-    "capital_structure_divergence", "capital_structure_divergence_5d_pct",
+    "capital_structure_divergence",
+    "capital_structure_divergence_5d_pct",
     # Equity controls: reversal, momentum, risk, size, nearness of default.
-    "equity_return_1d_pct", "equity_excess_return_5d_pct", "equity_return_63d_pct", "equity_volatility_21d_pct", "log_market_cap", "distance_to_default",
+    "equity_return_1d_pct",
+    "equity_excess_return_5d_pct",
+    "equity_return_63d_pct",
+    "equity_volatility_21d_pct",
+    "log_market_cap",
+    "distance_to_default",
 )
 
 #: Points of the path at which an explanation takes the slope (Gauss-Legendre); more for the rows that do not add up with fewer.
@@ -53,17 +74,69 @@ _BUILDING = Lock()
 class LSTMSettings:
     """Settings of the LSTM."""
 
-    history_days: int = field(default=21, metadata={"description": "Days of each input the network sees, today last", "above": 0})
-    units: int = field(default=16, metadata={"description": "Cells of the network; the signal is weak, keep it small", "above": 0, "tune": (4, 32)})
-    epochs: int = field(default=20, metadata={"description": "Number of epochs, the largest with early stopping", "above": 0})
-    row_share: float = field(default=0.5, metadata={"description": "Share of rows each epoch sees, drawn anew, as labels overlap", "above": 0.0, "most": 1.0})
+    history_days: int = field(
+        default=21,
+        metadata={"description": "Days of each input the network sees, today last", "above": 0},
+    )
+    units: int = field(
+        default=16,
+        metadata={
+            "description": "Cells of the network; the signal is weak, keep it small",
+            "above": 0,
+            "tune": (4, 32),
+        },
+    )
+    epochs: int = field(
+        default=20,
+        metadata={"description": "Number of epochs, the largest with early stopping", "above": 0},
+    )
+    row_share: float = field(
+        default=0.5,
+        metadata={
+            "description": "Share of rows each epoch sees, drawn anew, as labels overlap",
+            "above": 0.0,
+            "most": 1.0,
+        },
+    )
     batch_size: int = field(default=512, metadata={"description": "Rows of a step", "above": 0})
-    learning_rate: float = field(default=0.001, metadata={"description": "Step size of Adam", "above": 0.0, "tune": (2e-4, 5e-3)})
-    dropout: float = field(default=0.3, metadata={"description": "Share of cells left out at random in a step", "least": 0.0, "most": 0.9, "tune": (0.0, 0.6)})
-    l2_penalty: float = field(default=1e-4, metadata={"description": "L2 penalty on the weights, of a label of unit variance", "least": 0.0, "tune": (1e-5, 1e-2)})
-    patience: int = field(default=4, metadata={"description": "Epochs without a better loss on the stopping span before training ends", "above": 0})
-    early_stopping: bool = field(default=True, metadata={"description": "Choose the number of epochs on a span of its own before the calibration span"})
-    seed: int = field(default=0, metadata={"description": "Seed of first weights, order of rows and dropout", "least": 0})
+    learning_rate: float = field(
+        default=0.001,
+        metadata={"description": "Step size of Adam", "above": 0.0, "tune": (2e-4, 5e-3)},
+    )
+    dropout: float = field(
+        default=0.3,
+        metadata={
+            "description": "Share of cells left out at random in a step",
+            "least": 0.0,
+            "most": 0.9,
+            "tune": (0.0, 0.6),
+        },
+    )
+    l2_penalty: float = field(
+        default=1e-4,
+        metadata={
+            "description": "L2 penalty on the weights, of a label of unit variance",
+            "least": 0.0,
+            "tune": (1e-5, 1e-2),
+        },
+    )
+    patience: int = field(
+        default=4,
+        metadata={
+            "description": "Epochs without a better loss on the stopping span before training ends",
+            "above": 0,
+        },
+    )
+    early_stopping: bool = field(
+        default=True,
+        metadata={
+            "description": "Choose the number of epochs on a span of its own before the calibration span"
+        },
+    )
+    seed: int = field(
+        default=0,
+        metadata={"description": "Seed of first weights, order of rows and dropout", "least": 0},
+    )
 
     def with_rounds(self, rounds: int) -> LSTMSettings:
         """The same with exactly so many epochs."""
@@ -81,7 +154,15 @@ class LSTMModel:
     def fit(self, sample: Sample, stop: Sample | None = None) -> Self:
         """Epochs from the mean label on; with `stop` the weights after the epoch that loses least there."""
         s = self.settings
-        trainer = _trainer(*sample.features.shape[1:], s.units, s.batch_size, s.dropout, s.learning_rate, s.l2_penalty, s.seed)
+        trainer = _trainer(
+            *sample.features.shape[1:],
+            s.units,
+            s.batch_size,
+            s.dropout,
+            s.learning_rate,
+            s.l2_penalty,
+            s.seed,
+        )
         order = np.random.default_rng(s.seed)
         seen = max(1, round(s.row_share * len(sample.label)))
         state, best, least, self.rounds = trainer.start(sample), None, np.inf, 0
@@ -94,9 +175,13 @@ class LSTMModel:
                 best, least, self.rounds = state, loss, epoch
             elif epoch - self.rounds >= s.patience:
                 break
-        self.network, self.rounds = (_network(state), s.epochs) if best is None else (_network(best), self.rounds)
+        self.network, self.rounds = (
+            (_network(state), s.epochs) if best is None else (_network(best), self.rounds)
+        )
         if not all(np.isfinite(values).all() for values in self.network):
-            raise ModelError(f"model lstm: training went astray; use a learning_rate below {s.learning_rate}")
+            raise ModelError(
+                f"model lstm: training went astray; use a learning_rate below {s.learning_rate}"
+            )
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -116,14 +201,20 @@ class LSTMModel:
         inputs, prediction = _inputs(features), self.predict(features)
         out = explained(inputs, self.network, *_path(PATH_POINTS[0]))
         for points in PATH_POINTS[1:]:
-            short = np.abs(out.sum(axis=1) - prediction) > COMPLETENESS * np.abs(out[:, :-1]).sum(axis=1)
+            short = np.abs(out.sum(axis=1) - prediction) > COMPLETENESS * np.abs(out[:, :-1]).sum(
+                axis=1
+            )
             if short.any():
                 out[short] = explained(inputs[short], self.network, *_path(points))
         return out
 
     def to_text(self) -> str:
         """Weights as JSON, each the shortest number that gives its float32 back."""
-        weights = {} if self.network is None else {name: _shortest(values) for name, values in self.network._asdict().items()}
+        weights = (
+            {}
+            if self.network is None
+            else {name: _shortest(values) for name, values in self.network._asdict().items()}
+        )
         return json.dumps({"rounds": self.rounds, **weights})
 
     @classmethod
@@ -133,7 +224,12 @@ class LSTMModel:
 
         read, model = json.loads(text), cls(None)
         model.rounds = read.pop("rounds")
-        model.network = Network(**{name: np.array(values, dtype=np.float32).astype(float) for name, values in read.items()})
+        model.network = Network(
+            **{
+                name: np.array(values, dtype=np.float32).astype(float)
+                for name, values in read.items()
+            }
+        )
         return model
 
 
@@ -153,7 +249,12 @@ def _loss(network: Network, sample: Sample) -> float:
     """Weighted mean squared error."""
     from bondsig_assets.learning.models.sequence_kernel import predicted
 
-    return float(np.average((predicted(_inputs(sample.features), network) - sample.label) ** 2, weights=sample.weight))
+    return float(
+        np.average(
+            (predicted(_inputs(sample.features), network) - sample.label) ** 2,
+            weights=sample.weight,
+        )
+    )
 
 
 def _shortest(values: np.ndarray) -> Any:
@@ -192,7 +293,10 @@ class _Trainer:
     def epoch(self, state: State, sample: Sample, rows: np.ndarray) -> State:
         """One step for each batch of `rows`; batches are as even as can be, and filled up with rows of no weight."""
         for batch in np.array_split(rows, -(-rows.size // self.batch_size)):
-            filled, weight = np.full(self.batch_size, batch[0]), np.zeros(self.batch_size, dtype=np.float32)
+            filled, weight = (
+                np.full(self.batch_size, batch[0]),
+                np.zeros(self.batch_size, dtype=np.float32),
+            )
             filled[: batch.size], weight[: batch.size] = batch, sample.weight[batch]
             features = np.nan_to_num(sample.features[filled].astype(np.float32, copy=False))
             state = self.step(state, features, sample.label[filled].astype(np.float32), weight)
@@ -200,7 +304,16 @@ class _Trainer:
 
 
 @lru_cache(maxsize=8)
-def _trainer(n_days: int, n_features: int, units: int, batch_size: int, dropout: float, learning_rate: float, l2_penalty: float, seed: int) -> _Trainer:
+def _trainer(
+    n_days: int,
+    n_features: int,
+    units: int,
+    batch_size: int,
+    dropout: float,
+    learning_rate: float,
+    l2_penalty: float,
+    seed: int,
+) -> _Trainer:
     """The compiled step of a network, kept for the next fold: compiling takes longer than an epoch. Raises ModelError without Keras."""
     with _BUILDING:
         keras, jax = _libraries()
@@ -208,27 +321,46 @@ def _trainer(n_days: int, n_features: int, units: int, batch_size: int, dropout:
         optimizer = keras.optimizers.Adam(learning_rate)
         optimizer.build(network.trainable_variables)
 
-    def loss(weights: list, others: list, features: Any, label: Any, weight: Any) -> tuple[Any, list]:
+    def loss(
+        weights: list, others: list, features: Any, label: Any, weight: Any
+    ) -> tuple[Any, list]:
         prediction, others = network.stateless_call(weights, others, features, training=True)
         squares = sum((values**2).sum() for values in weights if values.ndim == 2)
-        return (weight * (prediction[:, 0] - label) ** 2).sum() / weight.sum() + l2_penalty * squares, others
+        return (
+            weight * (prediction[:, 0] - label) ** 2
+        ).sum() / weight.sum() + l2_penalty * squares, others
 
     def step(state: State, features: Any, label: Any, weight: Any) -> State:
-        slopes, others = jax.grad(loss, has_aux=True)(state.weights, state.others, features, label, weight)
+        slopes, others = jax.grad(loss, has_aux=True)(
+            state.weights, state.others, features, label, weight
+        )
         weights, moments = optimizer.stateless_apply(state.moments, slopes, state.weights)
         return State(list(weights), list(others), list(moments))
 
     parts = network.trainable_variables, network.non_trainable_variables, optimizer.variables
-    return _Trainer(State(*([np.asarray(variable.value) for variable in part] for part in parts)), jax.jit(step), batch_size)
+    return _Trainer(
+        State(*([np.asarray(variable.value) for variable in part] for part in parts)),
+        jax.jit(step),
+        batch_size,
+    )
 
 
-def keras_network(keras: Any, n_days: int, n_features: int, units: int, dropout: float, seed: int) -> Any:
+def keras_network(
+    keras: Any, n_days: int, n_features: int, units: int, dropout: float, seed: int
+) -> Any:
     """The network as Keras builds it; every seed is its own, since folds are fitted beside each other."""
-    first, again = keras.initializers.GlorotUniform(seed=seed), keras.initializers.Orthogonal(seed=seed)
+    first, again = (
+        keras.initializers.GlorotUniform(seed=seed),
+        keras.initializers.Orthogonal(seed=seed),
+    )
     inputs = keras.Input((n_days, n_features), dtype="float32")
-    last = keras.layers.LSTM(units, kernel_initializer=first, recurrent_initializer=again, seed=seed, dtype="float32")(inputs)
+    last = keras.layers.LSTM(
+        units, kernel_initializer=first, recurrent_initializer=again, seed=seed, dtype="float32"
+    )(inputs)
     kept = keras.layers.Dropout(dropout, seed=seed, dtype="float32")(last)
-    return keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="zeros", dtype="float32")(kept))
+    return keras.Model(
+        inputs, keras.layers.Dense(1, kernel_initializer="zeros", dtype="float32")(kept)
+    )
 
 
 def _libraries() -> tuple[Any, Any]:
@@ -244,5 +376,7 @@ def _libraries() -> tuple[Any, Any]:
     except ImportError as error:
         raise ModelError("model lstm needs the extra deep: pip install 'bondsig[deep]'") from error
     if keras.backend.backend() != "jax":
-        raise ModelError(f"model lstm needs Keras on JAX, and it was loaded on {keras.backend.backend()}; set KERAS_BACKEND=jax")
+        raise ModelError(
+            f"model lstm needs Keras on JAX, and it was loaded on {keras.backend.backend()}; set KERAS_BACKEND=jax"
+        )
     return keras, jax

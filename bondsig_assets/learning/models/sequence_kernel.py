@@ -65,9 +65,14 @@ def _forwards(projected, scale, network, gates, cells, hidden):
                 gates[day, gate] += state * network.recurrent[unit, gate]
         for gate in range(4 * units):
             is_candidate = 2 * units <= gate < 3 * units
-            gates[day, gate] = math.tanh(gates[day, gate]) if is_candidate else _sigmoid(gates[day, gate])
+            gates[day, gate] = (
+                math.tanh(gates[day, gate]) if is_candidate else _sigmoid(gates[day, gate])
+            )
         for unit in range(units):
-            cell = gates[day, units + unit] * cells[day, unit] + gates[day, unit] * gates[day, 2 * units + unit]
+            cell = (
+                gates[day, units + unit] * cells[day, unit]
+                + gates[day, unit] * gates[day, 2 * units + unit]
+            )
             cells[day + 1, unit] = cell
             hidden[day + 1, unit] = gates[day, 3 * units + unit] * math.tanh(cell)
     prediction = network.output_bias[0]
@@ -88,7 +93,12 @@ def _backwards(gates, cells, network, share, slopes, back_hidden, back_cell, bac
         back_cell[unit] = 0.0
     for day in range(gates.shape[0] - 1, -1, -1):
         for unit in range(units):
-            enter, keep, candidate, leave = gates[day, unit], gates[day, units + unit], gates[day, 2 * units + unit], gates[day, 3 * units + unit]
+            enter, keep, candidate, leave = (
+                gates[day, unit],
+                gates[day, units + unit],
+                gates[day, 2 * units + unit],
+                gates[day, 3 * units + unit],
+            )
             bent = math.tanh(cells[day + 1, unit])
             slope = back_cell[unit] + back_hidden[unit] * leave * (1.0 - bent * bent)
             back_gates[unit] = slope * candidate * enter * (1.0 - enter)
@@ -129,7 +139,11 @@ def explained(features, network, nodes, shares):
     """
     rows, days, n_features = features.shape
     units = network.recurrent.shape[0]
-    projected, gates, slopes = np.empty((days, 4 * units)), np.empty((days, 4 * units)), np.empty((days, 4 * units))
+    projected, gates, slopes = (
+        np.empty((days, 4 * units)),
+        np.empty((days, 4 * units)),
+        np.empty((days, 4 * units)),
+    )
     cells, hidden = np.empty((days + 1, units)), np.empty((days + 1, units))
     back_hidden, back_cell, back_gates = np.empty(units), np.empty(units), np.empty(4 * units)
     projected[:] = 0.0
@@ -140,7 +154,9 @@ def explained(features, network, nodes, shares):
         slopes[:] = 0.0
         for step in range(nodes.size):
             _forwards(projected, nodes[step], network, gates, cells, hidden)
-            _backwards(gates, cells, network, shares[step], slopes, back_hidden, back_cell, back_gates)
+            _backwards(
+                gates, cells, network, shares[step], slopes, back_hidden, back_cell, back_gates
+            )
         for day in range(days):
             for feature in range(n_features):
                 value = float(features[row, day, feature])

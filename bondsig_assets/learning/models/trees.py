@@ -24,15 +24,54 @@ PATIENCE = 30
 class XGBoostSettings:
     """Settings of XGBoost: shallow, slow and heavily averaged, for a signal this weak."""
 
-    n_trees: int = field(default=250, metadata={"description": "Number of boosted trees, the largest with early stopping", "above": 0})
-    max_depth: int = field(default=3, metadata={"description": "Depth of a tree; the signal is weak, keep it shallow", "above": 0, "tune": (2, 5)})
-    learning_rate: float = field(default=0.03, metadata={"description": "Shrinkage of each tree", "above": 0.0, "tune": (0.01, 0.1)})
-    min_child_weight: float = field(default=200.0, metadata={"description": "Smallest weight of rows in a leaf", "least": 0.0, "tune": (50.0, 1000.0)})
-    subsample: float = field(default=0.6, metadata={"description": "Share of rows each tree sees", "above": 0.0, "most": 1.0})
-    column_share: float = field(default=0.5, metadata={"description": "Share of features each tree sees", "above": 0.0, "most": 1.0})
-    l2_penalty: float = field(default=20.0, metadata={"description": "L2 penalty on leaf values", "least": 0.0, "tune": (1.0, 200.0)})
-    early_stopping: bool = field(default=False, metadata={"description": "Choose the number of trees on a span of its own before the calibration span"})
-    seed: int = field(default=0, metadata={"description": "Seed of row and column sampling", "least": 0})
+    n_trees: int = field(
+        default=250,
+        metadata={
+            "description": "Number of boosted trees, the largest with early stopping",
+            "above": 0,
+        },
+    )
+    max_depth: int = field(
+        default=3,
+        metadata={
+            "description": "Depth of a tree; the signal is weak, keep it shallow",
+            "above": 0,
+            "tune": (2, 5),
+        },
+    )
+    learning_rate: float = field(
+        default=0.03,
+        metadata={"description": "Shrinkage of each tree", "above": 0.0, "tune": (0.01, 0.1)},
+    )
+    min_child_weight: float = field(
+        default=200.0,
+        metadata={
+            "description": "Smallest weight of rows in a leaf",
+            "least": 0.0,
+            "tune": (50.0, 1000.0),
+        },
+    )
+    subsample: float = field(
+        default=0.6,
+        metadata={"description": "Share of rows each tree sees", "above": 0.0, "most": 1.0},
+    )
+    column_share: float = field(
+        default=0.5,
+        metadata={"description": "Share of features each tree sees", "above": 0.0, "most": 1.0},
+    )
+    l2_penalty: float = field(
+        default=20.0,
+        metadata={"description": "L2 penalty on leaf values", "least": 0.0, "tune": (1.0, 200.0)},
+    )
+    early_stopping: bool = field(
+        default=False,
+        metadata={
+            "description": "Choose the number of trees on a span of its own before the calibration span"
+        },
+    )
+    seed: int = field(
+        default=0, metadata={"description": "Seed of row and column sampling", "least": 0}
+    )
 
     def with_rounds(self, rounds: int) -> XGBoostSettings:
         """The same with exactly so many trees."""
@@ -43,15 +82,49 @@ class XGBoostSettings:
 class LightGBMSettings:
     """Settings of LightGBM."""
 
-    n_trees: int = field(default=200, metadata={"description": "Number of boosted trees, the largest with early stopping", "above": 0})
-    n_leaves: int = field(default=8, metadata={"description": "Leaves of a tree", "above": 1, "tune": (4, 24)})
-    learning_rate: float = field(default=0.03, metadata={"description": "Shrinkage of each tree", "above": 0.0, "tune": (0.01, 0.1)})
-    min_rows_in_leaf: int = field(default=400, metadata={"description": "Smallest number of rows in a leaf", "above": 0, "tune": (100, 2000)})
-    subsample: float = field(default=0.6, metadata={"description": "Share of rows each tree sees", "above": 0.0, "most": 1.0})
-    column_share: float = field(default=0.5, metadata={"description": "Share of features each tree sees", "above": 0.0, "most": 1.0})
-    l2_penalty: float = field(default=20.0, metadata={"description": "L2 penalty on leaf values", "least": 0.0, "tune": (1.0, 200.0)})
-    early_stopping: bool = field(default=False, metadata={"description": "Choose the number of trees on a span of its own before the calibration span"})
-    seed: int = field(default=0, metadata={"description": "Seed of row and column sampling", "least": 0})
+    n_trees: int = field(
+        default=200,
+        metadata={
+            "description": "Number of boosted trees, the largest with early stopping",
+            "above": 0,
+        },
+    )
+    n_leaves: int = field(
+        default=8, metadata={"description": "Leaves of a tree", "above": 1, "tune": (4, 24)}
+    )
+    learning_rate: float = field(
+        default=0.03,
+        metadata={"description": "Shrinkage of each tree", "above": 0.0, "tune": (0.01, 0.1)},
+    )
+    min_rows_in_leaf: int = field(
+        default=400,
+        metadata={
+            "description": "Smallest number of rows in a leaf",
+            "above": 0,
+            "tune": (100, 2000),
+        },
+    )
+    subsample: float = field(
+        default=0.6,
+        metadata={"description": "Share of rows each tree sees", "above": 0.0, "most": 1.0},
+    )
+    column_share: float = field(
+        default=0.5,
+        metadata={"description": "Share of features each tree sees", "above": 0.0, "most": 1.0},
+    )
+    l2_penalty: float = field(
+        default=20.0,
+        metadata={"description": "L2 penalty on leaf values", "least": 0.0, "tune": (1.0, 200.0)},
+    )
+    early_stopping: bool = field(
+        default=False,
+        metadata={
+            "description": "Choose the number of trees on a span of its own before the calibration span"
+        },
+    )
+    seed: int = field(
+        default=0, metadata={"description": "Seed of row and column sampling", "least": 0}
+    )
 
     def with_rounds(self, rounds: int) -> LightGBMSettings:
         """The same with exactly so many trees."""
@@ -63,11 +136,37 @@ class ForestSettings:
     """Settings of the random forest."""
 
     n_trees: int = field(default=100, metadata={"description": "Number of trees", "above": 0})
-    max_depth: int = field(default=6, metadata={"description": "Depth of a tree", "above": 0, "tune": (3, 8)})
-    min_rows_in_leaf: float = field(default=200.0, metadata={"description": "Smallest weight of rows in a leaf", "above": 0.0, "tune": (50.0, 1000.0)})
-    subsample: float = field(default=0.63, metadata={"description": "Share of rows each tree sees, drawn without replacement", "above": 0.0, "most": 1.0})
-    column_share: float = field(default=0.33, metadata={"description": "Share of features each split chooses from", "above": 0.0, "most": 1.0, "tune": (0.1, 0.6)})
-    seed: int = field(default=0, metadata={"description": "Seed of row and column sampling", "least": 0})
+    max_depth: int = field(
+        default=6, metadata={"description": "Depth of a tree", "above": 0, "tune": (3, 8)}
+    )
+    min_rows_in_leaf: float = field(
+        default=200.0,
+        metadata={
+            "description": "Smallest weight of rows in a leaf",
+            "above": 0.0,
+            "tune": (50.0, 1000.0),
+        },
+    )
+    subsample: float = field(
+        default=0.63,
+        metadata={
+            "description": "Share of rows each tree sees, drawn without replacement",
+            "above": 0.0,
+            "most": 1.0,
+        },
+    )
+    column_share: float = field(
+        default=0.33,
+        metadata={
+            "description": "Share of features each split chooses from",
+            "above": 0.0,
+            "most": 1.0,
+            "tune": (0.1, 0.6),
+        },
+    )
+    seed: int = field(
+        default=0, metadata={"description": "Seed of row and column sampling", "least": 0}
+    )
 
     def with_rounds(self, rounds: int) -> ForestSettings:
         """The same with exactly so many trees."""
@@ -86,11 +185,19 @@ class XGBoostModel:
         """Squared error from zero, with a fixed seed; with `stop` as many trees as lose least there."""
         import xgboost as xgb
 
-        data = xgb.QuantileDMatrix(sample.features, sample.label, weight=sample.weight, nthread=1, max_bin=BINS)
+        data = xgb.QuantileDMatrix(
+            sample.features, sample.label, weight=sample.weight, nthread=1, max_bin=BINS
+        )
         options: dict[str, Any] = {}
         if stop is not None and getattr(self.settings, "early_stopping", False):
-            held = xgb.QuantileDMatrix(stop.features, stop.label, weight=stop.weight, nthread=1, max_bin=BINS, ref=data)
-            options = {"evals": [(held, "stop")], "early_stopping_rounds": PATIENCE, "verbose_eval": False}
+            held = xgb.QuantileDMatrix(
+                stop.features, stop.label, weight=stop.weight, nthread=1, max_bin=BINS, ref=data
+            )
+            options = {
+                "evals": [(held, "stop")],
+                "early_stopping_rounds": PATIENCE,
+                "verbose_eval": False,
+            }
         self.booster = xgb.train(self._parameters(), data, self._boosting_rounds(), **options)
         self.rounds = self.booster.best_iteration + 1 if options else self.settings.n_trees
         if options:
@@ -103,9 +210,18 @@ class XGBoostModel:
     def _parameters(self) -> dict[str, Any]:
         s = self.settings
         return {
-            "max_depth": s.max_depth, "eta": s.learning_rate, "min_child_weight": s.min_child_weight, "subsample": s.subsample,
-            "colsample_bytree": s.column_share, "lambda": s.l2_penalty, "seed": s.seed, "nthread": 1, "tree_method": "hist", "max_bin": BINS,
-            "objective": "reg:squarederror", "base_score": 0.0,
+            "max_depth": s.max_depth,
+            "eta": s.learning_rate,
+            "min_child_weight": s.min_child_weight,
+            "subsample": s.subsample,
+            "colsample_bytree": s.column_share,
+            "lambda": s.l2_penalty,
+            "seed": s.seed,
+            "nthread": 1,
+            "tree_method": "hist",
+            "max_bin": BINS,
+            "objective": "reg:squarederror",
+            "base_score": 0.0,
         }
 
     def _predict(self, features: np.ndarray, **kind: bool) -> np.ndarray:
@@ -113,7 +229,9 @@ class XGBoostModel:
 
         if not len(features):
             return self._predict(np.zeros((1, self.booster.num_features())), **kind)[:0]
-        return np.asarray(self.booster.predict(xgb.DMatrix(features, nthread=1), **kind), dtype=float)
+        return np.asarray(
+            self.booster.predict(xgb.DMatrix(features, nthread=1), **kind), dtype=float
+        )
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Predictions [row]."""
@@ -139,7 +257,11 @@ class XGBoostModel:
         model = cls(None)
         model.booster = xgb.Booster({"nthread": 1})
         model.booster.load_model(bytearray(text.encode()))
-        model.rounds = int(json.loads(text)["learner"]["gradient_booster"]["model"]["gbtree_model_param"]["num_trees"])
+        model.rounds = int(
+            json.loads(text)["learner"]["gradient_booster"]["model"]["gbtree_model_param"][
+                "num_trees"
+            ]
+        )
         return model
 
 
@@ -152,9 +274,19 @@ class ForestModel(XGBoostModel):
     def _parameters(self) -> dict[str, Any]:
         s = self.settings
         return {
-            "max_depth": s.max_depth, "eta": 1.0, "num_parallel_tree": s.n_trees, "min_child_weight": s.min_rows_in_leaf, "subsample": s.subsample,
-            "colsample_bynode": s.column_share, "lambda": 0.0, "seed": s.seed, "nthread": 1, "tree_method": "hist", "max_bin": BINS,
-            "objective": "reg:squarederror", "base_score": 0.0,
+            "max_depth": s.max_depth,
+            "eta": 1.0,
+            "num_parallel_tree": s.n_trees,
+            "min_child_weight": s.min_rows_in_leaf,
+            "subsample": s.subsample,
+            "colsample_bynode": s.column_share,
+            "lambda": 0.0,
+            "seed": s.seed,
+            "nthread": 1,
+            "tree_method": "hist",
+            "max_bin": BINS,
+            "objective": "reg:squarederror",
+            "base_score": 0.0,
         }
 
 
@@ -172,29 +304,56 @@ class LightGBMModel:
 
         s, quiet = self.settings, {"verbosity": -1, "num_threads": 1, "max_bin": BINS}
         parameters = {
-            "objective": "regression", "boost_from_average": False, "num_leaves": s.n_leaves, "learning_rate": s.learning_rate,
-            "min_data_in_leaf": s.min_rows_in_leaf, "bagging_fraction": s.subsample, "bagging_freq": 1, "feature_fraction": s.column_share,
-            "lambda_l2": s.l2_penalty, "seed": s.seed, "deterministic": True, "force_col_wise": True, **quiet,
+            "objective": "regression",
+            "boost_from_average": False,
+            "num_leaves": s.n_leaves,
+            "learning_rate": s.learning_rate,
+            "min_data_in_leaf": s.min_rows_in_leaf,
+            "bagging_fraction": s.subsample,
+            "bagging_freq": 1,
+            "feature_fraction": s.column_share,
+            "lambda_l2": s.l2_penalty,
+            "seed": s.seed,
+            "deterministic": True,
+            "force_col_wise": True,
+            **quiet,
         }
         data = lgb.Dataset(sample.features, sample.label, weight=sample.weight, params=quiet)
         options: dict[str, Any] = {}
         if stop is not None and s.early_stopping:
-            held = lgb.Dataset(stop.features, stop.label, weight=stop.weight, reference=data, params=quiet)
-            options = {"valid_sets": [held], "callbacks": [lgb.early_stopping(PATIENCE, verbose=False)]}
+            held = lgb.Dataset(
+                stop.features, stop.label, weight=stop.weight, reference=data, params=quiet
+            )
+            options = {
+                "valid_sets": [held],
+                "callbacks": [lgb.early_stopping(PATIENCE, verbose=False)],
+            }
         booster = lgb.train(parameters, data, s.n_trees, **options)
-        self.booster = lgb.Booster(model_str=booster.model_to_string(num_iteration=booster.best_iteration if options else s.n_trees))
-        self.rounds = self.booster.num_trees()  # fewer than asked for where nothing was left to split
+        self.booster = lgb.Booster(
+            model_str=booster.model_to_string(
+                num_iteration=booster.best_iteration if options else s.n_trees
+            )
+        )
+        self.rounds = (
+            self.booster.num_trees()
+        )  # fewer than asked for where nothing was left to split
         return self
 
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Predictions [row]."""
-        return np.asarray(self.booster.predict(features, num_threads=1), dtype=float) if len(features) else np.empty(0)
+        return (
+            np.asarray(self.booster.predict(features, num_threads=1), dtype=float)
+            if len(features)
+            else np.empty(0)
+        )
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
         """Exact TreeSHAP by the library itself."""
         if not len(features):
             return np.empty((0, self.booster.num_feature() + 1))
-        return np.asarray(self.booster.predict(features, pred_contrib=True, num_threads=1), dtype=float)
+        return np.asarray(
+            self.booster.predict(features, pred_contrib=True, num_threads=1), dtype=float
+        )
 
     def to_text(self) -> str:
         """The booster's own text."""

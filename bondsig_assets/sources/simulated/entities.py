@@ -15,13 +15,24 @@ from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.sources.simulated.worlds import World
 
 SECTORS: tuple[tuple[str, str], ...] = (
-    ("Materials", "XLB"), ("Energy", "XLE"), ("Financials", "XLF"), ("Industrials", "XLI"),
-    ("Information Technology", "XLK"), ("Consumer Staples", "XLP"), ("Utilities", "XLU"),
-    ("Health Care", "XLV"), ("Consumer Discretionary", "XLY"), ("Communication Services", "XLC"), ("Real Estate", "XLRE"),
+    ("Materials", "XLB"),
+    ("Energy", "XLE"),
+    ("Financials", "XLF"),
+    ("Industrials", "XLI"),
+    ("Information Technology", "XLK"),
+    ("Consumer Staples", "XLP"),
+    ("Utilities", "XLU"),
+    ("Health Care", "XLV"),
+    ("Consumer Discretionary", "XLY"),
+    ("Communication Services", "XLC"),
+    ("Real Estate", "XLRE"),
 )
 _RATING_START = np.array([3, 6, 9, 12, 15])
 _RATING_SHARE = np.array([0.04, 0.26, 0.36, 0.22, 0.12])
-_SPREAD_BY_RATING = (np.array([1, 3, 6, 9, 12, 15, 18, 22]), np.array([40.0, 60, 100, 170, 330, 500, 900, 1800]))
+_SPREAD_BY_RATING = (
+    np.array([1, 3, 6, 9, 12, 15, 18, 22]),
+    np.array([40.0, 60, 100, 170, 330, 500, 900, 1800]),
+)
 _TENORS = np.array([3, 5, 7, 10, 30])
 _STREAM = 1
 
@@ -114,7 +125,11 @@ def make_parents(world: World) -> Parents:
         beta_sector=rng.normal(1.0, 0.15, n),
         market_cap=market_cap,
         has_cds=market_cap >= np.quantile(market_cap, 0.6),
-        renamed=1, rename_day=int(0.4 * n_days), target=2, acquirer=5 if n < 60 else 13, takeover_day=int(0.6 * n_days),
+        renamed=1,
+        rename_day=int(0.4 * n_days),
+        target=2,
+        acquirer=5 if n < 60 else 13,
+        takeover_day=int(0.6 * n_days),
     )
 
 
@@ -129,12 +144,16 @@ def make_issuers(world: World, parents: Parents) -> Issuers:
     return Issuers(
         issuer_id=np.array([f"I{i:05d}" for i in range(parent.size)]),
         issuer_cusip=codes.astype(str),
-        name=np.array([f"{parents.ticker[p].title()} {kinds[o]}" for p, o in zip(parent, order, strict=True)]),
+        name=np.array(
+            [f"{parents.ticker[p].title()} {kinds[o]}" for p, o in zip(parent, order, strict=True)]
+        ),
         parent=parent,
     )
 
 
-def make_bonds(world: World, parents: Parents, issuers: Issuers, initial_yield_pct: np.ndarray) -> Bonds:
+def make_bonds(
+    world: World, parents: Parents, issuers: Issuers, initial_yield_pct: np.ndarray
+) -> Bonds:
     """Bonds alive at some time in the world. `initial_yield_pct[k]` is the risk-free yield for `_TENORS[k]`."""
     rng = world.rng(_STREAM, 3)
     days = world.days()
@@ -145,32 +164,59 @@ def make_bonds(world: World, parents: Parents, issuers: Issuers, initial_yield_p
     high_yield = parents.is_high_yield[parent]
     first = np.array(days[0], "datetime64[D]").astype(int)
     last = np.array(days[-1], "datetime64[D]").astype(int)
-    kind = np.where(high_yield, rng.choice([1, 2, 3], n, p=[0.35, 0.4, 0.25]), rng.choice(5, n, p=[0.15, 0.25, 0.15, 0.27, 0.18]))
+    kind = np.where(
+        high_yield,
+        rng.choice([1, 2, 3], n, p=[0.35, 0.4, 0.25]),
+        rng.choice(5, n, p=[0.15, 0.25, 0.15, 0.27, 0.18]),
+    )
     tenor = _TENORS[kind]
     # An even flow of issues, so that the number outstanding stays level through the sample.
-    offering = first - (tenor * 365.25).astype(int) + 200 + (rng.random(n) * (tenor * 365.25 + (last - first) - 400)).astype(int)
-    offering = np.where(np.arange(n) == np.r_[0, np.cumsum(counts)[:-1]][parent], first - 500, offering)
+    offering = (
+        first
+        - (tenor * 365.25).astype(int)
+        + 200
+        + (rng.random(n) * (tenor * 365.25 + (last - first) - 400)).astype(int)
+    )
+    offering = np.where(
+        np.arange(n) == np.r_[0, np.cumsum(counts)[:-1]][parent], first - 500, offering
+    )
     offering = _weekday(offering)
-    maturity = (offering.astype("datetime64[D]").astype("datetime64[M]") + tenor * 12).astype("datetime64[D]").astype(int) + 14
+    maturity = (offering.astype("datetime64[D]").astype("datetime64[M]") + tenor * 12).astype(
+        "datetime64[D]"
+    ).astype(int) + 14
     floating = rng.random(n) < 0.04
     convertible = ~floating & (rng.random(n) < 0.02)
-    coupon = initial_yield_pct[kind] + parents.base_spread[parent] / 100 * np.where(high_yield, 1.0, (tenor / 5.0) ** 0.25)
+    coupon = initial_yield_pct[kind] + parents.base_spread[parent] / 100 * np.where(
+        high_yield, 1.0, (tenor / 5.0) ** 0.25
+    )
     coupon = np.round((coupon + rng.normal(0, 0.4, n)) * 8) / 8
     callable_ = high_yield & ~floating & ~convertible & (tenor >= 5) & (rng.random(n) < 0.75)
     call_day = maturity - (tenor * 365.25 / 2).astype(int)
-    first_coupon = (offering.astype("datetime64[D]").astype("datetime64[M]") + 6).astype("datetime64[D]").astype(int) + 14
+    first_coupon = (offering.astype("datetime64[D]").astype("datetime64[M]") + 6).astype(
+        "datetime64[D]"
+    ).astype(int) + 14
     amount = np.round(np.exp(rng.normal(np.where(high_yield, 20.1, 20.4), 0.5)) / 5e7).clip(3) * 5e7
-    serial = np.array([f"{_DIGITS[k // len(_DIGITS)]}{_DIGITS[k % len(_DIGITS)]}" for k in _rank_within(issuer)])
+    serial = np.array(
+        [f"{_DIGITS[k // len(_DIGITS)]}{_DIGITS[k % len(_DIGITS)]}" for k in _rank_within(issuer)]
+    )
     base = pl.Series(np.char.add(issuers.issuer_cusip[issuer], serial))
     return Bonds(
         cusip=with_check_digit(base).to_numpy(),
         symbol=np.array([f"{parents.ticker[p]}{k + 5_000_000}" for k, p in enumerate(parent)]),
-        parent=parent, issuer=issuer,
+        parent=parent,
+        issuer=issuer,
         coupon_type=np.where(floating, "V", "F"),
-        coupon_pct=np.where(floating, 0.0, np.maximum(coupon, 0.5)) + floating * np.round(parents.base_spread[parent] / 100, 2),
-        offering_day=offering, first_coupon_day=first_coupon, maturity_day=maturity, amount_usd=amount,
-        is_callable=callable_, call_day=call_day, call_price=100 + coupon / 2,
-        is_144a=rng.random(n) < np.where(high_yield, 0.3, 0.06), is_convertible=convertible,
+        coupon_pct=np.where(floating, 0.0, np.maximum(coupon, 0.5))
+        + floating * np.round(parents.base_spread[parent] / 100, 2),
+        offering_day=offering,
+        first_coupon_day=first_coupon,
+        maturity_day=maturity,
+        amount_usd=amount,
+        is_callable=callable_,
+        call_day=call_day,
+        call_price=100 + coupon / 2,
+        is_144a=rng.random(n) < np.where(high_yield, 0.3, 0.06),
+        is_convertible=convertible,
         activity=np.exp(rng.normal(-0.5 * 1.3**2, 1.3, n)) * (amount / 7e8) ** 0.7,
         frequency=np.where(floating, 4, 2),
     )
@@ -184,7 +230,12 @@ def _tickers(rng: np.random.Generator, count: int) -> np.ndarray:
     """`count` different pronounceable four-letter tickers, none of which is a real sector ETF's."""
     consonants, vowels = np.array(list("BCDFGHKLMNPRSTVZ")), np.array(list("AEIOU"))
     codes = rng.permutation(16 * 5 * 16 * 5)[:count]
-    parts = [consonants[codes // 400], vowels[codes // 80 % 5], consonants[codes // 5 % 16], vowels[codes % 5]]
+    parts = [
+        consonants[codes // 400],
+        vowels[codes // 80 % 5],
+        consonants[codes // 5 % 16],
+        vowels[codes % 5],
+    ]
     return np.char.add(np.char.add(parts[0], parts[1]), np.char.add(parts[2], parts[3]))
 
 
@@ -198,7 +249,9 @@ def _pick_issuer(rng: np.random.Generator, issuers: Issuers, parent: np.ndarray)
 
 def _rank_within(group: np.ndarray) -> np.ndarray:
     """0, 1, 2 … within each value of `group`, in order of appearance."""
-    return pl.DataFrame({"g": group}).with_columns(k=pl.int_range(pl.len()).over("g"))["k"].to_numpy()
+    return (
+        pl.DataFrame({"g": group}).with_columns(k=pl.int_range(pl.len()).over("g"))["k"].to_numpy()
+    )
 
 
 def _weekday(days: np.ndarray) -> np.ndarray:

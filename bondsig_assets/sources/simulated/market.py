@@ -73,13 +73,22 @@ class SimulatedSource:
         day, parent, landing = day[within], parent[within], landing[within]
         t, b = np.nonzero(np.isfinite(mid))
         return {
-            "credit_news": pl.DataFrame({
-                "parent_id": market.parents.parent_id[parent], "news_date": market.days[day],
-                "equity_date": market.days[landing], "size_pct": 100 * market.news[day, parent],
-            }),
-            "bond_mids": pl.DataFrame({
-                "cusip": market.bonds.cusip[b], "trade_date": market.days[t], "true_mid": mid[t, b], "true_spread_bps": spread[t, b],
-            }),
+            "credit_news": pl.DataFrame(
+                {
+                    "parent_id": market.parents.parent_id[parent],
+                    "news_date": market.days[day],
+                    "equity_date": market.days[landing],
+                    "size_pct": 100 * market.news[day, parent],
+                }
+            ),
+            "bond_mids": pl.DataFrame(
+                {
+                    "cusip": market.bonds.cusip[b],
+                    "trade_date": market.days[t],
+                    "true_mid": mid[t, b],
+                    "true_spread_bps": spread[t, b],
+                }
+            ),
         }
 
     def _equity_prices(self, low: int, high: int) -> pl.DataFrame:
@@ -98,11 +107,21 @@ class SimulatedSource:
             basis[step] = state
         noise = np.exp(rng.normal(0, 0.012, spread.shape))
         quotes = np.round(np.maximum(spread * noise + basis[:, :, None], 1.0), 2)[low:high]
-        t, k, c = np.nonzero(np.isfinite(quotes) & reference.has_stock(market)[low:high, names][:, :, None])
-        return pl.DataFrame({
-            "ticker": reference.tickers(market)[low:high][t, names[k]], "trade_date": market.days[low:high][t],
-            "tenor_years": CDS_TENORS[c], "par_spread_bps": quotes[t, k, c],
-        }).with_columns(known_at=end_of_day(pl.col("trade_date"))).sort("ticker", "trade_date", "tenor_years")
+        t, k, c = np.nonzero(
+            np.isfinite(quotes) & reference.has_stock(market)[low:high, names][:, :, None]
+        )
+        return (
+            pl.DataFrame(
+                {
+                    "ticker": reference.tickers(market)[low:high][t, names[k]],
+                    "trade_date": market.days[low:high][t],
+                    "tenor_years": CDS_TENORS[c],
+                    "par_spread_bps": quotes[t, k, c],
+                }
+            )
+            .with_columns(known_at=end_of_day(pl.col("trade_date")))
+            .sort("ticker", "trade_date", "tenor_years")
+        )
 
     def _day(self, index: int) -> Messages:
         """Messages about trades executed on one day, remembered for the report dates that follow."""
@@ -119,11 +138,19 @@ class SimulatedSource:
         age = (market.day_numbers[index] - bonds.offering_day)[alive]
         before = mid[max(index - 1, 0), alive]
         intensity = bonds.activity[alive] * np.where(age <= 60, 4.0, 1.0)
-        intensity = intensity * self._activity_scale * np.where(market.news[index, market.owner(index)[bonds.parent[alive]]] != 0, 2.5, 1.0)
+        intensity = (
+            intensity
+            * self._activity_scale
+            * np.where(market.news[index, market.owner(index)[bonds.parent[alive]]] != 0, 2.5, 1.0)
+        )
         return DayState(
-            index=index, bond=alive, open_mid=np.where(np.isfinite(before), before, mid[index, alive]),
-            close_mid=mid[index, alive], intensity=intensity,
-            is_high_yield=(market.rating[index] >= 11)[bonds.parent[alive]], age=age,
+            index=index,
+            bond=alive,
+            open_mid=np.where(np.isfinite(before), before, mid[index, alive]),
+            close_mid=mid[index, alive],
+            intensity=intensity,
+            is_high_yield=(market.rating[index] >= 11)[bonds.parent[alive]],
+            age=age,
         )
 
     @cached_property
@@ -145,7 +172,11 @@ class SimulatedSource:
                 parts.append(messages.take(rows))
                 executed.append(np.full(rows.size, index))
         if not parts:
-            return Delivery("trace_reports", TABLES["trace_reports"].empty(), truth={"report_truths": TABLES["report_truths"].empty()})
+            return Delivery(
+                "trace_reports",
+                TABLES["trace_reports"].empty(),
+                truth={"report_truths": TABLES["report_truths"].empty()},
+            )
         frame, truth = self._frames(Messages.concatenate(parts), np.concatenate(executed))
         return Delivery("trace_reports", frame, truth={"report_truths": truth})
 
@@ -153,14 +184,38 @@ class SimulatedSource:
         market, bonds = self.market, self.market.bonds
         days = pl.Series(market.days)
         cap = np.where(market.rating[executed, bonds.parent[m.bond]] >= 11, 1e6, 5e6)
-        frame = pl.DataFrame({
-            "report_index": m.report_index, "report_second": m.report_second, "executed": executed, "execution_second": m.execution_second,
-            "number": m.number, "original": m.original, "prior": m.prior_index, "first": m.first_index, "first_number": m.first_number,
-            "status": m.status, "bond": m.bond, "price": m.price, "par_usd": m.par, "cap": cap, "side": m.side, "contra": m.contra,
-            "agency": m.is_agency, "trading_market": m.market, "is_disseminated": m.is_disseminated, "is_ats": m.is_ats,
-            "is_special_price": m.is_special, "weighted": m.is_weighted, "is_locked_in": m.is_locked_in, "late": m.is_late,
-            "true_mid": m.true_mid, "error": m.error, "fate": m.fate, "dead": m.dead_index,
-        })
+        frame = pl.DataFrame(
+            {
+                "report_index": m.report_index,
+                "report_second": m.report_second,
+                "executed": executed,
+                "execution_second": m.execution_second,
+                "number": m.number,
+                "original": m.original,
+                "prior": m.prior_index,
+                "first": m.first_index,
+                "first_number": m.first_number,
+                "status": m.status,
+                "bond": m.bond,
+                "price": m.price,
+                "par_usd": m.par,
+                "cap": cap,
+                "side": m.side,
+                "contra": m.contra,
+                "agency": m.is_agency,
+                "trading_market": m.market,
+                "is_disseminated": m.is_disseminated,
+                "is_ats": m.is_ats,
+                "is_special_price": m.is_special,
+                "weighted": m.is_weighted,
+                "is_locked_in": m.is_locked_in,
+                "late": m.is_late,
+                "true_mid": m.true_mid,
+                "error": m.error,
+                "fate": m.fate,
+                "dead": m.dead_index,
+            }
+        )
         live = self.view == "live"
         if live:
             frame = frame.filter("is_disseminated")
@@ -170,48 +225,89 @@ class SimulatedSource:
         )
         day = _gather(days)
         public = pl.lit(not live)
-        reported = day("report_index").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("report_second"))
+        reported = day("report_index").cast(pl.Datetime("us")) + pl.duration(
+            seconds=pl.col("report_second")
+        )
         capacity = pl.when("agency").then(pl.lit("A")).otherwise(pl.lit("P"))
         rows = frame.select(
-            day("report_index").alias("delivery_date"), "record_number", pl.lit(self.view).alias("view"), pl.lit("simulated").alias("feed"),
-            day("report_index").alias("report_date"), reported.alias("reported_at"),
+            day("report_index").alias("delivery_date"),
+            "record_number",
+            pl.lit(self.view).alias("view"),
+            pl.lit("simulated").alias("feed"),
+            day("report_index").alias("report_date"),
+            reported.alias("reported_at"),
             day("executed").alias("execution_date"),
-            (day("executed").cast(pl.Datetime("us")) + pl.duration(seconds=pl.col("execution_second"))).alias("executed_at"),
-            _number("number").alias("message_number"), _number("original").alias("original_message_number"), "status",
-            pl.when(pl.col("report_index") > pl.col("executed")).then(pl.lit("A")).alias("asof_code"),
-            _gather(pl.Series(bonds.cusip))("bond").alias("cusip"), _gather(pl.Series(bonds.symbol))("bond").alias("bond_symbol"),
-            "price", pl.when("is_par_capped").then("cap").otherwise("par_usd").alias("par_usd"), "is_par_capped",
-            pl.lit(None, pl.Float64).alias("yield_pct"), "side", "contra", pl.lit(False).alias("is_when_issued"),
-            pl.when(pl.col("agency")).then(pl.lit("C")).otherwise(pl.lit("N")).alias("commission_code"),
+            (
+                day("executed").cast(pl.Datetime("us"))
+                + pl.duration(seconds=pl.col("execution_second"))
+            ).alias("executed_at"),
+            _number("number").alias("message_number"),
+            _number("original").alias("original_message_number"),
+            "status",
+            pl.when(pl.col("report_index") > pl.col("executed"))
+            .then(pl.lit("A"))
+            .alias("asof_code"),
+            _gather(pl.Series(bonds.cusip))("bond").alias("cusip"),
+            _gather(pl.Series(bonds.symbol))("bond").alias("bond_symbol"),
+            "price",
+            pl.when("is_par_capped").then("cap").otherwise("par_usd").alias("par_usd"),
+            "is_par_capped",
+            pl.lit(None, pl.Float64).alias("yield_pct"),
+            "side",
+            "contra",
+            pl.lit(False).alias("is_when_issued"),
+            pl.when(pl.col("agency"))
+            .then(pl.lit("C"))
+            .otherwise(pl.lit("N"))
+            .alias("commission_code"),
             pl.lit(None, pl.Date).alias("settlement_date"),
             pl.when("late").then(pl.lit("Z")).alias("trade_modifier_3"),
-            pl.when("weighted").then(pl.lit("W")).alias("trade_modifier_4"), "is_special_price", "trading_market", "is_disseminated",
-            "is_locked_in", "is_ats", pl.lit("D").alias("reporting_party_type"),
+            pl.when("weighted").then(pl.lit("W")).alias("trade_modifier_4"),
+            "is_special_price",
+            "trading_market",
+            "is_disseminated",
+            "is_locked_in",
+            "is_ats",
+            pl.lit("D").alias("reporting_party_type"),
             pl.when(public & (pl.col("side") == "B")).then(capacity).alias("buyer_capacity"),
             pl.when(public & (pl.col("side") == "S")).then(capacity).alias("seller_capacity"),
-            day("prior").alias("prior_report_date"), day("first").alias("first_control_date"),
+            day("prior").alias("prior_report_date"),
+            day("first").alias("first_control_date"),
             _number("first_number").alias("first_control_number"),
-            reported.alias("delivered_at"), reported.alias("known_at"),
+            reported.alias("delivered_at"),
+            reported.alias("known_at"),
         )
         truth = frame.select(
-            day("report_index").alias("delivery_date"), "record_number", "true_mid",
+            day("report_index").alias("delivery_date"),
+            "record_number",
+            "true_mid",
             pl.when(pl.col("error") != "").then("error").alias("error_kind"),
-            pl.col("fate").replace_strict(_FATES, return_dtype=pl.String).alias("dead_reason"), day("dead").alias("dead_from_date"),
+            pl.col("fate").replace_strict(_FATES, return_dtype=pl.String).alias("dead_reason"),
+            day("dead").alias("dead_from_date"),
         )
-        lacking = [pl.lit(None, dtype).alias(name) for name, dtype in TABLES["trace_reports"].polars_schema.items() if name not in rows.columns]
-        return TABLES["trace_reports"].conform(rows.with_columns(lacking)), TABLES["report_truths"].conform(truth)
+        lacking = [
+            pl.lit(None, dtype).alias(name)
+            for name, dtype in TABLES["trace_reports"].polars_schema.items()
+            if name not in rows.columns
+        ]
+        return TABLES["trace_reports"].conform(rows.with_columns(lacking)), TABLES[
+            "report_truths"
+        ].conform(truth)
 
 
 def _gather(values: pl.Series):
     """A function that turns a column of positions into `values`; negative or late positions into null."""
+
     def pick(column: str) -> pl.Expr:
         position = pl.col(column)
         valid = (position >= 0) & (position < len(values))
-        return pl.when(valid).then(pl.lit(values).gather(pl.when(valid).then(position).otherwise(0)))
+        return pl.when(valid).then(
+            pl.lit(values).gather(pl.when(valid).then(position).otherwise(0))
+        )
+
     return pick
 
 
 def _number(column: str) -> pl.Expr:
     """A message number as TRACE shows it, seven digits."""
     return pl.when(pl.col(column) >= 0).then(pl.col(column).cast(pl.String).str.zfill(7))
-

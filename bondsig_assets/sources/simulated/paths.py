@@ -81,7 +81,10 @@ class Market:
     def spread_bps(self, tenors: np.ndarray) -> np.ndarray:
         """Issuer spreads [day, parent, tenor]; upward curves for good names, inverted for the weakest."""
         slope = term_slope(self.rating)
-        return np.exp(self.log_spread)[:, :, None] * (np.maximum(tenors, 0.25) / 5.0) ** slope[:, :, None]
+        return (
+            np.exp(self.log_spread)[:, :, None]
+            * (np.maximum(tenors, 0.25) / 5.0) ** slope[:, :, None]
+        )
 
 
 def make_market(world: World) -> Market:
@@ -103,8 +106,19 @@ def make_market(world: World) -> Market:
     rating, actions = _ratings(world, parents, log_spread)
     initial = np.interp([3, 5, 7, 10, 30], TREASURY_TENORS, _par_yields(factors[:1])[0])
     return Market(
-        world, parents, issuers, make_bonds(world, parents, issuers, initial), days, stock,
-        market[:, None] + sector + etf_noise, news, delay, log_spread, factors, rating, actions,
+        world,
+        parents,
+        issuers,
+        make_bonds(world, parents, issuers, initial),
+        days,
+        stock,
+        market[:, None] + sector + etf_noise,
+        news,
+        delay,
+        log_spread,
+        factors,
+        rating,
+        actions,
     )
 
 
@@ -202,7 +216,9 @@ def _public_news(world: World, parents: Parents, n_days: int) -> np.ndarray:
     return scale * shocks * np.where(_earnings(world, n_days), 2.5, 1.0)
 
 
-def _log_spreads(world: World, parents: Parents, public: np.ndarray, news: np.ndarray, sector: np.ndarray) -> np.ndarray:
+def _log_spreads(
+    world: World, parents: Parents, public: np.ndarray, news: np.ndarray, sector: np.ndarray
+) -> np.ndarray:
     rng = world.rng(_STREAM, 4)
     n_days, n = public.shape
     followed = np.zeros_like(public)
@@ -211,7 +227,9 @@ def _log_spreads(world: World, parents: Parents, public: np.ndarray, news: np.nd
     credit_market = rng.normal(0, 0.007, (n_days, 1))
     credit_sector = rng.normal(0, 0.006, (n_days, len(SECTORS)))[:, parents.sector]
     own = rng.normal(0, 0.008, (n_days, n))
-    shocks = -SPREAD_ELASTICITY * followed - NEWS_ELASTICITY * news + credit_market + credit_sector + own
+    shocks = (
+        -SPREAD_ELASTICITY * followed - NEWS_ELASTICITY * news + credit_market + credit_sector + own
+    )
     deviation = np.zeros(n)
     path = np.empty_like(shocks)
     for t in range(n_days):
@@ -223,7 +241,9 @@ def _log_spreads(world: World, parents: Parents, public: np.ndarray, news: np.nd
 def _follow_acquirer(log_spread: np.ndarray, parents: Parents) -> None:
     """From the takeover on, the target's credit moves with its acquirer's, without a jump in level."""
     day, target, acquirer = parents.takeover_day, parents.target, parents.acquirer
-    log_spread[day:, target] = log_spread[day - 1, target] + log_spread[day:, acquirer] - log_spread[day - 1, acquirer]
+    log_spread[day:, target] = (
+        log_spread[day - 1, target] + log_spread[day:, acquirer] - log_spread[day - 1, acquirer]
+    )
 
 
 def _curve_factors(world: World, n_days: int) -> np.ndarray:
@@ -233,7 +253,9 @@ def _curve_factors(world: World, n_days: int) -> np.ndarray:
     return center + _autoregression(shocks, 0.995)
 
 
-def _ratings(world: World, parents: Parents, log_spread: np.ndarray) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
+def _ratings(
+    world: World, parents: Parents, log_spread: np.ndarray
+) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
     """Ratings [day, parent] and the actions (day, parent, new rating): a lasting move of the
     spread by 40 % is followed by one notch 20 to 90 trading days later."""
     rng = world.rng(_STREAM, 8)

@@ -26,8 +26,19 @@ def true_mids(market: Market) -> tuple[np.ndarray, np.ndarray]:
     slope = term_slope(market.rating)[:, bonds.parent]
     level = market.log_spread[:, bonds.parent]
     _price(
-        days, settlement, bonds.offering_day, bonds.maturity_day, bonds.coupon_pct, bonds.frequency,
-        market.curve_factors, level, slope, noise, bonds.coupon_type == "V", mid, spread,
+        days,
+        settlement,
+        bonds.offering_day,
+        bonds.maturity_day,
+        bonds.coupon_pct,
+        bonds.frequency,
+        market.curve_factors,
+        level,
+        slope,
+        noise,
+        bonds.coupon_type == "V",
+        mid,
+        spread,
     )
     _bend_towards_calls(mid, market, days)
     return mid, spread * 1e4
@@ -36,7 +47,9 @@ def true_mids(market: Market) -> tuple[np.ndarray, np.ndarray]:
 def _settlement(days: np.ndarray) -> np.ndarray:
     calendar = all_trading_days()
     position = np.searchsorted(calendar, days)
-    lag = np.where(days < np.datetime64("2017-09-05"), 3, np.where(days < np.datetime64("2024-05-28"), 2, 1))
+    lag = np.where(
+        days < np.datetime64("2017-09-05"), 3, np.where(days < np.datetime64("2024-05-28"), 2, 1)
+    )
     return calendar[position + lag].astype(int)
 
 
@@ -69,7 +82,21 @@ def _bend_towards_calls(mid: np.ndarray, market: Market, days: np.ndarray) -> No
 
 
 @njit(cache=True)
-def _price(days, settlement, offering, maturity, coupon, frequency, factors, level, slope, noise, floating, mid, spread):  # pragma: no cover
+def _price(
+    days,
+    settlement,
+    offering,
+    maturity,
+    coupon,
+    frequency,
+    factors,
+    level,
+    slope,
+    noise,
+    floating,
+    mid,
+    spread,
+):  # pragma: no cover
     for t in range(days.size):
         for b in range(offering.size):
             if days[t] < offering[b] or days[t] >= maturity[b] - 7:
@@ -89,7 +116,9 @@ def _price(days, settlement, offering, maturity, coupon, frequency, factors, lev
             while time > 0:
                 x = 0.5 * max(time, 1e-6)
                 loading = (1 - np.exp(-x)) / x
-                zero = factors[t, 0] + factors[t, 1] * loading + factors[t, 2] * (loading - np.exp(-x))
+                zero = (
+                    factors[t, 0] + factors[t, 1] * loading + factors[t, 2] * (loading - np.exp(-x))
+                )
                 total += (payment + (100.0 if time == years else 0.0)) * np.exp(-(zero + s) * time)
                 time -= step / 365.25
             to_next_coupon = time + step / 365.25

@@ -18,9 +18,32 @@ from bondsig_assets.sources.simulated.paths import TREASURY_TENORS, Market
 
 _EPOCH = date(1970, 1, 1)
 _LONG_AGO = timedelta(days=3650)
-_LETTERS = np.array([
-    "AAA", "AA+", "AA", "AA-", "A+", "A", "A-", "BBB+", "BBB", "BBB-", "BB+", "BB", "BB-", "B+", "B", "B-", "CCC+", "CCC", "CCC-", "CC", "C", "D",
-])
+_LETTERS = np.array(
+    [
+        "AAA",
+        "AA+",
+        "AA",
+        "AA-",
+        "A+",
+        "A",
+        "A-",
+        "BBB+",
+        "BBB",
+        "BBB-",
+        "BB+",
+        "BB",
+        "BB-",
+        "B+",
+        "B",
+        "B-",
+        "CCC+",
+        "CCC",
+        "CCC-",
+        "CC",
+        "C",
+        "D",
+    ]
+)
 
 
 def tickers(market: Market) -> np.ndarray:
@@ -50,23 +73,44 @@ def equity_prices(market: Market, low: int, high: int) -> pl.DataFrame:
     first = np.zeros(n_days, dtype=bool)
     first[0] = True
     stocks = _prices(
-        tickers(market)[low:high][t, i], market.days[low:high][t], close[low:high][t, i], market.stock_return[low:high][t, i],
-        np.round(shares[i] * turnover[low:high][t, i]), shares[i].astype(float), first[low:high][t], False,
+        tickers(market)[low:high][t, i],
+        market.days[low:high][t],
+        close[low:high][t, i],
+        market.stock_return[low:high][t, i],
+        np.round(shares[i] * turnover[low:high][t, i]),
+        shares[i].astype(float),
+        first[low:high][t],
+        False,
     )
     t, k = np.nonzero(np.ones((high - low, len(SECTORS)), dtype=bool))
     etfs = _prices(
-        np.array([etf for _, etf in SECTORS])[k], market.days[low:high][t], etf_close[low:high][t, k], market.etf_return[low:high][t, k],
-        np.full(t.size, 1e7), np.full(t.size, np.nan), first[low:high][t], True,
+        np.array([etf for _, etf in SECTORS])[k],
+        market.days[low:high][t],
+        etf_close[low:high][t, k],
+        market.etf_return[low:high][t, k],
+        np.full(t.size, 1e7),
+        np.full(t.size, np.nan),
+        first[low:high][t],
+        True,
     )
     return pl.concat([stocks, etfs]).sort("ticker", "trade_date")
 
 
 def _prices(ticker, day, close, log_return, volume, shares, first, is_etf) -> pl.DataFrame:
-    return pl.DataFrame({
-        "ticker": ticker, "trade_date": day, "close_usd": close, "total_return_pct": np.where(first, np.nan, 100 * np.expm1(log_return)),
-        "adjusted_close_usd": close, "volume_shares": volume, "shares_outstanding": shares,
-    }).with_columns(
-        pl.col("total_return_pct", "shares_outstanding").fill_nan(None), is_etf=pl.lit(is_etf), known_at=end_of_day(pl.col("trade_date")),
+    return pl.DataFrame(
+        {
+            "ticker": ticker,
+            "trade_date": day,
+            "close_usd": close,
+            "total_return_pct": np.where(first, np.nan, 100 * np.expm1(log_return)),
+            "adjusted_close_usd": close,
+            "volume_shares": volume,
+            "shares_outstanding": shares,
+        }
+    ).with_columns(
+        pl.col("total_return_pct", "shares_outstanding").fill_nan(None),
+        is_etf=pl.lit(is_etf),
+        known_at=end_of_day(pl.col("trade_date")),
     )
 
 
@@ -75,12 +119,20 @@ def _issuers(market: Market, through: date) -> pl.DataFrame:
     start, takeover = _long_before(market), market.days[parents.takeover_day].item()
     announced = market.days[parents.takeover_day - 30].item()
     bought = issuers.parent == parents.target
-    base = pl.DataFrame({
-        "issuer_id": issuers.issuer_id, "issuer_cusip": issuers.issuer_cusip, "issuer_name": issuers.name,
-        "parent_id": parents.parent_id[issuers.parent],
-    }).with_columns(valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start))
+    base = pl.DataFrame(
+        {
+            "issuer_id": issuers.issuer_id,
+            "issuer_cusip": issuers.issuer_cusip,
+            "issuer_name": issuers.name,
+            "parent_id": parents.parent_id[issuers.parent],
+        }
+    ).with_columns(
+        valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start)
+    )
     after = base.filter(pl.Series(bought)).with_columns(
-        parent_id=pl.lit(str(parents.parent_id[parents.acquirer])), valid_from_date=pl.lit(takeover), known_date=pl.lit(announced),
+        parent_id=pl.lit(str(parents.parent_id[parents.acquirer])),
+        valid_from_date=pl.lit(takeover),
+        known_date=pl.lit(announced),
     )
     return _known(pl.concat([base, after]), through)
 
@@ -88,18 +140,33 @@ def _issuers(market: Market, through: date) -> pl.DataFrame:
 def _equities(market: Market, through: date) -> pl.DataFrame:
     parents = market.parents
     start = _long_before(market)
-    base = pl.DataFrame({
-        "parent_id": parents.parent_id, "ticker": parents.ticker, "company_name": parents.name, "permno": None, "permco": None, "figi": None,
-        "sector": np.array([name for name, _ in SECTORS])[parents.sector], "sector_etf": np.array([etf for _, etf in SECTORS])[parents.sector],
-    }).with_columns(valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start))
+    base = pl.DataFrame(
+        {
+            "parent_id": parents.parent_id,
+            "ticker": parents.ticker,
+            "company_name": parents.name,
+            "permno": None,
+            "permco": None,
+            "figi": None,
+            "sector": np.array([name for name, _ in SECTORS])[parents.sector],
+            "sector_etf": np.array([etf for _, etf in SECTORS])[parents.sector],
+        }
+    ).with_columns(
+        valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start)
+    )
     renamed = market.days[parents.rename_day].item()
-    new_name = base.filter(pl.col("parent_id") == str(parents.parent_id[parents.renamed])).with_columns(
-        ticker=pl.lit(str(parents.new_ticker[0])), valid_from_date=pl.lit(renamed), known_date=pl.lit(market.days[parents.rename_day - 10].item()),
+    new_name = base.filter(
+        pl.col("parent_id") == str(parents.parent_id[parents.renamed])
+    ).with_columns(
+        ticker=pl.lit(str(parents.new_ticker[0])),
+        valid_from_date=pl.lit(renamed),
+        known_date=pl.lit(market.days[parents.rename_day - 10].item()),
     )
     # The end of the target's listing is a fact of its own: a new row, known when announced.
     takeover = market.days[parents.takeover_day].item()
     ended = base.filter(pl.col("parent_id") == str(parents.parent_id[parents.target])).with_columns(
-        valid_from_date=pl.lit(market.days[parents.takeover_day - 30].item()), valid_to_date=pl.lit(takeover - timedelta(days=1)),
+        valid_from_date=pl.lit(market.days[parents.takeover_day - 30].item()),
+        valid_to_date=pl.lit(takeover - timedelta(days=1)),
         known_date=pl.lit(market.days[parents.takeover_day - 30].item()),
     )
     return _known(pl.concat([base, new_name, ended]), through)
@@ -108,22 +175,45 @@ def _equities(market: Market, through: date) -> pl.DataFrame:
 def _delistings(market: Market, through: date) -> pl.DataFrame:
     """The target's stock: its holders get its last close, on the day after."""
     parents = market.parents
-    frame = pl.DataFrame({"ticker": tickers(market)[parents.takeover_day - 1, [parents.target]], "last_trade_date": market.days[[parents.takeover_day - 1]]})
+    frame = pl.DataFrame(
+        {
+            "ticker": tickers(market)[parents.takeover_day - 1, [parents.target]],
+            "last_trade_date": market.days[[parents.takeover_day - 1]],
+        }
+    )
     frame = frame.filter(pl.col("last_trade_date") <= through)
-    return frame.with_columns(delisting_return_pct=pl.lit(0.0), reason=pl.lit("merger"), known_at=next_morning(frame["last_trade_date"]))
+    return frame.with_columns(
+        delisting_return_pct=pl.lit(0.0),
+        reason=pl.lit("merger"),
+        known_at=next_morning(frame["last_trade_date"]),
+    )
 
 
 def _bonds(market: Market, through: date) -> pl.DataFrame:
     bonds = market.bonds
-    frame = pl.DataFrame({
-        "cusip": bonds.cusip, "issuer_id": market.issuers.issuer_id[bonds.issuer], "bond_symbol": bonds.symbol,
-        "coupon_type": bonds.coupon_type, "coupon_pct": bonds.coupon_pct, "coupons_per_year": bonds.frequency,
-        "day_count": np.where(bonds.coupon_type == "V", "ACT/360", "30/360"), "offering_date": _dates(bonds.offering_day),
-        "first_coupon_date": _dates(bonds.first_coupon_day), "maturity_date": _dates(bonds.maturity_day), "offering_amount_usd": bonds.amount_usd,
-        "is_callable": bonds.is_callable, "first_call_date": _dates(bonds.call_day), "first_call_price": bonds.call_price,
-        "is_144a": bonds.is_144a, "is_convertible": bonds.is_convertible,
-    }).with_columns(pl.when("is_callable").then(pl.col("first_call_date", "first_call_price")))
-    return frame.filter(pl.col("offering_date") <= through).with_columns(known_at=pl.col("offering_date").cast(pl.Datetime("us")))
+    frame = pl.DataFrame(
+        {
+            "cusip": bonds.cusip,
+            "issuer_id": market.issuers.issuer_id[bonds.issuer],
+            "bond_symbol": bonds.symbol,
+            "coupon_type": bonds.coupon_type,
+            "coupon_pct": bonds.coupon_pct,
+            "coupons_per_year": bonds.frequency,
+            "day_count": np.where(bonds.coupon_type == "V", "ACT/360", "30/360"),
+            "offering_date": _dates(bonds.offering_day),
+            "first_coupon_date": _dates(bonds.first_coupon_day),
+            "maturity_date": _dates(bonds.maturity_day),
+            "offering_amount_usd": bonds.amount_usd,
+            "is_callable": bonds.is_callable,
+            "first_call_date": _dates(bonds.call_day),
+            "first_call_price": bonds.call_price,
+            "is_144a": bonds.is_144a,
+            "is_convertible": bonds.is_convertible,
+        }
+    ).with_columns(pl.when("is_callable").then(pl.col("first_call_date", "first_call_price")))
+    return frame.filter(pl.col("offering_date") <= through).with_columns(
+        known_at=pl.col("offering_date").cast(pl.Datetime("us"))
+    )
 
 
 def _call_schedules(market: Market, through: date) -> pl.DataFrame:
@@ -135,8 +225,20 @@ def _call_schedules(market: Market, through: date) -> pl.DataFrame:
     day = bonds.call_day[b] + (365.25 * step).astype(int)
     run = (day - bonds.call_day[b]) / np.maximum(bonds.maturity_day[b] - bonds.call_day[b], 1)
     price = np.round(bonds.call_price[b] + (100 - bonds.call_price[b]) * run, 3)
-    frame = pl.DataFrame({"cusip": bonds.cusip[b], "call_date": _dates(day), "call_price": price, "offered": _dates(bonds.offering_day[b])})
-    return frame.filter(pl.col("offered") <= through).with_columns(known_at=pl.col("offered").cast(pl.Datetime("us"))).drop("offered").sort("cusip", "call_date")
+    frame = pl.DataFrame(
+        {
+            "cusip": bonds.cusip[b],
+            "call_date": _dates(day),
+            "call_price": price,
+            "offered": _dates(bonds.offering_day[b]),
+        }
+    )
+    return (
+        frame.filter(pl.col("offered") <= through)
+        .with_columns(known_at=pl.col("offered").cast(pl.Datetime("us")))
+        .drop("offered")
+        .sort("cusip", "call_date")
+    )
 
 
 def _amounts_outstanding(market: Market, through: date) -> pl.DataFrame:
@@ -145,9 +247,18 @@ def _amounts_outstanding(market: Market, through: date) -> pl.DataFrame:
     kind, when = rng.integers(0, 12, bonds.cusip.size), rng.uniform(0.1, 0.7, bonds.cusip.size)
     factor = np.where(kind == 0, 1.25, 0.6)
     day = bonds.offering_day + (when * (bonds.maturity_day - bonds.offering_day)).astype(int)
-    frame = pl.DataFrame({"cusip": bonds.cusip, "effective_date": _dates(day), "amount_usd": np.round(bonds.amount_usd * factor, -3), "kind": kind})
+    frame = pl.DataFrame(
+        {
+            "cusip": bonds.cusip,
+            "effective_date": _dates(day),
+            "amount_usd": np.round(bonds.amount_usd * factor, -3),
+            "kind": kind,
+        }
+    )
     frame = frame.filter((pl.col("kind") < 2) & (pl.col("effective_date") <= through)).drop("kind")
-    return frame.with_columns(known_at=end_of_day(pl.col("effective_date"))).sort("cusip", "effective_date")
+    return frame.with_columns(known_at=end_of_day(pl.col("effective_date"))).sort(
+        "cusip", "effective_date"
+    )
 
 
 def _equity_links(market: Market, through: date) -> pl.DataFrame:
@@ -156,16 +267,42 @@ def _equity_links(market: Market, through: date) -> pl.DataFrame:
     names = tickers(market)
     parts = []
     for index in range(0, market.days.size, 63):
-        alive = (bonds.offering_day <= market.day_numbers[index]) & (bonds.maturity_day > market.day_numbers[index])
+        alive = (bonds.offering_day <= market.day_numbers[index]) & (
+            bonds.maturity_day > market.day_numbers[index]
+        )
         held = np.flatnonzero(alive & (rng.random(bonds.cusip.size) < 0.1))
         wrong = rng.random(held.size) < 0.025
-        owner = np.where(wrong, rng.integers(0, market.world.n_parents, held.size), market.owner(index)[bonds.parent[held]])
-        parts.append(pl.DataFrame({"entity": bonds.cusip[held], "ticker": names[index][owner], "valid_from_date": np.full(held.size, market.days[index])}))
-    frame = pl.concat(parts).with_columns(claim_number=pl.int_range(1, pl.len() + 1)).filter(pl.col("valid_from_date") <= through)
+        owner = np.where(
+            wrong,
+            rng.integers(0, market.world.n_parents, held.size),
+            market.owner(index)[bonds.parent[held]],
+        )
+        parts.append(
+            pl.DataFrame(
+                {
+                    "entity": bonds.cusip[held],
+                    "ticker": names[index][owner],
+                    "valid_from_date": np.full(held.size, market.days[index]),
+                }
+            )
+        )
+    frame = (
+        pl.concat(parts)
+        .with_columns(claim_number=pl.int_range(1, pl.len() + 1))
+        .filter(pl.col("valid_from_date") <= through)
+    )
     return frame.with_columns(
-        link_source=pl.lit("etf_holdings"), entity_kind=pl.lit("cusip"), parent_id=None, permno=None, permco=None, figi=None,
-        valid_to_date=pl.col("valid_from_date") + pl.duration(days=45), confidence=pl.lit(0.6), note=pl.lit("believed for 45 days"),
-        known_at=next_morning(frame["valid_from_date"]), known_until=None,
+        link_source=pl.lit("etf_holdings"),
+        entity_kind=pl.lit("cusip"),
+        parent_id=None,
+        permno=None,
+        permco=None,
+        figi=None,
+        valid_to_date=pl.col("valid_from_date") + pl.duration(days=45),
+        confidence=pl.lit(0.6),
+        note=pl.lit("believed for 45 days"),
+        known_at=next_morning(frame["valid_from_date"]),
+        known_until=None,
     )
 
 
@@ -173,13 +310,24 @@ def _ratings(market: Market, through: date) -> pl.DataFrame:
     parents, issuers = market.parents, market.issuers
     start = _long_before(market)
     actions = [(start, p, int(parents.rating[p])) for p in range(market.world.n_parents)]
-    actions += [(market.days[day].item(), parent, rating) for day, parent, rating in market.rating_actions]
-    frame = pl.DataFrame(actions, schema={"rating_date": pl.Date, "parent": pl.Int64, "rating_number": pl.Int64}, orient="row")
-    frame = frame.join(pl.DataFrame({"issuer_id": issuers.issuer_id, "parent": issuers.parent}), on="parent")
+    actions += [
+        (market.days[day].item(), parent, rating) for day, parent, rating in market.rating_actions
+    ]
+    frame = pl.DataFrame(
+        actions,
+        schema={"rating_date": pl.Date, "parent": pl.Int64, "rating_number": pl.Int64},
+        orient="row",
+    )
+    frame = frame.join(
+        pl.DataFrame({"issuer_id": issuers.issuer_id, "parent": issuers.parent}), on="parent"
+    )
     frame = frame.filter(pl.col("rating_date") <= through)
     return frame.select(
-        "issuer_id", pl.lit("SP").alias("agency"), "rating_date",
-        pl.Series(_LETTERS[frame["rating_number"].to_numpy() - 1]).alias("rating"), "rating_number",
+        "issuer_id",
+        pl.lit("SP").alias("agency"),
+        "rating_date",
+        pl.Series(_LETTERS[frame["rating_number"].to_numpy() - 1]).alias("rating"),
+        "rating_number",
         next_morning(frame["rating_date"]).alias("known_at"),
     ).sort("issuer_id", "rating_date")
 
@@ -188,33 +336,65 @@ def _fundamentals(market: Market, through: date) -> pl.DataFrame:
     """Quarter ends with debt of the bonds then outstanding plus loans, filed 40 days later."""
     bonds, n = market.bonds, market.world.n_parents
     start, end = market.days[0].astype("datetime64[M]"), market.days[-1].astype("datetime64[M]")
-    ends = (np.arange(start - 15, end + 1, 3).astype("datetime64[M]").astype("datetime64[D]") - np.timedelta64(1, "D"))
+    ends = np.arange(start - 15, end + 1, 3).astype("datetime64[M]").astype(
+        "datetime64[D]"
+    ) - np.timedelta64(1, "D")
     loans = market.world.rng(7).uniform(0.2, 0.8, n)
     rows = []
     for quarter in ends:
-        alive = (bonds.offering_day <= quarter.astype(int)) & (bonds.maturity_day > quarter.astype(int))
+        alive = (bonds.offering_day <= quarter.astype(int)) & (
+            bonds.maturity_day > quarter.astype(int)
+        )
         owner = market.owner(int(np.searchsorted(market.days, quarter)))
-        debt = np.bincount(owner[bonds.parent], weights=bonds.amount_usd * alive, minlength=n) * (1 + loans) + 1e8
-        due = np.bincount(owner[bonds.parent], weights=bonds.amount_usd * (alive & (bonds.maturity_day < quarter.astype(int) + 365)), minlength=n)
-        rows.append(pl.DataFrame({
-            "parent_id": market.parents.parent_id, "period_end_date": np.full(n, quarter), "short_term_debt_usd": due,
-            "long_term_debt_usd": debt - due, "total_debt_usd": debt, "total_assets_usd": debt * 1.4 + 0.6 * market.parents.market_cap,
-        })[np.unique(owner)])
+        debt = (
+            np.bincount(owner[bonds.parent], weights=bonds.amount_usd * alive, minlength=n)
+            * (1 + loans)
+            + 1e8
+        )
+        due = np.bincount(
+            owner[bonds.parent],
+            weights=bonds.amount_usd * (alive & (bonds.maturity_day < quarter.astype(int) + 365)),
+            minlength=n,
+        )
+        rows.append(
+            pl.DataFrame(
+                {
+                    "parent_id": market.parents.parent_id,
+                    "period_end_date": np.full(n, quarter),
+                    "short_term_debt_usd": due,
+                    "long_term_debt_usd": debt - due,
+                    "total_debt_usd": debt,
+                    "total_assets_usd": debt * 1.4 + 0.6 * market.parents.market_cap,
+                }
+            )[np.unique(owner)]
+        )
     frame = pl.concat(rows).filter(pl.col("period_end_date") + pl.duration(days=40) <= through)
-    return frame.with_columns(known_at=(pl.col("period_end_date") + pl.duration(days=40)).dt.combine(pl.time(17))).sort("parent_id", "period_end_date")
+    return frame.with_columns(
+        known_at=(pl.col("period_end_date") + pl.duration(days=40)).dt.combine(pl.time(17))
+    ).sort("parent_id", "period_end_date")
 
 
 def _treasury_yields(market: Market, through: date) -> pl.DataFrame:
     yields = np.round(market.par_yields_pct(), 3)
     t, k = np.nonzero(np.isfinite(yields))
-    frame = pl.DataFrame({"trade_date": market.days[t], "tenor_years": TREASURY_TENORS[k], "par_yield_pct": yields[t, k]})
+    frame = pl.DataFrame(
+        {
+            "trade_date": market.days[t],
+            "tenor_years": TREASURY_TENORS[k],
+            "par_yield_pct": yields[t, k],
+        }
+    )
     frame = frame.filter(pl.col("trade_date") <= through)
     return frame.with_columns(known_at=next_morning(frame["trade_date"]))
 
 
 def _known(frame: pl.DataFrame, through: date) -> pl.DataFrame:
     """Rows known by `through`, with the knowledge time of their `known_date`."""
-    return frame.filter(pl.col("known_date") <= through).with_columns(known_at=end_of_day(pl.col("known_date"))).drop("known_date")
+    return (
+        frame.filter(pl.col("known_date") <= through)
+        .with_columns(known_at=end_of_day(pl.col("known_date")))
+        .drop("known_date")
+    )
 
 
 def _dates(days: np.ndarray) -> np.ndarray:
@@ -226,7 +406,14 @@ def _long_before(market: Market) -> date:
 
 
 MAKERS: dict[str, Callable[[Market, date], pl.DataFrame]] = {
-    "issuers": _issuers, "equities": _equities, "equity_links": _equity_links, "bonds": _bonds, "call_schedules": _call_schedules,
-    "amounts_outstanding": _amounts_outstanding, "ratings": _ratings,
-    "fundamentals": _fundamentals, "treasury_yields": _treasury_yields, "delistings": _delistings,
+    "issuers": _issuers,
+    "equities": _equities,
+    "equity_links": _equity_links,
+    "bonds": _bonds,
+    "call_schedules": _call_schedules,
+    "amounts_outstanding": _amounts_outstanding,
+    "ratings": _ratings,
+    "fundamentals": _fundamentals,
+    "treasury_yields": _treasury_yields,
+    "delistings": _delistings,
 }

@@ -61,7 +61,12 @@ class Messages:
     @staticmethod
     def concatenate(parts: list[Messages]) -> Messages:
         """Messages of several days, in order."""
-        return Messages(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in Messages.__dataclass_fields__})
+        return Messages(
+            **{
+                name: np.concatenate([getattr(part, name) for part in parts])
+                for name in Messages.__dataclass_fields__
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -95,17 +100,30 @@ def _events(rng: np.random.Generator, state: DayState) -> dict[str, np.ndarray]:
         _OPEN + rng.random(n) * (_LAST_TRADE - _OPEN),
     ).astype(np.int64)
     size_class = rng.choice(3, n, p=[0.74, 0.21, 0.05])
-    par = np.exp(rng.normal(np.log([18e3, 350e3, 2.6e6])[size_class], np.array([0.8, 0.8, 0.6])[size_class]))
+    par = np.exp(
+        rng.normal(np.log([18e3, 350e3, 2.6e6])[size_class], np.array([0.8, 0.8, 0.6])[size_class])
+    )
     unit = np.where(par >= 1e6, 1e5, 1e3)
     par = np.maximum(np.round(par / unit), 1) * unit
     kind = rng.choice(3, n, p=[0.45, 0.14, 0.41])
     through_day = np.clip((second - _OPEN) / (16 * 3600 - _OPEN), 0, 1)
     mid = state.open_mid[row] + (state.close_mid - state.open_mid)[row] * through_day
     inventory = rng.normal(0, 0.05, state.bond.size)[row]
-    half = (0.06 + 0.62 * np.sqrt(5e3 / np.maximum(par, 5e3))) * np.where(state.is_high_yield[row], 1.3, 0.85)
+    half = (0.06 + 0.62 * np.sqrt(5e3 / np.maximum(par, 5e3))) * np.where(
+        state.is_high_yield[row], 1.3, 0.85
+    )
     half = half * np.exp(rng.normal(0, 0.35, n))
     sign = np.where(rng.random(n) < 0.5, 1.0, -1.0)
-    return {"row": row, "second": second, "par": par, "kind": kind, "mid": mid, "quote": mid + inventory, "half": half, "sign": sign}
+    return {
+        "row": row,
+        "second": second,
+        "par": par,
+        "kind": kind,
+        "mid": mid,
+        "quote": mid + inventory,
+        "half": half,
+        "sign": sign,
+    }
 
 
 def _legs(rng: np.random.Generator, state: DayState, events: dict[str, np.ndarray]) -> Messages:
@@ -121,7 +139,11 @@ def _legs(rng: np.random.Generator, state: DayState, events: dict[str, np.ndarra
     markup = np.where(interdealer, 0.15 * get["half"] * get["sign"], get["half"] * direction)
     markup = np.where(riskless, 0.6 * markup, markup)
     price = np.round(np.maximum(get["quote"] + markup, 0.5), 3)
-    skew = np.where(second_leg, rng.integers(0, 50, event.size) * riskless + rng.integers(0, 3, event.size) * interdealer, 0)
+    skew = np.where(
+        second_leg,
+        rng.integers(0, 50, event.size) * riskless + rng.integers(0, 3, event.size) * interdealer,
+        0,
+    )
     affiliate = ~interdealer & (rng.random(event.size) < 0.015)
     primary = (state.age[get["row"]] <= 1) & (get["par"] >= 1e5) & ~interdealer & sells
     contra = np.where(interdealer, "D", np.where(affiliate, "A", "C"))
@@ -131,15 +153,32 @@ def _legs(rng: np.random.Generator, state: DayState, events: dict[str, np.ndarra
     report_index, report_second = _report_times(rng, state.index, second)
     number = _numbers(state.index, report_index, np.arange(m))
     return Messages(
-        report_index=report_index, report_second=report_second, execution_second=second, number=number,
-        original=np.full(m, -1), prior_index=np.full(m, -1), first_index=np.full(m, -1), first_number=np.full(m, -1),
-        status=np.full(m, TRADE), bond=state.bond[get["row"]], price=np.where(primary, 100.0, reported), par=get["par"],
-        side=np.where(sells, "S", "B"), contra=contra, is_agency=riskless & (rng.random(m) < 0.3),
-        market=np.where(primary, "P1", "S1"), is_disseminated=~(primary | affiliate | (interdealer & ~sells)),
-        is_ats=(get["par"] < 1e6) & (rng.random(m) < 0.15), is_special=rng.random(m) < 0.002,
-        is_weighted=rng.random(m) < 0.01, is_locked_in=interdealer & (rng.random(m) < 0.01),
+        report_index=report_index,
+        report_second=report_second,
+        execution_second=second,
+        number=number,
+        original=np.full(m, -1),
+        prior_index=np.full(m, -1),
+        first_index=np.full(m, -1),
+        first_number=np.full(m, -1),
+        status=np.full(m, TRADE),
+        bond=state.bond[get["row"]],
+        price=np.where(primary, 100.0, reported),
+        par=get["par"],
+        side=np.where(sells, "S", "B"),
+        contra=contra,
+        is_agency=riskless & (rng.random(m) < 0.3),
+        market=np.where(primary, "P1", "S1"),
+        is_disseminated=~(primary | affiliate | (interdealer & ~sells)),
+        is_ats=(get["par"] < 1e6) & (rng.random(m) < 0.15),
+        is_special=rng.random(m) < 0.002,
+        is_weighted=rng.random(m) < 0.01,
+        is_locked_in=interdealer & (rng.random(m) < 0.01),
         is_late=(report_index > state.index) | (report_second > second + 900),
-        true_mid=get["mid"], error=np.where(primary, "", error), fate=np.full(m, ALIVE), dead_index=np.full(m, -1),
+        true_mid=get["mid"],
+        error=np.where(primary, "", error),
+        fate=np.full(m, ALIVE),
+        dead_index=np.full(m, -1),
     )
 
 
@@ -154,7 +193,9 @@ def _slips(rng: np.random.Generator, price: np.ndarray) -> tuple[np.ndarray, np.
     return error, np.round(np.where(shift, price * factor, np.where(finger, slipped, price)), 3)
 
 
-def _report_times(rng: np.random.Generator, index: int, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _report_times(
+    rng: np.random.Generator, index: int, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Mostly within minutes; one in a hundred late the same day, three in a thousand on a later day."""
     draw = rng.random(second.size)
     delay = np.minimum(np.exp(rng.normal(np.log(70), 1.1, second.size)), 900)
@@ -197,7 +238,11 @@ def _merge(messages: Messages, corrected: Messages) -> Messages:
 
 
 def _follow_ups(
-    rng: np.random.Generator, index: int, trades: Messages, position: int, rates: tuple[float, float, float]
+    rng: np.random.Generator,
+    index: int,
+    trades: Messages,
+    position: int,
+    rates: tuple[float, float, float],
 ) -> list[Messages]:
     """Cancels, [corrections with their replacements], reversals; marks `trades` with their fate."""
     draw = rng.random(trades.number.size)
@@ -210,12 +255,20 @@ def _follow_ups(
     replacements = _replace(rng, index, trades, corrected, corrections, position)
     reversals = _undo(rng, index, trades, reversed_, REVERSAL, REVERSED, (21, 50))
     reversals.original = trades.number[reversed_]
-    reversals.number = _numbers(index, reversals.report_index, position + corrected.size + np.arange(reversed_.size))
+    reversals.number = _numbers(
+        index, reversals.report_index, position + corrected.size + np.arange(reversed_.size)
+    )
     return [cancels, Messages.concatenate([corrections, replacements]), reversals]
 
 
 def _undo(
-    rng: np.random.Generator, index: int, trades: Messages, rows: np.ndarray, status: str, fate: int, lag: tuple[int, int]
+    rng: np.random.Generator,
+    index: int,
+    trades: Messages,
+    rows: np.ndarray,
+    status: str,
+    fate: int,
+    lag: tuple[int, int],
 ) -> Messages:
     """Messages that end the trades at `rows`, repeating their terms and number."""
     undo = trades.take(rows)
@@ -228,30 +281,47 @@ def _undo(
     # At the close there is no minute left: an ending still comes after what it ends.
     latest = np.maximum(_SYSTEM_CLOSE + 30, undo.report_second + 1)
     after = np.minimum(undo.report_second + 60 + rng.integers(0, 7200, n), latest)
-    undo.report_index = np.where(same_day, undo.report_index, np.minimum(later, index + MAX_REPORT_LAG))
+    undo.report_index = np.where(
+        same_day, undo.report_index, np.minimum(later, index + MAX_REPORT_LAG)
+    )
     undo.report_second = np.where(same_day, after, _OPEN + rng.integers(0, 30_000, n))
     undo.status = np.full(n, status)
-    undo.fate, undo.dead_index, undo.error = np.full(n, ALIVE), np.full(n, -1), np.full(n, "", dtype=undo.error.dtype)
+    undo.fate, undo.dead_index, undo.error = (
+        np.full(n, ALIVE),
+        np.full(n, -1),
+        np.full(n, "", dtype=undo.error.dtype),
+    )
     trades.fate[rows], trades.dead_index[rows] = fate, undo.report_index
     return undo
 
 
 def _replace(
-    rng: np.random.Generator, index: int, trades: Messages, rows: np.ndarray, corrections: Messages, position: int
+    rng: np.random.Generator,
+    index: int,
+    trades: Messages,
+    rows: np.ndarray,
+    corrections: Messages,
+    position: int,
 ) -> Messages:
     """The corrected trades; half of the originals had a wrong price, which is what was mended."""
     new = trades.take(rows)
     n = rows.size
     wrong = rng.random(n) < 0.5
     true_price = new.price.copy()
-    trades.price[rows] = np.where(wrong, np.round(true_price * np.exp(rng.normal(0, 0.02, n)), 3), true_price)
+    trades.price[rows] = np.where(
+        wrong, np.round(true_price * np.exp(rng.normal(0, 0.02, n)), 3), true_price
+    )
     corrections.price = trades.price[rows]
     mended = (new.error != "") & (rng.random(n) < 0.9)
     new.price = np.where(mended, np.round(new.true_mid, 3), true_price)
     new.error = np.where(mended, "", new.error)
     new.par = np.where(~wrong, new.par + 1000.0, new.par)
     new.report_index, new.report_second = corrections.report_index, corrections.report_second
-    new.prior_index, new.first_index, new.first_number = corrections.prior_index, corrections.first_index, corrections.first_number
+    new.prior_index, new.first_index, new.first_number = (
+        corrections.prior_index,
+        corrections.first_index,
+        corrections.first_number,
+    )
     new.original = np.full(n, -1)
     new.number = _numbers(index, new.report_index, position + np.arange(n))
     new.status = np.full(n, CORRECTED)

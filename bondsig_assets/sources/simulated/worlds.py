@@ -53,5 +53,7 @@ def world(name: str, seed: int, lead_strength: float) -> World:
     if seed < 0:
         raise SourceError(f"seed {seed} is negative; seeds are 0, 1, 2, …")
     if not 0 <= lead_strength <= 0.4:
-        raise SourceError(f"lead strength {lead_strength} is outside 0 … 0.4 (a share of idiosyncratic variance)")
+        raise SourceError(
+            f"lead strength {lead_strength} is outside 0 … 0.4 (a share of idiosyncratic variance)"
+        )
     return replace(WORLDS[name], seed=seed, lead_strength=lead_strength)

@@ -26,7 +26,9 @@ def time_of_day(source: Source) -> pl.Expr:
         return _of_digits(source.steps, source.column.cast(pl.Float64, strict=False))
     if not source.is_text:
         return pl.lit(None, pl.Int64)
-    return source.let(source.stripped.map_batches(_times_of_text, return_dtype=pl.Int64(), is_elementwise=True))
+    return source.let(
+        source.stripped.map_batches(_times_of_text, return_dtype=pl.Int64(), is_elementwise=True)
+    )
 
 
 def _times_of_text(text: pl.Series) -> pl.Series:
@@ -36,8 +38,16 @@ def _times_of_text(text: pl.Series) -> pl.Series:
         return quick.cast(pl.Int64) // 1000
     # A date before the time is cut off; HH:MM lacks its seconds.
     bare = text.str.replace(r"^.*[ T]", "")
-    columns = {"number": bare.str.replace_all(":", "", literal=True).cast(pl.Float64, strict=False), "colons": bare.str.count_matches(":", literal=True)}
-    number = pl.when(pl.col("colons") == 1).then(pl.col("number") * 100).when(pl.col("colons").is_in([0, 2])).then("number")
+    columns = {
+        "number": bare.str.replace_all(":", "", literal=True).cast(pl.Float64, strict=False),
+        "colons": bare.str.count_matches(":", literal=True),
+    }
+    number = (
+        pl.when(pl.col("colons") == 1)
+        .then(pl.col("number") * 100)
+        .when(pl.col("colons").is_in([0, 2]))
+        .then("number")
+    )
     steps = Steps()
     found = _of_digits(steps, number)
     return steps.run(pl.LazyFrame(columns)).select(found).collect().to_series()
@@ -46,9 +56,17 @@ def _times_of_text(text: pl.Series) -> pl.Series:
 def _of_digits(steps: Steps, number: pl.Expr) -> pl.Expr:
     """HHMMSS without its leading zeros or, from one second up, nanoseconds since midnight."""
     whole = steps.let(number.floor().cast(pl.Int64, strict=False))
-    hours, minutes, seconds = steps.let(whole // 10_000), steps.let(whole // 100 % 100), steps.let(whole % 100)
-    clock = pl.when((minutes < 60) & (seconds < 60) & (whole >= 0)).then((hours * 3600 + minutes * 60 + seconds) * 1_000_000)
-    return _within_day(steps, pl.when(whole < 1_000_000).then(clock).when(whole >= _SECOND).then(whole // 1000))
+    hours, minutes, seconds = (
+        steps.let(whole // 10_000),
+        steps.let(whole // 100 % 100),
+        steps.let(whole % 100),
+    )
+    clock = pl.when((minutes < 60) & (seconds < 60) & (whole >= 0)).then(
+        (hours * 3600 + minutes * 60 + seconds) * 1_000_000
+    )
+    return _within_day(
+        steps, pl.when(whole < 1_000_000).then(clock).when(whole >= _SECOND).then(whole // 1000)
+    )
 
 
 def _within_day(steps: Steps, microseconds: pl.Expr) -> pl.Expr:

@@ -64,7 +64,9 @@ def _regular(at: np.ndarray, ends: np.ndarray) -> bool:
     return bool((at[:, -1] < ends).all() and (at[1:, 0] > ends[:-1]).all())
 
 
-def _mended(data: bytes, separator: bytes, ends: np.ndarray, counts: np.ndarray, width: int) -> Piece:
+def _mended(
+    data: bytes, separator: bytes, ends: np.ndarray, counts: np.ndarray, width: int
+) -> Piece:
     parts, done, faults = [], 0, {}
     for line in np.flatnonzero(counts != width).tolist():
         start, end = (int(ends[line - 1]) + 1 if line else 0), int(ends[line])
@@ -83,7 +85,9 @@ def _unquoted(data: bytes, separator: bytes) -> bytes:
     lengths = np.diff(ends, prepend=-1)
     at_end = parity[ends]
     at_start = np.concatenate([[0], at_end[:-1]]).astype(np.uint8)
-    inside = (parity ^ np.repeat(at_start, lengths)).astype(bool) & ~np.repeat(at_start != at_end, lengths)
+    inside = (parity ^ np.repeat(at_start, lengths)).astype(bool) & ~np.repeat(
+        at_start != at_end, lengths
+    )
     out = bytes_.copy()
     out[out == UNIT[0]] = ord(" ")
     out[(bytes_ == separator[0]) & ~inside] = UNIT[0]
@@ -94,4 +98,6 @@ def fields(line: str, delimiter: str, quoting: bool) -> list[str]:
     """The fields of one line, for headers."""
     if not quoting:
         return line.split(delimiter)
-    return next(csv.reader([line.replace("\r", " ")], delimiter=delimiter, skipinitialspace=True), [])
+    return next(
+        csv.reader([line.replace("\r", " ")], delimiter=delimiter, skipinitialspace=True), []
+    )

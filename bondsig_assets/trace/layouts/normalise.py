@@ -24,16 +24,42 @@ LINE_FAULT = "line fault"
 STATUSES = ("T", "C", "W", "R", "X", "Y")
 
 _TEXT = (
-    "asof_code", "bond_symbol", "commission_code", "sale_condition", "sale_condition_2", "trade_modifier_3", "trade_modifier_4", "trading_market",
-    "give_up_code", "reporting_party_type", "buyer_capacity", "seller_capacity", "security_type", "reporting_party",
+    "asof_code",
+    "bond_symbol",
+    "commission_code",
+    "sale_condition",
+    "sale_condition_2",
+    "trade_modifier_3",
+    "trade_modifier_4",
+    "trading_market",
+    "give_up_code",
+    "reporting_party_type",
+    "buyer_capacity",
+    "seller_capacity",
+    "security_type",
+    "reporting_party",
 )
 #: How each column is read; those that take more than one value of the file stand in `_columns`.
 _READERS = {
-    **dict.fromkeys(_TEXT, values.as_is), **dict.fromkeys(("cusip", "status", "side", "contra"), values.upper),
-    **dict.fromkeys(("execution_date", "report_date", "settlement_date", "prior_report_date", "first_control_date"), values.day),
-    **dict.fromkeys(("message_number", "original_message_number", "first_control_number"), values.message),
+    **dict.fromkeys(_TEXT, values.as_is),
+    **dict.fromkeys(("cusip", "status", "side", "contra"), values.upper),
+    **dict.fromkeys(
+        (
+            "execution_date",
+            "report_date",
+            "settlement_date",
+            "prior_report_date",
+            "first_control_date",
+        ),
+        values.day,
+    ),
+    **dict.fromkeys(
+        ("message_number", "original_message_number", "first_control_number"), values.message
+    ),
     **dict.fromkeys(("is_when_issued", "is_special_price", "is_locked_in", "is_ats"), values.flag),
-    "is_disseminated": values.yes_no, "price": values.number, "days_to_settle": values.count,
+    "is_disseminated": values.yes_no,
+    "price": values.number,
+    "days_to_settle": values.count,
 }
 
 
@@ -52,11 +78,19 @@ class Columns:
 
     def sources(self, column: str) -> list[Source]:
         """The columns of the frame that hold canonical `column`, first choice first."""
-        names = [self._folded[name] for name in self._layout.columns.get(column, ()) if name in self._folded]
+        names = [
+            self._folded[name]
+            for name in self._layout.columns.get(column, ())
+            if name in self._folded
+        ]
         for name in names:
             if self._schema[name].is_nested():
-                raise LayoutError(f"column {name} holds lists or records, not values: deliver it flat")
-            self._sources.setdefault(name, Source(name, self._schema[name], self._layout.nulls, self.steps))
+                raise LayoutError(
+                    f"column {name} holds lists or records, not values: deliver it flat"
+                )
+            self._sources.setdefault(
+                name, Source(name, self._schema[name], self._layout.nulls, self.steps)
+            )
         return [self._sources[name] for name in names]
 
 
@@ -77,9 +111,13 @@ def as_reports(frame: pl.LazyFrame, layout: Layout, row: str) -> pl.LazyFrame:
     read = _columns(Columns(schema, layout, steps), layout)
     line_fault = pl.col(LINE_FAULT) if LINE_FAULT in schema else pl.lit(None, pl.String)
     selected = steps.run(numbered).select(row=pl.col(row), line_fault=line_fault, **read)
-    faults = selected.with_columns(fault=_fault(layout), side=_one_of("side", "BS"), contra=_one_of("contra", "CDA"))
+    faults = selected.with_columns(
+        fault=_fault(layout), side=_one_of("side", "BS"), contra=_one_of("contra", "CDA")
+    )
     return faults.select(
-        (pl.col(name) if name in read or name in ("row", "fault") else pl.lit(None)).cast(dtype).alias(name)
+        (pl.col(name) if name in read or name in ("row", "fault") else pl.lit(None))
+        .cast(dtype)
+        .alias(name)
         for name, dtype in REPORT_SCHEMA.items()
     )
 
@@ -105,7 +143,11 @@ def _columns(columns: Columns, layout: Layout) -> dict[str, pl.Expr]:
     if not layout.has_report_time:
         given = [~source.is_given() for source in columns.sources("report_date")]
         stands_in = given[0] if given else pl.lit(True)
-        read["report_date"] = pl.when(stands_in).then(read["execution_date"]).otherwise(read["report_date"]) if given else read["execution_date"]
+        read["report_date"] = (
+            pl.when(stands_in).then(read["execution_date"]).otherwise(read["report_date"])
+            if given
+            else read["execution_date"]
+        )
         # A stand-in date cannot be compared with the original dissemination date.
         if "prior_report_date" in read:
             read["prior_report_date"] = pl.when(~stands_in).then(read["prior_report_date"])
@@ -120,7 +162,10 @@ def _columns(columns: Columns, layout: Layout) -> dict[str, pl.Expr]:
 def _moments(columns: Columns, read: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
     """The two moments, and whether a time is given that is none."""
     found = {"bad_time": pl.lit(False)}
-    for column, moment, of in (("execution_time", "executed_at", "execution_date"), ("report_time", "reported_at", "report_date")):
+    for column, moment, of in (
+        ("execution_time", "executed_at", "execution_date"),
+        ("report_time", "reported_at", "report_date"),
+    ):
         for source in columns.sources(column)[:1]:
             time = clock.time_of_day(source)
             found[moment] = clock.moment(read[of], time)
@@ -137,7 +182,13 @@ def _parties(columns: Columns, read: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
         party = source.text
         letter = source.let(party.str.to_uppercase())
         is_letter = letter.is_in(["C", "A", "D", "T"])
-        return {"contra": pl.when(letter.is_in(["C", "A"])).then(letter).when(party.is_not_null()).then(pl.lit("D")), "contra_party": pl.when(~is_letter).then(party)}
+        return {
+            "contra": pl.when(letter.is_in(["C", "A"]))
+            .then(letter)
+            .when(party.is_not_null())
+            .then(pl.lit("D")),
+            "contra_party": pl.when(~is_letter).then(party),
+        }
     return {"contra": _mapped(read["contra"], {"T": "D"}, columns.steps)}
 
 
@@ -169,7 +220,10 @@ def _fault(layout: Layout) -> pl.Expr:
         ("unknown_status", ~pl.col("status").is_in(STATUSES).fill_null(False)),
         # FINRA's page shows a cancelled trade itself, not a message about it.
         ("shown_as_cancelled", pl.col("status") == "X" if layout.feed == "web" else pl.lit(False)),
-        ("no_message_number", pl.col("message_number").is_null() if layout.has_message_number else pl.lit(False)),
+        (
+            "no_message_number",
+            pl.col("message_number").is_null() if layout.has_message_number else pl.lit(False),
+        ),
         ("price_not_a_number", pl.col("price").is_null()),
         ("par_not_a_number", pl.col("par_usd").is_null()),
         ("unknown_side", ~pl.col("side").is_in(["B", "S"]).fill_null(True)),
@@ -186,5 +240,7 @@ def _mapped(text: pl.Expr, letters: dict[str, str], steps: Steps) -> pl.Expr:
     meanings: dict[str, list[str]] = {}
     for letter, meant in letters.items():
         meanings.setdefault(meant, []).append(letter)
-    exchanged = [pl.when(text.is_in(known)).then(pl.lit(meant)) for meant, known in meanings.items()]
+    exchanged = [
+        pl.when(text.is_in(known)).then(pl.lit(meant)) for meant, known in meanings.items()
+    ]
     return steps.let(pl.coalesce(*exchanged, text))

@@ -30,7 +30,13 @@ from bondsig_assets.trace.layouts.writer import Writer
 _ROW = "row of the file"
 #: Some rows of a file, from a first one on, as reports.
 Piece = Callable[[int, int], pl.LazyFrame]
-_UNREADABLE = (pa.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+_UNREADABLE = (
+    pa.ArrowException,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+    OSError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,19 @@ class Scan:
 
     def blocks(self, rows: int) -> list[pl.LazyFrame]:
         """`frame` in pieces of at most `rows`, in order, each read without reading what is before it."""
-        return [piece(start, min(rows, n - start)) for n, piece in self._pieces for start in range(0, n, rows)]
+        return [
+            piece(start, min(rows, n - start))
+            for n, piece in self._pieces
+            for start in range(0, n, rows)
+        ]
 
 
-def scan_reports(paths: Sequence[Path], layout: str = AUTO, scratch: Path | None = None, allow_missing_times: bool = False) -> Scan:
+def scan_reports(
+    paths: Sequence[Path],
+    layout: str = AUTO,
+    scratch: Path | None = None,
+    allow_missing_times: bool = False,
+) -> Scan:
     """The reports of `paths` (.parquet, text with any delimiter, .gz, .zip, zips in zips), in their order.
 
     `layout` is one of LAYOUTS for all files, or "auto": each file's own, by its header. Texts are read
@@ -72,8 +87,20 @@ def scan_reports(paths: Sequence[Path], layout: str = AUTO, scratch: Path | None
             if is_parquet:
                 reading.frames += [reading.parquet(path) for _, path, _ in files]
             else:
-                reading.frames.append(reading.texts([path for _, path, _ in files], folder / f"texts_{len(reading.frames):05d}.parquet"))
-    return Scan(pl.concat(reading.frames), reading.layouts, reading.sentences(), reading.has_report_times, reading.files, tuple(reading.pieces))
+                reading.frames.append(
+                    reading.texts(
+                        [path for _, path, _ in files],
+                        folder / f"texts_{len(reading.frames):05d}.parquet",
+                    )
+                )
+    return Scan(
+        pl.concat(reading.frames),
+        reading.layouts,
+        reading.sentences(),
+        reading.has_report_times,
+        reading.files,
+        tuple(reading.pieces),
+    )
 
 
 @contextmanager
@@ -119,16 +146,34 @@ class _Reading:
             frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             variant = variant_of(frame.collect_schema().names(), self.layout)
             times = given(frame, variant)
-            numbered = pl.scan_parquet(path, glob=False, hive_partitioning=False, row_index_name=_ROW, row_index_offset=self.n_rows)
+            numbered = pl.scan_parquet(
+                path,
+                glob=False,
+                hive_partitioning=False,
+                row_index_name=_ROW,
+                row_index_offset=self.n_rows,
+            )
             reports = as_reports(numbered, variant, _ROW)
             reports.collect_schema()
         except LayoutError as error:
             raise LayoutError(f"{label}: {error}") from error
         except _UNREADABLE as error:
-            raise LayoutError(f"{label}: is damaged or cut short ({_first_line(error)}): deliver it again") from error
+            raise LayoutError(
+                f"{label}: is damaged or cut short ({_first_line(error)}): deliver it again"
+            ) from error
         self.pieces.append((rows, self._piece(path, variant, self.n_rows)))
         self._repeats(label, path.resolve())
-        self._add(label, label, variant, times, rows, [*absences(frame.collect_schema(), variant), *([] if rows else ["it holds no reports"])])
+        self._add(
+            label,
+            label,
+            variant,
+            times,
+            rows,
+            [
+                *absences(frame.collect_schema(), variant),
+                *([] if rows else ["it holds no reports"]),
+            ],
+        )
         return reports
 
     def texts(self, paths: list[Path], into: Path) -> pl.LazyFrame:
@@ -159,12 +204,23 @@ class _Reading:
                 writer.add(frame)
             self._repeats(label, text.digest)
             schema = pl.Schema({name: pl.String() for name in text.header.names})
-            notes = [*text.notes, *([] if text.header.date_in_name else absences(schema, text.header.layout))]
+            notes = [
+                *text.notes,
+                *([] if text.header.date_in_name else absences(schema, text.header.layout)),
+            ]
             self._add(file, label, text.header.layout, text.times, text.n_rows, notes)
         for label in passed_over:
             self._note(label, "passed over, it is no text file")
 
-    def _add(self, file: str, label: str, layout: Layout, times: dict[str, tuple[str, bool]], rows: int, notes: list[str]) -> None:
+    def _add(
+        self,
+        file: str,
+        label: str,
+        layout: Layout,
+        times: dict[str, tuple[str, bool]],
+        rows: int,
+        notes: list[str],
+    ) -> None:
         """One file, or one member of archive `file`, read to its end."""
         verdict = judge(times, layout, label, self.allow_missing_times)
         self.has_report_times &= verdict.has_report_times
@@ -181,12 +237,19 @@ class _Reading:
 
     def _repeats(self, label: str, content: object) -> None:
         if content in self._seen:
-            self._note(label, f"the same content as {self._seen[content]}; each of its reports is there twice")
+            self._note(
+                label,
+                f"the same content as {self._seen[content]}; each of its reports is there twice",
+            )
         self._seen.setdefault(content, label)
 
     def _label(self, path: Path) -> str:
         """The file's name, or its path where another file of that name is read."""
-        return path.name if len({other for other in self.paths if other.name == path.name}) == 1 else str(path)
+        return (
+            path.name
+            if len({other for other in self.paths if other.name == path.name}) == 1
+            else str(path)
+        )
 
 
 def _several(labels: list[str]) -> str:

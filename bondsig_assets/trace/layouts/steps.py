@@ -18,7 +18,10 @@ class Steps:
 
     def let(self, expression: pl.Expr) -> pl.Expr:
         """`expression` under a name of its own; use the result as often as needed."""
-        level = max((self._level_of.get(name, -1) for name in expression.meta.root_names()), default=-1) + 1
+        level = (
+            max((self._level_of.get(name, -1) for name in expression.meta.root_names()), default=-1)
+            + 1
+        )
         if level == len(self._levels):
             self._levels.append({})
         name = f"step {len(self._level_of)}"

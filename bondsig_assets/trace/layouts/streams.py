@@ -26,7 +26,17 @@ LINE_BYTES = 1 << 20
 _IN_MEMORY = 32 << 20
 _DEPTH = 3
 _TEXT = {".txt", ".csv", ".psv", ".tsv", ".tab", ".dat", ".pipe"}
-_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, NotImplementedError, RuntimeError, OSError, ValueError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    struct.error,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+)
 ZIP, GZIP, PARQUET = b"PK", b"\x1f\x8b", b"PAR1"
 
 
@@ -46,7 +56,9 @@ def kind_of(path: Path) -> bytes:
     kind = next((magic for magic in (ZIP, GZIP, PARQUET) if start.startswith(magic)), b"")
     meant = {".zip": ZIP, ".gz": GZIP, ".parquet": PARQUET}.get(path.suffix.lower())
     if meant and kind != meant:
-        raise LayoutError(f"{path.name}: is damaged or no {path.suffix.lower()[1:]} file: deliver it again")
+        raise LayoutError(
+            f"{path.name}: is damaged or no {path.suffix.lower()[1:]} file: deliver it again"
+        )
     return kind
 
 
@@ -58,7 +70,9 @@ def damage(label: str) -> Iterator[None]:
     except LayoutError:
         raise
     except _DAMAGED as error:
-        raise LayoutError(f"{label}: is damaged or cut short ({' '.join(str(error).split()) or type(error).__name__}): deliver it again") from error
+        raise LayoutError(
+            f"{label}: is damaged or cut short ({' '.join(str(error).split()) or type(error).__name__}): deliver it again"
+        ) from error
 
 
 def texts(path: Path, label: str, passed_over: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
@@ -76,7 +90,9 @@ def texts(path: Path, label: str, passed_over: list[str]) -> Iterator[tuple[str,
                 yield label, plain
 
 
-def _members(label: str, file: IO[bytes], passed_over: list[str], depth: int) -> Iterator[tuple[str, IO[bytes]]]:
+def _members(
+    label: str, file: IO[bytes], passed_over: list[str], depth: int
+) -> Iterator[tuple[str, IO[bytes]]]:
     found = False
     with damage(label), zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
@@ -96,7 +112,9 @@ def _members(label: str, file: IO[bytes], passed_over: list[str], depth: int) ->
         raise LayoutError(f"{label}: holds no text file: deliver the reports as .txt or .csv in it")
 
 
-def _member(label: str, suffix: str, stream: IO[bytes], passed_over: list[str], depth: int) -> Iterator[tuple[str, IO[bytes]]]:
+def _member(
+    label: str, suffix: str, stream: IO[bytes], passed_over: list[str], depth: int
+) -> Iterator[tuple[str, IO[bytes]]]:
     if suffix == ".zip":
         if depth == 1:
             raise LayoutError(f"{label}: is a zip in a zip in a zip: unpack the outer one first")
@@ -121,13 +139,17 @@ def pieces(stream: IO[bytes], label: str) -> Iterator[tuple[bytes, bool]]:
     with damage(label):
         while chunk := stream.read(PIECE_BYTES):
             if b"\0" in chunk:
-                raise LayoutError(f"{label}: is not text (zero bytes; UTF-16 perhaps): save it as UTF-8 text")
+                raise LayoutError(
+                    f"{label}: is not text (zero bytes; UTF-16 perhaps): save it as UTF-8 text"
+                )
             data = carry + chunk
             # The last line with anything on it is held back: it may be a trailer, or go on in the next chunk.
             cut = data.rfind(b"\n", 0, len(data.rstrip(b"\r\n "))) + 1
             carry = data[cut:]
             if len(carry) > LINE_BYTES:
-                raise LayoutError(f"{label}: is not text in lines (one is longer than {LINE_BYTES:,} bytes): save it with line ends")
+                raise LayoutError(
+                    f"{label}: is not text in lines (one is longer than {LINE_BYTES:,} bytes): save it with line ends"
+                )
             if cut:
                 yield data[:cut], False
     yield carry, True

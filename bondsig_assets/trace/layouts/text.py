@@ -27,7 +27,9 @@ from bondsig_assets.trace.layouts.values import given_alone
 _DELIMITERS = "|\t,;"
 _ROW = "row of the file"
 #: A stamp of date and time and a count of ten digits, with nothing between that a field of a report could be.
-_TRAILER = re.compile(rb"\s*(?:[A-Za-z]+[ |:]*)?(?:20\d\d|\d\d/\d\d/20\d\d)[\d\s|:/.,T\-]*?(\d{10})[|\s]*")
+_TRAILER = re.compile(
+    rb"\s*(?:[A-Za-z]+[ |:]*)?(?:20\d\d|\d\d/\d\d/20\d\d)[\d\s|:/.,T\-]*?(\d{10})[|\s]*"
+)
 _DATE_IN_NAME = re.compile(r"(20\d\d)-?(\d\d)-?(\d\d)(?!\d)")
 #: Names a report date column has in FINRA's files.
 _REPORT_DATES = ("trd_rpt_dt", "trade_report_date")
@@ -64,7 +66,10 @@ class Text:
         """As `times.given`: time column → its name and whether any row fills it."""
         columns = self._columns()
         named = {column: columns.sources(column) for column in asked(self.header.layout)}
-        return {column: (found[0].name if found else "", not self.n_rows or column in self._filled) for column, found in named.items()}
+        return {
+            column: (found[0].name if found else "", not self.n_rows or column in self._filled)
+            for column, found in named.items()
+        }
 
     def frames(self) -> Iterator[pl.DataFrame]:
         """Frames of REPORT_SCHEMA, in order. Raises LayoutError when the text as a whole cannot be read."""
@@ -88,13 +93,23 @@ class Text:
         quoting = delimiter != "|" or '"' in line
         names = [name.strip() for name in lines.fields(line, delimiter, quoting)]
         if len(names) < 2:
-            raise LayoutError(f"{self.label}: its first line is no header of names: deliver it with its header")
-        names = [name if fold(name) else f"unnamed {position}" for position, name in enumerate(names)]
-        twice = [name for position, name in enumerate(names) if fold(name) in map(fold, names[:position])]
+            raise LayoutError(
+                f"{self.label}: its first line is no header of names: deliver it with its header"
+            )
+        names = [
+            name if fold(name) else f"unnamed {position}" for position, name in enumerate(names)
+        ]
+        twice = [
+            name for position, name in enumerate(names) if fold(name) in map(fold, names[:position])
+        ]
         if twice:
-            raise LayoutError(f"{self.label}: two columns are called {twice[0]}: leave one of them out")
+            raise LayoutError(
+                f"{self.label}: two columns are called {twice[0]}: leave one of them out"
+            )
         try:
-            return self._with_layout(Header(names, delimiter, quoting, variant_of(names, self._layout_asked)))
+            return self._with_layout(
+                Header(names, delimiter, quoting, variant_of(names, self._layout_asked))
+            )
         except LayoutError as error:
             dated = self._dated_by_name(names, delimiter, quoting)
             if dated is None:
@@ -103,31 +118,55 @@ class Text:
 
     def _with_layout(self, header: Header) -> Header:
         """FINRA's files of before 2012 have the columns of WRDS and no quotes; the pipe tells them apart."""
-        if self._layout_asked == AUTO and header.delimiter == "|" and header.layout.name == "wrds-enhanced":
-            return replace(header, layout=replace(header.layout, name="finra-enhanced", is_finra=True))
+        if (
+            self._layout_asked == AUTO
+            and header.delimiter == "|"
+            and header.layout.name == "wrds-enhanced"
+        ):
+            return replace(
+                header, layout=replace(header.layout, name="finra-enhanced", is_finra=True)
+            )
         return header
 
     def _dated_by_name(self, names: list[str], delimiter: str, quoting: bool) -> Header | None:
         """FINRA names a file by its report date; that stands in for a column that is not there."""
         dated = _DATE_IN_NAME.search(PurePath(self.label).name)
-        for name in _REPORT_DATES if dated and not {*_REPORT_DATES}.intersection(map(fold, names)) else ():
+        for name in (
+            _REPORT_DATES if dated and not {*_REPORT_DATES}.intersection(map(fold, names)) else ()
+        ):
             try:
-                header = self._with_layout(Header(names, delimiter, quoting, variant_of([*names, name], self._layout_asked), "-".join(dated.groups()) if dated else ""))
+                header = self._with_layout(
+                    Header(
+                        names,
+                        delimiter,
+                        quoting,
+                        variant_of([*names, name], self._layout_asked),
+                        "-".join(dated.groups()) if dated else "",
+                    )
+                )
             except LayoutError:
                 continue
             if header.layout.is_finra and name in header.layout.columns["report_date"]:
-                self.notes.append("no column holds the report date; the date in the file name stands for it")
+                self.notes.append(
+                    "no column holds the report date; the date in the file name stands for it"
+                )
                 return header
         return None
 
     def _columns(self) -> Columns:
-        return Columns(pl.Schema({name: pl.String() for name in self.header.names}), self.header.layout)
+        return Columns(
+            pl.Schema({name: pl.String() for name in self.header.names}), self.header.layout
+        )
 
     def _without_trailer(self, line: bytes) -> bytes:
         """`line` unless it is the trailer of a FINRA file."""
         if not (self.header.layout.is_finra or self.header.delimiter == "|"):
             return line
-        found = _TRAILER.fullmatch(line) if line.count(self.header.delimiter.encode()) < len(self.header.names) - 1 else None
+        found = (
+            _TRAILER.fullmatch(line)
+            if line.count(self.header.delimiter.encode()) < len(self.header.names) - 1
+            else None
+        )
         if found is None:
             return line
         self._trailer = int(found[1])
@@ -138,12 +177,21 @@ class Text:
         names = self.header.names
         piece = lines.shape(data, self.header.delimiter.encode(), len(names), self.header.quoting)
         frame = _parsed(piece, names)
-        faults = pl.DataFrame({"at": list(piece.faults), LINE_FAULT: list(piece.faults.values())}, schema={"at": pl.UInt32, LINE_FAULT: pl.String})
+        faults = pl.DataFrame(
+            {"at": list(piece.faults), LINE_FAULT: list(piece.faults.values())},
+            schema={"at": pl.UInt32, LINE_FAULT: pl.String},
+        )
         frame = frame.with_row_index(_ROW)
-        frame = frame.join(faults, left_on=_ROW, right_on="at", how="left", maintain_order="left") if piece.faults else frame
+        frame = (
+            frame.join(faults, left_on=_ROW, right_on="at", how="left", maintain_order="left")
+            if piece.faults
+            else frame
+        )
         frame = frame.with_columns(pl.col(_ROW).cast(pl.Int64) + self.first_row + self.n_rows)
         if self.header.date_in_name:
-            frame = frame.with_columns(pl.lit(self.header.date_in_name).alias(self.header.layout.columns["report_date"][0]))
+            frame = frame.with_columns(
+                pl.lit(self.header.date_in_name).alias(self.header.layout.columns["report_date"][0])
+            )
         self.n_rows += frame.height
         self._look_for_times(frame)
         return as_reports(frame.lazy(), self.header.layout, _ROW).collect()
@@ -151,15 +199,21 @@ class Text:
     def _look_for_times(self, frame: pl.DataFrame) -> None:
         columns = self._columns()
         for column in asked(self.header.layout):
-            if column not in self._filled and any(frame.select(given_alone(source).any()).item() for source in columns.sources(column)):
+            if column not in self._filled and any(
+                frame.select(given_alone(source).any()).item() for source in columns.sources(column)
+            ):
                 self._filled.add(column)
 
     def _close(self) -> None:
         """What can be said once all lines are read."""
         if self._trailer is None and self.header.layout.is_finra:
-            self.notes.append("no trailer line follows the reports: whether they are all there cannot be told")
+            self.notes.append(
+                "no trailer line follows the reports: whether they are all there cannot be told"
+            )
         if self._trailer is not None and self._trailer != self.n_rows:
-            raise LayoutError(f"{self.label}: the trailer says {self._trailer:010d} records, the file has {self.n_rows}: cut short? deliver it again")
+            raise LayoutError(
+                f"{self.label}: the trailer says {self._trailer:010d} records, the file has {self.n_rows}: cut short? deliver it again"
+            )
         if not self.n_rows:
             self.notes.append("it holds no reports")
 
@@ -168,11 +222,17 @@ def _parsed(piece: lines.Piece, names: list[str]) -> pl.DataFrame:
     """All fields as text. Should the parser see other lines than were counted, the lines are split by hand."""
     try:
         frame = pl.read_csv(
-            io.BytesIO(piece.text), has_header=False, schema=dict.fromkeys(names, pl.String()), separator=piece.separator.decode(), quote_char=None,
+            io.BytesIO(piece.text),
+            has_header=False,
+            schema=dict.fromkeys(names, pl.String()),
+            separator=piece.separator.decode(),
+            quote_char=None,
         )
         if frame.height == piece.n_lines:
             return frame
     except pl.exceptions.PolarsError:
         pass
-    rows = [line.split(piece.separator.decode()) for line in piece.text.decode("utf-8").split("\n")[:-1]]
+    rows = [
+        line.split(piece.separator.decode()) for line in piece.text.decode("utf-8").split("\n")[:-1]
+    ]
     return pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String()), orient="row")

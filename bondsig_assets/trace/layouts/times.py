@@ -15,7 +15,10 @@ from bondsig_assets.trace.layouts.normalise import Columns
 from bondsig_assets.trace.layouts.recognise import variant_of
 from bondsig_assets.trace.layouts.values import given_alone
 
-_INSTEAD = {"report_time": "with the end of the report date", "execution_time": "without execution times"}
+_INSTEAD = {
+    "report_time": "with the end of the report date",
+    "execution_time": "without execution times",
+}
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,9 @@ class Times:
     has_report_times: bool
 
 
-def check_times(frame: pl.LazyFrame, layout: str, name: str, allow_missing_times: bool = False) -> Times:
+def check_times(
+    frame: pl.LazyFrame, layout: str, name: str, allow_missing_times: bool = False
+) -> Times:
     """Refuses `frame` (a layout's own columns; `name` is told to the user) when its times are missing or all null.
 
     A layout that has no report times by nature is not refused for them. Lazy: reads the time columns
@@ -54,7 +59,9 @@ def asked(variant: Layout) -> tuple[str, ...]:
     return ("execution_time", "report_time") if variant.has_report_time else ("execution_time",)
 
 
-def judge(found: dict[str, tuple[str, bool]], variant: Layout, name: str, allow_missing_times: bool) -> Times:
+def judge(
+    found: dict[str, tuple[str, bool]], variant: Layout, name: str, allow_missing_times: bool
+) -> Times:
     """The verdict on what `given` found."""
     lost = [column for column, (_, filled) in found.items() if not filled]
     absent = [column for column in lost if not found[column][0]]
@@ -64,21 +71,33 @@ def judge(found: dict[str, tuple[str, bool]], variant: Layout, name: str, allow_
     told = _told(found, variant, lost, absent)
     instead = " and ".join(_INSTEAD[column] for column in reversed(lost))
     if not allow_missing_times:
-        raise LayoutError(f"{name}: {told}: the times were lost on the way here; --allow-missing-times goes on {instead}")
+        raise LayoutError(
+            f"{name}: {told}: the times were lost on the way here; --allow-missing-times goes on {instead}"
+        )
     notes = [f"{name}: {told}"]
     if "report_time" in lost:
         notes[0] += "; the end of the report date stands for the time of report"
     return Times(notes, has_report_times)
 
 
-def _told(found: dict[str, tuple[str, bool]], variant: Layout, lost: list[str], absent: list[str]) -> str:
+def _told(
+    found: dict[str, tuple[str, bool]], variant: Layout, lost: list[str], absent: list[str]
+) -> str:
     null = [found[column][0] for column in lost if column not in absent]
     parts = [f"every {' and every '.join(null)} is null"] if null else []
     if absent:
-        parts.append(f"there is no column {' and no column '.join(variant.columns[column][0] for column in absent)}")
+        parts.append(
+            f"there is no column {' and no column '.join(variant.columns[column][0] for column in absent)}"
+        )
     return ", and ".join(parts)
 
 
 def _any(frame: pl.LazyFrame, holds: pl.Expr) -> bool:
     """Whether any row holds; stops at the first."""
-    return not frame.select(holds.alias("holds")).filter("holds").head(1).collect(engine="streaming").is_empty()
+    return (
+        not frame.select(holds.alias("holds"))
+        .filter("holds")
+        .head(1)
+        .collect(engine="streaming")
+        .is_empty()
+    )

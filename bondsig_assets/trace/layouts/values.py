@@ -21,7 +21,9 @@ NOTHING = ("", "NA", "N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "null", "None",
 class Source:
     """A column of the file: its expression, its type, the texts that mean nothing in it, and the steps to compute in."""
 
-    def __init__(self, name: str, dtype: pl.DataType, nulls: tuple[str, ...] = (), steps: Steps | None = None) -> None:
+    def __init__(
+        self, name: str, dtype: pl.DataType, nulls: tuple[str, ...] = (), steps: Steps | None = None
+    ) -> None:
         self.name, self.dtype = name, dtype
         self.column = pl.col(name)
         self.steps = steps or Steps()
@@ -41,7 +43,9 @@ class Source:
     def stripped(self) -> pl.Expr:
         """As text without the blanks around it: enough where texts that mean nothing fail to parse anyway."""
         column = self.column.cast(pl.Int64) if isinstance(self.dtype, pl.Duration) else self.column
-        column = column if isinstance(self.dtype, pl.String) else column.cast(pl.String, strict=False)
+        column = (
+            column if isinstance(self.dtype, pl.String) else column.cast(pl.String, strict=False)
+        )
         return self.let(column.str.strip_chars())
 
     @cached_property
@@ -58,14 +62,20 @@ class Source:
     def _of_fraction(self) -> pl.Expr:
         column = self.let(self.column.cast(pl.Float64))
         whole = self.let(column.cast(pl.Int64, strict=False))
-        plain = pl.when(column == whole).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
+        plain = (
+            pl.when(column == whole).then(whole.cast(pl.String)).otherwise(column.cast(pl.String))
+        )
         return self.let(pl.when(column.is_finite()).then(plain))
 
     def is_given(self) -> pl.Expr:
         """Whether the file says anything here."""
         if self.is_text:
             return self.text.is_not_null()
-        return self.column.is_not_null() & self.column.is_finite() if self.dtype.is_float() else self.column.is_not_null()
+        return (
+            self.column.is_not_null() & self.column.is_finite()
+            if self.dtype.is_float()
+            else self.column.is_not_null()
+        )
 
 
 def given_alone(source: Source) -> pl.Expr:
@@ -94,7 +104,9 @@ def day(source: Source) -> pl.Expr:
         return source.let(source.column.dt.replace_time_zone(None).dt.date())
     if not source.is_text:
         return source.let(source.text.str.strptime(pl.Date, "%Y%m%d", strict=False))
-    return source.let(source.stripped.map_batches(_days_of_text, return_dtype=pl.Date(), is_elementwise=True))
+    return source.let(
+        source.stripped.map_batches(_days_of_text, return_dtype=pl.Date(), is_elementwise=True)
+    )
 
 
 def _days_of_text(text: pl.Series) -> pl.Series:
@@ -104,16 +116,25 @@ def _days_of_text(text: pl.Series) -> pl.Series:
         if found.null_count() == text.null_count():
             return found
     # Clients add a midnight, a float's `.0`, or write slashes.
-    bare = pl.DataFrame({"text": text.str.replace(r"(?:[ T].*|\.0)$", "")}).with_columns(dashed=pl.col("text").str.replace_all("/", "-", literal=True))
-    return bare.select(pl.coalesce(
-        pl.when(pl.col("dashed").str.slice(4, 1) == "-").then("dashed").str.strptime(pl.Date, "%Y-%m-%d", strict=False),
-        pl.col("text").str.strptime(pl.Date, "%Y%m%d", strict=False), pl.col("text").str.strptime(pl.Date, "%m/%d/%Y", strict=False),
-    )).to_series()
+    bare = pl.DataFrame({"text": text.str.replace(r"(?:[ T].*|\.0)$", "")}).with_columns(
+        dashed=pl.col("text").str.replace_all("/", "-", literal=True)
+    )
+    return bare.select(
+        pl.coalesce(
+            pl.when(pl.col("dashed").str.slice(4, 1) == "-")
+            .then("dashed")
+            .str.strptime(pl.Date, "%Y-%m-%d", strict=False),
+            pl.col("text").str.strptime(pl.Date, "%Y%m%d", strict=False),
+            pl.col("text").str.strptime(pl.Date, "%m/%d/%Y", strict=False),
+        )
+    ).to_series()
 
 
 def number(source: Source) -> pl.Expr:
     """A float; null when it is none or not finite."""
-    found = source.let((source.stripped if source.is_text else source.column).cast(pl.Float64, strict=False))
+    found = source.let(
+        (source.stripped if source.is_text else source.column).cast(pl.Float64, strict=False)
+    )
     return source.let(pl.when(found.is_finite()).then(found))
 
 
@@ -124,7 +145,9 @@ def par(source: Source) -> tuple[pl.Expr, pl.Expr]:
     text = source.let(source.stripped.str.to_uppercase().str.replace_all(",", "", literal=True))
     capped = source.let(text.str.ends_with("MM+"))
     found = source.let(text.str.strip_suffix("MM+").cast(pl.Float64, strict=False))
-    return pl.when(found.is_finite()).then(found * pl.when(capped).then(1e6).otherwise(1.0)), capped.fill_null(False)
+    return pl.when(found.is_finite()).then(
+        found * pl.when(capped).then(1e6).otherwise(1.0)
+    ), capped.fill_null(False)
 
 
 def count(source: Source) -> pl.Expr:
@@ -137,7 +160,9 @@ def count(source: Source) -> pl.Expr:
 def message(source: Source) -> pl.Expr:
     """A message number: digits alone are padded to seven, so that numbers and pointers of clients that cut zeros compare equal."""
     text = source.let(source.text.str.strip_suffix(".0")) if source.is_text else source.text
-    return source.let(pl.when(text.str.contains(r"^[0-9]{1,6}$")).then(text.str.zfill(7)).otherwise(text))
+    return source.let(
+        pl.when(text.str.contains(r"^[0-9]{1,6}$")).then(text.str.zfill(7)).otherwise(text)
+    )
 
 
 def flag(source: Source) -> pl.Expr:
@@ -151,4 +176,9 @@ def yes_no(source: Source) -> pl.Expr:
     """Y true, N false, anything else null."""
     if isinstance(source.dtype, pl.Boolean):
         return source.column
-    return pl.when(source.text.is_in(["Y", "y"])).then(True).when(source.text.is_in(["N", "n"])).then(False)
+    return (
+        pl.when(source.text.is_in(["Y", "y"]))
+        .then(True)
+        .when(source.text.is_in(["N", "n"]))
+        .then(False)
+    )

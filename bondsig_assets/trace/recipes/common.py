@@ -18,9 +18,36 @@ Recipe = Callable[[pl.DataFrame, pl.DataFrame | None], pl.DataFrame]
 
 #: What the recipes read of a canonical report.
 COLUMNS = (
-    "row", "fault", "feed", "cusip", "bond_symbol", "status", "asof_code", "message_number", "original_message_number", "report_date", "reported_at",
-    "execution_date", "executed_at", "settlement_date", "price", "par_usd", "yield_pct", "side", "contra", "days_to_settle", "sale_condition",
-    "trading_market", "commission_code", "give_up_code", "buyer_capacity", "seller_capacity", "security_type", "is_when_issued", "is_locked_in", "is_special_price",
+    "row",
+    "fault",
+    "feed",
+    "cusip",
+    "bond_symbol",
+    "status",
+    "asof_code",
+    "message_number",
+    "original_message_number",
+    "report_date",
+    "reported_at",
+    "execution_date",
+    "executed_at",
+    "settlement_date",
+    "price",
+    "par_usd",
+    "yield_pct",
+    "side",
+    "contra",
+    "days_to_settle",
+    "sale_condition",
+    "trading_market",
+    "commission_code",
+    "give_up_code",
+    "buyer_capacity",
+    "seller_capacity",
+    "security_type",
+    "is_when_issued",
+    "is_locked_in",
+    "is_special_price",
 )
 #: The seven terms a message repeats of the trade it is about (Dick-Nielsen 2014).
 TERMS = ["cusip", "execution_date", "executed_at", "price", "par_usd", "side", "contra"]
@@ -38,7 +65,9 @@ class Tally:
 
     def __init__(self, reports: pl.DataFrame) -> None:
         self.standing = reports
-        self._struck: list[pl.DataFrame] = [pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String})]
+        self._struck: list[pl.DataFrame] = [
+            pl.DataFrame(schema={"row": pl.Int64, "reason": pl.String})
+        ]
 
     def strike(self, condition: pl.Expr, reason: str | pl.Expr) -> None:
         """Drop the standing reports for which `condition` is true (null is not) and say why."""
@@ -59,7 +88,9 @@ class Tally:
     def result(self, reports: pl.DataFrame) -> pl.DataFrame:
         """`row`, `reason`, `price` for every row of `reports`, in its order: the price of `standing`, as reported for what fell."""
         prices = self.standing.select("row", standing_price="price")
-        answer = reports.select("row", "price").join(pl.concat(self._struck), on="row", how="left", maintain_order="left")
+        answer = reports.select("row", "price").join(
+            pl.concat(self._struck), on="row", how="left", maintain_order="left"
+        )
         answer = answer.join(prices, on="row", how="left", maintain_order="left")
         return answer.select("row", "reason", pl.coalesce("standing_price", "price").alias("price"))
 
@@ -73,7 +104,9 @@ def begin(reports: pl.DataFrame) -> Tally:
     """
     missing = [name for name in COLUMNS if name not in reports.columns]
     if missing:
-        raise ValueError(f"reports lack the columns {', '.join(missing)}; bring them to the canonical frame with as_reports")
+        raise ValueError(
+            f"reports lack the columns {', '.join(missing)}; bring them to the canonical frame with as_reports"
+        )
     feed_points = pl.col("feed").is_in(POINTING_FEEDS).fill_null(False)
     is_old = (pl.col("report_date") < REGIME_CUT) | feed_points
     tally = Tally(reports.select(COLUMNS).with_columns(pl.col("price").round(6), is_old=is_old))
@@ -82,7 +115,9 @@ def begin(reports: pl.DataFrame) -> Tally:
     return tally
 
 
-def named_by(trades: pl.DataFrame, messages: pl.DataFrame, key: Sequence[str], pointer: str) -> pl.Series:
+def named_by(
+    trades: pl.DataFrame, messages: pl.DataFrame, key: Sequence[str], pointer: str
+) -> pl.Series:
     """Rows of `trades` equal to one of `messages` on `key` (null equals null) and with the number that its `pointer` holds."""
     named = messages.select(*key, pl.col(pointer).alias("message_number"))
     return trades.join(named, on=[*key, "message_number"], how="semi", nulls_equal=True)["row"]
@@ -97,20 +132,32 @@ def end_new_trades(tally: Tally) -> None:
     new = tally.standing.filter(~pl.col("is_old"))
     trades = new.filter(pl.col("status").is_in(["T", "R"]))
     for status, pointer, reason in (
-        ("X", "message_number", "cancelled"), ("C", "message_number", "corrected"), ("Y", "original_message_number", "reversed"),
+        ("X", "message_number", "cancelled"),
+        ("C", "message_number", "corrected"),
+        ("Y", "original_message_number", "reversed"),
     ):
-        tally.strike_rows(named_by(trades, new.filter(pl.col("status") == status), TERMS, pointer), reason)
+        tally.strike_rows(
+            named_by(trades, new.filter(pl.col("status") == status), TERMS, pointer), reason
+        )
 
 
 def strike_messages(tally: Tally) -> None:
     """What is left of messages that are no trades themselves, and statuses that no regime knows."""
     old, status = pl.col("is_old"), pl.col("status")
-    tally.strike(~old & status.is_in(list(ENDING_STATUSES)), status.replace_strict(ENDING_STATUSES, default=None, return_dtype=pl.String))
+    tally.strike(
+        ~old & status.is_in(list(ENDING_STATUSES)),
+        status.replace_strict(ENDING_STATUSES, default=None, return_dtype=pl.String),
+    )
     tally.strike(old & (status == "C"), "cancel_message")
-    tally.keep_only(pl.when(old).then(status.is_in(["T", "W"])).otherwise(status.is_in(["T", "R"])), "unknown_status")
+    tally.keep_only(
+        pl.when(old).then(status.is_in(["T", "W"])).otherwise(status.is_in(["T", "R"])),
+        "unknown_status",
+    )
 
 
-def reverse_by_sequence(tally: Tally, numbered_in: Sequence[str], matched_on: Sequence[str]) -> None:
+def reverse_by_sequence(
+    tally: Tally, numbered_in: Sequence[str], matched_on: Sequence[str]
+) -> None:
     """As-of reversals of before 2012: the k-th reversal of a group takes the k-th trade (WRDS, OSBAP, Tidy Finance; reference 3.2).
 
     `numbered_in`: the group within which both are numbered, by execution, then report; `matched_on`:
@@ -120,12 +167,27 @@ def reverse_by_sequence(tally: Tally, numbered_in: Sequence[str], matched_on: Se
     order = ["executed_at", "report_date", "reported_at", "message_number", "row"]
     old = tally.standing.filter("is_old").sort(order, nulls_last=True)
     numbered = pl.int_range(pl.len()).over(numbered_in)
-    reversals = old.filter(pl.col("asof_code") == "R").with_columns(ordinal=numbered).select(*matched_on, "ordinal")
-    for code, reason in (("R", "reversal_message"), ("X", "delayed_reversal"), ("D", "delayed_dissemination")):
+    reversals = (
+        old.filter(pl.col("asof_code") == "R")
+        .with_columns(ordinal=numbered)
+        .select(*matched_on, "ordinal")
+    )
+    for code, reason in (
+        ("R", "reversal_message"),
+        ("X", "delayed_reversal"),
+        ("D", "delayed_dissemination"),
+    ):
         tally.strike(pl.col("is_old") & (pl.col("asof_code") == code), reason)
     if reversals.height:
-        trades = old.filter(~pl.col("asof_code").is_in(["R", "X", "D"]).fill_null(False)).with_columns(ordinal=numbered)
-        tally.strike_rows(trades.join(reversals, on=[*matched_on, "ordinal"], how="semi", nulls_equal=True)["row"], "reversed")
+        trades = old.filter(
+            ~pl.col("asof_code").is_in(["R", "X", "D"]).fill_null(False)
+        ).with_columns(ordinal=numbered)
+        tally.strike_rows(
+            trades.join(reversals, on=[*matched_on, "ordinal"], how="semi", nulls_equal=True)[
+                "row"
+            ],
+            "reversed",
+        )
 
 
 def drop_matched_buys(tally: Tally) -> None:
@@ -139,5 +201,9 @@ def drop_matched_buys(tally: Tally) -> None:
     terms = ["cusip", "execution_date", "price", "par_usd"]
     sells = dealers.filter(pl.col("side") == "S").select(terms)
     buys = dealers.filter(pl.col("side") == "B")
-    tally.strike_rows(buys.join(sells, on=terms, how="semi", nulls_equal=True)["row"], "interdealer_buy_leg")
-    tally.keep_only((pl.col("contra") == "C") | pl.col("side").is_in(["B", "S"]), "interdealer_without_side")
+    tally.strike_rows(
+        buys.join(sells, on=terms, how="semi", nulls_equal=True)["row"], "interdealer_buy_leg"
+    )
+    tally.keep_only(
+        (pl.col("contra") == "C") | pl.col("side").is_in(["B", "S"]), "interdealer_without_side"
+    )

@@ -9,7 +9,14 @@ from __future__ import annotations
 
 import polars as pl
 
-from bondsig_assets.trace.recipes.common import TERMS, Tally, begin, end_new_trades, named_by, strike_messages
+from bondsig_assets.trace.recipes.common import (
+    TERMS,
+    Tally,
+    begin,
+    end_new_trades,
+    named_by,
+    strike_messages,
+)
 
 #: A trade that settles this many days after execution, or later, is dropped.
 FEWEST_DAYS_TO_SETTLE_DROPPED = 6
@@ -42,7 +49,9 @@ def _end_old_trades(tally: Tally) -> None:
     trades = old.filter(pl.col("status").is_in(["T", "W"]))
     for status, reason in (("C", "cancelled"), ("W", "corrected")):
         messages = old.filter(pl.col("status") == status)
-        tally.strike_rows(named_by(trades, messages, ["cusip", "report_date"], "original_message_number"), reason)
+        tally.strike_rows(
+            named_by(trades, messages, ["cusip", "report_date"], "original_message_number"), reason
+        )
 
 
 def _reverse(tally: Tally) -> None:
@@ -50,10 +59,16 @@ def _reverse(tally: Tally) -> None:
 
     The k-th reversal of equal terms meets the k-th trade, in order of report.
     """
-    old = tally.standing.filter("is_old").sort("report_date", "reported_at", "message_number", "row", nulls_last=True)
+    old = tally.standing.filter("is_old").sort(
+        "report_date", "reported_at", "message_number", "row", nulls_last=True
+    )
     is_reversal = pl.col("asof_code").is_in(["R", "X"]).fill_null(False)
     ordinal = pl.int_range(pl.len()).over(TERMS)
-    reversals = old.filter(is_reversal).with_columns(ordinal=ordinal).select(*TERMS, "ordinal", reversed_on="report_date")
+    reversals = (
+        old.filter(is_reversal)
+        .with_columns(ordinal=ordinal)
+        .select(*TERMS, "ordinal", reversed_on="report_date")
+    )
     trades = old.filter(~is_reversal).with_columns(ordinal=ordinal)
     met = trades.join(reversals, on=[*TERMS, "ordinal"], how="inner", nulls_equal=True)
     tally.strike(pl.col("is_old") & is_reversal, "reversal_message")
@@ -62,7 +77,12 @@ def _reverse(tally: Tally) -> None:
 
 def _count_once(tally: Tally) -> None:
     """Riskless principal trades with customers, whose price is the dealers' own (reference 3.4), then every dealer's buy (3.3 a)."""
-    capacity = pl.when(pl.col("side") == "B").then("buyer_capacity").when(pl.col("side") == "S").then("seller_capacity")
+    capacity = (
+        pl.when(pl.col("side") == "B")
+        .then("buyer_capacity")
+        .when(pl.col("side") == "S")
+        .then("seller_capacity")
+    )
     free = pl.col("commission_code") == "N"
     tally.strike((capacity == "A") & (pl.col("contra") == "C") & free, "agency_without_commission")
     tally.strike((pl.col("side") == "B") & (pl.col("contra") == "D"), "interdealer_buy_leg")

@@ -77,7 +77,10 @@ def _end_new_trades(tally: Tally) -> None:
     no_text = pl.col("side").is_null() | pl.col("contra").is_null()
     end_new_trades(tally)
     is_trade = ~pl.col("is_old") & pl.col("status").is_in(["T", "R"])
-    for statuses, reason in ((["X", "C"], "cancelled_by_null_key"), (["Y"], "reversed_by_null_key")):
+    for statuses, reason in (
+        (["X", "C"], "cancelled_by_null_key"),
+        (["Y"], "reversed_by_null_key"),
+    ):
         if new.filter(pl.col("status").is_in(statuses) & no_text).height:
             tally.strike(is_trade & no_text, reason)
 
@@ -103,10 +106,18 @@ def _correct_old(tally: Tally) -> None:
         return
     links, inner = _links(corrections)
     key = ["cusip", "execution_date"]
-    found = links.join(trades.select(*key, original_message_number="message_number").unique(), on=[*key, "original_message_number"], how="semi")
+    found = links.join(
+        trades.select(*key, original_message_number="message_number").unique(),
+        on=[*key, "original_message_number"],
+        how="semi",
+    )
     replaced = found.select(*key, message_number="original_message_number")
-    tally.strike_rows(trades.join(replaced, on=[*key, "message_number"], how="semi")["row"], "corrected")
-    applied = corrections.join(found, on=[*key, "executed_at", "message_number"], how="semi", nulls_equal=True)["row"]
+    tally.strike_rows(
+        trades.join(replaced, on=[*key, "message_number"], how="semi")["row"], "corrected"
+    )
+    applied = corrections.join(
+        found, on=[*key, "executed_at", "message_number"], how="semi", nulls_equal=True
+    )["row"]
     is_left = (pl.col("status") == "W") & pl.col("is_old") & ~pl.col("row").is_in(applied.implode())
     tally.strike(is_left & pl.col("row").is_in(inner.implode()), "inner_correction")
     tally.strike(is_left, "correction_without_trade")
@@ -122,26 +133,47 @@ def _links(corrections: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     moment = ["cusip", "execution_date", "executed_at"]
     group = [*moment, "bond_symbol"]
     timed = corrections.filter(pl.col("executed_at").is_not_null())
-    told = pl.concat([
-        timed.select("row", *group, number=name, is_own=pl.lit(name == "message_number")) for name in ("message_number", "original_message_number")
-    ]).filter(pl.col("number").is_not_null())
+    told = pl.concat(
+        [
+            timed.select("row", *group, number=name, is_own=pl.lit(name == "message_number"))
+            for name in ("message_number", "original_message_number")
+        ]
+    ).filter(pl.col("number").is_not_null())
     told = told.with_columns(is_inner=pl.col("is_own").n_unique().over([*group, "number"]) > 1)
     inner = told.filter(pl.col("is_inner") & pl.col("is_own"))["row"]
     ends = told.filter(~pl.col("is_inner")).with_columns(n_ends=pl.len().over(moment))
-    own, pointed = pl.col("number").filter("is_own").first(), pl.col("number").filter(~pl.col("is_own")).first()
-    pairs = ends.filter(pl.col("n_ends") == 2).group_by(group).agg(message_number=own, original_message_number=pointed)
-    others = ends.filter((pl.col("n_ends") > 2) & pl.col("is_own")).join(timed.select("row", "original_message_number"), on="row")
+    own, pointed = (
+        pl.col("number").filter("is_own").first(),
+        pl.col("number").filter(~pl.col("is_own")).first(),
+    )
+    pairs = (
+        ends.filter(pl.col("n_ends") == 2)
+        .group_by(group)
+        .agg(message_number=own, original_message_number=pointed)
+    )
+    others = ends.filter((pl.col("n_ends") > 2) & pl.col("is_own")).join(
+        timed.select("row", "original_message_number"), on="row"
+    )
     columns = [*moment, "message_number", "original_message_number"]
-    links = pl.concat([pairs.select(columns), others.rename({"number": "message_number"}).select(columns)])
+    links = pl.concat(
+        [pairs.select(columns), others.rename({"number": "message_number"}).select(columns)]
+    )
     return links.drop_nulls(["message_number", "original_message_number"]), inner
 
 
 def _filter(tally: Tally, bonds: pl.DataFrame | None) -> None:
     """The chain of filters after matching, in its order and with its defaults (reference 3.6)."""
     tally.standing = shifted_prices(sorted_trades(tally.standing))
-    tally.keep_only(pl.col("execution_date").is_in(pl.Series(open_days("nyse")).cast(pl.Date).implode()), "off_calendar")
-    tally.keep_only((pl.col("price") > 0) & (pl.col("price") <= HIGHEST_PRICE), "price_out_of_range")
-    tally.keep_only(pl.col("par_usd") * pl.col("price") / 100 >= LEAST_DOLLAR_VOLUME, "small_dollar_volume")
+    tally.keep_only(
+        pl.col("execution_date").is_in(pl.Series(open_days("nyse")).cast(pl.Date).implode()),
+        "off_calendar",
+    )
+    tally.keep_only(
+        (pl.col("price") > 0) & (pl.col("price") <= HIGHEST_PRICE), "price_out_of_range"
+    )
+    tally.keep_only(
+        pl.col("par_usd") * pl.col("price") / 100 >= LEAST_DOLLAR_VOLUME, "small_dollar_volume"
+    )
     tally.strike_rows(bounce_backs(tally.standing), "bounce_back")
     tally.strike(pl.col("price") == pl.col("yield_pct"), "price_is_yield")
     _filter_by_bond(tally, bonds)
@@ -154,11 +186,15 @@ def _filter_by_bond(tally: Tally, bonds: pl.DataFrame | None) -> None:
         return
     wanted = [name for name in ("offering_amount_usd", "maturity_date") if name in bonds.columns]
     # The pipeline's join repeats a trade for every repeated CUSIP; here a report has one answer.
-    terms = bonds.select("cusip", *(pl.col(name).alias(f"_{name}") for name in wanted)).unique("cusip", keep="first", maintain_order=True)
+    terms = bonds.select("cusip", *(pl.col(name).alias(f"_{name}") for name in wanted)).unique(
+        "cusip", keep="first", maintain_order=True
+    )
     tally.standing = tally.standing.join(terms, on="cusip", how="left", maintain_order="left")
     if "offering_amount_usd" in wanted:
         tally.strike(pl.col("_offering_amount_usd").is_null(), "unknown_offering_amount")
-        tally.keep_only(pl.col("par_usd") < SHARE_OF_ISSUE * pl.col("_offering_amount_usd"), "half_of_issue")
+        tally.keep_only(
+            pl.col("par_usd") < SHARE_OF_ISSUE * pl.col("_offering_amount_usd"), "half_of_issue"
+        )
     if "maturity_date" in wanted:
         tally.strike(pl.col("_maturity_date").is_null(), "unknown_maturity")
         tally.strike(pl.col("execution_date") > pl.col("_maturity_date"), "after_maturity")

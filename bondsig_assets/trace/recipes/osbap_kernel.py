@@ -23,7 +23,7 @@ def _baseline(price, i):  # pragma: no cover
     """Median of the distinct prices of the six trades before; NaN for the first trade."""
     if i == 0:
         return np.nan
-    return np.median(np.unique(price[max(0, i - BASELINE):i]))
+    return np.median(np.unique(price[max(0, i - BASELINE) : i]))
 
 
 @njit(cache=True)
@@ -54,7 +54,10 @@ def _flag(price, flagged, i, end, is_par):  # pragma: no cover
     """Flag from `i`, or from the trade before when that one is further off, up to the return at `end`."""
     start = i
     if i > 0:
-        before, own = abs(price[i - 1] - _baseline(price, i - 1)), abs(price[i] - _baseline(price, i))
+        before, own = (
+            abs(price[i - 1] - _baseline(price, i - 1)),
+            abs(price[i] - _baseline(price, i)),
+        )
         if before - own >= BLAME - _TINY and before >= BACK - _TINY:
             start = i - 1
     if not is_par or _is_par(price[start]):
@@ -97,7 +100,7 @@ def _walk(price, flagged):  # pragma: no cover
             while run + 1 < price.size and _is_par(price[run + 1]):
                 run += 1
             if run - i + 1 >= PAR_RUN:
-                flagged[i:run + 1] = True
+                flagged[i : run + 1] = True
                 rests_until = max(rests_until, run + REST)
                 i = run + 1
                 continue
@@ -109,5 +112,5 @@ def bounces(price, starts):  # pragma: no cover
     """Which trades bounce back [trade]; `price` in order of trade, one bond after another from `starts` [bond + 1]."""
     flagged = np.zeros(price.size, dtype=np.bool_)
     for bond in range(starts.size - 1):
-        _walk(price[starts[bond]:starts[bond + 1]], flagged[starts[bond]:starts[bond + 1]])
+        _walk(price[starts[bond] : starts[bond + 1]], flagged[starts[bond] : starts[bond + 1]])
     return flagged

@@ -37,12 +37,23 @@ def price_errors_in_hindsight(trades: pl.DataFrame) -> pl.DataFrame:
     the date of `reported_at` orders. A trade without a price stands and is no neighbour to others.
     Every price is judged by later ones too: never use the answer as known at the time.
     """
-    dated = trades if "report_date" in trades.columns else trades.with_columns(report_date=pl.col("reported_at").dt.date())
+    dated = (
+        trades
+        if "report_date" in trades.columns
+        else trades.with_columns(report_date=pl.col("reported_at").dt.date())
+    )
     shifted = shifted_prices(sorted_trades(dated.filter(pl.col("price").is_not_null())))
     bounced = bounce_backs(shifted)
     initial = initial_errors(shifted.filter(~pl.col("row").is_in(bounced.implode())))
     is_bounced, is_initial = (pl.col("row").is_in(rows.implode()) for rows in (bounced, initial))
-    judged = shifted.select("row", "price", reason=pl.when(is_bounced).then(pl.lit("bounce_back")).when(is_initial).then(pl.lit("initial_error")))
+    judged = shifted.select(
+        "row",
+        "price",
+        reason=pl.when(is_bounced)
+        .then(pl.lit("bounce_back"))
+        .when(is_initial)
+        .then(pl.lit("initial_error")),
+    )
     return trades.select("row").join(judged, on="row", how="left", maintain_order="left")
 
 
@@ -59,18 +70,35 @@ def shifted_prices(trades: pl.DataFrame) -> pl.DataFrame:
     anchor, within 15 points of par, and the error falls to a fifth or less.
     """
     price, anchor = pl.col("price"), pl.col("_anchor")
-    marked = trades.join(_anchors(trades), on=["cusip", "execution_date", "price"], how="left", maintain_order="left", nulls_equal=True)
+    marked = trades.join(
+        _anchors(trades),
+        on=["cusip", "execution_date", "price"],
+        how="left",
+        maintain_order="left",
+        nulls_equal=True,
+    )
     best, error = pl.lit(None, dtype=pl.Float64), pl.lit(float("inf"))
     for factor in FACTORS:
         tried = price * factor
-        its_error = pl.when(tried.is_between(LOWEST, HIGHEST)).then((tried - anchor).abs() / anchor).otherwise(float("inf"))
-        marked = marked.with_columns(_best=pl.when(its_error < error).then(tried).otherwise(best), _error=pl.min_horizontal(its_error, error))
+        its_error = (
+            pl.when(tried.is_between(LOWEST, HIGHEST))
+            .then((tried - anchor).abs() / anchor)
+            .otherwise(float("inf"))
+        )
+        marked = marked.with_columns(
+            _best=pl.when(its_error < error).then(tried).otherwise(best),
+            _error=pl.min_horizontal(its_error, error),
+        )
         best, error = pl.col("_best"), pl.col("_error")
     raw = (price - anchor).abs() / anchor
     near_par = ((anchor - 100).abs() <= PAR_BAND) & ((best - 100).abs() <= PAR_BAND)
-    is_good = (error <= BELIEVED + _TINY) | ((best - anchor).abs() <= BELIEVED_POINTS + _TINY) | near_par
+    is_good = (
+        (error <= BELIEVED + _TINY) | ((best - anchor).abs() <= BELIEVED_POINTS + _TINY) | near_par
+    )
     taken = (raw > IN_DOUBT - _TINY) & is_good & (error <= IMPROVEMENT * raw + _TINY)
-    return marked.with_columns(price=pl.when(taken.fill_null(False)).then(best).otherwise(price)).drop("_anchor", "_best", "_error")
+    return marked.with_columns(
+        price=pl.when(taken.fill_null(False)).then(best).otherwise(price)
+    ).drop("_anchor", "_best", "_error")
 
 
 def _anchors(trades: pl.DataFrame) -> pl.DataFrame:
@@ -78,10 +106,24 @@ def _anchors(trades: pl.DataFrame) -> pl.DataFrame:
 
     Centred over 11, at least 6 of them; in a shorter series over this and the next 5.
     """
-    once = trades.select("cusip", "execution_date", "price").drop_nulls("price").unique(maintain_order=True, keep="first")
+    once = (
+        trades.select("cusip", "execution_date", "price")
+        .drop_nulls("price")
+        .unique(maintain_order=True, keep="first")
+    )
     width = 2 * HALF_WINDOW + 1
-    centred = pl.col("price").rolling_median(width, min_samples=HALF_WINDOW + 1, center=True).over("cusip")
-    ahead = pl.col("price").reverse().rolling_median(HALF_WINDOW + 1, min_samples=1).reverse().over("cusip")
+    centred = (
+        pl.col("price")
+        .rolling_median(width, min_samples=HALF_WINDOW + 1, center=True)
+        .over("cusip")
+    )
+    ahead = (
+        pl.col("price")
+        .reverse()
+        .rolling_median(HALF_WINDOW + 1, min_samples=1)
+        .reverse()
+        .over("cusip")
+    )
     return once.with_columns(_anchor=pl.coalesce(centred, ahead))
 
 
@@ -98,7 +140,10 @@ def bounce_backs(trades: pl.DataFrame) -> pl.Series:
 
 def initial_errors(trades: pl.DataFrame) -> pl.Series:
     """Rows of `trades` (sorted as by `sorted_trades`) before the first jump of more than 50 points among a bond's first 3 trades."""
-    first = trades.with_columns(_position=pl.int_range(pl.len()).over("cusip"), _step=pl.col("price").diff().abs().over("cusip"))
+    first = trades.with_columns(
+        _position=pl.int_range(pl.len()).over("cusip"),
+        _step=pl.col("price").diff().abs().over("cusip"),
+    )
     first = first.filter(pl.col("_position") < FIRST_TRADES)
     jump = pl.col("_position").filter(pl.col("_step") > INITIAL_JUMP).min().over("cusip")
     return first.filter(pl.col("_position") < jump)["row"]

@@ -37,7 +37,10 @@ def tidy(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> pl.DataFra
     end_new_trades(tally)
     old = tally.standing.filter("is_old")
     cancels = old.filter(pl.col("status") == "C")
-    tally.strike_rows(named_by(old.filter(pl.col("status") == "T"), cancels, TERMS, "original_message_number"), "cancelled")
+    tally.strike_rows(
+        named_by(old.filter(pl.col("status") == "T"), cancels, TERMS, "original_message_number"),
+        "cancelled",
+    )
     _correct(tally)
     strike_messages(tally)
     reverse_by_sequence(tally, TIMELESS_TERMS, TIMELESS_TERMS)
@@ -51,7 +54,9 @@ def _correct(tally: Tally) -> None:
     key = ["cusip", "execution_date"]
     columns = ["row", *key, "message_number", "original_message_number"]
     old = tally.standing.filter("is_old")
-    live, waiting = (old.filter(pl.col("status") == status).select(columns) for status in ("T", "W"))
+    live, waiting = (
+        old.filter(pl.col("status") == status).select(columns) for status in ("T", "W")
+    )
     corrected = []
     while waiting.height:
         targets = live.select(*key, original_message_number="message_number")
@@ -70,7 +75,11 @@ def _correct(tally: Tally) -> None:
 def _screen(tally: Tally) -> None:
     """The screens of the appendix, on both regimes and after matching (reference 3.5)."""
     by_dates = (pl.col("settlement_date") - pl.col("execution_date")).dt.total_days()
-    tally.strike((pl.col("days_to_settle") > MOST_DAYS_TO_SETTLE) | (by_dates > MOST_DAYS_TO_SETTLE).fill_null(False), "days_to_settle")
+    tally.strike(
+        (pl.col("days_to_settle") > MOST_DAYS_TO_SETTLE)
+        | (by_dates > MOST_DAYS_TO_SETTLE).fill_null(False),
+        "days_to_settle",
+    )
     tally.keep_only(~pl.col("is_when_issued"), "when_issued_or_unknown")
     tally.strike(pl.col("is_special_price"), "special_price")
     tally.strike(pl.col("asof_code").fill_null("") != "", "as_of")

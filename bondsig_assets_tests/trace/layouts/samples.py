@@ -52,8 +52,12 @@ WEB = """Date, Time, Settlement, Status, Quantity,Price,Yield,Remuneration,ATS, 
 """
 #: Layout → its samples, all without a fault but for the N of Academic.
 SAMPLES: dict[str, tuple[str, ...]] = {
-    "wrds-enhanced": (ENHANCED,), "wrds-standard": (STANDARD,), "wrds-144a": (STANDARD,), "finra-enhanced": (RAW_SINCE, RAW_BEFORE),
-    "finra-academic": (ACADEMIC_BEFORE, ACADEMIC_SINCE), "finra-web": (WEB,),
+    "wrds-enhanced": (ENHANCED,),
+    "wrds-standard": (STANDARD,),
+    "wrds-144a": (STANDARD,),
+    "finra-enhanced": (RAW_SINCE, RAW_BEFORE),
+    "finra-academic": (ACADEMIC_BEFORE, ACADEMIC_SINCE),
+    "finra-web": (WEB,),
 }
 
 
@@ -78,7 +82,9 @@ def gzipped(content: str) -> bytes:
     return gzip.compress(content.encode(), 1)
 
 
-def read(paths: Path | Sequence[Path], layout: str = "auto", **options: bool) -> tuple[Scan, pl.DataFrame]:
+def read(
+    paths: Path | Sequence[Path], layout: str = "auto", **options: bool
+) -> tuple[Scan, pl.DataFrame]:
     """The scan and its rows."""
     scan = scan_reports([paths] if isinstance(paths, Path) else paths, layout, **options)  # type: ignore[arg-type]
     return scan, scan.frame.collect()

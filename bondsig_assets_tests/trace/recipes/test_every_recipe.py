@@ -21,12 +21,19 @@ def messages(draw) -> dict[str, Any]:
     """Anything that could stand in a file, out of few values so that it often matches."""
     day = draw(st.sampled_from(DAYS))
     return message(
-        draw(st.sampled_from("1234")), draw(st.sampled_from("TTTCWXYRN")), day=day, at=time(draw(st.sampled_from([10, 11]))),
+        draw(st.sampled_from("1234")),
+        draw(st.sampled_from("TTTCWXYRN")),
+        day=day,
+        at=time(draw(st.sampled_from([10, 11]))),
         reported=draw(st.sampled_from([day, max(day, DAYS[1])])),
-        original_message_number=draw(st.sampled_from([None, "1", "2", "3"])), asof_code=draw(st.sampled_from([None, None, "A", "R", "D", "X"])),
-        price=draw(st.sampled_from([None, 10.0, 50.0, 100.0, 100.5])), side=draw(st.sampled_from([None, "B", "S"])),
-        contra=draw(st.sampled_from([None, "A", "C", "D"])), **draw(st.sampled_from([{}, {}, {"executed_at": None}])),
-        is_when_issued=draw(st.sampled_from([None, True, False])), cusip=draw(st.sampled_from(["A", "B"])),
+        original_message_number=draw(st.sampled_from([None, "1", "2", "3"])),
+        asof_code=draw(st.sampled_from([None, None, "A", "R", "D", "X"])),
+        price=draw(st.sampled_from([None, 10.0, 50.0, 100.0, 100.5])),
+        side=draw(st.sampled_from([None, "B", "S"])),
+        contra=draw(st.sampled_from([None, "A", "C", "D"])),
+        **draw(st.sampled_from([{}, {}, {"executed_at": None}])),
+        is_when_issued=draw(st.sampled_from([None, True, False])),
+        cusip=draw(st.sampled_from(["A", "B"])),
     )
 
 
