@@ -1,4 +1,5 @@
-"""Rates of the bond kernels beside QuantLib-Python, measured in one run; on one core unless a line says two.
+"""Rates of the bond kernels beside QuantLib-Python, measured in one run; on one core unless a line
+says two.
 
     .venv/bin/python -m benchmarks.bonds
 
@@ -75,7 +76,9 @@ def main() -> None:
 
 
 def _print_callables() -> None:
-    """Lines for the OAS at monthly steps, on one thread and two, each on a tree of its own as at QuantLib."""
+    """Lines for the OAS at monthly steps, on one thread and two, each on a tree of its own as at
+    QuantLib.
+    """
     handle, curves = smooth_curve(TODAY)
     bonds, schedules, price = _callables(curves)
     theirs = N_QUANTLIB_CALLABLES / _seconds(lambda: _quantlib_oas(bonds, schedules, price, handle))
@@ -92,12 +95,15 @@ def _print_callables() -> None:
         print(f"{name:28}{rate:>14,.0f}{theirs:>12,.0f}{rate / theirs:>8.0f}")
     years = (bonds.maturity - bonds.settlement) / 365
     print(
-        f"\nOAS: {N_CALLABLES:,} callable bonds of {years.min():.0f} to {years.max():.0f} years, {years.mean():.1f} on average"
+        f"\nOAS: {N_CALLABLES:,} callable bonds of {years.min():.0f} to {years.max():.0f} years,"
+        f" {years.mean():.1f} on average"
     )
 
 
 def _callables(curves: ZeroCurves) -> tuple[Bonds, CallSchedules, np.ndarray]:
-    """Callables as in the market: mostly 4 to 10 years, a few to 30, callable after a third, prices up to 103."""
+    """Callables as in the market: mostly 4 to 10 years, a few to 30, callable after a third, prices
+    up to 103.
+    """
     generator = np.random.default_rng(1)
     settled, n = np.datetime64(TODAY), N_CALLABLES
     lives = np.where(
@@ -118,7 +124,9 @@ def _callables(curves: ZeroCurves) -> tuple[Bonds, CallSchedules, np.ndarray]:
 def _quantlib_oas(
     bonds: Bonds, schedules: CallSchedules, price: np.ndarray, handle: ql.YieldTermStructureHandle
 ) -> None:
-    """QuantLib's OAS of the first bonds at as many steps, calls on the dates of the schedule alone."""
+    """QuantLib's OAS of the first bonds at as many steps, calls on the dates of the schedule
+    alone.
+    """
     today, model = quantlib_date(bonds.settlement[0]), ql.HullWhite(handle, *HullWhite())
     for i in range(N_QUANTLIB_CALLABLES):
         bond = quantlib_callable(bonds, schedules, i)

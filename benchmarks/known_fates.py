@@ -56,10 +56,11 @@ class _Reports:
 
 
 def reports_of_known_fate(n_reports: int, seed: int = 0, first_bond: int = 0) -> pl.DataFrame:
-    """About `n_reports` reports in WRDS Enhanced's column names, shuffled, with `fate`, in both regimes.
+    """About `n_reports` reports in WRDS Enhanced's column names, shuffled, with `fate`, in both
+    regimes.
 
-    One in two hundred is delivered twice. Days are weekdays. `first_bond`: number of the first of the
-    `n_reports` // 3000 bonds, so that several calls are about different ones.
+    One in two hundred is delivered twice. Days are weekdays. `first_bond`: number of the first of
+    the `n_reports` // 3000 bonds, so that several calls are about different ones.
     """
     rng = np.random.default_rng(seed)
     told = _Reports()
@@ -91,8 +92,10 @@ def _stories(
         "execution_second": second,
         "report_day": day,
         "report_second": second + rng.integers(5, 600, m),
-        "price": np.round(90 + 10 * (bond % 3) + rng.normal(0, 0.5, m), 3)
-        + (np.arange(first, first + m) % 1_000_000) * 1e-6 / 10,
+        "price": (
+            np.round(90 + 10 * (bond % 3) + rng.normal(0, 0.5, m), 3)
+            + (np.arange(first, first + m) % 1_000_000) * 1e-6 / 10
+        ),
         "par": rng.choice([1e4, 5e4, 1e5, 2.5e5, 1e6, 7e6], m),
         "side": rng.choice(["B", "S"], m),
         "contra": np.full(m, "C"),

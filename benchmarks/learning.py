@@ -1,11 +1,13 @@
-"""Where the time of a walk-forward goes: a demo-sized market of four years, folds by quarter, given parameters.
+"""Where the time of a walk-forward goes: a demo-sized market of four years, folds by quarter, given
+parameters.
 
     .venv/bin/python -m benchmarks.learning          # five tabular models
     .venv/bin/python -m benchmarks.learning lstm     # and the LSTM
 
-Belongs here: what the README's figures on learning come from. Not here: correctness. The market is made at
-bond-day level (`research/panel_worlds.py`); the last line scores one day of the home that BONDSIG_HOME names, if it
-has champions: loading from the registry, predicting with every model, explaining, without writing.
+Belongs here: what the README's figures on learning come from. Not here: correctness. The market is
+made at bond-day level (`research/panel_worlds.py`); the last line scores one day of the home that
+BONDSIG_HOME names, if it has champions: loading from the registry, predicting with every model,
+explaining, without writing.
 """
 
 from __future__ import annotations

@@ -21,7 +21,8 @@ def main(n_reports: int) -> None:
     """Prints, for ours and each recipe, reports kept that should not be, and trades lost."""
     raw = reports_of_known_fate(n_reports)
     reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
-    # A report delivered twice is one report: only how many of its copies are kept can be right or wrong.
+    # A report delivered twice is one report: only how many of its copies are kept can be right or
+    # wrong.
     copies = [name for name in raw.columns if name != "fate"]
     fates = raw.with_row_index("row").select(
         pl.col("row").cast(pl.Int64), "fate", content=pl.struct(copies).hash()
@@ -44,9 +45,9 @@ def main(n_reports: int) -> None:
         )
         surplus = told.filter(pl.col("surplus") > 0)
         copied = int(surplus.filter(pl.col("right") > 0)["surplus"].sum())
-        print(
-            f"{name:14}{int(surplus['surplus'].sum()) - copied:18,}{copied:14,}{-int(told.filter(pl.col('surplus') < 0)['surplus'].sum()):14,}"
-        )
+        invented = int(surplus["surplus"].sum()) - copied
+        lost = -int(told.filter(pl.col("surplus") < 0)["surplus"].sum())
+        print(f"{name:14}{invented:18,}{copied:14,}{lost:14,}")
 
 
 if __name__ == "__main__":

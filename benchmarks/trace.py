@@ -1,4 +1,5 @@
-"""How fast and how exact the TRACE cleaner is: `make bench-trace`, or `python -m benchmarks.trace 2 10`.
+"""How fast and how exact the TRACE cleaner is: `make bench-trace`, or `python -m benchmarks.trace 2
+10`.
 
 Belongs here: timing whole steps on reports of known fate, each in a process of its own, beside the
 time that DuckDB needs to read and write the same file. Not here: the reports (`known_fates.py`).
@@ -43,7 +44,9 @@ def make_file(path: Path, millions: float) -> None:
 
 
 def _parts(path: Path):
-    """Reports in parts of whole issuers, as they lie in memory before cleaning: the file's chunks are about different bonds."""
+    """Reports in parts of whole issuers, as they lie in memory before cleaning: the file's chunks
+    are about different bonds.
+    """
     import polars as pl
     import pyarrow.parquet as pq
 
@@ -106,7 +109,9 @@ def _warm_up() -> None:
 
 
 def wrong_fates(path: Path, out: Path) -> tuple[int, int]:
-    """Reports, and those whose fate came out wrong, with screens `none`; of two equal copies either may be the duplicate."""
+    """Reports, and those whose fate came out wrong, with screens `none`; of two equal copies either
+    may be the duplicate.
+    """
     import duckdb
 
     from bondsig_assets.trace.layouts import scan_reports
@@ -116,23 +121,32 @@ def wrong_fates(path: Path, out: Path) -> tuple[int, int]:
     clean_to(scan_reports([path]).blocks(500_000), out, PRESETS["none"])
     base = duckdb.connect()
     base.execute("SET memory_limit = '4GB'; SET preserve_insertion_order = true")
-    base.execute(f"""
+    base.execute(
+        f"""
         CREATE TABLE said AS
-        SELECT file_row_number AS row, fate, cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd FROM read_parquet('{path}', file_row_number = true)""")
-    base.execute(f"""
+        SELECT file_row_number AS row, fate, cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd
+          FROM read_parquet('{path}', file_row_number = true)"""
+    )
+    base.execute(
+        f"""
         CREATE TABLE told AS
         SELECT row, 'trade' AS told FROM '{out / "trades.parquet"}' UNION ALL
-        SELECT row, CASE WHEN reason LIKE 'ended_by_%' THEN 'dead' WHEN reason LIKE '%_message' THEN 'message' WHEN reason = 'interdealer_buy_leg' THEN 'leg'
-                         WHEN reason = 'duplicate_report' THEN 'duplicate' ELSE reason END FROM '{out / "rejected.parquet"}'""")
+        SELECT row, CASE WHEN reason LIKE 'ended_by_%' THEN 'dead' WHEN reason LIKE '%_message' THEN
+          'message' WHEN reason = 'interdealer_buy_leg' THEN 'leg'
+                         WHEN reason = 'duplicate_report' THEN 'duplicate' ELSE reason END FROM
+                           '{out / "rejected.parquet"}'"""
+    )
     n = base.sql("SELECT count(*) FROM said").fetchone()[0]
-    wrong = base.sql("""
+    wrong = base.sql(
+        """
         WITH every_report AS (SELECT * FROM said LEFT JOIN told USING (row)),
         unlike AS (SELECT * FROM every_report WHERE fate IS DISTINCT FROM told)
         SELECT coalesce(sum(n), 0) FROM (
-            SELECT count(*) AS n, list_sort(list(fate)) AS fates, list_sort(list(coalesce(told, 'lost'))) AS tolds
-            FROM unlike GROUP BY cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd) WHERE fates <> tolds""").fetchone()[
-        0
-    ]
+            SELECT count(*) AS n, list_sort(list(fate)) AS fates, list_sort(list(coalesce(told,
+              'lost'))) AS tolds
+            FROM unlike GROUP BY cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd) WHERE fates
+              <> tolds"""
+    ).fetchone()[0]
     return int(n), int(wrong)
 
 
@@ -153,7 +167,8 @@ def main(sizes: list[float]) -> None:
                 base = base or found["seconds"]
                 seconds = found["seconds"]
                 print(
-                    f"  {words:48} {seconds:7.1f} s {seconds / millions:6.2f} us a row {seconds / base:5.1f} x DuckDB {found['gigabytes']:5.2f} GB",
+                    f"  {words:48} {seconds:7.1f} s {seconds / millions:6.2f} us a row"
+                    f" {seconds / base:5.1f} x DuckDB {found['gigabytes']:5.2f} GB",
                     flush=True,
                 )
             if millions <= _IN_MEMORY:

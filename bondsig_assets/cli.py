@@ -51,18 +51,26 @@ def cli() -> None:
 @click.option(
     "--select",
     default="",
-    help="Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below, '+key:scores' all above.",
+    help=(
+        "Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below,"
+        " '+key:scores' all above."
+    ),
 )
 @click.option(
     "--source",
     default=None,
-    help=f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else simulated).",
+    help=(
+        f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else"
+        " simulated)."
+    ),
 )
 @click.option(
     "--data",
     default=None,
     type=click.Path(path_type=Path),
-    help="Folder with source.toml, for --source files; with --source wrds, of everything but TRACE.",
+    help=(
+        "Folder with source.toml, for --source files; with --source wrds, of everything but TRACE."
+    ),
 )
 @click.option(
     "--config",
@@ -75,7 +83,10 @@ def cli() -> None:
     "--lead-strength",
     default=None,
     type=float,
-    help="Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.",
+    help=(
+        "Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong"
+        " on purpose."
+    ),
 )
 @click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
 @click.option(
@@ -86,7 +97,10 @@ def cli() -> None:
 @click.option(
     "--tables",
     default=None,
-    help="TRACE tables for --source wrds, of enhanced,standard,144a (default: all; the last two after Enhanced's last day).",
+    help=(
+        "TRACE tables for --source wrds, of enhanced,standard,144a (default: all; the last two"
+        " after Enhanced's last day)."
+    ),
 )
 @click.option(
     "--allow-missing-times",
@@ -159,13 +173,19 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
 @click.option(
     "--layout",
     default="auto",
-    help="auto (by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic, finra-web; several with commas: each file takes its own.",
+    help=(
+        "auto (by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic,"
+        " finra-web; several with commas: each file takes its own."
+    ),
 )
 @click.option(
     "--as-of",
     default=None,
     metavar="MOMENT",
-    help="Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means 18:30.",
+    help=(
+        "Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means"
+        " 18:30."
+    ),
 )
 @click.option(
     "--bonds",
@@ -238,7 +258,9 @@ def sql(query: str, form: str) -> None:
     help="Draw spread, curve, volume, basis and stock into this file (.png, .svg, .pdf).",
 )
 def issuer(query: str, day: date | None, picture: Path | None) -> None:
-    """Parent, subsidiaries, bonds and stock of QUERY: a name, ticker, CUSIP, issuer CUSIP or parent."""
+    """Parent, subsidiaries, bonds and stock of QUERY: a name, ticker, CUSIP, issuer CUSIP or
+    parent.
+    """
     from bondsig_assets.commands.issuer import print_issuer
 
     print_issuer(current_home(), query, day, picture)
@@ -271,7 +293,9 @@ def explain(ticker: str, day: date, picture: Path | None, n_reports: int) -> Non
 @click.argument("ticker")
 @click.argument("day", callback=_day, metavar="DATE")
 def diff(ticker: str, day: date) -> None:
-    """What has become known since DATE about the trades of TICKER, and what it changes in features and score."""
+    """What has become known since DATE about the trades of TICKER, and what it changes in features
+    and score.
+    """
     from bondsig_assets.commands.diff import print_diff
 
     print_diff(current_home(), ticker, day)
@@ -298,7 +322,9 @@ def settings() -> None:
     help="First trading day it scores (default: the day after the newest score).",
 )
 def champion(version: str | None, day: date | None) -> None:
-    """Show which model scores since when and why; with VERSION ("ridge 2024-04-01", or previous) put it there."""
+    """Show which model scores since when and why; with VERSION ("ridge 2024-04-01", or previous)
+    put it there.
+    """
     from bondsig_assets.commands.champion import print_champions, set_champion
 
     if version:
@@ -358,7 +384,8 @@ def main() -> None:
         sys.exit(130)
     except KeyboardInterrupt:
         click.echo(
-            f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept, run the same command again to go on",
+            f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept,"
+            " run the same command again to go on",
             err=True,
         )
         sys.exit(130)
@@ -380,7 +407,8 @@ def main() -> None:
         if os.environ.get("BONDSIG_DEBUG"):
             raise
         UserError(
-            f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]} (BONDSIG_DEBUG=1 shows where)"
+            f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
+            " (BONDSIG_DEBUG=1 shows where)"
         ).show()
         sys.exit(1)
     sys.exit(code or 0)

@@ -1,7 +1,7 @@
 """Tables of labels, models, scores and how both are judged.
 
-Belongs here: declarations of the groups dataset, models, scores, signals and monitoring. Not here: raw
-tables (`raw_tables.py`), everything between raw and features (`tables.py`).
+Belongs here: declarations of the groups dataset, models, scores, signals and monitoring. Not here:
+raw tables (`raw_tables.py`), everything between raw and features (`tables.py`).
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from bondsig_assets.schema import Table
 _MODEL = R(
     "model_name",
     "VARCHAR",
-    "Name of the model: ridge, elastic_net, xgboost, lightgbm, random_forest, lstm, ensemble (mean of their ranks), equity_only (the control)",
+    "Name of the model: ridge, elastic_net, xgboost, lightgbm, random_forest, lstm, ensemble (mean"
+    " of their ranks), equity_only (the control)",
 )
 _ADDED = R(
     "model_name",
     "VARCHAR",
-    "A model, or `<model>_over_equity`: the part of its ranks that the equity-only control does not explain",
+    "A model, or `<model>_over_equity`: the part of its ranks that the equity-only control does not"
+    " explain",
 )
 _FOLD = R("fold", "DATE", "First day of the quarter the fold scores")
 _VERSION = R("model_version", "VARCHAR", "Name and fold")
@@ -25,7 +27,8 @@ _VERSION = R("model_version", "VARCHAR", "Name and fold")
 LABELS = Table(
     "labels",
     "dataset",
-    "What the models predict, per horizon: the stock's log return from close t+1 to close t+1+h minus its sector ETF's, filed under the day it became known.",
+    "What the models predict, per horizon: the stock's log return from close t+1 to close t+1+h"
+    " minus its sector ETF's, filed under the day it became known.",
     (
         R("parent_id", "VARCHAR", "Ultimate parent"),
         R("trade_date", "DATE", "Day t of the features"),
@@ -36,7 +39,8 @@ LABELS = Table(
         R(
             "stock_return_pct",
             "DOUBLE",
-            "100 x log return of the stock, close t+1 to close t+1+h; after a delisting its proceeds earn the ETF's return",
+            "100 x log return of the stock, close t+1 to close t+1+h; after a delisting its"
+            " proceeds earn the ETF's return",
             "pct",
         ),
         R("sector_return_pct", "DOUBLE", "100 x log return of the ETF over the same days", "pct"),
@@ -44,7 +48,8 @@ LABELS = Table(
         C(
             "beta",
             "DOUBLE",
-            "Slope of the stock's daily returns on the ETF's over the 63 days to t, 40 at least, drawn half-way to 1",
+            "Slope of the stock's daily returns on the ETF's over the 63 days to t, 40 at least,"
+            " drawn half-way to 1",
         ),
         C("beta_adjusted_return_pct", "DOUBLE", "Stock minus beta x ETF", "pct"),
         R(
@@ -72,7 +77,8 @@ MODELS = Table(
         R(
             "specification_hash",
             "VARCHAR",
-            "Fingerprint of kind, declared settings, inputs, label and window: refits of one specification share it",
+            "Fingerprint of kind, declared settings, inputs, label and window: refits of one"
+            " specification share it",
         ),
         R(
             "feature_hash",
@@ -124,7 +130,8 @@ MODELS = Table(
         R(
             "base_rate",
             "DOUBLE",
-            "Share of labels below zero among the issuers that would have been scored on the calibration span: the forecast that probabilities must beat",
+            "Share of labels below zero among the issuers that would have been scored on the"
+            " calibration span: the forecast that probabilities must beat",
             "share",
         ),
         R("is_eligible", "BOOLEAN", "Takes part in the gate: may become champion"),
@@ -132,7 +139,8 @@ MODELS = Table(
         R(
             "data_hash",
             "VARCHAR",
-            "Fingerprint of the training rows, labels and settings: the same one is not fitted again",
+            "Fingerprint of the training rows, labels and settings: the same one is not fitted"
+            " again",
         ),
         C("mlflow_run_id", "VARCHAR", "Nested MLflow run of the fold"),
         C("mlflow_model_uri", "VARCHAR", "The model in MLflow, null for the ensemble"),
@@ -148,7 +156,8 @@ MODELS = Table(
 HOLDOUT_ICS = Table(
     "holdout_ics",
     "models",
-    "Daily rank IC of each fold's siblings on its calibration span, which they had not seen: what the gate compares.",
+    "Daily rank IC of each fold's siblings on its calibration span, which they had not seen: what"
+    " the gate compares.",
     (
         _FOLD,
         _MODEL,
@@ -165,7 +174,8 @@ HOLDOUT_ICS = Table(
 FEATURE_IMPORTANCES = Table(
     "feature_importances",
     "models",
-    "How much each input moves each fold's model: mean absolute contribution over a sample of rows.",
+    "How much each input moves each fold's model: mean absolute contribution over a sample of"
+    " rows.",
     (
         _FOLD,
         _MODEL,
@@ -173,7 +183,8 @@ FEATURE_IMPORTANCES = Table(
         R(
             "mean_abs_contribution",
             "DOUBLE",
-            "Mean |SHAP| (integrated gradients for the LSTM), in units of the predicted normal score",
+            "Mean |SHAP| (integrated gradients for the LSTM), in units of the predicted normal"
+            " score",
         ),
         R("mean_contribution", "DOUBLE", "Mean signed contribution"),
         R("share", "DOUBLE", "Part of the sum over features", "share"),
@@ -239,7 +250,8 @@ PREDICTIONS = Table(
         R(
             "probability_underperform",
             "DOUBLE",
-            "Calibrated probability that the model's label (the excess return unless trained otherwise) is negative",
+            "Calibrated probability that the model's label (the excess return unless trained"
+            " otherwise) is negative",
         ),
         KNOWN,
     ),
@@ -265,12 +277,14 @@ SCORES = Table(
         R(
             "probability_underperform",
             "DOUBLE",
-            "Calibrated probability that the champion's label (the excess return unless trained otherwise) is negative",
+            "Calibrated probability that the champion's label (the excess return unless trained"
+            " otherwise) is negative",
         ),
         R(
             "base_rate",
             "DOUBLE",
-            "Share of the champion's calibration span that underperformed: what the probability is where nothing is known",
+            "Share of the champion's calibration span that underperformed: what the probability is"
+            " where nothing is known",
             "share",
         ),
         R("score_rank", "DOUBLE", "Cross-sectional rank of the prediction from -1 to +1"),
@@ -295,7 +309,8 @@ SCORES = Table(
 EXPLANATIONS = Table(
     "explanations",
     "scores",
-    "SHAP of every score: how much each input of the champion moved it. The view score_contributions has a row per feature.",
+    "SHAP of every score: how much each input of the champion moved it. The view"
+    " score_contributions has a row per feature.",
     (
         R("parent_id", "VARCHAR", "Ultimate parent"),
         R("ticker", "VARCHAR", "Stock"),
@@ -314,7 +329,8 @@ EXPLANATIONS = Table(
         R(
             "inputs",
             "DOUBLE[]",
-            "The inputs as the model saw them: robust z-scores across the day's issuers, null where missing",
+            "The inputs as the model saw them: robust z-scores across the day's issuers, null where"
+            " missing",
         ),
         KNOWN,
     ),
@@ -450,7 +466,8 @@ EVALUATIONS = Table(
 PROBABILITY_EVALUATIONS = Table(
     "probability_evaluations",
     "monitoring",
-    "Whether probabilities mean what they say: Brier score, its parts and its skill over the base rate.",
+    "Whether probabilities mean what they say: Brier score, its parts and its skill over the base"
+    " rate.",
     (
         _MODEL,
         R("brier_score", "DOUBLE", "Mean squared error of P(underperform)"),
@@ -486,7 +503,8 @@ RELIABILITY_BINS = Table(
 THRESHOLDS = Table(
     "thresholds",
     "monitoring",
-    "What a rule on the champion's probability would have given: how often it fired, and how often it was right.",
+    "What a rule on the champion's probability would have given: how often it fired, and how often"
+    " it was right.",
     (
         R("rule", "VARCHAR", "P >= level on either side, or the configured signal rule"),
         C("level", "DOUBLE", "Level of the probability, null for the signal rule"),
@@ -510,18 +528,21 @@ THRESHOLDS = Table(
 OVERFITTING = Table(
     "overfitting",
     "monitoring",
-    "How much of the best result is luck of the search: deflated Sharpe ratio and probability of backtest overfitting.",
+    "How much of the best result is luck of the search: deflated Sharpe ratio and probability of"
+    " backtest overfitting.",
     (
         R("study", "VARCHAR", "MLflow experiment whose trials were counted"),
         R(
             "model_name",
             "VARCHAR",
-            "Model of the trial; an older specification has the first digits of its MLflow run behind it, whose specification.json says what it was",
+            "Model of the trial; an older specification has the first digits of its MLflow run"
+            " behind it, whose specification.json says what it was",
         ),
         R(
             "sharpe_ratio",
             "DOUBLE",
-            "Annualised, long the top fifth and short the bottom fifth for h days, before costs: the mean over the h days one may begin on, as all figures here",
+            "Annualised, long the top fifth and short the bottom fifth for h days, before costs:"
+            " the mean over the h days one may begin on, as all figures here",
         ),
         R("lowest_sharpe_ratio", "DOUBLE", "That of the worst of these offsets"),
         R("highest_sharpe_ratio", "DOUBLE", "That of the best"),
@@ -535,12 +556,14 @@ OVERFITTING = Table(
         C(
             "deflated_sharpe_probability",
             "DOUBLE",
-            "Probability that the true Sharpe ratio is above what the best of that many idle trials would show",
+            "Probability that the true Sharpe ratio is above what the best of that many idle trials"
+            " would show",
         ),
         C(
             "overfitting_probability",
             "DOUBLE",
-            "PBO of the study: share of splits in which the best trial of one half comes out at or below the median in the other",
+            "PBO of the study: share of splits in which the best trial of one half comes out at or"
+            " below the median in the other",
         ),
     ),
     key=("study", "model_name"),

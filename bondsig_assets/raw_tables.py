@@ -25,7 +25,9 @@ R = required
 TRACE_REPORTS = Table(
     "trace_reports",
     "raw",
-    "TRACE messages as delivered, one row per message, in the post-2012 Enhanced fields. View `live` holds what was disseminated (par as capped then, sell leg of inter-dealer trades); `regulatory` everything.",
+    "TRACE messages as delivered, one row per message, in the post-2012 Enhanced fields. View"
+    " `live` holds what was disseminated (par as capped then, sell leg of inter-dealer trades);"
+    " `regulatory` everything.",
     (
         R(
             "delivery_date",
@@ -42,7 +44,8 @@ TRACE_REPORTS = Table(
         R(
             "report_date",
             "DATE",
-            "Date reported to TRACE (trd_rpt_dt); dissemination date in Standard and 144A (trans_dt)",
+            "Date reported to TRACE (trd_rpt_dt); dissemination date in Standard and 144A"
+            " (trans_dt)",
         ),
         C(
             "reported_at",
@@ -64,12 +67,15 @@ TRACE_REPORTS = Table(
         R(
             "status",
             "VARCHAR",
-            "As delivered (trc_st). Before 2012-02-06 and in Standard and 144A: T trade, C cancel, W correction. Since: T trade, R corrected trade, X cancel, C cancelled by correction, Y reversal",
+            "As delivered (trc_st). Before 2012-02-06 and in Standard and 144A: T trade, C cancel,"
+            " W correction. Since: T trade, R corrected trade, X cancel, C cancelled by correction,"
+            " Y reversal",
         ),
         C(
             "asof_code",
             "VARCHAR",
-            "A reported after its execution date, R reversal, D delayed dissemination, X delayed reversal (asof_cd)",
+            "A reported after its execution date, R reversal, D delayed dissemination, X delayed"
+            " reversal (asof_cd)",
         ),
         R("cusip", "VARCHAR", "CUSIP of the bond (cusip_id)"),
         C("bond_symbol", "VARCHAR", "FINRA symbol (bond_sym_id)"),
@@ -95,7 +101,8 @@ TRACE_REPORTS = Table(
         C(
             "sale_condition",
             "VARCHAR",
-            "Before 2012: @ regular, A outside hours, C cash, N next day, R seller's option, W weighted average price, Z late (sale_cndtn_cd)",
+            "Before 2012: @ regular, A outside hours, C cash, N next day, R seller's option, W"
+            " weighted average price, Z late (sale_cndtn_cd)",
         ),
         C("sale_condition_2", "VARCHAR", "Second sale condition, before 2012 (sale_cndtn2_cd)"),
         C("trade_modifier_3", "VARCHAR", "Z late, T after hours, U both (trd_mod_3)"),
@@ -222,7 +229,8 @@ CDS_QUOTES = Table(
 ISSUERS = Table(
     "issuers",
     "raw",
-    "Who issues under which six-character issuer CUSIP, and which parent owns the issuer, with validity.",
+    "Who issues under which six-character issuer CUSIP, and which parent owns the issuer, with"
+    " validity.",
     (
         R("issuer_id", "VARCHAR", "Identifier of the issuing entity"),
         R("issuer_cusip", "VARCHAR", "First six characters of the CUSIPs it issues"),
@@ -314,7 +322,8 @@ CALL_SCHEDULES = Table(
 AMOUNTS_OUTSTANDING = Table(
     "amounts_outstanding",
     "raw",
-    "Par outstanding after each change: reopenings, tenders, partial calls. Before the first row it is the offering amount.",
+    "Par outstanding after each change: reopenings, tenders, partial calls. Before the first row it"
+    " is the offering amount.",
     (
         R("cusip", "VARCHAR", "Bond"),
         R("effective_date", "DATE", "First day of this amount"),
@@ -330,7 +339,8 @@ AMOUNTS_OUTSTANDING = Table(
 EQUITY_LINKS = Table(
     "equity_links",
     "raw",
-    "What sources say of the stock a bond leads to, beyond issuers and equities: link tables, maps, fund holdings. One row a claim; `security_master` settles them.",
+    "What sources say of the stock a bond leads to, beyond issuers and equities: link tables, maps,"
+    " fund holdings. One row a claim; `security_master` settles them.",
     (
         R("claim_number", "BIGINT", "Position among the claims of the delivery"),
         R(
@@ -417,13 +427,15 @@ DELISTINGS = Table(
         C(
             "delisting_return_pct",
             "DOUBLE",
-            "Simple return from the last close to what holders got after it: price, payment or new stock (CRSP: dlret). Null where nobody knows",
+            "Simple return from the last close to what holders got after it: price, payment or new"
+            " stock (CRSP: dlret). Null where nobody knows",
             "pct",
         ),
         C(
             "reason",
             "VARCHAR",
-            "merger, exchange (for other stock), liquidation, dropped (by the exchange or the SEC) or other",
+            "merger, exchange (for other stock), liquidation, dropped (by the exchange or the SEC)"
+            " or other",
         ),
         KNOWN,
     ),

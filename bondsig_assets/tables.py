@@ -1,9 +1,9 @@
 """Every table of the warehouse, declared once.
 
-From here come the DDL, the column comments, the Columns tab in Dagster, the structural
-checks, the shape every source must deliver and `docs/data_dictionary.md`. Belongs here: names,
-types, units, meaning, keys and times. Not here: how a table is filled; the raw
-tables are declared in `raw_tables.py`. Names follow the field; the TRACE field a column comes from stands in its
+From here come the DDL, the column comments, the Columns tab in Dagster, the structural checks, the
+shape every source must deliver and `docs/data_dictionary.md`. Belongs here: names, types, units,
+meaning, keys and times. Not here: how a table is filled; the raw tables are declared in
+`raw_tables.py`. Names follow the field; the TRACE field a column comes from stands in its
 description. Moments are New York wall clock.
 """
 
@@ -36,7 +36,8 @@ from bondsig_assets.schema import Table
 QUARANTINED_ROWS = Table(
     "quarantined_rows",
     "raw",
-    "Rows of the sources that were set aside, with the reason. They never stop the day unless they exceed the limit.",
+    "Rows of the sources that were set aside, with the reason. They never stop the day unless they"
+    " exceed the limit.",
     (
         R("table_name", "VARCHAR", "Table the row was meant for"),
         C("partition_date", "DATE", "Trading day of the delivery, null for tables without days"),
@@ -68,7 +69,8 @@ SECURITY_MASTER = Table(
         R(
             "link_source",
             "VARCHAR",
-            "Where the link comes from: issuer_chain (tables issuers and equities), or a source of equity_links that outranks it",
+            "Where the link comes from: issuer_chain (tables issuers and equities), or a source of"
+            " equity_links that outranks it",
         ),
         R("link_confidence", "DOUBLE", "Confidence of that claim, 0 to 1"),
         R("valid_from_date", "DATE", "First day the whole chain holds"),
@@ -88,7 +90,8 @@ _CLAIM_SIDES = (
 LINK_CONFLICTS = Table(
     "link_conflicts",
     "reference",
-    "Claims about a bond's stock that disagree, with both sides. Ambiguous: of equal rank, the bond has no link while both hold; outranked: the better source stands.",
+    "Claims about a bond's stock that disagree, with both sides. Ambiguous: of equal rank, the bond"
+    " has no link while both hold; outranked: the better source stands.",
     (
         R("cusip", "VARCHAR", "Bond"),
         R("conflict_number", "BIGINT", "Number of the conflict of this bond"),
@@ -119,7 +122,9 @@ LINK_CONFLICTS = Table(
 SECURITY_COVERAGE = Table(
     "security_coverage",
     "reference",
-    "How much of the bond market reaches a stock at the end of each month by the links known then, and why the rest does not. The market is that known by now: a bond told of later counts as not_yet_known in its earlier months and moves their shares.",
+    "How much of the bond market reaches a stock at the end of each month by the links known then,"
+    " and why the rest does not. The market is that known by now: a bond told of later counts as"
+    " not_yet_known in its earlier months and moves their shares.",
     (
         R("month_end_date", "DATE", "Last trading day of the month"),
         R("reason", "VARCHAR", "linked, or the first reason why not (securities/coverage.py)"),
@@ -139,7 +144,9 @@ SECURITY_COVERAGE = Table(
 TRADE_EVENTS = Table(
     "trade_events",
     "clean",
-    "What each delivery taught, never rewritten: every report on its arrival (revision 0) and again whenever a later report changed what it is. Reason null means a trade. `trades` and `rejected_reports` are views of the newest revisions.",
+    "What each delivery taught, never rewritten: every report on its arrival (revision 0) and again"
+    " whenever a later report changed what it is. Reason null means a trade. `trades` and"
+    " `rejected_reports` are views of the newest revisions.",
     (
         R("delivery_date", "DATE", "Trading day whose delivery holds the report"),
         R("record_number", "BIGINT", "Position in that delivery"),
@@ -156,7 +163,8 @@ TRADE_EVENTS = Table(
         C(
             "asof_code",
             "VARCHAR",
-            "A reported after its execution date, R reversal, D delayed dissemination, X delayed reversal",
+            "A reported after its execution date, R reversal, D delayed dissemination, X delayed"
+            " reversal",
         ),
         R("price", "DOUBLE", "Clean price, decimal shifts put right", "% of par"),
         C("price_as_reported", "DOUBLE", "Price as reported, where it was put right", "% of par"),
@@ -175,7 +183,8 @@ TRADE_EVENTS = Table(
         C(
             "price_verdict",
             "VARCHAR",
-            "What is thought of the price: believed, quarantined, shifted (put right), confirming, or confirmed by later prints; null where it was not judged",
+            "What is thought of the price: believed, quarantined, shifted (put right), confirming,"
+            " or confirmed by later prints; null where it was not judged",
         ),
         C("cause_delivery_date", "DATE", "Delivery of the report that caused the reason"),
         C("cause_record_number", "BIGINT", "Position of that report"),
@@ -235,7 +244,8 @@ _BOND_DAY_MEASURES = (
     R(
         "n_round_trips",
         "BIGINT",
-        "Imputed round trips: two or three trades of equal par within 15 minutes of each other at unequal prices (Feldhütter 2012)",
+        "Imputed round trips: two or three trades of equal par within 15 minutes of each other at"
+        " unequal prices (Feldhütter 2012)",
     ),
     C(
         "round_trip_cost_bps",
@@ -246,7 +256,8 @@ _BOND_DAY_MEASURES = (
     C(
         "riskless_share",
         "DOUBLE",
-        "Share of customers' par that another trade of equal par follows or precedes within a minute",
+        "Share of customers' par that another trade of equal par follows or precedes within a"
+        " minute",
     ),
     R("n_quarantined", "BIGINT", "Prints whose price is not believed; they have no weight"),
     C("quarantined_share", "DOUBLE", "Their share of prints"),
@@ -255,7 +266,8 @@ _BOND_DAY_MEASURES = (
 BOND_DAY_REVISIONS = Table(
     "bond_day_revisions",
     "clean",
-    "Daily aggregates per bond, as known at the cutoff of each day that changed them. A late cancel adds a revision; nothing is rewritten. The view `bond_days` shows the newest.",
+    "Daily aggregates per bond, as known at the cutoff of each day that changed them. A late cancel"
+    " adds a revision; nothing is rewritten. The view `bond_days` shows the newest.",
     (
         R("cusip", "VARCHAR", "Bond"),
         R("trade_date", "DATE", "Date of execution"),
@@ -272,7 +284,8 @@ BOND_DAY_REVISIONS = Table(
 EX_POST_TRADES = Table(
     "ex_post_trades",
     "hindsight",
-    "The usual research sample, for comparison only: trades that stand now, their prices judged by the whole history, later trades included. Never known on the day.",
+    "The usual research sample, for comparison only: trades that stand now, their prices judged by"
+    " the whole history, later trades included. Never known on the day.",
     (
         R(
             "cusip_group",
@@ -304,7 +317,8 @@ EX_POST_TRADES = Table(
 EX_POST_BOND_DAYS = Table(
     "ex_post_bond_days",
     "hindsight",
-    "Daily aggregates of `ex_post_trades`: the columns of `bond_days`, with hindsight. For comparison only.",
+    "Daily aggregates of `ex_post_trades`: the columns of `bond_days`, with hindsight. For"
+    " comparison only.",
     (
         R(
             "cusip_group",
@@ -322,7 +336,8 @@ EX_POST_BOND_DAYS = Table(
 BOND_ANALYTICS = Table(
     "bond_analytics",
     "clean",
-    "Yield, duration and spreads of each bond-day revision, on the newest Treasury curve known at the cutoff of its trade date. Null with a reason where they cannot be solved.",
+    "Yield, duration and spreads of each bond-day revision, on the newest Treasury curve known at"
+    " the cutoff of its trade date. Null with a reason where they cannot be solved.",
     (
         R("cusip", "VARCHAR", "Bond"),
         R("trade_date", "DATE", "Date of execution"),
@@ -343,7 +358,8 @@ BOND_ANALYTICS = Table(
         C(
             "z_spread_bps",
             "DOUBLE",
-            "Z-spread over the bootstrapped Treasury zero curve to the date of the lowest yield, continuously compounded",
+            "Z-spread over the bootstrapped Treasury zero curve to the date of the lowest yield,"
+            " continuously compounded",
             "bps",
         ),
         C(
@@ -355,7 +371,8 @@ BOND_ANALYTICS = Table(
         C(
             "oas_method",
             "VARCHAR",
-            "hw: Hull-White tree over the call schedule; z: no fixed call prices (make-whole and par calls of the last months count as none), the z-spread",
+            "hw: Hull-White tree over the call schedule; z: no fixed call prices (make-whole and"
+            " par calls of the last months count as none), the z-spread",
         ),
         C(
             "option_cost_bps",
@@ -380,7 +397,9 @@ BOND_ANALYTICS = Table(
         C(
             "weight",
             "DOUBLE",
-            "Weight in issuer averages and curves: amount outstanding x inverse variance of the price in spread terms; null outside 1 to 30 maturity_years and where nothing is outstanding",
+            "Weight in issuer averages and curves: amount outstanding x inverse variance of the"
+            " price in spread terms; null outside 1 to 30 maturity_years and where nothing is"
+            " outstanding",
         ),
         C("reason", "VARCHAR", "Why the analytics are null"),
         KNOWN,
@@ -394,7 +413,8 @@ BOND_ANALYTICS = Table(
 ISSUER_DAYS = Table(
     "issuer_days",
     "features",
-    "One row per parent and trading day: every feature as known at that day's cutoff. Credit features and equity controls are separate blocks (features/declared.py).",
+    "One row per parent and trading day: every feature as known at that day's cutoff. Credit"
+    " features and equity controls are separate blocks (features/declared.py).",
     (
         R("parent_id", "VARCHAR", "Ultimate parent"),
         R("trade_date", "DATE", "Trading day"),
@@ -404,19 +424,23 @@ ISSUER_DAYS = Table(
         C(
             "rating_number",
             "DOUBLE",
-            "Mean over its issuers of the mean of the agencies' newest known ratings, 1 = AAA … 22 = D; null where nobody rates it",
+            "Mean over its issuers of the mean of the agencies' newest known ratings, 1 = AAA … 22"
+            " = D; null where nobody rates it",
         ),
         R("n_bonds", "BIGINT", "Bonds outstanding that lead to this stock"),
         R("n_bonds_traded", "BIGINT", "Of those, traded on the day"),
         C(
             "curve_method",
             "VARCHAR",
-            "What the level rests on: own curve of its bonds, shrunk (two bonds or more, drawn to its group's curve), shifted (its group's curve moved to its bonds), mean of its bonds; null without a level",
+            "What the level rests on: own curve of its bonds, shrunk (two bonds or more, drawn to"
+            " its group's curve), shifted (its group's curve moved to its bonds), mean of its"
+            " bonds; null without a level",
         ),
         R(
             "n_capped_trades",
             "BIGINT",
-            "Trades that became known on the day whose par is the cap (less those withdrawn): where not 0, volumes are lower bounds",
+            "Trades that became known on the day whose par is the cap (less those withdrawn): where"
+            " not 0, volumes are lower bounds",
         ),
         *(C(f.name, "DOUBLE", f.description, f.unit) for f in FEATURES),
         KNOWN,
@@ -430,7 +454,8 @@ ISSUER_DAYS = Table(
 FEATURE_COVERAGE = Table(
     "feature_coverage",
     "features",
-    "How many issuers have each feature on each day, and why the others do not: the first input that is missing, or too few observations.",
+    "How many issuers have each feature on each day, and why the others do not: the first input"
+    " that is missing, or too few observations.",
     (
         R("trade_date", "DATE", "Trading day"),
         R("feature", "VARCHAR", "Column of issuer_days"),
@@ -456,7 +481,9 @@ FEATURE_COVERAGE = Table(
 ISSUER_INTRADAY = Table(
     "issuer_intraday",
     "features",
-    "One row per parent, trading day and time of day: what its bonds had said by then, as known then. Parents with a stock and an outstanding bond that leads to it, by links known at the moment.",
+    "One row per parent, trading day and time of day: what its bonds had said by then, as known"
+    " then. Parents with a stock and an outstanding bond that leads to it, by links known at the"
+    " moment.",
     (
         R("parent_id", "VARCHAR", "Ultimate parent"),
         R("trade_date", "DATE", "Trading day"),
@@ -485,19 +512,23 @@ ISSUER_INTRADAY = Table(
         C(
             "intraday_spread_change_bps",
             "DOUBLE",
-            "Mean over bonds of OAS from the day's prints so far minus the bond's last OAS as known at the previous trading day's cutoff, at most 5 trading days old; weights 1 / (1/w + 1/w')",
+            "Mean over bonds of OAS from the day's prints so far minus the bond's last OAS as known"
+            " at the previous trading day's cutoff, at most 5 trading days old; weights 1 / (1/w +"
+            " 1/w')",
             "bps",
         ),
         C(
             "intraday_spread_bps",
             "DOUBLE",
-            "Weighted mean OAS of the bonds traded so far, of their prints so far, on the Treasury curve known at the moment",
+            "Weighted mean OAS of the bonds traded so far, of their prints so far, on the Treasury"
+            " curve known at the moment",
             "bps",
         ),
         C(
             "volume_zscore",
             "DOUBLE",
-            "ln(1 + par so far) against the issuer's 63 trading days that ended the day before, each as known at the same time of day; at least 40 of them, sd at least 0.25",
+            "ln(1 + par so far) against the issuer's 63 trading days that ended the day before,"
+            " each as known at the same time of day; at least 40 of them, sd at least 0.25",
             "zscore",
         ),
         C(

@@ -1,13 +1,14 @@
-"""New York Stock Exchange trading days, from holidays shipped as data, and the bond market's own days.
+"""New York Stock Exchange trading days, from holidays shipped as data, and the bond market's own
+days.
 
 Belongs here: which days are trading days, arithmetic on them, and the daily cutoff.
 Not here: Dagster's partitions (`orchestration/partitions.py`). `data/nyse_holidays.csv` lists
 the weekday closures from 2002-07-01, when TRACE began.
 
-`data/sifma_days.csv` (the bond market's closures and early closes) and
-`data/nyse_early_closes.csv` were generated once from pandas-market-calendars 5.5.0 (MIT),
-calendars SIFMA_US and NYSE. Its SIFMA days follow rules: SIFMA's recommendations of the moment
-(Hurricane Sandy, days of mourning, the early close of some Good Fridays before 2021) are not in them.
+`data/sifma_days.csv` (the bond market's closures and early closes) and `data/nyse_early_closes.csv`
+were generated once from pandas-market-calendars 5.5.0 (MIT), calendars SIFMA_US and NYSE. Its SIFMA
+days follow rules: SIFMA's recommendations of the moment (Hurricane Sandy, days of mourning, the
+early close of some Good Fridays before 2021) are not in them.
 """
 
 from __future__ import annotations
@@ -52,14 +53,17 @@ def all_trading_days() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def sifma_days() -> np.ndarray:
-    """Every day from FIRST_DAY to LAST_DAY on which SIFMA's rules have the bond market open, datetime64[D], ascending."""
+    """Every day from FIRST_DAY to LAST_DAY on which SIFMA's rules have the bond market open,
+    datetime64[D], ascending.
+    """
     closed = [row["date"] for row in _table("sifma_days.csv") if row["kind"] == "closed"]
     days = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY) + 1)
     return days[np.is_busday(days, holidays=np.array(closed, dtype="datetime64[D]"))]
 
 
 def open_days(calendar: Literal["nyse", "sifma"]) -> np.ndarray:
-    """Open days of the stock exchange (`nyse`) or of the bond market (`sifma`), datetime64[D], ascending.
+    """Open days of the stock exchange (`nyse`) or of the bond market (`sifma`), datetime64[D],
+    ascending.
 
     Raises ValueError for any other name.
     """
@@ -70,7 +74,9 @@ def open_days(calendar: Literal["nyse", "sifma"]) -> np.ndarray:
 
 @lru_cache(maxsize=2)
 def early_closes(calendar: str) -> dict[date, time]:
-    """Open days that end early → when they close, New York wall clock; `calendar` as in `open_days`."""
+    """Open days that end early → when they close, New York wall clock; `calendar` as in
+    `open_days`.
+    """
     if calendar not in _EARLY_CLOSES:
         raise ValueError(f"no calendar {calendar!r}: it is one of {', '.join(_EARLY_CLOSES)}")
     rows = _table(_EARLY_CLOSES[calendar])
@@ -113,7 +119,9 @@ def offset(day: date, count: int) -> date:
 
 
 def day_number(days: pl.Series) -> pl.Series:
-    """Position of each date on the calendar; a day that is no trading day counts as the next one."""
+    """Position of each date on the calendar; a day that is no trading day counts as the next
+    one.
+    """
     found = np.searchsorted(
         all_trading_days(), days.to_numpy().astype("datetime64[D]"), side="left"
     )

@@ -1,7 +1,8 @@
-"""Nothing shown for a day may rest on what was known later: what was known, and comparing two pasts.
+"""Nothing shown for a day may rest on what was known later: what was known, and comparing two
+pasts.
 
-Belongs here: what of each table was known on a day (`known_by`), comparing two histories bit for bit
-(`assert_same_past`). Not here: histories with another future (`other_futures.py`), tests.
+Belongs here: what of each table was known on a day (`known_by`), comparing two histories bit for
+bit (`assert_same_past`). Not here: histories with another future (`other_futures.py`), tests.
 """
 
 from __future__ import annotations
@@ -17,13 +18,21 @@ from bondsig_assets.securities.rectangles import SIDES, cells, edges, merged, si
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trading_calendar import cutoff, offset
 
-#: The day between a score and the first close at which anybody can act on it. Said here once more: the harness asks, and does not believe.
+#: The day between a score and the first close at which anybody can act on it. Said here once more:
+#: the harness asks, and does not believe.
 SKIP_DAYS = 1
 
-_TRUTH = "truth of the simulated market, which nobody knew: the fate of a report is known when it comes. Nothing in the graph reads it"
-_JUDGEMENT = "a judgement over all days there are, newer ones included; nothing that is shown for a day reads it"
+_TRUTH = (
+    "truth of the simulated market, which nobody knew: the fate of a report is known when it comes."
+    " Nothing in the graph reads it"
+)
+_JUDGEMENT = (
+    "a judgement over all days there are, newer ones included; nothing that is shown for a day"
+    " reads it"
+)
 _HINDSIGHT = "hindsight on purpose, made on asking alone; nothing reads it"
-#: Tables whose rows were known on no day: name → why nothing is asked of them. Every other table has to hold still.
+#: Tables whose rows were known on no day: name → why nothing is asked of them. Every other table
+#: has to hold still.
 EXEMPT: dict[str, str] = {
     "ex_post_trades": _HINDSIGHT,
     "ex_post_bond_days": _HINDSIGHT,
@@ -39,8 +48,9 @@ EXEMPT: dict[str, str] = {
 #: Tables without a knowledge time whose rows are known from a day on all the same.
 _KNOWN_ON: dict[str, Callable[[date], pl.Expr]] = {
     "quarantined_rows": lambda cut: pl.col("partition_date") <= cut,
-    # A month is covered once its last day is over. What is linked stands; why the rest is not is told with hindsight: the reason
-    # 'not_yet_known' looks ahead (`securities/coverage.py` says so), and a bond that becomes known later is counted with it.
+    # A month is covered once its last day is over. What is linked stands; why the rest is not is
+    # told with hindsight: the reason 'not_yet_known' looks ahead (`securities/coverage.py` says
+    # so), and a bond that becomes known later is counted with it.
     "security_coverage": lambda cut: (
         (pl.col("month_end_date") <= cut) & (pl.col("reason") == "linked")
     ),
@@ -58,7 +68,8 @@ _ENDS: dict[str, Callable[[date], dict[str, pl.Expr]]] = {
     # A champion's last day is the day on whose cutoff its successor is named.
     "champions": lambda cut: {"valid_to_date": pl.col("valid_to_date") <= cut},
 }
-#: Columns that later rows move: numbers of rows, for one that comes later may stand in between, and shares of a sum with what was not known.
+#: Columns that later rows move: numbers of rows, for one that comes later may stand in between, and
+#: shares of a sum with what was not known.
 _MOVED = {
     "link_conflicts": ["conflict_number"],
     "security_coverage": ["bonds_pct", "outstanding_pct", "trades_pct", "traded_pct"],
@@ -75,10 +86,12 @@ def unhandled() -> list[str]:
 
 
 def known_by(tables: Mapping[str, pl.DataFrame], cut: date) -> dict[str, pl.DataFrame]:
-    """The rows of each table that were known at the cutoff of `cut`, as they looked then; without the tables in EXEMPT.
+    """The rows of each table that were known at the cutoff of `cut`, as they looked then; without
+    the tables in EXEMPT.
 
-    What was withdrawn or closed later still stands. Links are rectangles of validity and knowledge, which later knowledge
-    may cut into more pieces: they are put together again, so that what says the same looks the same.
+    What was withdrawn or closed later still stands. Links are rectangles of validity and knowledge,
+    which later knowledge may cut into more pieces: they are put together again, so that what says
+    the same looks the same.
     """
     return {
         name: _known(TABLES[name], frame, cut)
@@ -94,7 +107,8 @@ def _known(table: Table, frame: pl.DataFrame, cut: date) -> pl.DataFrame:
         known = frame.filter(_KNOWN_ON[table.name](cut))
     else:
         raise AssertionError(
-            f"nobody said what of table {table.name} is known on a day: give it a known_time, or a line in known_past.py"
+            f"nobody said what of table {table.name} is known on a day: give it a known_time, or a"
+            " line in known_past.py"
         )
     known = known.drop(_MOVED.get(table.name, []))
     if "known_until" in known.columns:
@@ -131,7 +145,9 @@ def _whole(rows: pl.DataFrame) -> pl.DataFrame:
 def assert_same_past(
     one: Mapping[str, pl.DataFrame], other: Mapping[str, pl.DataFrame], cut: date
 ) -> None:
-    """What was known at the cutoff of `cut` is bit for bit the same in two histories; tables and columns are named that differ."""
+    """What was known at the cutoff of `cut` is bit for bit the same in two histories; tables and
+    columns are named that differ.
+    """
     assert one.keys() == other.keys()
     mine, theirs = known_by(one, cut), known_by(other, cut)
     told = [
@@ -156,7 +172,10 @@ def _difference(name: str, one: pl.DataFrame, other: pl.DataFrame) -> str:
         if rows.size
         else "signs of zeros"
     )
-    return f"{name} differs in {', '.join(columns[:8])} of {rows.size} of {one.height} rows, first {where}"
+    return (
+        f"{name} differs in {', '.join(columns[:8])} of {rows.size} of {one.height} rows, first"
+        f" {where}"
+    )
 
 
 def _same_bits(one: pl.Series, other: pl.Series) -> bool:

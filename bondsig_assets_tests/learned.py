@@ -1,7 +1,7 @@
 """What is learned from issuer days, in memory, and what a label may rest on.
 
-Belongs here: the learning tables of the graph without a graph (`learned`), the days a label looks at
-(`assert_label_looks_at`). Not here: tests, running the graph (`graph/homes.py`).
+Belongs here: the learning tables of the graph without a graph (`learned`), the days a label looks
+at (`assert_label_looks_at`). Not here: tests, running the graph (`graph/homes.py`).
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ def learned(
     through: date,
     fold_of_quarter: Callable[[Fold], Fold] = lambda fold: fold,
 ) -> dict[str, pl.DataFrame]:
-    """What the graph makes of issuer days and labels for the folds that begin by the trading day after `through`, in memory.
+    """What the graph makes of issuer days and labels for the folds that begin by the trading day
+    after `through`, in memory.
 
-    Rows of models, holdout_ics, feature_importances, champions, predictions, scores, explanations and signals.
-    `fold_of_quarter` may replace a fold by another.
+    Rows of models, holdout_ics, feature_importances, champions, predictions, scores, explanations
+    and signals. `fold_of_quarter` may replace a fold by another.
     """
     data = make_dataset(issuer_days, labels, settings.walk_forward)
     first, last = data.keys["trade_date"][0], data.keys["trade_date"][-1]
@@ -145,8 +146,10 @@ def learned(
             )
         )
     return {
-        name: TABLES[name].conform(
-            pl.concat([TABLES[name].empty(), *(TABLES[name].conform(part) for part in parts)])
+        name: (
+            TABLES[name].conform(
+                pl.concat([TABLES[name].empty(), *(TABLES[name].conform(part) for part in parts)])
+            )
         )
         for name, parts in rows.items()
     }
@@ -172,10 +175,11 @@ def assert_label_looks_at(
     horizon: int,
     make: Callable[[Panels, date, date], pl.DataFrame] = compute_labels,
 ) -> None:
-    """The label of `day` rests on the returns of the days t+2 … t+1+h, on each of them, and on no other.
+    """The label of `day` rests on the returns of the days t+2 … t+1+h, on each of them, and on no
+    other.
 
-    A score is known at 18:30 of day t, after its close: whoever acts on it can at best have the close of t+1, so that a
-    return up to t+1 in the label would be one that nobody could earn.
+    A score is known at 18:30 of day t, after its close: whoever acts on it can at best have the
+    close of t+1, so that a return up to t+1 in the label would be one that nobody could earn.
     """
     first, last = offset(day, SKIP_DAYS + 1), offset(day, SKIP_DAYS + horizon)
 
@@ -213,7 +217,8 @@ def assert_label_looks_at(
         f"the label of {day} ends on {told['label_end_date'][0]}, not on {last}"
     )
     assert label(moved(when < first)).equals(told), (
-        f"the label of {day} rests on a price before the close of {offset(day, SKIP_DAYS)} or on the move to it"
+        f"the label of {day} rests on a price before the close of {offset(day, SKIP_DAYS)} or on"
+        " the move to it"
     )
     assert label(moved(when > last)).equals(told), (
         f"the label of {day} rests on a price after {last}"

@@ -1,8 +1,8 @@
-"""Histories with another future: all that became known after the cutoff of a day is dropped (truncate), replaced by
-nonsense (poison), or told again and otherwise (append).
+"""Histories with another future: all that became known after the cutoff of a day is dropped
+(truncate), replaced by nonsense (poison), or told again and otherwise (append).
 
-Belongs here: such futures of a source (`LaterKnowledge`), of panels (`with_later`), of issuer days and labels
-(`with_later_days`). Not here: comparing what comes out (`known_past.py`), tests.
+Belongs here: such futures of a source (`LaterKnowledge`), of panels (`with_later`), of issuer days
+and labels (`with_later_days`). Not here: comparing what comes out (`known_past.py`), tests.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ NONSENSE: dict[str, dict[str, pl.Expr]] = {
         "customer_buy_par_usd": pl.lit(1e12),
     },
 }
-#: Rows that are told once more and otherwise after the cut, of days before it: table → columns, made of what was known.
+#: Rows that are told once more and otherwise after the cut, of days before it: table → columns,
+#: made of what was known.
 _TOLD_ANEW: dict[str, Callable[[date], dict[str, pl.Expr]]] = {
     "issuers": lambda cut: {
         "parent_id": _swapped("parent_id"),
@@ -145,7 +146,9 @@ def _is_later(name: str, cut: date) -> pl.Expr:
 
 
 def poisoned(name: str, frame: pl.DataFrame, cut: date) -> pl.DataFrame:
-    """`frame` with nonsense in every row that became known after `cut`; the rows keep their order."""
+    """`frame` with nonsense in every row that became known after `cut`; the rows keep their
+    order.
+    """
     columns = {
         column: value for column, value in NONSENSE.get(name, {}).items() if column in frame.columns
     }
@@ -156,7 +159,9 @@ def poisoned(name: str, frame: pl.DataFrame, cut: date) -> pl.DataFrame:
 
 
 def told_anew(name: str, frame: pl.DataFrame, cut: date, seed: int) -> pl.DataFrame:
-    """Later statements about rows of `frame` that were known by `cut`, drawn by `seed`: known on one of the six trading days after it."""
+    """Later statements about rows of `frame` that were known by `cut`, drawn by `seed`: known on
+    one of the six trading days after it.
+    """
     known = frame.filter(~_is_later(name, cut))
     if name not in _TOLD_ANEW or known.is_empty():
         return frame.clear()
@@ -203,7 +208,9 @@ _OF_PANELS = {
 
 
 def with_later(panels: Panels, cut: date, later: Later, seed: int = 0) -> Panels:
-    """`panels` in which everything that became known after `cut` is dropped, poisoned, or told once more and otherwise."""
+    """`panels` in which everything that became known after `cut` is dropped, poisoned, or told once
+    more and otherwise.
+    """
     changed: dict[str, Any] = {}
     for field, name in _OF_PANELS.items():
         frame: pl.DataFrame | None = getattr(panels, field)
@@ -221,11 +228,13 @@ def with_later(panels: Panels, cut: date, later: Later, seed: int = 0) -> Panels
 
 
 class LaterKnowledge:
-    """A simulated source whose every day after `cut`, and everything known after its cutoff, is another one; what was known by then is delivered as it was.
+    """A simulated source whose every day after `cut`, and everything known after its cutoff, is
+    another one; what was known by then is delivered as it was.
 
-    Prices, quotes, returns, curves, ratings, filings, amounts and terms are nonsense (`poisoned`). More is told of earlier
-    days (`told_anew`): ratings, restatements, links, sectors, amounts and call prices; cancels, corrections and reversals
-    of trades reported by the cut, late reports of older trades; and a stock that is delisted on the day after the cut.
+    Prices, quotes, returns, curves, ratings, filings, amounts and terms are nonsense (`poisoned`).
+    More is told of earlier days (`told_anew`): ratings, restatements, links, sectors, amounts and
+    call prices; cancels, corrections and reversals of trades reported by the cut, late reports of
+    older trades; and a stock that is delisted on the day after the cut.
     """
 
     #: Message numbers from here on are those of reports that `LaterKnowledge` adds.
@@ -243,7 +252,9 @@ class LaterKnowledge:
         return self.source.truth()
 
     def daily(self, table: str, start: date, end: date) -> Delivery:
-        """The source's days, those after the cut with nonsense and with what is told of earlier days."""
+        """The source's days, those after the cut with nonsense and with what is told of earlier
+        days.
+        """
         delivery = self.source.daily(table, start, end)
         rows = (
             self._reports(delivery.rows, start, end)
@@ -257,7 +268,9 @@ class LaterKnowledge:
         return replace(delivery, rows=rows)
 
     def reference(self, table: str, through: date) -> Delivery:
-        """The source's rows, those known after the cut with nonsense, and what is told of earlier days by `through`."""
+        """The source's rows, those known after the cut with nonsense, and what is told of earlier
+        days by `through`.
+        """
         delivery = self.source.reference(table, through)
         rows = poisoned(table, delivery.rows, self.cut)
         told = (
@@ -291,7 +304,9 @@ class LaterKnowledge:
         return str(listed[int(np.random.default_rng(self.seed).integers(len(listed)))])
 
     def _reports(self, rows: pl.DataFrame, start: date, end: date) -> pl.DataFrame:
-        """Trades executed after the cut at other prices and sizes, and the added reports; what ends an older trade still ends it."""
+        """Trades executed after the cut at other prices and sizes, and the added reports; what ends
+        an older trade still ends it.
+        """
         is_other = (pl.col("execution_date") > self.cut) & pl.col("status").is_in(["T", "R"])
         factor = (
             pl.when(pl.col("record_number") % 3 == 0)
@@ -317,10 +332,11 @@ class LaterKnowledge:
 
     @cached_property
     def added_reports(self) -> pl.DataFrame:
-        """Reports of the ten days after the cut about trades executed by then; `record_number` counts within a day, after those of the source.
+        """Reports of the ten days after the cut about trades executed by then; `record_number`
+        counts within a day, after those of the source.
 
-        A third of the trades are cancelled (X), a third corrected (C and R) and a third, old enough for it, reversed (Y);
-        beside them late reports of trades nobody had heard of.
+        A third of the trades are cancelled (X), a third corrected (C and R) and a third, old enough
+        for it, reversed (Y); beside them late reports of trades nobody had heard of.
         """
         since = offset(self.cut, -45)
         reports = self.source.daily("trace_reports", since, self.cut)
@@ -406,7 +422,9 @@ class LaterKnowledge:
 def with_later_days(
     issuer_days: pl.DataFrame, labels: pl.DataFrame, cut: date, later: Later
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Issuer days and labels in which all that became known after `cut` is dropped, poisoned, or joined by an issuer nobody had heard of."""
+    """Issuer days and labels in which all that became known after `cut` is dropped, poisoned, or
+    joined by an issuer nobody had heard of.
+    """
     is_day, is_label = pl.col("trade_date") > cut, pl.col("label_end_date") > cut
     if later == "truncate":
         return issuer_days.filter(~is_day), labels.filter(~is_label)

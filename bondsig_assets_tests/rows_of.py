@@ -25,7 +25,9 @@ _FILLERS: dict[str, Any] = {
 
 
 def rows_of(table: str, *rows: dict[str, Any], **common: Any) -> pl.DataFrame:
-    """Rows of `table`: `common` for all, then each row's own; what is left is null, or a filler where null is not allowed."""
+    """Rows of `table`: `common` for all, then each row's own; what is left is null, or a filler
+    where null is not allowed.
+    """
     declared = TABLES[table]
     filler = {
         column.name: None if column.nullable else _FILLERS[column.type]

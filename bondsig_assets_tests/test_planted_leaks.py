@@ -1,4 +1,6 @@
-"""Five leaks that crept into published research, planted one by one: the harness (`other_futures.py`, `known_past.py`) catches each, and nothing without them."""
+"""Five leaks that crept into published research, planted one by one: the harness
+(`other_futures.py`, `known_past.py`) catches each, and nothing without them.
+"""
 
 from __future__ import annotations
 
@@ -210,7 +212,9 @@ def test_a_table_that_nobody_thought_of_is_refused(monkeypatch):
 
 
 def test_what_later_knowledge_cuts_into_pieces_is_still_the_same():
-    """A link without an end, and the same after it became known that for a month another one holds."""
+    """A link without an end, and the same after it became known that for a month another one
+    holds.
+    """
     told, corrected = cutoff(offset(CUT, -9)), cutoff(offset(CUT, 2))
     month = (offset(CUT, -30), offset(CUT, -10))
     base = {"cusip": "A", "parent_id": "P", "known_at": told, "valid_from_date": offset(CUT, -90)}

@@ -135,7 +135,8 @@ def test_the_ddl_makes_the_declared_table(table):
     for statement in table.comment_statements():
         connection.execute(statement)
     found = connection.execute(
-        "SELECT column_name, data_type, comment FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index",
+        "SELECT column_name, data_type, comment FROM duckdb_columns() WHERE table_name = ? ORDER BY"
+        " column_index",
         [table.name],
     ).fetchall()
     assert found == [(column.name, column.type, column.comment) for column in table.columns]

@@ -1,7 +1,7 @@
 """The champions: which registered model scores from which day on.
 
-Belongs here: replaying the gate over all folds, MLflow's registry and aliases. Not here: the comparison
-itself (`learning/gate.py`).
+Belongs here: replaying the gate over all folds, MLflow's registry and aliases. Not here: the
+comparison itself (`learning/gate.py`).
 """
 
 from collections.abc import Callable
@@ -39,9 +39,10 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         """Who scores each day: the gate replayed over every fold in order, with its numbers.
 
-        A refit of the champion's specification takes over unless it is clearly worse on days neither had seen;
-        another specification has to be clearly better. Every champion is a version in MLflow's registry; the
-        newest has the alias `champion`, the one before it `previous`. `bondsig champion` shows and changes it.
+        A refit of the champion's specification takes over unless it is clearly worse on days
+        neither had seen; another specification has to be clearly better. Every champion is a
+        version in MLflow's registry; the newest has the alias `champion`, the one before it
+        `previous`. `bondsig champion` shows and changes it.
         """
         lake = warehouse.open()
         rows = replay_gate(lake, GateSettings(**config.model_dump()))
@@ -74,7 +75,9 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
 
 
 def replay_gate(lake: Warehouse, settings: GateSettings) -> list[dict[str, Any]]:
-    """Rows of `champions` without registry versions: the gate over all folds, and what persons decided, in order of validity."""
+    """Rows of `champions` without registry versions: the gate over all folds, and what persons
+    decided, in order of validity.
+    """
     models: Models = {
         row["model_version"]: row for row in lake.read_table("models", columns=_FIELDS).to_dicts()
     }
@@ -136,7 +139,9 @@ def by_fold_horizon(models: Models, fold: date) -> int:
 
 
 def _siblings(lake: Warehouse, models: Models, fold: date) -> pl.DataFrame:
-    """Daily ICs of the siblings of `fold` and those before it: of days that two folds share, the newer fold's."""
+    """Daily ICs of the siblings of `fold` and those before it: of days that two folds share, the
+    newer fold's.
+    """
     known = pl.DataFrame(
         [
             {name: row[name] for name in ("fold", "model_name", "specification_hash")}
@@ -158,7 +163,9 @@ def _candidate(row: dict[str, Any]) -> Candidate:
 
 
 def _incumbent_ics(lake: Warehouse, models: Models) -> Callable[[Candidate, date], pl.DataFrame]:
-    """Daily ICs of an earlier fold's model over a later fold's calibration span, from the model itself."""
+    """Daily ICs of an earlier fold's model over a later fold's calibration span, from the model
+    itself.
+    """
 
     def ics(incumbent: Candidate, fold: date) -> pl.DataFrame:
         of_fold = next(row for row in models.values() if row["fold"] == fold)
@@ -178,7 +185,9 @@ def _incumbent_ics(lake: Warehouse, models: Models) -> Callable[[Candidate, date
 
 
 def holdout_dataset(lake: Warehouse, start: date, end: date, model: dict[str, Any]) -> Dataset:
-    """The days `start` … `end` with the labels of `model`'s kind and horizon, and the history a sequence model looks back on."""
+    """The days `start` … `end` with the labels of `model`'s kind and horizon, and the history a
+    sequence model looks back on.
+    """
     settings = WalkForwardSettings(horizon_days=model["horizon_days"], label=model["label"])
     issuer_days = lake.read_table(
         "issuer_days", between=(offset(start, 1 - model["history_days"]), end)
@@ -216,7 +225,9 @@ def _row(verdict: Verdict, models: Models) -> dict[str, Any]:
 def register_champions(
     lake: Warehouse, tracking: TrackingResource, rows: list[dict[str, Any]]
 ) -> pl.DataFrame:
-    """Register whoever is not registered yet, write `champions`, point the aliases; returns the rows."""
+    """Register whoever is not registered yet, write `champions`, point the aliases; returns the
+    rows.
+    """
     mlflow = tracking.connect()
     stored = {
         row["model_version"]: row for row in lake.read_table("models", columns=_FIELDS).to_dicts()

@@ -1,6 +1,7 @@
 """From reports to trades to bond days, as known at each cutoff.
 
-Belongs here: the assets of the group clean. Not here: the rules (`trace/`, `bonds/`). numba takes a second to import, so what needs it is imported where it runs.
+Belongs here: the assets of the group clean. Not here: the rules (`trace/`, `bonds/`). numba takes a
+second to import, so what needs it is imported where it runs.
 """
 
 from datetime import date
@@ -31,7 +32,9 @@ def _dates_sql(days: list[date]) -> str:
 
 
 def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
-    """Reports of deliveries before `start` that `reports` could be about, and prints their prices are compared with."""
+    """Reports of deliveries before `start` that `reports` could be about, and prints their prices
+    are compared with.
+    """
     before = f"known_date < DATE '{start}'"
     judged = (
         f"revision = 0 AND price_verdict IS NOT NULL AND known_date >= DATE '{memory_since(start)}'"
@@ -73,11 +76,13 @@ def trades_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def trades(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
-        """What each delivery taught: new trades, ended trades, and every other report with its reason.
+        """What each delivery taught: new trades, ended trades, and every other report with its
+        reason.
 
-        The table `trade_events` has a row for each report on its arrival and one for each later change,
-        and is never rewritten. Read it through the view `trades` (what stands now), `trades_as_of(moment)`
-        (what stood then) and `rejected_reports` (everything else, with reason and cause).
+        The table `trade_events` has a row for each report on its arrival and one for each later
+        change, and is never rewritten. Read it through the view `trades` (what stands now),
+        `trades_as_of(moment)` (what stood then) and `rejected_reports` (everything else, with
+        reason and cause).
         """
         lake, counted, rewritten = warehouse.open(), [], []
         bonds = lake.read_table("bonds")
@@ -108,7 +113,9 @@ def trades_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
 
 def spans_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
-    """Spans in which each report of the execution dates in `changed` counted or was quarantined, as `revise` wants them."""
+    """Spans in which each report of the execution dates in `changed` counted or was quarantined, as
+    `revise` wants them.
+    """
     days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
     events = lake.read_table(
         "trade_events",
@@ -196,9 +203,10 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         """Yield to worst, duration and spreads of each bond-day revision.
 
-        Spreads are over the newest Treasury curve known at the cutoff of the trade date, which is the previous day's. `oas_bps`
-        is that of a Hull-White tree for bonds with fixed call prices, the z-spread for all others
-        (`oas_method`). Nulls carry a reason; floaters and convertibles have none of these on purpose.
+        Spreads are over the newest Treasury curve known at the cutoff of the trade date, which is
+        the previous day's. `oas_bps` is that of a Hull-White tree for bonds with fixed call prices,
+        the z-spread for all others (`oas_method`). Nulls carry a reason; floaters and convertibles
+        have none of these on purpose.
         """
         from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
 

@@ -51,7 +51,9 @@ def table_asset(
     name: str = "",
     group: str = "",
 ) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
-    """An asset that fills `table`: group, kinds, owner, columns and range policy from its declaration."""
+    """An asset that fills `table`: group, kinds, owner, columns and range policy from its
+    declaration.
+    """
     declared = TABLES[table]
     return dg.asset(
         name=name or table,
@@ -154,11 +156,14 @@ def rows_per_day(frame: pl.DataFrame, day: str, **numbers: pl.Expr) -> pl.DataFr
 
 
 def newest_day(context: dg.AssetExecutionContext, warehouse: Warehouse, fallback: date) -> date:
-    """The last day this run is about, or the newest in the warehouse if that is later: a rerun of old days loses nothing."""
+    """The last day this run is about, or the newest in the warehouse if that is later: a rerun of
+    old days loses nothing.
+    """
     tags = context.run.tags
     asked = tags.get("dagster/asset_partition_range_end") or tags.get("dagster/partition")
     found = warehouse.read(
-        "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day"
+        "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date)"
+        " FROM trace_reports)) AS day"
     )["day"][0]
     return max(
         [fallback, *([date.fromisoformat(asked)] if asked else []), *([found] if found else [])]

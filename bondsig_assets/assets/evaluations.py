@@ -1,7 +1,8 @@
-"""Whether any of it was right: the judgement of every model, and how much of the best is luck of the search.
+"""Whether any of it was right: the judgement of every model, and how much of the best is luck of
+the search.
 
-Belongs here: the asset of the group monitoring. Not here: statistics (`learning/evaluation.py` and its
-neighbours), pictures (`reporting/`).
+Belongs here: the asset of the group monitoring. Not here: statistics (`learning/evaluation.py` and
+its neighbours), pictures (`reporting/`).
 """
 
 from typing import Any
@@ -42,11 +43,13 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     def evaluations(
         warehouse: WarehouseResource, tracking: TrackingResource
     ) -> dg.MaterializeResult:
-        """Does it know anything? The IC each model adds over the equity-only control, by horizon and slice, with what could have been seen.
+        """Does it know anything? The IC each model adds over the equity-only control, by horizon
+        and slice, with what could have been seen.
 
-        Read `<model>_over_equity` first. A mean below `smallest_detectable_ic` is no evidence either way.
-        Beside it: whether probabilities mean what they say, how often thresholds fire, and how much of the
-        best Sharpe ratio is luck of the search, counted over every trial logged in MLflow.
+        Read `<model>_over_equity` first. A mean below `smallest_detectable_ic` is no evidence
+        either way. Beside it: whether probabilities mean what they say, how often thresholds fire,
+        and how much of the best Sharpe ratio is luck of the search, counted over every trial logged
+        in MLflow.
         """
         lake = warehouse.open()
         predictions, labels = (
@@ -114,7 +117,9 @@ _SHOWN = [
 
 
 def trained_label(lake: Warehouse) -> tuple[int, str]:
-    """Horizon and kind of the label of the newest fold's models: what predictions are judged on. The settings' own before there is a fold."""
+    """Horizon and kind of the label of the newest fold's models: what predictions are judged on.
+    The settings' own before there is a fold.
+    """
     usual = WalkForwardSettings()
     found = lake.read("SELECT horizon_days, label FROM models ORDER BY fold DESC LIMIT 1").rows()
     return found[0] if found else (usual.horizon_days, usual.label)

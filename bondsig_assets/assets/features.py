@@ -102,11 +102,12 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def issuer_days(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
-        """One row per issuer and day with every feature as known at that day's cutoff (18:30 New York).
+        """One row per issuer and day with every feature as known at that day's cutoff (18:30 New
+        York).
 
-        Null means missing, never zero. `oas_*` and `cds_*` are what credit says, `equity_*` the controls
-        it has to beat. The comment of each column gives formula, window and source; `feature_coverage`
-        counts for each day why values are missing.
+        Null means missing, never zero. `oas_*` and `cds_*` are what credit says, `equity_*` the
+        controls it has to beat. The comment of each column gives formula, window and source;
+        `feature_coverage` counts for each day why values are missing.
         """
         from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
 
@@ -151,11 +152,13 @@ def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def labels(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
-        """The stock's log return from close t+1 to close t+1+h minus its sector ETF's, for horizons h of 1, 5, 10 and 21 days.
+        """The stock's log return from close t+1 to close t+1+h minus its sector ETF's, for horizons
+        h of 1, 5, 10 and 21 days.
 
-        Filed under the day it became known (`label_end_date` = t+1+h), so that no training can use a label
-        before its time. `trade_date` is the day t of the features it belongs to. A stock that is delisted
-        within the label earns its delisting return, then the ETF's. The numbers per day are those of 5 days.
+        Filed under the day it became known (`label_end_date` = t+1+h), so that no training can use
+        a label before its time. `trade_date` is the day t of the features it belongs to. A stock
+        that is delisted within the label earns its delisting return, then the ETF's. The numbers
+        per day are those of 5 days.
         """
         lake, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):

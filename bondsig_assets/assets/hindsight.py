@@ -21,7 +21,9 @@ _GROUP = "cusip_group"
 def _replaced_by_group(
     lake: Warehouse, table: str, groups: list[str], build: Callable[[str], pl.DataFrame]
 ) -> int:
-    """Replaces `table` one group of bonds after the other, which bounds memory; returns its rows."""
+    """Replaces `table` one group of bonds after the other, which bounds memory; returns its
+    rows.
+    """
     rows = 0
     report(table, 0.0)
     held = lake.read(f"SELECT DISTINCT {_GROUP} FROM {table}")[_GROUP].to_list()
@@ -35,10 +37,12 @@ def _replaced_by_group(
 
 @table_asset("ex_post_trades", kinds={"polars"}, deps=["trades"])
 def ex_post_trades_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
-    """What a researcher downloads: trades that stand now, prices judged with the whole history in view.
+    """What a researcher downloads: trades that stand now, prices judged with the whole history in
+    view.
 
-    For comparison alone: the difference to `trades_as_of` is the bias of hindsight (docs/hindsight.md). Run it
-    on asking (`bondsig run --select 'key:ex_post_trades+'`, or the job `hindsight`); nothing reads it.
+    For comparison alone: the difference to `trades_as_of` is the bias of hindsight
+    (docs/hindsight.md). Run it on asking (`bondsig run --select 'key:ex_post_trades+'`, or the job
+    `hindsight`); nothing reads it.
     """
     lake = warehouse.open()
     groups = lake.read(f"SELECT DISTINCT cusip[1] AS {_GROUP} FROM trade_events")[_GROUP].to_list()
@@ -60,7 +64,9 @@ def ex_post_trades_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
 
 @table_asset("ex_post_bond_days", kinds={"polars"}, deps=["ex_post_trades"])
 def ex_post_bond_days_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
-    """Bond days of `ex_post_trades`, with the columns of `bond_days`: prices and volumes as hindsight has them."""
+    """Bond days of `ex_post_trades`, with the columns of `bond_days`: prices and volumes as
+    hindsight has them.
+    """
     lake = warehouse.open()
     groups = lake.read(f"SELECT DISTINCT {_GROUP} FROM ex_post_trades")[_GROUP].to_list()
     rows = _replaced_by_group(

@@ -1,7 +1,8 @@
 """Issuer features at times of day.
 
-Belongs here: the asset `issuer_intraday` and what it reads. Not here: formulas (`features/intraday.py`).
-numba takes a second to import, so what needs it is imported where it runs.
+Belongs here: the asset `issuer_intraday` and what it reads. Not here: formulas
+(`features/intraday.py`). numba takes a second to import, so what needs it is imported where it
+runs.
 """
 
 from datetime import date
@@ -37,7 +38,10 @@ class IntradayConfig(dg.Config):
 
     times_of_day: list[str] = Field(
         default=["12:00", "16:00"],
-        description="Times of day 'HH:MM', New York, up to 18:30. The days of the run get one row per issuer for each and lose those of other times.",
+        description=(
+            "Times of day 'HH:MM', New York, up to 18:30. The days of the run get one row per"
+            " issuer for each and lose those of other times."
+        ),
     )
 
 
@@ -77,11 +81,12 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def issuer_intraday(
         context: dg.AssetExecutionContext, config: IntradayConfig, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
-        """Spread, volume and customer imbalance of each issuer at noon and at the close (or when you say), as known then.
+        """Spread, volume and customer imbalance of each issuer at noon and at the close (or when
+        you say), as known then.
 
-        A row sees the reports of its day that were known by its moment, as they stood then: a cancel of 14:00 is in the
-        row of 16:00 and not in that of noon. Changes are against the cutoff of the day before. Nothing downstream
-        reads it. The times are set in the launchpad.
+        A row sees the reports of its day that were known by its moment, as they stood then: a
+        cancel of 14:00 is in the row of 16:00 and not in that of noon. Changes are against the
+        cutoff of the day before. Nothing downstream reads it. The times are set in the launchpad.
         """
         from bondsig_assets.features.intraday import issuer_intraday as compute_issuer_intraday
         from bondsig_assets.features.intraday import times_of_day

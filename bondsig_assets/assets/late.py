@@ -3,7 +3,8 @@
 Belongs here: writing a range, and rewriting those later days that come out differently for it. Not
 here: how a day is computed (`clean.py`).
 
-Days in order never have a later one, and a range done again alike changes nothing: both cost one query.
+Days in order never have a later one, and a range done again alike changes nothing: both cost one
+query.
 """
 
 from collections.abc import Callable
@@ -49,10 +50,13 @@ def days_listed(days: list[date]) -> str:
 
 
 def _days_after(lake: Warehouse, table: str, end: date) -> list[date]:
-    """Days of deliveries after `end` up to the table's last; one that has no row in it yet may get its first."""
+    """Days of deliveries after `end` up to the table's last; one that has no row in it yet may get
+    its first.
+    """
     last = f"(SELECT max({TABLES[table].partition}) FROM {table})"
     return lake.read(
-        f"SELECT DISTINCT known_date AS day FROM trade_events WHERE known_date > DATE '{end}' AND known_date <= {last} ORDER BY 1"
+        f"SELECT DISTINCT known_date AS day FROM trade_events WHERE known_date > DATE '{end}' AND"
+        f" known_date <= {last} ORDER BY 1"
     )["day"].to_list()
 
 
@@ -70,7 +74,9 @@ def _ripple(
     build: Build,
     context: dg.AssetExecutionContext,
 ) -> list[date]:
-    """Recomputes the later days that `changed` rows may matter to, in order, and writes those that differ."""
+    """Recomputes the later days that `changed` rows may matter to, in order, and writes those that
+    differ.
+    """
     declared, event_time = TABLES[table], TABLES[table].event_time
     rewritten: list[date] = []
     days, horizon = set(changed[event_time].to_list()), end + timedelta(MEMORY_DAYS)
@@ -105,6 +111,7 @@ def _is_about(lake: Warehouse, day: date, days: set[date]) -> bool:
     listed = ", ".join(f"DATE '{one}'" for one in sorted(days))
     return bool(
         lake.read(
-            f"SELECT count(*)::BIGINT AS n FROM trace_reports WHERE delivery_date = DATE '{day}' AND execution_date IN ({listed})"
+            f"SELECT count(*)::BIGINT AS n FROM trace_reports WHERE delivery_date = DATE '{day}'"
+            f" AND execution_date IN ({listed})"
         )["n"][0]
     )

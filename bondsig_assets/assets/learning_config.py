@@ -1,7 +1,7 @@
 """The learning settings as Dagster's launchpad shows them.
 
-Belongs here: config classes made from `learning/settings.py`, so that every parameter is typed, bounded and
-described once. Not here: what the settings mean.
+Belongs here: config classes made from `learning/settings.py`, so that every parameter is typed,
+bounded and described once. Not here: what the settings mean.
 """
 
 from collections.abc import Mapping
@@ -30,12 +30,18 @@ def training_config(settings: LearningSettings) -> type[dg.Config]:
     return create_model(
         "TrainingConfig",
         __base__=dg.Config,
-        __doc__="Models, windows and tuning of a training; the defaults are those of learning.toml in the home.",
+        __doc__=(
+            "Models, windows and tuning of a training; the defaults are those of learning.toml in"
+            " the home."
+        ),
         study=(
             str,
             Field(
                 default=settings.study,
-                description="Name of the study: its MLflow experiment. Trials of one study are counted together.",
+                description=(
+                    "Name of the study: its MLflow experiment. Trials of one study are counted"
+                    " together."
+                ),
             ),
         ),
         models=(
@@ -49,7 +55,9 @@ def training_config(settings: LearningSettings) -> type[dg.Config]:
             bool,
             Field(
                 default=False,
-                description="Fit again also what was fitted on the same data with the same settings",
+                description=(
+                    "Fit again also what was fitted on the same data with the same settings"
+                ),
             ),
         ),
         **described,
@@ -67,7 +75,9 @@ def signal_config(settings: LearningSettings) -> type[dg.Config]:
 
 
 def settings_of(config: dg.Config, settings: LearningSettings) -> LearningSettings:
-    """What the launchpad of a training asks for; what it does not ask stands in `settings`. Raises SettingsError."""
+    """What the launchpad of a training asks for; what it does not ask stands in `settings`. Raises
+    SettingsError.
+    """
     values: Mapping[str, Any] = config.model_dump()
     asked = make_settings({name: value for name, value in values.items() if name != "refit"})
     return replace(asked, gate=settings.gate, signals=settings.signals)

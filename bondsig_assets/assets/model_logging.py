@@ -1,6 +1,8 @@
-"""What MLflow keeps of a training and of each fold: parameters, metrics, features, and each model with signature and example.
+"""What MLflow keeps of a training and of each fold: parameters, metrics, features, and each model
+with signature and example.
 
-Belongs here: the content of the parent run and of a nested one. Not here: connecting to MLflow (`resources/tracking.py`).
+Belongs here: the content of the parent run and of a nested one. Not here: connecting to MLflow
+(`resources/tracking.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ _EXAMPLE = 5
 def log_study(
     mlflow: Any, folds: Sequence[Fold], settings: LearningSettings, snapshot: int
 ) -> None:
-    """Log to the active parent run what was asked: `learning.toml` there runs the same study again."""
+    """Log to the active parent run what was asked: `learning.toml` there runs the same study
+    again.
+    """
     mlflow.log_params(
         {
             **asdict(settings.walk_forward),

@@ -1,7 +1,7 @@
 """Walk-forward training, one partition a quarter, tracked in MLflow.
 
-Belongs here: the asset of fold models. Not here: fitting (`learning/training.py`), who becomes champion
-(`champions.py`), what MLflow keeps of a fold (`model_logging.py`).
+Belongs here: the asset of fold models. Not here: fitting (`learning/training.py`), who becomes
+champion (`champions.py`), what MLflow keeps of a fold (`model_logging.py`).
 """
 
 from datetime import date
@@ -55,8 +55,9 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
         """The models of each quarter, trained on what was known before it began.
 
         Every model of the study, their mean rank and an equity-only control on the same days, each
-        calibrated on days that a sibling had not seen. Folds are written as they are finished: a run that
-        is stopped goes on with the next one, and what was fitted on the same data is not fitted again.
+        calibrated on days that a sibling had not seen. Folds are written as they are finished: a
+        run that is stopped goes on with the next one, and what was fitted on the same data is not
+        fitted again.
         """
         asked, lake = settings_of(config, settings), warehouse.open()
         wanted = [
@@ -120,7 +121,9 @@ _SHOWN = [
 
 
 def _read(lake: Warehouse, last: Fold, settings: LearningSettings, snapshot: int) -> Dataset:
-    """Every issuer day up to the last fold's training end, with the labels known before that fold began."""
+    """Every issuer day up to the last fold's training end, with the labels known before that fold
+    began.
+    """
     issuer_days = lake.read_table(
         "issuer_days", between=(FIRST_DAY, last.train_end), at_snapshot=snapshot
     )
@@ -134,7 +137,9 @@ def _read(lake: Warehouse, last: Fold, settings: LearningSettings, snapshot: int
 
 
 def _is_fitted(lake: Warehouse, data: Dataset, fold: Fold, settings: LearningSettings) -> bool:
-    """Whether the warehouse holds exactly this study's models of the fold, fitted on exactly these rows."""
+    """Whether the warehouse holds exactly this study's models of the fold, fitted on exactly these
+    rows.
+    """
     rows = data.labelled(fold.train_start, fold.train_end)
     hashes = {one.name: training_hash(data, rows, one) for one in settings.specifications()}
     members = [value for name, value in hashes.items() if name != CONTROL]
@@ -154,7 +159,9 @@ def _train(
     mlflow: Any,
     tracking: TrackingResource,
 ) -> Refused:
-    """Train, log and write fold by fold; returns the errors of the quarters that could not be trained."""
+    """Train, log and write fold by fold; returns the errors of the quarters that could not be
+    trained.
+    """
     refused: Refused = {}
     specifications = settings.specifications()
     parent = mlflow.active_run()
@@ -195,7 +202,9 @@ _TABLES = ("models", "holdout_ics", "feature_importances")
 
 
 def _drop(lake: Warehouse, refused: Refused) -> None:
-    """Take out the models of refused quarters. Raises Failure, and takes out nothing, where that would leave no model at all."""
+    """Take out the models of refused quarters. Raises Failure, and takes out nothing, where that
+    would leave no model at all.
+    """
     held = set(lake.read_table("models", columns=["fold"])["fold"])
     if held and held <= refused.keys():
         raise dg.Failure(
@@ -206,7 +215,9 @@ def _drop(lake: Warehouse, refused: Refused) -> None:
 
 
 def _log_trial(mlflow: Any, parent: Any, trial: Any) -> None:
-    """One trial of a search as a run of its own below `parent`, so that it counts among the trials of the study; called on any thread."""
+    """One trial of a search as a run of its own below `parent`, so that it counts among the trials
+    of the study; called on any thread.
+    """
     client = mlflow.MlflowClient()
     run = client.create_run(
         parent.info.experiment_id,

@@ -21,20 +21,44 @@ from bondsig_assets.sources.base import Delivery
 from bondsig_assets.tables import RAW_REFERENCE, TABLES
 
 _WHAT_TO_KNOW = {
-    "equity_prices": "Daily closes and total returns of stocks and sector ETFs. "
-    "Read `total_return_pct` first; ratios of `adjusted_close_usd` stand in where the source gives no return.",
-    "cds_quotes": "CDS par spreads by tenor. Sparse on purpose: only larger names have quotes, and a missing quote is missing, never zero.",
-    "issuers": "Which entity issues under which CUSIP-6 and who owns it, with validity. A later row of the same issuer replaces the earlier one from its first day.",
+    "equity_prices": (
+        "Daily closes and total returns of stocks and sector ETFs. Read `total_return_pct` first;"
+        " ratios of `adjusted_close_usd` stand in where the source gives no return."
+    ),
+    "cds_quotes": (
+        "CDS par spreads by tenor. Sparse on purpose: only larger names have quotes, and a missing"
+        " quote is missing, never zero."
+    ),
+    "issuers": (
+        "Which entity issues under which CUSIP-6 and who owns it, with validity. A later row of the"
+        " same issuer replaces the earlier one from its first day."
+    ),
     "equities": "Which ticker is a parent's stock, and its sector ETF, with validity.",
-    "equity_links": "What link tables, maps and fund holdings say of the stock behind a bond. Claims only: `security_master` settles them, "
-    "and what contradicts itself goes to `link_conflicts`. May be empty where `issuers` and `equities` tell the whole chain.",
-    "call_schedules": "Fixed call prices by date. Make-whole calls are none: such bonds are valued to maturity.",
-    "amounts_outstanding": "Par outstanding after each reopening, tender or partial call; it weighs a bond among its issuer's.",
+    "equity_links": (
+        "What link tables, maps and fund holdings say of the stock behind a bond. Claims only:"
+        " `security_master` settles them, and what contradicts itself goes to `link_conflicts`. May"
+        " be empty where `issuers` and `equities` tell the whole chain."
+    ),
+    "call_schedules": (
+        "Fixed call prices by date. Make-whole calls are none: such bonds are valued to maturity."
+    ),
+    "amounts_outstanding": (
+        "Par outstanding after each reopening, tender or partial call; it weighs a bond among its"
+        " issuer's."
+    ),
     "bonds": "Terms of each bond. Floaters and convertibles are kept and left out of spreads.",
-    "delistings": "Stocks that stopped trading, with CRSP's delisting return. Labels alone read it: without it they forget those who vanished.",
+    "delistings": (
+        "Stocks that stopped trading, with CRSP's delisting return. Labels alone read it: without"
+        " it they forget those who vanished."
+    ),
     "ratings": "Rating actions by issuer; a rating counts from the morning after the action.",
-    "fundamentals": "Balance sheet figures; a quarter counts from the day it was filed, not from its end.",
-    "treasury_yields": "Par yields by tenor. A day's curve is known the next morning, so today's spreads use yesterday's curve.",
+    "fundamentals": (
+        "Balance sheet figures; a quarter counts from the day it was filed, not from its end."
+    ),
+    "treasury_yields": (
+        "Par yields by tenor. A day's curve is known the next morning, so today's spreads use"
+        " yesterday's curve."
+    ),
 }
 
 
@@ -96,8 +120,9 @@ def trace_reports_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of TRACE reports."""
     return _described(
         daily_raw_asset("trace_reports", days),
-        "TRACE messages as delivered, one row per message, filed under the trading day of their delivery. Nothing is cleaned here: "
-        "cancels, corrections and both legs of a trade stand beside what they are about. Rows that cannot be read are in quarantined_rows.",
+        "TRACE messages as delivered, one row per message, filed under the trading day of their"
+        " delivery. Nothing is cleaned here: cancels, corrections and both legs of a trade stand"
+        " beside what they are about. Rows that cannot be read are in quarantined_rows.",
     )
 
 
@@ -119,7 +144,8 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
 def simulated_truth(
     source: MarketSourceResource, warehouse: WarehouseResource
 ) -> dg.MaterializeResult:
-    """What the simulated market really was: planted credit news and true mids, in the schema `truth`.
+    """What the simulated market really was: planted credit news and true mids, in the schema
+    `truth`.
 
     Nothing in the graph reads it. Compare it with what the graph found: `truth.report_truths` says
     of each report what it was, `truth.credit_news` what was planted. Empty for real data.

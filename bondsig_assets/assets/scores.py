@@ -43,7 +43,9 @@ _OUTPUT = ("predictions", "scores", "explanations", "unscored_days")
 def spans(
     lake: Warehouse, start: date, end: date
 ) -> Iterator[tuple[date, date, date | None, dict[str, Any] | None]]:
-    """(first, last, fold, champion) that cover the trading days `start` … `end`: each day's newest fold and its champion, None before the first."""
+    """(first, last, fold, champion) that cover the trading days `start` … `end`: each day's newest
+    fold and its champion, None before the first.
+    """
     folds = lake.read("SELECT DISTINCT fold FROM models ORDER BY fold")["fold"].to_list()
     champions = lake.read_table("champions").to_dicts()
     held: list[Any] = []
@@ -61,15 +63,18 @@ def spans(
 
 
 def load_champion(tracking: TrackingResource, champion: dict[str, Any]) -> Scorer:
-    """The champion from the registry. Raises TrackingError, or MismatchError when it is not what `champions` says or does not fit the features."""
+    """The champion from the registry. Raises TrackingError, or MismatchError when it is not what
+    `champions` says or does not fit the features.
+    """
     stored = tracking.load(champion["registry_version"])
     if (
         stored["data_hash"] != champion["data_hash"]
         or stored["model_version"] != champion["model_version"]
     ):
         raise MismatchError(
-            f"version {champion['registry_version']} in MLflow's registry is {stored['model_version']} ({stored['data_hash']}), champions says "
-            f"{champion['model_version']} ({champion['data_hash']}): materialize champions again"
+            f"version {champion['registry_version']} in MLflow's registry is"
+            f" {stored['model_version']} ({stored['data_hash']}), champions says"
+            f" {champion['model_version']} ({champion['data_hash']}): materialize champions again"
         )
     check_features(
         stored["model_version"], stored["features"], stored["feature_hash"], ALL_FEATURES
@@ -90,11 +95,12 @@ def scores_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def scores(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, tracking: TrackingResource
     ) -> dg.MaterializeResult:
-        """One score per issuer and day, by the model that was champion at that day's cutoff, loaded from MLflow's registry.
+        """One score per issuer and day, by the model that was champion at that day's cutoff, loaded
+        from MLflow's registry.
 
-        `score` = 1 - 2 P(underperform), honest and therefore small; `score_rank` always uses the whole
-        range. `explanations` keeps the contribution of every feature, `predictions` what every model said,
-        `unscored_days` the days without scores and why.
+        `score` = 1 - 2 P(underperform), honest and therefore small; `score_rank` always uses the
+        whole range. `explanations` keeps the contribution of every feature, `predictions` what
+        every model said, `unscored_days` the days without scores and why.
         """
         lake, counted, scored = warehouse.open(), [], TABLES["scores"].empty()
         for start, end in chunks(context, 10_000):
@@ -106,9 +112,11 @@ def scores_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
                         lake,
                         first,
                         last,
-                        "registry_unreachable"
-                        if isinstance(error, TrackingError)
-                        else "model_does_not_fit",
+                        (
+                            "registry_unreachable"
+                            if isinstance(error, TrackingError)
+                            else "model_does_not_fit"
+                        ),
                         str(error),
                     )
                     # The message says it all; what MLflow said below it is within.
@@ -160,7 +168,8 @@ def score_span(
             first,
             last,
             "no_model_yet",
-            "no fold has been trained for this day: a fold needs 189 trading days before its quarter",
+            "no fold has been trained for this day: a fold needs 189 trading days before its"
+            " quarter",
         )
     found = load_champion(tracking, champion)
     scorers = [scorer_of(row) for row in lake.read_table("models", between=(fold, fold)).to_dicts()]
@@ -225,7 +234,8 @@ def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> 
     def signals(
         context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
-        """Scores worth acting on: top or bottom tenth of the day, probability away from the champion's base rate, liquid and fresh.
+        """Scores worth acting on: top or bottom tenth of the day, probability away from the
+        champion's base rate, liquid and fresh.
 
         A day may have none: a calibrated probability stays near the base rate when little is known.
         """

@@ -27,9 +27,9 @@ def security_master_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     """Which stock a bond leads to on a day, as known on that day.
 
     One row per bond and period in which the whole chain CUSIP → issuer → parent → ticker holds,
-    with the time it was known. `where known_until is null and valid_to_date is null` is the present.
-    Sources are ranked; what they disagree about stands in `link_conflicts` with both sides, and where
-    two of equal rank do, the bond has no link.
+    with the time it was known. `where known_until is null and valid_to_date is null` is the
+    present. Sources are ranked; what they disagree about stands in `link_conflicts` with both
+    sides, and where two of equal rank do, the bond has no link.
     """
     lake = warehouse.open()
     bonds, issuers, equities = (lake.read_table(name) for name in ("bonds", "issuers", "equities"))
@@ -60,13 +60,16 @@ def security_master_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     deps=["security_master", "bond_days", "amounts_outstanding"],
 )
 def security_coverage_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
-    """How much of the market reaches a stock at each month's end: share of bonds, par and trading, and why the rest does not."""
+    """How much of the market reaches a stock at each month's end: share of bonds, par and trading,
+    and why the rest does not.
+    """
     from bondsig_assets.reporting.security_pictures import save_coverage
 
     lake = warehouse.open()
     traded = lake.read(
-        "SELECT last_day(known_date) AS month, cusip, sum(n_trades)::BIGINT AS n_trades, sum(par_usd::DECIMAL(38, 2))::DOUBLE AS par_usd "
-        "FROM bond_day_revisions WHERE known_date = trade_date GROUP BY ALL ORDER BY 1, 2"
+        "SELECT last_day(known_date) AS month, cusip, sum(n_trades)::BIGINT AS n_trades,"
+        " sum(par_usd::DECIMAL(38, 2))::DOUBLE AS par_usd FROM bond_day_revisions WHERE known_date"
+        " = trade_date GROUP BY ALL ORDER BY 1, 2"
     )
     tables = {
         name: lake.read_table(name)
@@ -106,7 +109,9 @@ def security_coverage_asset(warehouse: WarehouseResource) -> dg.MaterializeResul
 def _covered(
     tables: dict[str, pl.DataFrame], steps: pl.DataFrame, traded: pl.DataFrame
 ) -> pl.DataFrame:
-    """Coverage at the end of the month in `traded` (month, cusip, n_trades, par_usd); `steps`: amounts outstanding."""
+    """Coverage at the end of the month in `traded` (month, cusip, n_trades, par_usd); `steps`:
+    amounts outstanding.
+    """
     month: date = traded["month"][0]
     day = trading_days(month.replace(day=1), month)[-1]
     master, conflicts = tables["security_master"], tables["link_conflicts"]

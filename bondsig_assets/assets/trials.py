@@ -1,7 +1,8 @@
-"""The trials of a study as MLflow holds them: every specification that was ever walked forward, failed ideas included.
+"""The trials of a study as MLflow holds them: every specification that was ever walked forward,
+failed ideas included.
 
-Belongs here: writing a trial's returns, reading all of them back, counting. Not here: what is computed from
-them (`learning/overfitting.py`).
+Belongs here: writing a trial's returns, reading all of them back, counting. Not here: what is
+computed from them (`learning/overfitting.py`).
 """
 
 from __future__ import annotations
@@ -22,10 +23,11 @@ _KIND, _TRIAL, _HORIZON = "bondsig.kind", "bondsig.trial", "bondsig.horizon_days
 def log_trials(
     tracking: TrackingResource, study: str, lake: Warehouse, returns: pl.DataFrame, horizon: int
 ) -> None:
-    """Log each model's returns (`long_short` rows of periods of `horizon` days) and newest settings as a trial of the study.
+    """Log each model's returns (`long_short` rows of periods of `horizon` days) and newest settings
+    as a trial of the study.
 
-    A trial is a specification (all of them, where folds differ): judged again on other days it stays the same trial, and keeps
-    the days it was judged on before.
+    A trial is a specification (all of them, where folds differ): judged again on other days it
+    stays the same trial, and keeps the days it was judged on before.
     """
     mlflow = tracking.connect(study)
     fitted = lake.read(
@@ -80,16 +82,19 @@ def _returns(tracking: TrackingResource, mlflow: Any, run_id: str) -> pl.DataFra
         path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="returns.csv")
     except (OSError, mlflow.exceptions.MlflowException) as error:
         raise TrackingError(
-            f"MLflow at {tracking.uri}: run {run_id} has no returns.csv ({str(error).splitlines()[0]})"
+            f"MLflow at {tracking.uri}: run {run_id} has no returns.csv"
+            f" ({str(error).splitlines()[0]})"
         ) from error
     return pl.read_csv(path, schema={"trade_date": pl.Date, "return_pct": pl.Float64})
 
 
 def read_trials(tracking: TrackingResource, study: str, horizon: int) -> tuple[pl.DataFrame, int]:
-    """Returns of each trial of periods of `horizon` days (model_name, trade_date, return_pct) and how many trials the study has logged.
+    """Returns of each trial of periods of `horizon` days (model_name, trade_date, return_pct) and
+    how many trials the study has logged.
 
-    Counted are walked-forward specifications of any horizon, trials of a search, and trainings that failed. Of several
-    specifications of one model the newest carries its name, the others their run.
+    Counted are walked-forward specifications of any horizon, trials of a search, and trainings that
+    failed. Of several specifications of one model the newest carries its name, the others their
+    run.
     """
     mlflow = tracking.connect(study)
     runs = _runs(mlflow, study, "trial")

@@ -28,13 +28,38 @@ SHORT_PAR_CALL_DAYS = 190
 _WHY = {kernels.BAD_CALLS: "bad_calls", kernels.DEEP_CALL: "deep_call"}
 
 _TERMS = (
-    "cusip", "coupon_type", "coupon_pct", "coupons_per_year", "maturity_date", "offering_amount_usd", "is_convertible",
-)  # fmt: skip
+    "cusip",
+    "coupon_type",
+    "coupon_pct",
+    "coupons_per_year",
+    "maturity_date",
+    "offering_amount_usd",
+    "is_convertible",
+)
 _RESULT = (
-    "cusip", "trade_date", "known_date", "curve_date", "settlement_date", "maturity_years", "accrued_interest", "yield_pct", "duration_years",
-    "convexity", "g_spread_bps", "z_spread_bps", "oas_bps", "oas_method", "option_cost_bps", "spread_duration_years", "asset_swap_spread_bps",
-    "cds_equivalent_spread_bps", "amount_outstanding_usd", "weight", "reason", "known_at",
-)  # fmt: skip
+    "cusip",
+    "trade_date",
+    "known_date",
+    "curve_date",
+    "settlement_date",
+    "maturity_years",
+    "accrued_interest",
+    "yield_pct",
+    "duration_years",
+    "convexity",
+    "g_spread_bps",
+    "z_spread_bps",
+    "oas_bps",
+    "oas_method",
+    "option_cost_bps",
+    "spread_duration_years",
+    "asset_swap_spread_bps",
+    "cds_equivalent_spread_bps",
+    "amount_outstanding_usd",
+    "weight",
+    "reason",
+    "known_at",
+)
 
 
 class Reference(NamedTuple):
@@ -47,16 +72,19 @@ class Reference(NamedTuple):
 
 
 def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) -> pl.DataFrame:
-    """Rows of table `bond_analytics`, one for each of `revisions`, sorted by (known_date, cusip, trade_date).
+    """Rows of table `bond_analytics`, one for each of `revisions`, sorted by (known_date, cusip,
+    trade_date).
 
-    `revisions`: rows of `bond_day_revisions`. A revision sees the terms, call prices and amount known at time
-    `at` (18:30) of its known_date, the newest Treasury curve known at that time of its trade date, and nothing later. Yield, duration, G-, Z-,
-    asset-swap and CDS-equivalent spread are those to the date of the lowest yield: maturity, or a date of the
-    call schedule after settlement. The OAS of a bond with fixed call prices is that of a Hull-White tree to
-    maturity (`oas_method` hw); of all others it is the z-spread (z). Bonds without a schedule of their own are
-    called at first_call_price on first_call_date, falling in a line to 100 at maturity. `reason` says why
-    there is no spread: no_terms, `bad_terms: ...`, convertible, floating, no_price, matured, no_curve, bad_calls,
-    deep_call or unsolved; what can be solved without a curve is given all the same.
+    `revisions`: rows of `bond_day_revisions`. A revision sees the terms, call prices and amount
+    known at time `at` (18:30) of its known_date, the newest Treasury curve known at that time of
+    its trade date, and nothing later. Yield, duration, G-, Z-, asset-swap and CDS-equivalent spread
+    are those to the date of the lowest yield: maturity, or a date of the call schedule after
+    settlement. The OAS of a bond with fixed call prices is that of a Hull-White tree to maturity
+    (`oas_method` hw); of all others it is the z-spread (z). Bonds without a schedule of their own
+    are called at first_call_price on first_call_date, falling in a line to 100 at maturity.
+    `reason` says why there is no spread: no_terms, `bad_terms: ...`, convertible, floating,
+    no_price, matured, no_curve, bad_calls, deep_call or unsolved; what can be solved without a
+    curve is given all the same.
 
     A row's result does not depend on the other rows, to the last bit.
     """
@@ -102,7 +130,9 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
 
 
 def unused_rows(reference: Reference) -> str:
-    """Rows of call schedules and amounts that contradict the terms and are left out, by reason, in a line."""
+    """Rows of call schedules and amounts that contradict the terms and are left out, by reason, in
+    a line.
+    """
     faults = [amount_steps(reference.bonds, reference.amounts_outstanding).faults.select("reason")]
     if reference.call_schedules is not None:
         faults.append(
@@ -119,7 +149,9 @@ def unused_rows(reference: Reference) -> str:
 def _rows(
     revisions: pl.DataFrame, reference: Reference, versions: pl.DataFrame, at: time
 ) -> pl.DataFrame:
-    """Each revision with its terms, amount and curve as known, settlement, and the reason if it has none."""
+    """Each revision with its terms, amount and curve as known, settlement, and the reason if it has
+    none.
+    """
     bonds = reference.bonds
     terms = bonds.select(
         *_TERMS,
@@ -138,7 +170,8 @@ def _rows(
             priced_at=pl.min_horizontal("known_date", "trade_date").dt.combine(at),
         )
         .join(terms, on="cusip", how="left", maintain_order="left")
-        # A price of long ago is set against the curve of its own day: rates have moved since, the bond did not trade again.
+        # A price of long ago is set against the curve of its own day: rates have moved since, the
+        # bond did not trade again.
         .sort("priced_at", "row")
         .join_asof(
             versions.rename({"known_at": "curve_known_at"}),
@@ -170,7 +203,9 @@ def _rows(
 
 
 def _amounts(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
-    """`row, amount_outstanding_usd` on the trade date as known at the cutoff; rows without one are left out."""
+    """`row, amount_outstanding_usd` on the trade date as known at the cutoff; rows without one are
+    left out.
+    """
     steps = amount_steps(reference.bonds, reference.amounts_outstanding).rows
     found = rows.select("row", "cusip", "trade_date", "cutoff").join(
         steps, on="cusip", maintain_order="left"
@@ -185,7 +220,9 @@ def _amounts(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
 
 
 def _yearly_calls(bonds: pl.DataFrame) -> pl.DataFrame:
-    """`cusip, call_date, call_price, known_at, known_until` from the terms alone: yearly steps from the first call, falling in a line to 100."""
+    """`cusip, call_date, call_price, known_at, known_until` from the terms alone: yearly steps from
+    the first call, falling in a line to 100.
+    """
     life_days = (pl.col("maturity_date") - pl.col("first_call_date")).dt.total_days()
     past_days = (pl.col("call_date") - pl.col("first_call_date")).dt.total_days()
     price = pl.col("first_call_price").fill_null(100.0)
@@ -211,7 +248,8 @@ def _yearly_calls(bonds: pl.DataFrame) -> pl.DataFrame:
 
 
 def _known_calls(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
-    """`row, call_date, call_price` of each row's schedule as known at its cutoff, before maturity, by row and date.
+    """`row, call_date, call_price` of each row's schedule as known at its cutoff, before maturity,
+    by row and date.
 
     Until a schedule of its own is known, the bond has the yearly steps of its terms.
     """
@@ -300,7 +338,9 @@ def _spreads(rows: pl.DataFrame, par: curves.ParCurves, zero: curves.ZeroCurves)
 def _option_adjusted(
     rows: pl.DataFrame, calls: pl.DataFrame, zero: curves.ZeroCurves
 ) -> pl.DataFrame:
-    """`row, oas_method, oas_bps, oas_duration_years, option_cost_bps, why` of the rows with a call schedule."""
+    """`row, oas_method, oas_bps, oas_duration_years, option_cost_bps, why` of the rows with a call
+    schedule.
+    """
     callable_rows = rows.join(
         calls.select("row").unique(), on="row", how="semi", maintain_order="left"
     ).with_columns(redemption_date="maturity_date", redemption=100.0)

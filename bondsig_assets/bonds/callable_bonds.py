@@ -27,7 +27,8 @@ from bondsig_assets.bonds.conventions import Bonds
 from bondsig_assets.bonds.curves import ZeroCurves
 
 DAYS_PER_YEAR = 365.0
-#: Bonds in one chunk of work: large enough to hide what a chunk costs, small enough that two threads end together.
+#: Bonds in one chunk of work: large enough to hide what a chunk costs, small enough that two
+#: threads end together.
 _CHUNK = 64
 
 
@@ -72,7 +73,8 @@ class CallableSpreads(NamedTuple):
 def call_schedules(
     offsets: ArrayLike, dates: ArrayLike, prices: ArrayLike, is_continuous: ArrayLike = True
 ) -> CallSchedules:
-    """`CallSchedules` from arrays; `dates` are days since 1970-01-01 or datetime64, `is_continuous` broadcasts to (n,).
+    """`CallSchedules` from arrays; `dates` are days since 1970-01-01 or datetime64, `is_continuous`
+    broadcasts to (n,).
 
     Raises ValueError when the offsets do not cut the rows into bonds. What a schedule says is not
     validated: a bad one gets status BAD_CALLS.
@@ -95,7 +97,8 @@ def call_schedules(
         or len(found.prices) != rows
     ):
         raise ValueError(
-            f"offsets must rise from 0 to the number of rows ({rows} dates, {len(found.prices)} prices)"
+            f"offsets must rise from 0 to the number of rows ({rows} dates, {len(found.prices)}"
+            " prices)"
         )
     return found
 
@@ -103,11 +106,12 @@ def call_schedules(
 def yearly_calls(
     first_call_date: ArrayLike, first_call_price: ArrayLike, maturity: ArrayLike
 ) -> CallSchedules:
-    """Continuous schedules as table `bonds` tells them: from the first call date, stepping down every 365 days.
+    """Continuous schedules as table `bonds` tells them: from the first call date, stepping down
+    every 365 days.
 
-    The price falls in a line from first_call_price (100 where NaN) to 100 at maturity and is that of
-    the line at each step. All (n,), dates in days since 1970-01-01 or datetime64; no schedule where
-    the first call date is missing (NaT) or not before maturity.
+    The price falls in a line from first_call_price (100 where NaN) to 100 at maturity and is that
+    of the line at each step. All (n,), dates in days since 1970-01-01 or datetime64; no schedule
+    where the first call date is missing (NaT) or not before maturity.
     """
     firsts, ends = (
         np.atleast_1d(np.asarray(dates, dtype="datetime64[D]"))
@@ -140,10 +144,10 @@ def option_adjusted_spread(
 
     `curve_index` and `price` broadcast to (n,). Coupon and call dates are steps of the tree
     whatever `steps_per_year`. Status is OK or that of `kernels.z_spread`, or BAD_CALLS (dates not
-    ascending or after the end, a price not above zero), or DEEP_CALL (price more than a point
-    above the next call price and duration below 0.25 years: the spread would be noise), or
-    NO_ROOT (none between -50 % and 1000 %). A bond's result is the same to the last bit in any batch
-    and on any number of threads. Raises ValueError for impossible parameters or shapes.
+    ascending or after the end, a price not above zero), or DEEP_CALL (price more than a point above
+    the next call price and duration below 0.25 years: the spread would be noise), or NO_ROOT (none
+    between -50 % and 1000 %). A bond's result is the same to the last bit in any batch and on any
+    number of threads. Raises ValueError for impossible parameters or shapes.
     """
     index, clean = _aligned(bonds, schedules, curve_index, price, model, steps_per_year, threads)
     n = len(bonds.settlement)
@@ -164,7 +168,8 @@ def option_adjusted_spread(
             *map(float, model),
         )
         outcome = np.choose(code, (kernels.OK, kernels.NO_ROOT, kernels.DEEP_CALL))
-        # Far from any market a spread may exist with calls and none without: then there is no cost of the option.
+        # Far from any market a spread may exist with calls and none without: then there is no cost
+        # of the option.
         outcome = np.where(
             (outcome == kernels.OK) & (status[rows] == kernels.NO_ROOT), kernels.NO_ROOT, outcome
         )
@@ -240,7 +245,8 @@ def _aligned(
         )
     if not (1 <= steps_per_year <= 366 and threads >= 1):
         raise ValueError(
-            f"steps a year must be from 1 to 366 and threads at least 1, not {steps_per_year} and {threads}"
+            f"steps a year must be from 1 to 366 and threads at least 1, not {steps_per_year} and"
+            f" {threads}"
         )
     return np.array(np.broadcast_to(curve_index, n), dtype=np.int64), np.array(
         np.broadcast_to(values, n), dtype=np.float64
@@ -285,7 +291,9 @@ def _grid(
 
 
 def _run(work: Callable[[slice], None], n: int, threads: int) -> None:
-    """`work` on every chunk of n bonds; each writes its own rows, so their order does not matter."""
+    """`work` on every chunk of n bonds; each writes its own rows, so their order does not
+    matter.
+    """
     chunks = [slice(start, min(start + _CHUNK, n)) for start in range(0, n, _CHUNK)]
     if threads == 1 or len(chunks) < 2:
         for chunk in chunks:

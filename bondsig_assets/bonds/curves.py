@@ -26,14 +26,18 @@ class ParCurves(NamedTuple):
 
 
 class ZeroCurves(NamedTuple):
-    """Zero rates of many days: a row a day, linear between knots and flat beyond; NaN for no curve."""
+    """Zero rates of many days: a row a day, linear between knots and flat beyond; NaN for no
+    curve.
+    """
 
     knots: np.ndarray  # (k,), years, ascending
     rates: np.ndarray  # (days, k), continuously compounded, as fractions
 
 
 def zero_curve(tenors: ArrayLike, par_yields_pct: ArrayLike) -> np.ndarray:
-    """Zero rates at KNOTS (shape (64,), fractions, continuous) from one day's par yields (shape (m,))."""
+    """Zero rates at KNOTS (shape (64,), fractions, continuous) from one day's par yields (shape
+    (m,)).
+    """
     par = ParCurves(
         np.asarray(tenors, dtype=float), np.atleast_2d(np.asarray(par_yields_pct, dtype=float))
     )
@@ -64,7 +68,8 @@ def zero_curves(par: ParCurves) -> ZeroCurves:
 
 
 def par_yields(par: ParCurves, curve_index: np.ndarray, years: np.ndarray) -> np.ndarray:
-    """Par yields in pct at `years` on the curves `curve_index` (both (n,)), linear between the tenors a day has.
+    """Par yields in pct at `years` on the curves `curve_index` (both (n,)), linear between the
+    tenors a day has.
 
     Flat beyond them; NaN for a curve without tenors and for an index outside the curves.
     """
@@ -93,7 +98,9 @@ def par_yields(par: ParCurves, curve_index: np.ndarray, years: np.ndarray) -> np
 
 
 def discount_factors(curves: ZeroCurves, curve_index: int, years: ArrayLike) -> np.ndarray:
-    """Discount factors of one curve at `years`: exp(-z(t) t), z linear between knots, flat beyond."""
+    """Discount factors of one curve at `years`: exp(-z(t) t), z linear between knots, flat
+    beyond.
+    """
     years = np.asarray(years, dtype=float)
     return np.exp(-np.interp(years, curves.knots, curves.rates[curve_index]) * years)
 

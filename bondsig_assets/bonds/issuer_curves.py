@@ -4,7 +4,8 @@ Belongs here: Nelson and Siegel's curve by weighted least squares, its shrinkage
 a group where bonds are few, and the spreads read from it. Not here: which bonds count and what
 they weigh (`features/`), and the spread of a bond (`kernels.py`).
 
-    s(t) = b0 + b1 f(lambda t) + b2 (f(lambda t) - exp(-lambda t)), f(x) = (1 - exp(-x)) / x, lambda = 0.5 a year
+    s(t) = b0 + b1 f(lambda t) + b2 (f(lambda t) - exp(-lambda t)), f(x) = (1 - exp(-x)) / x, lambda
+    = 0.5 a year
 
 is linear in b with lambda fixed (C. Nelson and A. Siegel, Parsimonious modeling of yield curves,
 Journal of Business 60, 1987; reference 2.5). Three methods, by what the bonds can say:
@@ -27,15 +28,18 @@ from numba import njit
 
 #: Decay of the loadings, a year: the middle of the range used for corporate spreads (0.4 to 0.7).
 DECAY = 0.5
-#: Positions in the result of a fit. Spreads in the unit of the values; METHOD is a code below, EXTRAPOLATED 0 or 1.
+#: Positions in the result of a fit. Spreads in the unit of the values; METHOD is a code below,
+#: EXTRAPOLATED 0 or 1.
 SPREAD_2Y, SPREAD_5Y, SPREAD_10Y, SLOPE, CURVATURE, LEVEL, N_BONDS, METHOD, EXTRAPOLATED = range(9)
 N_OUTPUTS = 9
 NONE, OWN, SHRUNK, SHIFTED = range(4)
 OWN_BONDS, OWN_SPAN_YEARS, SLOPE_SPAN_YEARS = 5, 7.0, 3.0
-#: Variance of one average bond's residual over that of slopes (b1) within a group: (15 bps / 60 bps) squared.
+#: Variance of one average bond's residual over that of slopes (b1) within a group: (15 bps / 60
+#: bps) squared.
 SLOPE_RIDGE = 0.0625
-#: A fit of the bonds alone stands when it carries their noise (the root mean of 1 / weight) to none of the three spreads
-#: more than this many times. Bonds from 10 to 30 years would carry it to two years 140-fold; well spread ones, not even once.
+#: A fit of the bonds alone stands when it carries their noise (the root mean of 1 / weight) to none
+#: of the three spreads more than this many times. Bonds from 10 to 30 years would carry it to two
+#: years 140-fold; well spread ones, not even once.
 MOST_NOISE = 3.0
 #: Loadings that are the same but for rounding.
 _LEAST_OWN_SHARE = 1e-6
@@ -63,7 +67,9 @@ def curve_at(coefficients, years):
 
 @_compiled
 def _counts(maturities, values, weights, n):
-    """Bonds that count, their shortest and longest maturity, their largest and their total weight."""
+    """Bonds that count, their shortest and longest maturity, their largest and their total
+    weight.
+    """
     bonds, shortest, longest, heaviest, total = 0, np.inf, -np.inf, 0.0, 0.0
     for k in range(n):
         if _is_counted(maturities[k], values[k], weights[k]):
@@ -81,7 +87,9 @@ def _is_counted(maturity, value, weight):
 
 @_compiled
 def _noise_at(triangle, years):
-    """Variance of the fitted curve at a maturity, x' (X' W X)^-1 x, by the triangle R of X' W X = R' R."""
+    """Variance of the fitted curve at a maturity, x' (X' W X)^-1 x, by the triangle R of X' W X =
+    R' R.
+    """
     slope = _slope_loading(years)
     solved, total = np.array([1.0, slope, slope - np.exp(-DECAY * years)]), 0.0
     for row in range(3):
@@ -94,7 +102,8 @@ def _noise_at(triangle, years):
 
 @_compiled
 def _least_squares(maturities, values, weights, n, heaviest):
-    """Coefficients (3,) by weighted least squares, NaN where the bonds do not tell them apart well enough.
+    """Coefficients (3,) by weighted least squares, NaN where the bonds do not tell them apart well
+    enough.
 
     Gram-Schmidt on the loadings, rounded less than normal equations would be.
     """
@@ -147,7 +156,9 @@ def _least_squares(maturities, values, weights, n, heaviest):
 
 @_compiled
 def _shrunk(maturities, values, weights, n, bonds, total, pooled, has_slope):
-    """The group's coefficients moved to the bonds: the level freely, the slope by ridge regression if `has_slope`."""
+    """The group's coefficients moved to the bonds: the level freely, the slope by ridge regression
+    if `has_slope`.
+    """
     mean_slope = mean_gap = 0.0
     for k in range(n):
         if _is_counted(maturities[k], values[k], weights[k]):
@@ -189,10 +200,10 @@ def fit_issuer(maturities, values, weights, n, pooled_coefficients):
     `maturities` (years), `values` (spreads, any unit) and `weights` are float64 arrays whose first
     n entries are the issuer's bonds, sorted by the caller; entries with a weight, maturity or value
     not above zero or not finite (a value may be negative) do not count. `pooled_coefficients` (3,)
-    is the group's curve by `fit_pooled`; with NaN there, only OWN is possible. SLOPE = s(10) - s(2),
-    CURVATURE = 2 s(5) - s(2) - s(10), LEVEL = (s(2) + s(5) + s(10)) / 3. EXTRAPOLATED is 1 when no
-    bond lies within 1 to 3.5 years or none within 7 to 15. Without a curve the method is NONE and the
-    spreads are NaN.
+    is the group's curve by `fit_pooled`; with NaN there, only OWN is possible. SLOPE = s(10) -
+    s(2), CURVATURE = 2 s(5) - s(2) - s(10), LEVEL = (s(2) + s(5) + s(10)) / 3. EXTRAPOLATED is 1
+    when no bond lies within 1 to 3.5 years or none within 7 to 15. Without a curve the method is
+    NONE and the spreads are NaN.
     """
     out = np.full(N_OUTPUTS, np.nan)
     bonds, shortest, longest, heaviest, total = _counts(maturities, values, weights, n)
@@ -250,7 +261,9 @@ def fit_issuers(offsets, maturities, values, weights, pooled, pooled_index):
 
 @_compiled
 def fit_groups(offsets, maturities, values, weights):
-    """`fit_pooled` of many groups, whose bonds are rows offsets[i] to offsets[i + 1]: (groups, 3)."""
+    """`fit_pooled` of many groups, whose bonds are rows offsets[i] to offsets[i + 1]: (groups,
+    3).
+    """
     result = np.empty((len(offsets) - 1, 3))
     for i in range(len(offsets) - 1):
         rows = slice(offsets[i], offsets[i + 1])

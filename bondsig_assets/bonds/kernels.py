@@ -22,7 +22,8 @@ import numpy as np
 from numba import njit
 
 OK, MATURED, BAD_PRICE, NO_CURVE, NO_ROOT, BAD_TERMS = range(6)
-#: Only callable bonds have these: a schedule out of order, and an option too deep in the money to value.
+#: Only callable bonds have these: a schedule out of order, and an option too deep in the money to
+#: value.
 BAD_CALLS, DEEP_CALL = 6, 7
 #: Yields and spreads are sought between these, as fractions a year.
 LOWEST, HIGHEST = -0.5, 10.0
@@ -36,7 +37,8 @@ _FIRST_DAY, _LAST_DAY = int(_MONTHS[12]), int(_MONTHS[-13])
 
 
 class CashFlows(NamedTuple):
-    """Cash flows after settlement of n bonds; those of bond i are rows offsets[i] to offsets[i + 1].
+    """Cash flows after settlement of n bonds; those of bond i are rows offsets[i] to offsets[i +
+    1].
 
     A bond without a price (status other than OK) has no rows.
     """
@@ -204,7 +206,9 @@ def _zero_rate(curves, curve, years, knot):
 
 @_inner
 def _outputs(bonds):
-    """Results, all NaN; statuses; and room for the amounts, periods and years of one bond's flows."""
+    """Results, all NaN; statuses; and room for the amounts, periods and years of one bond's
+    flows.
+    """
     result = np.full(len(bonds.settlement), np.nan)
     return result, np.zeros(len(result), np.int64), np.empty((3, 12 * _LONGEST_YEARS + 3))
 
@@ -351,7 +355,8 @@ def _cash_flows(bonds):
 
 
 def discount_factors(curves, curve_index, offsets, years) -> np.ndarray:
-    """exp(-z(t) t) at `years` (ascending within each bond's rows) on each bond's curve; NaN without one.
+    """exp(-z(t) t) at `years` (ascending within each bond's rows) on each bond's curve; NaN without
+    one.
 
     `offsets` (n + 1,) as in `CashFlows`; `curve_index` scalar or (n,).
     """

@@ -1,4 +1,5 @@
-"""Spreads beside the z-spread: what it does to the price, asset swaps, and the bond's own CDS spread.
+"""Spreads beside the z-spread: what it does to the price, asset swaps, and the bond's own CDS
+spread.
 
 Belongs here: spread duration, par asset-swap spread and par-equivalent CDS spread, with their
 compiled loops. Not here: z- and G-spread (`kernels.py`, `analytics.py`), OAS
@@ -35,8 +36,8 @@ def spread_duration(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What a z-spread does to the price: (spread_duration_years, price_per_bp, status).
 
-    -d ln(Dirty) / ds = sum t_k v_k / sum v_k with v_k = CF_k exp(-(z(t_k) + s) t_k), and the fall of
-    the price by one basis point more, 1e-4 sum t_k v_k, in % of par. Status as of
+    -d ln(Dirty) / ds = sum t_k v_k / sum v_k with v_k = CF_k exp(-(z(t_k) + s) t_k), and the fall
+    of the price by one basis point more, 1e-4 sum t_k v_k, in % of par. Status as of
     `kernels.price_from_z_spread`.
     """
     _, status = kernels.price_from_z_spread(bonds, curves, curve_index, spread_bps)
@@ -92,10 +93,10 @@ def par_equivalent_cds_spread(
         (1 - R) sum P(m_k) (Q_{k-1} - Q_k) / sum alpha_k (P_k Q_k + P(m_k) (Q_{k-1} - Q_k) / 2).
 
     Source: reference 2.4, with default in mid-period and accrued premium as in the market's
-    contract (QuantLib's `MidPointCdsEngine`); without both the spread would
-    be larger by about (h - r) / 8 of itself. A bond dearer than its flows on the curve has a negative spread. NO_ROOT where no
-    hazard rate from -50 % to 1000 % gives the price, as at prices below recovery. Raises ValueError
-    unless 0 <= recovery < 1.
+    contract (QuantLib's `MidPointCdsEngine`); without both the spread would be larger by about (h -
+    r) / 8 of itself. A bond dearer than its flows on the curve has a negative spread. NO_ROOT where
+    no hazard rate from -50 % to 1000 % gives the price, as at prices below recovery. Raises
+    ValueError unless 0 <= recovery < 1.
     """
     if not 0.0 <= recovery < 1.0:
         raise ValueError(f"recovery must be from 0 to below 1, not {recovery}")
@@ -128,7 +129,9 @@ def _with_leg(
     price: ArrayLike,
     payments_per_year: ArrayLike,
 ) -> tuple[kernels.CashFlows, kernels.CashFlows, np.ndarray, np.ndarray]:
-    """Flows of the bonds and dates of a floating or premium leg to redemption; status and dirty price."""
+    """Flows of the bonds and dates of a floating or premium leg to redemption; status and dirty
+    price.
+    """
     flows = kernels.cash_flows(bonds)
     leg = kernels.cash_flows(
         terms(

@@ -16,9 +16,11 @@ PARAMETERS = ("BETA0", "BETA1", "BETA2", "BETA3", "TAU1", "TAU2")
 
 
 def svensson_yields_pct(parameters: ArrayLike, years: ArrayLike) -> np.ndarray:
-    """Zero yields in pct, continuously compounded: (days, m) from parameters (days, 6) at years (m,), above zero.
+    """Zero yields in pct, continuously compounded: (days, m) from parameters (days, 6) at years
+    (m,), above zero.
 
-        y(t) = b0 + b1 f(t/T1) + b2 (f(t/T1) - exp(-t/T1)) + b3 (f(t/T2) - exp(-t/T2)), f(x) = (1 - exp(-x)) / x
+        y(t) = b0 + b1 f(t/T1) + b2 (f(t/T1) - exp(-t/T1)) + b3 (f(t/T2) - exp(-t/T2)), f(x) = (1 -
+        exp(-x)) / x
 
     Source: R. Gurkaynak, B. Sack and J. Wright, The U.S. Treasury yield curve: 1961 to the present,
     FEDS 2006-28, equation 22; b0 to b3 in pct, T1 and T2 in years. Before 1980 they publish no
@@ -39,7 +41,9 @@ def svensson_yields_pct(parameters: ArrayLike, years: ArrayLike) -> np.ndarray:
 
 
 def svensson_curves(parameters: ArrayLike) -> ZeroCurves:
-    """`ZeroCurves` on KNOTS of many days from parameters (days, 6); NaN throughout for a day without a curve."""
+    """`ZeroCurves` on KNOTS of many days from parameters (days, 6); NaN throughout for a day
+    without a curve.
+    """
     return ZeroCurves(KNOTS, svensson_yields_pct(parameters, KNOTS) / 100.0)
 
 

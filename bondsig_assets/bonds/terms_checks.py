@@ -19,7 +19,8 @@ _c = pl.col
 _PAYS_FIXED = _c("coupon_type") == "F"
 _HAS_CALLS = _c("is_callable").fill_null(False)
 
-#: (reason, what is wrong); the first that holds is a row's reason. Null holds nothing but where it is said.
+#: (reason, what is wrong); the first that holds is a row's reason. Null holds nothing but where it
+#: is said.
 _REASONS: tuple[tuple[str, pl.Expr], ...] = (
     ("no maturity", _c("maturity_date").is_null()),
     ("matures before it is issued", _c("maturity_date") <= _c("offering_date")),

@@ -20,13 +20,16 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-#: What became of a bond, in this file's own numbers: a constant of another file would be frozen in the cache.
+#: What became of a bond, in this file's own numbers: a constant of another file would be frozen in
+#: the cache.
 SOLVED, NO_SPREAD, DEEP = range(3)
 #: The spread is sought between these, as fractions a year.
 LOWEST, HIGHEST = -0.5, 10.0
-#: Duration and convexity are differences of prices this far apart on both sides: closer ones show the exercise of single nodes.
+#: Duration and convexity are differences of prices this far apart on both sides: closer ones show
+#: the exercise of single nodes.
 BUMP = 0.005
-#: A call is too deep in the money when the price is this far above the call price and the duration below this (reference 2.1).
+#: A call is too deep in the money when the price is this far above the call price and the duration
+#: below this (reference 2.1).
 DEEP_POINTS, DEEP_YEARS = 1.0, 0.25
 _DEVIATIONS = 6.0
 #: ln(price) is matched to this; a tree of a thousand steps rounds to about 1e-13.
@@ -38,7 +41,8 @@ _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 @_compiled
 def _events(i, flows, calls, continuous, room):
-    """Fill the dates of bond i that must be steps: its coupon dates and its calls between settlement and the end.
+    """Fill the dates of bond i that must be steps: its coupon dates and its calls between
+    settlement and the end.
 
     `flows` and `calls` are those of `steps`. Rows of `room`: time, coupon, accrued just before the
     date and just after, call price from the date on (NaN for none), and whether the date itself
@@ -77,13 +81,17 @@ def _events(i, flows, calls, continuous, room):
 
 @_compiled
 def _parts(length, steps_per_year):
-    """Number of equal steps in a span; a tenth over is let be, so that 184 days are six monthly steps."""
+    """Number of equal steps in a span; a tenth over is let be, so that 184 days are six monthly
+    steps.
+    """
     return max(1, int(np.ceil(length * steps_per_year - 0.1)))
 
 
 @_compiled
 def _sound_calls(i, flows, calls):
-    """Whether the schedule of bond i ascends, ends with the bond at the latest and has prices above zero."""
+    """Whether the schedule of bond i ascends, ends with the bond at the latest and has prices above
+    zero.
+    """
     call_offsets, call_years, call_prices, _ = calls
     for k in range(call_offsets[i], call_offsets[i + 1]):
         ascends = k == call_offsets[i] or call_years[k] > call_years[k - 1]
@@ -216,7 +224,8 @@ def _spread_state(ratio, pull, nodes, flowing, moved):
 
 @_compiled
 def _fit(lengths, discounts, mean_reversion, dx, side, ratios, pulls, room):
-    """exp(-alpha dt) of every step, such that the tree gives the curve's discount factors; -1 first if it can't.
+    """exp(-alpha dt) of every step, such that the tree gives the curve's discount factors; -1 first
+    if it can't.
 
     Forward induction of state prices (Hull and White 1994). `room`: four rows of 2 side + 5, two
     empty nodes at each end.
@@ -275,7 +284,9 @@ def _fit(lengths, discounts, mean_reversion, dx, side, ratios, pulls, room):
 
 @_compiled
 def _roll_inner(ratio, pull, level, nodes, powers, old, new):
-    """Values a step back at all but the first and last of `nodes`: discounted expectations of `old`."""
+    """Values a step back at all but the first and last of `nodes`: discounted expectations of
+    `old`.
+    """
     above, here, below = old[2:], old[1:-1], old[:-2]
     node, power, inner = nodes[1:-1], powers[1:-1], new[1:-1]
     for k in range(len(inner)):
@@ -288,7 +299,9 @@ def _roll_inner(ratio, pull, level, nodes, powers, old, new):
 
 @_compiled
 def _value(spread, lengths, levels, cash, strikes, dx, side, ratios, pulls, room):
-    """Dirty price at a spread over the short rate: backward induction, called where that is cheaper for the issuer."""
+    """Dirty price at a spread over the short rate: backward induction, called where that is cheaper
+    for the issuer.
+    """
     old, new, powers, nodes = room
     centre = side + 2
     n, last, shift = len(lengths), -1.0, 1.0
@@ -341,9 +354,11 @@ def _value(spread, lengths, levels, cash, strikes, dx, side, ratios, pulls, room
 
 @_compiled
 def _solve(goal, guess, lengths, levels, cash, strikes, dx, side, ratios, pulls, room):
-    """The spread at which ln(price) is `goal`, or NaN: secants inside a bracket, halved when they crawl.
+    """The spread at which ln(price) is `goal`, or NaN: secants inside a bracket, halved when they
+    crawl.
 
-    The price falls in the spread, by the tree's own exact arithmetic, so one bracket holds the root.
+    The price falls in the spread, by the tree's own exact arithmetic, so one bracket holds the
+    root.
     """
     low, high = LOWEST, HIGHEST
     # A first guess at -d ln P / ds: half the life, as if a call were an even bet.
@@ -379,7 +394,9 @@ def _solve(goal, guess, lengths, levels, cash, strikes, dx, side, ratios, pulls,
 
 @_compiled
 def _rooms(lengths, side, dx, mean_reversion, volatility):
-    """What every pass over a tree needs: variance over each step in dx^2, pull towards the mean, and rows of nodes."""
+    """What every pass over a tree needs: variance over each step in dx^2, pull towards the mean,
+    and rows of nodes.
+    """
     ratios, pulls = np.zeros(len(lengths)), np.zeros(len(lengths))
     room = np.zeros((4, 2 * side + 5))
     for k in range(2 * side + 5):

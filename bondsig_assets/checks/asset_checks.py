@@ -5,6 +5,7 @@ the UI. Not here: what is checked (`suites.py`, `structural.py`). Plausibility w
 blocks what is downstream. The checks carry no partitions: a range run would leave a planned
 check a day that never resolves.
 """
+
 # No `from __future__ import annotations`: Dagster reads the type of `context` as it stands.
 
 from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +42,9 @@ StructuralCheck = Callable[[Warehouse, Days | None], Outcome]
 
 
 def build_asset_checks() -> list[dg.AssetChecksDefinition]:
-    """For each asset its suite (every expectation a check that warns) and its structural checks (which block)."""
+    """For each asset its suite (every expectation a check that warns) and its structural checks
+    (which block).
+    """
     return [
         check
         for asset, tables in ASSET_TABLES.items()
@@ -64,9 +67,11 @@ def checked_days(tags: Mapping[str, str]) -> Days | None:
 def result(asset: str, outcome: Outcome, severity: dg.AssetCheckSeverity) -> dg.AssetCheckResult:
     """An outcome as the UI shows it."""
     metadata: dict[str, dg.MetadataValue] = {
-        "observed": dg.MetadataValue.text("nothing to check")
-        if outcome.observed is None
-        else dg.MetadataValue.float(outcome.observed),
+        "observed": (
+            dg.MetadataValue.text("nothing to check")
+            if outcome.observed is None
+            else dg.MetadataValue.float(outcome.observed)
+        ),
         "threshold": dg.MetadataValue.text(outcome.threshold),
         "n_unexpected": dg.MetadataValue.int(outcome.n_unexpected),
         "n_rows": dg.MetadataValue.int(outcome.n_rows),

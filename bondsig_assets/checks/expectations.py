@@ -1,4 +1,5 @@
-"""The kinds of expectation there are, each as Great Expectations runs it and as Polars finds the rows that break it.
+"""The kinds of expectation there are, each as Great Expectations runs it and as Polars finds the
+rows that break it.
 
 Belongs here: the kinds, and what comes of running one (`Outcome`). Not here: which table
 expects what (`suites.py`). Sample keys are found in Polars because Great Expectations takes
@@ -63,7 +64,9 @@ class Expectation:
         return None
 
     def observe(self, n_rows: int, n_unexpected: int, value: float | None) -> float | None:
-        """What is compared with the threshold, from counts or the value Great Expectations observed."""
+        """What is compared with the threshold, from counts or the value Great Expectations
+        observed.
+        """
         raise NotImplementedError
 
     def accepts(self, observed: float) -> bool:
@@ -169,13 +172,16 @@ class InSet(_RowWise):
 
 @dataclass(frozen=True, kw_only=True)
 class Share(_RowWise):
-    """The condition `holds` on the rows `among` (all when None); a null condition does not count."""
+    """The condition `holds` on the rows `among` (all when None); a null condition does not
+    count.
+    """
 
     holds: pl.Expr
     among: pl.Expr | None = None
 
     def columns(self) -> dict[str, pl.Expr]:
-        # Great Expectations compares int64 and float64 as arrays and any other type value by value: 0.01 s or 1.5 s a million.
+        # Great Expectations compares int64 and float64 as arrays and any other type value by value:
+        # 0.01 s or 1.5 s a million.
         holds = self.holds.cast(pl.Float64)
         return {self.name: holds if self.among is None else pl.when(self.among).then(holds)}
 

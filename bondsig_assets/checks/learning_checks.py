@@ -1,9 +1,12 @@
-"""Checks of models: the gate's verdict, one feature that carries a model, a threshold that never fires, days without scores.
+"""Checks of models: the gate's verdict, one feature that carries a model, a threshold that never
+fires, days without scores.
 
-Belongs here: questions to the learning tables that warn. Not here: the gate (`learning/gate.py`), plausibility
-of rows (`suites.py`).
+Belongs here: questions to the learning tables that warn. Not here: the gate (`learning/gate.py`),
+plausibility of rows (`suites.py`).
 """
-# No `from __future__ import annotations`: Dagster reads the type of a check's arguments as it stands.
+
+# No `from __future__ import annotations`: Dagster reads the type of a check's arguments as it
+# stands.
 
 from typing import Any
 
@@ -32,7 +35,10 @@ def build_learning_checks() -> list[dg.AssetChecksDefinition]:
 
 
 def _gate() -> dg.AssetChecksDefinition:
-    says = "The newest fold's challenger passed the gate. If not: the old champion goes on scoring; look at the numbers before retraining."
+    says = (
+        "The newest fold's challenger passed the gate. If not: the old champion goes on scoring;"
+        " look at the numbers before retraining."
+    )
 
     @dg.asset_check(asset="champions", name="gate", description=says)
     def gate(warehouse: WarehouseResource) -> dg.AssetCheckResult:
@@ -56,7 +62,10 @@ def _gate() -> dg.AssetChecksDefinition:
 
 
 def _dominance() -> dg.AssetChecksDefinition:
-    says = f"No feature carries more than {DOMINANT_SHARE:.0%} of a model. If one does: see whether it leaks or is a unit's mistake before believing the model."
+    says = (
+        f"No feature carries more than {DOMINANT_SHARE:.0%} of a model. If one does: see whether it"
+        " leaks or is a unit's mistake before believing the model."
+    )
 
     @dg.asset_check(asset="models", name="no_feature_dominates", description=says)
     def no_feature_dominates(warehouse: WarehouseResource) -> dg.AssetCheckResult:
@@ -77,7 +86,10 @@ def _dominance() -> dg.AssetChecksDefinition:
 
 
 def _thresholds() -> dg.AssetChecksDefinition:
-    says = "Every level of probability has given signals. One that never has is no rule: a calibrated probability stays near one half where little is known."
+    says = (
+        "Every level of probability has given signals. One that never has is no rule: a calibrated"
+        " probability stays near one half where little is known."
+    )
 
     @dg.asset_check(asset="evaluations", name="thresholds_fire", description=says)
     def thresholds_fire(warehouse: WarehouseResource) -> dg.AssetCheckResult:
@@ -96,13 +108,16 @@ def _unscored() -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset="scores",
         name="days_are_scored",
-        description="Every day since the first champion has scores. If not: unscored_days says why.",
+        description=(
+            "Every day since the first champion has scores. If not: unscored_days says why."
+        ),
     )
     def days_are_scored(warehouse: WarehouseResource) -> dg.AssetCheckResult:
         rows = (
             warehouse.open()
             .read(
-                "SELECT reason, count(*) AS n, max(trade_date) AS newest FROM unscored_days WHERE reason <> 'no_model_yet' GROUP BY 1 ORDER BY 1"
+                "SELECT reason, count(*) AS n, max(trade_date) AS newest FROM unscored_days WHERE"
+                " reason <> 'no_model_yet' GROUP BY 1 ORDER BY 1"
             )
             .to_dicts()
         )

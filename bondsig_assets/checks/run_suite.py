@@ -64,7 +64,9 @@ def run_suite(table: str, frame: pl.DataFrame) -> list[Outcome]:
 
 
 def check_table(warehouse: Warehouse, table: str, days: Days | None) -> list[Outcome]:
-    """The outcomes of `table` for a closed range of partitions, or all of them, added up over chunks."""
+    """The outcomes of `table` for a closed range of partitions, or all of them, added up over
+    chunks.
+    """
     columns = suite_columns(table)
     parts = [
         run_suite(table, warehouse.read_table(table, between=chunk, columns=columns))
@@ -90,7 +92,9 @@ def suite_columns(table: str) -> list[str]:
 
 
 def chunks(warehouse: Warehouse, table: str, days: Days | None) -> Sequence[Days | None]:
-    """Ranges of whole partitions that hold at most CHUNK_ROWS rows each (more only if one partition does); None for a table without partitions."""
+    """Ranges of whole partitions that hold at most CHUNK_ROWS rows each (more only if one partition
+    does); None for a table without partitions.
+    """
     if not TABLES[table].partition:
         return [None]
     ranges: list[tuple[date, date]] = []
@@ -151,7 +155,8 @@ def _validate(
         name = one.expectation_config.meta["name"]  # type: ignore[union-attr]
         if one.exception_info.get("raised_exception"):
             raise RuntimeError(
-                f"Great Expectations could not check {name} of {table}: {one.exception_info.get('exception_message')}"
+                f"Great Expectations could not check {name} of {table}:"
+                f" {one.exception_info.get('exception_message')}"
             )
         found[name] = one.result
     # Its project manager keeps the last context, and with it the batch, alive.

@@ -15,46 +15,71 @@ from bondsig_assets.checks.run_suite import chunks, plain
 from bondsig_assets.resources.warehouse import Days, Warehouse
 from bondsig_assets.tables import TABLES
 
-#: Days on which the reports delivered are not the trades they opened plus those rejected. A cancel that opens a trade counts as neither.
+#: Days on which the reports delivered are not the trades they opened plus those rejected. A cancel
+#: that opens a trade counts as neither.
 _REPORTS_AND_EVENTS = """
-    WITH reports AS (SELECT delivery_date, count(*) AS reports FROM trace_reports WHERE delivery_date BETWEEN ? AND ? GROUP BY 1),
+    WITH reports AS (
+        SELECT delivery_date, count(*) AS reports
+        FROM trace_reports WHERE delivery_date BETWEEN ? AND ? GROUP BY 1),
     events AS (
-        SELECT delivery_date, count(*) FILTER (reason IS NULL AND status IN ('T', 'R', 'W')) AS trades, count(*) FILTER (reason IS NOT NULL) AS rejected
+        SELECT delivery_date,
+               count(*) FILTER (reason IS NULL AND status IN ('T', 'R', 'W')) AS trades,
+               count(*) FILTER (reason IS NOT NULL) AS rejected
         FROM trade_events WHERE revision = 0 AND known_date BETWEEN ? AND ? GROUP BY 1)
-    SELECT delivery_date, coalesce(reports, 0) AS reports, coalesce(trades, 0) AS trades, coalesce(rejected, 0) AS rejected
+    SELECT delivery_date, coalesce(reports, 0) AS reports, coalesce(trades, 0) AS trades,
+           coalesce(rejected, 0) AS rejected
     FROM reports FULL JOIN events USING (delivery_date)
     WHERE coalesce(reports, 0) <> coalesce(trades, 0) + coalesce(rejected, 0) ORDER BY 1
 """
 #: Days on which not every revision has its row of analytics.
 _REVISIONS_AND_ANALYTICS = """
-    WITH revised AS (SELECT known_date, count(*) AS revisions FROM bond_day_revisions WHERE known_date BETWEEN ? AND ? GROUP BY 1),
-    analyzed AS (SELECT known_date, count(*) AS analytics FROM bond_analytics WHERE known_date BETWEEN ? AND ? GROUP BY 1)
+    WITH revised AS (
+        SELECT known_date, count(*) AS revisions
+        FROM bond_day_revisions WHERE known_date BETWEEN ? AND ? GROUP BY 1),
+    analyzed AS (
+        SELECT known_date, count(*) AS analytics
+        FROM bond_analytics WHERE known_date BETWEEN ? AND ? GROUP BY 1)
     SELECT known_date, coalesce(revisions, 0) AS revisions, coalesce(analytics, 0) AS analytics
-    FROM revised FULL JOIN analyzed USING (known_date) WHERE coalesce(revisions, 0) <> coalesce(analytics, 0) ORDER BY 1
+    FROM revised FULL JOIN analyzed USING (known_date)
+    WHERE coalesce(revisions, 0) <> coalesce(analytics, 0) ORDER BY 1
 """
 #: Days on which not every issuer with predictions has one score.
 _PREDICTIONS_AND_SCORES = """
-    WITH predicted AS (SELECT trade_date, count(DISTINCT parent_id) AS issuers FROM predictions WHERE trade_date BETWEEN ? AND ? GROUP BY 1),
-    scored AS (SELECT trade_date, count(*) AS scores FROM scores WHERE trade_date BETWEEN ? AND ? GROUP BY 1)
+    WITH predicted AS (
+        SELECT trade_date, count(DISTINCT parent_id) AS issuers
+        FROM predictions WHERE trade_date BETWEEN ? AND ? GROUP BY 1),
+    scored AS (
+        SELECT trade_date, count(*) AS scores
+        FROM scores WHERE trade_date BETWEEN ? AND ? GROUP BY 1)
     SELECT trade_date, coalesce(issuers, 0) AS issuers, coalesce(scores, 0) AS scores
-    FROM predicted FULL JOIN scored USING (trade_date) WHERE coalesce(issuers, 0) <> coalesce(scores, 0) ORDER BY 1
+    FROM predicted FULL JOIN scored USING (trade_date)
+    WHERE coalesce(issuers, 0) <> coalesce(scores, 0) ORDER BY 1
 """
 
 #: Table → which query finds the days that do not reconcile, what holds, what to do.
 RECONCILIATIONS: dict[str, tuple[str, str, str]] = {
     "trade_events": (
-        _REPORTS_AND_EVENTS, "Reports in = trades + rejected, for every delivery.",
-        "Materialize trades again for the sampled days: their reports changed after they were cleaned, or cleaning lost some.",
+        _REPORTS_AND_EVENTS,
+        "Reports in = trades + rejected, for every delivery.",
+        (
+            "Materialize trades again for the sampled days: their reports changed after they were"
+            " cleaned, or cleaning lost some."
+        ),
     ),
     "bond_analytics": (
-        _REVISIONS_AND_ANALYTICS, "Every bond-day revision has its row of analytics.",
+        _REVISIONS_AND_ANALYTICS,
+        "Every bond-day revision has its row of analytics.",
         "Materialize bond_analytics again for the sampled days: bond_days changed after them.",
     ),
     "scores": (
-        _PREDICTIONS_AND_SCORES, "Every issuer with predictions has one score.",
-        "Look in models for a fold without a champion, or with two, then materialize scores again for the sampled days.",
+        _PREDICTIONS_AND_SCORES,
+        "Every issuer with predictions has one score.",
+        (
+            "Look in models for a fold without a champion, or with two, then materialize scores"
+            " again for the sampled days."
+        ),
     ),
-}  # fmt: skip
+}
 
 
 def check_schema(warehouse: Warehouse, table: str, days: Days | None) -> Outcome:
@@ -81,9 +106,14 @@ def check_schema(warehouse: Warehouse, table: str, days: Days | None) -> Outcome
         if count
     ]
     return _outcome(
-        f"{table}_schema", len(faults), len(wanted), faults, "The table has the declared columns and types, and no null where none is allowed.",
-        "Something else wrote to the warehouse, or the declaration in tables.py changed: restore the snapshot before, or rebuild the table.",
-    )  # fmt: skip
+        f"{table}_schema",
+        len(faults),
+        len(wanted),
+        faults,
+        "The table has the declared columns and types, and no null where none is allowed.",
+        "Something else wrote to the warehouse, or the declaration in tables.py changed: restore"
+        " the snapshot before, or rebuild the table.",
+    )
 
 
 def check_keys(warehouse: Warehouse, table: str, days: Days | None) -> Outcome:
@@ -106,19 +136,25 @@ def check_keys(warehouse: Warehouse, table: str, days: Days | None) -> Outcome:
         if rows > keys and len(samples) < SAMPLE_KEYS:
             samples += _rows(
                 warehouse,
-                f"SELECT {key}, n AS rows FROM ({grouped}) WHERE n > 1 ORDER BY {key} LIMIT {SAMPLE_KEYS}",
+                f"SELECT {key}, n AS rows FROM ({grouped}) WHERE n > 1 ORDER BY {key} LIMIT"
+                f" {SAMPLE_KEYS}",
                 values,
             )
     return _outcome(
-        f"{table}_keys", repeated, n_rows, samples, f"No two rows share a key ({', '.join(declared.key)}).",
+        f"{table}_keys",
+        repeated,
+        n_rows,
+        samples,
+        f"No two rows share a key ({', '.join(declared.key)}).",
         "Materialize the sampled days again: a day is replaced whole, so that duplicates go.",
-    )  # fmt: skip
+    )
 
 
 def check_reconciliation(warehouse: Warehouse, table: str, days: Days | None) -> Outcome:
     """No row was lost on the way to `table`; `observed` counts the days that do not add up.
 
-    Without a range, from the first to the last day that `table` holds: what lies beyond has not been made yet.
+    Without a range, from the first to the last day that `table` holds: what lies beyond has not
+    been made yet.
     """
     sql, meaning, remedy = RECONCILIATIONS[table]
     if days is None:

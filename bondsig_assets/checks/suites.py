@@ -1,4 +1,5 @@
-"""What is expected of each table, one suite a table: the expectation, what it means, what to do when it fails.
+"""What is expected of each table, one suite a table: the expectation, what it means, what to do
+when it fails.
 
 Belongs here: the declared expectations and their thresholds. Not here: how they are run
 (`run_suite.py`), the kinds there are (`expectations.py`), structure that blocks a run
@@ -39,323 +40,497 @@ def _is_not(column: str, value: str) -> pl.Expr:
 
 TRACE_REPORTS: tuple[Expectation, ...] = (
     HasRows(
-        "has_reports", "The delivery brought reports.",
+        "has_reports",
+        "The delivery brought reports.",
         "Ask the source whether the day's file was empty, then materialize the day again.",
     ),
     InSet(
-        "status_known", "Every message is a trade, correction, cancel or reversal.",
-        "Look for a status code of another TRACE layout (pre-2012 has T, C, W) in the source's mapping.",
-        value=pl.col("status"), values=_STATUSES, mostly=0.999,
+        "status_known",
+        "Every message is a trade, correction, cancel or reversal.",
+        "Look for a status code of another TRACE layout (pre-2012 has T, C, W) in the source's"
+        " mapping.",
+        value=pl.col("status"),
+        values=_STATUSES,
+        mostly=0.999,
     ),
     InSet(
-        "side_known", "The reporting side is B or S.",
+        "side_known",
+        "The reporting side is B or S.",
         "Check the mapping of rpt_side_cd.",
-        value=pl.col("side"), values=("B", "S"), mostly=0.999,
+        value=pl.col("side"),
+        values=("B", "S"),
+        mostly=0.999,
     ),
     InSet(
-        "contra_known", "The contra party is a customer, dealer or affiliate.",
+        "contra_known",
+        "The contra party is a customer, dealer or affiliate.",
         "Check the mapping of cntra_mp_id.",
-        value=pl.col("contra"), values=("C", "D", "A"), mostly=0.999,
+        value=pl.col("contra"),
+        values=("C", "D", "A"),
+        mostly=0.999,
     ),
     Between(
-        "price_plausible", "Prices are percentages of par between 0.1 and 1000.",
-        "Look at the sample: prices in dollars or yields in the price column point to the source's mapping.",
-        value=pl.col("price"), low=0.1, high=1000, mostly=0.995,
+        "price_plausible",
+        "Prices are percentages of par between 0.1 and 1000.",
+        "Look at the sample: prices in dollars or yields in the price column point to the source's"
+        " mapping.",
+        value=pl.col("price"),
+        low=0.1,
+        high=1000,
+        mostly=0.995,
     ),
     Between(
-        "par_plausible", "Par is between one dollar and ten billion.",
+        "par_plausible",
+        "Par is between one dollar and ten billion.",
         "Check the unit of entrd_vol_qt: thousands instead of dollars show here.",
-        value=pl.col("par_usd"), low=1, high=1e10, mostly=0.999,
+        value=pl.col("par_usd"),
+        low=1,
+        high=1e10,
+        mostly=0.999,
     ),
     Share(
-        "cusip_complete", "CUSIPs have nine characters.",
-        "Eight characters: the check digit is missing. Fewer: leading zeros were lost in a spreadsheet.",
-        holds=pl.col("cusip").str.len_bytes() == 9, mostly=0.999,
+        "cusip_complete",
+        "CUSIPs have nine characters.",
+        "Eight characters: the check digit is missing. Fewer: leading zeros were lost in a"
+        " spreadsheet.",
+        holds=pl.col("cusip").str.len_bytes() == 9,
+        mostly=0.999,
     ),
     Share(
-        "executed_before_reported", "A trade is executed before it is reported.",
+        "executed_before_reported",
+        "A trade is executed before it is reported.",
         "Check time zones and which column is the report's time.",
-        holds=pl.col("executed_at") <= pl.col("reported_at"), mostly=0.995,
+        holds=pl.col("executed_at") <= pl.col("reported_at"),
+        mostly=0.995,
     ),
-)  # fmt: skip
+)
 
 TRADE_EVENTS: tuple[Expectation, ...] = (
     MeanBetween(
-        "share_of_trades", "Between 30 % and 98 % of the reports stand as trades when delivered.",
+        "share_of_trades",
+        "Between 30 % and 98 % of the reports stand as trades when delivered.",
         "Group trade_events by reason: one that has grown names the cause.",
-        value=pl.when(pl.col("revision") == 0).then(pl.col("reason").is_null()), low=0.30, high=0.98,
+        value=pl.when(pl.col("revision") == 0).then(pl.col("reason").is_null()),
+        low=0.30,
+        high=0.98,
     ),
     Share(
-        "price_errors_rare", "At most 1 % of the reports are quarantined for their price.",
-        "Compare the sampled bonds with their earlier days: a real jump of a whole market needs no mending.",
-        holds=_is_not("reason", "price_error"), mostly=0.99,
+        "price_errors_rare",
+        "At most 1 % of the reports are quarantined for their price.",
+        "Compare the sampled bonds with their earlier days: a real jump of a whole market needs no"
+        " mending.",
+        holds=_is_not("reason", "price_error"),
+        mostly=0.99,
     ),
     Share(
-        "decimal_shifts_rare", "At most 1 % of the prices had to be put right by a power of ten.",
+        "decimal_shifts_rare",
+        "At most 1 % of the prices had to be put right by a power of ten.",
         "Many in one delivery: the source changed its price unit.",
-        holds=pl.col("price_as_reported").is_null(), mostly=0.99,
+        holds=pl.col("price_as_reported").is_null(),
+        mostly=0.99,
     ),
     Share(
-        "endings_find_their_trade", "At least 90 % of cancels, corrections and reversals find the trade they end.",
-        "Expected in the first weeks of a data set; later, look for a missing delivery before the sampled ones.",
-        holds=~pl.col("reason").str.ends_with("_without_trade"), among=pl.col("reason").is_in(_ENDINGS), mostly=0.90,
+        "endings_find_their_trade",
+        "At least 90 % of cancels, corrections and reversals find the trade they end.",
+        "Expected in the first weeks of a data set; later, look for a missing delivery before the"
+        " sampled ones.",
+        holds=~pl.col("reason").str.ends_with("_without_trade"),
+        among=pl.col("reason").is_in(_ENDINGS),
+        mostly=0.90,
     ),
     Share(
-        "bonds_known", "At least 98 % of the reports are about bonds whose terms are known.",
+        "bonds_known",
+        "At least 98 % of the reports are about bonds whose terms are known.",
         "Update the table of bonds, then materialize the day again.",
-        holds=_is_not("reason", "unknown_bond"), mostly=0.98,
+        holds=_is_not("reason", "unknown_bond"),
+        mostly=0.98,
     ),
     Share(
-        "on_trading_days", "At least 99 % of the reports are about executions on trading days.",
+        "on_trading_days",
+        "At least 99 % of the reports are about executions on trading days.",
         "Check the execution date's column and format, then the holidays shipped with the package.",
-        holds=_is_not("reason", "off_calendar"), mostly=0.99,
+        holds=_is_not("reason", "off_calendar"),
+        mostly=0.99,
     ),
     Share(
-        "trade_price_plausible", "Prices of trades lie between 1 and 250.",
+        "trade_price_plausible",
+        "Prices of trades lie between 1 and 250.",
         "Look at the sample: bonds without earlier prices are believed at first sight.",
-        holds=pl.col("price").is_between(1, 250), among=pl.col("reason").is_null(), mostly=0.999,
+        holds=pl.col("price").is_between(1, 250),
+        among=pl.col("reason").is_null(),
+        mostly=0.999,
     ),
-)  # fmt: skip
+)
 
 BOND_DAY_REVISIONS: tuple[Expectation, ...] = (
     Between(
-        "n_trades_counted", "The number of trades is never negative.",
+        "n_trades_counted",
+        "The number of trades is never negative.",
         "A defect of the aggregation: report it with the sample.",
-        value=pl.col("n_trades"), low=0, high=1e7,
+        value=pl.col("n_trades"),
+        low=0,
+        high=1e7,
     ),
     Share(
-        "price_only_with_trades", "A bond day has a price exactly when it has trades.",
+        "price_only_with_trades",
+        "A bond day has a price exactly when it has trades.",
         "A defect of the aggregation: report it with the sample.",
         holds=pl.col("price").is_not_null() == (pl.col("n_trades") > 0),
     ),
     Ordered(
-        "price_range_ordered", "The lowest price is not above the highest.",
+        "price_range_ordered",
+        "The lowest price is not above the highest.",
         "A defect of the aggregation: report it with the sample.",
-        lower=pl.col("price_low"), upper=pl.col("price_high"),
+        lower=pl.col("price_low"),
+        upper=pl.col("price_high"),
     ),
     Share(
-        "price_within_range", "The par-weighted price lies between the lowest and the highest.",
+        "price_within_range",
+        "The par-weighted price lies between the lowest and the highest.",
         "Look for negative par among the day's trades.",
-        holds=pl.col("price").is_between(pl.col("price_low") - _ROUNDING, pl.col("price_high") + _ROUNDING),
+        holds=pl.col("price").is_between(
+            pl.col("price_low") - _ROUNDING, pl.col("price_high") + _ROUNDING
+        ),
     ),
     Between(
-        "price_plausible", "Prices lie between 1 and 250.",
+        "price_plausible",
+        "Prices lie between 1 and 250.",
         "Follow a sampled bond day to its trades: the screens let a wrong print through.",
-        value=pl.col("price"), low=1, high=250, mostly=0.999,
+        value=pl.col("price"),
+        low=1,
+        high=250,
+        mostly=0.999,
     ),
     Share(
-        "customer_par_within_par", "Customers trade no more than all of the par.",
+        "customer_par_within_par",
+        "Customers trade no more than all of the par.",
         "A defect of the aggregation: report it with the sample.",
-        holds=pl.col("customer_buy_par_usd") + pl.col("customer_sell_par_usd") <= pl.col("par_usd") * (1 + 1e-9) + 1,
+        holds=pl.col("customer_buy_par_usd") + pl.col("customer_sell_par_usd")
+        <= pl.col("par_usd") * (1 + 1e-9) + 1,
     ),
     Ordered(
-        "customers_buy_higher", "Customers buy above the price they sell at on 70 % of the days with both.",
+        "customers_buy_higher",
+        "Customers buy above the price they sell at on 70 % of the days with both.",
         "Below one half: the sides are swapped in the source's mapping.",
-        lower=pl.col("customer_sell_price"), upper=pl.col("customer_buy_price"), mostly=0.70,
+        lower=pl.col("customer_sell_price"),
+        upper=pl.col("customer_buy_price"),
+        mostly=0.70,
     ),
     Share(
-        "withdrawn_rare", "At most 10 % of the revisions withdraw the last trade of a bond day.",
+        "withdrawn_rare",
+        "At most 10 % of the revisions withdraw the last trade of a bond day.",
         "Look in trade_events for a delivery with many cancels.",
-        holds=pl.col("n_trades") > 0, mostly=0.90,
+        holds=pl.col("n_trades") > 0,
+        mostly=0.90,
     ),
-)  # fmt: skip
+)
 
 BOND_ANALYTICS: tuple[Expectation, ...] = (
     Share(
-        "solvable_solved", "95 % of the fixed-coupon bond days with price, terms and curve have a spread.",
-        "Look at price, coupon and maturity of the sample: terms that contradict the price cannot be solved.",
-        holds=pl.col("oas_bps").is_not_null(), among=pl.col("reason").is_null() | ~pl.col("reason").is_in(_NOT_SOLVABLE), mostly=0.95,
+        "solvable_solved",
+        "95 % of the fixed-coupon bond days with price, terms and curve have a spread.",
+        "Look at price, coupon and maturity of the sample: terms that contradict the price cannot"
+        " be solved.",
+        holds=pl.col("oas_bps").is_not_null(),
+        among=pl.col("reason").is_null() | ~pl.col("reason").is_in(_NOT_SOLVABLE),
+        mostly=0.95,
     ),
     Share(
-        "terms_known", "98 % of the bond days are of bonds whose terms were known.",
-        "Update the table of bonds; a bond listed after its first trades stays unknown for those days.",
-        holds=_is_not("reason", "no_terms"), mostly=0.98,
+        "terms_known",
+        "98 % of the bond days are of bonds whose terms were known.",
+        "Update the table of bonds; a bond listed after its first trades stays unknown for those"
+        " days.",
+        holds=_is_not("reason", "no_terms"),
+        mostly=0.98,
     ),
     Present(
-        "curve_known", "A Treasury curve was known on 98 % of the bond days.",
+        "curve_known",
+        "A Treasury curve was known on 98 % of the bond days.",
         "Bring treasury_yields up to date; before its first day nothing can be done.",
-        value=pl.col("curve_date"), mostly=0.98,
+        value=pl.col("curve_date"),
+        mostly=0.98,
     ),
     Between(
-        "yield_plausible", "Yields lie between -5 % and 100 %.",
+        "yield_plausible",
+        "Yields lie between -5 % and 100 %.",
         "Sampled bonds close to maturity are expected; others point to wrong terms.",
-        value=pl.col("yield_pct"), low=-5, high=100, mostly=0.99,
+        value=pl.col("yield_pct"),
+        low=-5,
+        high=100,
+        mostly=0.99,
     ),
     Between(
-        "spread_plausible", "Spreads lie between -300 and 5000 basis points.",
+        "spread_plausible",
+        "Spreads lie between -300 and 5000 basis points.",
         "Sampled bonds close to maturity are expected; others point to wrong terms or curve.",
-        value=pl.col("oas_bps"), low=-300, high=5000, mostly=0.99,
+        value=pl.col("oas_bps"),
+        low=-300,
+        high=5000,
+        mostly=0.99,
     ),
     Share(
-        "spreads_agree", "G-spread and Z-spread differ by less than 100 bps or a quarter.",
-        "A wide gap means the two were solved on different curves or the curve is broken: compare treasury_yields.",
-        holds=(pl.col("g_spread_bps") - pl.col("z_spread_bps")).abs() <= 100 + 0.25 * pl.col("z_spread_bps").abs(), mostly=0.98,
+        "spreads_agree",
+        "G-spread and Z-spread differ by less than 100 bps or a quarter.",
+        "A wide gap means the two were solved on different curves or the curve is broken: compare"
+        " treasury_yields.",
+        holds=(pl.col("g_spread_bps") - pl.col("z_spread_bps")).abs()
+        <= 100 + 0.25 * pl.col("z_spread_bps").abs(),
+        mostly=0.98,
     ),
     Share(
-        "duration_within_maturity", "Duration is positive and no longer than maturity.",
+        "duration_within_maturity",
+        "Duration is positive and no longer than maturity.",
         "Check coupon frequency and maturity of the sample.",
-        holds=(pl.col("duration_years") > 0) & (pl.col("duration_years") <= pl.col("maturity_years") * 1.05 + 0.01), mostly=0.99,
+        holds=(pl.col("duration_years") > 0)
+        & (pl.col("duration_years") <= pl.col("maturity_years") * 1.05 + 0.01),
+        mostly=0.99,
     ),
-)  # fmt: skip
+)
 
 ISSUER_DAYS: tuple[Expectation, ...] = (
     HasRows(
-        "has_issuers", "The day has issuers.",
+        "has_issuers",
+        "The day has issuers.",
         "Check that security_master and equities reach the day.",
     ),
     Present(
-        "spread_present", "60 % of the issuer days have a spread.",
+        "spread_present",
+        "60 % of the issuer days have a spread.",
         "Look at bond_analytics of the day: curve, terms and trades come first.",
-        value=pl.col("spread_bps"), mostly=0.60,
+        value=pl.col("spread_bps"),
+        mostly=0.60,
     ),
     Between(
-        "spread_plausible", "Issuer spreads lie between -100 and 4000 basis points.",
+        "spread_plausible",
+        "Issuer spreads lie between -100 and 4000 basis points.",
         "Follow the sample to its bonds in bond_analytics.",
-        value=pl.col("spread_bps"), low=-100, high=4000, mostly=0.99,
+        value=pl.col("spread_bps"),
+        low=-100,
+        high=4000,
+        mostly=0.99,
     ),
     Between(
-        "spread_change_plausible", "Spreads move less than 500 basis points a day.",
+        "spread_change_plausible",
+        "Spreads move less than 500 basis points a day.",
         "Follow the sample to its bonds: a wrong print that passed the screens, or news.",
-        value=pl.col("oas_1d_change_bps"), low=-500, high=500, mostly=0.995,
+        value=pl.col("oas_1d_change_bps"),
+        low=-500,
+        high=500,
+        mostly=0.995,
     ),
     Between(
-        "order_imbalance_bounded", "Order imbalance lies between -1 and +1.",
+        "order_imbalance_bounded",
+        "Order imbalance lies between -1 and +1.",
         "It cannot lie outside: report a defect of the feature with the sample.",
-        value=pl.col("order_imbalance_5d"), low=-1, high=1, mostly=1.0,
+        value=pl.col("order_imbalance_5d"),
+        low=-1,
+        high=1,
+        mostly=1.0,
     ),
     Present(
-        "equity_return_present", "85 % of the issuer days have a stock return over five days.",
+        "equity_return_present",
+        "85 % of the issuer days have a stock return over five days.",
         "Expected in the first week of a data set; later, bring equity_prices up to date.",
-        value=pl.col("equity_return_5d_pct"), mostly=0.85,
+        value=pl.col("equity_return_5d_pct"),
+        mostly=0.85,
     ),
     Between(
-        "volatility_plausible", "Stock volatility lies between 1 % and 400 % a year.",
-        "Zeros: the stock's price does not move, so look at equity_prices of the sample for stale closes.",
-        value=pl.col("equity_volatility_21d_pct"), low=1, high=400, mostly=0.99,
+        "volatility_plausible",
+        "Stock volatility lies between 1 % and 400 % a year.",
+        "Zeros: the stock's price does not move, so look at equity_prices of the sample for stale"
+        " closes.",
+        value=pl.col("equity_volatility_21d_pct"),
+        low=1,
+        high=400,
+        mostly=0.99,
     ),
     Between(
-        "leverage_bounded", "Leverage lies between 0 and 1.",
+        "leverage_bounded",
+        "Leverage lies between 0 and 1.",
         "Check the units of total_debt_usd and shares_outstanding.",
-        value=pl.col("leverage_ratio"), low=0, high=1, mostly=0.999,
+        value=pl.col("leverage_ratio"),
+        low=0,
+        high=1,
+        mostly=0.999,
     ),
-)  # fmt: skip
+)
 
 DELISTINGS: tuple[Expectation, ...] = (
     InSet(
-        "delisting_reason_known", "Every reason is one of merger, exchange, liquidation, dropped, other.",
-        "Check the mapping of reason: a missing return of a dropped stock becomes -30 %, of any other it costs the label.",
-        value=pl.col("reason"), values=("merger", "exchange", "liquidation", "dropped", "other"),
+        "delisting_reason_known",
+        "Every reason is one of merger, exchange, liquidation, dropped, other.",
+        "Check the mapping of reason: a missing return of a dropped stock becomes -30 %, of any"
+        " other it costs the label.",
+        value=pl.col("reason"),
+        values=("merger", "exchange", "liquidation", "dropped", "other"),
     ),
     Between(
-        "delisting_return_plausible", "Delisting returns lie between -100 % and +300 %.",
+        "delisting_return_plausible",
+        "Delisting returns lie between -100 % and +300 %.",
         "Check the unit: CRSP's dlret is a fraction.",
-        value=pl.col("delisting_return_pct"), low=-100, high=300, mostly=0.99,
+        value=pl.col("delisting_return_pct"),
+        low=-100,
+        high=300,
+        mostly=0.99,
     ),
     Present(
-        "delisting_return_present", "80 % of the delistings have a return.",
-        "Labels that a delisting without one ends are lost, unless the stock was dropped: look for a table of what holders got.",
-        value=pl.col("delisting_return_pct"), mostly=0.80,
+        "delisting_return_present",
+        "80 % of the delistings have a return.",
+        "Labels that a delisting without one ends are lost, unless the stock was dropped: look for"
+        " a table of what holders got.",
+        value=pl.col("delisting_return_pct"),
+        mostly=0.80,
     ),
     Share(
-        "delisting_known_after", "A delisting return is known on the last day of trading or later.",
+        "delisting_known_after",
+        "A delisting return is known on the last day of trading or later.",
         "Check known_at: nobody knows what holders get before they get it.",
         holds=pl.col("known_at").dt.date() >= pl.col("last_trade_date"),
     ),
-)  # fmt: skip
+)
 
 LABELS: tuple[Expectation, ...] = (
     Share(
-        "label_is_difference", "The label is the stock's return minus the ETF's.",
+        "label_is_difference",
+        "The label is the stock's return minus the ETF's.",
         "A defect of the labels: report it with the sample.",
-        holds=(pl.col("excess_return_pct") - pl.col("stock_return_pct") + pl.col("sector_return_pct")).abs() < 1e-9,
+        holds=(
+            pl.col("excess_return_pct") - pl.col("stock_return_pct") + pl.col("sector_return_pct")
+        ).abs()
+        < 1e-9,
     ),
     Share(
-        "horizon_known", "Horizons are 1, 5, 10 and 21 days.",
+        "horizon_known",
+        "Horizons are 1, 5, 10 and 21 days.",
         "A defect of the labels: report it with the sample.",
         holds=pl.col("horizon_days").is_in([1, 5, 10, 21]),
     ),
     Share(
-        "label_ends_later", "A label ends after the day of its features.",
+        "label_ends_later",
+        "A label ends after the day of its features.",
         "A defect of the labels: report it with the sample.",
         holds=pl.col("label_end_date") > pl.col("trade_date"),
     ),
     Between(
-        "label_plausible", "Labels lie between -150 and +150 %.",
-        "Look at equity_prices of the sample for a split without adjustment; -691 % is a delisting that left nothing.",
-        value=pl.col("excess_return_pct"), low=-150, high=150, mostly=0.99,
+        "label_plausible",
+        "Labels lie between -150 and +150 %.",
+        "Look at equity_prices of the sample for a split without adjustment; -691 % is a delisting"
+        " that left nothing.",
+        value=pl.col("excess_return_pct"),
+        low=-150,
+        high=150,
+        mostly=0.99,
     ),
     MeanBetween(
-        "label_centred", "Labels average to between -10 and +10 %.",
-        "The stocks of a whole day moved away from their ETFs: look at the ETFs' rows in equity_prices.",
-        value=pl.col("excess_return_pct"), low=-10, high=10,
+        "label_centred",
+        "Labels average to between -10 and +10 %.",
+        "The stocks of a whole day moved away from their ETFs: look at the ETFs' rows in"
+        " equity_prices.",
+        value=pl.col("excess_return_pct"),
+        low=-10,
+        high=10,
     ),
     Between(
-        "beta_plausible", "Betas lie between -1 and +4.",
+        "beta_plausible",
+        "Betas lie between -1 and +4.",
         "Look at the sample's returns in equity_prices: one wrong close makes such a beta.",
-        value=pl.col("beta"), low=-1, high=4, mostly=0.99,
+        value=pl.col("beta"),
+        low=-1,
+        high=4,
+        mostly=0.99,
     ),
     Share(
-        "delistings_rare", "At most 5 % of the labels end with a delisting.",
+        "delistings_rare",
+        "At most 5 % of the labels end with a delisting.",
         "More: the last days of the sampled tickers in delistings are no delistings.",
-        holds=~pl.col("is_delisted"), mostly=0.95,
+        holds=~pl.col("is_delisted"),
+        mostly=0.95,
     ),
-)  # fmt: skip
+)
 
 SCORES: tuple[Expectation, ...] = (
     Between(
-        "score_bounded", "Scores lie between -1 and +1.",
+        "score_bounded",
+        "Scores lie between -1 and +1.",
         "A defect of the scoring: report it with the sample.",
-        value=pl.col("score"), low=-1, high=1,
+        value=pl.col("score"),
+        low=-1,
+        high=1,
     ),
     Between(
-        "probability_bounded", "Probabilities lie between 0 and 1.",
+        "probability_bounded",
+        "Probabilities lie between 0 and 1.",
         "A defect of the calibration: report it with the sample.",
-        value=pl.col("probability_underperform"), low=0, high=1,
+        value=pl.col("probability_underperform"),
+        low=0,
+        high=1,
     ),
     Share(
-        "score_is_probability", "The score is 1 - 2 P(underperform).",
+        "score_is_probability",
+        "The score is 1 - 2 P(underperform).",
         "A defect of the scoring: report it with the sample.",
         holds=(pl.col("score") - 1 + 2 * pl.col("probability_underperform")).abs() < 1e-9,
     ),
     Between(
-        "score_rank_bounded", "Ranks lie between -1 and +1.",
+        "score_rank_bounded",
+        "Ranks lie between -1 and +1.",
         "A defect of the scoring: report it with the sample.",
-        value=pl.col("score_rank"), low=-1, high=1,
+        value=pl.col("score_rank"),
+        low=-1,
+        high=1,
     ),
     MeanBetween(
-        "score_rank_centred", "Ranks average to zero.",
+        "score_rank_centred",
+        "Ranks average to zero.",
         "Ranks were not taken over whole days: materialize the range again.",
-        value=pl.col("score_rank"), low=-0.01, high=0.01,
+        value=pl.col("score_rank"),
+        low=-0.01,
+        high=0.01,
     ),
     MeanBetween(
-        "probability_calibrated", "Probabilities average to between 0.35 and 0.65.",
-        "The calibration has a base rate that no market has: look at calibration_intercept in models.",
-        value=pl.col("probability_underperform"), low=0.35, high=0.65,
+        "probability_calibrated",
+        "Probabilities average to between 0.35 and 0.65.",
+        "The calibration has a base rate that no market has: look at calibration_intercept in"
+        " models.",
+        value=pl.col("probability_underperform"),
+        low=0.35,
+        high=0.65,
     ),
     Share(
-        "score_explained", "Every score has its five largest contributions.",
+        "score_explained",
+        "Every score has its five largest contributions.",
         "A defect of the explanation: report it with the sample.",
-        holds=(pl.col("top_features").list.len() == 5) & (pl.col("top_contributions").list.len() == 5),
+        holds=(pl.col("top_features").list.len() == 5)
+        & (pl.col("top_contributions").list.len() == 5),
     ),
-)  # fmt: skip
+)
 
 PREDICTIONS: tuple[Expectation, ...] = (
     Present(
-        "prediction_present", "Every prediction is a number.",
+        "prediction_present",
+        "Every prediction is a number.",
         "Look for infinite features of the sampled issuer in issuer_days.",
         value=pl.col("prediction"),
     ),
     Between(
-        "prediction_plausible", "Predictions are normal scores between -4 and +4.",
+        "prediction_plausible",
+        "Predictions are normal scores between -4 and +4.",
         "A linear model extrapolates: look for features far outside their training range.",
-        value=pl.col("prediction"), low=-4, high=4, mostly=0.999,
+        value=pl.col("prediction"),
+        low=-4,
+        high=4,
+        mostly=0.999,
     ),
     Share(
-        "predictions_differ", "A model tells the issuers of a day apart on 95 % of the rows.",
-        "The model learned nothing but a constant: look at its run in MLflow and at the fold's features.",
-        holds=pl.col("prediction").max().over("model_name", "trade_date") > pl.col("prediction").min().over("model_name", "trade_date"), mostly=0.95,
+        "predictions_differ",
+        "A model tells the issuers of a day apart on 95 % of the rows.",
+        "The model learned nothing but a constant: look at its run in MLflow and at the fold's"
+        " features.",
+        holds=pl.col("prediction").max().over("model_name", "trade_date")
+        > pl.col("prediction").min().over("model_name", "trade_date"),
+        mostly=0.95,
     ),
-)  # fmt: skip
+)
 
 #: Table → its suite.
 SUITES: dict[str, tuple[Expectation, ...]] = {

@@ -26,7 +26,9 @@ _DATES = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y")
 
 
 def read_bonds(path: Path) -> tuple[pl.DataFrame, str]:
-    """`cusip` and the terms the file has, and a line that says how many and what could not be read. Raises UserError when it cannot be read, has no CUSIP or no term."""
+    """`cusip` and the terms the file has, and a line that says how many and what could not be read.
+    Raises UserError when it cannot be read, has no CUSIP or no term.
+    """
     try:
         raw = (
             pl.read_parquet(path)
@@ -56,7 +58,8 @@ def read_bonds(path: Path) -> tuple[pl.DataFrame, str]:
     if "cusip" not in found or len(columns) < 2:
         wanted = ", ".join(name for name in _NAMES if name != "cusip")
         raise UserError(
-            f"{path}: bonds need cusip and any of {wanted} (or FISD's names); it has {', '.join(raw.columns[:12])}"
+            f"{path}: bonds need cusip and any of {wanted} (or FISD's names); it has"
+            f" {', '.join(raw.columns[:12])}"
         )
     bonds = raw.select(columns).filter(pl.col("cusip").is_not_null())
     unread = [

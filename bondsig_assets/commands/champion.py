@@ -25,12 +25,15 @@ def print_champions(home: Home) -> None:
     for row in reversed(rows):
         until = str(row["valid_to_date"] or "now")
         click.echo(
-            f"{row['valid_from_date']} … {until:<10}  {row['model_version']:<28} version {row['registry_version']:<4} {row['decision']:<18} {row['reason']}"
+            f"{row['valid_from_date']} … {until:<10}  {row['model_version']:<28} version"
+            f" {row['registry_version']:<4} {row['decision']:<18} {row['reason']}"
         )
 
 
 def set_champion(home: Home, version: str, day: date | None) -> None:
-    """Make the model `version` ("ridge 2024-04-01"; "previous" for the one before) champion from the next trading day on."""
+    """Make the model `version` ("ridge 2024-04-01"; "previous" for the one before) champion from
+    the next trading day on.
+    """
     from bondsig_assets.assets.champions import register_champions, replay_gate
     from bondsig_assets.learning.settings import load_settings
     from bondsig_assets.resources.tracking import TrackingError, TrackingResource
@@ -50,14 +53,19 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
         )
     if valid_from > latest:
         raise UserError(
-            f"--from {valid_from} is after {latest}, the next day to be scored: a champion can begin there or before"
+            f"--from {valid_from} is after {latest}, the next day to be scored: a champion can"
+            " begin there or before"
         )
     if valid_from < rows[0]["valid_from_date"]:
         raise UserError(
-            f"--from {valid_from} is before the first champion ({rows[0]['valid_from_date']}): nothing is scored there"
+            f"--from {valid_from} is before the first champion ({rows[0]['valid_from_date']}):"
+            " nothing is scored there"
         )
     if wanted["valid_from"] > valid_from:
-        trained = f"{wanted['model_version']} was trained on days up to {wanted['train_end_date']} for {wanted['valid_from']} and later"
+        trained = (
+            f"{wanted['model_version']} was trained on days up to {wanted['train_end_date']} for"
+            f" {wanted['valid_from']} and later"
+        )
         raise UserError(f"{trained}: it cannot score {valid_from}")
     decided = {
         "valid_from_date": valid_from,
@@ -87,7 +95,8 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
         raise UserError(str(error)) from error
     again = f"bondsig run --start {valid_from} --select 'key:scores+' --again"
     click.echo(
-        f"{wanted['model_version']} is champion from {valid_from} on; days from then that are scored already: {again}"
+        f"{wanted['model_version']} is champion from {valid_from} on; days from then that are"
+        f" scored already: {again}"
     )
 
 
@@ -102,7 +111,8 @@ def _wanted(lake: Warehouse, champions: list[dict[str, Any]], version: str) -> d
         ]
         if not before:
             raise UserError(
-                f"{champions[-1]['model_version']} has been the only champion: there is no previous one"
+                f"{champions[-1]['model_version']} has been the only champion: there is no"
+                " previous one"
             )
         version = before[-1]
     models = lake.read_table("models", where="is_eligible").to_dicts()

@@ -43,7 +43,9 @@ def clean_files(
     recipes: str | None,
     allow_missing_times: bool,
 ) -> None:
-    """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a user is a UserError of one line."""
+    """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a
+    user is a UserError of one line.
+    """
     began, console = clock.monotonic(), _console()
     try:
         chosen, moment, named = screens_named(screens), _moment(as_of), _recipes(recipes)
@@ -70,7 +72,8 @@ def clean_files(
         raise UserError(str(error)) from error
     except pl.exceptions.PolarsError as error:
         raise UserError(
-            f"{', '.join(path.name for path in files)}: damaged ({str(error).splitlines()[0][:160]}); deliver it again. Nothing was written"
+            f"{', '.join(path.name for path in files)}: damaged"
+            f" ({str(error).splitlines()[0][:160]}); deliver it again. Nothing was written"
         ) from error
     except KeyboardInterrupt as error:
         raise UserError(
@@ -116,10 +119,9 @@ def _recipes(text: str | None) -> list[str]:
 
 def _say_what_was_read(console: Console, scan: Scan) -> None:
     for name, layout in scan.layouts.items():
-        console.print(
-            f"{name}: {layout}, {sum(rows for label, _, rows in scan.files if label == name or len(scan.layouts) == 1):,} reports",
-            markup=False,
-        )
+        alone = len(scan.layouts) == 1
+        reports = sum(rows for label, _, rows in scan.files if alone or label == name)
+        console.print(f"{name}: {layout}, {reports:,} reports", markup=False)
     for note in scan.notes:
         console.print(f"note: {note}", markup=False)
 

@@ -1,7 +1,9 @@
-"""`bondsig diff`: what has become known since a day about its trades, and what its features and score would be with that.
+"""`bondsig diff`: what has become known since a day about its trades, and what its features and
+score would be with that.
 
-Belongs here: recomputing one day with today's knowledge of trades, taking bond days back one by one, and the lines of text. Not here: the
-queries (`reporting/score_trail.py`), features (`features/`), scoring (`learning/`).
+Belongs here: recomputing one day with today's knowledge of trades, taking bond days back one by
+one, and the lines of text. Not here: the queries (`reporting/score_trail.py`), features
+(`features/`), scoring (`learning/`).
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ _KEYS = ["cusip", "trade_date"]
 
 @dataclass(frozen=True)
 class Knowledge:
-    """A day's issuers and scores under some knowledge of bond days: `z` [row, ALL_FEATURES] and the rows of `issuer_days`, `scores` and `explanations`."""
+    """A day's issuers and scores under some knowledge of bond days: `z` [row, ALL_FEATURES] and the
+    rows of `issuer_days`, `scores` and `explanations`.
+    """
 
     issuers: pl.DataFrame
     z: np.ndarray
@@ -55,7 +59,9 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Recomputed:
-    """A day computed anew: `panels` as known on it, `changed` the bond days that are others now, `placed` their revisions as known now, `champion` its model."""
+    """A day computed anew: `panels` as known on it, `changed` the bond days that are others now,
+    `placed` their revisions as known now, `champion` its model.
+    """
 
     day: date
     panels: Panels
@@ -95,7 +101,9 @@ def knowledge_of(
 
 
 def print_diff(home: Home, ticker: str, day: date) -> None:
-    """Print what has become known since `day` about the bonds of `ticker`, and what its features and score would be with it."""
+    """Print what has become known since `day` about the bonds of `ticker`, and what its features
+    and score would be with it.
+    """
     from bondsig_assets.reporting import score_trail as trails
 
     lake = open_warehouse(home)
@@ -111,7 +119,10 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
     _echo(
         [
             *score_lines(trail),
-            f"compared with what is known after the delivery of {newest}; only trades are brought up to date, everything else is as known then",
+            (
+                f"compared with what is known after the delivery of {newest}; only trades are"
+                " brought up to date, everything else is as known then"
+            ),
         ]
     )
     _echo(_event_lines(events, first, day))
@@ -123,7 +134,8 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
     if not _differs(then.prediction(parent), now.prediction(parent)):
         others = changed.height - own.height
         click.echo(
-            f"nothing has become known since that changes this score ({own.height} of its bond days and {others} others changed, none that moves it)"
+            f"nothing has become known since that changes this score ({own.height} of its bond days"
+            f" and {others} others changed, none that moves it)"
         )
         return
     _echo(_score_lines(then, now, trail))
@@ -135,7 +147,8 @@ def _recomputed(
 ) -> tuple[Knowledge, Knowledge, Recomputed]:
     """The day as stored, as known now, and what is needed to compute it otherwise.
 
-    Raises UserError when the champion cannot be had, or `issuer_days` is not what the score was made from.
+    Raises UserError when the champion cannot be had, or `issuer_days` is not what the score was
+    made from.
     """
     from bondsig_assets.assets.features import load_panels
 
@@ -145,7 +158,8 @@ def _recomputed(
     then = knowledge_of(stored, day, champion, trail.score["registry_version"])
     if _differs(then.prediction(trail.score["parent_id"]), trail.score["prediction"]):
         raise UserError(
-            f"{day} was scored on other features than issuer_days has now: bondsig run --start {day} --end {day} --select key:scores --again"
+            f"{day} was scored on other features than issuer_days has now: bondsig run --start"
+            f" {day} --end {day} --select key:scores --again"
         )
     panels = load_panels(lake, offset(begin, -LOOKBACK_DAYS), day)
     recomputed = Recomputed(
@@ -162,7 +176,8 @@ def _champion(home: Home, trail: Trail) -> Scorer:
     if trail.champion is None:
         version = f"{trail.score['model_version']}, version {trail.score['registry_version']}"
         raise UserError(
-            f"{version}, is champion of {trail.score['trade_date']} no more: score the day again to compare"
+            f"{version}, is champion of {trail.score['trade_date']} no more: score the day again to"
+            " compare"
         )
     try:
         return load_champion(TrackingResource(home=str(home.path)), trail.champion)
@@ -171,10 +186,12 @@ def _champion(home: Home, trail: Trail) -> Scorer:
 
 
 def _placed(lake: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
-    """Changed bond days as known now, on the days on which something was known of them then, with the analytics they would have had.
+    """Changed bond days as known now, on the days on which something was known of them then, with
+    the analytics they would have had.
 
-    The spread of a late revision in `bond_analytics` is over the Treasury curve of the day it became known. Here each is solved on the curve
-    that stood behind what was known then, so that what the Treasury market did in between is not taken for news about the bond.
+    The spread of a late revision in `bond_analytics` is over the Treasury curve of the day it
+    became known. Here each is solved on the curve that stood behind what was known then, so that
+    what the Treasury market did in between is not taken for news about the bond.
     """
     from bondsig_assets.assets.features import _ANALYTICS
     from bondsig_assets.bonds.analytics import Reference, analyze
@@ -244,7 +261,8 @@ def _event_lines(events: pl.DataFrame, first: date, day: date) -> list[str]:
     ended = events.filter(~pl.col("is_arrival") & pl.col("reason").is_not_null()).height
     counted = f"{late} late, {ended} ended, {events.height - late - ended} otherwise"
     lines = [
-        f"Trades: {events.height} changes since, of its bonds' trades executed {first} … {day}: {counted}"
+        f"Trades: {events.height} changes since, of its bonds' trades executed {first} … {day}:"
+        f" {counted}"
     ]
     header = [
         "known since",
@@ -273,9 +291,11 @@ def _event_lines(events: pl.DataFrame, first: date, day: date) -> list[str]:
 
 
 def feature_changes(then: Knowledge, now: Knowledge, parent_id: str) -> pl.DataFrame:
-    """`feature, then, now, z_then, z_now, is_own, z_change, median_z_change` per feature of an issuer, the largest change in z first.
+    """`feature, then, now, z_then, z_now, is_own, z_change, median_z_change` per feature of an
+    issuer, the largest change in z first.
 
-    `is_own`: the value itself changed, and not only those of others; the median is over all issuers of both.
+    `is_own`: the value itself changed, and not only those of others; the median is over all issuers
+    of both.
     """
     one, other = (
         k.issuers.select("parent_id", *ALL_FEATURES).with_row_index("row") for k in (then, now)
@@ -319,7 +339,8 @@ def _feature_lines(then: Knowledge, now: Knowledge, parent_id: str) -> list[str]
         changes.filter(~pl.col("is_own") & (pl.col("z_change") > _NOTHING)),
     )
     lines = [
-        f"Features: {own.height} of {changes.height} have another value, {only_z.height} more have only another z, because other issuers have other values"
+        f"Features: {own.height} of {changes.height} have another value, {only_z.height} more have"
+        " only another z, because other issuers have other values"
     ]
     moved = changes.filter(pl.col("is_own") | (pl.col("z_change") > _NOTHING))
     rows = [
@@ -365,7 +386,10 @@ def _score_lines(then: Knowledge, now: Knowledge, trail: Trail) -> list[str]:
     if now.prediction(parent) is None:
         return [
             *lines,
-            "with what is known now it would have no score: no bond trade stands in the ten days before, and it has no CDS quote",
+            (
+                "with what is known now it would have no score: no bond trade stands in the ten"
+                " days before, and it has no CDS quote"
+            ),
         ]
     parts = [
         np.array(k.explanations.filter(parent_id=parent)["contributions"][0].to_list())
@@ -413,11 +437,16 @@ def _score_cells(knowledge: Knowledge, parent_id: str) -> list[str]:
 def _cause_lines(
     recomputed: Recomputed, now: Knowledge, own: pl.DataFrame, events: pl.DataFrame, parent_id: str
 ) -> list[str]:
-    """What each changed bond day of the issuer did: the prediction now minus the prediction with that bond day as known then."""
+    """What each changed bond day of the issuer did: the prediction now minus the prediction with
+    that bond day as known then.
+    """
     changed = recomputed.changed
     others = changed.height - own.height
     if own.is_empty():
-        what = f"{others} bond days of other issuers changed, and with them what this one is measured against"
+        what = (
+            f"{others} bond days of other issuers changed, and with them what this one is measured"
+            " against"
+        )
         return [f"Which report did it: none of its own, no trade of its bonds changed; {what}"]
     ordered = own.sort("trade_date", "cusip", descending=[True, False])
     groups = [
@@ -442,7 +471,10 @@ def _cause_lines(
         for effect, name in effects
     ]
     return [
-        "Which report did it: what the prediction of now loses when a bond day is put back as it was known then",
+        (
+            "Which report did it: what the prediction of now loses when a bond day is put back as"
+            " it was known then"
+        ),
         "(effects need not add up: features are not linear in trades)",
         *table_lines(
             ["effect", "bond day", "late reports (delivery date and record number)"],
@@ -455,7 +487,9 @@ def _cause_lines(
 def _effect(
     recomputed: Recomputed, now: Knowledge, taken: pl.DataFrame, parent_id: str
 ) -> float | None:
-    """Prediction now minus that without what became known about the bond days `taken`; None where one of the two does not exist."""
+    """Prediction now minus that without what became known about the bond days `taken`; None where
+    one of the two does not exist.
+    """
     without = recomputed.knowing(recomputed.changed.join(taken, on=_KEYS, how="anti")).prediction(
         parent_id
     )
@@ -464,7 +498,9 @@ def _effect(
 
 
 def _bond_day_name(row: dict[str, Any], events: pl.DataFrame) -> list[str]:
-    """A bond day with its price and trades then and now, and the late reports that changed it: what ended a trade, or the late trade itself."""
+    """A bond day with its price and trades then and now, and the late reports that changed it: what
+    ended a trade, or the late trade itself.
+    """
     of_it = events.filter(
         (pl.col("cusip") == row["cusip"]) & (pl.col("execution_date") == row["trade_date"])
     )

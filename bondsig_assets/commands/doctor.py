@@ -143,7 +143,10 @@ def _mlflow(home: Home) -> Iterator[Finding]:
         yield (
             False,
             str(error),
-            "start the server BONDSIG_MLFLOW names, or unset it; without MLflow nothing is trained or scored",
+            (
+                "start the server BONDSIG_MLFLOW names, or unset it; without MLflow nothing is"
+                " trained or scored"
+            ),
         )
 
 
@@ -151,8 +154,5 @@ def _settings(home: Home) -> Iterator[Finding]:
     copied = home.dagster / "dagster.yaml"
     if copied.exists():
         same = copied.read_text().startswith((REPOSITORY / "dagster.yaml").read_text())
-        yield (
-            True,
-            f"{copied} {'follows the template' if same else 'differs from the template; the next run or `make ui` writes it again'}",
-            "",
-        )
+        differs = "differs from the template; the next run or `make ui` writes it again"
+        yield True, f"{copied} {'follows the template' if same else differs}", ""

@@ -1,6 +1,8 @@
-"""`bondsig explain`: a score's way back to its model, its features, its bonds and their trade reports.
+"""`bondsig explain`: a score's way back to its model, its features, its bonds and their trade
+reports.
 
-Belongs here: the lines of text. Not here: the queries (`reporting/score_trail.py`), the picture (`reporting/explanation_pictures.py`).
+Belongs here: the lines of text. Not here: the queries (`reporting/score_trail.py`), the picture
+(`reporting/explanation_pictures.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ _PICTURES = (".png", ".svg", ".pdf")
 def print_explanation(
     home: Home, ticker: str, day: date, picture: Path | None, n_reports: int
 ) -> None:
-    """Print what a score rests on, with the newest `n_reports` trade reports; with `picture` also draw its contributions into that file."""
+    """Print what a score rests on, with the newest `n_reports` trade reports; with `picture` also
+    draw its contributions into that file.
+    """
     from bondsig_assets.reporting import score_trail as trails
 
     if picture is not None and picture.suffix.lower() not in _PICTURES:
@@ -59,7 +63,9 @@ def print_explanation(
 
 
 def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
-    """The score of `ticker` on `day` with its model. Raises UserError that says why there is none."""
+    """The score of `ticker` on `day` with its model. Raises UserError that says why there is
+    none.
+    """
     from bondsig_assets.reporting.score_trail import trail_of
 
     span = home.span()
@@ -75,13 +81,23 @@ def score_lines(trail: Trail) -> list[str]:
     score, model = trail.score, trail.model
     probability, base_rate = 100 * score["probability_underperform"], 100 * score["base_rate"]
     return [
-        f"{score['ticker']} (parent {score['parent_id']}) on {score['trade_date']}, as known at {score['known_at']:%Y-%m-%d %H:%M} New York",
-        f"score             {score['score']:+.4f}, rank {trail.rank} of {trail.n_scored} from the top",
-        f"P(underperform)   {probability:.2f} % over {model['horizon_days']} trading days; base rate {base_rate:.2f} % (its fold's calibration span)",
+        (
+            f"{score['ticker']} (parent {score['parent_id']}) on {score['trade_date']}, as known at"
+            f" {score['known_at']:%Y-%m-%d %H:%M} New York"
+        ),
+        (
+            f"score             {score['score']:+.4f}, rank {trail.rank} of {trail.n_scored} from"
+            " the top"
+        ),
+        (
+            f"P(underperform)   {probability:.2f} % over {model['horizon_days']} trading days; base"
+            f" rate {base_rate:.2f} % (its fold's calibration span)"
+        ),
         f"prediction        {score['prediction']:+.6f} (normal score across the day's issuers)",
         *(
             [
-                "                  the model could not be calibrated: its probability is the base rate whatever it predicts"
+                "                  the model could not be calibrated: its probability is the base"
+                " rate whatever it predicts"
             ]
             if model["calibration_slope"] == 0
             else []
@@ -97,11 +113,20 @@ def _model_lines(trail: Trail) -> list[str]:
         else f"{champion['decision']}, since {champion['valid_from_date']}: {champion['reason']}"
     )
     return [
-        f"model             {score['model_version']}, version {score['registry_version']} in MLflow's registry",
+        (
+            f"model             {score['model_version']}, version {score['registry_version']} in"
+            " MLflow's registry"
+        ),
         f"champion          {how}",
-        f"trained on        {model['train_start_date']} … {model['train_end_date']} ({model['n_train_days']} days, {model['n_train_rows']:,} rows)",
+        (
+            f"trained on        {model['train_start_date']} … {model['train_end_date']}"
+            f" ({model['n_train_days']} days, {model['n_train_rows']:,} rows)"
+        ),
         f"calibrated on     {model['calibration_start_date']} … {model['calibration_end_date']}",
-        f"data snapshot     {model['snapshot_id']} of the warehouse; MLflow run {model['mlflow_run_id'] or 'none'}",
+        (
+            f"data snapshot     {model['snapshot_id']} of the warehouse; MLflow run"
+            f" {model['mlflow_run_id'] or 'none'}"
+        ),
     ]
 
 
@@ -147,16 +172,19 @@ def _bond_lines(bonds: pl.DataFrame, recent: int) -> list[str]:
             number(row["price"]),
             number(row["yield_pct"]),
             number(row["oas_bps"]),
-            f"{100 * row['weight'] / total:.1f} %"
-            if row["weight"]
-            else f"none ({row['reason'] or 'outside 1 to 30 years'})",
+            (
+                f"{100 * row['weight'] / total:.1f} %"
+                if row["weight"]
+                else f"none ({row['reason'] or 'outside 1 to 30 years'})"
+            ),
             str(row["n_trades"]),
         ]
         for row in traded.to_dicts()
     ]
     silent = bonds.height - traded.height
     lines = [
-        f"The bonds behind it: {bonds.height}, {silent} of them without a trade in {recent} trading days"
+        f"The bonds behind it: {bonds.height}, {silent} of them without a trade in {recent} trading"
+        " days"
     ]
     header = [
         "cusip",
@@ -189,7 +217,10 @@ def _report_lines(reports: pl.DataFrame, n_shown: int, recent: int, trail: Trail
         ]
         for row in shown.to_dicts()
     ]
-    title = f"Their trade reports of the last {recent} trading days that stood at {trail.score['known_at']:%Y-%m-%d %H:%M}: {reports.height:,}"
+    title = (
+        f"Their trade reports of the last {recent} trading days that stood at"
+        f" {trail.score['known_at']:%Y-%m-%d %H:%M}: {reports.height:,}"
+    )
     if not rows:
         return [title]
     more = (
@@ -227,8 +258,15 @@ def _label_lines(label: dict | None, trail: Trail) -> list[str]:
         else f"{label['beta']:.2f} x {label['sector_etf']}"
     )
     return [
-        f"What came after ({known}): {'missing' if value is None else f'{value:+.3f} %'} against {against} by {label['label_end_date']}",
-        f"                  over {horizon} trading days the stock returned {label['stock_return_pct']:+.3f} %, the ETF {label['sector_return_pct']:+.3f} % (log){gone}",
+        (
+            f"What came after ({known}): {'missing' if value is None else f'{value:+.3f} %'}"
+            f" against {against} by {label['label_end_date']}"
+        ),
+        (
+            f"                  over {horizon} trading days the stock returned"
+            f" {label['stock_return_pct']:+.3f} %, the ETF {label['sector_return_pct']:+.3f} %"
+            f" (log){gone}"
+        ),
     ]
 
 
@@ -236,9 +274,15 @@ def _draw(trail: Trail, parts: pl.DataFrame, picture: Path) -> None:
     from bondsig_assets.reporting.explanation_pictures import draw_waterfall_of_score
 
     score = trail.score
-    said = f"score {score['score']:+.4f}, P(underperform) {100 * score['probability_underperform']:.1f} %"
+    said = (
+        f"score {score['score']:+.4f}, P(underperform)"
+        f" {100 * score['probability_underperform']:.1f} %"
+    )
     uncalibrated = " (not calibrated)" if trail.model["calibration_slope"] == 0 else ""
-    title = f"{score['ticker']} on {score['trade_date']}: {said} by {score['model_version']}{uncalibrated}"
+    title = (
+        f"{score['ticker']} on {score['trade_date']}: {said} by"
+        f" {score['model_version']}{uncalibrated}"
+    )
     figure = draw_waterfall_of_score(
         parts["feature"].to_list(),
         parts["value"].to_list(),

@@ -1,7 +1,8 @@
-"""`bondsig issuer`: parent, subsidiaries, bonds and stock as they were known, and its page as a picture.
+"""`bondsig issuer`: parent, subsidiaries, bonds and stock as they were known, and its page as a
+picture.
 
-Belongs here: reading the tables for the tree and printing it. Not here: the tree (`securities/tree.py`), the
-page (`reporting/issuer_page.py`).
+Belongs here: reading the tables for the tree and printing it. Not here: the tree
+(`securities/tree.py`), the page (`reporting/issuer_page.py`).
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ from bondsig_assets.trading_calendar import cutoff
 
 
 def print_issuer(home: Home, query: str, day: date | None, picture: Path | None) -> None:
-    """Prints the tree of the parent that `query` means, as known at the cutoff of `day` (default: the newest day of the warehouse).
+    """Prints the tree of the parent that `query` means, as known at the cutoff of `day` (default:
+    the newest day of the warehouse).
 
     With `picture` also draws spread, curve, volume, basis and stock into that file.
     """
     lake = open_warehouse(home)
     newest = lake.read(
-        "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date) FROM trace_reports)) AS day"
+        "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date)"
+        " FROM trace_reports)) AS day"
     )["day"][0]
     if newest is None and day is None:
         raise UserError(

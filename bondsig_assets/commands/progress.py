@@ -15,7 +15,8 @@ from rich.progress import Progress as Bars
 from bondsig_assets.orchestration.runner import Stage
 from bondsig_assets.trading_calendar import trading_days
 
-#: Seconds a thousand trading days (or twelve folds) of the demo take on 2 cores; only ratios matter.
+#: Seconds a thousand trading days (or twelve folds) of the demo take on 2 cores; only ratios
+#: matter.
 _SECONDS = {
     "trace_reports": 40,
     "equity_prices": 12,

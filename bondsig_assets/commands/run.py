@@ -108,7 +108,9 @@ def _range(span: tuple[date, date], start: date | None, end: date | None) -> tup
 
 
 def _read_all_files(market: Market, source: Source, first: date) -> None:
-    """Read every file once before anything is written, so that a fault of a file leaves nothing behind."""
+    """Read every file once before anything is written, so that a fault of a file leaves nothing
+    behind.
+    """
     if market.source != "files":
         return
     try:
@@ -133,7 +135,9 @@ def _fingerprint(market: Market) -> str:
 
 
 def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
-    """Whether what Dagster remembers as done no longer holds: the files changed, or the lake is gone."""
+    """Whether what Dagster remembers as done no longer holds: the files changed, or the lake is
+    gone.
+    """
     if home.market() is None:
         return False
     if home.fingerprint() != _fingerprint(market):
@@ -177,14 +181,16 @@ def _materialize(
         folds = runner.to_retrain(defs, _warehouse(home), settings) if "models" in chosen else set()
         if folds:
             console.print(
-                f"{home.learning_file} asks for other models than were trained for {len(folds)} quarters"
+                f"{home.learning_file} asks for other models than were trained for {len(folds)}"
+                " quarters"
             )
         days_of_signals = (
             filtered_otherwise(_warehouse(home), settings) if "signals" in chosen else set()
         )
         if days_of_signals:
             console.print(
-                f"{home.learning_file} asks for other signals than there are on {len(days_of_signals)} days"
+                f"{home.learning_file} asks for other signals than there are on"
+                f" {len(days_of_signals)} days"
             )
         if outdated := runner.plan_outdated(
             defs, instance, chosen, {"models": folds, "signals": days_of_signals}

@@ -75,7 +75,8 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
             time.sleep(0.5)
         ended = next(k for k, server in enumerate(servers) if server.poll() is not None)
         raise UserError(
-            f"{Path(commands[ended][0]).name} ended by itself with status {servers[ended].returncode}; its own messages stand above"
+            f"{Path(commands[ended][0]).name} ended by itself with status"
+            f" {servers[ended].returncode}; its own messages stand above"
         )
     except KeyboardInterrupt:
         pass

@@ -79,5 +79,6 @@ def export_file(home: Home, path: Path, overwrite: bool) -> None:
     except WarehouseError as error:
         raise UserError(str(error)) from error
     print(
-        f"{path}: {path.stat().st_size / 1e6:,.0f} MB; open it with `duckdb {path}` or duckdb.connect"
+        f"{path}: {path.stat().st_size / 1e6:,.0f} MB; open it with `duckdb {path}` or"
+        " duckdb.connect"
     )

@@ -1,1 +1,3 @@
-"""Data shipped with the package. Belongs here: small public facts such as holidays. Not here: market data."""
+"""Data shipped with the package. Belongs here: small public facts such as holidays. Not here:
+market data.
+"""

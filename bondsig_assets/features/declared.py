@@ -31,7 +31,10 @@ class Feature:
     def description(self) -> str:
         """The column comment: meaning, formula, window, source, and the columns it is made of."""
         source = f" {self.source}." if self.source else ""
-        return f"{self.meaning}: {self.formula}; {self.window} trading days, at least {self.minimum} observation(s).{source} From {', '.join(self.inputs)}"
+        return (
+            f"{self.meaning}: {self.formula}; {self.window} trading days, at least {self.minimum}"
+            f" observation(s).{source} From {', '.join(self.inputs)}"
+        )
 
 
 _OAS = ("bond_analytics.oas_bps", "bond_analytics.weight")
@@ -63,7 +66,9 @@ FEATURES: tuple[Feature, ...] = (
         "spread_bps",
         "credit",
         "Issuer credit spread level",
-        "OAS at 5 years on the issuer's Nelson-Siegel curve through its bonds' latest OAS no older than 10 days, drawn to its group's curve where bonds are few; their weighted mean without a curve",
+        "OAS at 5 years on the issuer's Nelson-Siegel curve through its bonds' latest OAS no older"
+        " than 10 days, drawn to its group's curve where bonds are few; their weighted mean without"
+        " a curve",
         "bps",
         10,
         1,
@@ -118,7 +123,8 @@ FEATURES: tuple[Feature, ...] = (
         "oas_5d_change_zscore",
         "credit",
         "Five-day change in units of its own variability",
-        "oas_5d_change_bps / max(sd_63(oas_1d_change_bps) sqrt(5), 1 bp), the window ending before the five days",
+        "oas_5d_change_bps / max(sd_63(oas_1d_change_bps) sqrt(5), 1 bp), the window ending before"
+        " the five days",
         "zscore",
         68,
         20,
@@ -173,7 +179,9 @@ FEATURES: tuple[Feature, ...] = (
         "filtered_spread_bps",
         "credit",
         "Spread level after a local-level filter",
-        "posterior mean of s_t = s_t-1 + beta ds_sector + eta, y_t = s_t + e_t, var e = (half-spread / duration)^2 / trades, over 126 days; only where a level is no older than 10 days",
+        "posterior mean of s_t = s_t-1 + beta ds_sector + eta, y_t = s_t + e_t, var e ="
+        " (half-spread / duration)^2 / trades, over 126 days; only where a level is no older than"
+        " 10 days",
         "bps",
         126,
         10,
@@ -263,7 +271,8 @@ FEATURES: tuple[Feature, ...] = (
         "spread_vs_sector_median",
         "credit",
         "Spread against sector and rating",
-        "spread_bps - median spread_bps of the other issuers of sector and grade (all of the sector when fewer than 5)",
+        "spread_bps - median spread_bps of the other issuers of sector and grade (all of the sector"
+        " when fewer than 5)",
         "bps",
         10,
         5,
@@ -297,7 +306,8 @@ FEATURES: tuple[Feature, ...] = (
         "trace_volume_zscore_5d",
         "credit",
         "Abnormal traded par",
-        "z of ln(1 + par over 5 days) against the 63 windows that ended before those 5 days; sd at least 0.25",
+        "z of ln(1 + par over 5 days) against the 63 windows that ended before those 5 days; sd at"
+        " least 0.25",
         "zscore",
         73,
         40,
@@ -308,7 +318,8 @@ FEATURES: tuple[Feature, ...] = (
         "volume_spike_zscore",
         "credit",
         "Abnormal number of trades",
-        "(n - mu) / sd of a negative binomial whose mean is an average of the 126 days before, half-life 21, times the weekday's factor",
+        "(n - mu) / sd of a negative binomial whose mean is an average of the 126 days before,"
+        " half-life 21, times the weekday's factor",
         "zscore",
         127,
         40,
@@ -319,7 +330,8 @@ FEATURES: tuple[Feature, ...] = (
         "volume_spike_direction",
         "credit",
         "Volume spike and its direction",
-        "0 without a spike, else the sign of the customers' imbalance; a spike has P(N >= n) < 0.001, z > 2.5 and survives a false discovery rate of 5 % over the day's issuers",
+        "0 without a spike, else the sign of the customers' imbalance; a spike has P(N >= n) <"
+        " 0.001, z > 2.5 and survives a false discovery rate of 5 % over the day's issuers",
         "-1, 0 or 1",
         127,
         40,
@@ -385,7 +397,8 @@ FEATURES: tuple[Feature, ...] = (
         "riskless_share_21d",
         "credit",
         "Share of customers' par in riskless-principal chains",
-        "par that another trade of equal par follows or precedes within a minute / customers' par, 21 days",
+        "par that another trade of equal par follows or precedes within a minute / customers' par,"
+        " 21 days",
         "share",
         21,
         1,
@@ -396,7 +409,8 @@ FEATURES: tuple[Feature, ...] = (
         "n_dealers",
         "credit",
         "Different dealers in the issuer's busiest bond",
-        "dealers on either side of the day's trades, the largest number among its bonds; null where the feed names none (all but Academic TRACE)",
+        "dealers on either side of the day's trades, the largest number among its bonds; null where"
+        " the feed names none (all but Academic TRACE)",
         "count",
         1,
         1,
@@ -408,7 +422,8 @@ FEATURES: tuple[Feature, ...] = (
         "customer_bid_ask_pct",
         "credit",
         "Realised customer bid-ask",
-        "median over 21 days of (mean customer buy price - mean customer sell price) / mid, bonds with both on a day",
+        "median over 21 days of (mean customer buy price - mean customer sell price) / mid, bonds"
+        " with both on a day",
         "pct",
         21,
         3,
@@ -430,7 +445,8 @@ FEATURES: tuple[Feature, ...] = (
         "round_trip_cost_21d_bps",
         "credit",
         "Imputed round-trip cost",
-        "mean over 21 days of the daily mean over bonds of (highest - lowest) / highest price in sets of 2 or 3 trades of equal par within 15 minutes",
+        "mean over 21 days of the daily mean over bonds of (highest - lowest) / highest price in"
+        " sets of 2 or 3 trades of equal par within 15 minutes",
         "bps",
         21,
         3,
@@ -452,7 +468,8 @@ FEATURES: tuple[Feature, ...] = (
         "roll_21d_pct",
         "credit",
         "Roll's spread",
-        "mean over bonds of 2 sqrt(-cov(dp_k, dp_k-1)) over 21 days; null where the covariance is not negative",
+        "mean over bonds of 2 sqrt(-cov(dp_k, dp_k-1)) over 21 days; null where the covariance is"
+        " not negative",
         "pct",
         21,
         4,
@@ -463,7 +480,8 @@ FEATURES: tuple[Feature, ...] = (
         "price_reversal_42d",
         "credit",
         "Gamma of Bao, Pan and Wang",
-        "mean over bonds of -cov(dp_t, dp_t+1) of log prices in percent over 42 days, dated at the second change",
+        "mean over bonds of -cov(dp_t, dp_t+1) of log prices in percent over 42 days, dated at the"
+        " second change",
         "pct^2",
         47,
         10,
@@ -507,7 +525,8 @@ FEATURES: tuple[Feature, ...] = (
         "price_dispersion_21d_bps",
         "credit",
         "Price dispersion",
-        "mean over 21 days of the par-weighted sd of a bond day's prices, days with 3 trades or more",
+        "mean over 21 days of the par-weighted sd of a bond day's prices, days with 3 trades or"
+        " more",
         "bps",
         21,
         5,
@@ -529,7 +548,8 @@ FEATURES: tuple[Feature, ...] = (
         "liquidity_lambda",
         "credit",
         "Composite illiquidity",
-        "sum of the day's cross-sectional z-scores of Amihud, round-trip cost and the sd of each over 63 days",
+        "sum of the day's cross-sectional z-scores of Amihud, round-trip cost and the sd of each"
+        " over 63 days",
         "zscore",
         63,
         10,
@@ -641,7 +661,8 @@ FEATURES: tuple[Feature, ...] = (
         "cds_bond_basis_bps",
         "credit",
         "CDS-bond basis, negative when the bond is wider",
-        "CDS par spread interpolated at the bonds' mean maturity - their weighted mean CDS-equivalent spread",
+        "CDS par spread interpolated at the bonds' mean maturity - their weighted mean"
+        " CDS-equivalent spread",
         "bps",
         10,
         1,
@@ -675,7 +696,8 @@ FEATURES: tuple[Feature, ...] = (
         "capital_structure_divergence",
         "credit",
         "Market spread against the stock's",
-        "residual of the day's regression over issuers of ln spread_bps on ln creditgrades_spread_bps, rating and sector",
+        "residual of the day's regression over issuers of ln spread_bps on ln"
+        " creditgrades_spread_bps, rating and sector",
         "ln",
         63,
         30,
@@ -686,7 +708,8 @@ FEATURES: tuple[Feature, ...] = (
         "capital_structure_divergence_5d_pct",
         "credit",
         "What bonds earned beyond the stock's moves",
-        "sum of -D ds over days t-5 to t-1 less that of h r_stock, h Merton's hedge ratio drawn half-way to its rating's mean; today is skipped so that the stock's reversal stays out",
+        "sum of -D ds over days t-5 to t-1 less that of h r_stock, h Merton's hedge ratio drawn"
+        " half-way to its rating's mean; today is skipped so that the stock's reversal stays out",
         "pct",
         281,
         2,
@@ -698,7 +721,8 @@ FEATURES: tuple[Feature, ...] = (
         "distance_to_default",
         "equity",
         "Merton's distance to default, iterated",
-        "[ln(V/F) + (r - s^2/2)] / s, V and s by iteration over 252 days, F = short-term + half of long-term debt as filed; s is found anew every 21 trading days",
+        "[ln(V/F) + (r - s^2/2)] / s, V and s by iteration over 252 days, F = short-term + half of"
+        " long-term debt as filed; s is found anew every 21 trading days",
         "sd",
         273,
         120,
@@ -709,7 +733,8 @@ FEATURES: tuple[Feature, ...] = (
         "naive_distance_to_default",
         "equity",
         "Distance to default without solving",
-        "[ln((E+F)/F) + (mu - s^2/2)] / s, s = E/(E+F) s_E + F/(E+F) (0.05 + 0.25 s_E), mu the past year's return",
+        "[ln((E+F)/F) + (mu - s^2/2)] / s, s = E/(E+F) s_E + F/(E+F) (0.05 + 0.25 s_E), mu the past"
+        " year's return",
         "sd",
         252,
         230,

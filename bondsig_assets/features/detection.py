@@ -1,8 +1,8 @@
 """Days on which an issuer's bonds traded more than chance allows.
 
-Belongs here: the model of trade counts, its tail probabilities, and the control of false discoveries across issuers.
-Not here: volume in money (`trace_volume_zscore_5d`), what a spike is worth, index rebalancings and new issues
-(the caller flags them).
+Belongs here: the model of trade counts, its tail probabilities, and the control of false
+discoveries across issuers. Not here: volume in money (`trace_volume_zscore_5d`), what a spike is
+worth, index rebalancings and new issues (the caller flags them).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from scipy.special import betainc
 
 from bondsig_assets.features import windows as w
 
-#: Days before the present one that the baseline is made of: six half-lives, beyond which 1.6 % of the weight is left.
+#: Days before the present one that the baseline is made of: six half-lives, beyond which 1.6 % of
+#: the weight is left.
 BASELINE_DAYS = 126
 HALF_LIFE = 21.0
 #: Days of a weekday before its factor is believed.
@@ -26,8 +27,10 @@ _POISSON = 1e6
 
 @dataclass(frozen=True)
 class VolumeSpikes:
-    """All [day, name]. `expected` count; `dispersion` r; `zscore`; `p_value` P(N >= n); `is_spike`; `direction` of the customers'
-    imbalance on spikes, +1 they bought, -1 they sold, NaN elsewhere. Where `p_value` is NaN nothing is known and `is_spike` is False."""
+    """All [day, name]. `expected` count; `dispersion` r; `zscore`; `p_value` P(N >= n); `is_spike`;
+    `direction` of the customers' imbalance on spikes, +1 they bought, -1 they sold, NaN elsewhere.
+    Where `p_value` is NaN nothing is known and `is_spike` is False.
+    """
 
     expected: np.ndarray
     dispersion: np.ndarray
@@ -48,17 +51,22 @@ def volume_spikes(
     z_above: float = 2.5,
     q: float = 0.05,
 ) -> VolumeSpikes:
-    """Spikes in `counts` of trades [day, name], NaN where the issuer has nothing outstanding, 0 on a quiet day.
+    """Spikes in `counts` of trades [day, name], NaN where the issuer has nothing outstanding, 0 on
+    a quiet day.
 
-    N_t ~ negative binomial of mean mu_t and variance mu_t + mu_t^2 / r. mu_t = weekday factor x average of the past counts over
-    theirs, exponential weights of half-life 21 days over the 126 days before the present one, which is no part of its baseline;
-    at least `minimum` of them known. r by moments on the same days and weights, between `least_dispersion` (so that one past
-    spike does not blind the detector for months) and the Poisson limit. A spike has P(N >= n) < `p_below`, z > `z_above` and is
-    among the day's discoveries of `benjamini_hochberg` at `q`. `weekday` [day] is 0 … 4, from the date; `imbalance` [day, name]
-    is customers' buys less sells in any unit. Counts below zero (late cancels) are zero. Depends on 127 days and on all names given.
+    N_t ~ negative binomial of mean mu_t and variance mu_t + mu_t^2 / r. mu_t = weekday factor x
+    average of the past counts over theirs, exponential weights of half-life 21 days over the 126
+    days before the present one, which is no part of its baseline; at least `minimum` of them known.
+    r by moments on the same days and weights, between `least_dispersion` (so that one past spike
+    does not blind the detector for months) and the Poisson limit. A spike has P(N >= n) <
+    `p_below`, z > `z_above` and is among the day's discoveries of `benjamini_hochberg` at `q`.
+    `weekday` [day] is 0 … 4, from the date; `imbalance` [day, name] is customers' buys less sells
+    in any unit. Counts below zero (late cancels) are zero. Depends on 127 days and on all names
+    given.
 
-    mu and r are estimates, so that chance alone goes below a p of 0.001 about twice in a thousand (measured on planted negative
-    binomials: 0.5 to 2.6): the rates are nominal, a little more is found than they say.
+    mu and r are estimates, so that chance alone goes below a p of 0.001 about twice in a thousand
+    (measured on planted negative binomials: 0.5 to 2.6): the rates are nominal, a little more is
+    found than they say.
     """
     counts = np.maximum(counts, 0.0)
     expected, dispersion = expected_counts(counts, weekday, minimum, least_dispersion)
@@ -78,9 +86,11 @@ def volume_spikes(
 def expected_counts(
     counts: np.ndarray, weekday: np.ndarray, minimum: int = 40, least_dispersion: float = 0.5
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean mu and dispersion r [day, name] that the days before lead one to expect of each day's count; see `volume_spikes`.
+    """Mean mu and dispersion r [day, name] that the days before lead one to expect of each day's
+    count; see `volume_spikes`.
 
-    r = m^2 / (v - m) with m and v the weighted mean and variance of past counts over their weekday factors. Depends on 127 days.
+    r = m^2 / (v - m) with m and v the weighted mean and variance of past counts over their weekday
+    factors. Depends on 127 days.
     """
     factor = weekday_factors(counts, weekday)
     filled, known = np.nan_to_num(counts), np.isfinite(counts).astype(float)
@@ -109,9 +119,11 @@ def expected_counts(
 
 
 def weekday_factors(counts: np.ndarray, weekday: np.ndarray) -> np.ndarray:
-    """How busy each weekday is, [day, 5]: its mean of the market's count over the mean of all weekdays' means, on the 126 days before.
+    """How busy each weekday is, [day, 5]: its mean of the market's count over the mean of all
+    weekdays' means, on the 126 days before.
 
-    1 for all until each weekday has been seen 8 times. Counts are whole numbers, so their sums are exact in any order. Depends on 127 days.
+    1 for all until each weekday has been seen 8 times. Counts are whole numbers, so their sums are
+    exact in any order. Depends on 127 days.
     """
     known = np.asarray(np.isfinite(counts).any(axis=1))
     market = np.where(known, np.nan_to_num(counts).sum(axis=1), np.nan)[:, None]
@@ -123,17 +135,21 @@ def weekday_factors(counts: np.ndarray, weekday: np.ndarray) -> np.ndarray:
 
 
 def tail_probability(counts: np.ndarray, mean: np.ndarray, dispersion: np.ndarray) -> np.ndarray:
-    """P(N >= n) of a negative binomial of `mean` and variance mean + mean^2 / `dispersion`; 1 at n = 0, NaN where anything is missing."""
+    """P(N >= n) of a negative binomial of `mean` and variance mean + mean^2 / `dispersion`; 1 at n
+    = 0, NaN where anything is missing.
+    """
     share = mean / (mean + dispersion)
     tail = betainc(np.maximum(counts, 1.0), dispersion, share)
     return np.where(counts <= 0, np.where(np.isfinite(share), 1.0, np.nan), tail)
 
 
 def benjamini_hochberg(p: np.ndarray, q: float = 0.05) -> np.ndarray:
-    """Which of each day's names are discoveries at a false discovery rate of `q`; bool, like `p` [day, name].
+    """Which of each day's names are discoveries at a false discovery rate of `q`; bool, like `p`
+    [day, name].
 
-    Rejects the k smallest of the m values present, k the largest with p_(k) <= q k / m. NaN is no test and no discovery.
-    Benjamini and Hochberg (1995), procedure (1). Depends on the present day and all names given.
+    Rejects the k smallest of the m values present, k the largest with p_(k) <= q k / m. NaN is no
+    test and no discovery. Benjamini and Hochberg (1995), procedure (1). Depends on the present day
+    and all names given.
     """
     present = np.isfinite(p)
     tests = np.maximum(present.sum(axis=1, keepdims=True), 1)
@@ -144,7 +160,9 @@ def benjamini_hochberg(p: np.ndarray, q: float = 0.05) -> np.ndarray:
 
 
 def _baseline(factor: np.ndarray, weekday: np.ndarray):
-    """Each lag of the baseline with its weight and the factors, as known on the later day, of the earlier day's weekday [day, 1]."""
+    """Each lag of the baseline with its weight and the factors, as known on the later day, of the
+    earlier day's weekday [day, 1].
+    """
     for back in range(1, min(BASELINE_DAYS, weekday.size - 1) + 1):
         yield (
             back,

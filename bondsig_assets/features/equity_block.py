@@ -25,8 +25,9 @@ def equity_features(inputs: Inputs) -> Columns:
         "equity_excess_return_5d_pct": 100 * (np.expm1(five) - np.expm1(etf_five)),
         "equity_volatility_21d_pct": year * w.deviation(panels.stock_return, 21, 15),
         "equity_volatility_63d_pct": year * w.deviation(panels.stock_return, 63, 40),
-        "equity_turnover_21d_pct": 100
-        * w.mean(panels.volume / np.where(panels.shares > 0, panels.shares, np.nan), 21, 15),
+        "equity_turnover_21d_pct": (
+            100 * w.mean(panels.volume / np.where(panels.shares > 0, panels.shares, np.nan), 21, 15)
+        ),
         "equity_beta_63d": beta(panels.stock_return, panels.etf_return, 63, 40),
         "log_market_cap": np.log(np.where(size > 0, size, np.nan)),
         "leverage_ratio": panels.debt / (panels.debt + size),
@@ -34,7 +35,9 @@ def equity_features(inputs: Inputs) -> Columns:
 
 
 def beta(stock: np.ndarray, market: np.ndarray, window: int, minimum: int) -> np.ndarray:
-    """Slope of `stock` on `market` [day, name] over the days of the window that have both, at least `minimum`."""
+    """Slope of `stock` on `market` [day, name] over the days of the window that have both, at least
+    `minimum`.
+    """
     both = np.isfinite(stock) & np.isfinite(market)
     y, x = np.where(both, stock, np.nan), np.where(both, market, np.nan)
     covariance = w.mean(x * y, window, minimum) - w.mean(x, window, minimum) * w.mean(

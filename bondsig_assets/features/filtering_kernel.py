@@ -1,7 +1,7 @@
 """The local-level filter over each day's own window, compiled.
 
-Belongs here: the loops. Not here: the model and its units (`filtering.py`). Imported only where it runs:
-numba takes a second.
+Belongs here: the loops. Not here: the model and its units (`filtering.py`). Imported only where it
+runs: numba takes a second.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from numba import njit
 
 @njit(cache=True)
 def _step_variance(y, noise, drift, seen, n, spacing, least, floor):  # pragma: no cover
-    """Variance of a day's step from the changes of the first `n` days since the newest observation at least `spacing` before."""
+    """Variance of a day's step from the changes of the first `n` days since the newest observation
+    at least `spacing` before.
+    """
     excess, days, changes = 0.0, 0.0, 0
     last, next_old = -1, 0
     drifted, drifted_before, drifted_to_last = 0.0, 0.0, 0.0
@@ -36,7 +38,9 @@ def _step_variance(y, noise, drift, seen, n, spacing, least, floor):  # pragma: 
 
 @njit(cache=True)
 def _filter(y, noise, drift, seen, step):  # pragma: no cover
-    """Mean, variance and standardised innovation of the last day; the first observation starts the state (flat prior)."""
+    """Mean, variance and standardised innovation of the last day; the first observation starts the
+    state (flat prior).
+    """
     mean, variance, innovation = np.nan, np.nan, np.nan
     for k in range(y.size):
         innovation = np.nan
@@ -59,7 +63,9 @@ def _filter(y, noise, drift, seen, step):  # pragma: no cover
 def filter_windows(
     y, noise, sector_change, beta, window, spacing, least, floor
 ):  # pragma: no cover
-    """Mean, sd, innovation [3, day, name] and step variance [day, name], each day from its own last `window` days."""
+    """Mean, sd, innovation [3, day, name] and step variance [day, name], each day from its own last
+    `window` days.
+    """
     n_days, n_names = y.shape
     out = np.full((3, n_days, n_names), np.nan)
     steps = np.full((n_days, n_names), np.nan)

@@ -25,7 +25,9 @@ HIGH_YIELD = 11
 
 @dataclass(frozen=True)
 class Credit:
-    """What `replay.replay` returns: aggregates [day, parent, column], and the bonds behind each level."""
+    """What `replay.replay` returns: aggregates [day, parent, column], and the bonds behind each
+    level.
+    """
 
     aggregates: np.ndarray
     offsets: np.ndarray
@@ -37,7 +39,9 @@ class Credit:
 
 @dataclass(frozen=True)
 class Inputs:
-    """`first`: position of the first day that rows are wanted of; what lies before it is history."""
+    """`first`: position of the first day that rows are wanted of; what lies before it is
+    history.
+    """
 
     panels: Panels
     first: int
@@ -50,7 +54,9 @@ class Inputs:
 
     @cached_property
     def alive(self) -> np.ndarray:
-        """0 where the issuer has a bond outstanding and reports are delivered, NaN elsewhere: added to a count it says where 0 means none."""
+        """0 where the issuer has a bond outstanding and reports are delivered, NaN elsewhere: added
+        to a count it says where 0 means none.
+        """
         since = self.panels.reports_since
         told = self.panels.days >= np.datetime64(since or date.min)
         return np.where((self.credit[rp.OUTSTANDING] > 0) & told[:, None], 0.0, np.nan)
@@ -122,14 +128,17 @@ class Inputs:
             "no_bond_spread": np.isfinite(self.level),
             "no_bonds_outstanding": self.credit[rp.OUTSTANDING] > 0,
             "no_cds_quote": np.isfinite(w.latest(self.panels.cds_5y, 5)[0]),
-            "no_stock_price": np.isfinite(self.panels.close)
-            | np.isfinite(self.panels.stock_return),
+            "no_stock_price": (
+                np.isfinite(self.panels.close) | np.isfinite(self.panels.stock_return)
+            ),
             "no_filing": np.isfinite(self.panels.debt),
             "no_treasury_curve": rate,
         }
 
     def recent(self, values: np.ndarray, history: int) -> np.ndarray:
-        """The days from `history` before the first wanted one on: enough for windows of that many days."""
+        """The days from `history` before the first wanted one on: enough for windows of that many
+        days.
+        """
         return values[max(self.first - history, 0) :]
 
     def whole(self, recent: np.ndarray) -> np.ndarray:

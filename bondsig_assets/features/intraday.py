@@ -1,12 +1,14 @@
-"""The rows of `issuer_intraday`: spread, volume and imbalance of an issuer at times of day, as known then.
+"""The rows of `issuer_intraday`: spread, volume and imbalance of an issuer at times of day, as
+known then.
 
-Belongs here: which reports, links and bonds were known at a moment within a day, and the issuer features made of
-them. Not here: how a bond's spread is found (`bonds/`), what a trade is (`trace/`), and the features of
-whole days (`issuer_days.py`).
+Belongs here: which reports, links and bonds were known at a moment within a day, and the issuer
+features made of them. Not here: how a bond's spread is found (`bonds/`), what a trade is
+(`trace/`), and the features of whole days (`issuer_days.py`).
 
-The moment of a row is its trade_date at its time of day. It sees reports executed and delivered on that day and known by
-the moment, in their state as of then; links, terms, call prices, amounts and the Treasury curve known by then;
-and of earlier days what was known at the cutoff of the trading day before, or at the same time of those days.
+The moment of a row is its trade_date at its time of day. It sees reports executed and delivered on
+that day and known by the moment, in their state as of then; links, terms, call prices, amounts and
+the Treasury curve known by then; and of earlier days what was known at the cutoff of the trading
+day before, or at the same time of those days.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ from bondsig_assets.trading_calendar import (
     trading_days,
 )
 
-#: Trading days before the present one that a volume is compared with, how many of them must be there, and the least deviation.
+#: Trading days before the present one that a volume is compared with, how many of them must be
+#: there, and the least deviation.
 BASELINE_DAYS, BASELINE_MINIMUM, LEAST_DEVIATION = 63, 40, 0.25
 _REPORT = ["delivery_date", "record_number"]
 #: Columns of `trade_events` that are read.
@@ -58,10 +61,12 @@ _FAR = datetime(9999, 1, 1)
 
 
 class Taught(NamedTuple):
-    """What `issuer_intraday` reads; rows that became known after a moment change nothing at that moment.
+    """What `issuer_intraday` reads; rows that became known after a moment change nothing at that
+    moment.
 
-    `events`: EVENT_COLUMNS from BASELINE_DAYS trading days before the range on; `revisions`: REVISION_COLUMNS with a
-    known_date from MATCH_DAYS trading days before it on; `master`: security_master; `reference`: bonds and what is known of them.
+    `events`: EVENT_COLUMNS from BASELINE_DAYS trading days before the range on; `revisions`:
+    REVISION_COLUMNS with a known_date from MATCH_DAYS trading days before it on; `master`:
+    security_master; `reference`: bonds and what is known of them.
     """
 
     events: pl.DataFrame
@@ -73,7 +78,8 @@ class Taught(NamedTuple):
 def times_of_day(texts: Sequence[str]) -> list[time]:
     """Times of day written as 'HH:MM' New York, ascending.
 
-    Raises ValueError for anything else, a time after the cutoff (the day's own features begin there), one named twice, or none.
+    Raises ValueError for anything else, a time after the cutoff (the day's own features begin
+    there), one named twice, or none.
     """
     wrong = [
         text
@@ -83,23 +89,27 @@ def times_of_day(texts: Sequence[str]) -> list[time]:
     if wrong or not texts or len(set(texts)) < len(texts):
         told = ", ".join(repr(text) for text in texts) or "none"
         raise ValueError(
-            f"times of day are one or more different 'HH:MM' (New York) from 00:00 to {CUTOFF:%H:%M}, given were: {told}"
+            "times of day are one or more different 'HH:MM' (New York) from 00:00 to"
+            f" {CUTOFF:%H:%M}, given were: {told}"
         )
     return sorted(time.fromisoformat(text) for text in texts)
 
 
 def issuer_intraday(taught: Taught, start: date, end: date, times: Sequence[time]) -> pl.DataFrame:
-    """Rows of table `issuer_intraday` for the trading days `start` … `end`, sorted by (trade_date, parent_id, as_of_time).
+    """Rows of table `issuer_intraday` for the trading days `start` … `end`, sorted by (trade_date,
+    parent_id, as_of_time).
 
-    A parent has a row at a moment when, as known then, a bond outstanding that day (offered on or before it, maturing after
-    it) leads to its stock; at a moment at which no report of any bond executed that day was known, nobody has one. Only prints
-    of such bonds count. With w the weight of a bond in `bond_analytics`, made of its prints so far, and w' that of its last
-    bond day as known at the previous cutoff, at most MATCH_DAYS trading days old:
+    A parent has a row at a moment when, as known then, a bond outstanding that day (offered on or
+    before it, maturing after it) leads to its stock; at a moment at which no report of any bond
+    executed that day was known, nobody has one. Only prints of such bonds count. With w the weight
+    of a bond in `bond_analytics`, made of its prints so far, and w' that of its last bond day as
+    known at the previous cutoff, at most MATCH_DAYS trading days old:
 
-    intraday_spread_bps = sum w OAS / sum w over bonds traded so far; intraday_spread_change_bps = sum m (OAS - OAS') / sum m,
-    m = 1 / (1/w + 1/w'); volume_zscore = (x - mean) / max(sd, 0.25) of x = ln(1 + par so far) against the 63 trading days
-    that ended the day before, each as known at the same time of that day, with 40 of them at least; order_imbalance =
-    (buys - sells) / (buys + sells) of customers' par so far. Null where there is nothing to divide.
+    intraday_spread_bps = sum w OAS / sum w over bonds traded so far; intraday_spread_change_bps =
+    sum m (OAS - OAS') / sum m, m = 1 / (1/w + 1/w'); volume_zscore = (x - mean) / max(sd, 0.25) of
+    x = ln(1 + par so far) against the 63 trading days that ended the day before, each as known at
+    the same time of that day, with 40 of them at least; order_imbalance = (buys - sells) / (buys +
+    sells) of customers' par so far. Null where there is nothing to divide.
 
     A row's result does not depend on the range it is computed in, to the last bit.
     """
@@ -148,7 +158,9 @@ def _at(
 def _bonds_seen(
     master: pl.DataFrame, bonds: pl.DataFrame, days: np.ndarray, at: time
 ) -> pl.DataFrame:
-    """`cusip, trade_date, parent_id, ticker` of the bonds outstanding on each of `days` that lead to a stock, as known at `at` of the day."""
+    """`cusip, trade_date, parent_id, ticker` of the bonds outstanding on each of `days` that lead
+    to a stock, as known at `at` of the day.
+    """
     terms = bonds.select("cusip", "offering_date", "maturity_date").drop_nulls()
     rows = master.join(terms, on="cusip").select(
         "cusip",
@@ -183,7 +195,9 @@ def _places(
 
 
 def _prints(known: pl.DataFrame) -> pl.DataFrame:
-    """Trades and quarantined prints among the newest states in `known` (sorted by report and revision), as `aggregate` wants them."""
+    """Trades and quarantined prints among the newest states in `known` (sorted by report and
+    revision), as `aggregate` wants them.
+    """
     is_newest = pl.any_horizontal(
         pl.col(name) != pl.col(name).shift(-1) for name in _REPORT
     ).fill_null(True)
@@ -201,9 +215,11 @@ def _prints(known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _last_bond_days(revisions: pl.DataFrame) -> pl.DataFrame:
-    """`cusip, trade_date, oas_before, weight_before`: the last bond day with trades before each trading day, as known at the previous cutoff.
+    """`cusip, trade_date, oas_before, weight_before`: the last bond day with trades before each
+    trading day, as known at the previous cutoff.
 
-    It is at most MATCH_DAYS trading days old; without spread or weight it is there all the same, and no older one stands in for it.
+    It is at most MATCH_DAYS trading days old; without spread or weight it is there all the same,
+    and no older one stands in for it.
     """
     calendar = pl.Series(all_trading_days())
     numbered = revisions.with_columns(
@@ -235,7 +251,9 @@ def _last_bond_days(revisions: pl.DataFrame) -> pl.DataFrame:
 def _priced(
     traded: pl.DataFrame, earlier: pl.DataFrame, reference: Reference, at: time
 ) -> pl.DataFrame:
-    """Bond days of `traded` that have a spread and a weight: `place, oas_bps, weight, oas_before, weight_before`, in the same order."""
+    """Bond days of `traded` that have a spread and a weight: `place, oas_bps, weight, oas_before,
+    weight_before`, in the same order.
+    """
     days = traded.select(
         *_BOND_DAY,
         "n_trades",
@@ -270,7 +288,9 @@ def _spreads(priced: pl.DataFrame, n_rows: int) -> pl.DataFrame:
 
 
 def _flows(traded: pl.DataFrame, issuers: pl.DataFrame) -> pl.DataFrame:
-    """Counts, par and imbalance of each issuer row; zero where nothing traded, but the imbalance is null then."""
+    """Counts, par and imbalance of each issuer row; zero where nothing traded, but the imbalance is
+    null then.
+    """
     names = {
         "n_trades": "n_trades",
         "n_capped_trades": "n_capped",
@@ -290,7 +310,9 @@ def _flows(traded: pl.DataFrame, issuers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _volume_zscore(issuers: pl.DataFrame, par: pl.Series, days: np.ndarray) -> pl.DataFrame:
-    """How unusual the par so far is for the issuer at this time of day; a day without a row is missing from the baseline."""
+    """How unusual the par so far is for the issuer at this time of day; a day without a row is
+    missing from the baseline.
+    """
     parents = issuers["parent_id"].unique().sort()
     day = _places(days, issuers["trade_date"])
     parent = parents.search_sorted(issuers["parent_id"]).to_numpy()
@@ -306,7 +328,9 @@ def _volume_zscore(issuers: pl.DataFrame, par: pl.Series, days: np.ndarray) -> p
 
 
 def _total(rows: pl.DataFrame, values: pl.Series, n_rows: int) -> np.ndarray:
-    """Sum of `values` by `place`; bincount adds in the order of `rows`, so that the bits are the same whatever else is there."""
+    """Sum of `values` by `place`; bincount adds in the order of `rows`, so that the bits are the
+    same whatever else is there.
+    """
     return np.bincount(rows["place"].to_numpy(), weights=values.to_numpy(), minlength=n_rows)
 
 

@@ -1,8 +1,9 @@
 """The rows of `issuer_days`: every declared feature of every issuer for a range of days.
 
-Belongs here: putting the blocks together, which issuer has a row on a day, and why values are missing. Not here:
-the blocks (`spread_block.py`, `trading_block.py`, `structure_block.py`, `equity_block.py`), how a bond-day's
-spread is found (`bonds/`) and what the feature names mean (`declared.py`).
+Belongs here: putting the blocks together, which issuer has a row on a day, and why values are
+missing. Not here: the blocks (`spread_block.py`, `trading_block.py`, `structure_block.py`,
+`equity_block.py`), how a bond-day's spread is found (`bonds/`) and what the feature names mean
+(`declared.py`).
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, p
             "n_bonds": credit[rp.OUTSTANDING][day, parent].astype(np.int64),
             "n_bonds_traded": credit[rp.TRADED][day, parent].astype(np.int64),
             "n_capped_trades": credit[rp.CAPPED][day, parent].astype(np.int64),
-            "curve_method": pl.Series([*METHODS, None], dtype=pl.String).gather(
-                _method(inputs)[day, parent]
+            "curve_method": (
+                pl.Series([*METHODS, None], dtype=pl.String).gather(_method(inputs)[day, parent])
             ),
             **{name: columns[name][day, parent] for name in ALL_FEATURES},
         }
@@ -88,7 +89,9 @@ def _method(inputs: Inputs) -> np.ndarray:
 
 
 def _coverage(inputs: Inputs, columns: Columns, keep: np.ndarray) -> pl.DataFrame:
-    """`feature_coverage` of the cells to `keep` [day, parent]: how many values each feature has, and why the others have none."""
+    """`feature_coverage` of the cells to `keep` [day, parent]: how many values each feature has,
+    and why the others have none.
+    """
     has = inputs.has
     days = np.flatnonzero(keep.any(axis=1))
     parts = []

@@ -12,14 +12,17 @@ import numpy as np
 
 from bondsig_assets.features import replay as rp
 
-#: What a level rests on: no curve (the bonds' weighted mean), the issuer's own curve, one drawn to its group's, its group's moved to its bonds.
+#: What a level rests on: no curve (the bonds' weighted mean), the issuer's own curve, one drawn to
+#: its group's, its group's moved to its bonds.
 METHODS = ("mean", "own", "shrunk", "shifted")
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Fits of one quantity, all [day, parent]: at 2, 5 and 10 years, `slope` 10y - 2y, `curvature` 2 s(5) - s(2) - s(10), the code of
-    METHODS, and whether the slope is extrapolated. NaN (method 0) where no curve can be fitted."""
+    """Fits of one quantity, all [day, parent]: at 2, 5 and 10 years, `slope` 10y - 2y, `curvature`
+    2 s(5) - s(2) - s(10), the code of METHODS, and whether the slope is extrapolated. NaN (method
+    0) where no curve can be fitted.
+    """
 
     two: np.ndarray
     five: np.ndarray
@@ -32,9 +35,11 @@ class Curves:
 
 #: Issuers with two bonds or more that a group needs to have a shape of its own.
 LEAST_ISSUERS = 5
-#: What draws a group's shape towards flat, for each issuer in it; loadings vary by 0.03 (slope) and 0.003 (curvature) within one.
+#: What draws a group's shape towards flat, for each issuer in it; loadings vary by 0.03 (slope) and
+#: 0.003 (curvature) within one.
 _RIDGE = 0.001
-#: A shape that takes an issuer's own level more than this many times up or down by 2, 5 or 10 years is not believed: flat instead.
+#: A shape that takes an issuer's own level more than this many times up or down by 2, 5 or 10 years
+#: is not believed: flat instead.
 _MOST_BEND = 2.5
 #: A level below this, in the unit of the values, is no measure of scale: 10 bps, 0.1 percent.
 _LEAST_SCALE = {rp.H_SPREAD: 10.0, rp.H_YIELD: 0.1}
@@ -47,10 +52,12 @@ def fit_curves(
     sector: np.ndarray,
     is_high_yield: np.ndarray,
 ) -> Curves:
-    """Curves of every (day, parent) through the `column` of its bonds; arguments as of `replay.replay`.
+    """Curves of every (day, parent) through the `column` of its bonds; arguments as of
+    `replay.replay`.
 
-    `sector` int codes [day, parent], negative for none; `is_high_yield` bool. An issuer with few bonds is drawn to the shape of
-    its sector and grade that day, at its own level; where that group is too small, to its grade's, else the market's.
+    `sector` int codes [day, parent], negative for none; `is_high_yield` bool. An issuer with few
+    bonds is drawn to the shape of its sector and grade that day, at its own level; where that group
+    is too small, to its grade's, else the market's.
     """
     from bondsig_assets.bonds import issuer_curves as ic
 
@@ -73,7 +80,8 @@ def fit_curves(
     fits = ic.fit_issuers(
         offsets, maturities, values, weights, pooled, np.arange(n_days * n_parents)
     )
-    # A curve that leaves its own bonds that far says more of its group, or of a wrong print, than of the issuer.
+    # A curve that leaves its own bonds that far says more of its group, or of a wrong print, than
+    # of the issuer.
     astray = np.isfinite(fits[:, ic.SPREAD_5Y]) & ~within.holds(fits[:, ic.SPREAD_5Y])
     fits[astray] = np.nan
     fits[astray, ic.METHOD] = ic.NONE
@@ -91,7 +99,9 @@ def fit_curves(
 
 
 class _Within:
-    """Moments of relative value and Nelson-Siegel loadings around the mean of each issuer-day: how curves bend, whatever their level."""
+    """Moments of relative value and Nelson-Siegel loadings around the mean of each issuer-day: how
+    curves bend, whatever their level.
+    """
 
     def __init__(
         self,
@@ -134,7 +144,9 @@ class _Within:
         return np.bincount(cell, weights=values, minlength=self._n)
 
     def shapes(self, group: np.ndarray, n_groups: int) -> np.ndarray:
-        """Coefficients [cell, 3] of each cell's group, 1 at the group's mean loadings, by least squares within issuers; NaN for small groups."""
+        """Coefficients [cell, 3] of each cell's group, 1 at the group's mean loadings, by least
+        squares within issuers; NaN for small groups.
+        """
         mine, middle = group >= 0, [part * self._has_shape for part in self._loadings]
         xx, xz, zz, xy, zy, issuers, slopes, bends = (
             np.bincount(group[mine], weights=np.nan_to_num(part)[mine], minlength=n_groups)
@@ -156,7 +168,9 @@ class _Within:
         )
 
     def at_own_level(self, shapes: np.ndarray) -> np.ndarray:
-        """`shapes` [cell, 3] scaled so that they pass through each issuer's own mean value at its own mean loadings."""
+        """`shapes` [cell, 3] scaled so that they pass through each issuer's own mean value at its
+        own mean loadings.
+        """
         from bondsig_assets.bonds.issuer_curves import DECAY
 
         own = shapes[:, 0] + shapes[:, 1] * self._loadings[0] + shapes[:, 2] * self._loadings[1]
@@ -176,7 +190,9 @@ class _Within:
         return np.ascontiguousarray(np.where(is_sound[:, None] | np.isnan(shapes), scaled, flat))
 
     def holds(self, level: np.ndarray) -> np.ndarray:
-        """Whether `level` [cell] lies between half the least and twice the largest value of the cell's own bonds."""
+        """Whether `level` [cell] lies between half the least and twice the largest value of the
+        cell's own bonds.
+        """
         return (level >= np.minimum(0.5 * self._least, 2.0 * self._least)) & (
             level <= np.maximum(2.0 * self._largest, 0.5 * self._largest)
         )

@@ -52,8 +52,8 @@ _MAX_TENOR_GAP = 2.5
 class Panels:
     """Everything the features of a range need, aligned on `days` (datetime64[D], trading days).
 
-    `revisions`: bond_day_revisions joined with bond_analytics for known days in `days`;
-    `master`: security_master; the rest are the raw tables of the same names, rows up to the last day.
+    `revisions`: bond_day_revisions joined with bond_analytics for known days in `days`; `master`:
+    security_master; the rest are the raw tables of the same names, rows up to the last day.
     `reports_since`: first delivery of trade reports there is; before it nobody knows what traded.
     `delistings`: for labels alone, features are made without.
     """
@@ -125,7 +125,9 @@ class Panels:
 
     @cached_property
     def outstanding(self) -> np.ndarray:
-        """Whether each bond is issued, not yet matured, and not known to be redeemed [day, bond]."""
+        """Whether each bond is issued, not yet matured, and not known to be redeemed [day,
+        bond].
+        """
         terms = pl.DataFrame({"cusip": self.bond_ids}, schema={"cusip": pl.String}).join(
             self.bonds, on="cusip", how="left", maintain_order="left"
         )
@@ -172,7 +174,9 @@ class Panels:
         return self.revisions.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
 
     def _cells(self, revisions: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Positions of bond, known day and trade day; a withdrawn trade of a day that is none of `days` has -1 for its own."""
+        """Positions of bond, known day and trade day; a withdrawn trade of a day that is none of
+        `days` has -1 for its own.
+        """
         bond = np.searchsorted(self.bond_ids, revisions["cusip"].to_numpy().astype(str))
         known = np.searchsorted(self.days, _dates(revisions["known_date"]))
         trade = np.searchsorted(self.days, _dates(revisions["trade_date"]))
@@ -180,7 +184,9 @@ class Panels:
         return bond, known, np.where(is_day, trade, -1)
 
     def bond_values(self, first: int) -> dict[str, np.ndarray]:
-        """DAILY_COLUMNS [day, bond] of the days from `first` on, each as known at its own cutoff; NaN without a trade."""
+        """DAILY_COLUMNS [day, bond] of the days from `first` on, each as known at its own cutoff;
+        NaN without a trade.
+        """
         own = self._revisions.filter(
             (pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0)
         )
@@ -206,13 +212,17 @@ class Panels:
 
     @cached_property
     def outstanding_usd(self) -> np.ndarray:
-        """Par outstanding of each parent's bonds as known on each day [day, parent], NaN without any."""
+        """Par outstanding of each parent's bonds as known on each day [day, parent], NaN without
+        any.
+        """
         return sum_by_parent(
             np.where(self.outstanding, self._amount, np.nan), self.parent_of, self.parents.size
         )
 
     def treasury_rate(self, years: float) -> np.ndarray:
-        """Continuous Treasury rate at `years` of the newest curve known at each cutoff [day, 1], as a fraction; NaN before the first."""
+        """Continuous Treasury rate at `years` of the newest curve known at each cutoff [day, 1], as
+        a fraction; NaN before the first.
+        """
         if self.yields is None or self.yields.is_empty():
             return np.full((self.days.size, 1), np.nan)
         versions, par = known_curves(self.yields)
@@ -246,7 +256,9 @@ class Panels:
         return self._by_ticker("simple_return", self.stocks["sector_etf"])
 
     def etf_return_ahead(self, steps: int) -> np.ndarray:
-        """Return, `steps` days later, of the ETF that is each parent's on the day itself. For labels only."""
+        """Return, `steps` days later, of the ETF that is each parent's on the day itself. For
+        labels only.
+        """
         ahead = np.full_like(self.etf_return, np.nan)
         arrays = self._price_arrays
         names = arrays["tickers"]
@@ -261,7 +273,9 @@ class Panels:
 
     @cached_property
     def _followed_row(self) -> np.ndarray:
-        """Position in `stocks` of each parent's link on each day, after the end of a listing still its last, -1 before any."""
+        """Position in `stocks` of each parent's link on each day, after the end of a listing still
+        its last, -1 before any.
+        """
         last = np.maximum.accumulate(
             np.where(self.listed, np.arange(self.days.size)[:, None], -1), axis=0
         )
@@ -283,7 +297,9 @@ class Panels:
 
     @cached_property
     def delisting(self) -> np.ndarray:
-        """Position in `delistings` of the one that each parent's stock left with, on the first trading day after its last [day, parent]; -1 for none. For labels only."""
+        """Position in `delistings` of the one that each parent's stock left with, on the first
+        trading day after its last [day, parent]; -1 for none. For labels only.
+        """
         if self.delistings is None or self.delistings.is_empty():
             return np.full(self.listed.shape, -1)
         last = _dates(self.delistings["last_trade_date"])
@@ -348,7 +364,8 @@ class Panels:
         )
 
     def cds_at(self, maturity: np.ndarray) -> np.ndarray:
-        """CDS spread interpolated in maturity between the name's own quotes of the day, flat beyond them.
+        """CDS spread interpolated in maturity between the name's own quotes of the day, flat beyond
+        them.
 
         NaN further than 2.5 years from a quoted tenor. Tenors that only others quote, or that are
         quoted on other days, change nothing.
@@ -385,7 +402,9 @@ class Panels:
         return self._filed("long_term_debt_usd")
 
     def _filed(self, column: str) -> np.ndarray:
-        """Of two filings known at once the later quarter; a quarter filed again late changes nothing older than the newest."""
+        """Of two filings known at once the later quarter; a quarter filed again late changes
+        nothing older than the newest.
+        """
         filings = self.fundamentals.sort("known_at", "period_end_date")
         newest = filings.filter(
             pl.col("period_end_date") >= pl.col("period_end_date").cum_max().over("parent_id")
@@ -394,7 +413,9 @@ class Panels:
 
     @cached_property
     def rating(self) -> np.ndarray:
-        """Mean over a parent's issuers of their composite ratings, as known; NaN where nobody rates it any more."""
+        """Mean over a parent's issuers of their composite ratings, as known; NaN where nobody rates
+        it any more.
+        """
         return self._newest_known(
             parent_ratings(self.ratings, self.issuers).sort("known_at", "parent_id"),
             "parent_id",
@@ -402,7 +423,9 @@ class Panels:
         )
 
     def _newest_known(self, rows: pl.DataFrame, entity: str, column: str) -> np.ndarray:
-        """Newest value of each entity known by each cutoff, NaN where that is null; `rows` in order of knowledge."""
+        """Newest value of each entity known by each cutoff, NaN where that is null; `rows` in order
+        of knowledge.
+        """
         out = np.full((self.days.size, self.parents.size), np.nan)
         if rows.is_empty():
             return out
@@ -417,7 +440,9 @@ class Panels:
 
 
 def sum_by_parent(values: np.ndarray, parent_of: np.ndarray, n_parents: int) -> np.ndarray:
-    """Sum [day, parent] of `values` [day, bond] in order of bonds; NaN counts as none, a parent without any has NaN."""
+    """Sum [day, parent] of `values` [day, bond] in order of bonds; NaN counts as none, a parent
+    without any has NaN.
+    """
     n_days = values.shape[0]
     cell = np.arange(n_days)[:, None] * n_parents + parent_of
     counted = (parent_of >= 0) & np.isfinite(values)
@@ -433,7 +458,8 @@ def cutoff_moments(days: np.ndarray) -> np.ndarray:
 
 
 def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray]:
-    """`equity_prices` as arrays [day, ticker]: `close_usd`, `shares_outstanding`, `volume_shares`, `simple_return`.
+    """`equity_prices` as arrays [day, ticker]: `close_usd`, `shares_outstanding`, `volume_shares`,
+    `simple_return`.
 
     The return is the source's own where it gives one, else the ratio of adjusted closes on two
     consecutive trading days; a missing day leaves two missing returns and shifts nothing. Prices
@@ -464,7 +490,9 @@ def price_arrays(prices: pl.DataFrame, days: np.ndarray) -> dict[str, np.ndarray
 def _taken(
     values: np.ndarray, names: np.ndarray, table: pl.Series, rows: np.ndarray, missing: float
 ) -> np.ndarray:
-    """`values` [day, name] of the name that `table` has at the positions `rows` [day, parent]; `missing` where there is none."""
+    """`values` [day, name] of the name that `table` has at the positions `rows` [day, parent];
+    `missing` where there is none.
+    """
     place = np.where(rows >= 0, _places(names, table)[rows], -1)
     padded = np.concatenate(
         [values, np.full((values.shape[0], 1), missing, dtype=values.dtype)], axis=1

@@ -1,7 +1,9 @@
-"""What was known of every bond at each cutoff, by replaying revisions in the order they became known.
+"""What was known of every bond at each cutoff, by replaying revisions in the order they became
+known.
 
-Belongs here: the numba pass over bond-day revisions, the issuer aggregates of its state, and which bonds
-speak for an issuer on a day. Not here: windows over issuer days (`windows.py`), curves (`issuer_levels.py`).
+Belongs here: the numba pass over bond-day revisions, the issuer aggregates of its state, and which
+bonds speak for an issuer on a day. Not here: windows over issuer days (`windows.py`), curves
+(`issuer_levels.py`).
 
 For each bond a ring of its last RING trading days is kept; a revision overwrites its own day,
 so a late cancel changes what is seen from then on and never before. Issuer sums run over
@@ -17,9 +19,11 @@ from numba import njit
 RING = 16
 MATCH_DAYS = 5
 STALE_DAYS = 10
-#: Beyond this the last trade counts as unknown, so that the answer never depends on how much is loaded.
+#: Beyond this the last trade counts as unknown, so that the answer never depends on how much is
+#: loaded.
 FORGOTTEN_DAYS = 63
-#: Columns of the issuer aggregates that `replay` returns. First what became known today, a revision counting by what it changed.
+#: Columns of the issuer aggregates that `replay` returns. First what became known today, a revision
+#: counting by what it changed.
 FLOWS = (TRADES, PAR, BUY, SELL, CAPPED, BIG_BUY, BIG_SELL, INTERDEALER, RISKLESS) = tuple(range(9))
 (
     SPREAD,
@@ -62,11 +66,13 @@ _DISPERSION_TRADES = 3
 
 @njit(cache=True)
 def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pragma: no cover
-    """Issuer aggregates [day, parent, N_AGGREGATES] as known at each day's cutoff, and the bonds behind each level.
+    """Issuer aggregates [day, parent, N_AGGREGATES] as known at each day's cutoff, and the bonds
+    behind each level.
 
     `known`, `trade`: day positions of the revisions, sorted by (known, bond, trade); `bond`: bond
-    positions; `values` [revision, N_VALUES] as named above; `parent_of`, `outstanding` [day, bond]. The bonds of a
-    (day, parent) are rows offsets[i]:offsets[i + 1] of `held` (H_ columns), i = day * n_parents + parent, in order of CUSIPs.
+    positions; `values` [revision, N_VALUES] as named above; `parent_of`, `outstanding` [day, bond].
+    The bonds of a (day, parent) are rows offsets[i]:offsets[i + 1] of `held` (H_ columns), i = day
+    * n_parents + parent, in order of CUSIPs.
     """
     n_days, n_bonds = parent_of.shape
     out = np.zeros((n_days, n_parents, N_AGGREGATES))
@@ -160,7 +166,9 @@ def _traded(days, ring, day):  # pragma: no cover
 
 @njit(cache=True)
 def _last_trade(day, days, ring, settled):  # pragma: no cover
-    """The bond's last day with trades that stand; `settled` is the last that no revision can reach any more."""
+    """The bond's last day with trades that stand; `settled` is the last that no revision can reach
+    any more.
+    """
     for back in range(RING):
         found = _traded(days, ring, day - back)
         if found >= 0:
@@ -254,7 +262,9 @@ def _finish(out, sums):  # pragma: no cover
 
 @njit(cache=True)
 def mean_by_parent(values, parent_of, n_parents):  # pragma: no cover
-    """Mean [day, parent] over the bonds that lead to a parent on the day and have a value, in order of CUSIPs; NaN without one."""
+    """Mean [day, parent] over the bonds that lead to a parent on the day and have a value, in order
+    of CUSIPs; NaN without one.
+    """
     out = np.full((values.shape[0], n_parents), np.nan)
     total, count = np.zeros(n_parents), np.zeros(n_parents)
     for day in range(values.shape[0]):

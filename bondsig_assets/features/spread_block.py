@@ -1,6 +1,7 @@
 """Credit spread, term structure, relative value and CDS basis.
 
-Belongs here: features of what bonds and CDS cost. Not here: how much they trade (`trading_block.py`).
+Belongs here: features of what bonds and CDS cost. Not here: how much they trade
+(`trading_block.py`).
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ def spread_features(inputs: Inputs) -> Columns:
         "oas_5d_change_vs_sector_bps": five - inputs.sector_five,
         "spread_vs_sector_median": level - peers,
         "sector_spread_beta": beta,
-        "spread_volatility_ratio": w.deviation(five, 126, 40)
-        / np.maximum(w.deviation(inputs.sector_five, 126, 40), 1.0),
+        "spread_volatility_ratio": (
+            w.deviation(five, 126, 40) / np.maximum(w.deviation(inputs.sector_five, 126, 40), 1.0)
+        ),
         **_curve(inputs),
         **_filtered(inputs, beta),
     }

@@ -1,13 +1,13 @@
 """What a firm's stock and balance sheet say about its credit, and where the bond market disagrees.
 
-Belongs here: Merton, Bharath-Shumway and CreditGrades on [day, name] arrays, hedge ratios, and the divergence
-between market and model. Not here: default probabilities of the real world (distances rank, they are not
-calibrated), filings and prices as of a moment (`panels.py`).
+Belongs here: Merton, Bharath-Shumway and CreditGrades on [day, name] arrays, hedge ratios, and the
+divergence between market and model. Not here: default probabilities of the real world (distances
+rank, they are not calibrated), filings and prices as of a moment (`panels.py`).
 
-Money is in one unit throughout, rates and volatilities are fractions a year, rates continuously compounded;
-[day, 1] broadcasts over names. Debt is as last filed and known. Everything here contains the stock price: what it
-predicts about the stock over the next day is bid-ask bounce, so it is judged only against an equity control and
-with a day skipped before the label starts.
+Money is in one unit throughout, rates and volatilities are fractions a year, rates continuously
+compounded; [day, 1] broadcasts over names. Debt is as last filed and known. Everything here
+contains the stock price: what it predicts about the stock over the next day is bid-ask bounce, so
+it is judged only against an equity control and with a day skipped before the label starts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from bondsig_assets.features import windows as w
 WINDOW, MINIMUM = 252, 120
 #: Trading days between fits of the volatility of assets.
 FIT_EVERY = 21
-#: Days, the present one included, on which a distance to default can depend: a fit sees 253 values and is up to 20 days old.
+#: Days, the present one included, on which a distance to default can depend: a fit sees 253 values
+#: and is up to 20 days old.
 MERTON_DAYS = WINDOW + FIT_EVERY
 #: A return over the past year needs nearly all of it: 120 days' return is not a year's.
 _YEAR_MINIMUM = 230
@@ -35,7 +36,9 @@ _LEAST_SIGMA = 0.005
 
 @dataclass(frozen=True)
 class Merton:
-    """Iterated Merton model, all [day, name]: `asset_value` in the unit of equity, `asset_volatility` a year, `distance_to_default` in sigmas."""
+    """Iterated Merton model, all [day, name]: `asset_value` in the unit of equity,
+    `asset_volatility` a year, `distance_to_default` in sigmas.
+    """
 
     asset_value: np.ndarray
     asset_volatility: np.ndarray
@@ -43,7 +46,9 @@ class Merton:
 
 
 def default_point(short_term_debt: np.ndarray, long_term_debt: np.ndarray) -> np.ndarray:
-    """F = short-term debt + half of long-term debt, NaN where either is unknown or the sum is not positive. Crosbie and Bohn (2003)."""
+    """F = short-term debt + half of long-term debt, NaN where either is unknown or the sum is not
+    positive. Crosbie and Bohn (2003).
+    """
     debt = short_term_debt + 0.5 * long_term_debt
     return np.where(debt > 0, debt, np.nan)
 
@@ -61,18 +66,21 @@ def merton(
     tolerance: float = 1e-3,
     rounds: int = 30,
 ) -> Merton:
-    """Asset value, its volatility and the risk-neutral distance to default [ln(V/F) + (r - sigma^2/2) T] / (sigma sqrt(T)).
+    """Asset value, its volatility and the risk-neutral distance to default [ln(V/F) + (r -
+    sigma^2/2) T] / (sigma sqrt(T)).
 
-    `equity` (market value) and `debt` (F, `default_point`) [day, name]; `rate` [day, name], [day, 1] or one number; `day_number`
-    [day] counts trading days from a fixed origin. sigma_V starts at sigma_E E/(E+F); each round solves every day's V of
-    the window and takes sd(d ln V) sqrt(252), until it moves by less than `tolerance`; NaN if it does not in `rounds`, or
-    with fewer than `minimum` returns. Crosbie and Bohn (2003); Vassalou and Xing (2004); with r for their
-    drift, which a year of returns does not tell.
+    `equity` (market value) and `debt` (F, `default_point`) [day, name]; `rate` [day, name], [day,
+    1] or one number; `day_number` [day] counts trading days from a fixed origin. sigma_V starts at
+    sigma_E E/(E+F); each round solves every day's V of the window and takes sd(d ln V) sqrt(252),
+    until it moves by less than `tolerance`; NaN if it does not in `rounds`, or with fewer than
+    `minimum` returns. Crosbie and Bohn (2003); Vassalou and Xing (2004); with r for their drift,
+    which a year of returns does not tell.
 
-    Two choices of ours. The fit holds its own day's F and r through its window: with each day's own, a filing would be
-    a jump of assets. And sigma_V is found on days whose number is a multiple of `every` and kept in between (V and the
-    distance are daily): a calendar fixed by the numbers, so that no answer depends on what is loaded. A name that
-    cannot be fitted on such a day has none until the next. Depends on `window` + `every` days.
+    Two choices of ours. The fit holds its own day's F and r through its window: with each day's
+    own, a filing would be a jump of assets. And sigma_V is found on days whose number is a multiple
+    of `every` and kept in between (V and the distance are daily): a calendar fixed by the numbers,
+    so that no answer depends on what is loaded. A name that cannot be fitted on such a day has none
+    until the next. Depends on `window` + `every` days.
     """
     from bondsig_assets.features.structural_kernel import asset_values, asset_volatility
 
@@ -95,9 +103,10 @@ def naive_distance_to_default(
 ) -> np.ndarray:
     """Bharath and Shumway's distance to default, which needs no solving, in sigmas.
 
-    `equity`, `debt` (F) [day, name]; `stock_return` daily simple returns [day, name]. sigma_D = 0.05 + 0.25 sigma_E,
-    sigma_V = E/(E+F) sigma_E + F/(E+F) sigma_D, mu = the stock's return over the past 252 days (at least 230 of them),
-    sigma_E over the same days (at least 120). Bharath and Shumway (2008). Depends on 252 days.
+    `equity`, `debt` (F) [day, name]; `stock_return` daily simple returns [day, name]. sigma_D =
+    0.05 + 0.25 sigma_E, sigma_V = E/(E+F) sigma_E + F/(E+F) sigma_D, mu = the stock's return over
+    the past 252 days (at least 230 of them), sigma_E over the same days (at least 120). Bharath and
+    Shumway (2008). Depends on 252 days.
     """
     known = np.where(stock_return > -1, stock_return, np.nan)
     drift = np.expm1(w.total(np.log1p(known), WINDOW, _YEAR_MINIMUM))
@@ -119,7 +128,8 @@ def merton_spread_bps(
 ) -> np.ndarray:
     """Spread in bps of the zero bond in Merton's model: -(1/T) ln[N(d2) + V/(F e^(-rT)) N(-d1)].
 
-    All [day, name] or broadcastable; `debt` is the face due at `horizon` years. Merton (1974). Depends on the present day.
+    All [day, name] or broadcastable; `debt` is the face due at `horizon` years. Merton (1974).
+    Depends on the present day.
     """
     value, sigma, debt = _positive(value), _positive(sigma), _positive(debt)
     d1, d2 = _d(value, sigma, debt, rate, horizon)
@@ -137,9 +147,10 @@ def hedge_ratio(
 ) -> np.ndarray:
     """Percent that Merton's debt moves when the stock moves one: h = (1/N(d1) - 1)(1/L - 1).
 
-    All [day, name] or broadcastable. L = D/V with D the model's own value of the debt due at `horizon`, so that h is the
-    ratio of the two sensitivities exactly. Schaefer and Strebulaev (2008), who find such ratios right even where the
-    model's spreads are not. Depends on the present day.
+    All [day, name] or broadcastable. L = D/V with D the model's own value of the debt due at
+    `horizon`, so that h is the ratio of the two sensitivities exactly. Schaefer and Strebulaev
+    (2008), who find such ratios right even where the model's spreads are not. Depends on the
+    present day.
     """
     value, sigma, debt = _positive(value), _positive(sigma), _positive(debt)
     d1, d2 = _d(value, sigma, debt, rate, horizon)
@@ -162,11 +173,13 @@ def credit_grades_spread_bps(
 ) -> np.ndarray:
     """CreditGrades par spread in bps, by the technical document's closed form.
 
-    `equity` and `debt` (all of it, market and book value; or both per share), `sigma_equity` a year, `rate`: [day, name] or
-    broadcastable. Q(t) = N(-A/2 + ln d/A) - d N(-A/2 - ln d/A), A^2 = sigma^2 t + lambda^2, d = (S + L D) e^(lambda^2) / (L D),
-    sigma = sigma_S S/(S + L D), the present stock for the reference one. With q = sigma^2, xi = lambda^2/q:
-    c = r (1-R) [1 - Q(0) + H] / [Q(0) - Q(T) e^(-rT) - H], H = e^(r xi) (G(T+xi) - G(xi)), G after Rubinstein and Reiner (1991).
-    Rates below 0.1 bp and asset volatilities below 0.5 % count as that. Finger et al., CreditGrades Technical Document (2002), chapter 2. Depends on the present day.
+    `equity` and `debt` (all of it, market and book value; or both per share), `sigma_equity` a
+    year, `rate`: [day, name] or broadcastable. Q(t) = N(-A/2 + ln d/A) - d N(-A/2 - ln d/A), A^2 =
+    sigma^2 t + lambda^2, d = (S + L D) e^(lambda^2) / (L D), sigma = sigma_S S/(S + L D), the
+    present stock for the reference one. With q = sigma^2, xi = lambda^2/q: c = r (1-R) [1 - Q(0) +
+    H] / [Q(0) - Q(T) e^(-rT) - H], H = e^(r xi) (G(T+xi) - G(xi)), G after Rubinstein and Reiner
+    (1991). Rates below 0.1 bp and asset volatilities below 0.5 % count as that. Finger et al.,
+    CreditGrades Technical Document (2002), chapter 2. Depends on the present day.
     """
     equity, debt, sigma_equity = _positive(equity), _positive(debt), _positive(sigma_equity)
     rate = np.maximum(rate, _LEAST_RATE)
@@ -188,7 +201,9 @@ def credit_grades_spread_bps(
 def survival(
     time: float, log_d: np.ndarray, sigma: np.ndarray, barrier_sd: float = 0.3
 ) -> np.ndarray:
-    """CreditGrades' probability Q(t) of surviving `time` years; below 1 at 0, since the barrier itself is not known."""
+    """CreditGrades' probability Q(t) of surviving `time` years; below 1 at 0, since the barrier
+    itself is not known.
+    """
     spread = np.sqrt(sigma * sigma * time + barrier_sd**2)
     return ndtr(log_d / spread - spread / 2) - np.exp(
         log_d + log_ndtr(-log_d / spread - spread / 2)
@@ -198,10 +213,11 @@ def survival(
 def _discounted_default(
     horizon: float, xi: np.ndarray, log_d: np.ndarray, sigma: np.ndarray, rate: np.ndarray
 ) -> np.ndarray:
-    """H = e^(r xi) (G(T + xi) - G(xi)), G(u) = d^(1/2+z) N(-ln d/w - z w) + d^(1/2-z) N(-ln d/w + z w), w = sigma sqrt(u).
+    """H = e^(r xi) (G(T + xi) - G(xi)), G(u) = d^(1/2+z) N(-ln d/w - z w) + d^(1/2-z) N(-ln d/w + z
+    w), w = sigma sqrt(u).
 
-    In logs, and from the upper tail where the second argument is positive: for quiet firms e^(r xi) and d^z are huge and the
-    two values of N next to 1.
+    In logs, and from the upper tail where the second argument is positive: for quiet firms e^(r xi)
+    and d^z are huge and the two values of N next to 1.
     """
     z, start, end = (
         np.sqrt(0.25 + 2 * rate / (sigma * sigma)),
@@ -228,13 +244,15 @@ def divergence_level(
     least_names: int = 30,
     least_in_sector: int = 3,
 ) -> np.ndarray:
-    """How much wider the market's spread is than model, rating and sector make it, in ln: the residual of each day's regression
-    of ln(market) on ln(model), rating and sector dummies.
+    """How much wider the market's spread is than model, rating and sector make it, in ln: the
+    residual of each day's regression of ln(market) on ln(model), rating and sector dummies.
 
-    `market_spread_bps`, `model_spread_bps`, `rating` (number of notches, one slope) [day, name]; `sector` int codes, negative
-    for none. Levels of structural models are biased by rating and sector (Huang and Huang 2012), residuals are not. Model
-    spreads below `floor_bps` count as it: there the model says no more than "safe". NaN with fewer than `least_names` names
-    on the day, and for names of a sector with fewer than `least_in_sector`, whose dummy would explain them away. Depends on the present day.
+    `market_spread_bps`, `model_spread_bps`, `rating` (number of notches, one slope) [day, name];
+    `sector` int codes, negative for none. Levels of structural models are biased by rating and
+    sector (Huang and Huang 2012), residuals are not. Model spreads below `floor_bps` count as it:
+    there the model says no more than "safe". NaN with fewer than `least_names` names on the day,
+    and for names of a sector with fewer than `least_in_sector`, whose dummy would explain them
+    away. Depends on the present day.
     """
     from bondsig_assets.features.structural_kernel import residuals
 
@@ -257,12 +275,14 @@ def divergence_flow_pct(
     window: int = 5,
     minimum: int = 2,
 ) -> np.ndarray:
-    """What bonds earned beyond what the stock's moves explain, in percent: the sum of -D ds over `window` days less that of h r_E.
+    """What bonds earned beyond what the stock's moves explain, in percent: the sum of -D ds over
+    `window` days less that of h r_E.
 
-    All [day, name]. The days are t-`window` to t-1: the present day is skipped, because today's stock return carries the
-    bid-ask bounce that tomorrow undoes. D and h are those of the day before each move, so that the move is not in its own
-    weight. Negative: the bonds lost what the stock has not. Bonds do not trade daily and a matched change covers up to five
-    days, so the legs are summed apart: at least `minimum` spread changes, and the stock's return on every day.
+    All [day, name]. The days are t-`window` to t-1: the present day is skipped, because today's
+    stock return carries the bid-ask bounce that tomorrow undoes. D and h are those of the day
+    before each move, so that the move is not in its own weight. Negative: the bonds lost what the
+    stock has not. Bonds do not trade daily and a matched change covers up to five days, so the legs
+    are summed apart: at least `minimum` spread changes, and the stock's return on every day.
     Schaefer and Strebulaev (2008) for h. Depends on `window` + 2 days.
     """
     bond = -w.lag(duration_years, 1) * spread_change_bps / 100
@@ -275,8 +295,9 @@ def shrunk_to_rating(
 ) -> np.ndarray:
     """Hedge ratios drawn towards the mean of their rating group on the same day.
 
-    `hedge` [day, name]; `rating_group` int codes, negative for none. `weight` on the own value; where fewer than
-    `minimum` names of the group have one, it stands as it is. Depends on the present day.
+    `hedge` [day, name]; `rating_group` int codes, negative for none. `weight` on the own value;
+    where fewer than `minimum` names of the group have one, it stands as it is. Depends on the
+    present day.
     """
     out = np.array(hedge, dtype=float)
     for day in range(out.shape[0]):

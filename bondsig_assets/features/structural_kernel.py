@@ -1,7 +1,7 @@
 """Merton's asset values and the daily cross-sectional regression, compiled.
 
-Belongs here: the loops that solve, iterate and sum in a fixed order. Not here: what goes in and what
-the results mean (`structural.py`). Imported only where it runs: numba takes a second.
+Belongs here: the loops that solve, iterate and sum in a fixed order. Not here: what goes in and
+what the results mean (`structural.py`). Imported only where it runs: numba takes a second.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def _normal(x):  # pragma: no cover
 def asset_value(equity, volatility, default_point, rate, horizon):  # pragma: no cover
     """V that makes the call on it worth `equity`; NaN where nothing positive and finite goes in.
 
-    The call is convex in V and worth at least V - F e^(-rT), so V starts at or above the root and Newton
-    cannot overshoot.
+    The call is convex in V and worth at least V - F e^(-rT), so V starts at or above the root and
+    Newton cannot overshoot.
     """
     if not (equity > 0 and default_point > 0 and volatility > 0):
         return np.nan
@@ -67,7 +67,9 @@ def asset_values(equity, volatility, default_point, rate, horizon):  # pragma: n
 
 @njit(cache=True)
 def _yearly_deviation(values, n, least):  # pragma: no cover
-    """Annualised sample deviation of the changes of ln `values` between neighbours that both exist."""
+    """Annualised sample deviation of the changes of ln `values` between neighbours that both
+    exist.
+    """
     total, count = 0.0, 0
     for k in range(1, n):
         if values[k] > 0 and values[k - 1] > 0:
@@ -86,7 +88,9 @@ def _yearly_deviation(values, n, least):  # pragma: no cover
 def _iterate(
     equity, default_point, rate, horizon, least, tolerance, rounds, values
 ):  # pragma: no cover
-    """Volatility of assets of one name from its window of equity values; NaN where it does not settle."""
+    """Volatility of assets of one name from its window of equity values; NaN where it does not
+    settle.
+    """
     n, newest = equity.size, np.nan
     for k in range(n):
         if equity[k] > 0:
@@ -110,7 +114,8 @@ def _iterate(
 def asset_volatility(
     equity, default_point, rate, is_fit_day, window, horizon, least, tolerance, rounds
 ):  # pragma: no cover
-    """Volatility of assets [day, name]: found on the days of `is_fit_day`, kept until the next of them.
+    """Volatility of assets [day, name]: found on the days of `is_fit_day`, kept until the next of
+    them.
 
     A fit sees the `window` returns that end on its day, with that day's debt and rate throughout.
     """
@@ -162,8 +167,9 @@ def _slope(y, x, size):  # pragma: no cover
 def residuals(y, x, rating, sector, least_names, least_in_sector):  # pragma: no cover
     """Residuals of each day's y on x, rating and sector means, [day, name]; NaN in what is missing.
 
-    Sector dummies are taken out by demeaning and rating is made orthogonal to x (Frisch-Waugh-Lovell), so
-    that only sums over names in their order remain: the same bits for a day whatever days are loaded.
+    Sector dummies are taken out by demeaning and rating is made orthogonal to x
+    (Frisch-Waugh-Lovell), so that only sums over names in their order remain: the same bits for a
+    day whatever days are loaded.
     """
     n_days, n_names = y.shape
     out = np.full((n_days, n_names), np.nan)

@@ -1,4 +1,5 @@
-"""Structural credit: what the balance sheet and the stock say of default, and where the bonds disagree.
+"""Structural credit: what the balance sheet and the stock say of default, and where the bonds
+disagree.
 
 Belongs here: which inputs the models of `structural.py` get. Not here: the models.
 """
@@ -17,7 +18,9 @@ _FLOW_DAYS = 7
 
 
 def structure_features(inputs: Inputs, equity: Columns) -> Columns:
-    """Distance to default, model spreads, and the divergence of bonds from them; `equity`: features of the stock."""
+    """Distance to default, model spreads, and the divergence of bonds from them; `equity`: features
+    of the stock.
+    """
     panels, size, history = inputs.panels, inputs.market_cap, st.MERTON_DAYS + _FLOW_DAYS
     point = st.default_point(panels.short_term_debt, panels.long_term_debt)
     one_year, five_years = panels.treasury_rate(1.0), panels.treasury_rate(5.0)

@@ -1,7 +1,7 @@
 """Volume, order flow, liquidity and staleness.
 
-Belongs here: features of how the issuer's bonds trade. Not here: the measures (`liquidity.py`, `detection.py`),
-what the bonds cost (`spread_block.py`).
+Belongs here: features of how the issuer's bonds trade. Not here: the measures (`liquidity.py`,
+`detection.py`), what the bonds cost (`spread_block.py`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _flow(inputs: Inputs) -> Columns:
     credit = inputs.credit
 
     def imbalance(bought: int, sold: int, days: int) -> np.ndarray:
-        # A late cancel takes par back on the day it becomes known; the days can hold more of that than of trades.
+        # A late cancel takes par back on the day it becomes known; the days can hold more of that
+        # than of trades.
         buy, sell = (
             np.maximum(windows.total(credit[column] + inputs.alive, days, 1), 0.0)
             for column in (bought, sold)
@@ -88,7 +89,9 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _costs(inputs: Inputs) -> Columns:
-    """Costs of trading from daily means over the issuer's bonds, each beside its own median of 63 days."""
+    """Costs of trading from daily means over the issuer's bonds, each beside its own median of 63
+    days.
+    """
     credit = inputs.credit
     amihud, bid_ask = (
         windows.median(credit[rp.AMIHUD], 21, 5),

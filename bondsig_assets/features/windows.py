@@ -80,7 +80,8 @@ def latest(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
 def median_of_others(values: np.ndarray, group: np.ndarray, minimum: int) -> np.ndarray:
     """Median over the other members of each name's group on the same day.
 
-    `group` is an int array [day, name], negative for no group. NaN with fewer than `minimum` others.
+    `group` is an int array [day, name], negative for no group. NaN with fewer than `minimum`
+    others.
     """
     out = np.full_like(values, np.nan)
     for day in range(values.shape[0]):

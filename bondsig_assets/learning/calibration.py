@@ -14,7 +14,9 @@ from scipy.special import expit
 
 @dataclass(frozen=True)
 class Calibration:
-    """P(underperform) = logistic(intercept + slope * prediction), slope never above zero; `base_rate`: the share that underperformed."""
+    """P(underperform) = logistic(intercept + slope * prediction), slope never above zero;
+    `base_rate`: the share that underperformed.
+    """
 
     intercept: float
     slope: float

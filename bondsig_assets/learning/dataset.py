@@ -1,7 +1,7 @@
 """Issuer days and labels as arrays, once for all folds and models.
 
-Belongs here: what a model may be given of which rows. Not here: which days train (`folds.py`). Features
-are standardised within their own day, so that a fold's arrays hold nothing of later days.
+Belongs here: what a model may be given of which rows. Not here: which days train (`folds.py`).
+Features are standardised within their own day, so that a fold's arrays hold nothing of later days.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ def is_scorable() -> pl.Expr:
 class Dataset:
     """Whole days of issuers in order of (trade_date, parent_id).
 
-    `keys`: trade_date, parent_id, ticker, known_at; `z`: [row, ALL_FEATURES] robust z-scores, NaN = missing;
-    `excess`: the raw label in percent, NaN without one; `label`: its normal score among the labelled
-    issuers of the day, NaN also on days with fewer than MINIMUM_NAMES; `label_end`: calendar
-    position of the close that completes it, -1 without one; `scorable`: fresh enough for a score.
+    `keys`: trade_date, parent_id, ticker, known_at; `z`: [row, ALL_FEATURES] robust z-scores, NaN =
+    missing; `excess`: the raw label in percent, NaN without one; `label`: its normal score among
+    the labelled issuers of the day, NaN also on days with fewer than MINIMUM_NAMES; `label_end`:
+    calendar position of the close that completes it, -1 without one; `scorable`: fresh enough for a
+    score.
     """
 
     keys: pl.DataFrame
@@ -90,7 +91,8 @@ class Dataset:
         return rows[np.isfinite(self.label[rows])]
 
     def inputs(self, rows: np.ndarray, specification: Specification) -> np.ndarray:
-        """What `specification` sees of `rows`: [row, feature], or [row, day, feature] with the oldest day first.
+        """What `specification` sees of `rows`: [row, feature], or [row, day, feature] with the
+        oldest day first.
 
         An issuer without a row on an earlier day was not known then: NaN.
         """
@@ -103,7 +105,9 @@ class Dataset:
         return narrow[self.seen(rows, specification.history_days)]
 
     def seen(self, rows: np.ndarray, history_days: int) -> np.ndarray:
-        """Rows that a look back of `history_days` from each of `rows` meets, [row, day], oldest day first; -1 where the issuer had none."""
+        """Rows that a look back of `history_days` from each of `rows` meets, [row, day], oldest day
+        first; -1 where the issuer had none.
+        """
         if history_days == 1 or not rows.size:
             return np.repeat(rows[:, None], history_days, axis=1)
         place = self.day[rows][:, None] - int(self.day.min()) + np.arange(1 - history_days, 1)
@@ -112,9 +116,11 @@ class Dataset:
         )
 
     def sample(self, rows: np.ndarray, specification: Specification, uniqueness: bool) -> Sample:
-        """`rows` to learn from; labels that overlap others of these rows weigh less, the mean weight being 1.
+        """`rows` to learn from; labels that overlap others of these rows weigh less, the mean
+        weight being 1.
 
-        Penalties and smallest leaves are in rows: were a row to weigh its fifth of a label, they would be five times as strict.
+        Penalties and smallest leaves are in rows: were a row to weigh its fifth of a label, they
+        would be five times as strict.
         """
         weight = (
             average_uniqueness(self.parent[rows], self.day[rows], self.horizon)

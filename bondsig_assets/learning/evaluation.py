@@ -1,8 +1,9 @@
-"""How good predictions were: daily rank IC, what a model adds, Newey-West t, hit rates, decile spreads; by horizon and slice.
+"""How good predictions were: daily rank IC, what a model adds, Newey-West t, hit rates, decile
+spreads; by horizon and slice.
 
-Belongs here: predictions' order against labels, and what the market is cut by. Not here: formulas (`statistics.py`),
-probabilities (`probability.py`), rules on them (`thresholds.py`), luck of the search (`overfitting.py`), plots and
-pages (`reporting/`).
+Belongs here: predictions' order against labels, and what the market is cut by. Not here: formulas
+(`statistics.py`), probabilities (`probability.py`), rules on them (`thresholds.py`), luck of the
+search (`overfitting.py`), plots and pages (`reporting/`).
 """
 
 from __future__ import annotations
@@ -59,16 +60,17 @@ _DAILY = {
 def daily_ic(
     predictions: pl.DataFrame, labels: pl.DataFrame, control: str = CONTROL
 ) -> pl.DataFrame:
-    """Rows of `information_coefficients` for every horizon in `labels` (as `known_labels` gives them).
+    """Rows of `information_coefficients` for every horizon in `labels` (as `known_labels` gives
+    them).
 
     Per day and model the Spearman correlation of prediction and label over at least MINIMUM_NAMES
     issuers; and for every model but the `control`, `<model>_over_equity`: the correlation of the
     label with the part of the prediction's rank that the control's rank does not explain that day.
-    A model is judged on the issuers that have its prediction and, on days when the control spoke
-    of at least MINIMUM_NAMES, the control's: another model's silence changes nothing, and both rows
-    of a model rest on the same issuers. Where nothing is left to rank (predictions all equal, or a
-    model with the control's ranks) the IC is 0: no information is a verdict, not a day off. A day of
-    equal labels is left out.
+    A model is judged on the issuers that have its prediction and, on days when the control spoke of
+    at least MINIMUM_NAMES, the control's: another model's silence changes nothing, and both rows of
+    a model rest on the same issuers. Where nothing is left to rank (predictions all equal, or a
+    model with the control's ranks) the IC is 0: no information is a verdict, not a day off. A day
+    of equal labels is left out.
     """
     wide = _side_by_side(predictions)
     parts = [
@@ -91,13 +93,15 @@ def evaluations(
     horizon: int = 5,
     control: str = CONTROL,
 ) -> pl.DataFrame:
-    """Rows of `evaluations`: every model over all days at every horizon, and by slice at the trained `horizon`.
+    """Rows of `evaluations`: every model over all days at every horizon, and by slice at the
+    trained `horizon`.
 
-    `labels` as `known_labels` gives them. `attributes`: see the function of that name; without it the only slice is the year. Within a
-    slice an issuer's rank is that among the issuers of its bucket, of which there are at least
-    MINIMUM_NAMES_OF_SLICE that day; what is ranked for `<model>_over_equity` is the residual from
-    the whole market. The year is a cut of the days, whose cross-sections stay whole. Not judged
-    (no row) with fewer days than lags + 2 or a standard error of zero.
+    `labels` as `known_labels` gives them. `attributes`: see the function of that name; without it
+    the only slice is the year. Within a slice an issuer's rank is that among the issuers of its
+    bucket, of which there are at least MINIMUM_NAMES_OF_SLICE that day; what is ranked for
+    `<model>_over_equity` is the residual from the whole market. The year is a cut of the days,
+    whose cross-sections stay whole. Not judged (no row) with fewer days than lags + 2 or a standard
+    error of zero.
     """
     wide = _side_by_side(predictions)
     rows: list[dict[str, Any]] = []
@@ -115,13 +119,15 @@ def evaluations(
 
 
 def attributes(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.DataFrame:
-    """What the market is cut by: `parent_id, trade_date, sector, rating, size, earnings` of each issuer day.
+    """What the market is cut by: `parent_id, trade_date, sector, rating, size, earnings` of each
+    issuer day.
 
-    rating: investment_grade up to BBB-, high_yield from BB+ (rating_number 11), unrated. size: small,
-    middle, large, the terciles of the day's market capitalisations, null without one. earnings:
-    near within EARNINGS_DAYS trading days before or after a filing became known, else away; unknown
-    for a parent without any. `filings`: parent_id and known_at of each row of `fundamentals`. Days
-    before a filing are known in hindsight only: this frame judges, nothing may be trained on it.
+    rating: investment_grade up to BBB-, high_yield from BB+ (rating_number 11), unrated. size:
+    small, middle, large, the terciles of the day's market capitalisations, null without one.
+    earnings: near within EARNINGS_DAYS trading days before or after a filing became known, else
+    away; unknown for a parent without any. `filings`: parent_id and known_at of each row of
+    `fundamentals`. Days before a filing are known in hindsight only: this frame judges, nothing may
+    be trained on it.
     """
     third = 3 * (pl.col("log_market_cap").rank() - 0.5) / pl.col("log_market_cap").count()
     place = third.over("trade_date")
@@ -153,7 +159,8 @@ def _near_filing(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.Series:
         .cast(pl.Int64)
         .to_numpy()
     )
-    # Parents are further apart on this line than any two trading days, so a neighbour within reach is the same parent's.
+    # Parents are further apart on this line than any two trading days, so a neighbour within reach
+    # is the same parent's.
     parents = codes * 100_000
     filed = np.sort(parents[: known.height] + day_number(known["known_at"].dt.date()).to_numpy())
     days = parents[known.height :] + day_number(issuer_days["trade_date"]).to_numpy()
@@ -168,11 +175,12 @@ def _near_filing(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.Series:
 
 @dataclass(frozen=True)
 class _Panel:
-    """Signals and labels of one horizon, a row per issuer and day, in that order of days and parents.
+    """Signals and labels of one horizon, a row per issuer and day, in that order of days and
+    parents.
 
-    `signals` [row, name]: a model's prediction or, for `<model>_over_equity`, what the control leaves
-    of its rank; NaN where the model is not judged. `score` [row, name]: the label as a normal score among
-    the issuers that the model is judged on that day; NaN where it is not.
+    `signals` [row, name]: a model's prediction or, for `<model>_over_equity`, what the control
+    leaves of its rank; NaN where the model is not judged. `score` [row, name]: the label as a
+    normal score among the issuers that the model is judged on that day; NaN where it is not.
     """
 
     keys: pl.DataFrame
@@ -220,7 +228,9 @@ def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str)
 
 
 def _scores(rows: pl.DataFrame, signals: np.ndarray) -> np.ndarray:
-    """Normal score of each row's label among the rows of its day that have each signal, [row, column], NaN where there is none."""
+    """Normal score of each row's label among the rows of its day that have each signal, [row,
+    column], NaN where there is none.
+    """
     out = np.full(signals.shape, np.nan)
     for chosen, columns in _same_rows(signals):
         out[np.ix_(chosen, columns)] = normal_scores(
@@ -239,12 +249,16 @@ def _counts(present: np.ndarray, day: np.ndarray) -> np.ndarray:
 
 
 def _sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Sum over the rows of each group, [group, …]; `group` ascending from 0 without gaps, not empty."""
+    """Sum over the rows of each group, [group, …]; `group` ascending from 0 without gaps, not
+    empty.
+    """
     return np.add.reduceat(values, np.flatnonzero(np.diff(group, prepend=-1)), axis=0)
 
 
 def _same_rows(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Columns of `values` grouped by where they are finite: (rows, columns). Columns without a value are left out."""
+    """Columns of `values` grouped by where they are finite: (rows, columns). Columns without a
+    value are left out.
+    """
     alike: dict[bytes, list[int]] = {}
     present = np.isfinite(values)
     for column in range(values.shape[1]):
@@ -256,7 +270,9 @@ def _same_rows(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _unexplained(values: np.ndarray, control: np.ndarray, day: np.ndarray) -> np.ndarray:
-    """Residual of each column's rank on the control's rank within each day, NaN where either is missing."""
+    """Residual of each column's rank on the control's rank within each day, NaN where either is
+    missing.
+    """
     out = np.full(values.shape, np.nan)
     for rows, columns in _same_rows(np.where(np.isfinite(control)[:, None], values, np.nan)):
         _, group = np.unique(day[rows], return_inverse=True)
@@ -271,13 +287,16 @@ def _unexplained(values: np.ndarray, control: np.ndarray, day: np.ndarray) -> np
             out=np.zeros((spread.shape[0], len(columns))),
             where=spread > 0,
         )
-        # Rounded, or the residual of a model with the control's ranks would be noise of the arithmetic, and be ranked.
+        # Rounded, or the residual of a model with the control's ranks would be noise of the
+        # arithmetic, and be ranked.
         out[np.ix_(rows, columns)] = np.round(y - slope[group] * x, 9)
     return out
 
 
 def _centered(values: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Twice the average rank less its mean: whole numbers, so that sums are exact in any order of rows."""
+    """Twice the average rank less its mean: whole numbers, so that sums are exact in any order of
+    rows.
+    """
     lowest, highest = ranked(values, group)
     return lowest + highest - (np.bincount(group)[group, None] + 1)
 
@@ -369,7 +388,9 @@ def _daily_of(
 
 
 def _correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Correlation per group of centred columns `x` with the centred column `y`: 0 where x is constant, NaN where y is."""
+    """Correlation per group of centred columns `x` with the centred column `y`: 0 where x is
+    constant, NaN where y is.
+    """
     of_y = _sums(y * y, group)
     product = np.sqrt(_sums(x * x, group).astype(float) * of_y)
     found = np.divide(_sums(x * y, group), product, out=np.zeros(product.shape), where=product > 0)
@@ -386,7 +407,9 @@ def _spread(
 
 
 def _foretold(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """+1 in the top fifth, -1 in the bottom fifth, 0 between and where a tie straddles the border."""
+    """+1 in the top fifth, -1 in the bottom fifth, 0 between and where a tie straddles the
+    border.
+    """
     bottom, top = outer_weights(lowest, highest, n, FIFTH)
     return (top == 1).astype(np.int64) - (bottom == 1)
 
@@ -406,7 +429,9 @@ def _summaries(daily: pl.DataFrame, horizon: int, slice_name: str) -> list[dict[
 
 
 def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
-    """The judgement over `days` of one model, None where there are too few of them or nothing varies."""
+    """The judgement over `days` of one model, None where there are too few of them or nothing
+    varies.
+    """
     ics = days["information_coefficient"].to_numpy()
     lags = lags_of(horizon, ics.size)
     mean, error = newey_west(ics, lags)

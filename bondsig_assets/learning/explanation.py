@@ -1,7 +1,8 @@
-"""What moves the models: importance, its stability across folds, dominance, and what two features do together.
+"""What moves the models: importance, its stability across folds, dominance, and what two features
+do together.
 
-Belongs here: statistics of SHAP contributions. Not here: computing them (each model does), drawing them
-(`reporting/explanation_pictures.py`).
+Belongs here: statistics of SHAP contributions. Not here: computing them (each model does), drawing
+them (`reporting/explanation_pictures.py`).
 """
 
 from __future__ import annotations
@@ -18,16 +19,20 @@ _LOW, _HIGH = -0.5, 0.5
 
 
 def dominant(importances: pl.DataFrame, share: float = DOMINANT_SHARE) -> pl.DataFrame:
-    """Rows of `feature_importances` whose feature carries more than `share` of its model, largest first."""
+    """Rows of `feature_importances` whose feature carries more than `share` of its model, largest
+    first.
+    """
     return importances.filter(pl.col("share") > share).sort(
         "share", "fold", "model_name", descending=[True, False, False]
     )
 
 
 def stability(importances: pl.DataFrame) -> pl.DataFrame:
-    """Per model: mean rank correlation of importances between folds that follow each other, and the mean share of the ten largest that stay.
+    """Per model: mean rank correlation of importances between folds that follow each other, and the
+    mean share of the ten largest that stay.
 
-    Columns model_name, rank_correlation, top_ten_kept, n_pairs; models of a single fold are left out.
+    Columns model_name, rank_correlation, top_ten_kept, n_pairs; models of a single fold are left
+    out.
     """
     ordered = (
         importances.sort("model_name", "feature", "fold")
@@ -80,11 +85,13 @@ def interaction_grid(
         pl.col("x").is_finite() & pl.col("y").is_finite()
     )
     cut = {
-        name: pl.when(pl.col(name) < _LOW)
-        .then(pl.lit("low"))
-        .when(pl.col(name) > _HIGH)
-        .then(pl.lit("high"))
-        .otherwise(pl.lit("middle"))
+        name: (
+            pl.when(pl.col(name) < _LOW)
+            .then(pl.lit("low"))
+            .when(pl.col(name) > _HIGH)
+            .then(pl.lit("high"))
+            .otherwise(pl.lit("middle"))
+        )
         for name in ("x", "y")
     }
     grid = frame.group_by(first=cut["x"], second=cut["y"]).agg(

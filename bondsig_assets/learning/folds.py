@@ -1,4 +1,5 @@
-"""Walk-forward folds by calendar quarter, purged so that no training label meets a day it is judged on.
+"""Walk-forward folds by calendar quarter, purged so that no training label meets a day it is judged
+on.
 
 Belongs here: which days train, stop, calibrate and are scored. Not here: models. Fold dates come
 from the calendar alone, never from the range that happens to be asked for.
@@ -22,7 +23,8 @@ _DEFAULTS = WalkForwardSettings()
 
 @dataclass(frozen=True)
 class Fold:
-    """One quarter, scored from `first_day` to `last_day` by a model trained on `train_start` … `train_end`.
+    """One quarter, scored from `first_day` to `last_day` by a model trained on `train_start` …
+    `train_end`.
 
     A sibling that saw no more than `sibling_end` predicts `calibration_start` … `train_end`; one
     that stops early sees no more than `early_end` and stops on `stop_start` … `sibling_end`.
@@ -41,7 +43,9 @@ class Fold:
 
 
 def purge_days(horizon: int) -> int:
-    """Trading days from the last training day to the first day it is judged on: horizon + skip + 1."""
+    """Trading days from the last training day to the first day it is judged on: horizon + skip +
+    1.
+    """
     return horizon + SKIP + 1
 
 
@@ -92,6 +96,8 @@ def folds_between(
 def has_enough_history(
     quarter: date, data_start: date, settings: WalkForwardSettings = _DEFAULTS
 ) -> bool:
-    """Whether `minimum_train_days` trading days lie between `data_start` and the last training day of the fold of `quarter`."""
+    """Whether `minimum_train_days` trading days lie between `data_start` and the last training day
+    of the fold of `quarter`.
+    """
     train_end = offset(at_or_after(quarter), -purge_days(settings.horizon_days))
     return len(trading_days(data_start, train_end)) >= settings.minimum_train_days

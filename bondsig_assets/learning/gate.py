@@ -1,14 +1,14 @@
 """The gate: which model scores from which day on.
 
-Belongs here: comparing a challenger with the champion on days that neither had seen. Not here: fitting
-(`training.py`), MLflow's alias and the table of champions (`assets/champions.py`).
+Belongs here: comparing a challenger with the champion on days that neither had seen. Not here:
+fitting (`training.py`), MLflow's alias and the table of champions (`assets/champions.py`).
 
 A refit of the champion's specification takes over unless it is worse than the champion by more than
-`refit_tolerance` standard errors of the difference of daily ICs, on the days of the fold's calibration span that
-the champion had not been trained on either. Another specification must be better than the champion's by
-`new_specification_margin` of them: sibling against sibling, like for like, over up to a year of calibration
-spans. One quarter's days would promote noise: with four challengers of equal skill one in five quarters
-(docs/decisions/0007-learning.md).
+`refit_tolerance` standard errors of the difference of daily ICs, on the days of the fold's
+calibration span that the champion had not been trained on either. Another specification must be
+better than the champion's by `new_specification_margin` of them: sibling against sibling, like for
+like, over up to a year of calibration spans. One quarter's days would promote noise: with four
+challengers of equal skill one in five quarters (docs/decisions/0007-learning.md).
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who is champion from `valid_from` on, and the comparison that decided it; numbers are None where nothing was compared."""
+    """Who is champion from `valid_from` on, and the comparison that decided it; numbers are None
+    where nothing was compared.
+    """
 
     valid_from: date
     champion: Candidate
@@ -60,7 +62,8 @@ class Verdict:
     threshold: float | None = None
 
 
-#: Daily ICs (trade_date, information_coefficient) of a model of an earlier fold on the calibration span of a later one.
+#: Daily ICs (trade_date, information_coefficient) of a model of an earlier fold on the calibration
+#: span of a later one.
 IncumbentIcs = Callable[[Candidate, date], pl.DataFrame]
 
 
@@ -75,9 +78,10 @@ def decide(
 ) -> Verdict:
     """The champion of one fold.
 
-    `candidates`: the fold's models that may be champion, in any order; `siblings`: specification_hash,
-    trade_date, information_coefficient of the siblings of this fold and of those before it, a day once for
-    each specification; `incumbent`: the champion before, None at the first fold.
+    `candidates`: the fold's models that may be champion, in any order; `siblings`:
+    specification_hash, trade_date, information_coefficient of the siblings of this fold and of
+    those before it, a day once for each specification; `incumbent`: the champion before, None at
+    the first fold.
     """
     candidates = sorted(candidates, key=lambda c: c.name)
     first_day = candidates[0].first_day
@@ -99,10 +103,11 @@ def decide(
 def _new_specification(
     first_day, candidates, siblings, incumbent, before, horizon, settings
 ) -> Verdict | None:
-    """The challenger of another specification that is better by the margin, None where there is none.
+    """The challenger of another specification that is better by the margin, None where there is
+    none.
 
-    A champion whose specification is not fitted any more has no siblings to compare with: then it is the model
-    itself, on its unseen days, or a change of settings would keep it for ever.
+    A champion whose specification is not fitted any more has no siblings to compare with: then it
+    is the model itself, on its unseen days, or a change of settings would keep it for ever.
     """
     is_refitted = any(one.specification_hash == incumbent.specification_hash for one in candidates)
     of_champion = _of(siblings, incumbent.specification_hash) if is_refitted else before
@@ -114,7 +119,11 @@ def _new_specification(
         n, mean, error = _difference(_of(siblings, one.specification_hash), of_champion, horizon)
         margin = settings.new_specification_margin * error
         if n >= needed and error > 0 and mean > margin and (best is None or mean / error > best[0]):
-            words = f"better than {incumbent.name} by {mean:+.4f}, more than {settings.new_specification_margin:g} standard errors ({margin:.4f}), over {n} days"
+            words = (
+                f"better than {incumbent.name} by {mean:+.4f}, more than"
+                f" {settings.new_specification_margin:g} standard errors ({margin:.4f}), over {n}"
+                " days"
+            )
             best = (
                 mean / error,
                 Verdict(
@@ -134,12 +143,17 @@ def _new_specification(
 
 
 def _refit(first_day, candidates, siblings, incumbent, before, horizon, settings) -> Verdict:
-    """The refit of the champion's specification, or the champion where the refit is clearly worse or there is none."""
+    """The refit of the champion's specification, or the champion where the refit is clearly worse
+    or there is none.
+    """
     refit = next(
         (c for c in candidates if c.specification_hash == incumbent.specification_hash), None
     )
     if refit is None:
-        words = f"no model of this fold refits {incumbent.version}, and none is better by {settings.new_specification_margin:g} standard errors"
+        words = (
+            f"no model of this fold refits {incumbent.version}, and none is better by"
+            f" {settings.new_specification_margin:g} standard errors"
+        )
         return Verdict(first_day, incumbent, "kept", words, incumbent)
     n, mean, error = _difference(_of(siblings, refit.specification_hash), before, horizon)
     if n < max(settings.minimum_holdout_days, 4 * lags_of(horizon, n)):
@@ -159,9 +173,15 @@ def _refit(first_day, candidates, siblings, incumbent, before, horizon, settings
         f"{settings.refit_tolerance:g} standard errors",
     )
     if mean >= least:
-        words = f"refit differs from {incumbent.version} by {mean:+.4f}, not below {least:.4f} ({tolerated})"
+        words = (
+            f"refit differs from {incumbent.version} by {mean:+.4f}, not below {least:.4f}"
+            f" ({tolerated})"
+        )
         return Verdict(first_day, refit, "refit", words, incumbent, refit, n, mean, error, least)
-    words = f"refit is worse than {incumbent.version} by {-mean:.4f}, more than {tolerated} ({-least:.4f}): the champion stays"
+    words = (
+        f"refit is worse than {incumbent.version} by {-mean:.4f}, more than {tolerated}"
+        f" ({-least:.4f}): the champion stays"
+    )
     return Verdict(first_day, incumbent, "kept", words, incumbent, refit, n, mean, error, least)
 
 
@@ -177,7 +197,9 @@ def _of(siblings: pl.DataFrame, specification_hash: str) -> pl.DataFrame:
 def _difference(
     challenger: pl.DataFrame, incumbent: pl.DataFrame, horizon: int
 ) -> tuple[int, float, float]:
-    """Days, mean difference of daily ICs and its Newey-West standard error (0 where the ICs are the same every day)."""
+    """Days, mean difference of daily ICs and its Newey-West standard error (0 where the ICs are the
+    same every day).
+    """
     paired = challenger.join(incumbent, on="trade_date", suffix="_incumbent").sort("trade_date")
     gap = (
         paired["information_coefficient"] - paired["information_coefficient_incumbent"]

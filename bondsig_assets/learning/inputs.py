@@ -15,7 +15,8 @@ CLIP = 8.0
 
 
 def standardised(issuer_days: pl.DataFrame, features: tuple[str, ...]) -> np.ndarray:
-    """Robust z-score of each feature across the issuers of its day, [row, feature], NaN where missing.
+    """Robust z-score of each feature across the issuers of its day, [row, feature], NaN where
+    missing.
 
     z = (x - median) / (1.4826 MAD), MAD at least a thousandth of the median's size, cut at CLIP.
     `issuer_days` holds whole days; rows keep their order.

@@ -1,10 +1,12 @@
-"""What is predicted: the stock's return over 1, 5, 10 and 21 days minus its sector ETF's, a day skipped.
+"""What is predicted: the stock's return over 1, 5, 10 and 21 days minus its sector ETF's, a day
+skipped.
 
 Belongs here: the only module that looks forward. Not here: anything a feature may use.
 
-A stock that is delisted within a label earns its delisting return on the day after its last trade and the
-ETF's from then on: who held it has been paid. Leaving such labels out would forget those who vanished, which
-on average vanished at a loss (Shumway 1997, Journal of Finance 52, "The Delisting Bias in CRSP Data").
+A stock that is delisted within a label earns its delisting return on the day after its last trade
+and the ETF's from then on: who held it has been paid. Leaving such labels out would forget those
+who vanished, which on average vanished at a loss (Shumway 1997, Journal of Finance 52, "The
+Delisting Bias in CRSP Data").
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ HORIZONS, HORIZON = (1, 5, 10, 21), 5
 KINDS = {"excess": "excess_return_pct", "beta_adjusted": "beta_adjusted_return_pct"}
 #: Trading days between the features' day and the first close of the label.
 SKIP = 1
-#: Shumway's (1997) return of a stock dropped by NYSE or AMEX for its performance, where none is on record.
+#: Shumway's (1997) return of a stock dropped by NYSE or AMEX for its performance, where none is on
+#: record.
 DROPPED_RETURN_PCT = -30.0
 #: The logarithm needs something left.
 LOWEST_RETURN_PCT = -99.9
@@ -34,23 +37,27 @@ _BETA_DAYS, _BETA_MINIMUM, _BETA_WEIGHT = 63, 40, 0.5
 
 
 def span(horizon: int) -> int:
-    """Trading days from the features' day to the close on which a label of `horizon` days is complete."""
+    """Trading days from the features' day to the close on which a label of `horizon` days is
+    complete.
+    """
     return horizon + SKIP
 
 
-#: Trading days that `panels` must reach back before the first day labels are wanted of: a span, a beta, and the close before its first return.
+#: Trading days that `panels` must reach back before the first day labels are wanted of: a span, a
+#: beta, and the close before its first return.
 LOOKBACK = span(max(HORIZONS)) + _BETA_DAYS + 1
 
 
 def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
     """Rows of `labels`, of every horizon, that became known on the trading days `start` … `end`.
 
-    label of h days = sum of the stock's log returns over t+2 … t+1+h (close t+1 to close t+1+h) minus those
-    of the ETF that was its sector's on t, in percent. A renamed stock is followed. A delisting counts where it
-    is known by the cutoff of t+1+h and the stock has no return of its own on the day after its last trade; one
-    without a return counts as DROPPED_RETURN_PCT where the stock was dropped. Any other missing return: no label.
-    `beta` is drawn half-way to 1 (Vasicek 1973 with a fixed weight). `panels` must reach back LOOKBACK days
-    before `start` for the same bits whatever the range.
+    label of h days = sum of the stock's log returns over t+2 … t+1+h (close t+1 to close t+1+h)
+    minus those of the ETF that was its sector's on t, in percent. A renamed stock is followed. A
+    delisting counts where it is known by the cutoff of t+1+h and the stock has no return of its own
+    on the day after its last trade; one without a return counts as DROPPED_RETURN_PCT where the
+    stock was dropped. Any other missing return: no label. `beta` is drawn half-way to 1 (Vasicek
+    1973 with a fixed weight). `panels` must reach back LOOKBACK days before `start` for the same
+    bits whatever the range.
     """
     slope = _beta(panels)
     found = [_rows(panels, window, slope, start, end) for window in _windows(panels)]
@@ -58,7 +65,9 @@ def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
 
 
 def known_labels(labels: pl.DataFrame, kind: str = "excess") -> pl.DataFrame:
-    """`parent_id, trade_date, horizon_days, label_pct`: the labels of one of KINDS that are known, of every horizon in `labels`."""
+    """`parent_id, trade_date, horizon_days, label_pct`: the labels of one of KINDS that are known,
+    of every horizon in `labels`.
+    """
     column = KINDS[kind]
     return labels.filter(pl.col(column).is_finite()).select(
         "parent_id", "trade_date", "horizon_days", label_pct=column
@@ -67,7 +76,9 @@ def known_labels(labels: pl.DataFrame, kind: str = "excess") -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class _Window:
-    """Log returns over the label of each day [day, parent], NaN where there is none, and whether a delisting was part of it."""
+    """Log returns over the label of each day [day, parent], NaN where there is none, and whether a
+    delisting was part of it.
+    """
 
     horizon: int
     stock: np.ndarray
@@ -76,7 +87,9 @@ class _Window:
 
 
 def _windows(panels: Panels) -> Iterator[_Window]:
-    """The labels of each horizon that `panels` is long enough for. Days are added one by one, so that any range gives the same bits."""
+    """The labels of each horizon that `panels` is long enough for. Days are added one by one, so
+    that any range gives the same bits.
+    """
     n_days, shape = panels.days.size, panels.listed.shape
     own, (is_paid, paid, known) = np.log1p(panels.followed_return), _payments(panels)
     stock, etf = np.zeros(shape), np.zeros(shape)
@@ -99,9 +112,11 @@ def _windows(panels: Panels) -> Iterator[_Window]:
 
 
 def _payments(panels: Panels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Three arrays [day, parent] of the first day after a stock's last: whether it is one, the log return of its holders, and the position of the day that knows it.
+    """Three arrays [day, parent] of the first day after a stock's last: whether it is one, the log
+    return of its holders, and the position of the day that knows it.
 
-    NaN for a return that nobody knows. A stock that has a return of its own on that day did trade, or was replaced by another.
+    NaN for a return that nobody knows. A stock that has a return of its own on that day did trade,
+    or was replaced by another.
     """
     row = panels.delisting
     is_paid = (row >= 0) & ~np.isfinite(panels.followed_return)
@@ -155,14 +170,17 @@ def _rows(
         ).with_columns(
             pl.col("beta", "beta_adjusted_return_pct").fill_nan(None),
             horizon_days=pl.lit(window.horizon, pl.Int64),
-            # At the cutoff and not at the close: until then a price or a delisting of the last day may come to be known.
+            # At the cutoff and not at the close: until then a price or a delisting of the last day
+            # may come to be known.
             known_at=pl.col("label_end_date").dt.combine(CUTOFF),
         )
     )
 
 
 def _beta(panels: Panels) -> np.ndarray:
-    """Slope of each stock's simple returns on its ETF's as known on each day [day, parent], drawn half-way to 1; NaN where unknown."""
+    """Slope of each stock's simple returns on its ETF's as known on each day [day, parent], drawn
+    half-way to 1; NaN where unknown.
+    """
     from bondsig_assets.features.equity_block import beta  # numba takes a second
 
     return _BETA_WEIGHT * beta(

@@ -1,7 +1,8 @@
-"""How much of the best result is luck of the search: deflated Sharpe ratio and probability of backtest overfitting.
+"""How much of the best result is luck of the search: deflated Sharpe ratio and probability of
+backtest overfitting.
 
-Belongs here: returns of trials and what selection among them explains. Not here: counting the trials
-(MLflow does), costs and positions (`portfolio/`).
+Belongs here: returns of trials and what selection among them explains. Not here: counting the
+trials (MLflow does), costs and positions (`portfolio/`).
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ _EULER = 0.5772156649015329
 def long_short(
     predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5, share: float = FIFTH
 ) -> pl.DataFrame:
-    """Rows model_name, trade_date, return_pct: the top `share` of each model less its bottom `share`, equal weights, before costs.
+    """Rows model_name, trade_date, return_pct: the top `share` of each model less its bottom
+    `share`, equal weights, before costs.
 
-    `labels` as `known_labels` gives them. A period is `horizon` days long and begins on every day, so that those of every `horizon`-th day do
-    not overlap: see `sharpes`. Needs MINIMUM_NAMES issuers. Issuers with equal predictions share their
-    places: predictions that are all equal earn exactly 0.
+    `labels` as `known_labels` gives them. A period is `horizon` days long and begins on every day,
+    so that those of every `horizon`-th day do not overlap: see `sharpes`. Needs MINIMUM_NAMES
+    issuers. Issuers with equal predictions share their places: predictions that are all equal earn
+    exactly 0.
     """
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     given = predictions.filter(pl.col("prediction").is_finite()).select(
@@ -59,7 +62,9 @@ def long_short(
 
 
 def sharpe(returns: np.ndarray, periods_per_year: float = 1.0) -> float:
-    """Mean over standard deviation of the returns of periods, times the root of `periods_per_year`; 0 where they never move."""
+    """Mean over standard deviation of the returns of periods, times the root of `periods_per_year`;
+    0 where they never move.
+    """
     spread = float(np.std(returns, ddof=1)) if returns.size > 1 else 0.0
     return (
         float(np.mean(returns)) / spread * float(np.sqrt(periods_per_year))
@@ -69,10 +74,12 @@ def sharpe(returns: np.ndarray, periods_per_year: float = 1.0) -> float:
 
 
 def sharpes(returns: pl.DataFrame, horizon: int) -> np.ndarray:
-    """Annualised Sharpe ratio of each of the `horizon` offsets of one model's `long_short` rows: [offset], those without a period left out.
+    """Annualised Sharpe ratio of each of the `horizon` offsets of one model's `long_short` rows:
+    [offset], those without a period left out.
 
-    An offset is every `horizon`-th trading day of the calendar: its periods do not overlap, and which one is
-    taken is chance. The mean over them says most, their range how much chance there is.
+    An offset is every `horizon`-th trading day of the calendar: its periods do not overlap, and
+    which one is taken is chance. The mean over them says most, their range how much chance there
+    is.
     """
     values = returns["return_pct"].to_numpy()
     return np.array(
@@ -90,10 +97,11 @@ def _offsets(days: pl.Series, horizon: int) -> list[np.ndarray]:
 
 
 def expected_largest_sharpe(trial_sharpes: np.ndarray, n_trials: float) -> float:
-    """What the best of `n_trials` idle trials would show by luck (Bailey and Lopez de Prado 2014, equation 1); 0 for one trial.
+    """What the best of `n_trials` idle trials would show by luck (Bailey and Lopez de Prado 2014,
+    equation 1); 0 for one trial.
 
-    `trial_sharpes`: Sharpe ratios per period, whose spread is that of the search. The formula is for many trials:
-    below about one and a half effective ones it turns negative, and 0 is taken.
+    `trial_sharpes`: Sharpe ratios per period, whose spread is that of the search. The formula is
+    for many trials: below about one and a half effective ones it turns negative, and 0 is taken.
     """
     if n_trials <= 1 or trial_sharpes.size < 2:
         return 0.0
@@ -107,10 +115,11 @@ def expected_largest_sharpe(trial_sharpes: np.ndarray, n_trials: float) -> float
 def deflated_sharpe(
     returns: np.ndarray, trial_sharpes: np.ndarray, n_trials: float
 ) -> float | None:
-    """Probability that the true Sharpe ratio is above what luck alone would show (Bailey and Lopez de Prado 2014).
+    """Probability that the true Sharpe ratio is above what luck alone would show (Bailey and Lopez
+    de Prado 2014).
 
-    `returns` and `trial_sharpes` per period, not annualised; kurtosis is raw, 3 for a normal. None with fewer
-    than MINIMUM_PERIODS returns or returns that never move.
+    `returns` and `trial_sharpes` per period, not annualised; kurtosis is raw, 3 for a normal. None
+    with fewer than MINIMUM_PERIODS returns or returns that never move.
     """
     if returns.size < MINIMUM_PERIODS or np.std(returns) <= 1e-12:
         return None
@@ -128,7 +137,9 @@ def deflated_sharpe(
 
 
 def effective_trials(returns: np.ndarray, n_trials: int) -> float:
-    """Trials that move together count as fewer: rho + (1 - rho) n, rho the mean correlation of the columns of `returns` [period, trial]."""
+    """Trials that move together count as fewer: rho + (1 - rho) n, rho the mean correlation of the
+    columns of `returns` [period, trial].
+    """
     if min(returns.shape) < 2 or n_trials < 2:
         return float(n_trials)
     moving = returns[:, np.std(returns, axis=0) > 1e-12]
@@ -140,17 +151,20 @@ def effective_trials(returns: np.ndarray, n_trials: int) -> float:
 
 
 def overfitting_probability(returns: np.ndarray, blocks: int = 16) -> float | None:
-    """PBO by combinatorially symmetric cross-validation (Bailey, Borwein, Lopez de Prado and Zhu 2017).
+    """PBO by combinatorially symmetric cross-validation (Bailey, Borwein, Lopez de Prado and Zhu
+    2017).
 
-    `returns` [period, trial]. In every choice of half the blocks the trial with the highest Sharpe ratio is
-    ranked among all in the other half: the share of choices in which it comes out at or below the median.
-    None with fewer than two trials or fewer than MINIMUM_BLOCK_PERIODS periods a block.
+    `returns` [period, trial]. In every choice of half the blocks the trial with the highest Sharpe
+    ratio is ranked among all in the other half: the share of choices in which it comes out at or
+    below the median. None with fewer than two trials or fewer than MINIMUM_BLOCK_PERIODS periods a
+    block.
     """
     n_periods, n_trials = returns.shape
     if n_trials < 2 or n_periods < blocks * MINIMUM_BLOCK_PERIODS:
         return None
     parts = np.array_split(np.arange(n_periods), blocks)
-    # About the mean, or the variance of returns that never move would be what rounding leaves of a difference, and be divided by.
+    # About the mean, or the variance of returns that never move would be what rounding leaves of a
+    # difference, and be divided by.
     mean = returns.mean(axis=0)
     gap = returns - mean
     sums = np.array([[gap[part].sum(axis=0), (gap[part] ** 2).sum(axis=0)] for part in parts])
@@ -172,7 +186,9 @@ def overfitting_probability(returns: np.ndarray, blocks: int = 16) -> float | No
 
 
 def _sharpes(half: np.ndarray, sums: np.ndarray, sizes: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Sharpe ratio per period [choice, trial] over the blocks each row of `half` marks with 1; `sums` are of returns and squares about `mean`."""
+    """Sharpe ratio per period [choice, trial] over the blocks each row of `half` marks with 1;
+    `sums` are of returns and squares about `mean`.
+    """
     n = (half @ sizes)[:, None]
     total, squares = half @ sums[:, 0], half @ sums[:, 1]
     variance = np.maximum(squares - total**2 / n, 0.0) / (n - 1)
@@ -182,10 +198,12 @@ def _sharpes(half: np.ndarray, sums: np.ndarray, sizes: np.ndarray, mean: np.nda
 
 
 def overfitting(returns: pl.DataFrame, n_trials: int, study: str, horizon: int = 5) -> pl.DataFrame:
-    """Rows of `overfitting`: one per trial of `returns` (model_name, trade_date, return_pct of periods of `horizon` days that begin on any day).
+    """Rows of `overfitting`: one per trial of `returns` (model_name, trade_date, return_pct of
+    periods of `horizon` days that begin on any day).
 
-    `n_trials`: all trials of the study, those without returns (failed, or of a search) included. Each figure is
-    computed on every one of the `horizon` offsets, whose periods do not overlap, and is the mean of them.
+    `n_trials`: all trials of the study, those without returns (failed, or of a search) included.
+    Each figure is computed on every one of the `horizon` offsets, whose periods do not overlap, and
+    is the mean of them.
     """
     if returns.is_empty():
         return OVERFITTING.empty()

@@ -1,7 +1,8 @@
-"""Whether probabilities mean what they say: Brier score and its parts, reliability diagram with bands.
+"""Whether probabilities mean what they say: Brier score and its parts, reliability diagram with
+bands.
 
-Belongs here: statistics of P(underperform) against what happened. Not here: how the probability is made
-(`calibration.py`), rules on it (`thresholds.py`), the picture (`reporting/`).
+Belongs here: statistics of P(underperform) against what happened. Not here: how the probability is
+made (`calibration.py`), rules on it (`thresholds.py`), the picture (`reporting/`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from bondsig_assets.learning_tables import PROBABILITY_EVALUATIONS, RELIABILITY_
 
 #: Bins of equal mass.
 BINS = 10
-#: Trading days in a block of the bootstrap: longer than the label, and than a stretch of similar days.
+#: Trading days in a block of the bootstrap: longer than the label, and than a stretch of similar
+#: days.
 BLOCK_DAYS = 21
 DRAWS = 200
 
@@ -26,10 +28,11 @@ def brier(
 ) -> pl.DataFrame:
     """Rows of `probability_evaluations`, one per model, over the `known_labels` of `horizon`.
 
-    `models`: model_version and base_rate of each fold's model; a prediction of a version that is not
-    among them has no base rate to beat and is left out. The event is a label below zero. Parts after
-    Murphy (1973), the forecast of a bin being its mean: reliability - resolution + uncertainty is the
-    Brier score of these means, and differs from `brier_score` by how forecasts vary within bins.
+    `models`: model_version and base_rate of each fold's model; a prediction of a version that is
+    not among them has no base rate to beat and is left out. The event is a label below zero. Parts
+    after Murphy (1973), the forecast of a bin being its mean: reliability - resolution +
+    uncertainty is the Brier score of these means, and differs from `brier_score` by how forecasts
+    vary within bins.
     """
     known = models.select("model_version", "base_rate").unique("model_version")
     rows = _outcomes(predictions, labels, horizon).join(
@@ -67,11 +70,13 @@ def reliability(
     block_days: int = BLOCK_DAYS,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Rows of `reliability_bins`: per model and bin of equal mass the share that underperformed, with a 95 % band.
+    """Rows of `reliability_bins`: per model and bin of equal mass the share that underperformed,
+    with a 95 % band.
 
     The band is that of a bootstrap which draws whole days in blocks (circular, Politis and Romano
-    1992): issuers of one day share its news, and labels of neighbouring days overlap. Blocks are never
-    longer than a quarter of the days. Bins are those of the whole sample. One seed gives one result.
+    1992): issuers of one day share its news, and labels of neighbouring days overlap. Blocks are
+    never longer than a quarter of the days. Bins are those of the whole sample. One seed gives one
+    result.
     """
     found: list[dict[str, Any]] = []
     for (model,), group in _outcomes(predictions, labels, horizon).group_by(
@@ -98,7 +103,9 @@ def reliability(
 
 
 def _outcomes(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> pl.DataFrame:
-    """Probabilities whose label is known, by model, day and parent: model_name, model_version, trade_date, probability, under (1.0 or 0.0)."""
+    """Probabilities whose label is known, by model, day and parent: model_name, model_version,
+    trade_date, probability, under (1.0 or 0.0).
+    """
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     given = predictions.filter(pl.col("probability_underperform").is_finite())
     joined = given.join(
@@ -115,10 +122,11 @@ def _outcomes(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> 
 
 
 def equal_mass_bins(probability: np.ndarray, n_bins: int = BINS) -> np.ndarray:
-    """Bin of each probability, numbered from 0 without gaps; at most `n_bins` of about as many values each.
+    """Bin of each probability, numbered from 0 without gaps; at most `n_bins` of about as many
+    values each.
 
-    Equal probabilities share a bin: a forecast cannot be right in one and wrong in the next. What a large
-    bin of equals leaves beside it, less than half a bin's share, joins its smaller neighbour.
+    Equal probabilities share a bin: a forecast cannot be right in one and wrong in the next. What a
+    large bin of equals leaves beside it, less than half a bin's share, joins its smaller neighbour.
     """
     place = (rankdata(probability) - 0.5) / max(probability.size, 1)
     bins = np.unique((place * n_bins).astype(np.int64), return_inverse=True)[1]
@@ -133,7 +141,9 @@ def equal_mass_bins(probability: np.ndarray, n_bins: int = BINS) -> np.ndarray:
 
 
 def murphy(probability: np.ndarray, outcome: np.ndarray, bins: np.ndarray) -> dict[str, float]:
-    """Reliability, resolution, uncertainty (Murphy 1973) and calibration error (mean |forecast - observed|) over `bins`, weighted by mass."""
+    """Reliability, resolution, uncertainty (Murphy 1973) and calibration error (mean |forecast -
+    observed|) over `bins`, weighted by mass.
+    """
     n = np.bincount(bins)
     weight, forecast, observed = (
         n / probability.size,
@@ -152,7 +162,9 @@ def murphy(probability: np.ndarray, outcome: np.ndarray, bins: np.ndarray) -> di
 def _bands(
     bins: np.ndarray, outcome: np.ndarray, day: np.ndarray, n_draws: int, block_days: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """2.5 % and 97.5 % quantile of each bin's observed share over draws of days; `day` and `bins` number from 0."""
+    """2.5 % and 97.5 % quantile of each bin's observed share over draws of days; `day` and `bins`
+    number from 0.
+    """
     n_days, n_bins = int(day.max()) + 1, int(bins.max()) + 1
     cell = day * n_bins + bins
     n, hits = (
@@ -173,7 +185,9 @@ def _bands(
 
 
 def _times_drawn(n_days: int, n_draws: int, block: int, seed: int) -> np.ndarray:
-    """How often each draw holds each day, [draw, day]: blocks of `block` days, the last one cut off, around the end to the beginning."""
+    """How often each draw holds each day, [draw, day]: blocks of `block` days, the last one cut
+    off, around the end to the beginning.
+    """
     n_blocks = -(-n_days // block)
     starts = np.random.default_rng(seed).integers(0, n_days, (n_draws, n_blocks, 1))
     days = ((starts + np.arange(block)) % n_days).reshape(n_draws, -1)[:, :n_days]

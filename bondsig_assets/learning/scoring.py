@@ -1,6 +1,7 @@
 """From a dataset and fitted models to predictions, scores and explanations.
 
-Belongs here: applying models. Not here: fitting them (`training.py`), choosing the champion (`gate.py`).
+Belongs here: applying models. Not here: fitting them (`training.py`), choosing the champion
+(`gate.py`).
 """
 
 from __future__ import annotations
@@ -74,12 +75,14 @@ def check_features(
     """Raise MismatchError when a model's inputs are not those of `issuer_days` as declared now."""
     if missing := [name for name in features if name not in available]:
         raise MismatchError(
-            f"model {version} needs {_some(missing)}, which issuer_days does not have: train again (bondsig run --select key:models+ --again)"
+            f"model {version} needs {_some(missing)}, which issuer_days does not have: train again"
+            " (bondsig run --select key:models+ --again)"
         )
     if feature_hash(list(features)) != hashed:
         raise MismatchError(
-            f"model {version} was trained on features declared otherwise (its fingerprint {hashed}, now {feature_hash(list(features))}): "
-            "a formula or window changed since; train again (bondsig run --select key:models+ --again)"
+            f"model {version} was trained on features declared otherwise (its fingerprint {hashed},"
+            f" now {feature_hash(list(features))}): a formula or window changed since; train again"
+            " (bondsig run --select key:models+ --again)"
         )
 
 
@@ -118,7 +121,8 @@ def score(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of `scores` and of `explanations` by the champion.
 
-    `raw`: the `issuer_days` of `rows`, in their order, for the values shown beside the contributions.
+    `raw`: the `issuer_days` of `rows`, in their order, for the values shown beside the
+    contributions.
     """
     names = np.array(champion.specification.features)
     inputs = data.inputs(rows, champion.specification)

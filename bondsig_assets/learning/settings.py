@@ -1,7 +1,7 @@
 """What a study runs: models and their settings, windows, gate, tuning; from one TOML file.
 
-Belongs here: typed settings with their meaning, reading and writing them as TOML. Not here: Dagster's
-launchpad (`assets/learning_config.py`, made from these).
+Belongs here: typed settings with their meaning, reading and writing them as TOML. Not here:
+Dagster's launchpad (`assets/learning_config.py`, made from these).
 """
 
 from __future__ import annotations
@@ -49,14 +49,19 @@ class WalkForwardSettings:
     calibration_days: int = field(
         default=84,
         metadata={
-            "description": "Last days of the training span: probabilities are calibrated on a sibling's predictions for them",
+            "description": (
+                "Last days of the training span: probabilities are calibrated on a sibling's"
+                " predictions for them"
+            ),
             "least": 21,
         },
     )
     stop_days: int = field(
         default=42,
         metadata={
-            "description": "Days before the calibration span that models with early stopping stop on",
+            "description": (
+                "Days before the calibration span that models with early stopping stop on"
+            ),
             "least": 10,
         },
     )
@@ -66,14 +71,18 @@ class WalkForwardSettings:
     label: str = field(
         default="excess",
         metadata={
-            "description": "excess (stock minus sector ETF) or beta_adjusted (stock minus beta x ETF)",
+            "description": (
+                "excess (stock minus sector ETF) or beta_adjusted (stock minus beta x ETF)"
+            ),
             "choices": ("excess", "beta_adjusted"),
         },
     )
     uniqueness_weights: bool = field(
         default=True,
         metadata={
-            "description": "Weigh a row by the average uniqueness of its label, which overlaps its neighbours'"
+            "description": (
+                "Weigh a row by the average uniqueness of its label, which overlaps its neighbours'"
+            )
         },
     )
 
@@ -85,35 +94,50 @@ class GateSettings:
     first_champion: str = field(
         default="ridge",
         metadata={
-            "description": "Model that scores until another beats it, chosen beforehand and never by result; the first by name where it is not trained",
+            "description": (
+                "Model that scores until another beats it, chosen beforehand and never by result;"
+                " the first by name where it is not trained"
+            ),
             "choices": tuple(n for n, k in KINDS.items() if k.may_be_champion),
         },
     )
     refit_tolerance: float = field(
         default=2.0,
         metadata={
-            "description": "A refit is refused when it is worse by more than this many standard errors of the difference",
+            "description": (
+                "A refit is refused when it is worse by more than this many standard errors of the"
+                " difference"
+            ),
             "least": 0.0,
         },
     )
     new_specification_margin: float = field(
         default=2.75,
         metadata={
-            "description": "Another specification must be better by this many standard errors of the difference",
+            "description": (
+                "Another specification must be better by this many standard errors of the"
+                " difference"
+            ),
             "least": 0.0,
         },
     )
     new_specification_days: int = field(
         default=126,
         metadata={
-            "description": "Days that another specification must have been compared on, sibling against sibling",
+            "description": (
+                "Days that another specification must have been compared on, sibling against"
+                " sibling"
+            ),
             "least": 20,
         },
     )
     minimum_holdout_days: int = field(
         default=20,
         metadata={
-            "description": "With fewer days to compare on, or fewer than four times the lags of the standard error, a refit goes through",
+            "description": (
+                "With fewer days to compare on, or fewer than four times the lags of the standard"
+                " error, a refit goes through"
+            ),
             "least": 10,
         },
     )
@@ -124,8 +148,8 @@ class SignalSettings:
     """Which scores are worth acting on.
 
     A score passes in the outer `quantile` of its day, with a probability at least `margin` from its
-    champion's base rate, on the side taken not below `minimum_probability`, at least `minimum_trades_21d`
-    bond trades and none older than `maximum_staleness_days`.
+    champion's base rate, on the side taken not below `minimum_probability`, at least
+    `minimum_trades_21d` bond trades and none older than `maximum_staleness_days`.
 
     A fixed probability of 0.70 would never fire with a calibrated model at realistic strength; the
     table `thresholds` says how often each level has.
@@ -150,7 +174,10 @@ class SignalSettings:
     minimum_probability: float = field(
         default=0.0,
         metadata={
-            "description": "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks for none. The table thresholds tells how often a level fires",
+            "description": (
+                "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks"
+                " for none. The table thresholds tells how often a level fires"
+            ),
             "least": 0.0,
             "most": 1.0,
         },
@@ -178,7 +205,9 @@ class TuningSettings:
     splits: int = field(
         default=3,
         metadata={
-            "description": "Purged walk-forward splits inside the training days that a trial is judged on",
+            "description": (
+                "Purged walk-forward splits inside the training days that a trial is judged on"
+            ),
             "above": 0,
         },
     )
@@ -219,7 +248,9 @@ _GROUPS: dict[str, Any] = {
 
 
 def load_settings(path: Path | None) -> LearningSettings:
-    """Settings from a TOML file, defaults where it is silent or there is none. Raises SettingsError."""
+    """Settings from a TOML file, defaults where it is silent or there is none. Raises
+    SettingsError.
+    """
     if path is None or not path.exists():
         return LearningSettings()
     try:
@@ -237,7 +268,9 @@ def load_settings(path: Path | None) -> LearningSettings:
 
 
 def make_settings(values: Mapping[str, Any]) -> LearningSettings:
-    """Settings from nested tables as in the TOML file. Raises SettingsError naming what is wrong and what is allowed."""
+    """Settings from nested tables as in the TOML file. Raises SettingsError naming what is wrong
+    and what is allowed.
+    """
     kinds = LearningSettings().kinds
     allowed = ["study", "models", *_GROUPS, *kinds]
     if unknown := sorted(set(values) - set(allowed)):
@@ -259,7 +292,8 @@ def make_settings(values: Mapping[str, Any]) -> LearningSettings:
     if not any(KINDS[name].may_be_champion for name in models):
         able = [name for name in kinds if KINDS[name].may_be_champion]
         raise SettingsError(
-            f"models = {list(models)}: none of them may become champion and score; add one of {', '.join(able)}"
+            f"models = {list(models)}: none of them may become champion and score; add one of"
+            f" {', '.join(able)}"
         )
     groups = {
         name: checked(name, default, values.get(name, {})) for name, default in _GROUPS.items()
@@ -275,7 +309,9 @@ def make_settings(values: Mapping[str, Any]) -> LearningSettings:
 
 
 def checked(table: str, default: Any, values: Mapping[str, Any]) -> Any:
-    """`default` with `values` in place, each of the declared type and within its bounds. Raises SettingsError."""
+    """`default` with `values` in place, each of the declared type and within its bounds. Raises
+    SettingsError.
+    """
     if not isinstance(values, Mapping):
         raise SettingsError(f"{table} is not a table")
     known = {f.name: f for f in fields(default)}
@@ -305,7 +341,8 @@ def _value(where: str, declared: Any, default: Any, value: Any) -> Any:
     limits = {name: bounds[name] for name in _LIMITS if name in bounds}
     if not all(_LIMITS[name][1](value, limit) for name, limit in limits.items()):
         raise SettingsError(
-            f"{where} = {value!r} must be {' and '.join(f'{_LIMITS[name][0]} {limit}' for name, limit in limits.items())}"
+            f"{where} = {value!r} must be"
+            f" {' and '.join(f'{_LIMITS[name][0]} {limit}' for name, limit in limits.items())}"
         )
     return value
 
@@ -336,11 +373,16 @@ def _lines(settings: LearningSettings) -> Iterator[str]:
         yield f"# {(type(group).__doc__ or '').splitlines()[0]}"
         yield f"[{name}]"
         for setting in fields(group):
-            yield f"{setting.name} = {_toml(getattr(group, setting.name))}  # {setting.metadata['description']}"
+            yield (
+                f"{setting.name} = {_toml(getattr(group, setting.name))}  #"
+                f" {setting.metadata['description']}"
+            )
 
 
 def _toml(value: Any) -> str:
-    """A text, number, truth or list of them as TOML, which knows no halves of characters and no bare delete."""
+    """A text, number, truth or list of them as TOML, which knows no halves of characters and no
+    bare delete.
+    """
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

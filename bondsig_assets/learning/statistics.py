@@ -1,7 +1,7 @@
 """Statistics of days that depend on each other and of ranks that tie.
 
-Belongs here: formulas on arrays that more than one judgement uses. Not here: predictions and labels (`evaluation.py`
-and its neighbours).
+Belongs here: formulas on arrays that more than one judgement uses. Not here: predictions and labels
+(`evaluation.py` and its neighbours).
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ _Z95 = 1.959963984540054
 def lags_of(horizon: int, n_days: int) -> int:
     """Lags of the Newey-West variance: max(horizon + 1, floor(4 (n/100)^(2/9))).
 
-    Labels overlap for `horizon` days and start a day late; the other term is Newey and West's (1994)
-    rule of thumb for autocorrelation that has nothing to do with overlap.
+    Labels overlap for `horizon` days and start a day late; the other term is Newey and West's
+    (1994) rule of thumb for autocorrelation that has nothing to do with overlap.
     """
     return max(horizon + 1, int(4 * (n_days / 100) ** (2 / 9)))
 
 
 def newey_west(values: np.ndarray, lags: int) -> tuple[float, float]:
-    """Mean and its standard error with Bartlett weights (Newey-West 1987). NaN for fewer than `lags` + 2 values.
+    """Mean and its standard error with Bartlett weights (Newey-West 1987). NaN for fewer than
+    `lags` + 2 values.
 
     Values are taken as consecutive: a day without one is a day that does not exist.
     """
@@ -41,7 +42,9 @@ def newey_west(values: np.ndarray, lags: int) -> tuple[float, float]:
 
 
 def wilson(hits: float, n: float) -> tuple[float | None, float | None, float | None]:
-    """Share hits/n with Wilson's (1927) 95 % interval: (share, low, high). All None for n = 0; parts of a trial count as such."""
+    """Share hits/n with Wilson's (1927) 95 % interval: (share, low, high). All None for n = 0;
+    parts of a trial count as such.
+    """
     if n == 0:
         return None, None, None
     share, z2 = hits / n, _Z95**2 / n
@@ -53,7 +56,9 @@ def wilson(hits: float, n: float) -> tuple[float | None, float | None, float | N
 
 
 def hit_rate(hits: int, n: int, horizon: int) -> tuple[float | None, float | None, float | None]:
-    """Share hits/n of labels of `horizon` days that begin on any day, with the Wilson interval of as many as do not overlap: n / horizon."""
+    """Share hits/n of labels of `horizon` days that begin on any day, with the Wilson interval of
+    as many as do not overlap: n / horizon.
+    """
     share, low, high = wilson(hits / horizon, n / horizon)
     return (
         (None, None, None)
@@ -79,9 +84,11 @@ def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -
 
 
 def ranked(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest place of each value within its group, 1 = smallest, [row, column]; they differ where values tie.
+    """Lowest and highest place of each value within its group, 1 = smallest, [row, column]; they
+    differ where values tie.
 
-    `values` [row, column] without NaN, `group` [row] numbers from 0. The average rank is half their sum.
+    `values` [row, column] without NaN, `group` [row] numbers from 0. The average rank is half their
+    sum.
     """
     columns = pl.DataFrame(values, schema=[str(k) for k in range(values.shape[1])]).with_columns(
         group=pl.Series(group)
@@ -96,10 +103,11 @@ def ranked(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def outer_weights(
     lowest: np.ndarray, highest: np.ndarray, n: np.ndarray, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """How much of each value lies in the bottom and in the top `share` of its group: two arrays from 0 to 1.
+    """How much of each value lies in the bottom and in the top `share` of its group: two arrays
+    from 0 to 1.
 
-    A group of `n` has floor(share x n) places at each end, one at least. Values that tie share their
-    places equally: what drawing lots would give on average, without the lots.
+    A group of `n` has floor(share x n) places at each end, one at least. Values that tie share
+    their places equally: what drawing lots would give on average, without the lots.
     """
     places = np.maximum(np.floor(share * n + 1e-9), 1)
     size = highest - lowest + 1

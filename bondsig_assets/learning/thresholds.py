@@ -1,6 +1,8 @@
-"""What a rule on the champion's probability would have given: how often it fired, and how often it was right.
+"""What a rule on the champion's probability would have given: how often it fired, and how often it
+was right.
 
-Belongs here: counting signals and hits of rules. Not here: the rule itself (it belongs to the signals' settings).
+Belongs here: counting signals and hits of rules. Not here: the rule itself (it belongs to the
+signals' settings).
 """
 
 from __future__ import annotations
@@ -26,11 +28,12 @@ def thresholds(
     levels: Sequence[float] = LEVELS,
     horizon: int = 5,
 ) -> pl.DataFrame:
-    """Rows of `thresholds`, in the order of `levels`, the configured rule last; none where nothing was scored.
+    """Rows of `thresholds`, in the order of `levels`, the configured rule last; none where nothing
+    was scored.
 
-    `labels` as `known_labels` gives them. P(underperform) >= level foretells a label below zero, 1 - P >= level
-    one above. The hit rate is taken over labels other than zero; they overlap, and its interval counts one in
-    `horizon`. A signal without a label yet is a signal, and no hit or miss.
+    `labels` as `known_labels` gives them. P(underperform) >= level foretells a label below zero, 1
+    - P >= level one above. The hit rate is taken over labels other than zero; they overlap, and its
+    interval counts one in `horizon`. A signal without a label yet is a signal, and no hit or miss.
     """
     if scores.is_empty():
         return THRESHOLDS.empty()
@@ -56,7 +59,8 @@ def never_fired(rows: pl.DataFrame) -> list[str]:
 def _fired(scores: pl.DataFrame, level: float) -> pl.DataFrame:
     """parent_id, trade_date and direction (-1, +1) of the scores beyond `level` on either side."""
     under = pl.col("probability_underperform")
-    # 1 - P, not 1 - level: 1 - 0.55 is a hair below 0.45 and would miss a probability of exactly that.
+    # 1 - P, not 1 - level: 1 - 0.55 is a hair below 0.45 and would miss a probability of exactly
+    # that.
     direction = pl.when(under >= level).then(-1).when(1 - under >= level).then(1)
     # NaN is above everything to Polars.
     return (

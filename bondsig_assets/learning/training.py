@@ -1,7 +1,8 @@
-"""One fold: fit each model, calibrate it on days a sibling had not seen, keep what the gate compares.
+"""One fold: fit each model, calibrate it on days a sibling had not seen, keep what the gate
+compares.
 
-Belongs here: what is fitted on which days of a fold. Not here: who becomes champion (`gate.py`), the
-tracking of runs and the warehouse (`assets/models.py`).
+Belongs here: what is fitted on which days of a fold. Not here: who becomes champion (`gate.py`),
+the tracking of runs and the warehouse (`assets/models.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from bondsig_assets.learning.models.interface import Model, Sample
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.trading_calendar import day_number
 
-#: Raised when the way models are fitted changes, so that nothing fitted the old way is taken for done.
+#: Raised when the way models are fitted changes, so that nothing fitted the old way is taken for
+#: done.
 LEARNING_VERSION = 2
 #: Rows of a fold's training days that explanations of models other than the champion are made for.
 EXPLAINED_ROWS = 2000
@@ -40,8 +42,9 @@ class FoldError(ValueError):
 class FoldModel:
     """A fitted model of one fold.
 
-    `holdout_rows`, `holdout_prediction`: rows of the calibration span (positions in the dataset) and what the
-    sibling said of them; `contributions`: [row, feature + 1] of `explained_rows`, a sample of the training rows.
+    `holdout_rows`, `holdout_prediction`: rows of the calibration span (positions in the dataset)
+    and what the sibling said of them; `contributions`: [row, feature + 1] of `explained_rows`, a
+    sample of the training rows.
     """
 
     fold: Fold
@@ -69,11 +72,14 @@ class FoldModel:
 
 
 def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
-    """Raise FoldError when the fold has too short a history, a span of it too few days, or a label ends on or after the first day it is judged on."""
+    """Raise FoldError when the fold has too short a history, a span of it too few days, or a label
+    ends on or after the first day it is judged on.
+    """
     windows, first = settings.walk_forward, data.keys["trade_date"].min()
     if isinstance(first, date) and not has_enough_history(fold.quarter, first, windows):
         raise FoldError(
-            f"fold {fold.quarter}: days begin on {first}; minimum_train_days asks for {windows.minimum_train_days} up to {fold.train_end}"
+            f"fold {fold.quarter}: days begin on {first}; minimum_train_days asks for"
+            f" {windows.minimum_train_days} up to {fold.train_end}"
         )
     for last, judged in (
         (fold.train_end, fold.first_day),
@@ -85,7 +91,8 @@ def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
             >= day_number(pl.Series([judged]))[0]
         ).any():
             raise FoldError(
-                f"fold {fold.quarter}: a training label ends on or after {judged}, the first day it is judged on"
+                f"fold {fold.quarter}: a training label ends on or after {judged}, the first day it"
+                " is judged on"
             )
     early = np.unique(data.day[data.labelled(fold.train_start, fold.sibling_end)]).size
     late = np.unique(data.day[data.labelled(fold.calibration_start, fold.train_end)]).size
@@ -94,8 +101,9 @@ def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
         or late < settings.walk_forward.calibration_days // 4
     ):
         raise FoldError(
-            f"fold {fold.quarter}: {early} days up to {fold.sibling_end} and {late} of the calibration span have 15 labelled issuers; "
-            f"{settings.walk_forward.stop_days} and {settings.walk_forward.calibration_days // 4} are needed"
+            f"fold {fold.quarter}: {early} days up to {fold.sibling_end} and {late} of the"
+            f" calibration span have 15 labelled issuers; {settings.walk_forward.stop_days} and"
+            f" {settings.walk_forward.calibration_days // 4} are needed"
         )
 
 
@@ -108,9 +116,10 @@ def train_model(
 ) -> FoldModel:
     """`specification` fitted on all of the fold's training days, calibrated by a sibling.
 
-    The sibling sees only days up to `sibling_end` (up to `early_end` with early stopping, which watches the
-    days between) and predicts the calibration span; its predictions give the probability map and the
-    daily ICs that the gate compares. Nothing of the fold's own quarter is used.
+    The sibling sees only days up to `sibling_end` (up to `early_end` with early stopping, which
+    watches the days between) and predicts the calibration span; its predictions give the
+    probability map and the daily ICs that the gate compares. Nothing of the fold's own quarter is
+    used.
     """
     windows = settings.walk_forward
     if tune is not None and settings.tuning.trials:
@@ -142,7 +151,9 @@ def train_model(
 
 
 def judged_rows(data: Dataset, first: date, last: date) -> np.ndarray:
-    """Labelled rows of these days that would have been scored; all labelled ones where not one would."""
+    """Labelled rows of these days that would have been scored; all labelled ones where not one
+    would.
+    """
     rows = data.labelled(first, last)
     scored = rows[data.scorable[rows]]
     return scored if scored.size else rows
@@ -155,13 +166,16 @@ def _stop_sample(
     settings: LearningSettings,
     early: np.ndarray,
 ) -> Sample:
-    """What `specification` stops on. Raises FoldError when that, or what comes before it, is too little."""
+    """What `specification` stops on. Raises FoldError when that, or what comes before it, is too
+    little.
+    """
     held, needed = data.labelled(fold.stop_start, fold.sibling_end), settings.walk_forward.stop_days
     n_early, n_held = np.unique(data.day[early]).size, np.unique(data.day[held]).size
     if n_early < needed or n_held < needed // 4:
         raise FoldError(
-            f"fold {fold.quarter}: {n_early} days up to {fold.early_end} and {n_held} of the stopping span have 15 labelled issuers; "
-            f"{specification.name} stops early and needs {needed} and {needed // 4}"
+            f"fold {fold.quarter}: {n_early} days up to {fold.early_end} and {n_held} of the"
+            f" stopping span have 15 labelled issuers; {specification.name} stops early and needs"
+            f" {needed} and {needed // 4}"
         )
     return data.sample(held, specification, settings.walk_forward.uniqueness_weights)
 
@@ -235,7 +249,9 @@ def train_fold(
     settings: LearningSettings,
     tune: Tune | None = None,
 ) -> list[FoldModel]:
-    """Every specification of one fold, and the ensemble of all but the control. Raises FoldError."""
+    """Every specification of one fold, and the ensemble of all but the control. Raises
+    FoldError.
+    """
     return _wait(
         _submit(data, fold, list(specifications), settings, None, tune), data, fold, settings
     )
@@ -249,7 +265,8 @@ def train_folds(
     workers: int,
     tune: Tune | None = None,
 ) -> Iterator[tuple[Fold, list[FoldModel] | FoldError]]:
-    """Folds in order, each as soon as it is finished; models fit beside each other on `workers` threads.
+    """Folds in order, each as soon as it is finished; models fit beside each other on `workers`
+    threads.
 
     Every fit runs on one thread and has a seed of its own, so the number of workers changes no bit.
     A fold that cannot be trained comes as its FoldError.
@@ -318,7 +335,8 @@ def training_hash(data: Dataset, rows: np.ndarray, specification: Specification)
 def daily_ics(data: Dataset, rows: np.ndarray, prediction: np.ndarray) -> pl.DataFrame:
     """Daily Spearman correlation of prediction and raw label: trade_date, information_coefficient.
 
-    0 where all predictions of a day are equal; days with fewer than MINIMUM_NAMES of these rows are left out.
+    0 where all predictions of a day are equal; days with fewer than MINIMUM_NAMES of these rows are
+    left out.
     """
     frame = pl.DataFrame(
         {

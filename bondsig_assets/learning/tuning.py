@@ -1,8 +1,8 @@
 """Searching hyper-parameters with Optuna, inside a fold's training days alone.
 
-Belongs here: what a trial is judged on. Not here: which settings may vary (their `tune` ranges stand beside
-them) and the tracking of trials. The days a trial sees end before the spans for stopping and calibration
-begin, so that neither is used twice.
+Belongs here: what a trial is judged on. Not here: which settings may vary (their `tune` ranges
+stand beside them) and the tracking of trials. The days a trial sees end before the spans for
+stopping and calibration begin, so that neither is used twice.
 """
 
 from __future__ import annotations
@@ -32,12 +32,15 @@ class Trial:
 
 
 def tuner(finished: Callable[[Trial], None] | None = None) -> Tune:
-    """A function for `train_folds` that returns a specification with the best settings found; `finished` is called with each trial."""
+    """A function for `train_folds` that returns a specification with the best settings found;
+    `finished` is called with each trial.
+    """
 
     def tune(
         data: Dataset, fold: Fold, specification: Specification, settings: LearningSettings
     ) -> Specification:
-        # The control is searched for like any model: a yardstick left as it is would make every tuned model look better.
+        # The control is searched for like any model: a yardstick left as it is would make every
+        # tuned model look better.
         if not ranges(specification):
             return specification
         return replace(specification, tuned=_search(data, fold, specification, settings, finished))
@@ -55,9 +58,11 @@ def ranges(specification: Specification) -> dict[str, tuple[float, float]]:
 def inner_splits(
     days: np.ndarray, n_splits: int, purge: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Purged expanding splits of sorted calendar positions `days`: (training days, validation days).
+    """Purged expanding splits of sorted calendar positions `days`: (training days, validation
+    days).
 
-    The last n_splits of n_splits + 1 equal parts validate in turn; training ends `purge` days before each.
+    The last n_splits of n_splits + 1 equal parts validate in turn; training ends `purge` days
+    before each.
     """
     parts = np.array_split(np.arange(days.size), n_splits + 1)
     splits = [(days[days <= days[part[0]] - purge], days[part]) for part in parts[1:] if part.size]
@@ -78,7 +83,8 @@ def _search(
     splits = inner_splits(np.unique(data.day[rows]), settings.tuning.splits, spanned_days(settings))
     if not splits:
         raise FoldError(
-            f"fold {fold.quarter}: too few days up to {fold.early_end} for {settings.tuning.splits} inner splits; set tuning.trials to 0 or splits lower"
+            f"fold {fold.quarter}: too few days up to {fold.early_end} for {settings.tuning.splits}"
+            " inner splits; set tuning.trials to 0 or splits lower"
         )
 
     def objective(trial: Any) -> float:
@@ -114,7 +120,8 @@ def _search(
     study.optimize(objective, n_trials=settings.tuning.trials, catch=ModelError)
     if not study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]):
         raise FoldError(
-            f"fold {fold.quarter}: not one of the {settings.tuning.trials} trials of {specification.name} could be fitted"
+            f"fold {fold.quarter}: not one of the {settings.tuning.trials} trials of"
+            f" {specification.name} could be fitted"
         )
     return dict(study.best_params)
 

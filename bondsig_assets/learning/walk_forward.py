@@ -1,7 +1,7 @@
 """A whole walk-forward in memory: train each fold, predict its quarter.
 
-Belongs here: the loop that studies, benchmarks and notebooks use. Not here: the warehouse and MLflow; the
-graph's assets do the same in pieces.
+Belongs here: the loop that studies, benchmarks and notebooks use. Not here: the warehouse and
+MLflow; the graph's assets do the same in pieces.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def walk_forward(
     workers: int | None = None,
     finished: Callable[[Fold, list[FoldModel]], None] | None = None,
 ) -> pl.DataFrame:
-    """Rows of `predictions` of every fold that has enough history, each quarter by models trained before it.
+    """Rows of `predictions` of every fold that has enough history, each quarter by models trained
+    before it.
 
     `finished` is called with each fold's models. Raises FoldError when not one fold can be trained.
     """
@@ -61,7 +62,8 @@ def walk_forward(
             errors[0]
             if errors
             else FoldError(
-                f"no quarter has {settings.walk_forward.minimum_train_days} trading days before it within {first} … {last}"
+                f"no quarter has {settings.walk_forward.minimum_train_days} trading days before it"
+                f" within {first} … {last}"
             )
         )
     return pl.concat(made)
@@ -70,7 +72,9 @@ def walk_forward(
 def predict_quarter(
     data: Dataset, fold: Fold, models: Sequence[FoldModel], last: date
 ) -> pl.DataFrame:
-    """Rows of `predictions` of the fold's quarter, up to `last`, for issuers fresh enough for a score."""
+    """Rows of `predictions` of the fold's quarter, up to `last`, for issuers fresh enough for a
+    score.
+    """
     rows = data.between(fold.first_day, min(fold.last_day, last))
     scorers = [Scorer(m.name, m.version, m.model, m.specification, m.calibration) for m in models]
     return predict(data, rows[data.scorable[rows]], scorers)

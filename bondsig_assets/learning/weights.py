@@ -1,6 +1,7 @@
 """How much of what a label tells no other label tells as well.
 
-Belongs here: weights of labels that overlap. Not here: how long a label is (`labels.py`), who uses the weights (`dataset.py`).
+Belongs here: weights of labels that overlap. Not here: how long a label is (`labels.py`), who uses
+the weights (`dataset.py`).
 """
 
 from __future__ import annotations
@@ -9,14 +10,17 @@ import numpy as np
 
 
 def average_uniqueness(parent: np.ndarray, day: np.ndarray, horizon: int) -> np.ndarray:
-    """Average uniqueness of each row's label among the labels of these rows, from 0 (excluded) to 1.
+    """Average uniqueness of each row's label among the labels of these rows, from 0 (excluded) to
+    1.
 
-    A label of day t spans the `horizon` days t+2 … t+1+h. c_s is the number of the parent's labels among the
-    rows that span day s; the weight is the mean of 1/c_s over the span (Lopez de Prado 2018, chapter 4).
-    A label alone has 1; inside a stretch of daily labels it is 1/h, at its edges more.
+    A label of day t spans the `horizon` days t+2 … t+1+h. c_s is the number of the parent's labels
+    among the rows that span day s; the weight is the mean of 1/c_s over the span (Lopez de Prado
+    2018, chapter 4). A label alone has 1; inside a stretch of daily labels it is 1/h, at its edges
+    more.
 
-    `parent`: codes of any kind; `day`: positions on the trading calendar; one row a label, in any order, a row
-    twice being two labels. Returns floats in the order of the rows. Raises ValueError for a horizon below 1.
+    `parent`: codes of any kind; `day`: positions on the trading calendar; one row a label, in any
+    order, a row twice being two labels. Returns floats in the order of the rows. Raises ValueError
+    for a horizon below 1.
     """
     if horizon < 1:
         raise ValueError(f"a label of {horizon} days has no span; the horizon is 1 or more")

@@ -1,1 +1,3 @@
-"""Partitions, jobs, schedules and the range runner. Belongs here: what runs when. Not here: what an asset does."""
+"""Partitions, jobs, schedules and the range runner. Belongs here: what runs when. Not here: what an
+asset does.
+"""

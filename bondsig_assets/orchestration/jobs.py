@@ -19,7 +19,9 @@ ON_ASKING = ("ex_post_trades", "ex_post_bond_days")
 
 
 def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) -> list[Any]:
-    """`daily`: everything for one trading day with the models there are; `training`: the models of one quarter and the gate; `hindsight`: what runs on asking."""
+    """`daily`: everything for one trading day with the models there are; `training`: the models of
+    one quarter and the gate; `hindsight`: what runs on asking.
+    """
     training = dg.AssetSelection.assets("models", "champions")
     daily = (
         dg.AssetSelection.all() - training - dg.AssetSelection.assets("simulated_truth", *ON_ASKING)
@@ -69,7 +71,9 @@ def build_schedules(jobs: list[Any], days: dg.PartitionsDefinition) -> list[dg.S
         name="every_quarter",
     )
     def every_quarter(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """07:30 New York on the first trading day of a quarter, when the labels of its training days are in."""
+        """07:30 New York on the first trading day of a quarter, when the labels of its training
+        days are in.
+        """
         today = context.scheduled_execution_time.date()
         quarter = quarter_of(today)
         if at_or_after(quarter) != today:

@@ -1,8 +1,9 @@
 """Days that were made before something they rest on was made anew, and what other settings made.
 
-Belongs here: finding, from Dagster's record of what was made when, which partitions no longer hold: a
-gap was filled, an old day was done again, or cleaning rewrote a later day; and folds and signals that other
-settings made. Not here: doing them again (`runner.py`). Tables without days are made anew with every run and are not asked about.
+Belongs here: finding, from Dagster's record of what was made when, which partitions no longer hold:
+a gap was filled, an old day was done again, or cleaning rewrote a later day; and folds and signals
+that other settings made. Not here: doing them again (`runner.py`). Tables without days are made
+anew with every run and are not asked about.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from bondsig_assets.learning_tables import SCORES
 from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.resources.warehouse import Warehouse
 
-#: Assets whose day rests on the same day of what is above them; all others rest on every day until their own.
+#: Assets whose day rests on the same day of what is above them; all others rest on every day until
+#: their own.
 _OF_THEIR_DAY = ("trades", "bond_days", "bond_analytics", "signals")
 _FOLDS = ("models",)
 _ANEW = 2**62
@@ -69,7 +71,8 @@ def outdated(
     chosen: Collection[str],
     anew: Mapping[str, Collection[str]] | None = None,
 ) -> dict[str, set[str]]:
-    """Asset → partitions older than what they rest on, of the assets in `chosen` that have partitions; whatever is below counts too.
+    """Asset → partitions older than what they rest on, of the assets in `chosen` that have
+    partitions; whatever is below counts too.
 
     `anew`: asset → partitions that are to be made anew whatever their age.
     """
@@ -105,7 +108,9 @@ def _made(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:
 
 
 def _newest_below(name: str, parent: str, made: Made, keys: list[str]) -> Made:
-    """For each of the partitions `keys` of asset `name`, in order: the number of the newest event of `parent` that it rests on, -1 for none."""
+    """For each of the partitions `keys` of asset `name`, in order: the number of the newest event
+    of `parent` that it rests on, -1 for none.
+    """
     if parent in _FOLDS:
         return {key: made.get(quarter_of(date.fromisoformat(key)).isoformat(), -1) for key in keys}
     if name in _OF_THEIR_DAY:

@@ -40,7 +40,9 @@ class RunError(Exception):
 
 @dataclass(frozen=True)
 class Stage:
-    """Assets that run together over the same partitions; `spans` are first and last keys, empty for assets without."""
+    """Assets that run together over the same partitions; `spans` are first and last keys, empty for
+    assets without.
+    """
 
     assets: tuple[str, ...]
     spans: tuple[tuple[str, str], ...]
@@ -53,7 +55,9 @@ def open_instance(home: Home) -> dg.DagsterInstance:
 
 
 def selected_assets(defs: dg.Definitions, select: str) -> set[str]:
-    """Names of the assets that `select` (Dagster's selection syntax) means, all but those on asking when empty; raises RunError when there are none."""
+    """Names of the assets that `select` (Dagster's selection syntax) means, all but those on asking
+    when empty; raises RunError when there are none.
+    """
     graph = defs.resolve_asset_graph()
     names = sorted(key.path[-1] for key in graph.get_all_asset_keys())
     try:
@@ -64,7 +68,8 @@ def selected_assets(defs: dg.Definitions, select: str) -> set[str]:
         )
     except Exception as error:
         raise RunError(
-            f"--select '{select}' is not a selection ({str(error).splitlines()[0]}); assets are: {', '.join(names)}"
+            f"--select '{select}' is not a selection ({str(error).splitlines()[0]}); assets are:"
+            f" {', '.join(names)}"
         ) from error
     chosen = {key.path[-1] for key in keys} - (set() if select else set(ON_ASKING))
     if not chosen:
@@ -113,7 +118,9 @@ def plan(
 
 
 def to_retrain(defs: dg.Definitions, lake: Warehouse, settings: LearningSettings) -> set[str]:
-    """Quarters of the graph whose models other settings trained; one that is no quarter of it any more keeps what it has."""
+    """Quarters of the graph whose models other settings trained; one that is no quarter of it any
+    more keeps what it has.
+    """
     return trained_otherwise(lake, settings) & set(_fold_keys(defs.resolve_asset_graph()))
 
 
@@ -123,7 +130,9 @@ def plan_outdated(
     chosen: Collection[str],
     anew: Mapping[str, Collection[str]] | None = None,
 ) -> list[Stage]:
-    """Stages that bring up to date what was made before something it rests on, whatever its day, and the partitions `anew` of each asset."""
+    """Stages that bring up to date what was made before something it rests on, whatever its day,
+    and the partitions `anew` of each asset.
+    """
     graph = defs.resolve_asset_graph()
     found = outdated(graph, instance, chosen, anew)
     order = [

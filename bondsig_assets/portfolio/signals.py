@@ -18,14 +18,15 @@ def select_signals(
 ) -> pl.DataFrame:
     """Rows of `signals` from rows of `scores`.
 
-    `liquidity`: `parent_id, trade_date, staleness_days, n_trades_21d`. An issuer without bond trades
-    (CDS only) has nothing to be illiquid about and passes those two rules.
+    `liquidity`: `parent_id, trade_date, staleness_days, n_trades_21d`. An issuer without bond
+    trades (CDS only) has nothing to be illiquid about and passes those two rules.
     """
     edge = 1 - 2 * settings.quantile
     direction = (
         pl.when(pl.col("score_rank") >= edge).then(1).when(pl.col("score_rank") <= -edge).then(-1)
     )
-    # A champion that knows nothing gives every name the base rate: away from it, not from one half, is something known.
+    # A champion that knows nothing gives every name the base rate: away from it, not from one half,
+    # is something known.
     distance = (pl.col("probability_underperform") - pl.col("base_rate")) * -pl.col("direction")
     of_side = (
         pl.when(pl.col("direction") < 0)

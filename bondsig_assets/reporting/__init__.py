@@ -1,1 +1,3 @@
-"""Pictures and pages for people. Belongs here: drawing what is in the tables. Not here: computing it."""
+"""Pictures and pages for people. Belongs here: drawing what is in the tables. Not here: computing
+it.
+"""

@@ -1,7 +1,8 @@
 """The generated pages: data dictionary, features, and screens of TRACE cleaning.
 
 Belongs here: declarations written as Markdown. Not here: anything not declared in `tables.py`,
-`features/declared.py` or `trace/options.py`. `python -m bondsig_assets.reporting.dictionary docs` writes them.
+`features/declared.py` or `trace/options.py`. `python -m bondsig_assets.reporting.dictionary docs`
+writes them.
 """
 
 from __future__ import annotations
@@ -34,9 +35,13 @@ def data_dictionary() -> str:
     parts = [
         _NOTE,
         "# Data dictionary\n",
-        "Every table has an *event time* (the day a row is about) and a *knowledge time* (`known_at`: when the platform could first have known it). "
-        "Moments are New York wall clock. Units stand in brackets. The same texts are column comments in the warehouse: "
-        "`from duckdb_columns() select column_name, comment where table_name = 'issuer_days'`.\n",
+        (
+            "Every table has an *event time* (the day a row is about) and a *knowledge time*"
+            " (`known_at`: when the platform could first have known it). Moments are New York wall"
+            " clock. Units stand in brackets. The same texts are column comments in the warehouse:"
+            " `from duckdb_columns() select column_name, comment where table_name ="
+            " 'issuer_days'`.\n"
+        ),
         _VIEWS,
     ]
     groups = list(dict.fromkeys(table.group for table in TABLES.values()))
@@ -75,13 +80,15 @@ TRUTH = "<!-- Measured by python -m bondsig_assets.reporting.feature_truth. Do n
 def features_page() -> str:
     """Every feature with formula, window and source, as Markdown."""
     head = (
-        "# Features\n\nColumns of `issuer_days`, each as known at the cutoff of its day (18:30 New York). Missing input gives null, never zero. "
-        "Windows and minimum observations are trading days.\n"
+        "# Features\n\nColumns of `issuer_days`, each as known at the cutoff of its day (18:30 New"
+        " York). Missing input gives null, never zero. Windows and minimum observations are trading"
+        " days.\n"
     )
     parts = [_NOTE, head]
     for block, title in (("credit", "What credit says"), ("equity", "Equity controls")):
         rows = [
-            f"| `{f.name}` | {_cell(f.meaning)} | {_cell(f.formula)} | {f.unit} | {f.window} | {f.minimum} | {_cell(f.source)} | "
+            f"| `{f.name}` | {_cell(f.meaning)} | {_cell(f.formula)} | {f.unit} | {f.window} |"
+            f" {f.minimum} | {_cell(f.source)} | "
             + ", ".join(f"`{name}`" for name in f.inputs)
             + " |"
             for f in FEATURES
@@ -99,12 +106,14 @@ def features_page() -> str:
 def screens_page() -> str:
     """Every option of the screens with its source, and what each preset sets, as Markdown."""
     head = (
-        "# Screens of TRACE cleaning\n\nOptions of `bondsig clean --screens FILE.toml` and of `Screens` in Python. They are applied after matching, in this order. "
-        "A screen on terms of the bond does nothing where `--bonds` does not give them.\n"
+        "# Screens of TRACE cleaning\n\nOptions of `bondsig clean --screens FILE.toml` and of"
+        " `Screens` in Python. They are applied after matching, in this order. A screen on terms of"
+        " the bond does nothing where `--bonds` does not give them.\n"
     )
     options = [entry for entry in fields(Screens) if entry.name != "name"]
     rows = [
-        f"| `{o.name}` | `{_value(o.default)}` | {_cell(o.metadata['meaning'])} | {_cell(o.metadata['source'])} |"
+        f"| `{o.name}` | `{_value(o.default)}` | {_cell(o.metadata['meaning'])} |"
+        f" {_cell(o.metadata['source'])} |"
         for o in options
     ]
     parts = [

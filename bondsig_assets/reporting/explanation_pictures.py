@@ -1,6 +1,7 @@
 """Pictures of what moved a score.
 
-Belongs here: drawing contributions. Not here: computing them (`learning/models/`), reading them (`score_trail.py`).
+Belongs here: drawing contributions. Not here: computing them (`learning/models/`), reading them
+(`score_trail.py`).
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ def draw_waterfall_of_score(
     base: float,
     title: str,
 ) -> Figure:
-    """Horizontal bars from `base` to the prediction: the SHOWN largest contributions, then the rest in one bar.
+    """Horizontal bars from `base` to the prediction: the SHOWN largest contributions, then the rest
+    in one bar.
 
-    `names`, `values`, `contributions`: one per feature, in any order; a value may be None where it is missing.
+    `names`, `values`, `contributions`: one per feature, in any order; a value may be None where it
+    is missing.
     """
     order = sorted(range(len(names)), key=lambda k: -abs(contributions[k]))
     shown, others = order[:SHOWN], order[SHOWN:]

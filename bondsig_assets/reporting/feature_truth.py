@@ -1,8 +1,8 @@
 """How far the features of the simulated market lie from its truth.
 
-Belongs here: running reports to issuer days in memory and comparing them with the paths they were made of. Not
-here: the features (`features/`), the market (`sources/simulated/`). Run as
-`python -m bondsig_assets.reporting.feature_truth docs/features.md`, which replaces the page's last section.
+Belongs here: running reports to issuer days in memory and comparing them with the paths they were
+made of. Not here: the features (`features/`), the market (`sources/simulated/`). Run as `python -m
+bondsig_assets.reporting.feature_truth docs/features.md`, which replaces the page's last section.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ _LEVELS = (
 
 
 def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `issuer_days` and of `bond_analytics` of the whole of a simulated market, without a warehouse."""
+    """Rows of `issuer_days` and of `bond_analytics` of the whole of a simulated market, without a
+    warehouse.
+    """
     first, last = source.span()
     tables = {name: source.reference(name, last).rows for name in RAW_REFERENCE}
     nothing = TABLES["trade_events"].empty()
@@ -79,7 +81,9 @@ def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame
 
 
 def true_issuer_days(source: SimulatedSource) -> pl.DataFrame:
-    """`parent_id, trade_date`, the level, slope and curvature of the spread curve, the 5-day change and the news of each."""
+    """`parent_id, trade_date`, the level, slope and curvature of the spread curve, the 5-day change
+    and the news of each.
+    """
     market = source.market
     level, slope = np.exp(market.log_spread), term_slope(market.rating)
     two, ten = level * 0.4**slope, level * 2.0**slope
@@ -100,7 +104,9 @@ def true_issuer_days(source: SimulatedSource) -> pl.DataFrame:
 
 
 def compare(source: SimulatedSource) -> pl.DataFrame:
-    """`what, truth, n, median_error, median_absolute_error, relative, correlation`: one row a comparison."""
+    """`what, truth, n, median_error, median_absolute_error, relative, correlation`: one row a
+    comparison.
+    """
     rows, analytics = market_features(source)
     both = rows.join(true_issuer_days(source), on=_KEY)
     traded, own = pl.col("n_bonds_traded") > 0, pl.col("curve_extrapolation_flag") == 0
@@ -179,7 +185,9 @@ def compare(source: SimulatedSource) -> pl.DataFrame:
 
 
 def shares(source: SimulatedSource, rows: pl.DataFrame) -> list[str]:
-    """What is no distance: how often the filter's band holds the truth, and spikes with and without news."""
+    """What is no distance: how often the filter's band holds the truth, and spikes with and without
+    news.
+    """
     both = rows.join(true_issuer_days(source), on=_KEY)
     band = both.select(
         (
@@ -195,9 +203,16 @@ def shares(source: SimulatedSource, rows: pl.DataFrame) -> list[str]:
     )
     rates = dict(spike.iter_rows())
     return [
-        f"- The filter's band of ± 2 standard deviations holds the issuer's true spread on {100 * band:.0f} % of the days. It knows of noise in trades, not of the "
-        "bonds' own slow deviations from their issuer's curve (3.5 % of the spread): it says how sure the bonds' level is, not the issuer's.",
-        f"- A volume spike is told on {100 * rates.get(1.0, 0.0):.1f} % of the days with planted news and on {100 * rates.get(0.0, 0.0):.2f} % of the others.",
+        (
+            "- The filter's band of ± 2 standard deviations holds the issuer's true spread on"
+            f" {100 * band:.0f} % of the days. It knows of noise in trades, not of the bonds' own"
+            " slow deviations from their issuer's curve (3.5 % of the spread): it says how sure"
+            " the bonds' level is, not the issuer's."
+        ),
+        (
+            f"- A volume spike is told on {100 * rates.get(1.0, 0.0):.1f} % of the days with"
+            f" planted news and on {100 * rates.get(0.0, 0.0):.2f} % of the others."
+        ),
     ]
 
 
@@ -226,23 +241,31 @@ def section(source: SimulatedSource) -> str:
         "",
         "## Against the truth",
         "",
-        f"On the simulated world `{_WORLD}` ({first} to {last}), where the truth is known: `python -m bondsig_assets.reporting.feature_truth docs/features.md`. "
-        "Errors in bps.",
+        (
+            f"On the simulated world `{_WORLD}` ({first} to {last}), where the truth is known:"
+            " `python -m bondsig_assets.reporting.feature_truth docs/features.md`. Errors in bps."
+        ),
         "",
-        "| feature | truth | values | median error | median absolute error | of the truth | rank correlation |",
+        (
+            "| feature | truth | values | median error | median absolute error | of the truth |"
+            " rank correlation |"
+        ),
         "|---|---|---:|---:|---:|---:|---:|",
     ]
     for what, truth, n, error, absolute, relative, correlation in compare(source).iter_rows():
         share = f"{100 * relative:.1f} %" if truth in _LEVELS else "–"
         lines.append(
-            f"| {what} | {truth} | {n:,} | {error:+.2f} | {absolute:.2f} | {share} | {correlation:.3f} |"
+            f"| {what} | {truth} | {n:,} | {error:+.2f} | {absolute:.2f} | {share} |"
+            f" {correlation:.3f} |"
         )
     return "\n".join([*lines, "", *shares(source, rows), "", _SAID]) + "\n"
 
 
-_SAID = """A bond-day price is the mean of a few trades, each half a bid-ask spread from the mid. That noise, some 4 bps for a median bond, is in every
-feature of one day. Each simulated bond also keeps a slow deviation of its own from its issuer's curve, which no fit can tell from the issuer's level: 3.5 % of
-the spread for one bond, less for issuers with many. Curvature of a few noisy bonds tells nothing here. Callable bonds of this market are priced by a soft
+_SAID = """A bond-day price is the mean of a few trades, each half a bid-ask spread from the mid.
+That noise, some 4 bps for a median bond, is in every feature of one day. Each simulated bond also
+keeps a slow deviation of its own from its issuer's curve, which no fit can tell from the issuer's
+level: 3.5 % of the spread for one bond, less for issuers with many. Curvature of a few noisy bonds
+tells nothing here. Callable bonds of this market are priced by a soft
 ceiling and not by the tree that values them."""
 
 

@@ -1,7 +1,8 @@
-"""One company on one time axis: spread, curve, volume, basis and stock; and the market's spreads over time.
+"""One company on one time axis: spread, curve, volume, basis and stock; and the market's spreads
+over time.
 
-Belongs here: matplotlib figures of `issuer_days` and prices. Not here: what runs draw for themselves (`pictures.py`
-calls these too), and computing anything that is not in a table.
+Belongs here: matplotlib figures of `issuer_days` and prices. Not here: what runs draw for
+themselves (`pictures.py` calls these too), and computing anything that is not in a table.
 """
 
 from __future__ import annotations
@@ -20,22 +21,26 @@ from bondsig_assets.reporting.waterfall import Read
 
 _BLUE, _GREY, _RED, _GREEN = "#2a6f97", "#8d99ae", "#c1121f", "#588157"
 _COLUMNS = (
-    "trade_date, ticker, sector, spread_bps, filtered_spread_bps, filtered_spread_sd_bps, spread_bps - spread_vs_sector_median AS peers_bps, spread_slope_10y2y, "
-    "corp_curve_slope_10y2y, curve_extrapolation_flag, trace_volume_zscore_5d, volume_spike_direction, cds_bond_basis_bps, cds_spread_bps, n_bonds_traded"
+    "trade_date, ticker, sector, spread_bps, filtered_spread_bps, filtered_spread_sd_bps,"
+    " spread_bps - spread_vs_sector_median AS peers_bps, spread_slope_10y2y,"
+    " corp_curve_slope_10y2y, curve_extrapolation_flag, trace_volume_zscore_5d,"
+    " volume_spike_direction, cds_bond_basis_bps, cds_spread_bps, n_bonds_traded"
 )
 
 
 def draw_issuer(read: Read, parent_id: str, until: date = date.max) -> Figure | None:
     """Spread, curve, volume, basis and stock of a parent up to a day; None when it has no days."""
     days = read(
-        f"SELECT {_COLUMNS} FROM issuer_days WHERE parent_id = ? AND trade_date <= ? ORDER BY trade_date",
+        f"SELECT {_COLUMNS} FROM issuer_days WHERE parent_id = ? AND trade_date <= ? ORDER BY"
+        " trade_date",
         [parent_id, until],
     )
     if days.is_empty():
         return None
     prices = read(
-        "SELECT i.trade_date, p.adjusted_close_usd, p.total_return_pct FROM issuer_days i JOIN equity_prices p ON p.ticker = i.ticker AND p.trade_date = i.trade_date "
-        "WHERE i.parent_id = ? AND i.trade_date <= ? ORDER BY 1",
+        "SELECT i.trade_date, p.adjusted_close_usd, p.total_return_pct FROM issuer_days i JOIN"
+        " equity_prices p ON p.ticker = i.ticker AND p.trade_date = i.trade_date WHERE i.parent_id"
+        " = ? AND i.trade_date <= ? ORDER BY 1",
         [parent_id, until],
     )
     figure = Figure(figsize=(10, 11))
@@ -179,16 +184,20 @@ def _plain_numbers(axis: Axis) -> None:
 
 
 def draw_spreads(read: Read) -> Figure | None:
-    """The market's spreads over time (median, middle half, middle 90 %), and how they are distributed on the newest day."""
+    """The market's spreads over time (median, middle half, middle 90 %), and how they are
+    distributed on the newest day.
+    """
     days = read(
-        "SELECT trade_date, quantile_cont(spread_bps, [0.05, 0.25, 0.5, 0.75, 0.95]) AS q, count(spread_bps) AS n FROM issuer_days "
-        "WHERE spread_bps IS NOT NULL GROUP BY 1 ORDER BY 1"
+        "SELECT trade_date, quantile_cont(spread_bps, [0.05, 0.25, 0.5, 0.75, 0.95]) AS q,"
+        " count(spread_bps) AS n FROM issuer_days WHERE spread_bps IS NOT NULL GROUP BY 1 ORDER"
+        " BY 1"
     )
     if days.is_empty():
         return None
     newest = read(
-        "SELECT spread_bps, coalesce(rating_number >= 11, false) AS is_high_yield FROM issuer_days "
-        "WHERE trade_date = (SELECT max(trade_date) FROM issuer_days) AND spread_bps > 0 ORDER BY parent_id"
+        "SELECT spread_bps, coalesce(rating_number >= 11, false) AS is_high_yield FROM issuer_days"
+        " WHERE trade_date = (SELECT max(trade_date) FROM issuer_days) AND spread_bps > 0 ORDER BY"
+        " parent_id"
     )
     figure = Figure(figsize=(11, 4))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))

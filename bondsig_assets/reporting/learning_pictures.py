@@ -1,7 +1,7 @@
 """Pictures of models: what moves them, whether their probabilities hold, how what they know decays.
 
-Belongs here: matplotlib figures of the learning tables. Not here: numbers nobody can query; the page of one
-score (`explanation_pictures.py`).
+Belongs here: matplotlib figures of the learning tables. Not here: numbers nobody can query; the
+page of one score (`explanation_pictures.py`).
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def color_of(model: str) -> str:
 
 
 def draw_reliability(bins: Sequence[dict[str, Any]]) -> Figure:
-    """Observed share against probability given, a panel a model, with 95 % bands of days drawn in blocks; `bins`: rows of `reliability_bins`."""
+    """Observed share against probability given, a panel a model, with 95 % bands of days drawn in
+    blocks; `bins`: rows of `reliability_bins`.
+    """
     models = list(dict.fromkeys(row["model_name"] for row in bins))
     columns = min(4, max(len(models), 1))
     lines = -(-max(len(models), 1) // columns)
@@ -77,7 +79,9 @@ def draw_reliability(bins: Sequence[dict[str, Any]]) -> Figure:
 
 
 def draw_decay(evaluations: Sequence[dict[str, Any]]) -> Figure:
-    """IC added over the control by horizon of the label, 95 % intervals, a line a model; `evaluations`: rows of that table."""
+    """IC added over the control by horizon of the label, 95 % intervals, a line a model;
+    `evaluations`: rows of that table.
+    """
     rows = [
         row
         for row in evaluations
@@ -112,9 +116,11 @@ def draw_decay(evaluations: Sequence[dict[str, Any]]) -> Figure:
 def draw_contributions(
     inputs: np.ndarray, contributions: np.ndarray, names: Sequence[str], title: str
 ) -> Figure:
-    """SHAP summary: a row a feature, a point a score at its contribution, coloured by the input from low to high.
+    """SHAP summary: a row a feature, a point a score at its contribution, coloured by the input
+    from low to high.
 
-    `inputs`, `contributions`: [row, feature]; the features with the largest mean absolute contribution are shown.
+    `inputs`, `contributions`: [row, feature]; the features with the largest mean absolute
+    contribution are shown.
     """
     if len(inputs) > _SHOWN_POINTS:
         rows = np.linspace(0, len(inputs) - 1, _SHOWN_POINTS).astype(int)
@@ -168,7 +174,9 @@ def draw_summary(read: Read) -> Figure | None:
 
 
 def draw_dependence(read: Read) -> Figure | None:
-    """Contribution of the spread's change against the change, coloured by trading volume: whether the two act together."""
+    """Contribution of the spread's change against the change, coloured by trading volume: whether
+    the two act together.
+    """
     found = _explained(read)
     if found is None or SPREAD_CHANGE not in found[1] or VOLUME not in found[1]:
         return None
@@ -199,7 +207,9 @@ def draw_dependence(read: Read) -> Figure | None:
 
 
 def _explained(read: Read) -> tuple[str, list[str], np.ndarray, np.ndarray] | None:
-    """Version, inputs' names, inputs and contributions [score, feature] of the newest champion's last scores; None without any."""
+    """Version, inputs' names, inputs and contributions [score, feature] of the newest champion's
+    last scores; None without any.
+    """
     newest = read(
         "SELECT model_version, trade_date FROM explanations ORDER BY trade_date DESC LIMIT 1"
     ).to_dicts()
@@ -207,7 +217,8 @@ def _explained(read: Read) -> tuple[str, list[str], np.ndarray, np.ndarray] | No
         return None
     version = newest[0]["model_version"]
     rows = read(
-        f"SELECT inputs, contributions FROM explanations WHERE model_version = ? AND trade_date > ? - INTERVAL {2 * _DAYS} DAY ORDER BY trade_date, parent_id",
+        "SELECT inputs, contributions FROM explanations WHERE model_version = ? AND trade_date > ?"
+        f" - INTERVAL {2 * _DAYS} DAY ORDER BY trade_date, parent_id",
         [version, newest[0]["trade_date"]],
     )
     names = read("SELECT features FROM models WHERE model_version = ?", [version])[

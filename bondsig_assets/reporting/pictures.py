@@ -27,7 +27,9 @@ _RUNNING = 63
 
 
 def save_pictures(read: Read, folder: Path) -> list[Path]:
-    """Draw every picture into `folder` and return their paths; a picture without data is left out."""
+    """Draw every picture into `folder` and return their paths; a picture without data is left
+    out.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
     for name, draw in _DRAWN.items():
@@ -54,8 +56,8 @@ def draw_horizons(read: Read) -> Figure | None:
 def draw_busiest(read: Read) -> Figure | None:
     """The page of the issuer whose bonds traded most in the last month, as an example."""
     busiest = read(
-        "SELECT parent_id FROM issuer_days WHERE trade_date = (SELECT max(trade_date) FROM issuer_days) "
-        "ORDER BY n_trades_21d DESC NULLS LAST, parent_id LIMIT 1"
+        "SELECT parent_id FROM issuer_days WHERE trade_date = (SELECT max(trade_date) FROM"
+        " issuer_days) ORDER BY n_trades_21d DESC NULLS LAST, parent_id LIMIT 1"
     )
     return draw_issuer(read, busiest["parent_id"][0]) if busiest.height else None
 
@@ -97,10 +99,13 @@ def draw_waterfall(read: Read) -> Figure | None:
 
 
 def draw_ic(read: Read) -> Figure | None:
-    """Running mean of the daily IC that each model adds over the equity-only control, with its cumulative sum."""
+    """Running mean of the daily IC that each model adds over the equity-only control, with its
+    cumulative sum.
+    """
     ics = read(
-        "SELECT * FROM information_coefficients WHERE (model_name LIKE '%over_equity' OR model_name = 'equity_only') "
-        "AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM models) ORDER BY model_name, trade_date"
+        "SELECT * FROM information_coefficients WHERE (model_name LIKE '%over_equity' OR model_name"
+        " = 'equity_only') AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM"
+        " models) ORDER BY model_name, trade_date"
     )
     if ics.is_empty():
         return None
@@ -127,8 +132,9 @@ def draw_ic(read: Read) -> Figure | None:
 def draw_coverage(read: Read) -> Figure | None:
     """Share of issuers with a spread, with a CDS quote and with a score, by day."""
     days = read(
-        "SELECT i.trade_date, avg((i.spread_bps IS NOT NULL)::INT) AS bonds, avg((i.cds_spread_bps IS NOT NULL)::INT) AS cds, "
-        "avg((s.ticker IS NOT NULL)::INT) AS scored FROM issuer_days i LEFT JOIN scores s USING (parent_id, trade_date) GROUP BY 1 ORDER BY 1"
+        "SELECT i.trade_date, avg((i.spread_bps IS NOT NULL)::INT) AS bonds, avg((i.cds_spread_bps"
+        " IS NOT NULL)::INT) AS cds, avg((s.ticker IS NOT NULL)::INT) AS scored FROM issuer_days i"
+        " LEFT JOIN scores s USING (parent_id, trade_date) GROUP BY 1 ORDER BY 1"
     )
     if days.is_empty():
         return None

@@ -1,7 +1,9 @@
-"""A score's way back: the score, its model, its contributions, the bonds behind it, and their trade reports as known then.
+"""A score's way back: the score, its model, its contributions, the bonds behind it, and their trade
+reports as known then.
 
-Belongs here: the queries and frames behind `bondsig explain` and `bondsig diff`, and why a day or ticker has no score.
-Not here: text (`commands/explain.py`, `commands/diff.py`), drawing (`explanation_pictures.py`), computing features or scores.
+Belongs here: the queries and frames behind `bondsig explain` and `bondsig diff`, and why a day or
+ticker has no score. Not here: text (`commands/explain.py`, `commands/diff.py`), drawing
+(`explanation_pictures.py`), computing features or scores.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from bondsig_assets.features.declared import FEATURES
 from bondsig_assets.reporting.waterfall import Read
 from bondsig_assets.trading_calendar import is_trading_day, offset, trading_days
 
-#: A bond whose last trade is older says nothing about its issuer; `features/replay.py` has the same number.
+#: A bond whose last trade is older says nothing about its issuer; `features/replay.py` has the same
+#: number.
 RECENT_DAYS = 10
 _NEAR = 5
 #: Columns that say when a bond day became known rather than what it is.
@@ -27,7 +30,8 @@ _WHEN = ("cusip", "trade_date", "known_date", "known_at")
 
 @dataclass(frozen=True)
 class Trail:
-    """A row of `scores` with its rows of `explanations`, `models` and `champions`, as dictionaries; `champion` is None when it is on record no more.
+    """A row of `scores` with its rows of `explanations`, `models` and `champions`, as dictionaries;
+    `champion` is None when it is on record no more.
 
     `rank`: 1 = highest prediction of the day, among `n_scored`.
     """
@@ -41,7 +45,9 @@ class Trail:
 
 
 def trail_of(read: Read, ticker: str, day: date, span: tuple[date, date]) -> Trail:
-    """The trail of the score of `ticker` on `day`; `span` is the market's. Raises LookupError, in one line, where there is none."""
+    """The trail of the score of `ticker` on `day`; `span` is the market's. Raises LookupError, in
+    one line, where there is none.
+    """
     name = ticker.strip().upper()
     found = read(
         "SELECT * FROM scores WHERE upper(ticker) = ? AND trade_date = ?", [name, day]
@@ -60,18 +66,22 @@ def trail_of(read: Read, ticker: str, day: date, span: tuple[date, date]) -> Tra
     again = f"bondsig run --start {day} --end {day} --select key:scores --again"
     if not explanation or not model or explanation[0]["model_version"] != score["model_version"]:
         raise LookupError(
-            f"the score of {score['ticker']} on {day} has no explanation by {score['model_version']}: {again}"
+            f"the score of {score['ticker']} on {day} has no explanation by"
+            f" {score['model_version']}: {again}"
         )
     if len(model[0]["features"]) != len(explanation[0]["contributions"]):
         raise LookupError(
-            f"{score['model_version']} was trained again on other features since {day} was scored: {again}"
+            f"{score['model_version']} was trained again on other features since {day} was scored:"
+            f" {again}"
         )
     champions = read(
-        "SELECT * FROM champions WHERE model_version = ? AND registry_version = ? AND valid_from_date <= ? ORDER BY valid_from_date DESC",
+        "SELECT * FROM champions WHERE model_version = ? AND registry_version = ? AND"
+        " valid_from_date <= ? ORDER BY valid_from_date DESC",
         [score["model_version"], score["registry_version"], day],
     ).to_dicts()
     rank, n_scored = read(
-        "SELECT (count(*) FILTER (WHERE prediction > ?) + 1)::BIGINT AS rank, count(*)::BIGINT AS n FROM scores WHERE trade_date = ?",
+        "SELECT (count(*) FILTER (WHERE prediction > ?) + 1)::BIGINT AS rank, count(*)::BIGINT AS n"
+        " FROM scores WHERE trade_date = ?",
         [score["prediction"], day],
     ).row(0)
     return Trail(
@@ -80,7 +90,9 @@ def trail_of(read: Read, ticker: str, day: date, span: tuple[date, date]) -> Tra
 
 
 def contributions_of(read: Read, trail: Trail) -> pl.DataFrame:
-    """`feature, value, unit, input, contribution` of every input of a score, the largest contribution first; values are those in `issuer_days`."""
+    """`feature, value, unit, input, contribution` of every input of a score, the largest
+    contribution first; values are those in `issuer_days`.
+    """
     names = trail.model["features"]
     rows = read(
         "SELECT * FROM issuer_days WHERE parent_id = ? AND trade_date = ?",
@@ -110,25 +122,31 @@ def contributions_of(read: Read, trail: Trail) -> pl.DataFrame:
 def linked_bonds(read: Read, parent_id: str, day: date, known_at: datetime) -> list[str]:
     """CUSIPs of the bonds outstanding on `day` that lead to the parent, as known at `known_at`."""
     return read(
-        "SELECT DISTINCT m.cusip FROM security_master m JOIN bonds b ON b.cusip = m.cusip "
-        "WHERE m.parent_id = $1 AND m.valid_from_date <= $2 AND coalesce(m.valid_to_date, DATE '9999-12-31') >= $2 "
-        "AND m.known_at <= $3 AND coalesce(m.known_until, TIMESTAMP '9999-12-31') > $3 AND b.offering_date <= $2 AND b.maturity_date > $2 ORDER BY 1",
+        "SELECT DISTINCT m.cusip FROM security_master m JOIN bonds b ON b.cusip = m.cusip WHERE"
+        " m.parent_id = $1 AND m.valid_from_date <= $2 AND coalesce(m.valid_to_date, DATE"
+        " '9999-12-31') >= $2 AND m.known_at <= $3 AND coalesce(m.known_until, TIMESTAMP"
+        " '9999-12-31') > $3 AND b.offering_date <= $2 AND b.maturity_date > $2 ORDER BY 1",
         [parent_id, day, known_at],
     )["cusip"].to_list()
 
 
 def bonds_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetime) -> pl.DataFrame:
-    """A row per bond: terms, its newest bond day of the last RECENT_DAYS as known at `known_at` (nulls without one), and its trades of these days; heaviest first."""
+    """A row per bond: terms, its newest bond day of the last RECENT_DAYS as known at `known_at`
+    (nulls without one), and its trades of these days; heaviest first.
+    """
     first = offset(day, -RECENT_DAYS)
     return read(
         f"""
         WITH newest AS (
-          SELECT * FROM bond_days_as_of({_moment(known_at)}) WHERE cusip IN ({_texts(cusips)}) AND trade_date BETWEEN $1 AND $2
+          SELECT * FROM bond_days_as_of({_moment(known_at)}) WHERE cusip IN ({_texts(cusips)}) AND
+            trade_date BETWEEN $1 AND $2
           QUALIFY row_number() OVER (PARTITION BY cusip ORDER BY trade_date DESC) = 1
         ), traded AS (
-          SELECT cusip, count(*) AS n FROM trades_as_of({_moment(known_at)}) WHERE cusip IN ({_texts(cusips)}) AND execution_date BETWEEN $1 AND $2 GROUP BY cusip
+          SELECT cusip, count(*) AS n FROM trades_as_of({_moment(known_at)}) WHERE cusip IN
+            ({_texts(cusips)}) AND execution_date BETWEEN $1 AND $2 GROUP BY cusip
         )
-        SELECT b.cusip, b.coupon_pct, b.coupon_type, b.maturity_date, d.trade_date, d.price, d.yield_pct, d.oas_bps, d.weight, d.reason,
+        SELECT b.cusip, b.coupon_pct, b.coupon_type, b.maturity_date, d.trade_date, d.price,
+          d.yield_pct, d.oas_bps, d.weight, d.reason,
                coalesce(t.n, 0)::BIGINT AS n_trades
         FROM bonds b LEFT JOIN newest d ON d.cusip = b.cusip LEFT JOIN traded t ON t.cusip = b.cusip
         WHERE b.cusip IN ({_texts(cusips)})
@@ -143,9 +161,11 @@ def reports_behind(
 ) -> pl.DataFrame:
     """The bonds' trades of the last RECENT_DAYS as known at `known_at`, the newest first."""
     return read(
-        f"SELECT executed_at, execution_date, reported_at, cusip, price, par_usd, is_par_capped, side, contra, delivery_date, record_number, known_at "
-        f"FROM trades_as_of({_moment(known_at)}) WHERE cusip IN ({_texts(cusips)}) AND execution_date BETWEEN ? AND ? "
-        "ORDER BY execution_date DESC, executed_at DESC NULLS LAST, delivery_date DESC, record_number DESC",
+        "SELECT executed_at, execution_date, reported_at, cusip, price, par_usd, is_par_capped,"
+        " side, contra, delivery_date, record_number, known_at FROM"
+        f" trades_as_of({_moment(known_at)}) WHERE cusip IN ({_texts(cusips)}) AND execution_date"
+        " BETWEEN ? AND ? ORDER BY execution_date DESC, executed_at DESC NULLS LAST, delivery_date"
+        " DESC, record_number DESC",
         [offset(day, -RECENT_DAYS), day],
     )
 
@@ -163,15 +183,18 @@ def label_of(read: Read, trail: Trail) -> dict[str, Any] | None:
 
 
 def events_since(read: Read, cusips: Sequence[str], first: date, day: date) -> pl.DataFrame:
-    """Rows of `trade_events` of trades executed `first` … `day` that became known after `day`, with what each was before, the newest execution first.
+    """Rows of `trade_events` of trades executed `first` … `day` that became known after `day`, with
+    what each was before, the newest execution first.
 
-    Columns of the table and `was_reason`, `was_price` (of the revision before, null on arrival) and `is_arrival`. Messages,
-    and other reports that have never been a trade, are left out: what they did stands in the rows they caused.
+    Columns of the table and `was_reason`, `was_price` (of the revision before, null on arrival) and
+    `is_arrival`. Messages, and other reports that have never been a trade, are left out: what they
+    did stands in the rows they caused.
     """
     return read(
         f"""
         WITH told AS (
-          SELECT *, lag(reason) OVER w AS was_reason, lag(price) OVER w AS was_price, revision = 0 AS is_arrival,
+          SELECT *, lag(reason) OVER w AS was_reason, lag(price) OVER w AS was_price, revision = 0
+            AS is_arrival,
                  bool_or(reason IS NULL) OVER (PARTITION BY delivery_date, record_number) AS ever
           FROM trade_events WHERE cusip IN ({_texts(cusips)}) AND execution_date BETWEEN ? AND ?
           WINDOW w AS (PARTITION BY delivery_date, record_number ORDER BY revision)
@@ -186,12 +209,13 @@ def events_since(read: Read, cusips: Sequence[str], first: date, day: date) -> p
 def changed_bond_days(read: Read, first: date, day: date) -> pl.DataFrame:
     """The newest revision of each bond day `first` … `day` that is not what was known on `day`.
 
-    The columns of `bond_day_revisions`, `price_then`, `n_trades_then`, and `known_dates`: the days on which something was known of it
-    up to `day`, the trade date alone where nothing was.
+    The columns of `bond_day_revisions`, `price_then`, `n_trades_then`, and `known_dates`: the days
+    on which something was known of it up to `day`, the trade date alone where nothing was.
     """
     revisions = read(
-        "SELECT * FROM bond_day_revisions WHERE trade_date BETWEEN $1 AND $2 AND (cusip, trade_date) IN "
-        "(SELECT (cusip, trade_date) FROM bond_day_revisions WHERE trade_date BETWEEN $1 AND $2 AND known_date > $2) ORDER BY cusip, trade_date, known_date",
+        "SELECT * FROM bond_day_revisions WHERE trade_date BETWEEN $1 AND $2 AND (cusip,"
+        " trade_date) IN (SELECT (cusip, trade_date) FROM bond_day_revisions WHERE trade_date"
+        " BETWEEN $1 AND $2 AND known_date > $2) ORDER BY cusip, trade_date, known_date",
         [first, day],
     ).filter(pl.col("trade_date").is_in(trading_days(first, day)))
     now = revisions.unique(["cusip", "trade_date"], keep="last", maintain_order=True)
@@ -222,7 +246,9 @@ def changed_bond_days(read: Read, first: date, day: date) -> pl.DataFrame:
 
 
 def placed_then(changed: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `changed_bond_days` as revisions: what is known now, said on every day on which something was said then."""
+    """Rows of `changed_bond_days` as revisions: what is known now, said on every day on which
+    something was said then.
+    """
     return (
         changed.with_columns(known_date=pl.col("known_dates"))
         .explode("known_date")
@@ -231,9 +257,11 @@ def placed_then(changed: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_newest(revisions: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
-    """`revisions` as `Panels` takes them, with all those of the bond days in `placed` replaced by its rows.
+    """`revisions` as `Panels` takes them, with all those of the bond days in `placed` replaced by
+    its rows.
 
-    Bond days that nothing became known about stay as they became known: a day since which nothing has changed keeps its features to the last bit.
+    Bond days that nothing became known about stay as they became known: a day since which nothing
+    has changed keeps its features to the last bit.
     """
     kept = revisions.join(placed, on=["cusip", "trade_date"], how="anti", maintain_order="left")
     return pl.concat([kept, placed.select(revisions.columns).cast(revisions.schema)])
@@ -245,7 +273,8 @@ def with_newest(revisions: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
 def _why_no_score(read: Read, name: str, day: date, span: tuple[date, date]) -> str:
     """One line: why `name` has no score on `day`, and what is near."""
     stocks = read(
-        "SELECT DISTINCT upper(ticker) AS ticker, parent_id FROM equities UNION SELECT DISTINCT upper(ticker), parent_id FROM scores ORDER BY 1, 2"
+        "SELECT DISTINCT upper(ticker) AS ticker, parent_id FROM equities UNION SELECT DISTINCT"
+        " upper(ticker), parent_id FROM scores ORDER BY 1, 2"
     )
     parents = stocks.filter(ticker=name)["parent_id"].to_list()
     if not parents:
@@ -255,7 +284,10 @@ def _why_no_score(read: Read, name: str, day: date, span: tuple[date, date]) -> 
             or [one for one in names if one[:1] == name[:1]][:_NEAR]
             or names[:_NEAR]
         )
-        return f"there is no stock {name} in this market; near are: {', '.join(near) or 'none, it has no stocks yet: bondsig run'}"
+        return (
+            f"there is no stock {name} in this market; near are:"
+            f" {', '.join(near) or 'none, it has no stocks yet: bondsig run'}"
+        )
     if not span[0] <= day <= span[1]:
         return (
             f"{day} is outside this market ({span[0]} … {span[1]}); {_near_days(read, name, day)}"
@@ -266,21 +298,32 @@ def _why_no_score(read: Read, name: str, day: date, span: tuple[date, date]) -> 
         "SELECT reason, explanation FROM unscored_days WHERE trade_date = ?", [day]
     ).rows()
     if unscored:
-        return f"{day} has no scores, {unscored[0][0]}: {unscored[0][1]}; {_near_days(read, name, day)}"
+        return (
+            f"{day} has no scores, {unscored[0][0]}: {unscored[0][1]};"
+            f" {_near_days(read, name, day)}"
+        )
     if read("SELECT count(*) AS n FROM scores WHERE trade_date = ?", [day])["n"][0] == 0:
-        return f"{day} has not been scored: bondsig run --start {day} --end {day}; {_near_days(read, name, day)}"
-    return f"{name} has no score on {day}: {_why_not_it(read, name, parents, day)}; {_near_days(read, name, day)}"
+        return (
+            f"{day} has not been scored: bondsig run --start {day} --end {day};"
+            f" {_near_days(read, name, day)}"
+        )
+    return (
+        f"{name} has no score on {day}: {_why_not_it(read, name, parents, day)};"
+        f" {_near_days(read, name, day)}"
+    )
 
 
 def _why_not_it(read: Read, name: str, parents: list[str], day: date) -> str:
     """Why one issuer of a scored day has no score."""
     for other in read(
-        f"SELECT ticker FROM scores WHERE trade_date = ? AND parent_id IN ({_texts(parents)}) ORDER BY 1",
+        f"SELECT ticker FROM scores WHERE trade_date = ? AND parent_id IN ({_texts(parents)}) ORDER"
+        " BY 1",
         [day],
     )["ticker"]:
         return f"its ticker then was {other}: bondsig explain {other} {day}"
     rows = read(
-        f"SELECT staleness_days, cds_spread_bps FROM issuer_days WHERE trade_date = ? AND parent_id IN ({_texts(parents)})",
+        "SELECT staleness_days, cds_spread_bps FROM issuer_days WHERE trade_date = ? AND parent_id"
+        f" IN ({_texts(parents)})",
         [day],
     ).rows()
     if not rows:
@@ -292,13 +335,17 @@ def _why_not_it(read: Read, name: str, parents: list[str], day: date) -> str:
     )
     if (rows[0][0] is None or rows[0][0] > RECENT_DAYS) and rows[0][1] is None:
         return f"{quiet} ({RECENT_DAYS} are allowed), and it has no CDS quote"
-    return f"it has features for it, so its features came after the scores: bondsig run --start {day} --end {day} --select key:scores --again"
+    return (
+        f"it has features for it, so its features came after the scores: bondsig run --start {day}"
+        f" --end {day} --select key:scores --again"
+    )
 
 
 def _near_days(read: Read, name: str, day: date) -> str:
     """The days next to `day` on which `name` has a score."""
     before, after = read(
-        "SELECT max(trade_date) FILTER (WHERE trade_date < $2), min(trade_date) FILTER (WHERE trade_date > $2) FROM scores WHERE upper(ticker) = $1",
+        "SELECT max(trade_date) FILTER (WHERE trade_date < $2), min(trade_date) FILTER (WHERE"
+        " trade_date > $2) FROM scores WHERE upper(ticker) = $1",
         [name, day],
     ).row(0)
     near = " and ".join(str(one) for one in (before, after) if one is not None)

@@ -35,7 +35,9 @@ def save_coverage(table: pl.DataFrame, folder: Path) -> list[Path]:
 
 
 def draw_coverage(table: pl.DataFrame) -> Figure:
-    """Upper: share of bonds, par and traded par that reach a stock; lower: why the other bonds do not."""
+    """Upper: share of bonds, par and traded par that reach a stock; lower: why the other bonds do
+    not.
+    """
     figure = Figure(figsize=(9, 5.2))
     upper, lower = figure.subplots(2, 1, sharex=True)
     months = table["month_end_date"].unique().sort()

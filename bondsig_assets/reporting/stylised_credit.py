@@ -34,7 +34,9 @@ _MATURITIES = ((1, 2), (2.5, 3.5), (4, 6), (8, 12))
 
 @dataclass(frozen=True)
 class Paths:
-    """Daily paths [day, parent]: excess log return of the stock, change of the log spread; and the rating at the start."""
+    """Daily paths [day, parent]: excess log return of the stock, change of the log spread; and the
+    rating at the start.
+    """
 
     returns: np.ndarray
     spread_changes: np.ndarray
@@ -78,7 +80,9 @@ def bond_spreads(source: Source, mids: pl.DataFrame) -> pl.DataFrame:
 
 
 def paths(source: Source, spreads: pl.DataFrame) -> Paths:
-    """Paths of every parent that is listed throughout and has a bond of two years or more on every day."""
+    """Paths of every parent that is listed throughout and has a bond of two years or more on every
+    day.
+    """
     changes = (
         spreads.filter(pl.col("years") >= 2)
         .sort("cusip", "trade_date")

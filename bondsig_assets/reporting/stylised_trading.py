@@ -24,7 +24,9 @@ HIGH_YIELD = 11
 
 @dataclass(frozen=True)
 class Reports:
-    """All reports of a window with their truth, the trades that stand, and the bond days on which a trade was possible."""
+    """All reports of a window with their truth, the trades that stand, and the bond days on which a
+    trade was possible.
+    """
 
     reports: pl.DataFrame
     trades: pl.DataFrame
@@ -160,7 +162,8 @@ def _sizes(trades: pl.DataFrame) -> list[Fact]:
 
 def _counterparties(trades: pl.DataFrame) -> list[Fact]:
     customers = trades.filter(pl.col("contra") == "C")
-    # Two customer trades of one bond and par, opposite sides, within a minute: one dealer between two customers.
+    # Two customer trades of one bond and par, opposite sides, within a minute: one dealer between
+    # two customers.
     key = ["cusip", "execution_date", "par_usd"]
     ordered = customers.sort([*key, "executed_at", "record_number"])
     near = (pl.col("executed_at").diff().over(key) <= pl.duration(seconds=60)) & (
@@ -189,7 +192,8 @@ def _costs(window: Reports) -> list[Fact]:
     customers = customers.with_columns(half=1e4 * sign * (pl.col("price") / pl.col("true_mid") - 1))
 
     def half(low: float, high: float, *more: pl.Expr) -> str:
-        return f"{customers.filter(pl.col('par_usd').is_between(low, high, closed='left'), *more)['half'].mean():.0f} bp"
+        of_size = pl.col("par_usd").is_between(low, high, closed="left")
+        return f"{customers.filter(of_size, *more)['half'].mean():.0f} bp"
 
     return [
         ("customer half-spread, below $100 k", "85 bp (year to March 2015)", half(0, 1e5), HARRIS),
@@ -218,7 +222,9 @@ def _costs(window: Reports) -> list[Fact]:
 
 
 def _roll(bond_days: pl.DataFrame) -> float:
-    """Minus the autocovariance of log price changes between days with trades, in %², median over bonds with 30 of them."""
+    """Minus the autocovariance of log price changes between days with trades, in %², median over
+    bonds with 30 of them.
+    """
     change = pl.col("price_last").log().diff().over("cusip") * 100
     # Mistyped prices are screened from any real sample of this statistic, so they are here.
     moves = (
@@ -236,7 +242,9 @@ def _roll(bond_days: pl.DataFrame) -> float:
 
 
 def _messages(reports: pl.DataFrame) -> list[Fact]:
-    """Shares of first reports (status T), and of all disseminated reports those that do not stand."""
+    """Shares of first reports (status T), and of all disseminated reports those that do not
+    stand.
+    """
     first = reports.filter(pl.col("status") == "T")
     share = {status: (reports["status"] == status).sum() / first.height for status in "XCY"}
     on_the_day = first.filter(pl.col("asof_code").is_null())

@@ -18,7 +18,8 @@ def print_summary(console: Console, read: Read, market: str, pictures: str, took
     console.print(Text(f"What bondsig found in the {market}", style="bold"))
     if market.startswith("simulated"):
         console.print(
-            "[dim]A simulated market: nothing here is evidence about real bonds. Lead strength 0 plants nothing, 0.10 is realistic, 0.20 strong on purpose.[/]"
+            "[dim]A simulated market: nothing here is evidence about real bonds. Lead strength 0"
+            " plants nothing, 0.10 is realistic, 0.20 strong on purpose.[/]"
         )
     console.print(_waterfall(read))
     console.print(_evaluations(read))
@@ -26,7 +27,8 @@ def print_summary(console: Console, read: Read, market: str, pictures: str, took
     if took:
         console.print(took)
     console.print(
-        'Next: [bold]make ui[/] (graph, checks, models)   [bold].venv/bin/bondsig sql "from scores order by trade_date desc, score limit 10"[/]'
+        'Next: [bold]make ui[/] (graph, checks, models)   [bold].venv/bin/bondsig sql "from scores'
+        ' order by trade_date desc, score limit 10"[/]'
     )
 
 
@@ -47,12 +49,15 @@ def _waterfall(read: Read) -> Table:
 
 def _evaluations(read: Read) -> Table | Group | str:
     rows = read(
-        "SELECT *, (SELECT max_by(label, fold) FROM models) AS label FROM evaluations "
-        "WHERE slice = 'all' AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM models) "
-        "ORDER BY model_name LIKE '%over_equity', model_name"
+        "SELECT *, (SELECT max_by(label, fold) FROM models) AS label FROM evaluations WHERE slice ="
+        " 'all' AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM models)"
+        " ORDER BY model_name LIKE '%over_equity', model_name"
     ).to_dicts()
     if not rows:
-        return "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a year), or no day has 15 issuers."
+        return (
+            "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a"
+            " year), or no day has 15 issuers."
+        )
     first, last, days, horizon = (
         rows[0]["first_date"],
         rows[0]["last_date"],
@@ -82,14 +87,18 @@ def _evaluations(read: Read) -> Table | Group | str:
             f"{t:+.2f}" if t is not None else "",
             f"{row['smallest_detectable_ic']:.4f}",
         )
-    note = "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
+    note = (
+        "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either"
+        " way. One sample is one draw."
+    )
     return Group(Text(), title, table, Text(note, style="dim"), _champion(read))
 
 
 def _champion(read: Read) -> Text:
     found = read("SELECT * FROM champions ORDER BY valid_from_date DESC LIMIT 1").to_dicts()
     return Text(
-        f"Champion since {found[0]['valid_from_date']}: {found[0]['model_version']} ({found[0]['reason']})"
+        f"Champion since {found[0]['valid_from_date']}: {found[0]['model_version']}"
+        f" ({found[0]['reason']})"
         if found
         else "No champion yet."
     )

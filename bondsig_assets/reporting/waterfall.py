@@ -25,12 +25,15 @@ def waterfall(read: Read) -> pl.DataFrame:
     """
     total = read("SELECT count(*)::BIGINT AS n FROM trace_reports")["n"][0]
     reasons = read(
-        "SELECT reason, count(*)::BIGINT AS n FROM rejected_reports GROUP BY reason ORDER BY n DESC, reason"
+        "SELECT reason, count(*)::BIGINT AS n FROM rejected_reports GROUP BY reason ORDER BY n"
+        " DESC, reason"
     ).rows()
     standing = read("SELECT count(*)::BIGINT AS n FROM trades")["n"][0]
     below = {
         "bond days": "SELECT count(*)::BIGINT AS n FROM bond_days",
-        "bond days with a spread": "SELECT count(*)::BIGINT AS n FROM bond_days WHERE oas_bps IS NOT NULL",
+        "bond days with a spread": (
+            "SELECT count(*)::BIGINT AS n FROM bond_days WHERE oas_bps IS NOT NULL"
+        ),
         "issuer days": "SELECT count(*)::BIGINT AS n FROM issuer_days",
         "issuer days scored": "SELECT count(*)::BIGINT AS n FROM scores",
         "signals": "SELECT count(*)::BIGINT AS n FROM signals",

@@ -90,7 +90,10 @@ def main(
     results = run_units(panels, folder, version, click.echo, any_version=keep_code)
     results |= run_units(whole, folder, version, click.echo, workers=1, any_version=keep_code)
     seconds = sum(one["seconds"] for units in results.values() for one in units.values())
-    took = f"{sum(len(units) for units in results.values())} pieces, {seconds / 60:.0f} minutes of work in all (pieces of worlds run two at a time on two cores)"
+    took = (
+        f"{sum(len(units) for units in results.values())} pieces, {seconds / 60:.0f} minutes of"
+        " work in all (pieces of worlds run two at a time on two cores)"
+    )
     write_report(
         results,
         docs,

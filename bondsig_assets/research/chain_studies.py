@@ -60,7 +60,9 @@ def home_of(folder: Path, name: str) -> Path:
 
 
 def run(home: Path, options: list[str]) -> None:
-    """`bondsig run` in a process of its own, its output kept in the home. Raises RuntimeError with its last line."""
+    """`bondsig run` in a process of its own, its output kept in the home. Raises RuntimeError with
+    its last line.
+    """
     home.mkdir(parents=True, exist_ok=True)
     log = home.parent / f"{home.name}.log"
     with log.open("a") as out:
@@ -94,13 +96,16 @@ def findings(home: Path) -> dict[str, Any]:
     )
     found = {name: _plain(lake.read_table(name).to_dicts()) for name in tables}
     ics = lake.read(
-        "SELECT trade_date, model_name, information_coefficient FROM information_coefficients WHERE horizon_days = 5 ORDER BY ALL"
+        "SELECT trade_date, model_name, information_coefficient FROM information_coefficients WHERE"
+        " horizon_days = 5 ORDER BY ALL"
     )
     importances = lake.read(
-        "SELECT model_name, feature, avg(share) AS share FROM feature_importances GROUP BY ALL ORDER BY model_name, share DESC, feature"
+        "SELECT model_name, feature, avg(share) AS share FROM feature_importances GROUP BY ALL"
+        " ORDER BY model_name, share DESC, feature"
     )
     stability = lake.read(
-        "SELECT model_name, avg(rank_correlation) AS rank_correlation FROM attribution_stability GROUP BY 1 ORDER BY 1"
+        "SELECT model_name, avg(rank_correlation) AS rank_correlation FROM attribution_stability"
+        " GROUP BY 1 ORDER BY 1"
     )
     return {
         **found,

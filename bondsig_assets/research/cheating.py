@@ -1,7 +1,7 @@
 """The price of cheating: the same reports and seeds judged honestly, and with one sin each.
 
-Belongs here: the sins. Not here: honest studies. Each sin changes one thing of the honest walk-forward and is
-named after what people do; nothing of this module is used by the graph.
+Belongs here: the sins. Not here: honest studies. Each sin changes one thing of the honest
+walk-forward and is named after what people do; nothing of this module is used by the graph.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def cheating_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
 
 
 def cheat(folder: Path, home: str, options: list[str], sin: str) -> dict[str, Any]:
-    """What ridge and XGBoost seem to know in a home when `sin` is committed, and XGBoost's IC of each day (`daily_ics`)."""
+    """What ridge and XGBoost seem to know in a home when `sin` is committed, and XGBoost's IC of
+    each day (`daily_ics`).
+    """
     return SINS[sin](folder, home, options)
 
 
@@ -56,7 +58,9 @@ def _honest(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
 
 
 def _same_close(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
-    """Filled at the close of the very day whose reports, some of them later than that close, made the features."""
+    """Filled at the close of the very day whose reports, some of them later than that close, made
+    the features.
+    """
     issuer_days, labels = _tables(home_of(folder, home))
     lake = Warehouse(home_of(folder, home))
     panels = load_panels(lake, *_span(lake), with_bonds=False)
@@ -64,7 +68,9 @@ def _same_close(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
 
 
 def same_close_labels(panels: Panels, labels: pl.DataFrame) -> pl.DataFrame:
-    """Labels of horizon 5 that begin at the close of their own day: the sum over t+1 … t+5 of stock minus ETF."""
+    """Labels of horizon 5 that begin at the close of their own day: the sum over t+1 … t+5 of stock
+    minus ETF.
+    """
     excess = np.zeros_like(panels.stock_return)
     for step in range(1, 6):
         ahead = np.full_like(excess, np.nan)
@@ -85,7 +91,9 @@ def same_close_labels(panels: Panels, labels: pl.DataFrame) -> pl.DataFrame:
 
 
 def _hindsight(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
-    """Features of the usual research sample: trades that stand in the end, prices judged with later ones in view."""
+    """Features of the usual research sample: trades that stand in the end, prices judged with later
+    ones in view.
+    """
     path = home_of(folder, home)
     run(path, ["--select", "key:ex_post_trades+"])
     lake = Warehouse(path)
@@ -128,14 +136,18 @@ def _ex_post_revisions(lake: Warehouse, panels: Panels) -> pl.DataFrame:
 
 
 def _uncapped(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
-    """Features of the regulatory view as if it had been seen on the day: uncapped par and reports that were never disseminated."""
+    """Features of the regulatory view as if it had been seen on the day: uncapped par and reports
+    that were never disseminated.
+    """
     path = home_of(folder, f"{home} regulatory")
     run(path, [*options, "--view", "regulatory", "--select", "+key:issuer_days"])
     return _judge(Warehouse(path).read_table("issuer_days"), _tables(home_of(folder, home))[1])
 
 
 def _overlapping(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
-    """Cross-validation over rows drawn at random: neighbours that share four of a label's five days train the model judged on it."""
+    """Cross-validation over rows drawn at random: neighbours that share four of a label's five days
+    train the model judged on it.
+    """
     return _judge(*_tables(home_of(folder, home)), predictions=_by_random_rows)
 
 
@@ -153,7 +165,9 @@ def _by_random_rows(data: Dataset, settings: LearningSettings) -> pl.DataFrame:
 
 
 def _full_sample_scaling(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
-    """Features scaled by their mean and standard deviation over all days, later ones included, instead of within each day."""
+    """Features scaled by their mean and standard deviation over all days, later ones included,
+    instead of within each day.
+    """
     issuer_days, labels = _tables(home_of(folder, home))
     data = make_dataset(issuer_days, labels, LearningSettings().walk_forward)
     values = (

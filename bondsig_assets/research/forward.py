@@ -1,7 +1,9 @@
-"""A walk-forward for studies: every quarter by models fitted before it, without the siblings that only calibrate.
+"""A walk-forward for studies: every quarter by models fitted before it, without the siblings that
+only calibrate.
 
-Belongs here: predictions and what they are judged by, for honest studies and for ones that cheat on purpose
-(`cheating.py`). Not here: worlds. A test holds the predictions equal to those of `learning/walk_forward.py`.
+Belongs here: predictions and what they are judged by, for honest studies and for ones that cheat on
+purpose (`cheating.py`). Not here: worlds. A test holds the predictions equal to those of
+`learning/walk_forward.py`.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ def forward(
     settings: LearningSettings,
     training_rows: TrainingRows = honest_rows,
 ) -> pl.DataFrame:
-    """parent_id, ticker, trade_date, model_name, prediction of every scorable issuer of every quarter with enough history."""
+    """parent_id, ticker, trade_date, model_name, prediction of every scorable issuer of every
+    quarter with enough history.
+    """
     first, last = data.keys["trade_date"][0], data.keys["trade_date"][-1]
     parts = []
     for fold in folds_between(first, last, settings.walk_forward):
@@ -68,7 +72,9 @@ def predicted(
 def judged(
     predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5
 ) -> dict[str, dict[str, Any]]:
-    """Per model and `<model>_over_equity`: mean daily IC, its Newey-West standard error and t, days; for models also the Sharpe ratio before costs."""
+    """Per model and `<model>_over_equity`: mean daily IC, its Newey-West standard error and t,
+    days; for models also the Sharpe ratio before costs.
+    """
     known = known_labels(labels.filter(pl.col("horizon_days") == horizon))
     ics = daily_ic(predictions, known)
     found: dict[str, dict[str, Any]] = {}

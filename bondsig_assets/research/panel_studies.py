@@ -1,7 +1,7 @@
 """Studies on worlds that start at bond days: null worlds, permutations, shifts and power.
 
-Belongs here: what one piece of each does. Not here: the worlds (`panel_worlds.py`), worlds from trade reports
-(`chain_studies.py`), the page (`report.py`).
+Belongs here: what one piece of each does. Not here: the worlds (`panel_worlds.py`), worlds from
+trade reports (`chain_studies.py`), the page (`report.py`).
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def null_world(folder: Path, world: list, seed: int) -> dict[str, Any]:
 def permuted(
     folder: Path, world: list, seed: int, lead_strength: float, draw: int
 ) -> dict[str, Any]:
-    """A world with a lead whose credit features are dealt out anew among the issuers of each day and sector."""
+    """A world with a lead whose credit features are dealt out anew among the issuers of each day
+    and sector.
+    """
     data, labels, sector = _world(folder, world, seed, lead_strength)
     rng = np.random.default_rng([seed, draw, 1])
     source = np.arange(data.day.size)
@@ -105,7 +107,9 @@ def permuted(
 def shifted(
     folder: Path, world: list, seed: int, lead_strength: float, draw: int
 ) -> dict[str, Any]:
-    """A world with a lead in which each issuer has its own credit history, turned by half a year or more."""
+    """A world with a lead in which each issuer has its own credit history, turned by half a year or
+    more.
+    """
     data, labels, _ = _world(folder, world, seed, lead_strength)
     rng = np.random.default_rng([seed, draw, 2])
     source = np.arange(data.day.size)
@@ -140,7 +144,9 @@ def power(folder: Path, world: list, seed: int, lead_strength: float) -> dict[st
 def _destroyed(
     folder: Path, data: Dataset, labels: pl.DataFrame, source: np.ndarray, key: str
 ) -> dict[str, Any]:
-    """Judge models whose credit features come from the rows `source`; equity features and labels stay, and so does the control."""
+    """Judge models whose credit features come from the rows `source`; equity features and labels
+    stay, and so does the control.
+    """
     credit = np.array(
         [ALL_FEATURES.index(name) for name in ALL_FEATURES if name not in EQUITY_FEATURES]
     )
@@ -155,7 +161,9 @@ def _destroyed(
 
 
 def _control(folder: Path, data: Dataset, settings: LearningSettings, key: str) -> pl.DataFrame:
-    """Predictions of the control, which no shuffling of credit features changes: made once a world."""
+    """Predictions of the control, which no shuffling of credit features changes: made once a
+    world.
+    """
     path = folder / "worlds" / f"{key}-control.parquet"
     if not path.exists():
         made = forward(
@@ -192,7 +200,9 @@ def _world_of(named: list, seed: int, lead_strength: float) -> World:
 def _world(
     folder: Path, named: list, seed: int, lead_strength: float
 ) -> tuple[Dataset, pl.DataFrame, np.ndarray]:
-    """Dataset, labels and sector codes of a world; its tables are kept, for pieces that share it."""
+    """Dataset, labels and sector codes of a world; its tables are kept, for pieces that share
+    it.
+    """
     base = folder / "worlds" / f"{named[0]}-{seed}-{lead_strength}"
     paths = [base.with_name(f"{base.name}-{table}.parquet") for table in ("issuer_days", "labels")]
     if not all(path.exists() for path in paths):

@@ -1,11 +1,13 @@
-"""Simulated worlds that start at bond days: the same market, trades and features, a minute and more sooner.
+"""Simulated worlds that start at bond days: the same market, trades and features, a minute and more
+sooner.
 
-A panel world draws the trades of the simulator's own code with its own random numbers, aggregates those that stand in
-the end, and takes each bond's spread from the truth and the error of its price. What it skips: messages, late reports
-and corrections, screening, and pricing. Everything after that is the code of the graph.
+A panel world draws the trades of the simulator's own code with its own random numbers, aggregates
+those that stand in the end, and takes each bond's spread from the truth and the error of its price.
+What it skips: messages, late reports and corrections, screening, and pricing. Everything after that
+is the code of the graph.
 
-Belongs here: such a world as `Panels`, its features and labels, and the best forecast anybody could make in it. Not
-here: studies made of many worlds, and what the graph does itself.
+Belongs here: such a world as `Panels`, its features and labels, and the best forecast anybody could
+make in it. Not here: studies made of many worlds, and what the graph does itself.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.bond_days import aggregate
 from bondsig_assets.trace.options import RESEARCH
 
-# `_day` and `_mids` of the source are read as they are: trades and mids drawn a second time would be others, or made twice.
+# `_day` and `_mids` of the source are read as they are: trades and mids drawn a second time would
+# be others, or made twice.
 
 #: Years between the points at which zero curves are looked up.
 _GRID = 0.05
@@ -58,7 +61,9 @@ class PanelWorld:
 
 @dataclass(frozen=True)
 class _Cells:
-    """Bond days with trades: positions of day and bond, the mean price, and what was true at the close."""
+    """Bond days with trades: positions of day and bond, the mean price, and what was true at the
+    close.
+    """
 
     day: np.ndarray
     bond: np.ndarray
@@ -70,7 +75,9 @@ class _Cells:
 
 
 def panel_world(world: World) -> PanelWorld:
-    """All days of `world` with bond days made of its trades as they stand in the end; the same seed gives the same bits."""
+    """All days of `world` with bond days made of its trades as they stand in the end; the same seed
+    gives the same bits.
+    """
     source = SimulatedSource(world)
     market, (start, end) = source.market, source.span()
     tables = {
@@ -108,7 +115,9 @@ def panel_world(world: World) -> PanelWorld:
 
 
 def features_and_labels(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Tables `issuer_days`, and `labels` that became known, of all the world's days; as in the graph the first days lack their history."""
+    """Tables `issuer_days`, and `labels` that became known, of all the world's days; as in the
+    graph the first days lack their history.
+    """
     panels = panel_world(world).panels
     start, end = panels.days[0].item(), panels.days[-1].item()
     features, _ = issuer_days(panels, start, end)
@@ -118,11 +127,12 @@ def features_and_labels(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def oracle(world: World) -> pl.DataFrame:
-    """`parent_id, trade_date, prediction`: what is still to land within the five-day label of each day, in percent, as expected that day.
+    """`parent_id, trade_date, prediction`: what is still to land within the five-day label of each
+    day, in percent, as expected that day.
 
-    The oracle sees the size of all news up to its day and whether each has landed, but not when the rest will. No
-    model can know more: its information coefficient is what theirs are measured against. Every parent and day whose
-    stock trades has a row; most predictions are 0.
+    The oracle sees the size of all news up to its day and whether each has landed, but not when the
+    rest will. No model can know more: its information coefficient is what theirs are measured
+    against. Every parent and day whose stock trades has a row; most predictions are 0.
     """
     market = make_market(world)
     expected = _expected_landing(market.news, market.news_delay)
@@ -137,7 +147,9 @@ def oracle(world: World) -> pl.DataFrame:
 
 
 def _expected_landing(news: np.ndarray, delay: np.ndarray) -> np.ndarray:
-    """Expected log return [day, parent] from news not landed yet; `news`, `delay` [day, parent], a delay of 1 … 5 days."""
+    """Expected log return [day, parent] from news not landed yet; `news`, `delay` [day, parent], a
+    delay of 1 … 5 days.
+    """
     expected = np.zeros_like(news)
     for age in range(LANDING.size):
         # A delay of d days is at position d - 1.
@@ -148,7 +160,9 @@ def _expected_landing(news: np.ndarray, delay: np.ndarray) -> np.ndarray:
 
 
 def _revisions(source: SimulatedSource, bonds: pl.DataFrame, amounts: pl.DataFrame) -> pl.DataFrame:
-    """`bond_day_revisions` joined with what features need of `bond_analytics`, each bond day known on its own day."""
+    """`bond_day_revisions` joined with what features need of `bond_analytics`, each bond day known
+    on its own day.
+    """
     market = source.market
     names, order = np.unique(market.bonds.cusip, return_inverse=True)
     days = aggregate(_trades(source, order), ["cell"])
@@ -185,9 +199,11 @@ def _revisions(source: SimulatedSource, bonds: pl.DataFrame, amounts: pl.DataFra
 
 
 def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
-    """The trades that stand in the end, as disseminated and screened by default: `cell` and what `aggregate` takes.
+    """The trades that stand in the end, as disseminated and screened by default: `cell` and what
+    `aggregate` takes.
 
-    `cell` counts bonds in `order` within days. Prices in error are left out, as quarantine leaves out most.
+    `cell` counts bonds in `order` within days. Prices in error are left out, as quarantine leaves
+    out most.
     """
     market = source.market
     bonds, n_bonds = market.bonds, market.bonds.cusip.size
@@ -231,8 +247,9 @@ def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
             "price": price,
             "par_usd": np.minimum(par, cap),
             "is_par_capped": par > cap,
-            "executed_at": market.days[day].astype("datetime64[us]")
-            + second.astype("timedelta64[s]"),
+            "executed_at": (
+                market.days[day].astype("datetime64[us]") + second.astype("timedelta64[s]")
+            ),
             "is_quarantined": np.zeros(row.size, dtype=bool),
             "side": _letters(side, "S", "B"),
             "contra": _letters(contra, "C", "D"),
@@ -248,9 +265,9 @@ def _letters(values: np.ndarray, one: str, other: str) -> pl.Series:
 def _analytics(market: Market, cells: _Cells, amount: np.ndarray) -> dict[str, np.ndarray]:
     """What features need of `bond_analytics`, one value a cell, NaN where there is no spread.
 
-    The spread is the true one, plus the error of the price over its effective dollar duration, plus the day's move of the
-    Treasury curve: at the cutoff the newest curve known is the day before's. The yield is that of the price, to the worse
-    of maturity and the next call.
+    The spread is the true one, plus the error of the price over its effective dollar duration, plus
+    the day's move of the Treasury curve: at the cutoff the newest curve known is the day before's.
+    The yield is that of the price, to the worse of maturity and the next call.
     """
     bonds, bond = market.bonds, cells.bond
     years = (bonds.maturity_day[bond] - cells.settlement) / DAYS_PER_YEAR
@@ -284,10 +301,12 @@ def _analytics(market: Market, cells: _Cells, amount: np.ndarray) -> dict[str, n
         "yield_pct": 200 * np.expm1(worst / 2),
         "maturity_years": worst_years,
         "spread_duration_years": effective,
-        "cds_equivalent_spread_bps": over_treasury
-        * (1 - _RECOVERY_POINTS / 100)
-        * cells.price
-        / np.maximum(cells.price - _RECOVERY_POINTS, 1.0),
+        "cds_equivalent_spread_bps": (
+            over_treasury
+            * (1 - _RECOVERY_POINTS / 100)
+            * cells.price
+            / np.maximum(cells.price - _RECOVERY_POINTS, 1.0)
+        ),
     }
     return {name: np.where(has_spread, values, np.nan) for name, values in out.items()}
 
@@ -302,7 +321,9 @@ def _zero_rates(market: Market, day: np.ndarray, years: np.ndarray) -> np.ndarra
 def _dirty(
     rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float
 ) -> np.ndarray:
-    """Price with accrued interest at one continuous rate, of semi-annual coupons and a redemption after `years`."""
+    """Price with accrued interest at one continuous rate, of semi-annual coupons and a redemption
+    after `years`.
+    """
     rate = np.where(np.abs(rate) < 1e-6, 1e-6, rate)
     n = _coupons_left(years)
     annuity = np.exp(-rate * (years - (n - 1) / 2)) * np.expm1(-rate * n / 2) / np.expm1(-rate / 2)
@@ -362,10 +383,12 @@ def _calls(market: Market, cells: _Cells) -> tuple[np.ndarray, np.ndarray]:
 def _option(
     clean: np.ndarray, years: np.ndarray, call_years: np.ndarray, call_price: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Value of the issuer's right to call, and effective duration over that to maturity; 0 and 1 without a call.
+    """Value of the issuer's right to call, and effective duration over that to maturity; 0 and 1
+    without a call.
 
-    As if called with a chance that grows with `clean`, the price to maturity; the chance is fitted to the effective
-    durations of the Hull-White trees of `bonds/callable_bonds.py` on a demo world, and its sum over prices is the value.
+    As if called with a chance that grows with `clean`, the price to maturity; the chance is fitted
+    to the effective durations of the Hull-White trees of `bonds/callable_bonds.py` on a demo world,
+    and its sum over prices is the value.
     """
     width = 0.5 + 0.75 * years
     distance = np.nan_to_num(np.clip((clean - call_price - 2.5) / width, -50, 50))

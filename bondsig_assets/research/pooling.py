@@ -34,7 +34,8 @@ class Pooled:
 
 
 def pool(results: Sequence[dict[str, Any]], model: str) -> Pooled:
-    """Mean over worlds of a model's mean IC; worlds are independent, so their errors add up in squares.
+    """Mean over worlds of a model's mean IC; worlds are independent, so their errors add up in
+    squares.
 
     `results`: what `judged` gave for each world, under `models`.
     """

@@ -1,7 +1,8 @@
-"""The page of results and its pictures, made of what the studies left; nothing on it is typed by hand.
+"""The page of results and its pictures, made of what the studies left; nothing on it is typed by
+hand.
 
-Belongs here: text, tables and pictures of `docs/results.md`, and the table on the README's first page. Not
-here: the studies.
+Belongs here: text, tables and pictures of `docs/results.md`, and the table on the README's first
+page. Not here: the studies.
 """
 
 from __future__ import annotations
@@ -29,9 +30,18 @@ from bondsig_assets.research.report_pictures import (
 Results = dict[str, dict[str, dict[str, Any]]]
 ADDED = "_over_equity"
 _NULLS = {
-    "null worlds": "Worlds without a lead, one seed each: bonds learn nothing that stocks do not learn on the same day.",
-    "permutation": "A world with a lead of 0.20 whose credit features are dealt out anew among the issuers of each day and sector, then everything is fitted again.",
-    "circular shift": "The same world, each issuer's credit history turned by half a year or more, so that it keeps its own rhythm and loses its place.",
+    "null worlds": (
+        "Worlds without a lead, one seed each: bonds learn nothing that stocks do not learn on the"
+        " same day."
+    ),
+    "permutation": (
+        "A world with a lead of 0.20 whose credit features are dealt out anew among the issuers of"
+        " each day and sector, then everything is fitted again."
+    ),
+    "circular shift": (
+        "The same world, each issuer's credit history turned by half a year or more, so that it"
+        " keeps its own rhythm and loses its place."
+    ),
 }
 
 
@@ -87,13 +97,20 @@ def _head(command: str, took: str) -> list[str]:
         "",
         f"<!-- Made by `{command}`. Do not edit. -->",
         "",
-        "As they came, nothing chosen after the fact, nothing tuned on them; seeds are fixed. Made by",
+        (
+            "As they came, nothing chosen after the fact, nothing tuned on them; seeds are fixed."
+            " Made by"
+        ),
         "",
         f"    {command}",
         "",
-        f"{took}. The IC is the daily Spearman correlation of prediction and 5-day excess return; *adds* is the IC of the part of a model's ranks that the equity-only "
-        "control does not explain. t is Newey-West's. The smallest detectable IC is 2.8 standard errors: an effect that large is found four times in five, and a mean below "
-        "it is no evidence either way.",
+        (
+            f"{took}. The IC is the daily Spearman correlation of prediction and 5-day excess"
+            " return; *adds* is the IC of the part of a model's ranks that the equity-only control"
+            " does not explain. t is Newey-West's. The smallest detectable IC is 2.8 standard"
+            " errors: an effect that large is found four times in five, and a mean below it is no"
+            " evidence either way."
+        ),
         "",
     ]
 
@@ -107,7 +124,9 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
-    """One row a sin: XGBoost's IC, what it gains on the honest one of the same days, and the Sharpe ratio, in each market."""
+    """One row a sin: XGBoost's IC, what it gains on the honest one of the same days, and the Sharpe
+    ratio, in each market.
+    """
     markets = list(dict.fromkeys(name.split(": ")[0] for name in found))
     sins = list(dict.fromkeys(name.split(": ")[1] for name in found))
     columns = [
@@ -131,7 +150,9 @@ def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
 
 
 def gained(one: dict[str, list], honest: dict[str, list]) -> tuple[float, float]:
-    """Mean difference of two models' daily ICs over the days that both were judged on, and its Newey-West standard error."""
+    """Mean difference of two models' daily ICs over the days that both were judged on, and its
+    Newey-West standard error.
+    """
     frames = [
         pl.DataFrame(daily, schema={"trade_date": pl.String, "information_coefficient": pl.Float64})
         for daily in (one, honest)
@@ -144,15 +165,26 @@ def gained(one: dict[str, list], honest: dict[str, list]) -> tuple[float, float]
 
 
 _CHEATING_NOTES = [
-    "XGBoost's IC with its t, what it gains on the honest IC of the same days with the t of that difference, and the annualised Sharpe ratio of its top fifth less its bottom fifth, held for five days, before costs (the mean over the five days one may begin on). One simulated market with a strong lead and one "
-    "with none, the same reports and seed in every row; each row changes one thing. Same-close fill: bought at the close of the day whose evening made the features. Hindsight "
-    "cleaning: `ex_post_bond_days`. Uncapped volumes: the regulatory view as if it had been seen on the day. Overlapping labels: cross-validation over rows drawn at random. "
-    "Full-sample scaling: mean and standard deviation over all days. Own training years: today's model scores the past it was fitted on.",
+    (
+        "XGBoost's IC with its t, what it gains on the honest IC of the same days with the t of"
+        " that difference, and the annualised Sharpe ratio of its top fifth less its bottom fifth,"
+        " held for five days, before costs (the mean over the five days one may begin on). One"
+        " simulated market with a strong lead and one with none, the same reports and seed in every"
+        " row; each row changes one thing. Same-close fill: bought at the close of the day whose"
+        " evening made the features. Hindsight cleaning: `ex_post_bond_days`. Uncapped volumes: the"
+        " regulatory view as if it had been seen on the day. Overlapping labels: cross-validation"
+        " over rows drawn at random. Full-sample scaling: mean and standard deviation over all"
+        " days. Own training years: today's model scores the past it was fitted on."
+    ),
 ]
 _REAL_NOTES = [
     "",
-    "Its limits: only companies that still traded when the stock prices were downloaded are in it (survivors), a handful of dozen names, 5-year CDS and no bonds, so every bond "
-    "feature is null. A return found here is evidence of nothing; that the machine runs on real files is.",
+    (
+        "Its limits: only companies that still traded when the stock prices were downloaded are in"
+        " it (survivors), a handful of dozen names, 5-year CDS and no bonds, so every bond feature"
+        " is null. A return found here is evidence of nothing; that the machine runs on real"
+        " files is."
+    ),
 ]
 
 
@@ -231,8 +263,13 @@ def _power_section(units: dict[str, Any]) -> list[str]:
     lines = [
         "## Where there is something, does it find it?",
         "",
-        f"{len(first)} worlds of 120 issuers and four years for each strength, pooled. The oracle sees every piece of news "
-        "on its day, and knows how news lands but not when; its IC is its own, for the control adds nothing to it. Worlds of one seed share their draws at every strength: the rows of one strength are independent of each other, the strengths are not.",
+        (
+            f"{len(first)} worlds of 120 issuers and four years for each strength, pooled. The"
+            " oracle sees every piece of news on its day, and knows how news lands but not when;"
+            " its IC is its own, for the control adds nothing to it. Worlds of one seed share"
+            " their draws at every strength: the rows of one strength are independent of each"
+            " other, the strengths are not."
+        ),
         "",
     ]
     rows = []
@@ -281,8 +318,11 @@ def _power_section(units: dict[str, Any]) -> list[str]:
         "",
         "![Power](results/power.png)",
         "",
-        "A single world of this size at 0.20 gives the t of the last column, no more: four years of 120 names, most bonds silent on "
-        "most days, cannot tell less than about three times one world's standard error from nothing.",
+        (
+            "A single world of this size at 0.20 gives the t of the last column, no more: four"
+            " years of 120 names, most bonds silent on most days, cannot tell less than about three"
+            " times one world's standard error from nothing."
+        ),
     ]
 
 
@@ -348,7 +388,8 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
     yield from _importances(found)
     yield from (
         "",
-        f"Champions: {len({row['model_version'] for row in found['champions']})} models over {len(found['champions'])} quarters; "
+        f"Champions: {len({row['model_version'] for row in found['champions']})} models over"
+        f" {len(found['champions'])} quarters; "
         + ", ".join(
             f"{count} {decision}"
             for decision, count in _counts(row["decision"] for row in found["champions"]).items()
@@ -454,7 +495,8 @@ def _overfitting(found: dict[str, Any]) -> Iterator[str]:
     pbo = rows[0]["overfitting_probability"]
     yield from (
         "",
-        f"Luck of the search: {rows[0]['n_trials']} trials logged ({rows[0]['effective_trials']:.1f} effective); probability of backtest overfitting "
+        f"Luck of the search: {rows[0]['n_trials']} trials logged"
+        f" ({rows[0]['effective_trials']:.1f} effective); probability of backtest overfitting "
         + (f"{pbo:.0%}." if pbo is not None else "not judged (too few periods)."),
         "",
     )
@@ -481,7 +523,10 @@ def _importances(found: dict[str, Any]) -> Iterator[str]:
     stable = {row["model_name"]: row["rank_correlation"] for row in found["stability"]}
     yield from (
         "",
-        "What moves the models (share of mean |SHAP|, mean over folds), and how alike importances are from fold to fold (rank correlation):",
+        (
+            "What moves the models (share of mean |SHAP|, mean over folds), and how alike"
+            " importances are from fold to fold (rank correlation):"
+        ),
         "",
     )
     models = [

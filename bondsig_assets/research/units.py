@@ -1,6 +1,7 @@
 """Pieces of a study, each done once: a study that is stopped goes on with the next piece.
 
-Belongs here: keeping results of pieces on disk, running them beside each other. Not here: what a piece does.
+Belongs here: keeping results of pieces on disk, running them beside each other. Not here: what a
+piece does.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from bondsig_assets.learning.walk_forward import cores
 
 @dataclass(frozen=True)
 class Unit:
-    """One piece: `work(folder, **parameters)` returns what JSON can hold; `folder` keeps what several pieces of one version of the code share.
+    """One piece: `work(folder, **parameters)` returns what JSON can hold; `folder` keeps what
+    several pieces of one version of the code share.
 
     `cost` is its length beside other pieces', for telling how long the rest will take.
     """
@@ -33,11 +35,15 @@ class Unit:
     cost: float = 1.0
 
     def path(self, folder: Path, version: str) -> Path:
-        """Where its result goes: another version of the code or other parameters are another file."""
+        """Where its result goes: another version of the code or other parameters are another
+        file.
+        """
         return folder / "units" / self.study / f"{self._stem}-{version}.json"
 
     def found(self, folder: Path, version: str, any_version: bool = False) -> Path | None:
-        """Where its result lies, of this version of the code or of any (the newest); None while it is to be done."""
+        """Where its result lies, of this version of the code or of any (the newest); None while it
+        is to be done.
+        """
         path = self.path(folder, version)
         if path.exists() or not any_version:
             return path if path.exists() else None
@@ -46,7 +52,8 @@ class Unit:
 
     @property
     def _stem(self) -> str:
-        return f"{self.name.replace(':', '').replace(' ', '_')}-{fingerprint([self.work.__qualname__, self.parameters])}"
+        name = self.name.replace(":", "").replace(" ", "_")
+        return f"{name}-{fingerprint([self.work.__qualname__, self.parameters])}"
 
 
 def run_units(
@@ -57,7 +64,8 @@ def run_units(
     workers: int | None = None,
     any_version: bool = False,
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """Results by study and name; finished pieces are read, others done on `workers` processes of one thread each.
+    """Results by study and name; finished pieces are read, others done on `workers` processes of
+    one thread each.
 
     With `any_version` a piece is finished whichever version of the code did it.
     """
@@ -86,7 +94,8 @@ def _do(
         done.append(unit.cost)
         left = (time.monotonic() - began) / sum(done) * (sum(one.cost for one in units) - sum(done))
         say(
-            f"{len(done):3}/{len(units)}  {unit.study}: {unit.name}  {seconds:.0f} s, about {left / 60:.0f} min left"
+            f"{len(done):3}/{len(units)}  {unit.study}: {unit.name}  {seconds:.0f} s, about"
+            f" {left / 60:.0f} min left"
         )
 
     if workers == 1:

@@ -1,1 +1,3 @@
-"""Everything outside the process, one typed resource each. Belongs here: warehouse, tracking, sources, home. Not here: domain logic."""
+"""Everything outside the process, one typed resource each. Belongs here: warehouse, tracking,
+sources, home. Not here: domain logic.
+"""

@@ -1,9 +1,10 @@
 """Dagster's SQLite event log, made fit for thousands of partitions in one run.
 
-Belongs here: reuse of database engines and of what they said of their schema. Not here: what is logged. The stock storage makes an
-engine for every event, so each one connects and compiles its SQL anew; a range of a thousand
-days writes tens of thousands of events. `dagster.yaml` in the home names this class; files and
-tables are exactly those of the stock storage, and either can read the other's.
+Belongs here: reuse of database engines and of what they said of their schema. Not here: what is
+logged. The stock storage makes an engine for every event, so each one connects and compiles its SQL
+anew; a range of a thousand days writes tens of thousands of events. `dagster.yaml` in the home
+names this class; files and tables are exactly those of the stock storage, and either can read the
+other's.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ _OPEN_FILES = 6
 
 
 class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
-    """The stock SQLite event log with one engine for each of the newest database files and a write-ahead journal."""
+    """The stock SQLite event log with one engine for each of the newest database files and a
+    write-ahead journal.
+    """
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: dict[str, Engine] = {}
@@ -58,7 +61,8 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
             )
             event.listen(engine, "connect", _settings)
             self._engines[shard] = engine
-        # Every run has a file of its own; a server that lives for months must not keep them all open.
+        # Every run has a file of its own; a server that lives for months must not keep them all
+        # open.
         self._engines[shard] = self._engines.pop(shard)
         while len(self._engines) > _OPEN_FILES:
             self._engines.pop(next(iter(self._engines))).dispose()

@@ -25,12 +25,15 @@ MEMORY_LIMIT = "2GB"
 
 _idle: list[duckdb.DuckDBPyConnection] = []
 if hasattr(os, "register_at_fork"):
-    # The threads of an engine do not survive a fork: a child that closed an inherited one would wait for them for ever.
+    # The threads of an engine do not survive a fork: a child that closed an inherited one would
+    # wait for them for ever.
     os.register_at_fork(before=_idle.clear)
 
 
 def extension_file(name: str) -> Path | None:
-    """The signed binary in the PyPI wheel `duckdb-extension-<name>` for this DuckDB; None when not installed."""
+    """The signed binary in the PyPI wheel `duckdb-extension-<name>` for this DuckDB; None when not
+    installed.
+    """
     package = find_spec(f"duckdb_extension_{name}")
     if package is None or package.origin is None:
         return None
@@ -72,7 +75,8 @@ def _start() -> duckdb.DuckDBPyConnection:
     connection.execute("SET enable_progress_bar = false")
     # DuckDB would spill into the working directory.
     connection.execute(
-        f"SET temp_directory = {quote(str(Path(tempfile.gettempdir()) / f'bondsig-spill-{os.getpid()}'))}"
+        "SET temp_directory ="
+        f" {quote(str(Path(tempfile.gettempdir()) / f'bondsig-spill-{os.getpid()}'))}"
     )
     return connection
 
@@ -87,7 +91,9 @@ def _load(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
 
 def _use_aws_environment(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give DuckDB the credentials and the endpoint in the AWS_* variables, as other AWS tools read them."""
+    """Give DuckDB the credentials and the endpoint in the AWS_* variables, as other AWS tools read
+    them.
+    """
     options = {
         option: os.environ[variable]
         for option, variable in {
@@ -102,5 +108,8 @@ def _use_aws_environment(connection: duckdb.DuckDBPyConnection) -> None:
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
         url = urlsplit(endpoint)
         # A server of one's own rarely has a host name for each bucket.
-        settings += f", ENDPOINT {quote(url.netloc)}, URL_STYLE 'path', USE_SSL {str(url.scheme == 'https').lower()}"
+        settings += (
+            f", ENDPOINT {quote(url.netloc)}, URL_STYLE 'path', USE_SSL"
+            f" {str(url.scheme == 'https').lower()}"
+        )
     connection.execute(f"CREATE OR REPLACE SECRET bondsig (TYPE s3{settings})")

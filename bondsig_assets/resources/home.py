@@ -32,10 +32,11 @@ class HomeError(Exception):
 
 @dataclass(frozen=True)
 class Market:
-    """What one home holds. For `files`, `data` is the folder and `config` its source.toml
-    where that lies elsewhere; for `simulated` the world's name, seed and lead strength. For `wrds`,
-    `tables` are the TRACE tables (all when empty), and everything else comes from files as above, if any;
-    whether lost times are allowed does not make it another market."""
+    """What one home holds. For `files`, `data` is the folder and `config` its source.toml where
+    that lies elsewhere; for `simulated` the world's name, seed and lead strength. For `wrds`,
+    `tables` are the TRACE tables (all when empty), and everything else comes from files as above,
+    if any; whether lost times are allowed does not make it another market.
+    """
 
     source: str = "simulated"
     data: str = ""
@@ -54,7 +55,10 @@ class Market:
         if self.source == "wrds":
             others = f"everything else from files in {self.data}" if self.data else "nothing else"
             return f"WRDS TRACE ({self.tables or 'enhanced, standard, 144a'}; {others})"
-        return f"simulated world '{self.world}', seed {self.seed}, lead strength {self.lead_strength:g} ({self.view} view)"
+        return (
+            f"simulated world '{self.world}', seed {self.seed}, lead strength"
+            f" {self.lead_strength:g} ({self.view} view)"
+        )
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ class Home:
         return text.get("fingerprint", "") if text else ""
 
     def claim(self, market: Market, span: tuple[date, date], fingerprint: str = "") -> None:
-        """Make this the home of `market`, or confirm that it is; `fingerprint` identifies the input.
+        """Make this the home of `market`, or confirm that it is; `fingerprint` identifies the
+        input.
 
         Raises HomeError when the home holds another market: markets are never mixed.
         """
@@ -163,7 +168,8 @@ class Home:
             date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise HomeError(
-                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or delete the home"
+                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or"
+                " delete the home"
             ) from error
         return text
 

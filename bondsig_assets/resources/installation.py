@@ -29,7 +29,8 @@ def fingerprint(database: str) -> str:
 
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create or update everything in the connection's current database, inside the caller's transaction.
+    """Create or update everything in the connection's current database, inside the caller's
+    transaction.
 
     New nullable columns are added; an empty table is made anew. Raises WarehouseError when a
     table that holds data cannot follow its declaration, or a file in `sql/views/` does not run.
@@ -47,7 +48,8 @@ def _install_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     declared = {column.name: column.type for column in table.columns}
     found = dict(
         connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = current_database() AND schema_name = ? AND table_name = ?",
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name ="
+            " current_database() AND schema_name = ? AND table_name = ?",
             [table.schema, table.name],
         ).fetchall()
     )
@@ -59,8 +61,8 @@ def _install_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
             connection.execute(f"DROP TABLE {table.qualified_name}")
         elif impossible:
             raise WarehouseError(
-                f"table {table.qualified_name} holds rows that do not fit its declaration any more (columns {', '.join(impossible)}): "
-                f"export it and start a new warehouse"
+                f"table {table.qualified_name} holds rows that do not fit its declaration any more"
+                f" (columns {', '.join(impossible)}): export it and start a new warehouse"
             )
         else:
             for column in added:
@@ -73,9 +75,10 @@ def _install_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
 def _install_views(connection: duckdb.DuckDBPyConnection) -> None:
     # A view whose file is gone must go too, or researchers keep reading it.
     dropped = connection.execute(
-        "SELECT 'VIEW ' || view_name FROM duckdb_views() WHERE database_name = current_database() AND NOT internal "
-        "UNION SELECT CASE function_type WHEN 'table_macro' THEN 'MACRO TABLE ' ELSE 'MACRO ' END || function_name "
-        "FROM duckdb_functions() WHERE database_name = current_database() AND NOT internal"
+        "SELECT 'VIEW ' || view_name FROM duckdb_views() WHERE database_name = current_database()"
+        " AND NOT internal UNION SELECT CASE function_type WHEN 'table_macro' THEN 'MACRO TABLE '"
+        " ELSE 'MACRO ' END || function_name FROM duckdb_functions() WHERE database_name ="
+        " current_database() AND NOT internal"
     ).fetchall()
     for (name,) in dropped:
         connection.execute(f"DROP {name}")

@@ -59,7 +59,8 @@ class Lake:
 
     @contextmanager
     def writing(self, what: str, create: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that holds the lock; a transaction the caller has not committed is rolled back.
+        """A connection that holds the lock; a transaction the caller has not committed is rolled
+        back.
 
         Raises WarehouseError, its message opening with `what`.
         """
@@ -79,7 +80,9 @@ class Lake:
     def _attached(
         self, read_only: bool, create: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Attach anew for each call: it costs 25 ms, and no state outlives an error, a fork or a moved folder."""
+        """Attach anew for each call: it costs 25 ms, and no state outlives an error, a fork or a
+        moved folder.
+        """
         self._require(create)
         with engine(*self._extensions()) as duck:
             duck.execute(self._attach_statement(read_only))
@@ -97,7 +100,8 @@ class Lake:
 
     def _attach_statement(self, read_only: bool) -> str:
         catalog = self.catalog if self.is_shared else f"sqlite:{self.catalog}"
-        # The catalog remembers where its files were; overriding that lets a home be moved or mounted elsewhere.
+        # The catalog remembers where its files were; overriding that lets a home be moved or
+        # mounted elsewhere.
         options = [
             f"DATA_PATH {quote(self.storage)}",
             "OVERRIDE_DATA_PATH true",
@@ -105,7 +109,10 @@ class Lake:
         ]
         if not self.is_shared:
             options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 60000"]
-        return f"ATTACH {quote(f'ducklake:{catalog}')} AS lake ({', '.join(options + ['READ_ONLY'] * read_only)})"
+        return (
+            f"ATTACH {quote(f'ducklake:{catalog}')} AS lake"
+            f" ({', '.join(options + ['READ_ONLY'] * read_only)})"
+        )
 
     @contextmanager
     def _file_lock(self) -> Iterator[None]:
@@ -128,7 +135,8 @@ class Lake:
             duck.execute("BEGIN")
             # A dead writer's session ends, and its lock with it.
             duck.execute(
-                f"CALL postgres_execute('server', 'SET LOCAL lock_timeout = {int(self.lock_timeout * 1000)}')"
+                "CALL postgres_execute('server', 'SET LOCAL lock_timeout ="
+                f" {int(self.lock_timeout * 1000)}')"
             )
             try:
                 duck.execute(

@@ -1,4 +1,5 @@
-"""MLflow in a home that was moved, copied, or restored elsewhere: its database names artifacts by their full path.
+"""MLflow in a home that was moved, copied, or restored elsewhere: its database names artifacts by
+their full path.
 
 Belongs here: putting those paths right. Not here: anything else about MLflow (`tracking.py`).
 """
@@ -20,9 +21,11 @@ _PLACES = (
 
 
 def follow_move(home: Home) -> bool:
-    """Let MLflow's database name artifacts where the home is now; true where they were named elsewhere.
+    """Let MLflow's database name artifacts where the home is now; true where they were named
+    elsewhere.
 
-    All in one transaction, within milliseconds where nothing moved. Artifacts outside the home's own folder are left as they are.
+    All in one transaction, within milliseconds where nothing moved. Artifacts outside the home's
+    own folder are left as they are.
     """
     if not home.mlflow_database.exists():
         return False
@@ -36,12 +39,16 @@ def follow_move(home: Home) -> bool:
         named = [
             place
             for (place,) in store.execute(
-                "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE 'file:%/mlflow/artifacts'"
+                "SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE"
+                " 'file:%/mlflow/artifacts'"
             )
         ]
         elsewhere = set(named) - {here}
         for there in elsewhere:
             for table, column in _PLACES:
-                moved = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column} || '/', 1, ?) = ?"
+                moved = (
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}"
+                    " || '/', 1, ?) = ?"
+                )
                 store.execute(moved, [here, len(there) + 1, len(there) + 1, f"{there}/"])
         return bool(elsewhere)

@@ -1,8 +1,8 @@
 """A bondsig model as MLflow loads it: one JSON file with everything scoring needs.
 
 Belongs here: writing and reading that file, and MLflow's loader for it. Not here: talking to MLflow
-(`tracking.py`). `mlflow.pyfunc.load_model("models:/bondsig@champion").predict(frame)` gives the prediction
-and the calibrated probability for day-standardised features.
+(`tracking.py`). `mlflow.pyfunc.load_model("models:/bondsig@champion").predict(frame)` gives the
+prediction and the calibrated probability for day-standardised features.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class RegisteredModel:
         self.scorer = scorer
 
     def predict(self, model_input: Any, params: dict | None = None) -> pd.DataFrame:
-        """Prediction and P(underperform) for rows of robust z-scores: a frame with the inputs as columns, or an array."""
+        """Prediction and P(underperform) for rows of robust z-scores: a frame with the inputs as
+        columns, or an array.
+        """
         if isinstance(model_input, pd.DataFrame):
             model_input = model_input[list(self.scorer.specification.features)].to_numpy(float)
         prediction = self.scorer.model.predict(np.asarray(model_input))

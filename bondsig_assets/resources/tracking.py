@@ -1,4 +1,5 @@
-"""MLflow as a thin resource of our own: one run a training, nested runs for its folds, a registry of champions.
+"""MLflow as a thin resource of our own: one run a training, nested runs for its folds, a registry
+of champions.
 
 Belongs here: talking to MLflow. Not here: what is trained, and the file a model is kept in
 (`registered_model.py`). MLflow takes seconds to import, so it is imported where it is used.
@@ -39,9 +40,11 @@ class TrackingError(Exception):
 
 
 class TrackingResource(dg.ConfigurableResource):
-    """Experiment tracking and model registry: the home's own MLflow, or the server BONDSIG_MLFLOW names.
+    """Experiment tracking and model registry: the home's own MLflow, or the server BONDSIG_MLFLOW
+    names.
 
-    Not MLFLOW_TRACKING_URI: MLflow sets that itself, and the next home of the same process would write into the last one's.
+    Not MLFLOW_TRACKING_URI: MLflow sets that itself, and the next home of the same process would
+    write into the last one's.
     """
 
     home: str
@@ -52,7 +55,9 @@ class TrackingResource(dg.ConfigurableResource):
         return os.environ.get("BONDSIG_MLFLOW") or Home(Path(self.home)).mlflow_uri
 
     def connect(self, study: str = "") -> Any:
-        """MLflow with its URI and, if named, the experiment of `study` set. Raises TrackingError."""
+        """MLflow with its URI and, if named, the experiment of `study` set. Raises
+        TrackingError.
+        """
         for name, value in _QUIET:
             os.environ.setdefault(name, value)
         import logging
@@ -71,9 +76,9 @@ class TrackingResource(dg.ConfigurableResource):
                 if mlflow.get_experiment_by_name(study) is None:
                     mlflow.create_experiment(
                         study,
-                        artifact_location=None
-                        if self.uri.startswith("http")
-                        else artifacts.as_uri(),
+                        artifact_location=(
+                            None if self.uri.startswith("http") else artifacts.as_uri()
+                        ),
                     )
                 mlflow.set_experiment(study)
         return mlflow
@@ -92,7 +97,9 @@ class TrackingResource(dg.ConfigurableResource):
             yield mlflow
 
     def log_model(self, mlflow: Any, row: dict[str, Any], example: Any) -> str:
-        """Keep a row of `models` as an MLflow model of the active run, with signature and input example; returns its URI."""
+        """Keep a row of `models` as an MLflow model of the active run, with signature and input
+        example; returns its URI.
+        """
         from bondsig_assets.learning.scoring import scorer_of
         from bondsig_assets.resources.registered_model import RegisteredModel
 
@@ -105,9 +112,9 @@ class TrackingResource(dg.ConfigurableResource):
                 loader_module="bondsig_assets.resources.registered_model",
                 data_path=str(write_model(Path(folder) / "data", row)),
                 signature=signature,
-                input_example=np.nan_to_num(example)
-                if isinstance(example, np.ndarray)
-                else example,
+                input_example=(
+                    np.nan_to_num(example) if isinstance(example, np.ndarray) else example
+                ),
                 pip_requirements=["bondsig"],
                 metadata={"feature_hash": row["feature_hash"]},
             )
@@ -162,7 +169,8 @@ class TrackingResource(dg.ConfigurableResource):
                 return read_model(Path(mlflow.artifacts.download_artifacts(uri)))
             except (OSError, ValueError) as error:
                 raise TrackingError(
-                    f"version {version} of {REGISTERED_MODEL} at {uri} cannot be read ({error}): train its fold again"
+                    f"version {version} of {REGISTERED_MODEL} at {uri} cannot be read ({error}):"
+                    " train its fold again"
                 ) from error
 
     @contextmanager
@@ -175,7 +183,8 @@ class TrackingResource(dg.ConfigurableResource):
         except (mlflow.exceptions.MlflowException, OSError) as error:
             trouble = str(error).splitlines()[0][:200]
             raise TrackingError(
-                f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset BONDSIG_MLFLOW to use the home's own"
+                f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset"
+                " BONDSIG_MLFLOW to use the home's own"
             ) from error
 
 

@@ -49,7 +49,8 @@ class Warehouse:
 
     `catalog` is a SQLite file, or `postgres:<connection string>`; `storage` a folder, or
     `s3://bucket/path` with the AWS_* variables set. Where they are not given, BONDSIG_CATALOG and
-    BONDSIG_STORAGE name them, and without those both lie under `home`. Every method raises WarehouseError.
+    BONDSIG_STORAGE name them, and without those both lie under `home`. Every method raises
+    WarehouseError.
     """
 
     def __init__(
@@ -67,7 +68,9 @@ class Warehouse:
     # Setting up
 
     def initialize(self) -> None:
-        """Create or update schemas, tables, comments, views and macros; a few milliseconds when nothing changed."""
+        """Create or update schemas, tables, comments, views and macros; a few milliseconds when
+        nothing changed.
+        """
         marker = self.home / "lake" / "installed"
         wanted = fingerprint(self._lake.catalog)
         if self._lake.exists and marker.exists() and marker.read_text() == wanted:
@@ -104,7 +107,8 @@ class Warehouse:
             lake.execute("COMMIT")
             return _scalar(
                 lake,
-                "SELECT coalesce((FROM ducklake_last_committed_snapshot('lake')), (FROM ducklake_current_snapshot('lake')))",
+                "SELECT coalesce((FROM ducklake_last_committed_snapshot('lake')), (FROM"
+                " ducklake_current_snapshot('lake')))",
             )
 
     # Reading
@@ -130,7 +134,8 @@ class Warehouse:
                 )
             if statements[0].type not in _QUESTIONS:
                 raise WarehouseError(
-                    f"only questions are let through, this is {statements[0].type.name}; to change data, run the graph"
+                    f"only questions are let through, this is {statements[0].type.name}; to change"
+                    " data, run the graph"
                 )
             lake.execute(statements[0], list(parameters))
             return [column[0] for column in lake.description or ()], lake.fetchall()
@@ -173,7 +178,8 @@ class Warehouse:
         condition, values = _condition(table, between, {}, f"{partition} IS NOT NULL")
         return dict(
             self.query(
-                f"SELECT {partition}, count(*) FROM {table.qualified_name}{condition} GROUP BY 1 ORDER BY 1",
+                f"SELECT {partition}, count(*) FROM {table.qualified_name}{condition} GROUP BY 1"
+                " ORDER BY 1",
                 values,
             )[1]
         )
@@ -220,7 +226,8 @@ class Warehouse:
             temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
 
     def maintain(self, older_than_days: int = 7, keep_snapshots: Collection[int] = ()) -> None:
-        """Merge small files, forget snapshots older than `older_than_days`, and remove files no snapshot needs.
+        """Merge small files, forget snapshots older than `older_than_days`, and remove files no
+        snapshot needs.
 
         Never forgotten: `keep_snapshots`, the newest, and those a row of the warehouse names
         (`models.snapshot_id`).
@@ -233,15 +240,17 @@ class Warehouse:
                 if "snapshot_id" in table.column_names
             )
             expired = lake.execute(
-                f"SELECT list(snapshot_id) FROM ducklake_snapshots('lake') WHERE snapshot_time < {age} AND NOT list_contains(?, snapshot_id) "
-                f"AND snapshot_id NOT IN ({named}) AND snapshot_id <> (FROM ducklake_current_snapshot('lake'))",
+                "SELECT list(snapshot_id) FROM ducklake_snapshots('lake') WHERE snapshot_time <"
+                f" {age} AND NOT list_contains(?, snapshot_id) AND snapshot_id NOT IN ({named}) AND"
+                " snapshot_id <> (FROM ducklake_current_snapshot('lake'))",
                 [list(keep_snapshots)],
             ).fetchone()
             lake.execute("CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.5)")
             lake.execute("CALL ducklake_merge_adjacent_files('lake')")
             if expired and expired[0]:
                 lake.execute("CALL ducklake_expire_snapshots('lake', versions => ?)", [expired[0]])
-            # A reader of the snapshots just forgotten may still be at work, and a killed writer's files look like a slow one's.
+            # A reader of the snapshots just forgotten may still be at work, and a killed writer's
+            # files look like a slow one's.
             lake.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {age})")
             lake.execute(f"CALL ducklake_delete_orphaned_files('lake', older_than => {age})")
 
@@ -285,7 +294,9 @@ def _condition(
 
 
 def _checked(write: Write) -> pl.DataFrame:
-    """The frame to insert, conformed and in order of partitions; raises WarehouseError on rows the write may not bring."""
+    """The frame to insert, conformed and in order of partitions; raises WarehouseError on rows the
+    write may not bring.
+    """
     table = _table(write.table)
     if unknown := [column for column in write.matching if column not in table.column_names]:
         raise WarehouseError(f"table {table.name} has no column {', '.join(unknown)}")
@@ -306,7 +317,8 @@ def _checked(write: Write) -> pl.DataFrame:
         )
     if repeated := frame.select(table.key).is_duplicated().sum():
         raise WarehouseError(
-            f"table {table.name}: {repeated} rows share their key ({', '.join(table.key)}) with another"
+            f"table {table.name}: {repeated} rows share their key ({', '.join(table.key)}) with"
+            " another"
         )
     if table.partition and not frame[table.partition].is_sorted():
         # Files in order let a reader of one day skip the others.

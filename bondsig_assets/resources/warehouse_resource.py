@@ -13,7 +13,9 @@ from bondsig_assets.resources.warehouse import Warehouse
 
 
 class WarehouseResource(dg.ConfigurableResource):
-    """The lakehouse of a home. `catalog` and `storage` name PostgreSQL and S3 for a team; empty means local."""
+    """The lakehouse of a home. `catalog` and `storage` name PostgreSQL and S3 for a team; empty
+    means local.
+    """
 
     home: str
     catalog: str = ""

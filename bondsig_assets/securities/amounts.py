@@ -1,7 +1,7 @@
 """Par outstanding and call schedules of bonds, as known.
 
-Belongs here: offering amount and its dated history as rectangles, schedules of call prices, and the reasons why
-rows of either are refused. Not here: what a call is worth (`bonds/`).
+Belongs here: offering amount and its dated history as rectangles, schedules of call prices, and the
+reasons why rows of either are refused. Not here: what a call is worth (`bonds/`).
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ class Checked:
 
 
 def amount_steps(bonds: pl.DataFrame, history: pl.DataFrame | None = None) -> Checked:
-    """Par outstanding: `cusip, amount_usd, valid_from_date, valid_to_date, known_at, known_until`, one row seen on any day.
+    """Par outstanding: `cusip, amount_usd, valid_from_date, valid_to_date, known_at, known_until`,
+    one row seen on any day.
 
-    `bonds`: `cusip, offering_date, maturity_date, offering_amount_usd, known_at`; `history`: `cusip, effective_date,
-    amount_usd, known_at`, each the amount from that day on. The newest effective on or before a day counts, once known; of
-    two with one effective date the one known later. Nothing is outstanding from maturity. Faults: 'no terms for this
-    bond', 'no effective date', 'no knowledge time', 'amount missing or negative', 'effective at or after maturity',
-    'two amounts for one date and moment'.
+    `bonds`: `cusip, offering_date, maturity_date, offering_amount_usd, known_at`; `history`:
+    `cusip, effective_date, amount_usd, known_at`, each the amount from that day on. The newest
+    effective on or before a day counts, once known; of two with one effective date the one known
+    later. Nothing is outstanding from maturity. Faults: 'no terms for this bond', 'no effective
+    date', 'no knowledge time', 'amount missing or negative', 'effective at or after maturity', 'two
+    amounts for one date and moment'.
     """
     offered = bonds.select(
         "cusip",
@@ -86,7 +88,8 @@ def amount_steps(bonds: pl.DataFrame, history: pl.DataFrame | None = None) -> Ch
         "maturity_date",
         "known_at",
     )
-    # A history row of the offering date says better what the terms say, so it takes their place; known together, it stands alone.
+    # A history row of the offering date says better what the terms say, so it takes their place;
+    # known together, it stands alone.
     rows = pl.concat(
         [
             good,
@@ -108,16 +111,20 @@ def amount_steps(bonds: pl.DataFrame, history: pl.DataFrame | None = None) -> Ch
 
 
 def amounts_on(steps: pl.DataFrame, day: date, moment: datetime | None = None) -> pl.DataFrame:
-    """`cusip, amount_usd` outstanding on `day` as known at `moment` (the day's cutoff when not given); `steps` of `amount_steps`."""
+    """`cusip, amount_usd` outstanding on `day` as known at `moment` (the day's cutoff when not
+    given); `steps` of `amount_steps`.
+    """
     return steps.filter(is_seen(day, moment)).select("cusip", "amount_usd").sort("cusip")
 
 
 def call_schedules(calls: pl.DataFrame, bonds: pl.DataFrame) -> Checked:
     """Call prices that can be used: `cusip, call_date, call_price, known_at, known_until`.
 
-    `calls`: `cusip, call_date, call_price (% of par), known_at`; a row known later replaces that of the same call date. `bonds`: `cusip,
-    offering_date, maturity_date`. Faults: 'no terms for this bond', 'no call date', 'no knowledge time', 'price missing',
-    'price outside 50 to 200', 'callable before it was offered', 'callable after maturity', 'two prices for one date and moment'.
+    `calls`: `cusip, call_date, call_price (% of par), known_at`; a row known later replaces that of
+    the same call date. `bonds`: `cusip, offering_date, maturity_date`. Faults: 'no terms for this
+    bond', 'no call date', 'no knowledge time', 'price missing', 'price outside 50 to 200',
+    'callable before it was offered', 'callable after maturity', 'two prices for one date and
+    moment'.
     """
     low, high = CALL_PRICES
     terms = bonds.select("cusip", "offering_date", "maturity_date", is_known=True)
@@ -157,7 +164,9 @@ def call_schedules(calls: pl.DataFrame, bonds: pl.DataFrame) -> Checked:
 
 
 def calls_on(schedules: pl.DataFrame, day: date, moment: datetime | None = None) -> pl.DataFrame:
-    """`cusip, call_date, call_price` still to come on `day`, as known at `moment` (the day's cutoff when not given)."""
+    """`cusip, call_date, call_price` still to come on `day`, as known at `moment` (the day's cutoff
+    when not given).
+    """
     moment = cutoff(day) if moment is None else moment
     known = (pl.col("known_at") <= moment) & (
         pl.col("known_until").is_null() | (pl.col("known_until") > moment)

@@ -1,12 +1,12 @@
 """Claims: what one source says about which stock a bond leads to, and the readers that make them.
 
-Belongs here: the shape of a claim, a pure reader for each kind of file a user has, and filling in what a
-claim leaves out (ticker, permno, parent) from dated tables. Not here: which claim wins (`links.py`), and
-opening files (`sources/`).
+Belongs here: the shape of a claim, a pure reader for each kind of file a user has, and filling in
+what a claim leaves out (ticker, permno, parent) from dated tables. Not here: which claim wins
+(`links.py`), and opening files (`sources/`).
 
-Where a table says nothing of knowledge, a link counts as known at 09:00 on the trading day after its first day.
-Tables built with hindsight (WRDS's link table) may in truth have been known later: give the delivery moment
-where you have one.
+Where a table says nothing of knowledge, a link counts as known at 09:00 on the trading day after
+its first day. Tables built with hindsight (WRDS's link table) may in truth have been known later:
+give the delivery moment where you have one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from bondsig_assets.securities.master import bitemporal, replaced
 from bondsig_assets.securities.rectangles import SIDES, is_lasting, overlay
 from bondsig_assets.trading_calendar import LAST_DAY, next_trading_days
 
-#: A claim: an entity leads to a parent or a stock on days `valid_from_date` … `valid_to_date`, as known from
-#: `known_at` up to `known_until`. At least one of parent_id, permno, permco, ticker is given.
+#: A claim: an entity leads to a parent or a stock on days `valid_from_date` … `valid_to_date`, as
+#: known from `known_at` up to `known_until`. At least one of parent_id, permno, permco, ticker is
+#: given.
 CLAIM_SCHEMA: dict[str, pl.DataType] = {
     "link_source": pl.String(),
     "entity_kind": pl.String(),
@@ -82,8 +83,8 @@ def next_morning(days: pl.Series) -> pl.Series:
 def split_claims(claims: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Claims that can be used, and those that cannot, with their `reason`.
 
-    Reasons: 'unknown kind of entity', 'no entity', 'leads nowhere', 'no first day', 'no knowledge time',
-    'ends before it begins', 'confidence outside 0 to 1'.
+    Reasons: 'unknown kind of entity', 'no entity', 'leads nowhere', 'no first day', 'no knowledge
+    time', 'ends before it begins', 'confidence outside 0 to 1'.
     """
     empty = [pl.col(name).is_null() for name in TARGETS]
     reason = (
@@ -118,11 +119,12 @@ def wrds_bond_crsp(
 ) -> pl.DataFrame:
     """Claims from WRDS's bond–CRSP link (`wrdsapps.bondcrsp_link`).
 
-    `rows`: `cusip, permno, permco, trace_startdt, trace_enddt, crsp_startdt, crsp_enddt, link_startdt, link_enddt`.
-    The table has no open ends: a live link ends on the day the table was updated, its newest `link_enddt`
-    (`updated_on` where given). Such a link is believed for `grace_days` more, not forever, and its note says so.
-    Known at `delivered_at`, or, the table being built with hindsight, on the morning after `link_startdt`.
-    Raises ValueError for missing columns.
+    `rows`: `cusip, permno, permco, trace_startdt, trace_enddt, crsp_startdt, crsp_enddt,
+    link_startdt, link_enddt`. The table has no open ends: a live link ends on the day the table was
+    updated, its newest `link_enddt` (`updated_on` where given). Such a link is believed for
+    `grace_days` more, not forever, and its note says so. Known at `delivered_at`, or, the table
+    being built with hindsight, on the morning after `link_startdt`. Raises ValueError for missing
+    columns.
     """
     dates = [f"{part}_{side}dt" for part in ("trace", "crsp", "link") for side in ("start", "end")]
     _need(rows, ["cusip", "permno", "permco", *dates], "WRDS bond-CRSP link")
@@ -149,19 +151,22 @@ def user_map(
     link_source: str = "user_map",
     confidence: float = 1.0,
 ) -> pl.DataFrame:
-    """Claims from a plain map: `cusip, ticker`, and where given `parent_id, permno, permco, figi, valid_from_date, valid_to_date, known_at, confidence`.
+    """Claims from a plain map: `cusip, ticker`, and where given `parent_id, permno, permco, figi,
+    valid_from_date, valid_to_date, known_at, confidence`.
 
-    With `kind` 'issuer_cusip' or 'issuer_id' that column takes the place of `cusip`. A later row of the same
-    entity replaces the earlier from its first day on, once known; two rows of one day and moment stand beside
-    each other. Known: the row's own `known_at`, else `delivered_at`, else the morning after its first day. A
-    map without any of the three could have been made yesterday, so ValueError says that one is needed.
+    With `kind` 'issuer_cusip' or 'issuer_id' that column takes the place of `cusip`. A later row of
+    the same entity replaces the earlier from its first day on, once known; two rows of one day and
+    moment stand beside each other. Known: the row's own `known_at`, else `delivered_at`, else the
+    morning after its first day. A map without any of the three could have been made yesterday, so
+    ValueError says that one is needed.
     """
     _need(rows, [kind], "map")
     if not set(TARGETS) & set(rows.columns):
         raise ValueError(f"map: it has none of {', '.join(TARGETS)}")
     if not {"known_at", "valid_from_date"} & set(rows.columns) and delivered_at is None:
         raise ValueError(
-            "map: without valid_from_date or known_at it must be said when it was delivered (delivered_at), or it would look ahead"
+            "map: without valid_from_date or known_at it must be said when it was delivered"
+            " (delivered_at), or it would look ahead"
         )
     frame = _with(
         rows,
@@ -212,11 +217,13 @@ def dated_names(
     updated_on: date | None = None,
     grace_days: int = GRACE_DAYS,
 ) -> pl.DataFrame:
-    """Historical names of stocks (NAME_SCHEMA) from CRSP's `dsenames`: `permno, permco, ticker, ncusip, namedt, nameendt`, `figi` where given.
+    """Historical names of stocks (NAME_SCHEMA) from CRSP's `dsenames`: `permno, permco, ticker,
+    ncusip, namedt, nameendt`, `figi` where given.
 
-    `ncusip` is the CUSIP of that time, not the header's of today. Names that end with the table live on for
-    `grace_days`; a null end is open. Known at `delivered_at`, or at 09:00 of the first day: a new ticker or
-    CUSIP is published before it trades. Raises ValueError for missing columns; rows without permno or first day are left out.
+    `ncusip` is the CUSIP of that time, not the header's of today. Names that end with the table
+    live on for `grace_days`; a null end is open. Known at `delivered_at`, or at 09:00 of the first
+    day: a new ticker or CUSIP is published before it trades. Raises ValueError for missing columns;
+    rows without permno or first day are left out.
     """
     _need(rows, ["permno", "permco", "ticker", "ncusip", "namedt", "nameendt"], "stock names")
     frame = _with(rows, figi=pl.String()).with_columns(_days("namedt", "nameendt"))
@@ -237,7 +244,9 @@ def dated_names(
 
 
 def listed_names(equities: pl.DataFrame) -> pl.DataFrame | None:
-    """NAME_SCHEMA from the raw table `equities`, of the stocks whose permno it gives; null where it gives none."""
+    """NAME_SCHEMA from the raw table `equities`, of the stocks whose permno it gives; null where it
+    gives none.
+    """
     numbered = equities.filter(pl.col("permno").is_not_null())
     if numbered.is_empty():
         return None
@@ -260,10 +269,12 @@ def listed_names(equities: pl.DataFrame) -> pl.DataFrame | None:
 
 
 def equity_cusip6(names: pl.DataFrame, *, confidence: float = 0.6) -> pl.DataFrame:
-    """Claims that bonds with a stock's first six CUSIP characters are its company's, while the stock has that CUSIP.
+    """Claims that bonds with a stock's first six CUSIP characters are its company's, while the
+    stock has that CUSIP.
 
-    `names` as from `dated_names`. Right for bonds that the listed company issues itself, silent about its
-    subsidiaries: rank it low. A six-character CUSIP of two companies at once becomes an ambiguity in `links.resolve`.
+    `names` as from `dated_names`. Right for bonds that the listed company issues itself, silent
+    about its subsidiaries: rank it low. A six-character CUSIP of two companies at once becomes an
+    ambiguity in `links.resolve`.
     """
     issuer = names["ncusip"].str.slice(0, 6)
     frame = names.with_columns(entity=issuer.set(issuer.str.len_chars() < 6, None)).filter(
@@ -284,11 +295,13 @@ def equity_cusip6(names: pl.DataFrame, *, confidence: float = 0.6) -> pl.DataFra
 def etf_holdings(
     rows: pl.DataFrame, *, days: int = HOLDINGS_DAYS, confidence: float = 0.5
 ) -> pl.DataFrame:
-    """Claims from holdings files of bond funds that name the issuer's stock: `etf_ticker, as_of_date, cusip, ticker`, `known_at` where given.
+    """Claims from holdings files of bond funds that name the issuer's stock: `etf_ticker,
+    as_of_date, cusip, ticker`, `known_at` where given.
 
-    A snapshot vouches for `days` days from its own day and is known the next trading morning unless said. A
-    newer snapshot of any fund replaces an older one for the bonds in it; funds that differ on one day stand
-    beside each other (an ambiguity). Rows without a ticker ('-', empty) give no claim. Raises ValueError for missing columns.
+    A snapshot vouches for `days` days from its own day and is known the next trading morning unless
+    said. A newer snapshot of any fund replaces an older one for the bonds in it; funds that differ
+    on one day stand beside each other (an ambiguity). Rows without a ticker ('-', empty) give no
+    claim. Raises ValueError for missing columns.
     """
     _need(rows, ["etf_ticker", "as_of_date", "cusip", "ticker"], "fund holdings")
     frame = _with(rows, known_at=pl.Datetime("us")).with_columns(
@@ -299,7 +312,8 @@ def etf_holdings(
         entity=full_cusips(frame["cusip"]),
         known_at=pl.col("known_at").fill_null(next_morning(frame["as_of_date"])),
     )
-    # What funds agree on is known with the first of them; a fund heard later may not change what was known before.
+    # What funds agree on is known with the first of them; a fund heard later may not change what
+    # was known before.
     first = pl.col("known_at") == pl.col("known_at").min().over("entity", "as_of_date", "ticker")
     frame = (
         frame.filter(first)
@@ -327,7 +341,9 @@ def etf_holdings(
 
 
 def issuer_chain(issuers: pl.DataFrame, equities: pl.DataFrame) -> pl.DataFrame:
-    """Claims of the raw tables `issuers` and `equities`: issuer → parent → ticker, where both links hold and while both are known."""
+    """Claims of the raw tables `issuers` and `equities`: issuer → parent → ticker, where both links
+    hold and while both are known.
+    """
     links = bitemporal(
         issuers.select("issuer_id", "parent_id", "valid_from_date", "valid_to_date", "known_at"),
         "issuer_id",
@@ -362,12 +378,14 @@ def issuer_chain(issuers: pl.DataFrame, equities: pl.DataFrame) -> pl.DataFrame:
 def with_identity(
     claims: pl.DataFrame, equities: pl.DataFrame, names: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """Claims with what they leave out filled in from dated tables, cut where those change; nothing given is overwritten.
+    """Claims with what they leave out filled in from dated tables, cut where those change; nothing
+    given is overwritten.
 
-    A parent gets its ticker and a ticker its parent from the raw table `equities`; permno, permco, figi and
-    ticker get each other from `names` (`dated_names`). A re-used ticker leads to whoever has it on the day. A stock
-    listed under another share class finds its parent through the permco. What nothing is known of stays null;
-    where a table names two, there are two claims. Returns CLAIM_SCHEMA.
+    A parent gets its ticker and a ticker its parent from the raw table `equities`; permno, permco,
+    figi and ticker get each other from `names` (`dated_names`). A re-used ticker leads to whoever
+    has it on the day. A stock listed under another share class finds its parent through the permco.
+    What nothing is known of stays null; where a table names two, there are two claims. Returns
+    CLAIM_SCHEMA.
     """
     good, bad = split_claims(claims.select(list(CLAIM_SCHEMA)))
     stocks = bitemporal(
@@ -411,7 +429,9 @@ def with_identity(
 def _filled(
     claims: pl.DataFrame, table: pl.DataFrame, on: str, names: Iterable[str], wanting: pl.Expr
 ) -> pl.DataFrame:
-    """Claims that are `wanting` and have `on`, with those of `names` that are null taken from `table`."""
+    """Claims that are `wanting` and have `on`, with those of `names` that are null taken from
+    `table`.
+    """
     wanting = wanting & pl.col(on).is_not_null()
     names = [name for name in names if name != on]
     found = overlay(claims.filter(wanting), table.select(on, *names, *SIDES), on)
@@ -493,7 +513,9 @@ def _claims(
     confidence: float | None = None,
     rejected: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """`frame` as claims; what it has of parent, permno, permco, ticker and figi is kept. `rejected` rows lose their first day."""
+    """`frame` as claims; what it has of parent, permno, permco, ticker and figi is kept. `rejected`
+    rows lose their first day.
+    """
     told = _with(
         frame,
         parent_id=pl.String(),

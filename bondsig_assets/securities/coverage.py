@@ -1,7 +1,7 @@
 """How much of the bond market reaches a stock on a day, and why the rest does not.
 
-Belongs here: one reason for each bond, and their shares of bonds, par and trading. Not here: making links
-(`links.py`) and showing them (`reporting/`).
+Belongs here: one reason for each bond, and their shares of bonds, par and trading. Not here: making
+links (`links.py`) and showing them (`reporting/`).
 """
 
 from __future__ import annotations
@@ -42,11 +42,13 @@ def bond_reasons(
     traded: pl.DataFrame | None = None,
     private_parents: Iterable[str] = (),
 ) -> pl.DataFrame:
-    """`cusip, reason`: one of REASONS for each bond outstanding on `day`, and for each CUSIP in `traded`.
+    """`cusip, reason`: one of REASONS for each bond outstanding on `day`, and for each CUSIP in
+    `traded`.
 
-    `bonds, issuers, equities`: the raw tables, `master`: rows of `security_master`, `conflicts` of `links.resolve`, all of
-    them whole: what became known after `moment` (the cutoff of `day`) tells 'not_yet_known' from never. A report on the
-    past, no feature: it looks ahead for that one reason.
+    `bonds, issuers, equities`: the raw tables, `master`: rows of `security_master`, `conflicts` of
+    `links.resolve`, all of them whole: what became known after `moment` (the cutoff of `day`) tells
+    'not_yet_known' from never. A report on the past, no feature: it looks ahead for that one
+    reason.
     """
     moment = cutoff(day) if moment is None else moment
     outstanding = bonds.filter(
@@ -108,11 +110,13 @@ def bond_reasons(
 def coverage(
     reasons: pl.DataFrame, amounts: pl.DataFrame | None = None, traded: pl.DataFrame | None = None
 ) -> pl.DataFrame:
-    """Shares by reason: `reason, n_bonds, bonds_pct, outstanding_usd, outstanding_pct, n_trades, trades_pct, traded_usd, traded_pct`.
+    """Shares by reason: `reason, n_bonds, bonds_pct, outstanding_usd, outstanding_pct, n_trades,
+    trades_pct, traded_usd, traded_pct`.
 
-    `reasons` as from `bond_reasons`; `amounts`: `cusip, amount_usd` (`amounts.amounts_on`); `traded`: `cusip, n_trades, par_usd` of any
-    stretch of time. Rows in the order of REASONS, those that occur. Each share column sums to 100; it is null where there is nothing
-    to share (no such frame, or a sum of zero).
+    `reasons` as from `bond_reasons`; `amounts`: `cusip, amount_usd` (`amounts.amounts_on`);
+    `traded`: `cusip, n_trades, par_usd` of any stretch of time. Rows in the order of REASONS, those
+    that occur. Each share column sums to 100; it is null where there is nothing to share (no such
+    frame, or a sum of zero).
     """
     rows = reasons.with_columns(n_bonds=pl.lit(1, pl.Int64))
     outstanding = {"amount_usd": pl.Float64}

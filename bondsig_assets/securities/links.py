@@ -1,7 +1,8 @@
-"""Which claim about a bond holds on a day, as known at a moment: one link or none, and every disagreement listed.
+"""Which claim about a bond holds on a day, as known at a moment: one link or none, and every
+disagreement listed.
 
-Belongs here: ranking claims, settling share classes, refusing what is ambiguous, and the master built from
-claims. Not here: making claims from files and filling them in (`claims.py`).
+Belongs here: ranking claims, settling share classes, refusing what is ambiguous, and the master
+built from claims. Not here: making claims from files and filling them in (`claims.py`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ _SAID = [
     "note",
 ]
 _SIDE = ["link_source", "entity_kind", "entity", "parent_id", "permno", "permco", "ticker"]
-#: A link: the claim that won, for a bond. `share_class_rule` says how one of several share classes was taken.
+#: A link: the claim that won, for a bond. `share_class_rule` says how one of several share classes
+#: was taken.
 LINK_SCHEMA: dict[str, pl.DataType] = {
     "cusip": pl.String(),
     **{name: CLAIM_SCHEMA[name] for name in _SAID},
@@ -65,7 +67,9 @@ _CAP_DAYS = 92
 
 @dataclass(frozen=True)
 class Resolution:
-    """`links` (LINK_SCHEMA), `conflicts` (CONFLICT_SCHEMA) and `rejected` claims (CLAIM_SCHEMA and `reason`)."""
+    """`links` (LINK_SCHEMA), `conflicts` (CONFLICT_SCHEMA) and `rejected` claims (CLAIM_SCHEMA and
+    `reason`).
+    """
 
     links: pl.DataFrame
     conflicts: pl.DataFrame
@@ -80,16 +84,18 @@ def resolve(
 ) -> Resolution:
     """The winning claim of each bond on each day as known at each moment: never two.
 
-    `claims`: CLAIM_SCHEMA, best after `with_identity`; `bonds`: `cusip, issuer_id, known_at`. The lowest rank wins,
-    then the more specific kind of entity, then the higher confidence. Claims of the best rank and kind that disagree leave
-    no link where both hold and are known ('ambiguous'); worse ones that disagree with the winner are listed ('outranked').
-    Claims disagree if they name different permcos; without two permcos, different permnos, then tickers; if
-    they name different parents. Of one rank and kind they also count as disagreeing when they share no identifier
-    at all and so cannot be compared (fill them in first).
+    `claims`: CLAIM_SCHEMA, best after `with_identity`; `bonds`: `cusip, issuer_id, known_at`. The
+    lowest rank wins, then the more specific kind of entity, then the higher confidence. Claims of
+    the best rank and kind that disagree leave no link where both hold and are known ('ambiguous');
+    worse ones that disagree with the winner are listed ('outranked'). Claims disagree if they name
+    different permcos; without two permcos, different permnos, then tickers; if they name different
+    parents. Of one rank and kind they also count as disagreeing when they share no identifier at
+    all and so cannot be compared (fill them in first).
 
-    Several permnos of one permco agree: the primary one is taken, by `share_classes` (`permco, permno, valid_from_date,
-    market_cap_usd, known_at`; a cap, lagged by the giver, counts from valid_from_date for 92 days), else the smallest.
-    A bond's links are known no earlier than its terms. Raises ValueError for a source without a rank or missing columns.
+    Several permnos of one permco agree: the primary one is taken, by `share_classes` (`permco,
+    permno, valid_from_date, market_cap_usd, known_at`; a cap, lagged by the giver, counts from
+    valid_from_date for 92 days), else the smallest. A bond's links are known no earlier than its
+    terms. Raises ValueError for a source without a rank or missing columns.
     """
     good, rejected = split_claims(_shaped(claims))
     applied, said = _applied(good, bonds, _ranks(good, DEFAULT_RANKS if ranks is None else ranks))
@@ -115,7 +121,8 @@ def link_master(
     names: pl.DataFrame | None = None,
     share_classes: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, Resolution]:
-    """Rows of `security_master` where `claims` compete with the chain of `issuers` and `equities`, and how they were settled.
+    """Rows of `security_master` where `claims` compete with the chain of `issuers` and `equities`,
+    and how they were settled.
 
     Arguments as of `build_master`, `with_identity` and `resolve`. With no claims the master is what
     `build_master` alone makes of the same tables, as seen on any day at any moment.
@@ -136,7 +143,8 @@ def _ranks(claims: pl.DataFrame, ranks: Mapping[str, int]) -> pl.DataFrame:
     unknown = sorted(set(claims["link_source"].drop_nulls()) - set(ranks))
     if unknown or claims["link_source"].null_count():
         raise ValueError(
-            f"claims: no rank for {', '.join(unknown) or 'claims without a link_source'} (ranks are given for {', '.join(ranks)})"
+            f"claims: no rank for {', '.join(unknown) or 'claims without a link_source'} (ranks are"
+            f" given for {', '.join(ranks)})"
         )
     return pl.DataFrame(
         {"link_source": list(ranks), "rank": list(ranks.values())},
@@ -147,7 +155,8 @@ def _ranks(claims: pl.DataFrame, ranks: Mapping[str, int]) -> pl.DataFrame:
 def _applied(
     claims: pl.DataFrame, bonds: pl.DataFrame, ranks: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """A row for each claim and bond it is about, best first, in numbers alone; and what each `who` says in words.
+    """A row for each claim and bond it is about, best first, in numbers alone; and what each `who`
+    says in words.
 
     `row` orders them, `who` is equal where all that is said is, `ticker` and `parent_id` are codes.
     """
@@ -236,7 +245,9 @@ def _settled(
 
 
 def _with_primaries(applied: pl.DataFrame, primaries: pl.DataFrame | None) -> pl.DataFrame:
-    """Rectangles to split: the claims', and for bonds with several share classes those in which one is the primary (`row` null)."""
+    """Rectangles to split: the claims', and for bonds with several share classes those in which one
+    is the primary (`row` null).
+    """
     narrow = applied.select("bond", "row", "permno", "v0", "v1", "k0", "k1")
     if primaries is None:
         return narrow
@@ -264,7 +275,9 @@ def _with_primaries(applied: pl.DataFrame, primaries: pl.DataFrame | None) -> pl
 
 
 def _primaries(share_classes: pl.DataFrame, applied: pl.DataFrame) -> pl.DataFrame:
-    """`permco, permno` and sides: the share class with the largest cap, as known, ties to the smallest permno."""
+    """`permco, permno` and sides: the share class with the largest cap, as known, ties to the
+    smallest permno.
+    """
     wanted = (
         applied.group_by("permco")
         .agg(pl.col("permno").n_unique())
@@ -283,7 +296,8 @@ def _primaries(share_classes: pl.DataFrame, applied: pl.DataFrame) -> pl.DataFra
         .sort("known_at")
         .unique(["permco", "permno", "valid_from_date"], keep="first", maintain_order=True)
     )
-    # A cap is compared with those that were known with it: who hears of one later may not change what was settled before.
+    # A cap is compared with those that were known with it: who hears of one later may not change
+    # what was settled before.
     moments = caps.select("permco", "valid_from_date", "known_at").unique()
     # A cap lasts a period, so it can only matter to moments of its own period and the next.
     period = pl.col("valid_from_date").to_physical() // _CAP_DAYS
@@ -316,7 +330,9 @@ def _primaries(share_classes: pl.DataFrame, applied: pl.DataFrame) -> pl.DataFra
 
 
 def _disagreeing(left: pl.DataFrame, right: pl.DataFrame, *, when_unknown: bool) -> pl.DataFrame:
-    """Pairs of rows of one cell whose targets differ, or cannot be compared `when_unknown`: cell, edges, `who` and `who_other`."""
+    """Pairs of rows of one cell whose targets differ, or cannot be compared `when_unknown`: cell,
+    edges, `who` and `who_other`.
+    """
     targets = ["permco", "permno", "ticker", "parent_id"]
     left = left.join(right.select("cell").unique(), on="cell", how="semi")
     pairs = left.select("cell", "v0", "v1", "k0", "k1", "who", *targets).join(

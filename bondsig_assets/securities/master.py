@@ -71,12 +71,13 @@ def bitemporal(rows: pl.DataFrame, entity: str) -> pl.DataFrame:
 
 
 def replaced(rows: pl.DataFrame, entity: str, *, corrects: bool = True) -> pl.DataFrame:
-    """`bitemporal` for rows of which several may be one statement about their `entity`, and for long histories.
+    """`bitemporal` for rows of which several may be one statement about their `entity`, and for
+    long histories.
 
-    Rows with one first day (and, where a later row of the same first day `corrects` the earlier, one moment of
-    knowledge) stay beside each other, so that a contradiction is not settled by the order of rows. Entities
-    whose statements became known in the order of their first days, nearly all, take linear time and no more
-    than two rectangles a row. Adds `known_until`.
+    Rows with one first day (and, where a later row of the same first day `corrects` the earlier,
+    one moment of knowledge) stay beside each other, so that a contradiction is not settled by the
+    order of rows. Entities whose statements became known in the order of their first days, nearly
+    all, take linear time and no more than two rectangles a row. Adds `known_until`.
     """
     keys = [entity, "valid_from_date", "said_at"] if corrects else [entity, "valid_from_date"]
     said = (
@@ -133,11 +134,13 @@ def build_master(
 
     A chain holds where all of its links hold and is known while all of them are. An issuer without
     a parent's stock has no row: its bonds stay in the bond tables. Each link is settled before they
-    are chained, so that what a former parent does later, or a new parent without a stock, is seen right.
+    are chained, so that what a former parent does later, or a new parent without a stock, is seen
+    right.
 
-    With `links`, as `links.resolve` settled them, a bond's parent comes from them instead of `issuers`
-    (put `claims.issuer_chain` among the claims to keep it), and the rows say which claim it was (LINK_COLUMNS);
-    ticker and sector remain those of `equities`. A link without a parent has no row.
+    With `links`, as `links.resolve` settled them, a bond's parent comes from them instead of
+    `issuers` (put `claims.issuer_chain` among the claims to keep it), and the rows say which claim
+    it was (LINK_COLUMNS); ticker and sector remain those of `equities`. A link without a parent has
+    no row.
     """
     stocks = bitemporal(
         equities.select(
@@ -168,7 +171,9 @@ def build_master(
 def _linked_issuers(
     bonds: pl.DataFrame, issuers: pl.DataFrame, links: pl.DataFrame
 ) -> pl.DataFrame:
-    """Links with the issuer of each bond and the issuer's own CUSIP, the bond's where the issuer is not known."""
+    """Links with the issuer of each bond and the issuer's own CUSIP, the bond's where the issuer is
+    not known.
+    """
     known = links.filter(pl.col("parent_id").is_not_null()).select(
         "cusip",
         "parent_id",

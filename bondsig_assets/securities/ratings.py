@@ -1,7 +1,7 @@
 """Ratings: letters to numbers, and the composite of an issuer and of a parent as it was known.
 
-Belongs here: the scale, withdrawals, and what several agencies and several issuers of a parent come to.
-Not here: aligning the steps with trading days (`features/panels.py`).
+Belongs here: the scale, withdrawals, and what several agencies and several issuers of a parent come
+to. Not here: aligning the steps with trading days (`features/panels.py`).
 """
 
 from __future__ import annotations
@@ -62,8 +62,9 @@ _MOODYS = (
     "CA",
     "C",
 )
-#: Letter in capitals → number. The agencies' scales never contradict each other in capitals, so one table serves
-#: all; Moody's letters of before 1982 and S&P's and Fitch's ways to say default are in it.
+#: Letter in capitals → number. The agencies' scales never contradict each other in capitals, so one
+#: table serves all; Moody's letters of before 1982 and S&P's and Fitch's ways to say default are in
+#: it.
 NUMBERS: dict[str, int] = {
     **{letter: place for place, letter in enumerate(_MOODYS, 1)},
     **{letter: place for place, letter in enumerate(_SP, 1)},
@@ -89,9 +90,11 @@ def letter(number: float) -> str:
 
 
 def letter_number(letters: pl.Expr) -> pl.Expr:
-    """1 = AAA … 22 = D (Moody's: 20 = Ca, 21 = C) from letters of S&P, Moody's or Fitch; null where withdrawn or unreadable.
+    """1 = AAA … 22 = D (Moody's: 20 = Ca, 21 = C) from letters of S&P, Moody's or Fitch; null where
+    withdrawn or unreadable.
 
-    Capitals do not matter; watch signs (`*-`), unsolicited (`u`), structured (`sf`) and provisional (`(P)`) marks are ignored.
+    Capitals do not matter; watch signs (`*-`), unsolicited (`u`), structured (`sf`) and provisional
+    (`(P)`) marks are ignored.
     """
     return _plain(letters).replace_strict(NUMBERS, default=None, return_dtype=pl.Int64)
 
@@ -112,13 +115,15 @@ def _plain(letters: pl.Expr) -> pl.Expr:
 
 
 def composite(ratings: pl.DataFrame, how: How = "mean") -> pl.DataFrame:
-    """Composite rating of each issuer as steps of knowledge: `issuer_id, known_at, rating_number`, a row for each change.
+    """Composite rating of each issuer as steps of knowledge: `issuer_id, known_at, rating_number`,
+    a row for each change.
 
-    `ratings`: the raw table of that name, of which `issuer_id, agency, rating_date, rating, rating_number, known_at`. Of each
-    agency the action of the newest date counts, known at its `known_at` (its own day, if it was known ahead); one
-    heard of after a newer one changes nothing. A withdrawal ends the agency's rating. Where a letter says
-    nothing the row's number counts. Moody's C (21) is default (22), as S&P's D. The number is null where no agency
-    rates any more. Steps depend on nothing known later. Raises ValueError for an unknown `how`.
+    `ratings`: the raw table of that name, of which `issuer_id, agency, rating_date, rating,
+    rating_number, known_at`. Of each agency the action of the newest date counts, known at its
+    `known_at` (its own day, if it was known ahead); one heard of after a newer one changes nothing.
+    A withdrawal ends the agency's rating. Where a letter says nothing the row's number counts.
+    Moody's C (21) is default (22), as S&P's D. The number is null where no agency rates any more.
+    Steps depend on nothing known later. Raises ValueError for an unknown `how`.
     """
     actions = _actions(ratings)
     moments = actions.select("issuer_id", "known_at").unique()
@@ -135,12 +140,14 @@ def composite(ratings: pl.DataFrame, how: How = "mean") -> pl.DataFrame:
 
 
 def parent_ratings(ratings: pl.DataFrame, issuers: pl.DataFrame, how: How = "mean") -> pl.DataFrame:
-    """Rating of each parent as steps of knowledge: `parent_id, known_at, rating_number`, a row for each change.
+    """Rating of each parent as steps of knowledge: `parent_id, known_at, rating_number`, a row for
+    each change.
 
-    The mean (or what `how` says) of the composites of the issuers that lead to the parent, on the day of
-    the moment as known at it; `issuers`: the raw table. An issuer taken over counts with its new parent from
-    when that has both begun and become known. The newest row at or before a moment is the parent's
-    rating at it; a null number says that there is none any more. Steps depend on nothing known later.
+    The mean (or what `how` says) of the composites of the issuers that lead to the parent, on the
+    day of the moment as known at it; `issuers`: the raw table. An issuer taken over counts with its
+    new parent from when that has both begun and become known. The newest row at or before a moment
+    is the parent's rating at it; a null number says that there is none any more. Steps depend on
+    nothing known later.
     """
     steps = composite(ratings, how).with_columns(
         k0=pl.col("known_at").to_physical(),
@@ -185,7 +192,9 @@ def parent_ratings(ratings: pl.DataFrame, issuers: pl.DataFrame, how: How = "mea
 
 
 def _actions(ratings: pl.DataFrame) -> pl.DataFrame:
-    """`issuer_id, agency, known_at, number`: the actions that changed what was known of an agency's rating, null where it ended."""
+    """`issuer_id, agency, known_at, number`: the actions that changed what was known of an agency's
+    rating, null where it ended.
+    """
     moment = pl.max_horizontal(
         pl.col("known_at").cast(pl.Datetime("us")), pl.col("rating_date").cast(pl.Datetime("us"))
     )
@@ -215,7 +224,9 @@ def _says_withdrawn() -> pl.Expr:
 
 
 def _memberships(issuers: pl.DataFrame) -> pl.DataFrame:
-    """`issuer_id, parent_id, from, until`: when an issuer was seen to lead to a parent on the very day, in microseconds."""
+    """`issuer_id, parent_id, from, until`: when an issuer was seen to lead to a parent on the very
+    day, in microseconds.
+    """
     rows = bitemporal(
         issuers.select("issuer_id", "parent_id", "valid_from_date", "valid_to_date", "known_at"),
         "issuer_id",
@@ -233,7 +244,9 @@ def _memberships(issuers: pl.DataFrame) -> pl.DataFrame:
 
 
 def _together(rows: pl.DataFrame, by: list[str], how: How) -> pl.DataFrame:
-    """One `rating_number` a group, of its numbers that are not null, summed in the order of the rows."""
+    """One `rating_number` a group, of its numbers that are not null, summed in the order of the
+    rows.
+    """
     name = "rating_number" if "rating_number" in rows.columns else "number"
     value = pl.col(name).cast(pl.Float64)
     ways = {"mean": value.mean(), "median": value.median(), "worst": value.max()}

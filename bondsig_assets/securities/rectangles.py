@@ -1,8 +1,10 @@
-"""Rectangles of validity and knowledge: split where they overlap, laid over each other, merged again.
+"""Rectangles of validity and knowledge: split where they overlap, laid over each other, merged
+again.
 
-Belongs here: arithmetic on frames with `valid_from_date, valid_to_date, known_at, known_until`, whatever
-they say. Days are inclusive, null is open; knowledge holds from `known_at` up to, not at, `known_until`.
-Not here: what the rows mean (`claims.py`, `amounts.py`), and how later rows close earlier ones (`master.py`).
+Belongs here: arithmetic on frames with `valid_from_date, valid_to_date, known_at, known_until`,
+whatever they say. Days are inclusive, null is open; knowledge holds from `known_at` up to, not at,
+`known_until`. Not here: what the rows mean (`claims.py`, `amounts.py`), and how later rows close
+earlier ones (`master.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ _EDGES = ("v0", "v1", "k0", "k1")
 
 
 def is_seen(day: date, moment: datetime | None = None) -> pl.Expr:
-    """Whether a row is valid on `day` and known at `moment`, which is the day's own cutoff when not given."""
+    """Whether a row is valid on `day` and known at `moment`, which is the day's own cutoff when not
+    given.
+    """
     moment = cutoff(day) if moment is None else moment
     valid = (pl.col("valid_from_date") <= day) & (
         pl.col("valid_to_date").is_null() | (pl.col("valid_to_date") >= day)
@@ -72,8 +76,9 @@ def cells(rows: pl.DataFrame, group: str) -> pl.DataFrame:
     """Rows split so that any two of a group either fill the same cell or share nothing.
 
     Takes an integer `group` and `v0, v1, k0, k1` beside any columns; returns a row for each row and
-    cell it covers, the four edges now the cell's, with its number in `cell`. First validity is split, then
-    knowledge within each slab of days: the work grows with what overlaps, not with all edges of a group.
+    cell it covers, the four edges now the cell's, with its number in `cell`. First validity is
+    split, then knowledge within each slab of days: the work grows with what overlaps, not with all
+    edges of a group.
     """
     slabs = _split(rows, group, "v0", "v1", "slab")
     return _split(slabs, "slab", "k0", "k1", "cell").drop("slab")
@@ -102,7 +107,9 @@ def _split(rows: pl.DataFrame, group: str, start: str, stop: str, name: str) -> 
 
 
 def merged(rows: pl.DataFrame, key: str) -> pl.DataFrame:
-    """Disjoint rectangles of one `key` joined where they touch: `key, v0, v1, k0, k1`, still disjoint."""
+    """Disjoint rectangles of one `key` joined where they touch: `key, v0, v1, k0, k1`, still
+    disjoint.
+    """
     along_knowledge = _runs(rows.select(key, *_EDGES), [key, "v0", "v1"], "k0", "k1")
     return _runs(along_knowledge, [key, "k0", "k1"], "v0", "v1").select(key, *_EDGES)
 
@@ -124,9 +131,9 @@ def _runs(rows: pl.DataFrame, same: list[str], start: str, stop: str) -> pl.Data
 def overlay(base: pl.DataFrame, extra: pl.DataFrame, on: str | Sequence[str]) -> pl.DataFrame:
     """`base` cut into pieces that each say what `extra` says of them, null where it says nothing.
 
-    Both have `SIDES`; `on` are columns of both. No day or moment of a base row is lost; where several
-    extra rows hold at once there is a piece for each. Columns that both have, beside `on` and the sides,
-    come from `extra` with the suffix `_extra`.
+    Both have `SIDES`; `on` are columns of both. No day or moment of a base row is lost; where
+    several extra rows hold at once there is a piece for each. Columns that both have, beside `on`
+    and the sides, come from `extra` with the suffix `_extra`.
     """
     on = [on] if isinstance(on, str) else list(on)
     base = base.with_row_index("_base").with_columns(pl.col("_base").cast(pl.Int64), *edges())

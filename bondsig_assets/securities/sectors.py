@@ -1,12 +1,12 @@
 """Which sector ETF a company is measured against on a day.
 
-Belongs here: the dated map from GICS sector to Select Sector SPDR. Not here: which sector a company is in
-(`equities` says so, with validity).
+Belongs here: the dated map from GICS sector to Select Sector SPDR. Not here: which sector a company
+is in (`equities` says so, with validity).
 
-Launches: nine funds traded from 1998-12-22, XLRE from 2015-10-08, XLC from 2018-06-19 (State Street's
-inception dates plus a day). Before XLRE, real estate was in XLF. Before XLC there was no one fund for what
-is now called communication services: media were consumer discretionary (XLY); telecom services, and the
-internet and game companies of information technology, were in XLK.
+Launches: nine funds traded from 1998-12-22, XLRE from 2015-10-08, XLC from 2018-06-19 (State
+Street's inception dates plus a day). Before XLRE, real estate was in XLF. Before XLC there was no
+one fund for what is now called communication services: media were consumer discretionary (XLY);
+telecom services, and the internet and game companies of information technology, were in XLK.
 """
 
 from __future__ import annotations
@@ -44,16 +44,19 @@ _COMMUNICATION = (
     "telecom",
     "media",
 )
-#: Industries of communication services whose stocks were in XLY before XLC, unless the second pattern fits.
+#: Industries of communication services whose stocks were in XLY before XLC, unless the second
+#: pattern fits.
 _MEDIA = "media|broadcast|publish|advertis|cable|movie|film|entertainment"
 _WAS_TECHNOLOGY = "interactive|internet|game|telecom|wireless"
 
 
 def with_sector_etfs(equities: pl.DataFrame) -> pl.DataFrame:
-    """Rows of `equities` with `sector_etf` filled from their sector, one more where a new fund takes a sector over.
+    """Rows of `equities` with `sector_etf` filled from their sector, one more where a new fund
+    takes a sector over.
 
-    The added row begins on the fund's first day and is known at 09:00 of it, no earlier than the row it comes from; as
-    everywhere in `equities` it replaces that one from its own first day on. Null for an unknown sector.
+    The added row begins on the fund's first day and is known at 09:00 of it, no earlier than the
+    row it comes from; as everywhere in `equities` it replaces that one from its own first day on.
+    Null for an unknown sector.
     """
     begins = [FIRST_DAY, XLRE_DAY, XLC_DAY]
     pieces = [
@@ -61,11 +64,13 @@ def with_sector_etfs(equities: pl.DataFrame) -> pl.DataFrame:
             valid_from_date=pl.when(pl.lit(place) == 0)
             .then("valid_from_date")
             .otherwise(pl.max_horizontal("valid_from_date", pl.lit(begin))),
-            known_at=pl.when(pl.col("valid_from_date") < begin)
-            .then(pl.max_horizontal("known_at", pl.lit(begin).dt.combine(_OPENS)))
-            .otherwise("known_at")
-            if place
-            else pl.col("known_at"),
+            known_at=(
+                pl.when(pl.col("valid_from_date") < begin)
+                .then(pl.max_horizontal("known_at", pl.lit(begin).dt.combine(_OPENS)))
+                .otherwise("known_at")
+                if place
+                else pl.col("known_at")
+            ),
             sector_etf=sector_etf(
                 pl.col("sector"), pl.max_horizontal("valid_from_date", pl.lit(begin))
             ),
@@ -101,11 +106,13 @@ def sector_etf(
     day: pl.Series | pl.Expr | date,
     industry: pl.Series | pl.Expr | None = None,
 ) -> pl.Series | pl.Expr:
-    """Ticker of the sector ETF of a sector on a day; null for an unknown sector and before 1998-12-22.
+    """Ticker of the sector ETF of a sector on a day; null for an unknown sector and before
+    1998-12-22.
 
-    `sector`: GICS sector name (capitals do not matter), a Series or an expression; `day` a column of dates or one date;
-    `industry`: GICS industry name, which before 2018-06-19 decides for communication services: media XLY, all
-    else XLK. Without one a sector named 'Media' is XLY and the rest XLK: telecoms are most of that sector's bonds.
+    `sector`: GICS sector name (capitals do not matter), a Series or an expression; `day` a column
+    of dates or one date; `industry`: GICS industry name, which before 2018-06-19 decides for
+    communication services: media XLY, all else XLK. Without one a sector named 'Media' is XLY and
+    the rest XLK: telecoms are most of that sector's bonds.
     """
     if isinstance(sector, pl.Series):
         frame = (

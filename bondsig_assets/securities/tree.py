@@ -1,7 +1,7 @@
 """A company as it was known at a moment: parent, its issuers, their bonds, its stock.
 
-Belongs here: finding what a name, ticker or CUSIP means then, the tree, and its lines of text. Not here:
-colours and pages (`commands/`, `reporting/`).
+Belongs here: finding what a name, ticker or CUSIP means then, the tree, and its lines of text. Not
+here: colours and pages (`commands/`, `reporting/`).
 """
 
 from __future__ import annotations
@@ -88,10 +88,12 @@ def security_tree(
 ) -> Tree:
     """The tree of the parent that `query` means on the day of `moment`, as known at it.
 
-    `query`: parent id, ticker, CUSIP, issuer CUSIP or issuer id, else a name (company or issuer; whole, else part of it, capitals do not
-    matter). The frames are the raw tables, rows of `security_master` and of `amounts.amounts_on` (`cusip, amount_usd`; without it the
-    offering amounts). A bond goes where the master leads it, else where its issuer's parent is. Matured and unissued bonds are left
-    out. Raises AmbiguousName for several parents and LookupError, with near matches, for none.
+    `query`: parent id, ticker, CUSIP, issuer CUSIP or issuer id, else a name (company or issuer;
+    whole, else part of it, capitals do not matter). The frames are the raw tables, rows of
+    `security_master` and of `amounts.amounts_on` (`cusip, amount_usd`; without it the offering
+    amounts). A bond goes where the master leads it, else where its issuer's parent is. Matured and
+    unissued bonds are left out. Raises AmbiguousName for several parents and LookupError, with near
+    matches, for none.
     """
     world = _World(moment, master, issuers, equities, bonds)
     parent = world.parent_of(query)
@@ -176,7 +178,9 @@ class _World:
         raise LookupError(self._not_found(wanted))
 
     def _by_id(self, wanted: str) -> set[str]:
-        """Parents of the first kind of identifier that fits; capitals matter for none that is written in capitals."""
+        """Parents of the first kind of identifier that fits; capitals matter for none that is
+        written in capitals.
+        """
         capitals = wanted.upper()
         kinds = [
             (self.owners, "parent_id", wanted),
@@ -244,10 +248,9 @@ class _World:
         ]
         written = {
             value.lower(): value
-            for value in pl.concat([column.alias("") for column in columns])
-            .drop_nulls()
-            .unique()
-            .sort()
+            for value in (
+                pl.concat([column.alias("") for column in columns]).drop_nulls().unique().sort()
+            )
             if value
         }
         return [
@@ -341,9 +344,12 @@ def render(tree: Tree) -> list[str]:
     lines = [f"{title}{_rated(tree.rating_number)}  as known {tree.moment:%Y-%m-%d %H:%M}"]
     branches: list[tuple[str, list[str]]] = [
         (
-            f"stock {stock.ticker} since {stock.valid_from_date}  {stock.sector} ({stock.sector_etf})"
-            if stock
-            else "no stock known",
+            (
+                f"stock {stock.ticker} since {stock.valid_from_date}  {stock.sector}"
+                f" ({stock.sector_etf})"
+                if stock
+                else "no stock known"
+            ),
             [],
         )
     ]

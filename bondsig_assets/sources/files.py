@@ -37,7 +37,9 @@ _FILE = "__file"
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A whole table, sorted by partition; quarantined rows without a date still lack `partition_date`."""
+    """A whole table, sorted by partition; quarantined rows without a date still lack
+    `partition_date`.
+    """
 
     rows: pl.DataFrame
     quarantined: pl.DataFrame
@@ -64,12 +66,15 @@ class FilesSource:
         self._tables: dict[str, _Loaded] = {}
 
     def span(self) -> tuple[date, date]:
-        """First and last trading day of the equity prices; without any, of the TRACE reports, then the CDS quotes."""
+        """First and last trading day of the equity prices; without any, of the TRACE reports, then
+        the CDS quotes.
+        """
         for name in ("equity_prices", "trace_reports", "cds_quotes"):
             if name in self.feeds and (days := self._load(name).rows[TABLES[name].partition]).len():
                 return days.sort()[0], days.sort()[-1]
         raise SourceError(
-            f"{self.data}: no rows in any daily table; source.toml should feed {' or '.join(RAW_DAILY)}"
+            f"{self.data}: no rows in any daily table; source.toml should feed"
+            f" {' or '.join(RAW_DAILY)}"
         )
 
     def daily(self, table: str, start: date, end: date) -> Delivery:
@@ -98,7 +103,9 @@ class FilesSource:
         )
 
     def reference(self, table: str, through: date) -> Delivery:
-        """Rows dated up to `through` (calls: known by then, for their dates lie ahead), and every quarantined row whatever its date."""
+        """Rows dated up to `through` (calls: known by then, for their dates lie ahead), and every
+        quarantined row whatever its date.
+        """
         if table not in RAW_REFERENCE:
             raise SourceError(unknown("reference table", table, RAW_REFERENCE))
         if table not in self.feeds:
@@ -134,7 +141,8 @@ class FilesSource:
         if not any(part.good.height or part.bad.height for part in parts):
             names = ", ".join(path.name for path, _ in sources[:20])
             raise SourceError(
-                f"{self.data}: {names}: no row for {table.name}; deliver files with rows, mend `keep`, or leave the block out"
+                f"{self.data}: {names}: no row for {table.name}; deliver files with rows, mend"
+                " `keep`, or leave the block out"
             )
         good = _stacked([part.good for part in parts])
         if is_links:
@@ -198,7 +206,8 @@ class FilesSource:
             "reason",
             "row_text",
         )
-        # A wide line may hold several bad cells, a file may feed a table twice: one entry per line and reason.
+        # A wide line may hold several bad cells, a file may feed a table twice: one entry per line
+        # and reason.
         rows = rows.unique(declared.key, keep="first", maintain_order=True)
         return declared.conform(
             rows.sort("partition_date", "source_name", "row_number", "reason", maintain_order=True)
@@ -220,7 +229,8 @@ def _order(table: Table) -> list[str]:
 
 
 def _without_duplicates(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Of the rows with one key, the best by RANK, then by file and row; the others with reason and day.
+    """Of the rows with one key, the best by RANK, then by file and row; the others with reason and
+    day.
 
     An identical row is a `duplicate row`, one that says something else a `duplicate key`. TRACE
     messages have no key of their own: there only identical messages are duplicates.
@@ -254,15 +264,20 @@ def _without_duplicates(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame,
         *key,
     ).sort(_FILE, ROW, *key)
     columns = [_FILE, ROW, *key]
-    return rows.join(
-        doubles.select(columns), on=columns, how="anti", nulls_equal=True, maintain_order="left"
-    ), doubles
+    return (
+        rows.join(
+            doubles.select(columns), on=columns, how="anti", nulls_equal=True, maintain_order="left"
+        ),
+        doubles,
+    )
 
 
 def _with_one_parent_a_ticker(
     rows: pl.DataFrame, doubles: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `equities` without those whose ticker has another parent; these go with the duplicates."""
+    """Rows of `equities` without those whose ticker has another parent; these go with the
+    duplicates.
+    """
     late = shared_tickers(rows, [_FILE, ROW])
     named = late.select(
         _FILE, ROW, pl.lit(None, dtype=pl.Date).alias("day"), pl.lit(SHARED_TICKER).alias("reason")

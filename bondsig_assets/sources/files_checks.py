@@ -148,7 +148,9 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
 
 
 def known_reasons(table: str) -> list[str]:
-    """Every reason a row of `table` may be quarantined for, each once; of `equity_links` in any layout."""
+    """Every reason a row of `table` may be quarantined for, each once; of `equity_links` in any
+    layout.
+    """
     columns = list(TABLES[table].columns)
     if table == "equity_links":
         columns += [column for layout in LAYOUTS.values() for column in layout.table.columns]

@@ -48,16 +48,19 @@ def refuse_block(keys: dict[str, Any], table: str, where: str) -> None:
     for rule in keys.get("null_when", ()):
         if not isinstance(rule, dict):
             raise SourceError(
-                f'{where}: null_when = {rule!r} should be a table such as {{ columns = ["close"], equals = 0 }}'
+                f'{where}: null_when = {rule!r} should be a table such as {{ columns = ["close"],'
+                " equals = 0 }"
             )
         if not all(isinstance(name, str) for name in as_list(rule.get("columns", []))):
             raise SourceError(
-                f"{where}: null_when: columns = {rule['columns']!r} should be names of columns of the file"
+                f"{where}: null_when: columns = {rule['columns']!r} should be names of columns of"
+                " the file"
             )
     for reason in keys.get("expected", ()):
         if not isinstance(reason, str):
             raise SourceError(
-                f"{where}: expected = {reason!r} should be a reason, one of {', '.join(known_reasons(table))}"
+                f"{where}: expected = {reason!r} should be a reason, one of"
+                f" {', '.join(known_reasons(table))}"
             )
         if reason not in known_reasons(table):
             raise SourceError(
@@ -78,7 +81,8 @@ def refuse_layout(keys: dict[str, Any], table: str, where: str) -> None:
         raise SourceError(f"{where}: {unknown('layout', keys['layout'], presets)}")
     if keys["layout"] in PRESETS:
         raise SourceError(
-            f"{where}: the layout {keys['layout']} goes with [[{PRESETS[keys['layout']].table}]] alone"
+            f"{where}: the layout {keys['layout']} goes with [[{PRESETS[keys['layout']].table}]]"
+            " alone"
         )
     if table != "equity_links":
         raise SourceError(
@@ -115,7 +119,8 @@ def _refuse_options(keys: dict[str, Any], where: str) -> None:
         )
     if "delivered_at" in keys and keys["delivered_at"].tzinfo is not None:
         raise SourceError(
-            f"{where}: delivered_at = {keys['delivered_at']} should be New York wall clock without an offset"
+            f"{where}: delivered_at = {keys['delivered_at']} should be New York wall clock without"
+            " an offset"
         )
 
 
@@ -138,5 +143,6 @@ def refuse_rule(keys: dict[str, Any], column: Column, where: str) -> None:
         )
     if "lookup" in keys and column.type == "BOOLEAN" and "value" in keys["lookup"]:
         raise SourceError(
-            f"{where}: lookup tells of the flag {column.name} only whether the file lists a code; leave value out"
+            f"{where}: lookup tells of the flag {column.name} only whether the file lists a code;"
+            " leave value out"
         )

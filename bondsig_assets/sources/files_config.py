@@ -124,7 +124,9 @@ class ColumnRule:
 
 @dataclass(frozen=True)
 class NullRule:
-    """Values that mean null in some columns of the file, perhaps only for rows dated in a period."""
+    """Values that mean null in some columns of the file, perhaps only for rows dated in a
+    period.
+    """
 
     columns: list[str] | str = _key((), str, list)
     equals: Any = _key(0, object)
@@ -134,7 +136,9 @@ class NullRule:
 
 @dataclass(frozen=True)
 class Melt:
-    """Wide to long: column of the file → value of `into`; its cells go to `value`, empty ones are no row."""
+    """Wide to long: column of the file → value of `into`; its cells go to `value`, empty ones are
+    no row.
+    """
 
     into: str = _key("", str)
     value: str = _key("", str)
@@ -194,7 +198,8 @@ def read_config(path: Path) -> dict[str, list[Feed]]:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SourceError(
-            f"{path}: not found; describe the folder there (examples/credit_2006_2012/source.toml shows how)"
+            f"{path}: not found; describe the folder there (examples/credit_2006_2012/source.toml"
+            " shows how)"
         ) from None
     except UnicodeDecodeError:
         raise SourceError(f"{path}: not readable as UTF-8; save as UTF-8") from None
@@ -216,7 +221,8 @@ def read_config(path: Path) -> dict[str, list[Feed]]:
         ]
     if not feeds:
         raise SourceError(
-            f"{path}: feeds no table; add a block such as [[equity_prices]], one of {', '.join(known)}"
+            f"{path}: feeds no table; add a block such as [[equity_prices]], one of"
+            f" {', '.join(known)}"
         )
     return feeds
 
@@ -232,7 +238,8 @@ def _build(cls: type, content: dict[str, Any], where: str) -> dict[str, Any]:
             isinstance(value, bool) and bool not in types and object not in types
         ):
             raise SourceError(
-                f"{where}: {name} = {value!r} should be {' or '.join(kind.__name__ for kind in types)}"
+                f"{where}: {name} = {value!r} should be"
+                f" {' or '.join(kind.__name__ for kind in types)}"
             )
     return dict(content)
 
@@ -244,7 +251,8 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
             raise SourceError(f"{where}: says no {name}")
     if not 0 < keys.get("max_bad_share", MAX_BAD_SHARE) <= 1:
         raise SourceError(
-            f"{where}: max_bad_share = {keys['max_bad_share']} should be a share above 0 and at most 1"
+            f"{where}: max_bad_share = {keys['max_bad_share']} should be a share above 0 and at"
+            " most 1"
         )
     if keys.get("format") not in (None, "csv", "parquet"):
         raise SourceError(f"{where}: {unknown('format', keys['format'], ('csv', 'parquet'))}")
@@ -292,7 +300,9 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
 
 
 def _preset(keys: dict[str, Any], table: str) -> dict[str, Any]:
-    """The keys of a block with those that its layout stands for, where it is one of this table; what the block says itself counts first."""
+    """The keys of a block with those that its layout stands for, where it is one of this table;
+    what the block says itself counts first.
+    """
     preset = PRESETS.get(keys.get("layout", ""))
     if preset is None or preset.table != table:
         return keys
@@ -341,7 +351,8 @@ def _refuse_constants(constants: Iterable[Any], column: Column, where: str) -> N
     for constant in constants:
         if not isinstance(constant, wanted) or isinstance(constant, bool) != (bool in wanted):
             raise SourceError(
-                f"{where}: {constant!r} should be a {column.type} such as the column {column.name} is"
+                f"{where}: {constant!r} should be a {column.type} such as the column"
+                f" {column.name} is"
             )
         if isinstance(constant, float) and not math.isfinite(constant):
             raise SourceError(f"{where}: {constant!r} should be a finite number")
@@ -354,13 +365,15 @@ def _complete(feed: Feed, table: str, where: str) -> None:
     for column in TABLES[table].columns:
         if not column.nullable and column.name not in filled:
             raise SourceError(
-                f"{where}: {table} requires {column.name} ({column.comment}); add it to columns, or {{ value = … }}"
+                f"{where}: {table} requires {column.name} ({column.comment}); add it to columns, or"
+                " { value = … }"
             )
     mapped = feed.columns.keys()
     for name in ("reported_at", "executed_at") if table == "trace_reports" else ():
         if name not in mapped:
             raise SourceError(
-                f"{where}: trace_reports requires {name}; map it, with `time` or `time_default` where the file has dates alone"
+                f"{where}: trace_reports requires {name}; map it, with `time` or `time_default`"
+                " where the file has dates alone"
             )
     if table == "fundamentals":
         if (
@@ -368,10 +381,11 @@ def _complete(feed: Feed, table: str, where: str) -> None:
             and not {"short_term_debt_usd", "long_term_debt_usd"} <= mapped
         ):
             raise SourceError(
-                f"{where}: fundamentals requires total_debt_usd, or short_term_debt_usd and long_term_debt_usd to add up"
+                f"{where}: fundamentals requires total_debt_usd, or short_term_debt_usd and"
+                " long_term_debt_usd to add up"
             )
         if "known_at" not in mapped:
             raise SourceError(
-                f"{where}: fundamentals requires known_at: figures are filed weeks after the period ends;"
-                ' map the filing date, or { column = "…", plus_days = 90 }'
+                f"{where}: fundamentals requires known_at: figures are filed weeks after the period"
+                ' ends; map the filing date, or { column = "…", plus_days = 90 }'
             )

@@ -1,7 +1,8 @@
-"""Files that are known by name: which columns each layout has, and which options its block may give.
+"""Files that are known by name: which columns each layout has, and which options its block may
+give.
 
-Belongs here: declarations alone. Not here: what `source.toml` may say beyond them (`files_config.py`), and making
-claims of the rows of links (`files_links.py`).
+Belongs here: declarations alone. Not here: what `source.toml` may say beyond them
+(`files_config.py`), and making claims of the rows of links (`files_links.py`).
 """
 
 from __future__ import annotations
@@ -27,10 +28,13 @@ OPTIONS = ("delivered_at", "updated_on", "grace_days", "days", "confidence", "ki
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a file of links. Of a column that is not nullable no row may lack the value; `needed` ones must be in the file."""
+    """The columns of a file of links. Of a column that is not nullable no row may lack the value;
+    `needed` ones must be in the file.
+    """
 
     table: Table
-    entity: str  # column that names what is linked; the option `kind` takes its place where there is one
+    # column that names what is linked; the option `kind` takes its place where there is one
+    entity: str
     needed: tuple[str, ...]
     options: tuple[str, ...]
 
@@ -112,14 +116,17 @@ LAYOUTS: dict[str, Layout] = {
 
 @dataclass(frozen=True)
 class Preset:
-    """What a block of `table` says where it says nothing else: the keys `keep` and `columns` of `source.toml`."""
+    """What a block of `table` says where it says nothing else: the keys `keep` and `columns` of
+    `source.toml`.
+    """
 
     table: str
     keep: dict[str, list[str]]
     columns: dict[str, Any]
 
 
-#: First digit of CRSP's delisting code (dlstcd): 1 still trades, 7 is dropped by the SEC, 8 trades on elsewhere.
+#: First digit of CRSP's delisting code (dlstcd): 1 still trades, 7 is dropped by the SEC, 8 trades
+#: on elsewhere.
 _CRSP_REASONS = {
     2: "merger",
     3: "exchange",

@@ -1,8 +1,8 @@
 """Files of a known layout as claims of `equity_links`, and their rows that make none.
 
-Belongs here: reading the columns of a layout, and which row a bad claim came from. Not here: what a layout is
-(`files_layouts.py`), what its rows claim (`securities/claims.py`), and blocks that map the columns of
-`equity_links` themselves (`files_rows.py`).
+Belongs here: reading the columns of a layout, and which row a bad claim came from. Not here: what a
+layout is (`files_layouts.py`), what its rows claim (`securities/claims.py`), and blocks that map
+the columns of `equity_links` themselves (`files_rows.py`).
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ _READERS: dict[str, Callable[..., pl.DataFrame]] = {
 def link_rows(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
     """What each file of `equity_links` holds, in the order of `sources`.
 
-    Files of one layout and the same options are read as one, whichever blocks name them: the newer of two maps, or
-    holdings of two funds, replaces the older. Their claims come with the first of them, bad rows each with its own file.
+    Files of one layout and the same options are read as one, whichever blocks name them: the newer
+    of two maps, or holdings of two funds, replaces the older. Their claims come with the first of
+    them, bad rows each with its own file.
     """
     together: dict[tuple, list[int]] = {}
     for place, (_, feed) in enumerate(sources):
@@ -115,7 +116,9 @@ def _claimed(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
 
 
 def _values(path: Path, feed: Feed, place: int) -> pl.DataFrame:
-    """The layout's columns that a file has, as values, with ROW, the file's place, and the `reason` of rows that cannot be read."""
+    """The layout's columns that a file has, as values, with ROW, the file's place, and the `reason`
+    of rows that cannot be read.
+    """
     table = _layout(feed).table
     raw = kept(table, feed, read_file(path, feed))
     rules = _rules(path, feed, raw)
@@ -139,7 +142,8 @@ def _values(path: Path, feed: Feed, place: int) -> pl.DataFrame:
         # What the reader of names leaves out without a word.
         faults.append(("ends before it begins", _c("nameendt") < _c("namedt")))
     if "known_at" in rules:
-        # A date alone: known some time that day, so on the next morning, as in every table of links.
+        # A date alone: known some time that day, so on the next morning, as in every table of
+        # links.
         mornings = pl.lit(claims.next_morning(frame["known_at"].dt.date()))
         frame = frame.with_columns(
             known_at=pl.when(_c("known_at").dt.time() == pl.time(0, 0))
@@ -151,14 +155,17 @@ def _values(path: Path, feed: Feed, place: int) -> pl.DataFrame:
 
 
 def _rules(path: Path, feed: Feed, raw: pl.DataFrame) -> dict[str, ColumnRule]:
-    """Where each column of the layout comes from: as the block says, else the column of that name."""
+    """Where each column of the layout comes from: as the block says, else the column of that
+    name.
+    """
     layout, there = _layout(feed), [name for name in raw.columns if name not in (ROW, RAGGED)]
     for name in layout.needed:
         wanted = _entity(feed) if name == layout.entity else name
         if wanted not in feed.columns and wanted not in there:
             say = f'or say {wanted} = "…" in its columns in source.toml'
             raise SourceError(
-                f"{path}: no column '{wanted}', which the layout {feed.layout} needs; {unknown('column', wanted, there)}; mend the file, {say}"
+                f"{path}: no column '{wanted}', which the layout {feed.layout} needs;"
+                f" {unknown('column', wanted, there)}; mend the file, {say}"
             )
     found = {
         column.name: feed.columns.get(column.name, ColumnRule(column=column.name))
@@ -170,8 +177,8 @@ def _rules(path: Path, feed: Feed, raw: pl.DataFrame) -> dict[str, ColumnRule]:
 def _refused(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
     """Those of `rows` whose claim cannot be used, with the `reason`.
 
-    The readers merge and cut claims, which then lead to no row any more. So each row is asked alone: under its own
-    number in place of what it links, where no other row touches it.
+    The readers merge and cut claims, which then lead to no row any more. So each row is asked
+    alone: under its own number in place of what it links, where no other row touches it.
     """
     entity = _entity(feed)
     if feed.layout == "equity-cusip6":

@@ -50,13 +50,15 @@ def find_files(data: Path, feed: Feed, table: str) -> list[Path]:
             matches = sorted(path for path in data.glob(pattern) if path.is_file())
         except (NotImplementedError, ValueError):
             raise SourceError(
-                f"{data}: {table}: files = '{pattern}' should be a name or glob below the data folder"
+                f"{data}: {table}: files = '{pattern}' should be a name or glob below the data"
+                " folder"
             ) from None
         if not matches:
             _refuse_no_file(data / pattern, table)
             there = ", ".join(sorted(path.name for path in data.iterdir())[:20])
             raise SourceError(
-                f"{data}: no file matches '{pattern}', which is to feed {table}; the folder holds {there}"
+                f"{data}: no file matches '{pattern}', which is to feed {table}; the folder holds"
+                f" {there}"
             )
         found |= dict.fromkeys(matches)
     return list(found)
@@ -66,11 +68,13 @@ def _refuse_no_file(path: Path, table: str) -> None:
     """Complains of something of the wanted name that is no file."""
     if path.is_dir():
         raise SourceError(
-            f"{path}: a folder, where {table} needs a file; name the files in it, or put the file in its place"
+            f"{path}: a folder, where {table} needs a file; name the files in it, or put the file"
+            " in its place"
         )
     if path.is_symlink():
         raise SourceError(
-            f"{path}: a link to {path.readlink()}, which is not there; mend the link or put the file in its place"
+            f"{path}: a link to {path.readlink()}, which is not there; mend the link or put the"
+            " file in its place"
         )
 
 
@@ -100,7 +104,8 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
         raise SourceError(f"{path}: the column '{double}' appears twice; leave one of them out")
     if missing is not None:
         raise SourceError(
-            f"{path}: no column '{missing}', which source.toml expects; {unknown('column', missing, names)}"
+            f"{path}: no column '{missing}', which source.toml expects;"
+            f" {unknown('column', missing, names)}"
         )
     frame.columns = names
     frame = frame.with_columns(
@@ -111,7 +116,9 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
 
 
 def read_lookup(data: Path, lookup: Lookup) -> dict[str, Any]:
-    """Code → value of a lookup file, or whether it lists the code. One code with two values is a fault unless the first counts."""
+    """Code → value of a lookup file, or whether it lists the code. One code with two values is a
+    fault unless the first counts.
+    """
     rules = Feed(files=[lookup.file], columns={}, keep={}, prefer={})
     (path,) = find_files(data, rules, "a lookup")[:1]
     frame = read_file(path, rules)
@@ -143,7 +150,8 @@ def read_lookup(data: Path, lookup: Lookup) -> dict[str, Any]:
             double.filter(pl.col("key") == double["key"][0])["value"].to_list(),
         )
         raise SourceError(
-            f"{path}: {lookup.key} '{code}' stands for {' and '.join(map(str, values))}; keep one of them"
+            f"{path}: {lookup.key} '{code}' stands for {' and '.join(map(str, values))}; keep one"
+            " of them"
         )
     return dict(pairs.iter_rows())
 
@@ -159,7 +167,9 @@ def row_texts(raw: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
 
 
 def _without_suffix(name: str, names: list[str]) -> str:
-    """The name in the header: the reader of CSV tells a second `close` apart as `close_duplicated_0`."""
+    """The name in the header: the reader of CSV tells a second `close` apart as
+    `close_duplicated_0`.
+    """
     plain = re.sub(r"_duplicated_\d+$", "", name)
     return plain if plain and plain in names else name
 
@@ -173,7 +183,8 @@ def _format(path: Path, feed: Feed) -> str:
     if name.endswith((".parquet", ".pq")):
         return "parquet"
     raise SourceError(
-        f'{path}: neither .csv, .txt (each also .gz) nor .parquet; say format = "csv" or "parquet" in source.toml'
+        f'{path}: neither .csv, .txt (each also .gz) nor .parquet; say format = "csv" or "parquet"'
+        " in source.toml"
     )
 
 
@@ -197,8 +208,8 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
         raise SourceError(f"{path}: cut short: the last line is no trailer; deliver the file again")
     if b'"' not in last and last.count(delimiter.encode()) < n_delimiters:
         raise SourceError(
-            f"{path}: cut short: the last line has {last.count(delimiter.encode()) + 1} fields of {n_delimiters + 1};"
-            " deliver it again (or say trailer = true if that line is one)"
+            f"{path}: cut short: the last line has {last.count(delimiter.encode()) + 1} fields of"
+            f" {n_delimiters + 1}; deliver it again (or say trailer = true if that line is one)"
         )
     try:
         frame = pl.read_csv(
@@ -217,7 +228,8 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
         if count is None or int(count[1]) != frame.height:
             promised = int(count[1]) if count else "no number"
             raise SourceError(
-                f"{path}: cut short: the trailer says {promised} rows, the file holds {frame.height}; deliver it again"
+                f"{path}: cut short: the trailer says {promised} rows, the file holds"
+                f" {frame.height}; deliver it again"
             )
     ragged = np.zeros(frame.height, dtype=bool) if quoted else _ragged(body, delimiter)
     return frame, ragged
@@ -228,7 +240,8 @@ def _refuse_encoding(path: Path, data: bytes) -> None:
     name = next((name for mark, name in _MARKS if data.startswith(mark)), None)
     if name or b"\0" in data.partition(b"\n")[0]:
         raise SourceError(
-            f"{path}: is in {name or 'UTF-16 or UTF-32, or no text at all'}, not in UTF-8; save as UTF-8"
+            f"{path}: is in {name or 'UTF-16 or UTF-32, or no text at all'}, not in UTF-8; save as"
+            " UTF-8"
         )
     try:
         if not data.isascii():

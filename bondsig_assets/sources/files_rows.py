@@ -1,7 +1,7 @@
 """The rows of one file as rows of a declared table, and the rows set aside with their reason.
 
-Belongs here: melting, required fields, knowledge time, and the share of bad rows a file may
-have. Not here: reading values (`files_values.py`), what makes them wrong (`files_checks.py`), what needs
+Belongs here: melting, required fields, knowledge time, and the share of bad rows a file may have.
+Not here: reading values (`files_values.py`), what makes them wrong (`files_checks.py`), what needs
 several files at once (`files.py`), TRACE before 2012 (`files_trace.py`).
 """
 
@@ -41,7 +41,9 @@ _c = pl.col
 
 @dataclass(frozen=True)
 class FileRows:
-    """Good rows (declared columns, ROW, RANK) and bad ones (`ROW, day, reason, row_text`) of one file."""
+    """Good rows (declared columns, ROW, RANK) and bad ones (`ROW, day, reason, row_text`) of one
+    file.
+    """
 
     good: pl.DataFrame
     bad: pl.DataFrame
@@ -64,7 +66,9 @@ def rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows
 
 
 def check_share(path: Path, feed: Feed, n_rows: int, reasons: pl.DataFrame) -> None:
-    """Stops when too many rows are bad for reasons the feed does not expect; `reasons` is `reason, len`."""
+    """Stops when too many rows are bad for reasons the feed does not expect; `reasons` is `reason,
+    len`.
+    """
     held = reasons.filter(~_c("reason").is_in([*feed.expected, EARLY])).sort(
         "len", "reason", descending=[True, False]
     )
@@ -74,8 +78,9 @@ def check_share(path: Path, feed: Feed, n_rows: int, reasons: pl.DataFrame) -> N
             f"{count} × '{reason}'" for reason, count in held.select("reason", "len").iter_rows()
         )
         raise SourceError(
-            f"{path}: {n_bad} of {n_rows} rows ({n_bad / n_rows:.1%}) are bad, more than max_bad_share = {feed.max_bad_share:g}: {detail};"
-            " mend the file, or name the reasons you know of in `expected` of its block in source.toml"
+            f"{path}: {n_bad} of {n_rows} rows ({n_bad / n_rows:.1%}) are bad, more than"
+            f" max_bad_share = {feed.max_bad_share:g}: {detail}; mend the file, or name the reasons"
+            " you know of in `expected` of its block in source.toml"
         )
 
 
@@ -189,7 +194,9 @@ def refuse_wrong_columns(
     frame: pl.DataFrame,
     failed: dict[str, str],
 ) -> None:
-    """A column that can nowhere be read, or is required and nowhere filled, is a fault of the file."""
+    """A column that can nowhere be read, or is required and nowhere filled, is a fault of the
+    file.
+    """
     types = {column.name: column for column in table.columns}
     for name, flag in failed.items():
         rule, source = rules[name], rules[name].column
@@ -205,7 +212,8 @@ def refuse_wrong_columns(
             )
             wanted = f"{types[name].type} for {table.name}.{name}"
             raise SourceError(
-                f"{where}: no value can be read as {wanted} (the first is {str(first)!r}){hint}; mend the file or source.toml"
+                f"{where}: no value can be read as {wanted} (the first is {str(first)!r}){hint};"
+                " mend the file or source.toml"
             )
         if _is_required(types[name]):
             what = (
@@ -219,12 +227,15 @@ def refuse_wrong_columns(
                 else ""
             )
             raise SourceError(
-                f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or source.toml"
+                f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or"
+                " source.toml"
             )
 
 
 def _is_required(column: Column) -> bool:
-    """Also the moments of a report: a file that lost them says so by `time_default`, nothing is guessed."""
+    """Also the moments of a report: a file that lost them says so by `time_default`, nothing is
+    guessed.
+    """
     return not column.nullable or column.name in ("reported_at", "executed_at")
 
 
@@ -297,7 +308,9 @@ def _reason(table: Table, rules: dict[str, ColumnRule], failed: dict[str, str]) 
 
 
 def _with_knowledge(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
-    """`known_at` as mapped (at midnight: the table's rule on that date), else by the table's rule; `delivered_at`."""
+    """`known_at` as mapped (at midnight: the table's rule on that date), else by the table's rule;
+    `delivered_at`.
+    """
     by_rule = (
         _c("reported_at")
         if table.known_rule == "delivery"

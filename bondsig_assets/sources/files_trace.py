@@ -14,7 +14,9 @@ from bondsig_assets.trading_calendar import all_trading_days
 
 
 def at_or_after_days(days: pl.Series) -> pl.Series:
-    """Each of `days` itself or the next trading day; null stays null, as do days after the calendar."""
+    """Each of `days` itself or the next trading day; null stays null, as do days after the
+    calendar.
+    """
     calendar = np.append(all_trading_days(), np.datetime64("NaT"))
     found = np.searchsorted(calendar[:-1], days.to_numpy().astype("datetime64[D]"), side="left")
     return pl.Series(days.name, calendar[found], dtype=pl.Date)
@@ -24,7 +26,8 @@ def deliver(reports: pl.DataFrame) -> pl.DataFrame:
     """`trace_reports` with `delivery_date` filled where it is null, and `record_number`.
 
     Numbers run from 1 within a delivery in order of knowledge: by moment known, then message
-    number, T before what ends it, then the order of the files and of their rows, which `reports` has.
+    number, T before what ends it, then the order of the files and of their rows, which `reports`
+    has.
     """
     reports = reports.with_columns(
         delivery_date=pl.coalesce("delivery_date", at_or_after_days(reports["report_date"]))

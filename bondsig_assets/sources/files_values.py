@@ -30,7 +30,9 @@ Schema = Mapping[str, pl.DataType]
 
 
 def text(name: str, schema: Schema, nulls: list) -> pl.Expr:
-    """Column `name` as trimmed text, null where it is one of `nulls`; 7.0 in a float column reads `7`."""
+    """Column `name` as trimmed text, null where it is one of `nulls`; 7.0 in a float column reads
+    `7`.
+    """
     column, dtype = pl.col(name), schema[name]
     if dtype == pl.String:
         words = column.str.strip_chars()
@@ -50,7 +52,8 @@ def text(name: str, schema: Schema, nulls: list) -> pl.Expr:
 def read_value(
     rule: ColumnRule, column: Column, schema: Schema, nulls: list
 ) -> tuple[pl.Expr, pl.Expr]:
-    """Two expressions on the file's frame: the value as read, and whether the field should hold one.
+    """Two expressions on the file's frame: the value as read, and whether the field should hold
+    one.
 
     A value that should be there and is null cannot be read. What a map does not list is no
     value, nor is a moment without its time of day. Units and the like come with `finish_value`.
@@ -79,7 +82,9 @@ def read_value(
 def finish_value(
     rule: ColumnRule, column: Column, value: pl.Expr, sign: pl.Expr | None = None
 ) -> pl.Expr:
-    """The value in the declared unit, given the one read; `sign` is the text of the rule's sign column."""
+    """The value in the declared unit, given the one read; `sign` is the text of the rule's sign
+    column.
+    """
     if rule.column is None:
         return value
     if sign is not None:
@@ -106,7 +111,9 @@ def finish_value(
 
 
 def apply_null_rules(raw: pl.DataFrame, rules: list[NullRule], day: pl.Expr) -> pl.DataFrame:
-    """The file's frame with null where a rule says that a value means null; `day` dates its rows."""
+    """The file's frame with null where a rule says that a value means null; `day` dates its
+    rows.
+    """
     for rule in rules:
         within = pl.lit(True)
         if rule.first:
@@ -164,7 +171,9 @@ def _integer(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
 def _by_distinct(
     words: pl.Expr, parse: Callable[[pl.Expr], pl.Expr], dtype: pl.DataType
 ) -> pl.Expr:
-    """`parse` of each distinct text only: a million reports have a few thousand dates, times and prices."""
+    """`parse` of each distinct text only: a million reports have a few thousand dates, times and
+    prices.
+    """
 
     def parsed(values: pl.Series) -> pl.Series:
         distinct = (
@@ -240,7 +249,9 @@ def _possible(day: pl.Expr) -> pl.Expr:
 
 
 def _moment(rule: ColumnRule, words: pl.Expr, schema: Schema) -> pl.Expr:
-    """Midnight in a column of its own is a date whose time of day is not known: `time_default`, or left at midnight."""
+    """Midnight in a column of its own is a date whose time of day is not known: `time_default`, or
+    left at midnight.
+    """
     dtype = schema[rule.name]
     day = _date(rule, words, schema)
     if rule.time is not None:

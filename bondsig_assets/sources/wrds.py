@@ -42,13 +42,13 @@ _AT_ONCE = 250_000
 class WrdsSource:
     """Reads TRACE by report date, keeps what was read below `cache`, and goes on where it stopped.
 
-    `tables`: of enhanced, standard and 144a; where Enhanced is among them, the others are read for the
-    report dates after its last, and those days are completed when Enhanced reaches them (`wrds_arrivals.py`).
-    `start`, `end`: first and last report date ever asked for. `cusips`:
-    only these bonds (kept apart in the cache). `days_per_query`: report days one query asks for.
-    `refresh_days`: the last days of each table are read again by each new object, because rows may have
-    come late. `allow_missing_times`: go on without times, see `wrds_values`. `others`: where the tables
-    other than `trace_reports` come from.
+    `tables`: of enhanced, standard and 144a; where Enhanced is among them, the others are read for
+    the report dates after its last, and those days are completed when Enhanced reaches them
+    (`wrds_arrivals.py`). `start`, `end`: first and last report date ever asked for. `cusips`: only
+    these bonds (kept apart in the cache). `days_per_query`: report days one query asks for.
+    `refresh_days`: the last days of each table are read again by each new object, because rows may
+    have come late. `allow_missing_times`: go on without times, see `wrds_values`. `others`: where
+    the tables other than `trace_reports` come from.
     """
 
     def __init__(
@@ -92,18 +92,22 @@ class WrdsSource:
         self._refreshed: set[tuple[str, date]] = set()
 
     def span(self) -> tuple[date, date]:
-        """First and last trading day of the tables. Raises SourceError when the server cannot be asked or has nothing."""
+        """First and last trading day of the tables. Raises SourceError when the server cannot be
+        asked or has nothing.
+        """
         ranges = [(first, last) for _, first, last in self._found if first <= last]
         if not ranges:
             raise SourceError(
-                f"{self.settings.address}: no report dates in {', '.join(self._names)} between {self._start} and {self._end}"
+                f"{self.settings.address}: no report dates in {', '.join(self._names)} between"
+                f" {self._start} and {self._end}"
             )
         return at_or_after(min(first for first, _ in ranges)), at_or_after(
             max(last for _, last in ranges)
         )
 
     def daily(self, table: str, start: date, end: date) -> Delivery:
-        """Reports of the trading days `start`…`end`; another table from `others`, empty without one.
+        """Reports of the trading days `start`…`end`; another table from `others`, empty without
+        one.
 
         Days not yet kept are read first. Raises SourceError of one line when that fails; what was
         read to its end until then is kept.
@@ -161,7 +165,9 @@ class WrdsSource:
 
     @cached_property
     def _late(self) -> dict[date, date]:
-        """Report days that Standard or 144A had delivered before Enhanced reached them → trading day of their Enhanced reports."""
+        """Report days that Standard or 144A had delivered before Enhanced reached them → trading
+        day of their Enhanced reports.
+        """
         arrivals = Arrivals(self._folder)
         reached = next(
             (
@@ -181,7 +187,9 @@ class WrdsSource:
         return arrivals.add(new, _today())
 
     def _wanted(self, start: date, end: date) -> Iterator[tuple[Found, list[date], date | None]]:
-        """The report days of each table that are delivered on the trading days `start`…`end`, and the trading day of those that are late."""
+        """The report days of each table that are delivered on the trading days `start`…`end`, and
+        the trading day of those that are late.
+        """
         for found, first, last in self._found:
             days = _calendar_days(max(_first_report_day(start), first), min(end, last))
             if found.table.name != "enhanced":
@@ -207,7 +215,9 @@ class WrdsSource:
                 )
 
     def _portions(self, start: date, end: date) -> Iterator[tuple[date, date]]:
-        """Runs of trading days of about _AT_ONCE reports: a quarter of them at once would take ten gigabytes."""
+        """Runs of trading days of about _AT_ONCE reports: a quarter of them at once would take ten
+        gigabytes.
+        """
         days, rows = trading_days(start, end), 0
         begin = start
         for day in days:

@@ -22,7 +22,8 @@ from filelock import FileLock
 from bondsig_assets.sources.base import SourceError
 from bondsig_assets.trading_calendar import at_or_after, offset
 
-#: Calendar days whose Enhanced reports are delivered on one trading day: months arrive at once, and a day's run stays a day's run.
+#: Calendar days whose Enhanced reports are delivered on one trading day: months arrive at once, and
+#: a day's run stays a day's run.
 DAYS_A_DELIVERY = 7
 #: Trading days within which all that arrived at once is delivered, years of it too.
 LONGEST_DELIVERY = 63
@@ -30,7 +31,9 @@ LONGEST_DELIVERY = 63
 
 @dataclass(frozen=True)
 class Arrivals:
-    """The file `enhanced-arrivals.json` in `folder`: report day → trading day of its late delivery."""
+    """The file `enhanced-arrivals.json` in `folder`: report day → trading day of its late
+    delivery.
+    """
 
     folder: Path
 
@@ -39,7 +42,9 @@ class Arrivals:
         return self.folder / "enhanced-arrivals.json"
 
     def read(self) -> dict[date, date]:
-        """Report day → trading day on which its Enhanced reports are delivered. Raises SourceError when the file is damaged."""
+        """Report day → trading day on which its Enhanced reports are delivered. Raises SourceError
+        when the file is damaged.
+        """
         if not self._path.is_file():
             return {}
         try:
@@ -50,11 +55,14 @@ class Arrivals:
             }
         except (ValueError, AttributeError, TypeError):
             raise SourceError(
-                f"{self._path}: damaged; without it the deliveries of Enhanced cannot be told: restore it from a copy"
+                f"{self._path}: damaged; without it the deliveries of Enhanced cannot be told:"
+                " restore it from a copy"
             ) from None
 
     def add(self, arrived: Iterable[date], seen: date) -> dict[date, date]:
-        """All arrivals, with those of `arrived` that are new delivered from the trading day at or after `seen`, a few days at a time."""
+        """All arrivals, with those of `arrived` that are new delivered from the trading day at or
+        after `seen`, a few days at a time.
+        """
         known = self.read()
         if not set(arrived) - set(known):
             return known

@@ -1,4 +1,5 @@
-"""What was read of WRDS, kept on disk: one Parquet file a report day and table, written whole or not at all.
+"""What was read of WRDS, kept on disk: one Parquet file a report day and table, written whole or
+not at all.
 
 Belongs here: files, their order of rows, and what happens when a run is killed. Not here: which
 days are wanted (`wrds.py`) and how they are read (`wrds_connection.py`).
@@ -27,7 +28,9 @@ _PARTIAL = ".partial-"
 
 @dataclass(frozen=True)
 class DayCache:
-    """The files of one table below `folder`; a day's file exists only when the day was read to its end."""
+    """The files of one table below `folder`; a day's file exists only when the day was read to its
+    end.
+    """
 
     folder: Path
     found: Found
@@ -65,10 +68,12 @@ class DayCache:
     def store(
         self, batches: Iterable[pl.DataFrame], start: date, end: date, allow_missing_times: bool
     ) -> None:
-        """Keep the rows of `batches` as the report days `start`…`end`, empty days too; all or, on any failure, none.
+        """Keep the rows of `batches` as the report days `start`…`end`, empty days too; all or, on
+        any failure, none.
 
-        Rows are written as they arrive and each day is sorted in the end: a server gives no order, and
-        positions must be the same when a day is read again. Raises SourceError when the times are lost.
+        Rows are written as they arrive and each day is sorted in the end: a server gives no order,
+        and positions must be the same when a day is read again. Raises SourceError when the times
+        are lost.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         for left in self.folder.glob(f"{_PARTIAL}*"):
@@ -89,7 +94,8 @@ class DayCache:
                 (partial / f"{day}.parquet").replace(self.path(day))
         except OSError as error:
             raise SourceError(
-                f"{self.folder}: cannot be written ({error.strerror or type(error).__name__}); name another folder with BONDSIG_WRDS_CACHE"
+                f"{self.folder}: cannot be written ({error.strerror or type(error).__name__}); name"
+                " another folder with BONDSIG_WRDS_CACHE"
             ) from None
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -132,12 +138,15 @@ class DayCache:
         return pl.DataFrame(schema=schema_of(self.found))
 
     def _refuse_shrunk(self, counts: pl.DataFrame) -> None:
-        """A table that is being loaded anew on the server is half empty for an hour: better no refresh than that."""
+        """A table that is being loaded anew on the server is half empty for an hour: better no
+        refresh than that.
+        """
         for day, n in counts.select("day", "n").iter_rows():
             if self.has(day) and n < 0.5 * (kept := _height(self.path(day))):
                 raise SourceError(
-                    f"{self.table.qualified_name}: {n} reports of {day}, where {kept} were read before: the table may be loading; "
-                    f"try again later, or delete {self.path(day)} if it is right"
+                    f"{self.table.qualified_name}: {n} reports of {day}, where {kept} were read"
+                    " before: the table may be loading; try again later, or delete"
+                    f" {self.path(day)} if it is right"
                 )
 
 

@@ -1,11 +1,13 @@
-"""How WRDS is reached: settings and credentials from the environment, one connection, its errors in one line.
+"""How WRDS is reached: settings and credentials from the environment, one connection, its errors in
+one line.
 
 Belongs here: everything that touches a credential, the driver, and the wording of its failures.
 Not here: what is asked (`wrds_queries.py`) and what is kept (`wrds_cache.py`).
 
-The driver is `adbc-driver-postgresql` (Apache-2.0, part of Apache Arrow): it reads binary COPY straight
-into Arrow and carries its own libpq, so nothing need be installed on the machine. libpq itself takes the
-password from PGPASSWORD or the password file: it is in no address, argument or setting of ours.
+The driver is `adbc-driver-postgresql` (Apache-2.0, part of Apache Arrow): it reads binary COPY
+straight into Arrow and carries its own libpq, so nothing need be installed on the machine. libpq
+itself takes the password from PGPASSWORD or the password file: it is in no address, argument or
+setting of ours.
 """
 
 from __future__ import annotations
@@ -42,7 +44,9 @@ _PREFIX = re.compile(r"^([A-Z_]+: )?(\[libpq\] )?(Failed to [a-z]+( query)?: )?(
 
 @dataclass(frozen=True)
 class WrdsSettings:
-    """Where the server is and who asks. The password is not among them: the driver finds it itself."""
+    """Where the server is and who asks. The password is not among them: the driver finds it
+    itself.
+    """
 
     username: str
     host: str = HOST
@@ -54,9 +58,9 @@ class WrdsSettings:
     def from_environment(cls) -> WrdsSettings:
         """Settings as WRDS_USERNAME, BONDSIG_WRDS_HOST, _PORT, _DATABASE and _SSLMODE say.
 
-        The password must be in PGPASSWORD or in the password file (`~/.pgpass`, or the one PGPASSFILE
-        names), whose line also gives the user name where WRDS_USERNAME is not set. Raises SourceError
-        that says what to set.
+        The password must be in PGPASSWORD or in the password file (`~/.pgpass`, or the one
+        PGPASSFILE names), whose line also gives the user name where WRDS_USERNAME is not set.
+        Raises SourceError that says what to set.
         """
         given = os.environ.get
         port = str(whole_number("BONDSIG_WRDS_PORT", PORT))
@@ -78,7 +82,8 @@ class WrdsSettings:
         if wanting:
             line = f"{host}:{port}:{database}:{username or 'USERNAME'}:PASSWORD"
             raise SourceError(
-                f"no WRDS credentials: set {' and '.join(wanting)}, or put the line {line} into {_password_file()} (mode 600)"
+                f"no WRDS credentials: set {' and '.join(wanting)}, or put the line {line} into"
+                f" {_password_file()} (mode 600)"
             )
         return cls(username, host, int(port), database, sslmode)
 
@@ -114,14 +119,18 @@ def whole_number(name: str, default: int) -> int:
 
 
 class Connection:
-    """An open connection that answers with Arrow, and with SourceError of one line when it cannot."""
+    """An open connection that answers with Arrow, and with SourceError of one line when it
+    cannot.
+    """
 
     def __init__(self, settings: WrdsSettings, driver: Any):
         self._settings, self._driver = settings, driver
 
     @contextmanager
     def stream(self, sql: str, about: str) -> Iterator[Iterator[pa.RecordBatch]]:
-        """The rows of `sql`, batch after batch as they arrive; `about` names what is read when it fails."""
+        """The rows of `sql`, batch after batch as they arrive; `about` names what is read when it
+        fails.
+        """
         cursor = self._driver.cursor()
         try:
             with _told(self._settings, about):
@@ -155,7 +164,8 @@ def connect(settings: WrdsSettings) -> Iterator[Connection]:
     from adbc_driver_postgresql import dbapi
 
     with _told(settings, "the connection"):
-        # Each statement for itself: a transaction held open for hours is what database administrators kill.
+        # Each statement for itself: a transaction held open for hours is what database
+        # administrators kill.
         driver = dbapi.connect(settings.uri(), autocommit=True)
     try:
         yield Connection(settings, driver)
@@ -173,7 +183,9 @@ def scrub(text: str) -> str:
 
 @contextmanager
 def _told(settings: WrdsSettings, about: str) -> Iterator[None]:
-    """Failures of the driver as SourceError; a traceback does not show the original, which could tell more."""
+    """Failures of the driver as SourceError; a traceback does not show the original, which could
+    tell more.
+    """
     import pyarrow as pa
     from adbc_driver_manager import Error
 
@@ -193,8 +205,11 @@ def _explained(settings: WrdsSettings, about: str, text: str, state: str) -> str
             "authentication failed" in text
             or "no password supplied" in text
             or state in ("28P01", "28000"),
-            f"{where} refused user '{settings.username}': check WRDS_USERNAME and PGPASSWORD (or the line in {_password_file()});"
-            " approve the two-factor request if WRDS sent one",
+            (
+                f"{where} refused user '{settings.username}': check WRDS_USERNAME and PGPASSWORD"
+                f" (or the line in {_password_file()}); approve the two-factor request if WRDS"
+                " sent one"
+            ),
         ),
         (
             "does not exist" in text and "FATAL" in text,
@@ -202,11 +217,17 @@ def _explained(settings: WrdsSettings, about: str, text: str, state: str) -> str
         ),
         (
             ("SSL" in text or "certificate" in text) and "Failed to connect" in text,
-            f"{where}: no encrypted connection ({detail}); BONDSIG_WRDS_SSLMODE is {settings.sslmode}",
+            (
+                f"{where}: no encrypted connection ({detail}); BONDSIG_WRDS_SSLMODE is"
+                f" {settings.sslmode}"
+            ),
         ),
         (
             "Failed to connect" in text,
-            f"{where} cannot be reached ({detail}); check the network, BONDSIG_WRDS_HOST and BONDSIG_WRDS_PORT",
+            (
+                f"{where} cannot be reached ({detail}); check the network, BONDSIG_WRDS_HOST and"
+                " BONDSIG_WRDS_PORT"
+            ),
         ),
         (
             state in ("42P01", "3F000"),
@@ -214,16 +235,25 @@ def _explained(settings: WrdsSettings, about: str, text: str, state: str) -> str
         ),
         (
             state == "42501",
-            f"user '{settings.username}' may not read {about}: the institution's WRDS subscription must include it, or leave the table out",
+            (
+                f"user '{settings.username}' may not read {about}: the institution's WRDS"
+                " subscription must include it, or leave the table out"
+            ),
         ),
         (state == "42703", f"{about}: a column is missing ({detail})"),
         (
             state == "57014",
-            f"{about}: the server stopped the query ({detail}); set BONDSIG_WRDS_DAYS lower so that each asks for less",
+            (
+                f"{about}: the server stopped the query ({detail}); set BONDSIG_WRDS_DAYS lower so"
+                " that each asks for less"
+            ),
         ),
         (
             not state or state.startswith(("08", "57P")),
-            f"{about}: the connection to {where} broke off ({detail}); finished batches are kept, run the same command again to go on",
+            (
+                f"{about}: the connection to {where} broke off ({detail}); finished batches are"
+                " kept, run the same command again to go on"
+            ),
         ),
     )
     return next((line for applies, line in cases if applies), f"{about}: the server says: {detail}")
@@ -234,7 +264,9 @@ def _password_file() -> Path:
 
 
 def _password_entry(host: str, port: str, database: str, username: str) -> tuple[str, str] | None:
-    """User and password of the first line of the password file that fits; an empty `username` fits any."""
+    """User and password of the first line of the password file that fits; an empty `username` fits
+    any.
+    """
     file = _password_file()
     if not file.is_file():
         return None

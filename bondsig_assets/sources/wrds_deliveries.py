@@ -1,7 +1,8 @@
-"""Rows of WRDS as deliveries: through their layout, with the moment each was known, the bad ones set aside.
+"""Rows of WRDS as deliveries: through their layout, with the moment each was known, the bad ones
+set aside.
 
-Belongs here: what `trace_reports` and `quarantined_rows` need beyond a layout. Not here: the layouts
-(`trace/layouts/`), what a day's delivery is (`files_trace.py`).
+Belongs here: what `trace_reports` and `quarantined_rows` need beyond a layout. Not here: the
+layouts (`trace/layouts/`), what a day's delivery is (`files_trace.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _FILLED_HERE = ("delivery_date", "record_number", "view", "delivered_at", "known
 
 
 class Part(NamedTuple):
-    """Raw rows of a table, sorted by report date; `late`: the trading day they are delivered on instead of their report date's."""
+    """Raw rows of a table, sorted by report date; `late`: the trading day they are delivered on
+    instead of their report date's.
+    """
 
     table: WrdsTable
     rows: pl.DataFrame
@@ -38,7 +41,9 @@ class Part(NamedTuple):
 def deliver_days(
     parts: Sequence[Part], start: date, end: date, view: View = "regulatory"
 ) -> Delivery:
-    """The rows of `parts` as the deliveries of the trading days `start`…`end`, as `view` shows them."""
+    """The rows of `parts` as the deliveries of the trading days `start`…`end`, as `view` shows
+    them.
+    """
     good, bad = [_REPORTS.empty()], [_QUARANTINED.empty()]
     for part in parts:
         if part.rows.height:
@@ -55,14 +60,17 @@ def deliver_days(
 
 
 def refuse_bad_share(delivery: Delivery, max_bad_share: float) -> None:
-    """Raises SourceError when more than `max_bad_share` of a delivery of some size was set aside."""
+    """Raises SourceError when more than `max_bad_share` of a delivery of some size was set
+    aside.
+    """
     held = delivery.quarantined.filter(pl.col("reason") != _WITHOUT_CUSIP)
     n_bad, n = held.height, delivery.rows.height + held.height
     if n >= _ENOUGH and n_bad > max_bad_share * n:
         reasons = held["reason"].value_counts(sort=True).head(5)
         detail = ", ".join(f"{count} × '{reason}'" for reason, count in reasons.iter_rows())
         raise SourceError(
-            f"WRDS: {n_bad} of {n} reports ({n_bad / n:.1%}) cannot be used, more than {max_bad_share:.0%}: {detail}"
+            f"WRDS: {n_bad} of {n} reports ({n_bad / n:.1%}) cannot be used, more than"
+            f" {max_bad_share:.0%}: {detail}"
         )
 
 
@@ -73,7 +81,8 @@ def _normalised(table: WrdsTable, raw: pl.DataFrame) -> pl.DataFrame:
     rows = normalise(raw.lazy(), table.layout).collect()
     if rows.height != raw.height:
         raise SourceError(
-            f"{table.qualified_name}: {raw.height} rows became {rows.height} in the layout {table.layout}; this is a fault of the program"
+            f"{table.qualified_name}: {raw.height} rows became {rows.height} in the layout"
+            f" {table.layout}; this is a fault of the program"
         )
     required = [
         column.name
@@ -87,12 +96,12 @@ def _normalised(table: WrdsTable, raw: pl.DataFrame) -> pl.DataFrame:
 def _reports(part: Part, rows: pl.DataFrame, view: View) -> pl.DataFrame:
     """The rows without fault that the view shows, in the columns of `trace_reports`.
 
-    WRDS says nothing of a bond's grade: in the live view of Enhanced every par is capped at $1m, but for
-    reports that come late: by then the real par is out.
+    WRDS says nothing of a bond's grade: in the live view of Enhanced every par is capped at $1m,
+    but for reports that come late: by then the real par is out.
 
-    An Enhanced report is known when it was reported. The disseminated products have no moment but the
-    day of dissemination, and a report without a time none but its day: known at the end of that day. What is
-    delivered late is known at the end of its delivery.
+    An Enhanced report is known when it was reported. The disseminated products have no moment but
+    the day of dissemination, and a report without a time none but its day: known at the end of that
+    day. What is delivered late is known at the end of its delivery.
     """
     table, late = part.table, part.late
     end_of_report_day = pl.col("report_date").dt.combine(CUTOFF).cast(pl.Datetime("us"))

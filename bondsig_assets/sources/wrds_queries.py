@@ -1,4 +1,5 @@
-"""What is asked of WRDS: the three TRACE tables, their columns, and the SQL with the types it settles.
+"""What is asked of WRDS: the three TRACE tables, their columns, and the SQL with the types it
+settles.
 
 Belongs here: tables, columns, casts and the text of queries. Not here: the connection
 (`wrds_connection.py`), values once they have arrived (`wrds_values.py`).
@@ -18,10 +19,11 @@ Kind = Literal["text", "number", "date", "time"]
 
 @dataclass(frozen=True)
 class WrdsTable:
-    """One TRACE table: where it is, which columns are read as what, and which of them it cannot do without.
+    """One TRACE table: where it is, which columns are read as what, and which of them it cannot do
+    without.
 
-    `days` are the columns that can say the report date, best first; the chosen one is read under the
-    first name. `either` are groups of columns of which one must be there.
+    `days` are the columns that can say the report date, best first; the chosen one is read under
+    the first name. `either` are groups of columns of which one must be there.
     """
 
     name: str
@@ -53,16 +55,22 @@ def _columns(text: str, numbers: str, dates: str, times: str) -> dict[str, Kind]
 
 
 _ENHANCED = _columns(
-    text="cusip_id bond_sym_id msg_seq_nb orig_msg_seq_nb trc_st asof_cd yld_sign_cd rpt_side_cd cntra_mp_id wis_fl cmsn_trd"
-    " days_to_sttl_ct sale_cndtn_cd sale_cndtn2_cd trd_mod_3 trd_mod_4 spcl_trd_fl trdg_mkt_cd dissem_fl lckd_in_ind agu_qsr_id"
-    " ats_indicator rptg_party_type buy_cpcty_cd sell_cpcty_cd scrty_type_cd sub_prdct first_trade_ctrl_num",
+    text=(
+        "cusip_id bond_sym_id msg_seq_nb orig_msg_seq_nb trc_st asof_cd yld_sign_cd rpt_side_cd"
+        " cntra_mp_id wis_fl cmsn_trd days_to_sttl_ct sale_cndtn_cd sale_cndtn2_cd trd_mod_3"
+        " trd_mod_4 spcl_trd_fl trdg_mkt_cd dissem_fl lckd_in_ind agu_qsr_id ats_indicator"
+        " rptg_party_type buy_cpcty_cd sell_cpcty_cd scrty_type_cd sub_prdct first_trade_ctrl_num"
+    ),
     numbers="entrd_vol_qt rptd_pr yld_pt",
     dates="trd_rpt_dt trd_exctn_dt stlmnt_dt pr_trd_dt first_trade_ctrl_date",
     times="trd_rpt_tm trd_exctn_tm",
 )
 _DISSEMINATED = _columns(
-    text="cusip_id bond_sym_id msg_seq_nb orig_msg_seq_nb trc_st asof_cd side diss_rptg_side_cd rptg_party_type contra_party_type wis_fl"
-    " cmsn_trd ascii_rptd_vol_tx days_to_sttl_ct sale_cndtn_cd sale_cndtn2_cd spcl_trd_fl scrty_ds chng_cd ats_indicator",
+    text=(
+        "cusip_id bond_sym_id msg_seq_nb orig_msg_seq_nb trc_st asof_cd side diss_rptg_side_cd"
+        " rptg_party_type contra_party_type wis_fl cmsn_trd ascii_rptd_vol_tx days_to_sttl_ct"
+        " sale_cndtn_cd sale_cndtn2_cd spcl_trd_fl scrty_ds chng_cd ats_indicator"
+    ),
     numbers="rptd_pr yld_pt",
     dates="trans_dt trd_exctn_dt orig_dis_dt",
     times="trd_exctn_tm",
@@ -122,7 +130,9 @@ _NUMBERS = (*_INTEGERS, "numeric", "real", "double precision")
 
 @dataclass(frozen=True)
 class Found:
-    """A table as the server has it: `types` of its columns, and the column that says the report date."""
+    """A table as the server has it: `types` of its columns, and the column that says the report
+    date.
+    """
 
     table: WrdsTable
     types: dict[str, str]
@@ -130,7 +140,10 @@ class Found:
 
     def days_query(self) -> str:
         """First and last report date."""
-        return f'SELECT min("{self.day}")::date AS first_day, max("{self.day}")::date AS last_day FROM {self.table.qualified_name}'
+        return (
+            f'SELECT min("{self.day}")::date AS first_day, max("{self.day}")::date AS last_day FROM'
+            f" {self.table.qualified_name}"
+        )
 
     def reports_query(self, start: date, end: date, cusips: tuple[str, ...] = ()) -> str:
         """Every column of `table.columns` under its name, for the report dates `start`…`end`."""
@@ -163,7 +176,9 @@ class Found:
         return [name for name in self.table.days if name in self.types]
 
     def _expression(self, name: str, kind: Kind) -> str:
-        """The column in the one type that a cached column of its kind has, as far as the server can tell."""
+        """The column in the one type that a cached column of its kind has, as far as the server can
+        tell.
+        """
         if name == self.table.days[0]:
             days = ", ".join(f'"{day}"::date' for day in self._days)
             return f"COALESCE({days})"
@@ -191,14 +206,17 @@ _WIRE: dict[Kind, str] = {
 
 
 def find_table(connection: Connection, table: WrdsTable) -> Found:
-    """The columns of `table` on this server. Raises SourceError naming the table, or the columns, that are missing."""
+    """The columns of `table` on this server. Raises SourceError naming the table, or the columns,
+    that are missing.
+    """
     rows = connection.rows(
         "SELECT column_name::text AS name, data_type::text AS type FROM information_schema.columns"
         f" WHERE table_schema = '{table.schema}' AND table_name = '{table.table}'",
         "information_schema.columns",
     )
     if not rows:
-        # The list shows only what the user may read: asking tells a missing table from a forbidden one.
+        # The list shows only what the user may read: asking tells a missing table from a forbidden
+        # one.
         connection.rows(
             f"SELECT 1 AS one FROM {table.qualified_name} LIMIT 0", table.qualified_name
         )
@@ -210,10 +228,12 @@ def find_table(connection: Connection, table: WrdsTable) -> Found:
     ]
     if missing:
         raise SourceError(
-            f"{table.qualified_name}: lacks the columns {', '.join(missing)}; its layout has changed, see docs/wrds.md for what is read"
+            f"{table.qualified_name}: lacks the columns {', '.join(missing)}; its layout has"
+            " changed, see docs/wrds.md for what is read"
         )
     if types[day] not in _DATES:
         raise SourceError(
-            f"{table.qualified_name}: column {day} is {types[day]}, not a date; its layout has changed, see docs/wrds.md"
+            f"{table.qualified_name}: column {day} is {types[day]}, not a date; its layout has"
+            " changed, see docs/wrds.md"
         )
     return Found(table, types, day)

@@ -1,4 +1,5 @@
-"""Rows of WRDS with the same types whatever a batch holds, and the alarm when a time column is lost.
+"""Rows of WRDS with the same types whatever a batch holds, and the alarm when a time column is
+lost.
 
 Belongs here: what is done to values as they arrive. Not here: what they mean (`trace/layouts/`),
 and the casts that the server makes (`wrds_queries.py`).
@@ -22,11 +23,13 @@ _ENOUGH = 20
 
 
 def schema_of(found: Found) -> dict[str, pl.DataType]:
-    """Column → type of every frame of a table. A time is a time where the server says so, else the text it came as."""
+    """Column → type of every frame of a table. A time is a time where the server says so, else the
+    text it came as.
+    """
     return {
-        name: (pl.Time() if found.is_clock(name) else pl.String())
-        if kind == "time"
-        else _TYPES[kind]
+        name: (
+            (pl.Time() if found.is_clock(name) else pl.String()) if kind == "time" else _TYPES[kind]
+        )
         for name, kind in found.table.columns.items()
     }
 
@@ -34,8 +37,8 @@ def schema_of(found: Found) -> dict[str, pl.DataType]:
 def pinned(batch: pa.RecordBatch, found: Found) -> pl.DataFrame:
     """A batch with exactly the types of `schema_of`, wholly null columns too.
 
-    Texts lose blanks around them, an empty one is null. A number or a date that cannot be read is null;
-    a time that cannot be read stays as it came, for its layout to set aside.
+    Texts lose blanks around them, an empty one is null. A number or a date that cannot be read is
+    null; a time that cannot be read stays as it came, for its layout to set aside.
     """
     frame = pl.DataFrame(pl.from_arrow(batch))
     return frame.select(
@@ -45,7 +48,9 @@ def pinned(batch: pa.RecordBatch, found: Found) -> pl.DataFrame:
 
 
 def stacked(frames: list[pl.DataFrame], table: WrdsTable) -> pl.DataFrame:
-    """The frames one after the other; times become text when the server changed their type between them."""
+    """The frames one after the other; times become text when the server changed their type between
+    them.
+    """
     if len({tuple(frame.schema[name] for name in table.times) for frame in frames}) < 2:
         return pl.concat(frames)
     as_text = [pl.col(name) for name in table.times]
@@ -62,10 +67,11 @@ def stacked(frames: list[pl.DataFrame], table: WrdsTable) -> pl.DataFrame:
 
 
 def refuse_lost_times(frame: pl.DataFrame, table: WrdsTable) -> None:
-    """Raises SourceError when a time column is null throughout `frame`, or throughout one of its report days.
+    """Raises SourceError when a time column is null throughout `frame`, or throughout one of its
+    report days.
 
-    A published pipeline lost both time columns in a conversion and cleaned on without them: the order of
-    trades, and what was known when, were gone.
+    A published pipeline lost both time columns in a conversion and cleaned on without them: the
+    order of trades, and what was known when, were gone.
     """
     day = pl.col(table.days[0])
     counts = (
@@ -79,7 +85,9 @@ def refuse_lost_times(frame: pl.DataFrame, table: WrdsTable) -> None:
 
 
 def refuse_lost_counts(counts: pl.DataFrame, table: WrdsTable) -> None:
-    """As `refuse_lost_times`, from `day, n` and the number of nulls under the name of each time column."""
+    """As `refuse_lost_times`, from `day, n` and the number of nulls under the name of each time
+    column.
+    """
     for name in table.times:
         lost = counts.filter((pl.col(name) == pl.col("n")) & (pl.col("n") >= _ENOUGH))
         if (
@@ -90,8 +98,10 @@ def refuse_lost_counts(counts: pl.DataFrame, table: WrdsTable) -> None:
             lost = counts.filter(pl.col("n") > 0)
         if days := lost["day"].to_list():
             raise SourceError(
-                f"{table.qualified_name}: {name} is null in every report of {len(days)} day(s) from {days[0]} to {days[-1]}:"
-                " the times are lost, not missing, and nothing of it is kept; --allow-missing-times goes on, with such reports known at the end of their report date"
+                f"{table.qualified_name}: {name} is null in every report of {len(days)} day(s) from"
+                f" {days[0]} to {days[-1]}: the times are lost, not missing, and nothing of it is"
+                " kept; --allow-missing-times goes on, with such reports known at the end of their"
+                " report date"
             )
 
 

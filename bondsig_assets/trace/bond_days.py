@@ -52,7 +52,8 @@ TRADE_COLUMNS = (
 
 
 def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """One row for each value of `keys`, with the columns of `bond_day_revisions` that are no keys or times.
+    """One row for each value of `keys`, with the columns of `bond_day_revisions` that are no keys
+    or times.
 
     `trades`: `keys` and TRADE_COLUMNS. Prices in % of par; quarantined prints are counted and have
     no weight. Sums of floats depend on their order, which is fixed here: by execution, then `row`.
@@ -169,7 +170,9 @@ def _ratio(top: str, bottom: str) -> pl.Expr:
 
 
 def _with_dealers(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """`days` with `n_dealers`, the different dealers on either side of the trades; null where nobody is named."""
+    """`days` with `n_dealers`, the different dealers on either side of the trades; null where
+    nobody is named.
+    """
     counted = (pl.lit(True), pl.col("contra") == "D")
     sides = [
         trades.filter(is_dealer, pl.col(name).is_not_null()).select(*keys, dealer=name)
@@ -189,9 +192,9 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Imputed round trips and riskless-principal chains of each day.
 
     A round trip is a set of two or three trades of equal par, each at most ROUND_TRIP_MINUTES after
-    the one before, at unequal prices; its cost is (highest − lowest) / highest, in bps
-    (Feldhütter 2012). The riskless share is the share of the par customers traded that another trade of
-    equal par followed or preceded within RISKLESS_SECONDS (after Harris 2015).
+    the one before, at unequal prices; its cost is (highest − lowest) / highest, in bps (Feldhütter
+    2012). The riskless share is the share of the par customers traded that another trade of equal
+    par followed or preceded within RISKLESS_SECONDS (after Harris 2015).
     """
     sets = trades.select(
         *keys,
@@ -240,7 +243,8 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 
 def touched_days(events: pl.DataFrame) -> pl.DataFrame:
-    """Bond days that some rows of `trade_events` changed: a trade or a quarantined print came, went or changed.
+    """Bond days that some rows of `trade_events` changed: a trade or a quarantined print came, went
+    or changed.
 
     Returns unique `cusip, trade_date, known_date`.
     """
@@ -258,7 +262,9 @@ def _counts() -> pl.Expr:
 
 
 def spans(events: pl.DataFrame) -> pl.DataFrame:
-    """From when until when reports counted, or were quarantined, by rows of `trade_events` with all revisions of their reports."""
+    """From when until when reports counted, or were quarantined, by rows of `trade_events` with all
+    revisions of their reports.
+    """
     report = ["delivery_date", "record_number"]
     dated = events.sort(*report, "revision").with_columns(
         until_date=pl.col("known_date").shift(-1).over(report, mapping_strategy="group_to_rows")
@@ -288,8 +294,8 @@ def revise(changed: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
     """One row of `bond_day_revisions` for each row of `changed` (`cusip, trade_date, known_date`).
 
     `standing`: spans of reports that counted, or were quarantined: TRADE_COLUMNS, `cusip`,
-    `trade_date`, `known_date` (from which delivery on) and `until_date` (up to which, exclusive; null: still).
-    A revision sees the spans that hold at the cutoff of its `known_date`.
+    `trade_date`, `known_date` (from which delivery on) and `until_date` (up to which, exclusive;
+    null: still). A revision sees the spans that hold at the cutoff of its `known_date`.
     """
     keys = ["cusip", "trade_date", "known_date"]
     spans = standing.rename({"known_date": "from_date"})

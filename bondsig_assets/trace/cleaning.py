@@ -51,7 +51,10 @@ _KEPT = (
     "seller_capacity",
     "known_at",
 )
-NO_TIMES = "as of a moment needs report times, and these reports have none: leave --as-of out, or use a layout with the times of report"
+NO_TIMES = (
+    "as of a moment needs report times, and these reports have none: leave --as-of out, or use a"
+    " layout with the times of report"
+)
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,12 @@ def clean(
 ) -> CleanResult:
     """Cleans TRACE reports: message lifecycle, double counting, screens, price errors, bond days.
 
-    `reports`: columns as in `trace.reports.REPORT_SCHEMA`, or those of a layout of `trace.layouts` (a
-    frame from WRDS, say), rows in any order (`trace.layouts.scan_reports` reads files); moments are New
-    York wall clock. `bonds`: `cusip` and any of
-    `maturity_date, offering_date, offering_amount_usd, is_convertible, is_high_yield`; screens on terms that
-    are not given do nothing. `as_of`: only what was reported by that moment counts. `screens`: a
-    preset of `trace.options.PRESETS`, a TOML file, or Screens. `view`: `regulatory` is everything, `live`
+    `reports`: columns as in `trace.reports.REPORT_SCHEMA`, or those of a layout of `trace.layouts`
+    (a frame from WRDS, say), rows in any order (`trace.layouts.scan_reports` reads files); moments
+    are New York wall clock. `bonds`: `cusip` and any of `maturity_date, offering_date,
+    offering_amount_usd, is_convertible, is_high_yield`; screens on terms that are not given do
+    nothing. `as_of`: only what was reported by that moment counts. `screens`: a preset of
+    `trace.options.PRESETS`, a TOML file, or Screens. `view`: `regulatory` is everything, `live`
     what was disseminated. Raises ReportsError when the reports cannot be cleaned as they are.
     """
     chosen = screens_named(screens)
@@ -102,7 +105,9 @@ def clean(
 
 
 def _sound(frame: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with a fault on what cannot be cleaned, as the readers of files set it. Raises ReportsError when a `row` is there twice."""
+    """`frame` with a fault on what cannot be cleaned, as the readers of files set it. Raises
+    ReportsError when a `row` is there twice.
+    """
     if frame["row"].is_duplicated().any():
         raise ReportsError(
             "two reports have the same row: number them over all frames, or leave row out"
@@ -119,7 +124,9 @@ def _sound(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _canonical(reports: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
-    """`reports` as they are if they have our columns, else read by the layout that their header is of."""
+    """`reports` as they are if they have our columns, else read by the layout that their header is
+    of.
+    """
     from bondsig_assets.trace.layouts import normalise
 
     names = set(reports.collect_schema().names())
@@ -127,7 +134,9 @@ def _canonical(reports: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
 
 
 def known_by(reports: pl.DataFrame, as_of: datetime) -> pl.DataFrame:
-    """`reports` with the fault reported_later on those that were not known by a moment, so that they take no part."""
+    """`reports` with the fault reported_later on those that were not known by a moment, so that
+    they take no part.
+    """
     later = with_known_at(reports)["known_at"] > as_of
     return reports.with_columns(
         fault=pl.coalesce("fault", pl.when(later).then(pl.lit("reported_later")))
@@ -138,7 +147,8 @@ def clean_part(
     frame: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens, view: View
 ) -> CleanResult:
     """`clean` for reports of whole issuers, with all columns of REPORT_SCHEMA."""
-    # What is alike in all that orders reports keeps the order of `row`, whatever order they come in.
+    # What is alike in all that orders reports keeps the order of `row`, whatever order they come
+    # in.
     frame = frame if frame["row"].is_sorted() else frame.sort("row")
     trades, rejected = judged(with_known_at(as_seen(frame, view, bonds)), bonds, screens)
     days = days_of(trades, rejected)

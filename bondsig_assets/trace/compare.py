@@ -1,7 +1,7 @@
 """One file cleaned twice: what the platform and a published recipe make of the same reports.
 
-Belongs here: setting the two side by side by report, by bond day and by example, and the tables of it
-as text. Not here: the recipes (`recipes/`), the platform's cleaning, and printing.
+Belongs here: setting the two side by side by report, by bond day and by example, and the tables of
+it as text. Not here: the recipes (`recipes/`), the platform's cleaning, and printing.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ class Comparison:
     `vwap_mean_bps`, `vwap_median_bps` (absolute difference of the par-weighted price relative to
     ours, over bond days in both), `over_1_bp`, `over_10_bps`, `over_100_bps` (shares of them, 0 to
     1), `par_difference`, `count_difference` (theirs over ours less 1, over all bond days).
-    `examples`: up to EXAMPLES reports of each pair of verdicts where only one side keeps the report,
-    or both do at different prices: `row`, `ours`, `theirs`, bond, times, terms, `our_price`, `their_price`.
+    `examples`: up to EXAMPLES reports of each pair of verdicts where only one side keeps the
+    report, or both do at different prices: `row`, `ours`, `theirs`, bond, times, terms,
+    `our_price`, `their_price`.
     """
 
     trades: pl.DataFrame
@@ -49,9 +50,10 @@ def compare(
 ) -> Comparison:
     """Our result on `reports` against each of `recipes` (names of RECIPES).
 
-    `reports`: canonical reports; `ours_trades`: `row`, `cusip`, `execution_date`, `price` (% of par),
-    `par_usd` of the trades we keep; `ours_rejected`: `row`, `reason`; `bonds`: terms for the recipes
-    that use them. Raises ValueError for an unknown recipe and for a report that is in both of ours.
+    `reports`: canonical reports; `ours_trades`: `row`, `cusip`, `execution_date`, `price` (% of
+    par), `par_usd` of the trades we keep; `ours_rejected`: `row`, `reason`; `bonds`: terms for the
+    recipes that use them. Raises ValueError for an unknown recipe and for a report that is in both
+    of ours.
     """
     unknown = [name for name in recipes if name not in RECIPES]
     if unknown:
@@ -93,7 +95,8 @@ def _ours(reports: pl.DataFrame, trades: pl.DataFrame, rejected: pl.DataFrame) -
     twice = verdicts.filter(pl.col("row").is_duplicated())["row"]
     if len(twice):
         raise ValueError(
-            f"report {twice[0]} has more than one verdict of ours; a row is a trade or rejected, once"
+            f"report {twice[0]} has more than one verdict of ours; a row is a trade or rejected,"
+            " once"
         )
     return (
         reports.select("row", "par_usd")
@@ -116,7 +119,8 @@ def _cells(both: pl.DataFrame) -> pl.DataFrame:
 
 
 def _bond_days(trades: pl.DataFrame) -> pl.DataFrame:
-    """`vwap` (par-weighted price), `par_usd` and `n` trades of every bond day; the same sum for both sides.
+    """`vwap` (par-weighted price), `par_usd` and `n` trades of every bond day; the same sum for
+    both sides.
 
     In a fixed order of rows, as sums of floats depend on it.
     """
@@ -160,7 +164,9 @@ def _relative(theirs: pl.DataFrame, ours: pl.DataFrame, column: str) -> float | 
 
 
 def _examples(both: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
-    """The first reports, in their order, of each pair of verdicts that makes another set of trades."""
+    """The first reports, in their order, of each pair of verdicts that makes another set of
+    trades.
+    """
     other_price = (pl.col("their_price") / pl.col("our_price") - 1).abs() > _SAME_PRICE
     one_keeps = (pl.col("ours") == KEPT) != (pl.col("theirs") == KEPT)
     differ = both.filter(one_keeps | ((pl.col("ours") == KEPT) & other_price.fill_null(False)))
@@ -188,7 +194,9 @@ def _examples(both: pl.DataFrame, reports: pl.DataFrame) -> pl.DataFrame:
 
 
 def lines(comparison: Comparison) -> list[str]:
-    """The comparison as lines of plain text, a block for each recipe: verdicts, bond days, examples."""
+    """The comparison as lines of plain text, a block for each recipe: verdicts, bond days,
+    examples.
+    """
     told: list[str] = []
     for recipe in comparison.bond_days["recipe"].to_list() if comparison.bond_days.width else []:
         cells, days, examples = (
@@ -222,10 +230,22 @@ def _day_lines(day: dict[str, float | None]) -> list[str]:
         return "none" if value is None else f"{value:,.2f} bps"
 
     return [
-        f"  in both {day['both']:,}, only ours {day['only_ours']:,}, only theirs {day['only_theirs']:,}",
-        f"  par-weighted price, absolute difference: mean {bps('vwap_mean_bps')}, median {bps('vwap_median_bps')}",
-        f"  share of bond days over 1 bp {share('over_1_bp')}, over 10 bps {share('over_10_bps')}, over 100 bps {share('over_100_bps')}",
-        f"  theirs against ours: par {share('par_difference', sign='+')}, trades {share('count_difference', sign='+')}",
+        (
+            f"  in both {day['both']:,}, only ours {day['only_ours']:,}, only theirs"
+            f" {day['only_theirs']:,}"
+        ),
+        (
+            f"  par-weighted price, absolute difference: mean {bps('vwap_mean_bps')}, median"
+            f" {bps('vwap_median_bps')}"
+        ),
+        (
+            f"  share of bond days over 1 bp {share('over_1_bp')}, over 10 bps"
+            f" {share('over_10_bps')}, over 100 bps {share('over_100_bps')}"
+        ),
+        (
+            f"  theirs against ours: par {share('par_difference', sign='+')}, trades"
+            f" {share('count_difference', sign='+')}"
+        ),
     ]
 
 

@@ -23,12 +23,13 @@ OPENS, CANCELS, CORRECTS, REVERSES, POINTED_CANCEL, POINTED_CORRECTION, REPLACES
 class Encoded:
     """Arrays [position] in order of knowledge; NULL where the report has no value.
 
-    `bond`: hash of the CUSIP; `cusip`: the same within one feed, so that nothing of one feed is ever
-    matched with another feed's copy of it; `corrects`: whether it is a W; `feed`: 0 for the best, then 1, 2, ...
+    `bond`: hash of the CUSIP; `cusip`: the same within one feed, so that nothing of one feed is
+    ever matched with another feed's copy of it; `corrects`: whether it is a W; `feed`: 0 for the
+    best, then 1, 2, ...
 
-    `role`: one of the constants above (CORRECTS is the C of today, POINTED_CORRECTION the W, AGAINST
-    the as-of reversal of before 2012, REPLACES the R); `opens`: whether it opens a trade; prices in
-    millionths of par, par in cents, moments in microseconds, days since 1970.
+    `role`: one of the constants above (CORRECTS is the C of today, POINTED_CORRECTION the W,
+    AGAINST the as-of reversal of before 2012, REPLACES the R); `opens`: whether it opens a trade;
+    prices in millionths of par, par in cents, moments in microseconds, days since 1970.
     """
 
     role: np.ndarray
@@ -56,7 +57,9 @@ FEED_RANK = {"academic": 1, "standard": 2, "144a": 3, "web": 4}
 
 
 def points() -> pl.Expr:
-    """Whether a report's C and W point at what they change: before the cut, and in the dissemination feeds."""
+    """Whether a report's C and W point at what they change: before the cut, and in the
+    dissemination feeds.
+    """
     return (pl.col("report_date") < REGIME_CUT) | pl.col("feed").is_in(POINTING_FEEDS).fill_null(
         False
     )
@@ -91,7 +94,9 @@ def role() -> pl.Expr:
 
 
 def encode(reports: pl.DataFrame, order: np.ndarray) -> Encoded:
-    """The arrays of `reports`, with the columns of REPORT_SCHEMA; `order` holds their rows in order of knowledge."""
+    """The arrays of `reports`, with the columns of REPORT_SCHEMA; `order` holds their rows in order
+    of knowledge.
+    """
     numbers = reports.select(
         role=role(),
         corrects=pl.col("status") == "W",

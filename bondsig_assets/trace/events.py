@@ -35,9 +35,9 @@ from bondsig_assets.trading_calendar import CUTOFF
 GRAPH = replace(RESEARCH, name="graph", unknown_bond=True, convertible=True)
 CONFIRMED = "confirmed"
 ID = ["delivery_date", "record_number"]
-#: What is remembered of a report of an earlier delivery beside the report itself: `price_verdict` and
-#: `price_told` on arrival, whether later prints confirmed it, how many rows of `trade_events` it has, and
-#: whether its lifecycle may be asked about (false: only its price is).
+#: What is remembered of a report of an earlier delivery beside the report itself: `price_verdict`
+#: and `price_told` on arrival, whether later prints confirmed it, how many rows of `trade_events`
+#: it has, and whether its lifecycle may be asked about (false: only its price is).
 REMEMBERED: dict[str, pl.DataType] = {
     "price_verdict": pl.String(),
     "price_told": pl.Float64(),
@@ -107,9 +107,10 @@ def touched_by(reports: pl.DataFrame) -> tuple[list[date], list[date]]:
             asked.filter(points & (pl.col("status") != "T"))["report_date"],
         ]
     )
-    return asked[
-        "execution_date"
-    ].unique().sort().to_list(), named.drop_nulls().unique().sort().to_list()
+    return (
+        asked["execution_date"].unique().sort().to_list(),
+        named.drop_nulls().unique().sort().to_list(),
+    )
 
 
 def memory_since(start: date) -> date:
@@ -125,9 +126,9 @@ def may_be_confirmed_since(start: date) -> date:
 def remembered(touched: pl.DataFrame, told: pl.DataFrame, prints: pl.DataFrame) -> pl.DataFrame:
     """Reports of earlier deliveries as `learn` wants them.
 
-    `touched`: trace_reports that new ones may be about; `told`: all rows of `trade_events` about them
-    (TOLD_COLUMNS); `prints`: rows of `trade_events` with a price verdict and revision 0 that were known since
-    `memory_since` (PRINT_COLUMNS).
+    `touched`: trace_reports that new ones may be about; `told`: all rows of `trade_events` about
+    them (TOLD_COLUMNS); `prints`: rows of `trade_events` with a price verdict and revision 0 that
+    were known since `memory_since` (PRINT_COLUMNS).
     """
     summary = (
         told.group_by(ID)
@@ -160,10 +161,11 @@ def learn(
 ) -> pl.DataFrame:
     """The rows of `trade_events` that the deliveries of `reports` taught.
 
-    `reports`: trace_reports of the deliveries at hand; `earlier`: trace_reports of deliveries before
-    them that they may be about, with REMEMBERED (`assets/clean.py` reads them); `bonds`: terms with
-    `known_at`. Every report gets a row on its arrival (in = trades + rejected, always), and every
-    report, earlier ones too, one more whenever a report of these deliveries changed what it is.
+    `reports`: trace_reports of the deliveries at hand; `earlier`: trace_reports of deliveries
+    before them that they may be about, with REMEMBERED (`assets/clean.py` reads them); `bonds`:
+    terms with `known_at`. Every report gets a row on its arrival (in = trades + rejected, always),
+    and every report, earlier ones too, one more whenever a report of these deliveries changed what
+    it is.
     """
     both = _with_terms(
         pl.concat([_framed(reports, is_new=True), _framed(earlier, is_new=False)]), bonds
@@ -187,7 +189,9 @@ def learn(
 
 
 def _framed(reports: pl.DataFrame, is_new: bool) -> pl.DataFrame:
-    """Reports with the columns `decide` needs; remembered ones whose lifecycle nobody asks about take no part in it."""
+    """Reports with the columns `decide` needs; remembered ones whose lifecycle nobody asks about
+    take no part in it.
+    """
     remembered = {
         name: pl.lit(None, dtype=dtype).alias(name)
         for name, dtype in REMEMBERED.items()
@@ -216,7 +220,9 @@ def _with_terms(reports: pl.DataFrame, bonds: pl.DataFrame) -> pl.DataFrame:
 
 
 def _given(placed: pl.DataFrame) -> np.ndarray:
-    """Verdicts of earlier reports; what was confirmed so long ago that its confirmation is not here is believed."""
+    """Verdicts of earlier reports; what was confirmed so long ago that its confirmation is not here
+    is believed.
+    """
     codes = {name: code for code, name in enumerate(VERDICTS)}
     oldest_new = cast("date | None", placed.filter("is_new")["delivery_date"].min())
     verdict = pl.col("price_verdict").replace_strict(codes, default=UNJUDGED, return_dtype=pl.Int8)

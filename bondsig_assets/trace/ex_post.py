@@ -1,7 +1,7 @@
 """The usual research sample: what stands now, its prices judged by the whole history.
 
-Belongs here: hindsight over the events of the warehouse, so that its bias can be measured. Not here:
-the filters themselves (`recipes/osbap_prices.py`), and anything shown as known on a day.
+Belongs here: hindsight over the events of the warehouse, so that its bias can be measured. Not
+here: the filters themselves (`recipes/osbap_prices.py`), and anything shown as known on a day.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ def ex_post_trades(events: pl.DataFrame) -> pl.DataFrame:
     """Rows of `ex_post_trades` from all events (EVENT_COLUMNS) of whole bonds.
 
     The lifecycle and every screen are as now; prices are as reported, except that the filters for
-    decimal shifts, bounce-backs and initial errors of the Open Source Bond Asset Pricing pipeline put
-    them right or drop them, looking at later trades too.
+    decimal shifts, bounce-backs and initial errors of the Open Source Bond Asset Pricing pipeline
+    put them right or drop them, looking at later trades too.
     """
     from bondsig_assets.trace.recipes.osbap_prices import price_errors_in_hindsight
 

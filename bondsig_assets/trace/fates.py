@@ -1,4 +1,5 @@
-"""What became of every report, and when it was known: lifecycle, double counting, screens and prices together.
+"""What became of every report, and when it was known: lifecycle, double counting, screens and
+prices together.
 
 Belongs here: the order in which the steps are applied and the state of a report at any moment.
 Not here: the steps themselves (`lifecycle.py`, `interdealer.py`, `screens.py`, `prices.py`).
@@ -61,7 +62,8 @@ _ENDING = {
 
 @dataclass(frozen=True)
 class Fates:
-    """Everything about `reports` as arrays [position], a position being a place in the order of knowledge.
+    """Everything about `reports` as arrays [position], a position being a place in the order of
+    knowledge.
 
     `order[position]`: row of `reports`; `fixed`, `screened`: states that never change, 0 for none;
     `cause_of_fixed`: the report that a duplicate repeats or a message ends (-1: none); `names`:
@@ -173,9 +175,11 @@ def _fixed(
 
 
 def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings) -> Endings:
-    """Endings, with trades ended by the first report of a better feed about their bond and execution date.
+    """Endings, with trades ended by the first report of a better feed about their bond and
+    execution date.
 
-    Enhanced comes half a year after Standard: until then the capped report stands, and in any past view for ever.
+    Enhanced comes half a year after Standard: until then the capped report stands, and in any past
+    view for ever.
     """
     if not terms.feed.any():
         return endings
@@ -212,7 +216,9 @@ def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings) -> En
 def _mark_duplicates(
     terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray
 ) -> None:
-    """A report delivered again, alike in all that matching reads, is a duplicate of its first copy."""
+    """A report delivered again, alike in all that matching reads, is a duplicate of its first
+    copy.
+    """
     keys = mix(
         terms.cusip,
         terms.report_day,
@@ -267,7 +273,9 @@ def _legs(
     endings: Endings,
     screens: Screens,
 ) -> Legs:
-    """Pairs of the legs that both dealers report; a locked-in or give-up report stands for both sides and pairs with none."""
+    """Pairs of the legs that both dealers report; a locked-in or give-up report stands for both
+    sides and pairs with none.
+    """
     nothing = Legs(np.full(order.size, -1, dtype=np.int64), np.empty((0, 3), dtype=np.int64))
     is_leg = opening & (terms.contra == DEALER) & ((terms.side == BUY) | (terms.side == SELL))
     if screens.interdealer != "pair" or not (is_leg & (terms.side == BUY)).any():

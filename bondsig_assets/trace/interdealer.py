@@ -22,8 +22,8 @@ BUY, SELL = 0, 1
 class Legs:
     """`sell_leg` [report]: position of the sell leg that this buy leg repeats now, -1 for none.
 
-    `changes` [n, 3]: (buy leg, position of the report that changed it, sell leg from then on or -1),
-    in order of change; a buy leg's state before its first change is "no sell leg".
+    `changes` [n, 3]: (buy leg, position of the report that changed it, sell leg from then on or
+    -1), in order of change; a buy leg's state before its first change is "no sell leg".
     """
 
     sell_leg: np.ndarray
@@ -42,8 +42,8 @@ def pair_legs(
     `is_leg` [report]: opens a trade between dealers that both report; `reporter`, `counterparty`:
     hashes of the dealers, 0 where unknown: known ones must cross. A pairing is stable: no buy and
     sell leg are nearer in execution time to each other than to their partners. Surplus legs of
-    either side stand. When a leg ends, its partner is free again and takes the nearest free leg; a leg
-    that stands again seeks one like a new one.
+    either side stand. When a leg ends, its partner is free again and takes the nearest free leg; a
+    leg that stands again seeks one like a new one.
     """
     from bondsig_assets.trace.interdealer_kernel import pair
 
@@ -75,7 +75,9 @@ def pair_legs(
 
 
 def _events(rows: np.ndarray, starts: np.ndarray, endings: Endings) -> np.ndarray:
-    """Ends and returns of `rows` as (group, position of the report that brings it about, leg, 1 if the leg stands from then on)."""
+    """Ends and returns of `rows` as (group, position of the report that brings it about, leg, 1 if
+    the leg stands from then on).
+    """
     group = np.repeat(np.arange(starts.size - 1), np.diff(starts))
     ended_by = endings.ended_by[rows]
     ends = ended_by > rows

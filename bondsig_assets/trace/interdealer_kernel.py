@@ -35,7 +35,9 @@ def _may_pair(side, reporter, counterparty, a, b):  # pragma: no cover
 def _seek(
     group, n_open, leg, partner, is_over, side, executed, reporter, counterparty
 ):  # pragma: no cover
-    """Nearest live leg that is free or further from its partner; among equals a free one, then the first reported."""
+    """Nearest live leg that is free or further from its partner; among equals a free one, then the
+    first reported.
+    """
     best = -1
     best_gap, best_free = _FAR, False
     for i in range(n_open):
@@ -58,7 +60,9 @@ def _seek(
 def pair(
     rows, starts, events, events_of, ended_by, side, executed, reporter, counterparty
 ):  # pragma: no cover
-    """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`; group g has `events[events_of[g]:events_of[g + 1]]`."""
+    """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`; group g has
+    `events[events_of[g]:events_of[g + 1]]`.
+    """
     partner = np.full(ended_by.size, -1, dtype=np.int64)
     is_over = np.zeros(ended_by.size, dtype=np.bool_)
     changes = np.empty((max(2 * rows.size, 16), 3), dtype=np.int64)

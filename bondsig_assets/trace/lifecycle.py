@@ -35,9 +35,9 @@ class Endings:
     """Arrays [report] of report positions, -1 for none.
 
     `ended_by`: the report that ended this trade first; `target`: the report that this one ended, or
-    would have ended had it stood; `has_ended`: whether it did; `is_stillborn`: a correction of a trade
-    that was cancelled before. `later` [n, 3]: what became of ended trades when their reversal was
-    cancelled itself, as (trade, report that changed it, its ender from then on or -1), sorted.
+    would have ended had it stood; `has_ended`: whether it did; `is_stillborn`: a correction of a
+    trade that was cancelled before. `later` [n, 3]: what became of ended trades when their reversal
+    was cancelled itself, as (trade, report that changed it, its ender from then on or -1), sorted.
     """
 
     ended_by: np.ndarray
@@ -47,7 +47,9 @@ class Endings:
     later: np.ndarray
 
     def enders_at(self, row: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """The report that had ended each `row` once report `at` had arrived, -1 where it had not ended."""
+        """The report that had ended each `row` once report `at` had arrived, -1 where it had not
+        ended.
+        """
         ended_by = self.ended_by[row]
         ender = np.where((ended_by >= 0) & (ended_by <= at), ended_by, -1)
         if not self.later.size:
@@ -79,8 +81,10 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     report day from which the fields of 2012 are used. In this order:
 
     1. by message number: today's X and C carry the number of what they end and repeat its terms (a
-       null on either side matches), or name its report date; a Y points at it; before the cut, and in
-       the dissemination feeds, C and W point at a message of the same report date (or of the original
+       null on either side matches), or name its report date; a Y points at it; before the cut, and
+       in
+       the dissemination feeds, C and W point at a message of the same report date (or of the
+       original
        dissemination date), and what points at a corrected message means its newest correction;
     2. by first control number: the newest open trade of the same chain;
     3. by terms without the message number: as-of reversals of before the cut, a Y whose original
@@ -149,7 +153,9 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
 
 
 def _terms_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:
-    """Bond, execution date, price, par, side and contra; not the time, which reversals often change."""
+    """Bond, execution date, price, par, side and contra; not the time, which reversals often
+    change.
+    """
     return mix(
         terms.cusip[rows],
         terms.execution_day[rows],
@@ -175,7 +181,9 @@ def _candidates(
     wanted_by: Callable[[], np.ndarray],
     asked: np.ndarray,
 ) -> _Candidates:
-    """The `rows` whose key is wanted by an ender that `asked`, in order of knowledge within a key."""
+    """The `rows` whose key is wanted by an ender that `asked`, in order of knowledge within a
+    key.
+    """
     if not asked.any():
         nothing = np.zeros(asked.size, dtype=np.int64)
         return _Candidates(np.zeros(0, dtype=np.int64), nothing, nothing)

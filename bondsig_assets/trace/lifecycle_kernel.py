@@ -123,7 +123,8 @@ def end_trades(
             elif rank > best_rank:
                 best, best_rank = r, rank
         if undone >= 0 and best < 0 and dead < 0:
-            # The cancel of a reversal: its trade stands again, if it is still this reversal that ends it.
+            # The cancel of a reversal: its trade stands again, if it is still this reversal that
+            # ends it.
             target[e], has_ended[e] = undone, True
             trade = target[reversal[undone]]
             if trade >= 0 and ended_by[trade] == reversal[undone]:
@@ -131,7 +132,8 @@ def end_trades(
                 later[n_later, 0], later[n_later, 1], later[n_later, 2] = trade, e, -1
                 n_later += 1
             continue
-        # What names a corrected trade may mean its correction; what ends a cancelled one again means nothing.
+        # What names a corrected trade may mean its correction; what ends a cancelled one again
+        # means nothing.
         corrected = (
             dead >= 0 and role[ended_by[dead]] in (CORRECTS, REPLACES) and role[e] != CORRECTS
         )
@@ -182,7 +184,8 @@ def end_trades(
                 replaced_by[best] = e
         elif dead >= 0:
             target[e] = dead
-            # Today's C ends the original, then the R arrives: that R is no correction of a dead trade.
+            # Today's C ends the original, then the R arrives: that R is no correction of a dead
+            # trade.
             stillborn[e] = role[e] == POINTED_CORRECTION
             if stillborn[e]:
                 first_ended_by[e] = ended_by[e] = ended_by[dead]

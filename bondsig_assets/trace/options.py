@@ -1,4 +1,5 @@
-"""What a cleaning may be told: the screens, each with its source, the presets, and TOML files of them.
+"""What a cleaning may be told: the screens, each with its source, the presets, and TOML files of
+them.
 
 Belongs here: the options and their names. Not here: how a screen is applied (`screens.py`).
 """
@@ -31,7 +32,8 @@ class Screens:
     name: str = "none"
     interdealer: Interdealer = _option(
         "pair",
-        "pair: a buy leg that repeats a sell leg gives way; drop_buys: every buy leg does; keep: none",
+        "pair: a buy leg that repeats a sell leg gives way; drop_buys: every buy leg does; keep:"
+        " none",
         "pairing counts; drop_buys: Dick-Nielsen 2014",
     )
     affiliate: bool = _option(
@@ -70,7 +72,8 @@ class Screens:
     )
     settlement_days: int | None = _option(
         None,
-        "drop what settles in more days than this (before 2012 as coded, since then in calendar days); 0 is one trading day beyond the regular cycle of the date",
+        "drop what settles in more days than this (before 2012 as coded, since then in calendar"
+        " days); 0 is one trading day beyond the regular cycle of the date",
         "Dick-Nielsen 2014; Rule 15c6-1: T+3 to 2017-09-04, T+2 to 2024-05-27, T+1 since",
     )
     commission: bool = _option(

@@ -22,7 +22,8 @@ def with_known_at(reports: pl.DataFrame) -> pl.DataFrame:
 
 
 def order_of_knowledge(reports: pl.DataFrame) -> np.ndarray:
-    """Rows of `reports` by issuer (six characters of the CUSIP), then `known_at`, message number, T before what ends it.
+    """Rows of `reports` by issuer (six characters of the CUSIP), then `known_at`, message number, T
+    before what ends it.
 
     A dissemination feed without times may lack the dissemination date too: there, what ends a trade
     comes after it whatever their numbers. What is alike in all of these keeps the order of `row`.

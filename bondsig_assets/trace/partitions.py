@@ -78,11 +78,12 @@ def clean_to(
     progress: Callable[[float], None] | None = None,
     beside: Callable[[Path, pl.DataFrame], None] | None = None,
 ) -> Cleaned:
-    """Cleans the reports of `blocks` into `out`/trades.parquet, rejected.parquet and bond_days.parquet.
+    """Cleans the reports of `blocks` into `out`/trades.parquet, rejected.parquet and
+    bond_days.parquet.
 
-    `blocks`: reports in pieces that fit into memory, `row` unique over all of them. The files appear
-    together when all is done, or not at all, with what `beside` writes, given a folder and the waterfall,
-    into that folder. `progress` is told the share done. Raises ReportsError as
+    `blocks`: reports in pieces that fit into memory, `row` unique over all of them. The files
+    appear together when all is done, or not at all, with what `beside` writes, given a folder and
+    the waterfall, into that folder. `progress` is told the share done. Raises ReportsError as
     `clean` does, OSError when `out` cannot be written.
     """
     told = progress or (lambda _share: None)
@@ -110,7 +111,9 @@ def clean_to(
 
 
 def publish(ready: Path, out: Path) -> None:
-    """Moves every file of `ready` into `out`; a folder that is in the way stops it before the first. Raises OSError."""
+    """Moves every file of `ready` into `out`; a folder that is in the way stops it before the
+    first. Raises OSError.
+    """
     files = sorted(ready.iterdir())
     for file in files:
         if (out / file.name).is_dir():
@@ -134,7 +137,9 @@ def _parts(
     as_of: datetime | None,
     told: Callable[[float], None],
 ) -> list[Callable[[], pl.DataFrame]]:
-    """What reads each part: reports of whole issuers, in their order, about `part_reports` of them."""
+    """What reads each part: reports of whole issuers, in their order, about `part_reports` of
+    them.
+    """
     if as_of is not None and not any(
         block.select(pl.col("reported_at").is_not_null().any()).collect().item() for block in blocks
     ):

@@ -1,14 +1,15 @@
-"""Price errors, looking backward only: which prints to believe when they arrive, and what later confirms.
+"""Price errors, looking backward only: which prints to believe when they arrive, and what later
+confirms.
 
 Belongs here: the rule and its constants. Not here: flags and terms (`screens.py`), the
 full-hindsight filters of the literature (`recipes/`).
 
 A print is believed within 20 % (or 2 points) of the bond's last believed print, of the median of
 its last eleven, or of the last one moved as the issuer's other bonds have moved since; also when
-the bond has had no believed print for 31 days. Otherwise it is put right if a power of ten brings it within
-5 % of the median (a decimal shift), else quarantined: known, of weight zero. Three executions in
-a row, a minute apart, that agree with each other within 5 % confirm each other: all of them
-count from the third one's arrival on, and never before.
+the bond has had no believed print for 31 days. Otherwise it is put right if a power of ten brings
+it within 5 % of the median (a decimal shift), else quarantined: known, of weight zero. Three
+executions in a row, a minute apart, that agree with each other within 5 % confirm each other: all
+of them count from the third one's arrival on, and never before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-#: What is thought of a print when it arrives. CONFIRMING is the print that releases those before it.
+#: What is thought of a print when it arrives. CONFIRMING is the print that releases those before
+#: it.
 BELIEVED, QUARANTINED, SHIFTED, CONFIRMING = range(4)
 UNJUDGED = -1
 VERDICTS = ("believed", "quarantined", "shifted", "confirming")
@@ -27,8 +29,9 @@ RING = 11
 #: Days within which agreeing prints confirm each other, and how many it takes.
 CONFIRMATION_DAYS = 14
 CONFIRMATIONS = 3
-#: Days of earlier prints that decide what is thought today: the prints compared with, those released
-#: into them, and a believed print before, with which every run of unbelieved ones begins anew.
+#: Days of earlier prints that decide what is thought today: the prints compared with, those
+#: released into them, and a believed print before, with which every run of unbelieved ones begins
+#: anew.
 MEMORY_DAYS = 2 * ANCHOR_DAYS + CONFIRMATION_DAYS
 
 

@@ -45,8 +45,9 @@ def _median(ring, days, since):  # pragma: no cover
 
 @njit(cache=True, nogil=True)
 def _move_of_others(b, ring, ring_row, last, last_row):  # pragma: no cover
-    """Median ratio of the newest print to the newest one before bond `b` last traded, over the issuer's other
-    bonds that traded since; 1 with fewer than two."""
+    """Median ratio of the newest print to the newest one before bond `b` last traded, over the
+    issuer's other bonds that traded since; 1 with fewer than two.
+    """
     ratios = np.empty(last.size)
     n = 0
     for o in range(last.size):

@@ -1,4 +1,5 @@
-"""What a TRACE report is to this package: one frame of declared columns, whatever file it came from.
+"""What a TRACE report is to this package: one frame of declared columns, whatever file it came
+from.
 
 Belongs here: the columns that cleaning works on and how a frame is brought to them. Not here:
 the layouts of files (`layouts/`), and any rule.
@@ -56,7 +57,8 @@ def as_reports(frame: pl.LazyFrame | pl.DataFrame) -> pl.LazyFrame:
     missing = [name for name in REQUIRED if name not in found]
     if missing:
         raise ReportsError(
-            f"reports lack the columns {', '.join(missing)}; see docs/trace_cleaning.md for their names"
+            f"reports lack the columns {', '.join(missing)}; see docs/trace_cleaning.md for their"
+            " names"
         )
     if "row" not in found:
         lazy = lazy.with_row_index("row")

@@ -27,7 +27,9 @@ BOND_TERMS: dict[str, pl.DataType] = {
 
 
 def screen_codes(screens: Screens) -> list[str]:
-    """Names of the screens switched on, in the order they are applied; `screen_code` counts from 1."""
+    """Names of the screens switched on, in the order they are applied; `screen_code` counts from
+    1.
+    """
     return [name for name, _ in _conditions(screens)]
 
 
@@ -126,7 +128,8 @@ def _conditions(screens: Screens) -> list[tuple[str, pl.Expr]]:
 
 
 def _settles_late(days: int | None) -> pl.Expr:
-    """Settles in more than `days`; 0: more than one trading day beyond the regular cycle of the date.
+    """Settles in more than `days`; 0: more than one trading day beyond the regular cycle of the
+    date.
 
     That one day is slack for holidays on which one of the markets is open.
     """

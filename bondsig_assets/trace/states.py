@@ -30,7 +30,9 @@ class States:
 
 
 def states(fates: Fates, row: np.ndarray, at: np.ndarray, sell_leg: np.ndarray) -> States:
-    """States of `row` after `at`; `sell_leg` is the sell leg that the report repeats then (-1: none)."""
+    """States of `row` after `at`; `sell_leg` is the sell leg that the report repeats then (-1:
+    none).
+    """
     judgement, ender = fates.judgement, fates.endings.enders_at(row, at)
     released = (judgement.released_by[row] >= 0) & (judgement.released_by[row] <= at)
     verdict = judgement.verdict[row]
@@ -57,7 +59,8 @@ def now(fates: Fates) -> States:
 
 
 def changed_rows(fates: Fates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`row, at, sell_leg` of every arrival that may have changed a report's state: a later one, or a buy leg's own.
+    """`row, at, sell_leg` of every arrival that may have changed a report's state: a later one, or
+    a buy leg's own.
 
     Sorted by row and at; `sell_leg` is what the report repeats from then on.
     """
@@ -92,7 +95,9 @@ def changed_rows(fates: Fates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def history(fates: Fates) -> States:
-    """Every state of every report that differs from the one before, in order of `at`, then `row`."""
+    """Every state of every report that differs from the one before, in order of `at`, then
+    `row`.
+    """
     changed = changed_rows(fates)
     moving = _moving(fates, *changed)
     rows = np.setdiff1d(np.arange(fates.order.size), changed[0])
@@ -101,11 +106,14 @@ def history(fates: Fates) -> States:
 
 
 def known_until(fates: Fates) -> np.ndarray:
-    """Position of the report that made each former trade none; -1 where a report stands, or never stood."""
+    """Position of the report that made each former trade none; -1 where a report stands, or never
+    stood.
+    """
     moving = _unframed(_moving(fates, *changed_rows(fates)))
     stands, row = moving.code == TRADE, moving.row
     until = np.full(fates.order.size, -1, dtype=np.int64)
-    # Sorted by row and moment: a later end overwrites an earlier one, and who stands at last has none.
+    # Sorted by row and moment: a later end overwrites an earlier one, and who stands at last has
+    # none.
     ends = np.flatnonzero(stands[:-1] & ~stands[1:] & (row[:-1] == row[1:])) + 1
     until[row[ends]] = moving.at[ends]
     last = (
@@ -118,7 +126,9 @@ def known_until(fates: Fates) -> np.ndarray:
 
 
 def _moving(fates: Fates, row: np.ndarray, at: np.ndarray, leg: np.ndarray) -> pl.DataFrame:
-    """States of the reports that later ones may have changed, from arrival on, each unlike the one before."""
+    """States of the reports that later ones may have changed, from arrival on, each unlike the one
+    before.
+    """
     rows = np.unique(row)
     own = np.full(fates.order.size, -1, dtype=np.int64)
     own[row[at == row]] = leg[at == row]

@@ -15,11 +15,13 @@ CAP_USD, HIGH_YIELD_CAP_USD = 5_000_000.0, 1_000_000.0
 
 
 def as_seen(reports: pl.DataFrame, view: View, bonds: pl.DataFrame | None = None) -> pl.DataFrame:
-    """`reports` as the view shows them; what it hides has the `fault` not_disseminated or buy_leg_not_disseminated.
+    """`reports` as the view shows them; what it hides has the `fault` not_disseminated or
+    buy_leg_not_disseminated.
 
-    `live`: reports whose dissemination flag is not N, without the buy leg between dealers and without
-    affiliates, par above the cap shown as the cap. The cap is $5m for bonds whose `is_high_yield` is
-    false in `bonds`, $1m for all others: unknown grades are capped as the stricter group.
+    `live`: reports whose dissemination flag is not N, without the buy leg between dealers and
+    without affiliates, par above the cap shown as the cap. The cap is $5m for bonds whose
+    `is_high_yield` is false in `bonds`, $1m for all others: unknown grades are capped as the
+    stricter group.
     """
     if view == "regulatory":
         return reports

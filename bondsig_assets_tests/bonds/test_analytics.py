@@ -47,10 +47,18 @@ def curve(day, level, known_at=None):
 def bond(cusip, **changes):
     """Terms of a plain semi-annual bond, with changes."""
     usual = {
-        "cusip": cusip, "coupon_type": "F", "coupon_pct": 5.0, "coupons_per_year": 2, "day_count": "30/360",
-        "offering_date": date(2019, 6, 15), "maturity_date": date(2030, 6, 15), "offering_amount_usd": 5e8,
-        "is_callable": False, "is_convertible": False, "known_at": datetime(2019, 6, 15, 18, 30),
-    }  # fmt: skip
+        "cusip": cusip,
+        "coupon_type": "F",
+        "coupon_pct": 5.0,
+        "coupons_per_year": 2,
+        "day_count": "30/360",
+        "offering_date": date(2019, 6, 15),
+        "maturity_date": date(2030, 6, 15),
+        "offering_amount_usd": 5e8,
+        "is_callable": False,
+        "is_convertible": False,
+        "known_at": datetime(2019, 6, 15, 18, 30),
+    }
     return {**usual, **changes}
 
 
@@ -58,9 +66,13 @@ def revision(cusip, price=98.0, day=DAY, known_date=None, n_trades=4):
     """One bond-day revision, by default known on its own day."""
     known_date = known_date or day
     return {
-        "cusip": cusip, "trade_date": day, "known_date": known_date, "n_trades": n_trades, "price": price,
+        "cusip": cusip,
+        "trade_date": day,
+        "known_date": known_date,
+        "n_trades": n_trades,
+        "price": price,
         "known_at": datetime.combine(known_date, time(18, 30)),
-    }  # fmt: skip
+    }
 
 
 YIELDS = frame(
@@ -92,7 +104,8 @@ def test_a_plain_bond():
     assert row["g_spread_bps"] == pytest.approx(100 * (yield_pct[0] - 4.1 - years / 30), abs=1e-9)
     assert row["oas_bps"] == pytest.approx(row["g_spread_bps"], abs=5)
     assert row["oas_bps"] == row["z_spread_bps"] and row["option_cost_bps"] is None
-    # A bond without calls: spread duration and modified duration differ by half a coupon period's yield.
+    # A bond without calls: spread duration and modified duration differ by half a coupon period's
+    # yield.
     assert row["spread_duration_years"] == pytest.approx(
         duration[0] * (1 + yield_pct[0] / 200), rel=2e-3
     )
@@ -110,7 +123,8 @@ def test_a_plain_bond():
 def test_the_curve_is_the_one_known_at_the_cutoff_of_the_trade_date():
     late = revision("A", known_date=date(2024, 3, 6))
     found = run([revision("A"), late], [bond("A")])
-    # Rates have moved since; the price is still of its own day, and a late cancel of another trade leaves the spread alone.
+    # Rates have moved since; the price is still of its own day, and a late cancel of another trade
+    # leaves the spread alone.
     assert found["curve_date"].to_list() == [date(2024, 3, 4)] * 2
     assert found["oas_bps"][0] == found["oas_bps"][1]
     # One second after 18:30 is too late for the day.
@@ -389,10 +403,15 @@ def test_a_row_does_not_depend_on_its_batch():
         maturity = date(2025, 1, 15) + timedelta(days=int(generator.integers(0, 9000)))
         bonds.append(
             bond(
-                f"B{i:02}", maturity_date=maturity, coupon_pct=float(generator.uniform(0, 9)), coupons_per_year=int(generator.choice([1, 2, 4])),
-                is_callable=i % 3 == 0, first_call_date=date(2024, 9, 1) if i % 3 == 0 else None, first_call_price=103.0,
+                f"B{i:02}",
+                maturity_date=maturity,
+                coupon_pct=float(generator.uniform(0, 9)),
+                coupons_per_year=int(generator.choice([1, 2, 4])),
+                is_callable=i % 3 == 0,
+                first_call_date=date(2024, 9, 1) if i % 3 == 0 else None,
+                first_call_price=103.0,
             )
-        )  # fmt: skip
+        )
         for day in (date(2024, 3, 4), DAY, date(2024, 3, 6)):
             revisions.append(revision(f"B{i:02}", float(generator.uniform(60, 115)), day))
     together = run(revisions, bonds)

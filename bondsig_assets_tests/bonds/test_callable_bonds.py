@@ -127,7 +127,9 @@ def test_oas_and_its_duration_are_quantlibs_own():
 
 @pytest.mark.parametrize("is_continuous", [False, True])
 def test_monthly_steps_are_near_daily_ones(is_continuous):
-    """Measured on 600 market-like bonds: mean 0.06 to 0.08 bp, 99th percentile 0.46, largest 1.7 (months before a call, near its price)."""
+    """Measured on 600 market-like bonds: mean 0.06 to 0.08 bp, 99th percentile 0.46, largest 1.7
+    (months before a call, near its price).
+    """
     bonds, schedules, curves, price = priced(60, seed=8)
     schedules = schedules._replace(is_continuous=np.full(60, is_continuous))
     monthly, daily = (
@@ -157,7 +159,9 @@ def test_without_calls_it_is_the_z_spread():
 
 
 def test_without_volatility_the_cheapest_date_decides():
-    """On a flat curve, an issuer who knows the future calls on the date that makes the bond worth least."""
+    """On a flat curve, an issuer who knows the future calls on the date that makes the bond worth
+    least.
+    """
     flat = ZeroCurves(KNOTS, np.full((1, len(KNOTS)), 0.03))
     dates = days("2021-05-20", "2023-09-14", "2025-03-14")
     bond, schedule = (
@@ -183,7 +187,9 @@ def test_without_volatility_the_cheapest_date_decides():
 
 
 def test_a_price_holds_until_the_next():
-    """Callable every day at 103, then 101: the same as a schedule of every such day, on a tree of days."""
+    """Callable every day at 103, then 101: the same as a schedule of every such day, on a tree of
+    days.
+    """
     bond = BOND._replace(
         day_count=np.array([1])
     )  # accrued interest rises by the day, as it does in the tree
@@ -283,9 +289,14 @@ def test_statuses_of_the_bond_come_first():
 
 def test_impossible_arguments_raise():
     for changes in (
-        {"model": HullWhite(-0.1)}, {"model": HullWhite(0.03, np.nan)}, {"model": HullWhite(0.03, 0.5)}, {"steps_per_year": 0},
-        {"steps_per_year": 1000}, {"threads": 0}, {"schedules": call_schedules([0, 0, 0], [], [])},
-    ):  # fmt: skip
+        {"model": HullWhite(-0.1)},
+        {"model": HullWhite(0.03, np.nan)},
+        {"model": HullWhite(0.03, 0.5)},
+        {"steps_per_year": 0},
+        {"steps_per_year": 1000},
+        {"threads": 0},
+        {"schedules": call_schedules([0, 0, 0], [], [])},
+    ):
         with pytest.raises(ValueError):
             option_adjusted_spread(
                 **{
@@ -344,8 +355,12 @@ def callables(draw):
     """One callable bond, sane or barely so, with a schedule that is sound."""
     life = draw(st.integers(200, 30 * 365))
     bond = terms(
-        SETTLES, SETTLES + life, draw(st.floats(0.0, 12.0)), draw(st.sampled_from([0, 1, 2, 4, 12])), draw(st.integers(0, 3)),
-    )  # fmt: skip
+        SETTLES,
+        SETTLES + life,
+        draw(st.floats(0.0, 12.0)),
+        draw(st.sampled_from([0, 1, 2, 4, 12])),
+        draw(st.integers(0, 3)),
+    )
     called = sorted(draw(st.sets(st.integers(-200, life), max_size=6)))
     prices = draw(st.lists(st.floats(90.0, 115.0), min_size=len(called), max_size=len(called)))
     return bond, call_schedules(
@@ -399,12 +414,25 @@ def test_price_falls_in_spread_and_volatility_and_rises_in_call_price(pair, oas_
 @settings(max_examples=150, deadline=None)
 @given(
     st.tuples(
-        st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 18500), st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 60000),
-        st.floats(), st.integers(-1, 13), st.integers(-1, 5), st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 60000), st.floats(),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 18500),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 60000),
+        st.floats(),
+        st.integers(-1, 13),
+        st.integers(-1, 5),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 60000),
+        st.floats(),
     ),
-    st.lists(st.tuples(st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 30000), st.floats() | st.floats(50.0, 150.0)), max_size=4),
-    st.floats() | st.floats(50.0, 150.0), st.integers(-2, 4), st.booleans(),
-)  # fmt: skip
+    st.lists(
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1) | st.integers(17000, 30000),
+            st.floats() | st.floats(50.0, 150.0),
+        ),
+        max_size=4,
+    ),
+    st.floats() | st.floats(50.0, 150.0),
+    st.integers(-2, 4),
+    st.booleans(),
+)
 def test_any_input_gives_a_number_or_a_status(fields, calls, price, curve, is_continuous):
     schedule = call_schedules(
         [0, len(calls)],

@@ -49,5 +49,8 @@ def test_terms_broadcast():
 
 
 def test_the_package_does_not_load_numba():
-    code = "import sys, bondsig_assets.bonds, bondsig_assets.bonds.conventions, bondsig_assets.bonds.curves; sys.exit('numba' in sys.modules)"
+    code = (
+        "import sys, bondsig_assets.bonds, bondsig_assets.bonds.conventions,"
+        " bondsig_assets.bonds.curves; sys.exit('numba' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -110,14 +110,17 @@ def test_late_rows_add_versions_and_change_none():
     on_time, late = datetime(2024, 3, 6, 8), datetime(2024, 3, 7, 8)
     versions, par = known_curves(
         rows(
-            (monday, 1.0, 1.0, datetime(2024, 3, 5, 8)), (monday, 2.0, 2.0, datetime(2024, 3, 5, 8)),
-            (tuesday, 1.0, 1.5, on_time), (tuesday, 2.0, 2.5, on_time),
-            (tuesday, 5.0, 3.5, late), (tuesday, 2.0, 2.6, late),
+            (monday, 1.0, 1.0, datetime(2024, 3, 5, 8)),
+            (monday, 2.0, 2.0, datetime(2024, 3, 5, 8)),
+            (tuesday, 1.0, 1.5, on_time),
+            (tuesday, 2.0, 2.5, on_time),
+            (tuesday, 5.0, 3.5, late),
+            (tuesday, 2.0, 2.6, late),
             (monday, 5.0, 3.0, late),  # late, and of a day that is no longer the newest
             (date(2024, 3, 8), 1.0, 9.0, datetime(2024, 3, 9, 8)),  # a single tenor is no curve
             (date(2024, 3, 9), 1.0, None, datetime(2024, 3, 10, 8)),
         )
-    )  # fmt: skip
+    )
     assert versions["curve_date"].to_list() == [monday, tuesday, tuesday]
     assert versions["known_at"].to_list() == [datetime(2024, 3, 5, 8), on_time, late]
     np.testing.assert_array_equal(

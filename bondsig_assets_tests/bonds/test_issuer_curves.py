@@ -1,4 +1,6 @@
-"""Issuer curves: recovery, numpy's least squares, shrinkage by hand, and what must not change them."""
+"""Issuer curves: recovery, numpy's least squares, shrinkage by hand, and what must not change
+them.
+"""
 
 from __future__ import annotations
 
@@ -160,10 +162,16 @@ def test_one_bond_shifts_the_group():
 @pytest.mark.parametrize(
     ("years", "method"),
     [
-        ([1, 2, 4, 6, 8.0], curves.OWN), ([1, 2, 4, 6, 7.9], curves.SHRUNK), ([1, 2, 4, 9], curves.SHRUNK), ([2, 5], curves.SHRUNK),
-        ([2, 4.9], curves.SHIFTED), ([3], curves.SHIFTED), ([], curves.NONE), ([1, 1, 1, 9, 9, 9], curves.SHRUNK),
+        ([1, 2, 4, 6, 8.0], curves.OWN),
+        ([1, 2, 4, 6, 7.9], curves.SHRUNK),
+        ([1, 2, 4, 9], curves.SHRUNK),
+        ([2, 5], curves.SHRUNK),
+        ([2, 4.9], curves.SHIFTED),
+        ([3], curves.SHIFTED),
+        ([], curves.NONE),
+        ([1, 1, 1, 9, 9, 9], curves.SHRUNK),
     ],
-)  # fmt: skip
+)
 def test_methods(years, method):
     out = fit(years, 100.0 + np.asarray(years, dtype=float))
     assert out[curves.METHOD] == method and out[curves.N_BONDS] == len(years)
@@ -204,7 +212,9 @@ def issuers(draw):
 @settings(max_examples=200, deadline=None)
 @given(issuers())
 def test_scales(bonds):
-    """Twice the spreads give twice the curve and other units of weight change nothing, to the last bit."""
+    """Twice the spreads give twice the curve and other units of weight change nothing, to the last
+    bit.
+    """
     years, values, weights = bonds
     base, doubled, heavier = (
         fit(years, values, weights),

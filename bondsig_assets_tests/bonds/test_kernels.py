@@ -86,12 +86,21 @@ def test_z_spread_is_quantlibs():
     handle, curves = smooth_curve(settlement)
     today = quantlib_date((settlement - EPOCH).days)
     expected = [
-        1e4 * ql.BondFunctions.zSpread(
-            quantlib_bond(bonds, i), ql.BondPrice(price[i], ql.BondPrice.Clean), handle.currentLink(),
-            ql.Actual365Fixed(), ql.Continuous, ql.Annual, today, 1e-14, 1000, 0.02,
+        1e4
+        * ql.BondFunctions.zSpread(
+            quantlib_bond(bonds, i),
+            ql.BondPrice(price[i], ql.BondPrice.Clean),
+            handle.currentLink(),
+            ql.Actual365Fixed(),
+            ql.Continuous,
+            ql.Annual,
+            today,
+            1e-14,
+            1000,
+            0.02,
         )
         for i in range(len(price))
-    ]  # fmt: skip
+    ]
     found, status = kernels.z_spread(bonds, curves, 0, price)
     solved = status == kernels.OK
     assert solved.sum() >= 3950 and fewest_of_a_kind(bonds, solved) >= 100
@@ -107,9 +116,14 @@ def random_terms() -> st.SearchStrategy[Bonds]:
 
     return st.builds(
         build,
-        st.integers(11000, 24000), st.integers(1, 40 * 365), st.just(1.0) | st.floats(0.01, 1.0), st.floats(0.0, 15.0),
-        st.sampled_from([0, 1, 2, 4, 12]), st.integers(0, 3), st.floats(80.0, 120.0),
-    )  # fmt: skip
+        st.integers(11000, 24000),
+        st.integers(1, 40 * 365),
+        st.just(1.0) | st.floats(0.01, 1.0),
+        st.floats(0.0, 15.0),
+        st.sampled_from([0, 1, 2, 4, 12]),
+        st.integers(0, 3),
+        st.floats(80.0, 120.0),
+    )
 
 
 def test_accrual_through_a_leap_february_by_every_day_count():
@@ -154,11 +168,17 @@ def test_z_spread_to_price_and_back(bonds, spread_bps, curve):
 @settings(max_examples=200, deadline=None)
 @given(
     st.tuples(
-        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000), st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
-        st.floats(), st.integers(-1, 13), st.integers(-1, 5), st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000), st.floats(),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
+        st.floats(),
+        st.integers(-1, 13),
+        st.integers(-1, 5),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
+        st.floats(),
     ),
-    st.floats(), st.integers(-2, 4),
-)  # fmt: skip
+    st.floats(),
+    st.integers(-2, 4),
+)
 def test_any_input_gives_a_number_or_a_status(fields, value, curve):
     bonds = terms(*fields)
     answers = [
@@ -217,7 +237,8 @@ def test_yields_at_the_ends_of_the_range_are_found():
 
 
 def test_call_between_coupons_pays_the_coupon_accrued():
-    # 6 % semi-annual on the 15th of May and November, settled on a coupon date, called 30/360 days later.
+    # 6 % semi-annual on the 15th of May and November, settled on a coupon date, called 30/360 days
+    # later.
     bonds = terms(
         np.datetime64("2020-05-15"),
         np.datetime64("2030-05-15"),

@@ -1,4 +1,6 @@
-"""Spread duration, asset swaps and CDS equivalents against QuantLib, by hand, and on impossible inputs."""
+"""Spread duration, asset swaps and CDS equivalents against QuantLib, by hand, and on impossible
+inputs.
+"""
 
 from __future__ import annotations
 
@@ -52,9 +54,15 @@ def market():
 def quarters(maturity):
     """QuantLib's quarterly dates from today to a day number, the first period short."""
     return ql.Schedule(
-        quantlib_date(TODAY), quantlib_date(maturity), ql.Period(3, ql.Months), ql.NullCalendar(), ql.Unadjusted, ql.Unadjusted,
-        ql.DateGeneration.Backward, False,
-    )  # fmt: skip
+        quantlib_date(TODAY),
+        quantlib_date(maturity),
+        ql.Period(3, ql.Months),
+        ql.NullCalendar(),
+        ql.Unadjusted,
+        ql.Unadjusted,
+        ql.DateGeneration.Backward,
+        False,
+    )
 
 
 def test_spread_duration_is_the_derivative_of_the_price(market):
@@ -175,7 +183,9 @@ def test_par_equivalent_cds_by_hand():
 
 
 def test_par_equivalent_cds_and_the_textbook_sum(market):
-    """Without accrued premium and with default at the quarter's end it is another (h - r) / 8 of itself."""
+    """Without accrued premium and with default at the quarter's end it is another (h - r) / 8 of
+    itself.
+    """
     bonds, _, curves, z_spread, price = market
     spread, hazard, status = par_equivalent_cds_spread(bonds, curves, 0, price)
     whole = np.flatnonzero(
@@ -269,11 +279,18 @@ def test_hazard_to_price_and_back(life, coupon, frequency, day_count, hazard, re
 @settings(max_examples=150, deadline=None)
 @given(
     st.tuples(
-        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000), st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
-        st.floats(), st.integers(-1, 13), st.integers(-1, 5), st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000), st.floats(),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
+        st.floats(),
+        st.integers(-1, 13),
+        st.integers(-1, 5),
+        st.integers(-(2**63), 2**63 - 1) | st.integers(-100, 40000),
+        st.floats(),
     ),
-    st.floats(), st.integers(-2, 4), st.integers(-1, 13),
-)  # fmt: skip
+    st.floats(),
+    st.integers(-2, 4),
+    st.integers(-1, 13),
+)
 def test_any_input_gives_a_number_or_a_status(fields, value, curve, payments):
     bonds = terms(*fields)
     answers = (

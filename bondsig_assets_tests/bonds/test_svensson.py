@@ -16,7 +16,9 @@ DAY = (4.0, -2.0, 1.5, -3.0, 2.0, 10.0)
 
 
 def test_golden_numbers():
-    """Worked by hand: at t = 2 with T1 = 2, f = 1 - 1/e = 0.632121 and the hump 0.264241; t/T2 = 0.2."""
+    """Worked by hand: at t = 2 with T1 = 2, f = 1 - 1/e = 0.632121 and the hump 0.264241; t/T2 =
+    0.2.
+    """
     second = (1 - math.exp(-0.2)) / 0.2 - math.exp(-0.2)
     assert second == pytest.approx(0.0876155, abs=1e-7)
     by_hand = 4.0 - 2.0 * 0.6321205588 + 1.5 * 0.2642411177 - 3.0 * second

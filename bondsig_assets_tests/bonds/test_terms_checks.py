@@ -16,11 +16,23 @@ NAN, INFINITE = float("nan"), float("inf")
 def frame(*changes):
     """Rows of table `bonds`: a plain callable bond with each of `changes`."""
     usual = {
-        "cusip": "A", "issuer_id": "I", "coupon_type": "F", "coupon_pct": 5.0, "coupons_per_year": 2, "day_count": "30/360",
-        "offering_date": date(2019, 6, 15), "first_coupon_date": date(2019, 12, 15), "maturity_date": date(2030, 6, 15),
-        "offering_amount_usd": 5e8, "is_callable": True, "first_call_date": date(2023, 6, 15), "first_call_price": 102.5,
-        "is_144a": False, "is_convertible": False, "known_at": datetime(2019, 6, 15, 18, 30),
-    }  # fmt: skip
+        "cusip": "A",
+        "issuer_id": "I",
+        "coupon_type": "F",
+        "coupon_pct": 5.0,
+        "coupons_per_year": 2,
+        "day_count": "30/360",
+        "offering_date": date(2019, 6, 15),
+        "first_coupon_date": date(2019, 12, 15),
+        "maturity_date": date(2030, 6, 15),
+        "offering_amount_usd": 5e8,
+        "is_callable": True,
+        "first_call_date": date(2023, 6, 15),
+        "first_call_price": 102.5,
+        "is_144a": False,
+        "is_convertible": False,
+        "known_at": datetime(2019, 6, 15, 18, 30),
+    }
     return pl.DataFrame([{**usual, **change} for change in changes], schema=BONDS.polars_schema)
 
 
@@ -117,19 +129,35 @@ def test_schedules():
     )
     first, second, after = date(2023, 6, 15), date(2024, 6, 15), date(2030, 6, 16)
     rows = [
-        ("fine", first, 102.0), ("early", second, 102.0), ("fine", second, 101.0), ("early", first, 101.0), ("same", first, 102.0),
-        ("same", first, 101.0), ("late", after, 100.0), ("free", first, 0.0), ("unpriced", first, None), ("undated", None, 100.0),
-        ("both", first, -1.0), ("stranger", first, 100.0),
-    ]  # fmt: skip
+        ("fine", first, 102.0),
+        ("early", second, 102.0),
+        ("fine", second, 101.0),
+        ("early", first, 101.0),
+        ("same", first, 102.0),
+        ("same", first, 101.0),
+        ("late", after, 100.0),
+        ("free", first, 0.0),
+        ("unpriced", first, None),
+        ("undated", None, 100.0),
+        ("both", first, -1.0),
+        ("stranger", first, 100.0),
+    ]
     calls = pl.DataFrame(
         rows,
         schema={"cusip": pl.String, "call_date": pl.Date, "call_price": pl.Float64},
         orient="row",
     )
     expected = [
-        None, "call schedule out of order", "call schedule out of order", "call after maturity", "call price not positive",
-        "call price not positive", "call schedule out of order", "unknown day count", None,
-    ]  # fmt: skip
+        None,
+        "call schedule out of order",
+        "call schedule out of order",
+        "call after maturity",
+        "call price not positive",
+        "call price not positive",
+        "call schedule out of order",
+        "unknown day count",
+        None,
+    ]
     assert bad_terms(bonds, calls).to_list() == expected
     assert bad_terms(bonds[::-1], calls).to_list() == expected[::-1]
     assert bad_terms(bonds, calls.clear()).to_list() == bad_terms(bonds).to_list()

@@ -1,4 +1,6 @@
-"""A warehouse with good tables. Belongs here: fixtures of this folder. Not here: frames (`frames.py`)."""
+"""A warehouse with good tables. Belongs here: fixtures of this folder. Not here: frames
+(`frames.py`).
+"""
 
 from __future__ import annotations
 

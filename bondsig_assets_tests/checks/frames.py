@@ -19,9 +19,15 @@ ROWS = 40
 BROKEN_FROM = 2
 
 _VALUES: dict[str, object] = {
-    "VARCHAR": "X", "BIGINT": 1, "DOUBLE": 1.0, "BOOLEAN": False, "DATE": FIRST, "TIMESTAMP": datetime(2024, 1, 2, 10),
-    "VARCHAR[]": ["a", "b", "c", "d", "e"], "DOUBLE[]": [5.0, 4.0, 3.0, 2.0, 1.0],
-}  # fmt: skip
+    "VARCHAR": "X",
+    "BIGINT": 1,
+    "DOUBLE": 1.0,
+    "BOOLEAN": False,
+    "DATE": FIRST,
+    "TIMESTAMP": datetime(2024, 1, 2, 10),
+    "VARCHAR[]": ["a", "b", "c", "d", "e"],
+    "DOUBLE[]": [5.0, 4.0, 3.0, 2.0, 1.0],
+}
 _INDEX = pl.int_range(ROWS)
 _DAY = pl.when(_INDEX < ROWS // 2).then(pl.lit(FIRST)).otherwise(pl.lit(LAST))
 _NAME = pl.format("N{}", (_INDEX % (ROWS // 2)).cast(pl.String).str.zfill(2))
@@ -31,42 +37,84 @@ _BOND = {
     "known_date": _DAY,
 }
 _REPORT = {
-    "delivery_date": _DAY, "record_number": _INDEX + 1, "cusip": pl.lit("000000018"), "status": pl.lit("T"), "side": pl.lit("B"),
-    "contra": pl.lit("C"), "price": pl.lit(100.0), "par_usd": pl.lit(1e6), "reported_at": pl.lit(datetime(2024, 1, 2, 10, 1)),
-}  # fmt: skip
+    "delivery_date": _DAY,
+    "record_number": _INDEX + 1,
+    "cusip": pl.lit("000000018"),
+    "status": pl.lit("T"),
+    "side": pl.lit("B"),
+    "contra": pl.lit("C"),
+    "price": pl.lit(100.0),
+    "par_usd": pl.lit(1e6),
+    "reported_at": pl.lit(datetime(2024, 1, 2, 10, 1)),
+}
 _GOOD: dict[str, dict[str, pl.Expr]] = {
     "trace_reports": _REPORT,
-    "trade_events": _REPORT | {
-        "revision": pl.lit(0), "known_date": _DAY, "status": pl.when(_INDEX % 2 == 0).then(pl.lit("T")).otherwise(pl.lit("X")),
-        "reason": pl.when(_INDEX % 2 == 1).then(pl.lit("cancel_message")), "price_as_reported": pl.lit(None, pl.Float64),
+    "trade_events": _REPORT
+    | {
+        "revision": pl.lit(0),
+        "known_date": _DAY,
+        "status": pl.when(_INDEX % 2 == 0).then(pl.lit("T")).otherwise(pl.lit("X")),
+        "reason": pl.when(_INDEX % 2 == 1).then(pl.lit("cancel_message")),
+        "price_as_reported": pl.lit(None, pl.Float64),
     },
-    "bond_day_revisions": _BOND | {
-        "n_trades": pl.lit(2), "price": pl.lit(100.0), "price_low": pl.lit(99.0), "price_high": pl.lit(101.0), "par_usd": pl.lit(3e6),
-        "customer_buy_par_usd": pl.lit(1e6), "customer_sell_par_usd": pl.lit(1e6),
-        "customer_buy_price": pl.lit(100.5), "customer_sell_price": pl.lit(99.5),
+    "bond_day_revisions": _BOND
+    | {
+        "n_trades": pl.lit(2),
+        "price": pl.lit(100.0),
+        "price_low": pl.lit(99.0),
+        "price_high": pl.lit(101.0),
+        "par_usd": pl.lit(3e6),
+        "customer_buy_par_usd": pl.lit(1e6),
+        "customer_sell_par_usd": pl.lit(1e6),
+        "customer_buy_price": pl.lit(100.5),
+        "customer_sell_price": pl.lit(99.5),
     },
-    "bond_analytics": _BOND | {
-        "oas_bps": pl.lit(150.0), "z_spread_bps": pl.lit(150.0), "g_spread_bps": pl.lit(155.0), "yield_pct": pl.lit(5.0), "duration_years": pl.lit(4.0),
-        "maturity_years": pl.lit(5.0), "reason": pl.lit(None, pl.String),
+    "bond_analytics": _BOND
+    | {
+        "oas_bps": pl.lit(150.0),
+        "z_spread_bps": pl.lit(150.0),
+        "g_spread_bps": pl.lit(155.0),
+        "yield_pct": pl.lit(5.0),
+        "duration_years": pl.lit(4.0),
+        "maturity_years": pl.lit(5.0),
+        "reason": pl.lit(None, pl.String),
     },
     "issuer_days": {
-        "parent_id": _NAME, "trade_date": _DAY, "spread_bps": pl.lit(150.0), "oas_1d_change_bps": pl.lit(1.0),
-        "order_imbalance_5d": pl.lit(0.5), "equity_volatility_21d_pct": pl.lit(30.0), "leverage_ratio": pl.lit(0.4),
+        "parent_id": _NAME,
+        "trade_date": _DAY,
+        "spread_bps": pl.lit(150.0),
+        "oas_1d_change_bps": pl.lit(1.0),
+        "order_imbalance_5d": pl.lit(0.5),
+        "equity_volatility_21d_pct": pl.lit(30.0),
+        "leverage_ratio": pl.lit(0.4),
     },
     "delistings": {
-        "ticker": _NAME, "last_trade_date": _DAY, "delisting_return_pct": pl.lit(-3.0), "reason": pl.lit("merger"),
+        "ticker": _NAME,
+        "last_trade_date": _DAY,
+        "delisting_return_pct": pl.lit(-3.0),
+        "reason": pl.lit("merger"),
         "known_at": pl.lit(datetime(2024, 1, 4, 9)),
     },
     "labels": {
-        "parent_id": _NAME, "trade_date": _DAY - pl.duration(days=9), "horizon_days": pl.lit(5), "label_end_date": _DAY,
-        "stock_return_pct": pl.lit(3.0), "sector_return_pct": pl.lit(1.0), "excess_return_pct": pl.lit(2.0), "beta": pl.lit(1.1),
+        "parent_id": _NAME,
+        "trade_date": _DAY - pl.duration(days=9),
+        "horizon_days": pl.lit(5),
+        "label_end_date": _DAY,
+        "stock_return_pct": pl.lit(3.0),
+        "sector_return_pct": pl.lit(1.0),
+        "excess_return_pct": pl.lit(2.0),
+        "beta": pl.lit(1.1),
     },
     "scores": {
-        "ticker": _NAME, "parent_id": _NAME, "trade_date": _DAY, "score": pl.lit(0.2), "probability_underperform": pl.lit(0.4),
+        "ticker": _NAME,
+        "parent_id": _NAME,
+        "trade_date": _DAY,
+        "score": pl.lit(0.2),
+        "probability_underperform": pl.lit(0.4),
         "score_rank": ((_INDEX % (ROWS // 2)) + 0.5) / (ROWS // 2) * 2 - 1,
     },
     "predictions": {"parent_id": _NAME, "trade_date": _DAY, "prediction": 0.1 * (_INDEX % 7)},
-}  # fmt: skip
+}
 
 _NO_TEXT = pl.lit(None, pl.String)
 _NO_NUMBER = pl.lit(None, pl.Float64)

@@ -41,9 +41,12 @@ def graph() -> list[dg.AssetsDefinition]:
 def run(warehouse, selection=None, **how) -> dg.ExecuteInProcessResult:
     """Materialize the graph with its checks."""
     return dg.materialize(
-        [*graph(), *build_asset_checks()], selection=selection, resources={"warehouse": WarehouseResource(home=str(warehouse.home))},
-        raise_on_error=False, **(how or {"tags": RANGE}),
-    )  # fmt: skip
+        [*graph(), *build_asset_checks()],
+        selection=selection,
+        resources={"warehouse": WarehouseResource(home=str(warehouse.home))},
+        raise_on_error=False,
+        **(how or {"tags": RANGE}),
+    )
 
 
 def evaluations(
@@ -158,7 +161,8 @@ def test_check_names_of_an_asset_are_unique_and_structure_alone_blocks():
 
 def test_building_the_checks_does_not_import_great_expectations():
     code = (
-        "import sys; from bondsig_assets.checks.asset_checks import build_asset_checks; build_asset_checks();"
-        "sys.exit(any(name in sys.modules for name in ('great_expectations', 'pandas', 'mlflow', 'shap')))"
+        "import sys; from bondsig_assets.checks.asset_checks import build_asset_checks;"
+        " build_asset_checks();sys.exit(any(name in sys.modules for name in ('great_expectations',"
+        " 'pandas', 'mlflow', 'shap')))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -1,4 +1,6 @@
-"""Structural checks find what the warehouse itself would have refused: something else wrote to it."""
+"""Structural checks find what the warehouse itself would have refused: something else wrote to
+it.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,8 @@ def test_a_null_where_none_is_allowed_is_found_in_its_range(warehouse):
 def test_duplicate_keys_are_found_in_their_range(warehouse):
     tamper(
         warehouse,
-        f"INSERT INTO issuer_days SELECT * FROM issuer_days WHERE trade_date = DATE '{LAST}' AND parent_id < 'N02'",
+        f"INSERT INTO issuer_days SELECT * FROM issuer_days WHERE trade_date = DATE '{LAST}' AND"
+        " parent_id < 'N02'",
     )
     assert check_keys(warehouse, "issuer_days", (FIRST, FIRST)).passed
     outcome = check_keys(warehouse, "issuer_days", None)

@@ -1,4 +1,6 @@
-"""Suites pass on good frames, and each expectation fails on a frame broken for it, with the right keys."""
+"""Suites pass on good frames, and each expectation fails on a frame broken for it, with the right
+keys.
+"""
 
 from __future__ import annotations
 

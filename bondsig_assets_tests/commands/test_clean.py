@@ -1,4 +1,6 @@
-"""`bondsig clean` as a user meets it: what it says, what it writes, and that a mistake is one line and writes nothing."""
+"""`bondsig clean` as a user meets it: what it says, what it writes, and that a mistake is one line
+and writes nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`bondsig diff` on the small market: a late cancel is found, undone and measured; where nothing happened, nothing is said to have."""
+"""`bondsig diff` on the small market: a late cancel is found, undone and measured; where nothing
+happened, nothing is said to have.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,8 @@ def test_a_late_cancel_is_found_and_measured(small, monkeypatch):
     done = small.bondsig(monkeypatch, "diff", "aaa", DAY)
     assert done.exit_code == 0, done.output
     cancel = small.lake.read(
-        "SELECT delivery_date, record_number FROM trace_reports WHERE message_number = '77777' AND status = 'X'"
+        "SELECT delivery_date, record_number FROM trace_reports WHERE message_number = '77777' AND"
+        " status = 'X'"
     ).row(0)
     trades, features = done.output.split("Features:")
     assert (
@@ -79,7 +82,9 @@ def test_a_late_cancel_is_found_and_measured(small, monkeypatch):
 
 
 def test_with_todays_knowledge_the_day_is_that_of_a_market_without_the_trade(small, never_weak):
-    """All issuers, every feature, and the scores: as stored where the trade that was taken back had never been."""
+    """All issuers, every feature, and the scores: as stored where the trade that was taken back had
+    never been.
+    """
     changed = changed_bond_days(small.lake.read, offset(DAY, -LOOKBACK_DAYS), DAY)
     assert changed.select("cusip", "trade_date", "n_trades", "n_trades_then").rows() == [
         (CUSIPS[0], DAYS[WEAK], 2, 3)
@@ -119,7 +124,9 @@ def test_a_late_trade_counts_on_its_day(small, monkeypatch):
 
 @pytest.mark.parametrize("day", [LAST, LATE + 3])
 def test_where_nothing_became_known_nothing_is_said_to_have(small, monkeypatch, day):
-    """Also on the day on which the late trade had just arrived: it is in that day's own features."""
+    """Also on the day on which the late trade had just arrived: it is in that day's own
+    features.
+    """
     done = small.bondsig(monkeypatch, "diff", "EEE", DAYS[day])
     assert done.exit_code == 0 and done.output.rstrip().endswith(
         "nothing has become known since that changes this score"

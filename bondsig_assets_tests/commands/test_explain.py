@@ -1,4 +1,6 @@
-"""`bondsig explain` on a small market made by hand: every number it prints, and one line for every mistake."""
+"""`bondsig explain` on a small market made by hand: every number it prints, and one line for every
+mistake.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def champion() -> Scorer:
 
 
 def reports(is_weak: bool = True) -> pl.DataFrame:
-    """Two trades per bond and day; a third of AAA's on DAYS[WEAK], far below the others, is cancelled on DAYS[WEAK + 5]; one of EEE's of DAYS[LATE] comes three days late."""
+    """Two trades per bond and day; a third of AAA's on DAYS[WEAK], far below the others, is
+    cancelled on DAYS[WEAK + 5]; one of EEE's of DAYS[LATE] comes three days late.
+    """
     rng, messages = np.random.default_rng(4), []
     for k, cusip in enumerate(CUSIPS):
         price = 100 + 0.2 * np.cumsum(rng.standard_normal(LAST + 1))
@@ -360,7 +364,9 @@ def test_contributions_are_sorted_and_add_up(small, monkeypatch):
 
 
 def test_reports_are_those_that_stood_then(small, monkeypatch):
-    """Before its cancel the weak trade stands behind the score, after it no more; what executed later never does."""
+    """Before its cancel the weak trade stands behind the score, after it no more; what executed
+    later never does.
+    """
     before, after = (
         small.bondsig(monkeypatch, "explain", "AAA", DAYS[day], "--reports", 100).output
         for day in (WEAK + 4, WEAK + 5)
@@ -383,7 +389,10 @@ def test_a_label_that_is_not_known_is_not_shown(small, monkeypatch):
         (
             "AAA",
             date(2024, 5, 4),
-            f"2024-05-04 is no trading day; nearest scores of AAA: {date(2024, 5, 3)} and {date(2024, 5, 6)}",
+            (
+                f"2024-05-04 is no trading day; nearest scores of AAA: {date(2024, 5, 3)} and"
+                f" {date(2024, 5, 6)}"
+            ),
         ),
         (
             "AAA",
@@ -393,13 +402,19 @@ def test_a_label_that_is_not_known_is_not_shown(small, monkeypatch):
         (
             "AAA",
             DAYS[LAST - 2],
-            f"registry_unreachable: MLflow did not answer; nearest scores of AAA: {DAYS[LAST - 3]} and {DAYS[LAST - 1]}",
+            (
+                "registry_unreachable: MLflow did not answer; nearest scores of AAA:"
+                f" {DAYS[LAST - 3]} and {DAYS[LAST - 1]}"
+            ),
         ),
         ("AAA", DAYS[10], f"has not been scored: bondsig run --start {DAYS[10]}"),
         (
             "quiet",
             DAYS[45],
-            f"QUIET has no score on {DAYS[45]}: its bonds last traded 26 trading days before (10 are allowed), and it has no CDS quote; QUIET has no score on any day",
+            (
+                f"QUIET has no score on {DAYS[45]}: its bonds last traded 26 trading days before"
+                " (10 are allowed), and it has no CDS quote; QUIET has no score on any day"
+            ),
         ),
         ("AAA", "May", "YYYY-MM-DD"),
     ],

@@ -1,6 +1,7 @@
 """Panels by hand: a market of a few parents, and a random one to cut up.
 
-Belongs here: what the tests of features and labels share. Not here: tests. Days are numbered on DAYS.
+Belongs here: what the tests of features and labels share. Not here: tests. Days are numbered on
+DAYS.
 """
 
 from __future__ import annotations
@@ -174,7 +175,9 @@ def cut(market: Panels, first: date, last: date) -> Panels:
 
 
 def random_market(seed: int, n_days: int, n_parents: int = 14) -> Panels:
-    """Two bonds a parent and seven for some, late reports and cancels, a takeover, a rename, rating changes, holes everywhere."""
+    """Two bonds a parent and seven for some, late reports and cancels, a takeover, a rename, rating
+    changes, holes everywhere.
+    """
     rng = np.random.default_rng(seed)
     names = [f"P{k:02}" for k in range(n_parents)]
     tickers = [f"T{k:02}" for k in range(n_parents)]

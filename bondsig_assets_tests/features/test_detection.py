@@ -1,4 +1,6 @@
-"""Tails and discoveries against scipy, baselines against a plain loop, planted spikes found, and no bit from too far back or from ahead."""
+"""Tails and discoveries against scipy, baselines against a plain loop, planted spikes found, and no
+bit from too far back or from ahead.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,8 @@ def everything(found: d.VolumeSpikes) -> np.ndarray:
 @given(st.integers(0, 3000), st.floats(0.1, 500), st.floats(0.5, 1e6))
 def test_tail_probabilities_are_scipys(count, mean, r):
     found = d.tail_probability(np.array([float(count)]), np.array([mean]), np.array([r]))[0]
-    # scipy wants r / (r + mean), and near 1 its complement has few digits, which a large count multiplies.
+    # scipy wants r / (r + mean), and near 1 its complement has few digits, which a large count
+    # multiplies.
     assert found == pytest.approx(nbinom.sf(count - 1, r, r / (r + mean)), rel=1e-5, abs=1e-300)
 
 
@@ -107,9 +110,11 @@ def baseline(counts: np.ndarray, weekday: np.ndarray, day: int, name: int) -> tu
     past = range(max(day - 126, 0), day)
     known = [k for k in past if np.isfinite(counts[k]).any()]
     means = [
-        np.mean([np.nansum(counts[k]) for k in known if weekday[k] == w])
-        if sum(weekday[k] == w for k in known) >= 8
-        else np.nan
+        (
+            np.mean([np.nansum(counts[k]) for k in known if weekday[k] == w])
+            if sum(weekday[k] == w for k in known) >= 8
+            else np.nan
+        )
         for w in range(5)
     ]
     factor = (

@@ -1,4 +1,6 @@
-"""The filter against exact conditioning of Gaussians, planted parameters found again, and no bit from too far back or from ahead."""
+"""The filter against exact conditioning of Gaussians, planted parameters found again, and no bit
+from too far back or from ahead.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ SEEDS = st.integers(0, 2**32 - 1)
 def market(
     seed: int, days: int, names: int = 3, quiet: float = 0.4, step: float = 4.0
 ) -> dict[str, Any]:
-    """Spreads that follow their sector with a beta and wander by `step`, seen with noise on some days."""
+    """Spreads that follow their sector with a beta and wander by `step`, seen with noise on some
+    days.
+    """
     rng = np.random.default_rng(seed)
     sector, beta = (
         rng.normal(0, 3, (days, names)),
@@ -80,7 +84,9 @@ def test_the_default_window_is_enough_history():
 def conditioned(
     y: np.ndarray, noise: np.ndarray, drift: np.ndarray, step: float
 ) -> tuple[float, float]:
-    """Mean and sd of the last state given all observations, by inverting the joint precision of every state; the first is free."""
+    """Mean and sd of the last state given all observations, by inverting the joint precision of
+    every state; the first is free.
+    """
     n = y.size
     precision, shift = np.zeros((n, n)), np.zeros(n)
     for k in range(1, n):
@@ -135,7 +141,8 @@ def test_a_day_without_an_observation_is_only_predicted():
     m["observed"][-2:], m["beta"][:], m["sector_change"][-1] = np.nan, 1.0, 7.0
     found = filtered(m, window=100)
     assert np.isnan(found.innovation[-2:]).all()
-    # A day later the window starts a day later too and the steps' variance is that of other days: near, not equal.
+    # A day later the window starts a day later too and the steps' variance is that of other days:
+    # near, not equal.
     assert found.mean[-1, 0] - found.mean[-2, 0] == pytest.approx(7.0, abs=0.1)
     assert found.sd[-1, 0] ** 2 == pytest.approx(
         found.sd[-2, 0] ** 2 + found.step_variance[-1, 0], rel=0.01
@@ -173,7 +180,8 @@ def test_a_planted_step_variance_is_found_and_innovations_are_standard():
 
 
 def test_the_step_variance_by_hand():
-    # Net of the sector: 10 over six days from day 0, -2 over five from day 2; noise of 1 on both ends; today's jump has no say.
+    # Net of the sector: 10 over six days from day 0, -2 over five from day 2; noise of 1 on both
+    # ends; today's jump has no say.
     nan = np.nan
     observed = np.array([100.0, nan, 140.0, nan, nan, nan, 113.0, 140.0, 999.0])[:, None]
     move = np.array([50.0, 1, 0, 1, 1, 0, 0, 0, 0])[:, None]

@@ -1,4 +1,6 @@
-"""Issuer features at times of day: two bonds by hand, and a random market cut at moments, poisoned after them and done in pieces."""
+"""Issuer features at times of day: two bonds by hand, and a random market cut at moments, poisoned
+after them and done in pieces.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ YIELDS = [row for k in range(60) for row in curve(DAYS[k], 4.0 + 0.01 * k, clock
 def tables(
     messages, bonds=BONDS, issuers=ISSUERS, stocks=STOCKS, yields=YIELDS, revisions=None
 ) -> Taught:
-    """What a market has taught after all of `messages`; `revisions` stand in for its bond days with spreads."""
+    """What a market has taught after all of `messages`; `revisions` stand in for its bond days with
+    spreads.
+    """
     frames = {
         name: rows_of(name, *rows)
         for name, rows in {
@@ -400,7 +404,9 @@ def test_a_bond_day_on_a_closed_day_is_no_day_before():
 
 
 def volumes(n_days: int, par) -> list[dict[str, Any]]:
-    """A trade of A told at eleven on each day of which `par` is not null, one of three millions at three, and one of C."""
+    """A trade of A told at eleven on each day of which `par` is not null, one of three millions at
+    three, and one of C.
+    """
     morning = [trade(day, "1", time(11), par_usd=par(day)) for day in range(n_days) if par(day)]
     return [
         *morning,
@@ -465,7 +471,10 @@ def test_the_deviation_is_at_least_a_quarter():
 def test_times_of_day_that_are_none_are_refused_in_one_line(texts):
     with pytest.raises(
         ValueError,
-        match=r"^times of day are one or more different 'HH:MM' \(New York\) from 00:00 to 18:30, given were: [^\n]+$",
+        match=(
+            r"^times of day are one or more different 'HH:MM' \(New York\) from 00:00 to 18:30,"
+            r" given were: [^\n]+$"
+        ),
     ):
         times_of_day(texts)
 
@@ -482,7 +491,9 @@ _OPEN = datetime(2024, 1, 1, 8)
 
 
 def random_messages(seed: int) -> list[dict[str, Any]]:
-    """Trades all day long in six bonds; some told late, cancelled or corrected on the same day or later, some at absurd prices."""
+    """Trades all day long in six bonds; some told late, cancelled or corrected on the same day or
+    later, some at absurd prices.
+    """
     rng = np.random.default_rng(seed)
     messages, mids = [], dict.fromkeys(CUSIPS, 100.0)
     number = 1000
@@ -563,13 +574,15 @@ MARKET = {
             **(
                 {"known_at": clock(50, time(14))}
                 if k == 5
-                else {
-                    "is_callable": True,
-                    "first_call_date": date(2026, 1, 15),
-                    "first_call_price": 102.0,
-                }
-                if k == 2
-                else {}
+                else (
+                    {
+                        "is_callable": True,
+                        "first_call_date": date(2026, 1, 15),
+                        "first_call_price": 102.0,
+                    }
+                    if k == 2
+                    else {}
+                )
             ),
         )
         for k, cusip in enumerate(CUSIPS)
@@ -616,9 +629,11 @@ def loaded(taught: Taught, start: date, end: date) -> Taught:
 def bits(rows: pl.DataFrame) -> list:
     """Every value, floats as they lie in memory."""
     return [
-        rows[name].fill_null(-1e300).to_numpy().tobytes()
-        if rows[name].dtype == pl.Float64
-        else rows[name].to_list()
+        (
+            rows[name].fill_null(-1e300).to_numpy().tobytes()
+            if rows[name].dtype == pl.Float64
+            else rows[name].to_list()
+        )
         for name in rows.columns
     ]
 
@@ -694,7 +709,9 @@ def until(rows: pl.DataFrame, moment: datetime) -> pl.DataFrame:
 
 @pytest.mark.parametrize(("day", "at"), MOMENTS)
 def test_what_is_known_after_a_moment_changes_nothing_at_it(messages, whole, day, at):
-    """The market cut at the moment: trades, links, terms and curves known later were never there."""
+    """The market cut at the moment: trades, links, terms and curves known later were never
+    there.
+    """
     moment = clock(day, at)
     known_rows = {
         name: [row for row in rows if row["known_at"] <= moment] for name, rows in MARKET.items()
@@ -711,7 +728,9 @@ def test_what_is_known_after_a_moment_changes_nothing_at_it(messages, whole, day
 
 @pytest.mark.parametrize(("day", "at"), MOMENTS)
 def test_poison_after_a_moment_changes_nothing_at_it(messages, whole, day, at):
-    """After the moment every trade of the day is cancelled or corrected to nonsense, huge prints come, and links and curves change."""
+    """After the moment every trade of the day is cancelled or corrected to nonsense, huge prints
+    come, and links and curves change.
+    """
     moment, later = clock(day, at), (datetime.combine(DAYS[day], at) + timedelta(minutes=1)).time()
     said = known(day, later)
     gone = {m["message_number"] for m in messages if m["status"] in "XC"}

@@ -1,4 +1,6 @@
-"""Issuer days of a market small enough to reckon by hand, and of a random one cut into single days."""
+"""Issuer days of a market small enough to reckon by hand, and of a random one cut into single
+days.
+"""
 
 from __future__ import annotations
 
@@ -240,7 +242,9 @@ def test_the_volume_zscore_by_hand():
 
 
 def test_silence_before_the_first_report_is_no_silence_of_the_market():
-    """Twenty days of trading that begin on day 60: against sixty days without data they would be a miracle."""
+    """Twenty days of trading that begin on day 60: against sixty days without data they would be a
+    miracle.
+    """
     rows = [revision("A1", day, par_usd=1e6, n_trades=5) for day in range(60, 80)]
     told = replace(panels(0, 79, **(TWO | {"revisions": rows})), reports_since=DAYS[60])
     row = rows_of_days(told, DAYS[79], DAYS[79]).filter(parent_id="P").row(0, named=True)
@@ -292,7 +296,9 @@ def test_amihud_by_hand():
 
 
 def test_the_curve_of_six_bonds_is_read_at_constant_maturities():
-    """Bonds on an exact Nelson-Siegel curve: the level is what it is at five years, whatever the bonds' own maturities."""
+    """Bonds on an exact Nelson-Siegel curve: the level is what it is at five years, whatever the
+    bonds' own maturities.
+    """
     years = [1.5, 3.0, 4.0, 6.0, 8.0, 12.0]
 
     def curve(level: float, slope: float, bend: float, t: float) -> float:
@@ -326,7 +332,9 @@ def test_the_curve_of_six_bonds_is_read_at_constant_maturities():
 
 
 def test_one_bond_takes_the_shape_of_its_group_at_its_own_level():
-    """Every issuer has spreads 100 + 20 t times its own factor; the last has one bond, of eight years."""
+    """Every issuer has spreads 100 + 20 t times its own factor; the last has one bond, of eight
+    years.
+    """
     names = [f"P{k}" for k in range(8)]
     bonds, rows = [], []
     for k, name in enumerate(names):
@@ -370,7 +378,9 @@ def test_a_redeemed_bond_is_no_longer_there():
 
 
 def test_no_group_takes_an_issuer_far_from_its_own_bonds():
-    """Others' curves rise twentyfold from one to ten years; an issuer with one bond of 1.3 years is not thrown there."""
+    """Others' curves rise twentyfold from one to ten years; an issuer with one bond of 1.3 years is
+    not thrown there.
+    """
     names = [f"P{k}" for k in range(8)]
     bonds, rows = [], []
     for k, name in enumerate(names):
@@ -658,7 +668,8 @@ def test_relative_value_falls_back_from_grade_to_sector():
     found = rows_of_days(panels(0, 3, **market), DAYS[3], DAYS[3])
     levels = 100.0 + 10 * np.arange(7.0) ** 2
     assert found["rating_number"].to_list() == [15.0] + [8.0] * 6
-    # The junk name has no junk peers: all of the sector. Each other is compared with the five of its grade.
+    # The junk name has no junk peers: all of the sector. Each other is compared with the five of
+    # its grade.
     wanted = [levels[0] - np.median(levels[1:])] + [
         levels[k] - np.median(np.delete(levels, [0, k])) for k in range(1, 7)
     ]
@@ -691,7 +702,9 @@ def market() -> Panels:
 
 @pytest.fixture(scope="module")
 def both(market) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Its issuer days and their coverage from the first day with a full look-back on, in one run."""
+    """Its issuer days and their coverage from the first day with a full look-back on, in one
+    run.
+    """
     return issuer_days(market, DAYS[LOOKBACK_DAYS], DAYS[439])
 
 
@@ -761,7 +774,9 @@ def test_a_single_day_is_the_range_to_the_last_bit(market, both, day):
 
 
 def _known_by(market: Panels, last: date, later: str) -> Panels:
-    """The market with everything that became known after `last` dropped, poisoned, or told once more and otherwise."""
+    """The market with everything that became known after `last` dropped, poisoned, or told once
+    more and otherwise.
+    """
     moment = datetime.combine(last, time(18, 30))
     is_late = {
         name: pl.col(column) > limit

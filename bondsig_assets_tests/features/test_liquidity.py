@@ -1,4 +1,6 @@
-"""Each measure by hand and against a plain loop, planted costs found again, and no bit from too far back or from ahead."""
+"""Each measure by hand and against a plain loop, planted costs found again, and no bit from too far
+back or from ahead.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def market(seed: int, days: int, names: int = 3, quiet: float = 0.4) -> dict[str
     }
 
 
-#: Each measure on `market`, with the days that its docstring says it can depend on (5 more of prices behind changes of prices).
+#: Each measure on `market`, with the days that its docstring says it can depend on (5 more of
+#: prices behind changes of prices).
 MEASURES = {
     "price_changes_pct": (6, lambda m: q.price_changes_pct(m["price"])),
     "roll_measure": (7 + 5 + 5, lambda m: q.roll_measure(q.price_changes_pct(m["price"]), 7, 3)),
@@ -186,7 +189,8 @@ def test_without_a_spread_gamma_is_near_zero():
 
 
 def test_two_days_of_the_same_range_cost_that_range():
-    # With beta = 2 x^2 and gamma = x^2, equation 18 gives alpha = x: a spread of (high - low) / mid.
+    # With beta = 2 x^2 and gamma = x^2, equation 18 gives alpha = x: a spread of (high - low) /
+    # mid.
     spread = q.corwin_schultz(column(102, 102), column(98, 98), column(100, 100), 21, 1)
     assert spread[1, 0] == pytest.approx(4.0, rel=1e-12)
     assert np.isnan(spread[0, 0])
@@ -197,7 +201,8 @@ def test_two_days_of_the_same_range_cost_that_range():
     [(0.7, 98, (98, 98 * 98 / 102)), (1.5, 102, (102 * 102 / 98, 102))],
 )
 def test_an_overnight_jump_is_undone(jump, close, touching):
-    # A range wholly beyond the close before is moved back until it touches it; the close is the near end of its range here.
+    # A range wholly beyond the close before is moved back until it touches it; the close is the
+    # near end of its range here.
     expected = q.corwin_schultz(column(102, touching[0]), column(98, touching[1]), None, 21, 1)[
         1, 0
     ]

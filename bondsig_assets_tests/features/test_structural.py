@@ -1,4 +1,6 @@
-"""Models against scipy's solvers and integrals, regressions against least squares, and no bit from too far back or from ahead."""
+"""Models against scipy's solvers and integrals, regressions against least squares, and no bit from
+too far back or from ahead.
+"""
 
 from __future__ import annotations
 
@@ -198,9 +200,13 @@ def iterated(equity: np.ndarray, debt: float, rate: float) -> float:
     sigma = yearly(equity) * newest / (newest + debt)
     for _ in range(30):
         values = [
-            brentq(lambda v, e=e, sd=sigma: call(v, sd, debt, rate) - e, 1e-3, e + debt, xtol=1e-11)
-            if np.isfinite(e)
-            else np.nan
+            (
+                brentq(
+                    lambda v, e=e, sd=sigma: call(v, sd, debt, rate) - e, 1e-3, e + debt, xtol=1e-11
+                )
+                if np.isfinite(e)
+                else np.nan
+            )
             for e in equity
         ]
         before, sigma = sigma, yearly(values)
@@ -244,7 +250,8 @@ def test_a_fit_needs_120_returns_and_its_day_of_the_calendar():
     m["equity"] = np.where(np.isnan(m["equity"]), 50.0, m["equity"])
     m["equity"][:20, 1] = np.nan
     found = s.merton(m["equity"], m["debt"], m["rate"], np.arange(160)).asset_volatility
-    # 126 is the first multiple of 21 with 120 returns behind it; the second name is listed late and has 126 of them on day 147.
+    # 126 is the first multiple of 21 with 120 returns behind it; the second name is listed late and
+    # has 126 of them on day 147.
     np.testing.assert_array_equal(np.isfinite(found).argmax(axis=0), [126, 147])
     assert (
         np.flatnonzero(np.diff(found[:, 0], prepend=np.nan) != 0)[-2:] == [126 + 1 - 1, 147]
@@ -280,7 +287,8 @@ def test_the_default_point():
 
 
 def test_the_naive_distance_by_hand():
-    # Returns of +1 % and -1 % in turn: sd = 0.01 sqrt(252 / 251), a year's return of 0.9999^126 - 1.
+    # Returns of +1 % and -1 % in turn: sd = 0.01 sqrt(252 / 251), a year's return of 0.9999^126 -
+    # 1.
     returns = np.where(np.arange(252)[:, None] % 2 == 0, 0.01, -0.01)
     found = s.naive_distance_to_default(np.full((252, 1), 300.0), np.full((252, 1), 100.0), returns)
     sigma_equity = 0.01 * math.sqrt(252 / 251) * math.sqrt(252)
@@ -497,7 +505,8 @@ def test_the_flow_by_hand_and_without_today():
         np.array([50.0, 1.0, 1.0, -2.0, 1.0, 1.0, 77.0])[:, None],
         np.array([0.1, 0.1, 0.1, 0.1, 0.1, 9.0, 9.0])[:, None],
     )
-    # Days 1 to 5: one spread change is too few, -2 x 5 bps of it; the stock's 2 % at 0.1 explain 0.2.
+    # Days 1 to 5: one spread change is too few, -2 x 5 bps of it; the stock's 2 % at 0.1 explain
+    # 0.2.
     assert np.isnan(s.divergence_flow_pct(change, duration, hedge, stock)).all()
     found = s.divergence_flow_pct(change, duration, hedge, stock, 5, 1)
     assert found[6, 0] == pytest.approx(-0.10 - 0.2, rel=1e-12)

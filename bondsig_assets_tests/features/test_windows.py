@@ -1,4 +1,6 @@
-"""Each window against a plain loop, on arrays with holes; and the same bits however much history is loaded."""
+"""Each window against a plain loop, on arrays with holes; and the same bits however much history is
+loaded.
+"""
 
 from __future__ import annotations
 

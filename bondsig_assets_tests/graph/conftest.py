@@ -14,7 +14,9 @@ from bondsig_assets_tests.graph.homes import make_home, run
 
 @pytest.fixture(scope="session")
 def full_home(tmp_path_factory) -> Home:
-    """The tiny world from its first to its last day, models and scores included; made once for all test workers."""
+    """The tiny world from its first to its last day, models and scores included; made once for all
+    test workers.
+    """
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
     finished = folder / "full" / "finished"

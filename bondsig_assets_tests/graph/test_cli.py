@@ -1,4 +1,6 @@
-"""The command line on a finished home, and every mistake a user can make on it: one line, status 1."""
+"""The command line on a finished home, and every mistake a user can make on it: one line, status
+1.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,10 @@ def test_trades_as_of_shows_what_stood_then(full_home):
         lake.read(f"select count(*) as n from {view}")["n"][0]
         for view in (
             "trades_as_of(timestamp '2023-06-30 18:30') where execution_date <= date '2023-06-30'",
-            "trades where execution_date <= date '2023-06-30' and known_at <= timestamp '2023-06-30 18:30'",
+            (
+                "trades where execution_date <= date '2023-06-30' and known_at <= timestamp"
+                " '2023-06-30 18:30'"
+            ),
         )
     )
     assert then > now > 0, "some trades that stood then were ended later"
@@ -142,7 +147,8 @@ def test_summary_and_doctor(full_home):
 def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
     lake = Warehouse(full_home.path)
     taken = lake.read(
-        "SELECT issuer_cusip, parent_id, valid_from_date AS day FROM issuers QUALIFY count(*) OVER (PARTITION BY issuer_id) = 2 ORDER BY day DESC LIMIT 1"
+        "SELECT issuer_cusip, parent_id, valid_from_date AS day FROM issuers QUALIFY count(*) OVER"
+        " (PARTITION BY issuer_id) = 2 ORDER BY day DESC LIMIT 1"
     ).row(0, named=True)
     ticker = lake.read("SELECT ticker FROM equities WHERE parent_id = ?", [taken["parent_id"]])[
         "ticker"
@@ -231,7 +237,9 @@ def test_another_market_is_refused_with_the_way_out(full_home):
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
-    """kill -9 in the middle of cleaning; the same command again ends with the same tables as an undisturbed run."""
+    """kill -9 in the middle of cleaning; the same command again ends with the same tables as an
+    undisturbed run.
+    """
     end, select = date(2022, 9, 30), "+key:bond_analytics"
     undisturbed = make_home(tmp_path / "undisturbed")
     run(undisturbed, end=end, select=select)

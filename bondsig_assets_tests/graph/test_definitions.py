@@ -95,7 +95,10 @@ def test_nothing_reads_the_truth(specs):
 
 
 def test_loading_the_graph_imports_nothing_heavy():
-    code = "import sys, bondsig_assets.definitions; print([m for m in ('mlflow', 'great_expectations', 'shap', 'numba', 'xgboost', 'lightgbm', 'optuna', 'jax', 'keras') if m in sys.modules])"
+    code = (
+        "import sys, bondsig_assets.definitions; print([m for m in ('mlflow', 'great_expectations',"
+        " 'shap', 'numba', 'xgboost', 'lightgbm', 'optuna', 'jax', 'keras') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

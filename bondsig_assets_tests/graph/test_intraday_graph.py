@@ -1,4 +1,6 @@
-"""Intraday features of the tiny world: what the warehouse itself says was known then, day by day as at once, and times of the owner's choice."""
+"""Intraday features of the tiny world: what the warehouse itself says was known then, day by day as
+at once, and times of the owner's choice.
+"""
 
 from __future__ import annotations
 
@@ -20,23 +22,31 @@ from bondsig_assets_tests.graph.homes import make_home, run
 DAYS = trading_days(date(2022, 7, 1), date(2022, 7, 31))[:10]
 _LINKED = """
     SELECT m.cusip, m.parent_id, m.ticker FROM security_master m JOIN bonds b USING (cusip)
-    WHERE m.known_at <= $moment AND (m.known_until IS NULL OR m.known_until > $moment) AND m.valid_from_date <= $day
-      AND (m.valid_to_date IS NULL OR m.valid_to_date >= $day) AND b.offering_date <= $day AND b.maturity_date > $day
+    WHERE m.known_at <= $moment AND (m.known_until IS NULL OR m.known_until > $moment) AND
+      m.valid_from_date <= $day
+      AND (m.valid_to_date IS NULL OR m.valid_to_date >= $day) AND b.offering_date <= $day AND
+        b.maturity_date > $day
 """
 _AS_KNOWN = f"""
     WITH linked AS ({_LINKED}), said AS (
-        SELECT cusip, count(*) AS n, sum(par_usd::DECIMAL(38, 2)) AS par, count(*) FILTER (is_par_capped) AS n_capped,
-            sum(CASE WHEN contra = 'C' AND side = 'S' THEN par_usd::DECIMAL(38, 2) END) AS buy, sum(CASE WHEN contra = 'C' AND side = 'B' THEN par_usd::DECIMAL(38, 2) END) AS sell
+        SELECT cusip, count(*) AS n, sum(par_usd::DECIMAL(38, 2)) AS par, count(*) FILTER
+          (is_par_capped) AS n_capped,
+            sum(CASE WHEN contra = 'C' AND side = 'S' THEN par_usd::DECIMAL(38, 2) END) AS buy,
+              sum(CASE WHEN contra = 'C' AND side = 'B' THEN par_usd::DECIMAL(38, 2) END) AS sell
         FROM trades_as_of($moment) WHERE execution_date = $day GROUP BY ALL
     )
-    SELECT parent_id, any_value(ticker) AS ticker, count(n)::BIGINT AS n_bonds_traded, coalesce(sum(n), 0)::BIGINT AS n_trades, coalesce(sum(par), 0)::DOUBLE AS par_usd,
-        coalesce(sum(n_capped), 0)::BIGINT AS n_capped_trades, coalesce(sum(buy), 0)::DOUBLE AS buy, coalesce(sum(sell), 0)::DOUBLE AS sell
+    SELECT parent_id, any_value(ticker) AS ticker, count(n)::BIGINT AS n_bonds_traded,
+      coalesce(sum(n), 0)::BIGINT AS n_trades, coalesce(sum(par), 0)::DOUBLE AS par_usd,
+        coalesce(sum(n_capped), 0)::BIGINT AS n_capped_trades, coalesce(sum(buy), 0)::DOUBLE AS buy,
+          coalesce(sum(sell), 0)::DOUBLE AS sell
     FROM linked LEFT JOIN said USING (cusip) GROUP BY ALL ORDER BY 1
 """
 _AT_THE_CUTOFF = f"""
     WITH linked AS ({_LINKED})
-    SELECT parent_id, sum(weight * oas_bps) / sum(weight) AS level FROM linked JOIN bond_day_revisions r USING (cusip)
-    JOIN bond_analytics a USING (cusip, trade_date, known_date) WHERE trade_date = $day AND known_date = $day AND n_trades > 0 GROUP BY ALL ORDER BY 1
+    SELECT parent_id, sum(weight * oas_bps) / sum(weight) AS level FROM linked JOIN
+      bond_day_revisions r USING (cusip)
+    JOIN bond_analytics a USING (cusip, trade_date, known_date) WHERE trade_date = $day AND
+      known_date = $day AND n_trades > 0 GROUP BY ALL ORDER BY 1
 """
 
 

@@ -1,4 +1,6 @@
-"""A day that comes after later ones, by hand: the later day gets its first rows, and Dagster is told."""
+"""A day that comes after later ones, by hand: the later day gets its first rows, and Dagster is
+told.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A random cut through the whole graph: what was known by then is the same whatever comes later, or does not come at all."""
+"""A random cut through the whole graph: what was known by then is the same whatever comes later, or
+does not come at all.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from bondsig_assets_tests.graph.homes import TINY, contents, make_home, run
 from bondsig_assets_tests.known_past import EXEMPT, assert_same_past, known_by, unhandled
 from bondsig_assets_tests.other_futures import LaterKnowledge
 
-#: Draws the cut and what comes after it. The first models are those of July 2023; October has the first refit that passed
-#: the gate, and the first signals.
+#: Draws the cut and what comes after it. The first models are those of July 2023; October has the
+#: first refit that passed the gate, and the first signals.
 SEED = 20230801
 _CUTS = trading_days(date(2023, 10, 3), date(2023, 10, 31))
 CUT = _CUTS[int(np.random.default_rng(SEED).integers(len(_CUTS)))]
@@ -50,7 +52,9 @@ def test_every_table_is_asked_or_exempt_for_a_reason():
 def test_nothing_shown_for_a_day_changes_whatever_comes_later(
     request, tmp_path, monkeypatch, later
 ):
-    """The market up to the cut, then with another future: both times all that was known at the cut is what the whole market has."""
+    """The market up to the cut, then with another future: both times all that was known at the cut
+    is what the whole market has.
+    """
     home = make_home(tmp_path / "home")
     with monkeypatch.context() as patch:
         patch.setattr(market_source, "make_source", lambda market: later)
@@ -71,7 +75,9 @@ def test_nothing_shown_for_a_day_changes_whatever_comes_later(
 
 
 def _assert_something_is_compared(whole: dict[str, pl.DataFrame]) -> None:
-    """Every table has rows known at the cut, and those filed under a day up to it are the ones known then."""
+    """Every table has rows known at the cut, and those filed under a day up to it are the ones
+    known then.
+    """
     known = known_by(whole, CUT)
     may_be_empty = {"quarantined_rows", "delistings", "unscored_days"}
     assert not [
@@ -81,12 +87,15 @@ def _assert_something_is_compared(whole: dict[str, pl.DataFrame]) -> None:
         if name in whole and table.partition not in ("", "fold") and table.known_time:
             filed = whole[name].filter(pl.col(table.partition) <= CUT)
             assert known[name].height == filed.height, (
-                f"{name}: a row filed under a day up to {CUT} was not known by then, or the other way round"
+                f"{name}: a row filed under a day up to {CUT} was not known by then, or the other"
+                " way round"
             )
 
 
 def _judged(home: Home) -> dict[str, pl.DataFrame]:
-    """What the home holds, with the information coefficients of `evaluations`; its pictures and its trials would take ten seconds."""
+    """What the home holds, with the information coefficients of `evaluations`; its pictures and its
+    trials would take ten seconds.
+    """
     held = contents(home, without=tuple(EXEMPT))
     ics = daily_ic(held["predictions"], known_labels(held["labels"]), CONTROL)
     return held | {"information_coefficients": TABLES["information_coefficients"].conform(ics)}
@@ -119,7 +128,9 @@ def _assert_it_had_bite(whole: dict[str, pl.DataFrame], other: dict[str, pl.Data
 
 
 def _assert_older_trades_were_ended(other: dict[str, pl.DataFrame], later: LaterKnowledge) -> None:
-    """The added cancels, corrections and reversals found their trades, whose bond days were revised; as-of trades arrived."""
+    """The added cancels, corrections and reversals found their trades, whose bond days were
+    revised; as-of trades arrived.
+    """
     events = other["trade_events"]
     added = later.added_reports.select("cusip", "status", "message_number", "delivery_date")
     causes = events.filter(pl.col("revision") == 0).join(

@@ -1,6 +1,8 @@
-"""Models, champions and scores in the graph: restarts, the registry, what a person decides, and what goes wrong.
+"""Models, champions and scores in the graph: restarts, the registry, what a person decides, and
+what goes wrong.
 
-Belongs here: behaviour of the learning assets over a whole home. Not here: statistics (`learning/`).
+Belongs here: behaviour of the learning assets over a whole home. Not here: statistics
+(`learning/`).
 """
 
 from __future__ import annotations
@@ -47,9 +49,12 @@ def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatc
     kept = lake.read_table("models", columns=["fold", "model_name", "data_hash"]).filter(
         pl.col("fold") < date(2024, 1, 1)
     )
-    assert set(kept["model_name"]) == {"ridge", "elastic_net", "equity_only", "ensemble"}, (
-        "finished folds are written"
-    )
+    assert set(kept["model_name"]) == {
+        "ridge",
+        "elastic_net",
+        "equity_only",
+        "ensemble",
+    }, "finished folds are written"
     monkeypatch.setattr(
         training,
         "train_model",
@@ -149,7 +154,9 @@ def test_windows_that_leave_nothing_to_train_on_leave_everything_as_it_was(home,
 def test_a_quarter_that_settings_leave_out_is_told_once_and_the_next_run_finds_its_work_done(
     home, monkeypatch, windows, first
 ):
-    """A quarter too short to split is dropped with its scores; one that is no quarter of the study any more keeps them."""
+    """A quarter too short to split is dropped with its scores; one that is no quarter of the study
+    any more keeps them.
+    """
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     lake = Warehouse(home.path)
     home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
@@ -287,7 +294,8 @@ def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_dec
     run(home, date(2024, 2, 29), date(2024, 3, 1), select="key:scores", again=True)
     versions = dict(
         lake.read(
-            "SELECT trade_date, any_value(model_version) FROM scores WHERE trade_date IN ('2024-02-29', '2024-03-01') GROUP BY 1"
+            "SELECT trade_date, any_value(model_version) FROM scores WHERE trade_date IN"
+            " ('2024-02-29', '2024-03-01') GROUP BY 1"
         ).rows()
     )
     assert versions == {
@@ -375,23 +383,28 @@ def test_models_are_judged_on_the_label_they_were_trained_on(home, monkeypatch):
     assert done.exit_code == 0 and "10-day beta-adjusted return" in done.output, done.output
     lake = Warehouse(home.path)
     joined = """predictions p JOIN labels l USING (parent_id, trade_date)
-        WHERE l.horizon_days = 10 AND isfinite(l.beta_adjusted_return_pct) AND p.model_name = 'ridge'"""
-    brier, differ = (
-        lake.read(f"""SELECT avg((p.probability_underperform - (l.beta_adjusted_return_pct < 0)::DOUBLE) ** 2) AS brier,
-        count(*) FILTER (WHERE (l.beta_adjusted_return_pct < 0) <> (l.excess_return_pct < 0)) AS differ FROM {joined}""").row(
-            0
-        )
-    )
+        WHERE l.horizon_days = 10 AND isfinite(l.beta_adjusted_return_pct) AND p.model_name =
+          'ridge'"""
+    brier, differ = lake.read(
+        f"""SELECT avg((p.probability_underperform - (l.beta_adjusted_return_pct < 0)::DOUBLE) ** 2)
+          AS brier,
+        count(*) FILTER (WHERE (l.beta_adjusted_return_pct < 0) <> (l.excess_return_pct < 0)) AS
+          differ FROM {joined}"""
+    ).row(0)
     assert differ > 50
     found = lake.read(
         "SELECT brier_score FROM probability_evaluations WHERE model_name = 'ridge'"
     ).item()
     assert found == pytest.approx(brier, rel=1e-9)
-    ic = lake.read(f"""SELECT avg(ic) FROM (SELECT trade_date, corr(x, y) AS ic FROM (
+    ic = lake.read(
+        f"""SELECT avg(ic) FROM (SELECT trade_date, corr(x, y) AS ic FROM (
         SELECT p.trade_date, rank() OVER (PARTITION BY p.trade_date ORDER BY p.prediction) AS x,
-               rank() OVER (PARTITION BY p.trade_date ORDER BY l.beta_adjusted_return_pct) AS y FROM {joined}) GROUP BY 1 HAVING count(*) >= 15)""").item()
+               rank() OVER (PARTITION BY p.trade_date ORDER BY l.beta_adjusted_return_pct) AS y FROM
+                 {joined}) GROUP BY 1 HAVING count(*) >= 15)"""
+    ).item()
     judged = lake.read(
-        "SELECT mean_ic FROM evaluations WHERE model_name = 'ridge' AND horizon_days = 10 AND slice = 'all'"
+        "SELECT mean_ic FROM evaluations WHERE model_name = 'ridge' AND horizon_days = 10 AND slice"
+        " = 'all'"
     ).item()
     assert judged == pytest.approx(ic, abs=1e-9)
     # Trials of five days are counted; their periods are others and not compared with.

@@ -25,7 +25,9 @@ def test_single_days_give_what_one_range_gives(tmp_path):
 
 
 def test_days_out_of_order_end_as_days_in_order(tmp_path):
-    """Days 1–20 and 26–40, then 21–25: the later days that they change are written anew, and told."""
+    """Days 1–20 and 26–40, then 21–25: the later days that they change are written anew, and
+    told.
+    """
     days = trading_days(date(2022, 7, 1), date(2022, 12, 31))[:40]
     cleaned = "+key:bond_days"
     in_order, late = make_home(tmp_path / "order"), make_home(tmp_path / "late")
@@ -50,7 +52,9 @@ def test_days_out_of_order_end_as_days_in_order(tmp_path):
 
 
 def test_what_rests_on_days_that_came_late_is_done_again(tmp_path):
-    """Days 1–12 and 16–24 with their features, then 13–15: everything ends as days in order, and is up to date."""
+    """Days 1–12 and 16–24 with their features, then 13–15: everything ends as days in order, and is
+    up to date.
+    """
     days = trading_days(date(2022, 7, 1), date(2022, 12, 31))[:24]
     features = "+key:issuer_days or +key:labels"
     in_order, late = make_home(tmp_path / "order"), make_home(tmp_path / "late")

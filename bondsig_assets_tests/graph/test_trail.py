@@ -1,4 +1,6 @@
-"""From scores back to reports on a finished home: what `explain`, `diff` and the views say is what the tables hold."""
+"""From scores back to reports on a finished home: what `explain`, `diff` and the views say is what
+the tables hold.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,8 @@ def lake(full_home) -> Warehouse:
 def some_scores(lake: Warehouse, n: int, seed: int = 7) -> list[dict[str, Any]]:
     return (
         lake.read(
-            "SELECT ticker, parent_id, trade_date, prediction, known_at FROM scores ORDER BY trade_date, ticker"
+            "SELECT ticker, parent_id, trade_date, prediction, known_at FROM scores ORDER BY"
+            " trade_date, ticker"
         )
         .sample(n, seed=seed)
         .to_dicts()
@@ -50,13 +53,19 @@ def some_scores(lake: Warehouse, n: int, seed: int = 7) -> list[dict[str, Any]]:
 
 
 def late_cancels(lake: Warehouse) -> list[dict[str, Any]]:
-    """Scores of days on which a trade of one of the issuer's bonds stood that was cancelled later, the trade being of that day."""
+    """Scores of days on which a trade of one of the issuer's bonds stood that was cancelled later,
+    the trade being of that day.
+    """
     return lake.read("""
-        SELECT s.ticker, s.trade_date, s.parent_id, e.delivery_date, e.record_number, e.cause_delivery_date, e.cause_record_number, e.cusip
+        SELECT s.ticker, s.trade_date, s.parent_id, e.delivery_date, e.record_number,
+          e.cause_delivery_date, e.cause_record_number, e.cusip
         FROM trade_events e
         JOIN security_master m ON m.cusip = e.cusip AND m.known_until IS NULL
-        JOIN scores s ON s.parent_id = m.parent_id AND s.trade_date = e.execution_date AND e.execution_date >= m.valid_from_date AND m.valid_to_date IS NULL
-        JOIN trade_events b ON b.delivery_date = e.delivery_date AND b.record_number = e.record_number AND b.revision = 0 AND b.reason IS NULL AND b.known_date = e.execution_date
+        JOIN scores s ON s.parent_id = m.parent_id AND s.trade_date = e.execution_date AND
+          e.execution_date >= m.valid_from_date AND m.valid_to_date IS NULL
+        JOIN trade_events b ON b.delivery_date = e.delivery_date AND b.record_number =
+          e.record_number AND b.revision = 0 AND b.reason IS NULL AND b.known_date =
+          e.execution_date
         WHERE e.reason = 'ended_by_cancel' AND e.known_date > e.execution_date
         ORDER BY s.trade_date, s.ticker, e.record_number
     """).to_dicts()
@@ -74,13 +83,15 @@ def test_base_and_contributions_are_the_prediction(lake, full_home):
 
 def test_the_view_of_contributions_holds_the_same(lake):
     summed = lake.read(
-        "SELECT ticker, trade_date, sum(contribution) + any_value(base_value) AS total, count(*) AS n FROM score_contributions GROUP BY 1, 2 ORDER BY 2, 1"
+        "SELECT ticker, trade_date, sum(contribution) + any_value(base_value) AS total, count(*) AS"
+        " n FROM score_contributions GROUP BY 1, 2 ORDER BY 2, 1"
     )
     scores = lake.read("SELECT ticker, trade_date, prediction FROM scores ORDER BY 2, 1")
     assert summed.select("ticker", "trade_date").equals(scores.select("ticker", "trade_date"))
     assert np.allclose(summed["total"], scores["prediction"], atol=1e-5)
     row = lake.read(
-        "SELECT * FROM score_contributions c JOIN scores s USING (ticker, trade_date) WHERE c.feature = s.top_features[1] ORDER BY 2, 1 LIMIT 50"
+        "SELECT * FROM score_contributions c JOIN scores s USING (ticker, trade_date) WHERE"
+        " c.feature = s.top_features[1] ORDER BY 2, 1 LIMIT 50"
     )
     assert row.select(
         (pl.col("contribution") == pl.col("top_contributions").list.first()).all()
@@ -90,7 +101,8 @@ def test_the_view_of_contributions_holds_the_same(lake):
 def test_attributions_are_compared_with_the_fold_before(lake):
     rows = lake.read("FROM attribution_stability ORDER BY model_name, fold")
     folds = lake.read(
-        "SELECT model_name, count(DISTINCT fold) - 1 AS n FROM feature_importances GROUP BY 1 HAVING n > 0 ORDER BY 1"
+        "SELECT model_name, count(DISTINCT fold) - 1 AS n FROM feature_importances GROUP BY 1"
+        " HAVING n > 0 ORDER BY 1"
     )
     assert (
         rows["model_name"].value_counts().sort("model_name")["count"].to_list()
@@ -118,7 +130,8 @@ def test_reports_behind_a_score_were_known_then(lake, bondsig):
     assert len(printed) == reports.height
     for delivery, record in printed[:5]:
         known = lake.read(
-            "SELECT known_at FROM trace_reports WHERE delivery_date = CAST(? AS DATE) AND record_number = ?",
+            "SELECT known_at FROM trace_reports WHERE delivery_date = CAST(? AS DATE) AND"
+            " record_number = ?",
             [delivery, int(record)],
         )["known_at"][0]
         assert known <= score["known_at"]
@@ -155,7 +168,9 @@ def test_nothing_is_known_about_the_newest_day_that_was_not_known_then(lake, bon
 
 
 def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(lake, full_home):
-    """What `diff` shows comes from later reports alone: without them every feature of the day is as it was to the last bit."""
+    """What `diff` shows comes from later reports alone: without them every feature of the day is as
+    it was to the last bit.
+    """
     one = late_cancels(lake)[0]
     day = one["trade_date"]
     trail = trail_of(lake.read, one["ticker"], day, full_home.span())

@@ -72,15 +72,18 @@ def test_scores_are_what_they_say(full_home):
     assert (scores["top_features"].list.len() == 5).all()
     assert set(scores["top_features"].explode()) & set(CREDIT_FEATURES)
     late = lake.read(
-        "SELECT count(*) AS n FROM scores s LEFT JOIN champions c ON c.model_version = s.model_version AND s.trade_date >= c.valid_from_date "
-        "AND s.trade_date <= coalesce(c.valid_to_date, DATE '9999-01-01') WHERE c.known_at IS NULL OR c.known_at >= s.known_at"
+        "SELECT count(*) AS n FROM scores s LEFT JOIN champions c ON c.model_version ="
+        " s.model_version AND s.trade_date >= c.valid_from_date AND s.trade_date <="
+        " coalesce(c.valid_to_date, DATE '9999-01-01') WHERE c.known_at IS NULL OR c.known_at >="
+        " s.known_at"
     )
     assert late["n"][0] == 0, "a day was scored by a model that was not champion at its cutoff"
 
 
 def test_no_training_label_was_unknown_when_its_fold_began(full_home):
     overlap = Warehouse(full_home.path).read(
-        "SELECT count(*) AS n FROM models m JOIN labels l ON l.trade_date <= m.train_end_date AND l.horizon_days = m.horizon_days WHERE l.known_at > m.known_at"
+        "SELECT count(*) AS n FROM models m JOIN labels l ON l.trade_date <= m.train_end_date AND"
+        " l.horizon_days = m.horizon_days WHERE l.known_at > m.known_at"
     )
     assert overlap["n"][0] == 0
 

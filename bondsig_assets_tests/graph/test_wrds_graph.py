@@ -52,7 +52,8 @@ def test_from_wrds_to_bond_days(server, tmp_path, monkeypatch):
     ).rows()
     assert feeds == [("enhanced", DAYS[0], 11), ("standard", DAYS[10], len(DAYS) - 10)]
     fates = lake.read(
-        "SELECT coalesce(reason, 'trade'), count(*) FROM trade_events WHERE revision = 0 GROUP BY 1 ORDER BY 1"
+        "SELECT coalesce(reason, 'trade'), count(*) FROM trade_events WHERE revision = 0 GROUP BY 1"
+        " ORDER BY 1"
     ).rows()
     assert sum(n for _, n in fates) == lake.read("SELECT count(*) FROM trace_reports").item()
     assert dict(fates)["cancel_message"] == 1

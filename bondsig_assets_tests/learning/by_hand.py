@@ -9,7 +9,9 @@ import numpy as np
 
 
 def autocovariances(values: list[float], lags: int) -> float:
-    """Standard error of the mean from autocovariances, one product at a time (Hamilton 1994, 10.5.15)."""
+    """Standard error of the mean from autocovariances, one product at a time (Hamilton 1994,
+    10.5.15).
+    """
     n, mean = len(values), sum(values) / len(values)
     covariance = [
         sum((values[t] - mean) * (values[t - j] - mean) for t in range(j, n)) / n
@@ -22,7 +24,9 @@ def autocovariances(values: list[float], lags: int) -> float:
 
 
 def shares(values: np.ndarray, places: int) -> np.ndarray:
-    """Weight of each value in the `places` largest; those that tie at the border share what is left."""
+    """Weight of each value in the `places` largest; those that tie at the border share what is
+    left.
+    """
     border = np.sort(values)[-places]
     above = values > border
     return np.where(

@@ -48,7 +48,9 @@ CREDIT, EQUITY = "oas_5d_change_zscore", "equity_return_5d_pct"
 
 
 def issuer_days(first: date, last: date, n: int = 20, seed: int = 0) -> pl.DataFrame:
-    """Standard normal features for `n` issuers a day, one in twenty missing; the last issuer is stale and has no CDS."""
+    """Standard normal features for `n` issuers a day, one in twenty missing; the last issuer is
+    stale and has no CDS.
+    """
     days = trading_days(first, last)
     rng = np.random.default_rng(seed)
     values = rng.standard_normal((len(days) * n, len(ALL_FEATURES)))

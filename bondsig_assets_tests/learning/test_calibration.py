@@ -1,4 +1,6 @@
-"""The probability map: finds a slope that is there, falls back to the base rate where there is none."""
+"""The probability map: finds a slope that is there, falls back to the base rate where there is
+none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The dataset: what a model may be given of which rows, and never anything of another day but an issuer's own past."""
+"""The dataset: what a model may be given of which rows, and never anything of another day but an
+issuer's own past.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The judgement of predictions against scipy, formulas written out, and a second implementation that loops over days.
+"""The judgement of predictions against scipy, formulas written out, and a second implementation
+that loops over days.
 
-Belongs here: daily ICs, what a model adds, their summaries, slices. Not here: formulas, probabilities, thresholds,
-luck of the search (each has its own test module).
+Belongs here: daily ICs, what a model adds, their summaries, slices. Not here: formulas,
+probabilities, thresholds, luck of the search (each has its own test module).
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ Maker = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def market(
     n_days: int = 12, n: int = 30, seed: int = 0, horizons: tuple[int, ...] = (5,), **models: Maker
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Predictions of each model (made of the label of the first horizon and of noise) and labels."""
+    """Predictions of each model (made of the label of the first horizon and of noise) and
+    labels.
+    """
     rng = np.random.default_rng(seed)
     rows, labels = [], []
     for day in DAYS[:n_days]:
@@ -66,7 +69,9 @@ def market(
 
 @cache
 def messy() -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Predictions, labels and attributes of a market with ties, gaps, silent days, constant predictions and labels of zero."""
+    """Predictions, labels and attributes of a market with ties, gaps, silent days, constant
+    predictions and labels of zero.
+    """
     rng = np.random.default_rng(7)
     mix: dict[str, Maker] = {
         "ridge": lambda y, e: np.round(0.4 * y + e, 1),
@@ -124,7 +129,8 @@ def of(frame: pl.DataFrame, **wanted: Any) -> dict[str, Any]:
     return frame.filter(**wanted).row(0, named=True)
 
 
-# ------------------------------------------------------------------------------------------------ a second implementation
+# ------------------------------------------------------------------------------------------------ a
+#   second implementation
 
 
 def one_day(signal: np.ndarray, label: np.ndarray) -> dict[str, float]:
@@ -143,7 +149,9 @@ def one_day(signal: np.ndarray, label: np.ndarray) -> dict[str, float]:
 
 
 def slowly(model: str, horizon: int, bucket: tuple[str, str] | None = None) -> pl.DataFrame:
-    """What `model` was worth on each day of the messy market, a day at a time, within a slice's bucket where one is named."""
+    """What `model` was worth on each day of the messy market, a day at a time, within a slice's
+    bucket where one is named.
+    """
     predictions, labels, cuts = messy()
     known = labels.filter(horizon_days=horizon)
     own = predictions.filter(model_name=model.removesuffix(OVER)).join(known, on=list(KEYS))
@@ -181,7 +189,8 @@ def slowly(model: str, horizon: int, bucket: tuple[str, str] | None = None) -> p
     return pl.DataFrame(found)
 
 
-# ------------------------------------------------------------------------------------------------ daily ICs
+# ------------------------------------------------------------------------------------------------
+#   daily ICs
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
@@ -275,7 +284,8 @@ def test_a_model_that_is_the_control_adds_nothing(n, rounded):
 
 def test_residuals_that_are_equal_tie_whatever_the_last_bits_of_the_arithmetic():
     rng, x = np.random.default_rng(0), np.arange(-7, 8)
-    # The slope is a whole number over 280; where that is k fifths, residuals tie, and k fifths are no number of bits.
+    # The slope is a whole number over 280; where that is k fifths, residuals tie, and k fifths are
+    # no number of bits.
     orders = [
         order
         for order in (rng.permutation(x) for _ in range(8_000))
@@ -462,7 +472,8 @@ def test_nothing_to_judge_gives_no_rows():
         assert TABLES["evaluations"].conform(evaluations(p, y, messy()[2])).is_empty()
 
 
-# ------------------------------------------------------------------------------------------------ summaries
+# ------------------------------------------------------------------------------------------------
+#   summaries
 
 
 BUCKETS = [
@@ -529,7 +540,8 @@ def test_predicting_the_score_itself_explains_all_and_predicting_zero_nothing():
         xgboost=lambda y, e: 1e-12 * e,
         equity_only=lambda y, e: -norm.ppf((rankdata(y) - 0.5) / y.size) + 1e-4 * e,
     )
-    # A hair of noise on a rank near the middle, or nothing would vary; the label it stands for is moved with it.
+    # A hair of noise on a rank near the middle, or nothing would vary; the label it stands for is
+    # moved with it.
     rough = labels.with_columns(label_pct=pl.col("label_pct").round(1))
     found = evaluations(predictions, rough)
     r2 = {
@@ -617,7 +629,8 @@ def test_a_model_that_says_the_same_of_everybody_is_not_judged_over_all_days():
     assert set(evaluations(predictions, labels)["model_name"]) == {CONTROL}
 
 
-# ------------------------------------------------------------------------------------------------ what the market is cut by
+# ------------------------------------------------------------------------------------------------
+#   what the market is cut by
 
 
 def cut(

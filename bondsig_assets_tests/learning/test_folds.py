@@ -45,7 +45,9 @@ def position(*days: date) -> list[int]:
 
 
 def spans(fold: Fold) -> dict[str, range]:
-    """Each span of a fold as positions on the calendar; what trains begins 60 days before it ends."""
+    """Each span of a fold as positions on the calendar; what trains begins 60 days before it
+    ends.
+    """
     early, stop, sibling, calibration, train, first, last = position(
         fold.early_end,
         fold.stop_start,
@@ -191,7 +193,9 @@ def test_a_fold_begins_when_its_quarter_has_begun():
 
 
 def times(positions: np.ndarray) -> pd.Series:
-    """Positions on the calendar as moments, a day apart, so that trading days are what is counted."""
+    """Positions on the calendar as moments, a day apart, so that trading days are what is
+    counted.
+    """
     return pd.Series(pd.Timestamp(2000, 1, 1) + pd.to_timedelta(positions, unit="D"))
 
 
@@ -219,9 +223,11 @@ def test_purgedcv_keeps_the_same_training_rows(quarter, horizon, calibration_day
         np.testing.assert_array_equal(rows[test], np.repeat(found["test"], NAMES))
         return rows[train]
 
-    # Their intervals are open at the end. With the day after the label's last as their end, every day of a label counts.
+    # Their intervals are open at the end. With the day after the label's last as their end, every
+    # day of a label counts.
     np.testing.assert_array_equal(theirs(horizon + 2), ours)
-    # With the last day as their end, they would also take the label that is complete on the first scored day itself: our gap is a day longer.
+    # With the last day as their end, they would also take the label that is complete on the first
+    # scored day itself: our gap is a day longer.
     more = theirs(horizon + 1)
     assert set(ours) < set(more)
     assert {label_days(day, horizon)[-1] for day in set(more) - set(ours)} == {found["test"][0]}

@@ -1,6 +1,8 @@
-"""The gate: every way a champion is chosen, by hand, on days neither had seen; and how often luck alone promotes.
+"""The gate: every way a champion is chosen, by hand, on days neither had seen; and how often luck
+alone promotes.
 
-Belongs here: `decide` and its numbers. Not here: the replay over the warehouse and MLflow (`assets/champions.py`).
+Belongs here: `decide` and its numbers. Not here: the replay over the warehouse and MLflow
+(`assets/champions.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.trading_calendar import offset, trading_days
 
 BEFORE, NOW = fold_of(date(2023, 4, 1)), fold_of(date(2023, 7, 1))
-#: Days that siblings predicted; the last of them are the fold's calibration span; the champion of the quarter before had not been trained on the last of those.
+#: Days that siblings predicted; the last of them are the fold's calibration span; the champion of
+#: the quarter before had not been trained on the last of those.
 DAYS = trading_days(offset(NOW.train_end, -299), NOW.train_end)
 SPAN = trading_days(NOW.calibration_start, NOW.train_end)
 UNSEEN = [day for day in SPAN if day >= BEFORE.first_day]
@@ -94,7 +97,9 @@ def decided(
     days: list[date] = DAYS,
     horizon: int = 5,
 ) -> Verdict:
-    """The verdict, where the siblings' ICs are `held` and the incumbent model's `before` on the calibration span."""
+    """The verdict, where the siblings' ICs are `held` and the incumbent model's `before` on the
+    calibration span.
+    """
 
     def of_incumbent(who: Candidate, fold: date) -> pl.DataFrame:
         assert (who, fold) == (incumbent, NOW.quarter)
@@ -264,7 +269,9 @@ def test_days_that_one_of_refit_and_champion_has_not_are_left_out():
 
 
 def test_without_a_refit_challengers_are_compared_with_the_champion_itself():
-    """Its specification has no siblings any more, or too few: a change of settings must not keep it for ever."""
+    """Its specification has no siblings any more, or too few: a change of settings must not keep it
+    for ever.
+    """
     held = {"x": COMMON + REFIT_NOISE + (MARGIN - 0.01) * REFIT_ERROR}
     found = decided([TREES], held, before=COMMON)
     assert (found.decision, found.champion, found.challenger, found.incumbent, found.n_days) == (
@@ -408,7 +415,8 @@ def test_the_same_ics_every_day_let_the_refit_through_and_nothing_else():
         0.0,
     )
     assert decided([TREES], {"r": NOISE, "x": NOISE}).champion == INCUMBENT
-    # A gap that never varies has no error to be measured in: it promotes nobody, and a refit may not lose by it.
+    # A gap that never varies has no error to be measured in: it promotes nobody, and a refit may
+    # not lose by it.
     assert decided([REFIT, TREES], {"r": 0.25, "x": 0.5}, before=0.25).champion == REFIT
     assert decided([REFIT, TREES], {"r": 0.25, "x": 0.5}, before=0.5).champion == INCUMBENT
 
@@ -444,7 +452,8 @@ def test_the_order_of_candidates_and_rows_changes_nothing(order, shifts, has_ref
         SETTINGS,
     )
     assert mixed == found
-    # Whatever happens, there is a champion of this fold or the one before, and its reason is one line.
+    # Whatever happens, there is a champion of this fold or the one before, and its reason is one
+    # line.
     assert found.champion in [*candidates, incumbent] and "\n" not in found.reason
 
 
@@ -483,7 +492,8 @@ def test_the_verdict_follows_from_its_own_numbers(of_refit, of_trees, of_forest,
     assert found.challenger == (found.champion if found.decision != "kept" else REFIT)
 
 
-#: Specifications of a simulated market, the champion's first; quarters are 63 days long and calibration spans 84.
+#: Specifications of a simulated market, the champion's first; quarters are 63 days long and
+#: calibration spans 84.
 NAMES = ("ridge", "elastic_net", "lightgbm", "random_forest", "xgboost")
 QUARTER, CALIBRATION = 63, 84
 CALENDAR = trading_days(date(2016, 1, 4), date(2021, 12, 31))
@@ -492,8 +502,8 @@ CALENDAR = trading_days(date(2016, 1, 4), date(2021, 12, 31))
 def market(seed: int, n: int, edge: float = 0.0) -> np.ndarray:
     """Daily ICs of equal skill, [day, specification]; `xgboost` is better by `edge` a day.
 
-    The gap of any two has standard deviation 0.1 and is a moving average over five days, as overlapping
-    labels make it; gaps to one champion are correlated by a half.
+    The gap of any two has standard deviation 0.1 and is a moving average over five days, as
+    overlapping labels make it; gaps to one champion are correlated by a half.
     """
     raw = np.random.default_rng(seed).standard_normal((n + 4, len(NAMES)))
     daily = np.sum([raw[k : k + n] for k in range(5)], axis=0) / np.sqrt(5) * 0.1 / np.sqrt(2)

@@ -1,4 +1,6 @@
-"""Labels on a toy price path: which days count, which ETF, which beta, and what a delisting leaves."""
+"""Labels on a toy price path: which days count, which ETF, which beta, and what a delisting
+leaves.
+"""
 
 from __future__ import annotations
 
@@ -152,7 +154,9 @@ def test_a_label_is_filed_under_the_day_it_is_known():
 
 
 def random_market(seed: int, n_days: int = 130):
-    """Six stocks of two sectors with holes; one renamed, one delisted with its link, one delisted on paper only."""
+    """Six stocks of two sectors with holes; one renamed, one delisted with its link, one delisted
+    on paper only.
+    """
     rng = np.random.default_rng(seed)
     stocks = [stock(f"P{k}", f"T{k}", sector_etf=("XLE", "XLK")[k % 2]) for k in range(6)]
     stocks.append(
@@ -308,7 +312,8 @@ def test_an_unlisted_parent_has_no_label():
 
 
 ETF_PATH = [0.1 * k for k in range(13)]
-#: The stock trades to day 6 and never again; its link stays open, ends with it, or ends two days before.
+#: The stock trades to day 6 and never again; its link stays open, ends with it, or ends two days
+#: before.
 LINKS = {
     "open": [stock("P", "PPP")],
     "ended": [

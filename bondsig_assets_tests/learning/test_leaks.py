@@ -1,4 +1,6 @@
-"""Learning has no hindsight: models, gate, scores and signals known on a random day rest on nothing that came later."""
+"""Learning has no hindsight: models, gate, scores and signals known on a random day rest on nothing
+that came later.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from bondsig_assets_tests.other_futures import LATER, Later, with_later_days
 SEED = 7
 FIRST = fold_of(date(2023, 4, 1))
 _RNG = np.random.default_rng(SEED)
-#: The evening before a quarter, a day on which labels of its purge are still open, and a day like any other.
+#: The evening before a quarter, a day on which labels of its purge are still open, and a day like
+#: any other.
 CUTS = [
     offset(FOLD.first_day, -1),
     offset(FOLD.first_day, int(_RNG.integers(0, 6))),
@@ -51,7 +54,9 @@ def test_nothing_learned_by_a_day_rests_on_what_came_later(cut: date, later: Lat
 
 
 def test_what_is_learned_is_what_is_shown():
-    """The harness walks as the graph does: every quarter has its champion, and everybody scored is predicted."""
+    """The harness walks as the graph does: every quarter has its champion, and everybody scored is
+    predicted.
+    """
     found = whole()
     assert found["champions"]["valid_from_date"].to_list() == [
         FIRST.first_day,

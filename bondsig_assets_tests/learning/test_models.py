@@ -1,4 +1,6 @@
-"""Every kind of model: same data same text, a row alone is the row in a batch, contributions add up, settings arrive."""
+"""Every kind of model: same data same text, a row alone is the row in a batch, contributions add
+up, settings arrive.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ needs_keras = pytest.mark.skipif(
     find_spec("keras") is None or find_spec("jax") is None, reason="the extra deep is not installed"
 )
 BOOSTED = {"n_trees": 40, "learning_rate": 0.2, "min_child_weight": 5.0, "l2_penalty": 1.0}
-#: Settings for a few hundred rows and a strong signal; the defaults are made for many rows and a weak one.
+#: Settings for a few hundred rows and a strong signal; the defaults are made for many rows and a
+#: weak one.
 SMALL: dict[str, dict[str, Any]] = {
     "ridge": {},
     "elastic_net": {},
@@ -42,7 +45,8 @@ SMALL: dict[str, dict[str, Any]] = {
     },
     CONTROL: BOOSTED,
 }
-#: A row's contributions add up to its prediction within this part of the sum of its absolute contributions.
+#: A row's contributions add up to its prediction within this part of the sum of its absolute
+#: contributions.
 ADDS_UP = {"ridge": 1e-12, "elastic_net": 1e-12, "lightgbm": 1e-12, "lstm": sequence.COMPLETENESS}
 KIND_NAMES = [pytest.param(name, marks=needs_keras) if name == "lstm" else name for name in KINDS]
 LINEAR = ("ridge", "elastic_net")
@@ -50,7 +54,9 @@ STOPPING = [name for name in KIND_NAMES if name not in (*LINEAR, "random_forest"
 
 
 def data(name: str, n: int = 1000, seed: int = 0) -> Sample:
-    """Six features with holes, and a label of three of them; a model of several days finds the first one two days ago."""
+    """Six features with holes, and a label of three of them; a model of several days finds the
+    first one two days ago.
+    """
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, 5, 6)) if name == "lstm" else rng.standard_normal((n, 6))
     then, today = (x[:, -3], x[:, -1]) if name == "lstm" else (x, x)
@@ -244,11 +250,27 @@ def test_a_linear_model_of_nothing_known_predicts_the_mean(linear):
     )
 
 
-#: Another value of each setting that changes a fit without early stopping; the rest have tests of their own.
+#: Another value of each setting that changes a fit without early stopping; the rest have tests of
+#: their own.
 OTHERS: dict[str, Any] = {
-    "penalty": 0.1, "l1_share": 0.9, "n_trees": 7, "max_depth": 2, "learning_rate": 0.05, "min_child_weight": 40.0, "subsample": 0.4, "column_share": 0.35,
-    "l2_penalty": 9.0, "seed": 5, "n_leaves": 3, "min_rows_in_leaf": 60, "units": 3, "epochs": 5, "row_share": 0.5, "batch_size": 100, "dropout": 0.4,
-}  # fmt: skip
+    "penalty": 0.1,
+    "l1_share": 0.9,
+    "n_trees": 7,
+    "max_depth": 2,
+    "learning_rate": 0.05,
+    "min_child_weight": 40.0,
+    "subsample": 0.4,
+    "column_share": 0.35,
+    "l2_penalty": 9.0,
+    "seed": 5,
+    "n_leaves": 3,
+    "min_rows_in_leaf": 60,
+    "units": 3,
+    "epochs": 5,
+    "row_share": 0.5,
+    "batch_size": 100,
+    "dropout": 0.4,
+}
 
 
 def test_every_setting_reaches_the_estimator(name, fitted):

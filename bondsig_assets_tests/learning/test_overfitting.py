@@ -2,9 +2,10 @@
 
 Belongs here: `learning/overfitting.py`. Not here: counting trials in MLflow (`graph/`).
 
-purgedcv differs in three conventions: its Sharpe ratio divides by the standard deviation of the population; its PBO
-counts ranks below the median only, ours those at the median too (Bailey and others 2017: logit <= 0); its
-`effective_n_trials` is about trials that follow one another in a search, ours about returns that move together.
+purgedcv differs in three conventions: its Sharpe ratio divides by the standard deviation of the
+population; its PBO counts ranks below the median only, ours those at the median too (Bailey and
+others 2017: logit <= 0); its `effective_n_trials` is about trials that follow one another in a
+search, ours about returns that move together.
 """
 
 from __future__ import annotations
@@ -86,7 +87,9 @@ def noise(n_periods: int = 240, n_trials: int = 8, seed: int = 0) -> np.ndarray:
 
 
 def trials(matrix: np.ndarray, step: int = 5) -> pl.DataFrame:
-    """Rows of `long_short` for returns [period, trial] that begin every `step` trading days: trials T00, T01, …"""
+    """Rows of `long_short` for returns [period, trial] that begin every `step` trading days: trials
+    T00, T01, …
+    """
     days = next(days for days in (DAYS[::step], LONG[::step]) if len(days) >= matrix.shape[0])[
         : matrix.shape[0]
     ]
@@ -98,7 +101,8 @@ def trials(matrix: np.ndarray, step: int = 5) -> pl.DataFrame:
     ).select("model_name", "trade_date", "return_pct")
 
 
-# ------------------------------------------------------------------------------------------------ returns
+# ------------------------------------------------------------------------------------------------
+#   returns
 
 
 @pytest.mark.parametrize(("horizon", "sign"), [(5, 1), (1, -1)])
@@ -125,7 +129,8 @@ def test_predictions_that_are_all_equal_earn_exactly_nothing():
 
 def test_issuers_that_tie_share_their_places():
     keys = pl.DataFrame([(f"P{k:02}", DAYS[0]) for k in range(20)], schema=KEYS, orient="row")
-    # Four places at the top, two of them for the five that tie; at the bottom four that stand alone.
+    # Four places at the top, two of them for the five that tie; at the bottom four that stand
+    # alone.
     predictions = keys.with_columns(
         model_name=pl.lit("ridge"),
         prediction=pl.Series([9.0, 8.0] + [7.0] * 5 + [float(-k) for k in range(13)]),
@@ -167,7 +172,8 @@ def test_a_day_and_a_model_do_not_depend_on_the_others_nor_on_the_order_of_rows(
     )
 
 
-# ------------------------------------------------------------------------------------------------ Sharpe ratios
+# ------------------------------------------------------------------------------------------------
+#   Sharpe ratios
 
 
 def test_sharpe_by_hand():
@@ -284,7 +290,8 @@ def test_effective_trials_at_the_ends():
         assert effective_trials(np.empty((0, 3)), 7) == effective_trials(noise(1, 3), 7) == 7
 
 
-# ------------------------------------------------------------------------------------------------ probability of overfitting
+# ------------------------------------------------------------------------------------------------
+#   probability of overfitting
 
 
 @pytest.mark.parametrize(("n_periods", "blocks"), [(64, 8), (61, 8), (40, 6)])
@@ -325,7 +332,8 @@ def test_one_good_trial_among_noise_is_no_overfitting():
 
 
 def test_trials_good_in_one_half_and_bad_in_the_other_are_overfitting():
-    # What one block gives another takes: each trial's blocks add up to nothing, so the best half leaves the worst.
+    # What one block gives another takes: each trial's blocks add up to nothing, so the best half
+    # leaves the worst.
     returns = np.random.default_rng(0).standard_normal((8, 1, 12)) + 0.1 * noise(32, 12).reshape(
         8, 4, 12
     )
@@ -343,7 +351,8 @@ def test_a_trial_that_never_moves_is_no_trial_of_endless_skill(level):
     returns = np.column_stack([noise(64, 3, seed=1), np.full(64, level)])
     logits = probability_of_backtest_overfitting(returns.T, 8).logits
     assert overfitting_probability(returns, 8) == pytest.approx(np.mean(logits < 1e-9), abs=1e-12)
-    # It is never chosen, as purgedcv has it: among good trials it would otherwise win every half and every other half.
+    # It is never chosen, as purgedcv has it: among good trials it would otherwise win every half
+    # and every other half.
     good = np.column_stack([noise(64, 3, seed=1) + 1.0, np.full(64, level)])
     logits = probability_of_backtest_overfitting(good.T, 8).logits
     assert overfitting_probability(good, 8) == pytest.approx(np.mean(logits < 1e-9), abs=1e-12)
@@ -365,7 +374,8 @@ def test_too_few_periods_or_trials_have_no_probability_of_overfitting():
     assert overfitting_probability(noise(200, 1)) is None
 
 
-# ------------------------------------------------------------------------------------------------ the table
+# ------------------------------------------------------------------------------------------------
+#   the table
 
 
 def test_the_table_holds_each_trial_by_the_periods_all_have():

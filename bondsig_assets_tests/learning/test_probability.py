@@ -1,6 +1,7 @@
 """Brier scores, Murphy's parts and the reliability diagram against sums written out.
 
-Belongs here: `learning/probability.py`. Not here: how a probability is made (`test_calibration.py`).
+Belongs here: `learning/probability.py`. Not here: how a probability is made
+(`test_calibration.py`).
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ BASE = pl.DataFrame(
 def outcomes(
     *rows: tuple[float | None, float | None], name: str = "ridge", version: str = "ridge 1"
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Predictions and labels of as many issuers on one day as there are pairs of probability and label."""
+    """Predictions and labels of as many issuers on one day as there are pairs of probability and
+    label.
+    """
     predictions = pl.DataFrame(
         [(f"P{k}", DAYS[0], name, version, p) for k, (p, _) in enumerate(rows)],
         schema=PREDICTED,
@@ -57,7 +60,9 @@ def outcomes(
 def market(
     n_days: int = 80, n: int = 25, common: float = 0.0, seed: int = 0
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Two models' probabilities that mean what they say, unless the `common` part of a day's labels carries all issuers along."""
+    """Two models' probabilities that mean what they say, unless the `common` part of a day's labels
+    carries all issuers along.
+    """
     rng = np.random.default_rng(seed)
     rows, labels = [], []
     for k, day in enumerate(DAYS[:n_days]):

@@ -289,12 +289,18 @@ def test_a_model_that_needs_what_there_is_not_is_refused():
     check_features("ridge 2023-07-01", named[:4], feature_hash(named[:4]), named)
     with pytest.raises(
         MismatchError,
-        match=rf"^model ridge 2023-07-01 needs {named[2]}, which issuer_days does not have: train again",
+        match=(
+            rf"^model ridge 2023-07-01 needs {named[2]}, which issuer_days does not have: train"
+            r" again"
+        ),
     ):
         check_features("ridge 2023-07-01", named, feature_hash(named), named[:2] + named[3:])
     with pytest.raises(
         MismatchError,
-        match=rf"needs {', '.join(named[:5])} and {len(named) - 5} more, which issuer_days does not have",
+        match=(
+            rf"needs {', '.join(named[:5])} and {len(named) - 5} more, which issuer_days does not"
+            r" have"
+        ),
     ) as caught:
         check_features("ridge 2023-07-01", named, feature_hash(named), [])
     assert "\n" not in str(caught.value)
@@ -312,7 +318,10 @@ def test_a_model_of_features_declared_otherwise_is_refused(monkeypatch):
     monkeypatch.setattr(catalogue, "FEATURES", changed)
     with pytest.raises(
         MismatchError,
-        match=rf"its fingerprint {hashed}, now {feature_hash(named)}\): a formula or window changed since; train again",
+        match=(
+            rf"its fingerprint {hashed}, now {feature_hash(named)}\): a formula or window changed"
+            r" since; train again"
+        ),
     ):
         check_features("ridge 2023-07-01", named, hashed, named)
     check_features("equity_only 2023-07-01", EQUITY_FEATURES, feature_hash(EQUITY_FEATURES), named)

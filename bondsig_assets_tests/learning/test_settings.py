@@ -111,9 +111,11 @@ def test_every_setting_says_what_it_means_and_what_it_may_be(name, declared):
     assert "\n" not in declared.metadata["description"]
     assert set(declared.metadata) <= {"description", "choices", "least", "above", "most", "tune"}
     default = getattr(GROUPS[name], declared.name)
-    assert isinstance(default, bool) or set(declared.metadata) & {"choices", "least", "above"}, (
-        "a number has a lower bound"
-    )
+    assert isinstance(default, bool) or set(declared.metadata) & {
+        "choices",
+        "least",
+        "above",
+    }, "a number has a lower bound"
     assert make_settings({name: {declared.name: default}}) == DEFAULTS
     if "tune" in declared.metadata:
         low, high = declared.metadata["tune"]
@@ -147,7 +149,10 @@ def test_a_value_of_another_type_is_refused_by_name(name, declared):
     for value in wrong[type(default)]:
         with pytest.raises(
             SettingsError,
-            match=rf"^{name}\.{declared.name} = .* is not (a whole number|a number|a text|true or false)$",
+            match=(
+                rf"^{name}\.{declared.name} = .* is not (a whole number|a number|a text|true or"
+                r" false)$"
+            ),
         ):
             make_settings({name: {declared.name: value}})
 
@@ -185,7 +190,10 @@ def test_a_value_out_of_bounds_is_refused_with_every_bound_named(name, declared)
         ),
         (
             {"gate": {"first_champion": "lstm"}},
-            "gate.first_champion = 'lstm' is none of ridge, elastic_net, xgboost, lightgbm, random_forest",
+            (
+                "gate.first_champion = 'lstm' is none of ridge, elastic_net, xgboost, lightgbm,"
+                " random_forest"
+            ),
         ),
         (
             {"xgboost": {"subsample": 0.0}},
@@ -196,12 +204,18 @@ def test_a_value_out_of_bounds_is_refused_with_every_bound_named(name, declared)
         ({"gate": [{"first_champion": "ridge"}]}, "gate is not a table"),
         (
             {"ridges": {}, "modells": []},
-            "unknown table or key modells, ridges; there are: study, models, walk_forward, gate, tuning, signals, ridge",
+            (
+                "unknown table or key modells, ridges; there are: study, models, walk_forward,"
+                " gate, tuning, signals, ridge"
+            ),
         ),
         ({CONTROL: {}}, f"unknown table or key {CONTROL}; there are: study"),
         (
             {"models": ["ridge", "forest"]},
-            "unknown model 'forest'; models are: ridge, elastic_net, xgboost, lightgbm, random_forest, lstm",
+            (
+                "unknown model 'forest'; models are: ridge, elastic_net, xgboost, lightgbm,"
+                " random_forest, lstm"
+            ),
         ),
         ({"models": [CONTROL]}, f"unknown model '{CONTROL}'; models are: ridge"),
         ({"models": [["ridge"]]}, "unknown model ['ridge']; models are: ridge"),
@@ -209,7 +223,10 @@ def test_a_value_out_of_bounds_is_refused_with_every_bound_named(name, declared)
         ({"models": 3}, "models = 3 is not a list; models are: ridge"),
         (
             {"models": ["lstm"]},
-            "models = ['lstm']: none of them may become champion and score; add one of ridge, elastic_net, xgboost",
+            (
+                "models = ['lstm']: none of them may become champion and score; add one of ridge,"
+                " elastic_net, xgboost"
+            ),
         ),
         ({"models": []}, "models: name at least one of ridge"),
         ({"models": ["ridge", "ridge"]}, "models: name at least one of ridge"),
@@ -259,9 +276,11 @@ def changed(name: str, declared) -> dict:
     value = (
         other
         if other is not None
-        else (not default)
-        if isinstance(default, bool)
-        else default + (1 if isinstance(default, int) else default / 8 or 1e-3)
+        else (
+            (not default)
+            if isinstance(default, bool)
+            else default + (1 if isinstance(default, int) else default / 8 or 1e-3)
+        )
     )
     group = replace(GROUPS[name], **{declared.name: value})
     return (

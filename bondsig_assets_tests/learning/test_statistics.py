@@ -34,7 +34,8 @@ def test_newey_west_is_the_sum_of_weighted_autocovariances(lags):
 
 
 def test_newey_west_by_hand():
-    # Gaps -1.5 -0.5 0.5 1.5: covariances 1.25 and 0.3125, long-run variance 1.25 + 2 x 1/2 x 0.3125 = 1.5625, over 4 its root.
+    # Gaps -1.5 -0.5 0.5 1.5: covariances 1.25 and 0.3125, long-run variance 1.25 + 2 x 1/2 x 0.3125
+    # = 1.5625, over 4 its root.
     assert newey_west(np.array([1.0, 2.0, 3.0, 4.0]), 1) == pytest.approx((2.5, 0.625), rel=1e-14)
 
 

@@ -1,6 +1,7 @@
 """Rules on the champion's probability, counted by hand.
 
-Belongs here: `learning/thresholds.py`. Not here: Wilson's interval (`test_evaluation.py`), the configured rule itself.
+Belongs here: `learning/thresholds.py`. Not here: Wilson's interval (`test_evaluation.py`), the
+configured rule itself.
 """
 
 from __future__ import annotations
@@ -80,7 +81,8 @@ def test_a_handful_of_scores_counted_by_hand():
         "hit_rate",
     ]
     assert found.select(columns).rows() == [
-        # A, C hit on the first day and B misses; on the second A misses and B hits; on the third A misses.
+        # A, C hit on the first day and B misses; on the second A misses and B hits; on the third A
+        # misses.
         (0.55, 6, 1.5, 4, 3, 6, 3 / 6),
         (0.6, 5, 1.25, 4, 3, 5, 3 / 5),
         (0.65, 4, 1.0, 4, 3, 4, 2 / 4),

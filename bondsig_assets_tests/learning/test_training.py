@@ -314,7 +314,10 @@ def test_a_label_that_ends_where_it_is_judged_is_refused(last, judged, late):
     check_fold(with_label_ends(dataset(), getattr(FOLD, last), offset(end, -1)), FOLD, SETTINGS)
     with pytest.raises(
         FoldError,
-        match=f"fold 2023-07-01: a training label ends on or after {end}, the first day it is judged on",
+        match=(
+            f"fold 2023-07-01: a training label ends on or after {end}, the first day it is"
+            " judged on"
+        ),
     ):
         train_fold(
             with_label_ends(dataset(), getattr(FOLD, last), offset(end, late)),
@@ -349,7 +352,10 @@ def test_a_history_shorter_than_the_study_asks_for_is_a_fold_error():
     )
     with pytest.raises(
         FoldError,
-        match=f"fold 2023-07-01: days begin on .*; minimum_train_days asks for 100000 up to {FOLD.train_end}",
+        match=(
+            "fold 2023-07-01: days begin on .*; minimum_train_days asks for 100000 up to"
+            f" {FOLD.train_end}"
+        ),
     ):
         training.check_fold(dataset(), FOLD, asked)
 
@@ -358,7 +364,10 @@ def test_too_few_days_are_a_fold_error_with_the_numbers():
     check_fold(cut(offset(FOLD.sibling_end, -41)), FOLD, SETTINGS)
     with pytest.raises(
         FoldError,
-        match=f"fold 2023-07-01: 41 days up to {FOLD.sibling_end} and 84 of the calibration span have 15 labelled issuers; 42 and 21 are needed",
+        match=(
+            f"fold 2023-07-01: 41 days up to {FOLD.sibling_end} and 84 of the calibration span have"
+            " 15 labelled issuers; 42 and 21 are needed"
+        ),
     ):
         check_fold(cut(offset(FOLD.sibling_end, -40)), FOLD, SETTINGS)
     early = offset(FOLD.sibling_end, -100)
@@ -389,7 +398,10 @@ def test_a_model_that_stops_early_needs_days_before_those_it_stops_on(first, n_e
     assert train_fold(data, FOLD, SETTINGS.specifications()[:1], SETTINGS), "enough for others"
     with pytest.raises(
         FoldError,
-        match=f"fold 2023-07-01: {n_early} days up to {FOLD.early_end} and 42 of the stopping span have 15 labelled issuers; xgboost stops early and needs 42 and 10",
+        match=(
+            f"fold 2023-07-01: {n_early} days up to {FOLD.early_end} and 42 of the stopping span"
+            " have 15 labelled issuers; xgboost stops early and needs 42 and 10"
+        ),
     ):
         train_fold(data, FOLD, stopping.specifications(), stopping)
 

@@ -1,4 +1,6 @@
-"""The search: purged splits inside the training days, the same best twice, and nothing of what comes later."""
+"""The search: purged splits inside the training days, the same best twice, and nothing of what
+comes later.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ def test_inner_splits_are_purged_ordered_and_within_the_days(days, n_splits, hor
     assert len(judged) == len(set(judged)) and judged == sorted(judged) and set(judged) <= days
     for train, test in splits:
         assert train.size and test.size and set(train) <= days
-        # The last return that a training label reads is of the day before the first that is judged, or sooner.
+        # The last return that a training label reads is of the day before the first that is judged,
+        # or sooner.
         assert train[-1] + 1 + horizon < test[0]
         np.testing.assert_array_equal(train, positions[positions <= test[0] - purge_days(horizon)])
 
@@ -215,7 +218,10 @@ def test_too_few_days_for_the_splits_are_a_fold_error():
     short = replace(FOLD, train_start=offset(FOLD.early_end, -5))
     with pytest.raises(
         FoldError,
-        match=f"fold 2023-07-01: too few days up to {FOLD.early_end} for 3 inner splits; set tuning.trials to 0",
+        match=(
+            f"fold 2023-07-01: too few days up to {FOLD.early_end} for 3 inner splits; set"
+            " tuning.trials to 0"
+        ),
     ):
         tuner()(dataset(), short, RIDGE, SEARCHING)
 

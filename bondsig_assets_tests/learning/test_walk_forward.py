@@ -1,4 +1,6 @@
-"""A walk-forward: each quarter by its own fold's models, for issuers with something fresh to say."""
+"""A walk-forward: each quarter by its own fold's models, for issuers with something fresh to
+say.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,8 @@ def test_the_future_changes_no_prediction_of_the_past(poison):
     found, _ = walked()
     second = FOLDS[1]
     later = pl.col("trade_date") > second.train_end
-    # Features up to the day that is predicted, labels up to the training end: all the rest is poison.
+    # Features up to the day that is predicted, labels up to the training end: all the rest is
+    # poison.
     poisoned = make_dataset(
         days.with_columns(
             pl.when(pl.col("trade_date") > second.first_day)
@@ -167,7 +170,8 @@ def test_a_study_with_a_search_is_searched():
 
 def test_a_fold_without_labels_is_left_out():
     days, labels = long_history()
-    # No label of the second fold's calibration span but of the first's: the second and the third fold cannot be calibrated.
+    # No label of the second fold's calibration span but of the first's: the second and the third
+    # fold cannot be calibrated.
     few = labels.filter(
         (pl.col("trade_date") <= FOLD.train_end)
         | (pl.col("trade_date") > FOLDS[2].calibration_start)

@@ -13,7 +13,9 @@ ROWS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), max_size=60)
 
 
 def brute_force(parent: np.ndarray, day: np.ndarray, horizon: int) -> list[float]:
-    """The mean of 1 / (labels of the parent that span the day) over the days t+2 … t+1+h of each row."""
+    """The mean of 1 / (labels of the parent that span the day) over the days t+2 … t+1+h of each
+    row.
+    """
     spans = [set(range(int(t) + 2, int(t) + 2 + horizon)) for t in day]
     shared = [
         {s: sum(s in spans[j] for j in range(day.size) if parent[j] == parent[i]) for s in spans[i]}

@@ -23,7 +23,9 @@ def scores(
     base: float = 0.5,
     middle: float | None = None,
 ) -> pl.DataFrame:
-    """`n` scores of a day by a champion of that `base` rate, best last, probabilities from middle + spread / 2 down to middle - spread / 2; the middle is the base."""
+    """`n` scores of a day by a champion of that `base` rate, best last, probabilities from middle +
+    spread / 2 down to middle - spread / 2; the middle is the base.
+    """
     middle = base if middle is None else middle
     rank = [(2 * k + 1) / n - 1 for k in range(n)]
     return rows_of(
@@ -108,7 +110,8 @@ def test_a_champion_that_knows_nothing_gives_no_signal_and_one_that_knows_gives_
 
 
 def test_a_fixed_level_is_asked_of_the_side_taken():
-    # Extremes at 0.55 -+ 0.095 and 0.085: P of the side is 0.645, 0.635 below and 0.545, 0.535 above.
+    # Extremes at 0.55 -+ 0.095 and 0.085: P of the side is 0.645, 0.635 below and 0.545, 0.535
+    # above.
     frame = scores(spread=0.2, base=0.55)
     assert chosen(frame, liquidity(), minimum_probability=0.54) == {"T00": -1, "T01": -1, "T19": 1}
     assert chosen(frame, liquidity(), minimum_probability=0.64) == {"T00": -1}

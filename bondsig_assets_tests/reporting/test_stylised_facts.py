@@ -1,4 +1,6 @@
-"""The facts of the simulated market: counted on a small world, and the page that stands in the docs."""
+"""The facts of the simulated market: counted on a small world, and the page that stands in the
+docs.
+"""
 
 from __future__ import annotations
 

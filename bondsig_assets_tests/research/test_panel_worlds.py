@@ -112,7 +112,9 @@ def test_spreads_track_the_truth(small: PanelWorld) -> None:
 
 
 def test_yields_are_those_of_the_prices(small: PanelWorld) -> None:
-    """Against the graph's own pricing of the same prices, which stands apart from the simulator's."""
+    """Against the graph's own pricing of the same prices, which stands apart from the
+    simulator's.
+    """
     from bondsig_assets.bonds.analytics import Reference, analyze
 
     source = SimulatedSource(SMALL)

@@ -1,6 +1,8 @@
-"""A small share of `make research`: the studies on small worlds, their pieces on disk, the page they end in.
+"""A small share of `make research`: the studies on small worlds, their pieces on disk, the page
+they end in.
 
-Belongs here: that studies do what they say. Not here: the worlds (`test_panel_worlds.py`), what they find at full size (docs/results.md).
+Belongs here: that studies do what they say. Not here: the worlds (`test_panel_worlds.py`), what
+they find at full size (docs/results.md).
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ def test_every_study_leaves_a_judgement_of_its_models(found):
                 np.isfinite(row["mean_ic"]) and row["n_days"] > 20 for row in one["models"].values()
             )
     oracle = [one["models"]["oracle"]["mean_ic"] for one in results["power"].values()]
-    # Its sign and size need more than 24 names: `test_panel_worlds.py` judges them on the latent returns.
+    # Its sign and size need more than 24 names: `test_panel_worlds.py` judges them on the latent
+    # returns.
     assert oracle[0] == 0 and oracle[1] != 0, "no news, no oracle"
 
 

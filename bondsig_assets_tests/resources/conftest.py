@@ -1,4 +1,6 @@
-"""A warehouse to start from. Belongs here: fixtures of this folder. Not here: frames (`frames.py`)."""
+"""A warehouse to start from. Belongs here: fixtures of this folder. Not here: frames
+(`frames.py`).
+"""
 
 from __future__ import annotations
 

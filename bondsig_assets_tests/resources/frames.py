@@ -94,7 +94,9 @@ def values_by_day(warehouse: Warehouse, **more) -> dict[date, float]:
 
 
 def write_versions_for_ever(home: Path, ready) -> None:
-    """Replace two tables together, over and over, each time with the next value; `ready` from the first commit on."""
+    """Replace two tables together, over and over, each time with the next value; `ready` from the
+    first commit on.
+    """
     warehouse = Warehouse(home)
     version = warehouse.read("SELECT max(prediction) AS version FROM predictions")["version"][0]
     while True:
@@ -116,7 +118,9 @@ def write_days(home: Path, numbers: list[int]) -> None:
 
 
 def hold_a_read_open(home: Path, ready, done) -> None:
-    """Read twice in one transaction, once before and once after `done`, and fail when the answers differ."""
+    """Read twice in one transaction, once before and once after `done`, and fail when the answers
+    differ.
+    """
     with Warehouse(home)._lake.reading() as lake:
         lake.execute("BEGIN")
         before = lake.execute("SELECT count(*) FROM predictions").fetchall()

@@ -38,7 +38,8 @@ def views(tmp_path, monkeypatch):
 def test_comments_are_in_the_warehouse(warehouse):
     found = dict(
         warehouse.query(
-            "SELECT schema_name || '.' || table_name, comment FROM duckdb_tables() WHERE database_name = 'lake'"
+            "SELECT schema_name || '.' || table_name, comment FROM duckdb_tables() WHERE"
+            " database_name = 'lake'"
         )[1]
     )
     assert found == {f"{table.schema}.{table.name}": table.description for table in TABLES.values()}
@@ -92,7 +93,10 @@ def test_tables_follow_their_declaration_when_no_data_is_lost(warehouse, monkeyp
     declare(predictions=(Column("parent_id", "BIGINT", "Number"), *wider[1:]))
     with pytest.raises(
         WarehouseError,
-        match=r"table predictions holds rows that do not fit its declaration any more \(columns parent_id\)",
+        match=(
+            r"table predictions holds rows that do not fit its declaration any more \(columns"
+            r" parent_id\)"
+        ),
     ):
         warehouse.initialize()
     assert set(values_by_day(warehouse).values()) == {1.0}
@@ -129,7 +133,8 @@ def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
             "SELECT count(*) FROM latest_as_of(TIMESTAMP '2030-01-01')"
         ).fetchall() == [(12,)]
         comments = file.execute(
-            "SELECT comment FROM duckdb_columns() WHERE table_name = 'credit_news' ORDER BY column_index"
+            "SELECT comment FROM duckdb_columns() WHERE table_name = 'credit_news' ORDER BY"
+            " column_index"
         ).fetchall()
         assert [comment for (comment,) in comments] == [
             column.comment for column in TABLES["credit_news"].columns

@@ -1,6 +1,7 @@
 """A home that is somewhere else than when its models were logged.
 
-Belongs here: paths in MLflow's database. Not here: scoring from a copied home (graph/test_learning_graph.py).
+Belongs here: paths in MLflow's database. Not here: scoring from a copied home
+(graph/test_learning_graph.py).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Writing, reading, snapshots and upkeep of the warehouse in one process; see also `test_warehouse_processes.py`."""
+"""Writing, reading, snapshots and upkeep of the warehouse in one process; see also
+`test_warehouse_processes.py`.
+"""
 
 # A test's name says what it shows.
 # ruff: noqa: D103
@@ -164,7 +166,10 @@ def test_several_tables_change_together_or_not_at_all(warehouse, monkeypatch):
         patch.setattr("bondsig_assets.resources.warehouse.TABLES", broken)
         with pytest.raises(
             WarehouseError,
-            match="^could not write predictions, information_coefficients; the warehouse is unchanged: ",
+            match=(
+                "^could not write predictions, information_coefficients; the warehouse is"
+                " unchanged: "
+            ),
         ):
             warehouse.replace(*writes)
     assert warehouse.snapshot_id() == snapshot

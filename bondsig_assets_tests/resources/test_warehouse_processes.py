@@ -58,8 +58,10 @@ def test_a_killed_writer_leaves_the_old_or_the_new_state(warehouse, start):
         writer.kill()
         writer.join()
         state = warehouse.read(
-            "SELECT 'predictions' AS name, count(*) AS n, min(prediction) AS low, max(prediction) AS high FROM predictions "
-            "UNION ALL SELECT 'coefficients', count(*), min(information_coefficient), max(information_coefficient) FROM information_coefficients"
+            "SELECT 'predictions' AS name, count(*) AS n, min(prediction) AS low, max(prediction)"
+            " AS high FROM predictions UNION ALL SELECT 'coefficients', count(*),"
+            " min(information_coefficient), max(information_coefficient) FROM"
+            " information_coefficients"
         )
         version = state["low"][0]
         assert sorted(state.rows()) == [

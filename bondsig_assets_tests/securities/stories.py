@@ -1,4 +1,5 @@
-"""Small dated stories about securities, written by hand: days are numbers counted from one first day.
+"""Small dated stories about securities, written by hand: days are numbers counted from one first
+day.
 
 Belongs here: what several test modules of this folder build their frames with. Not here: tests.
 """

@@ -1,4 +1,6 @@
-"""One link or none for each bond, day and moment, judged by plain Python on every day and moment; and stories of companies."""
+"""One link or none for each bond, day and moment, judged by plain Python on every day and moment;
+and stories of companies.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def of_kind(kind: str) -> str:
 
 
 def drawn_claims(sources: str = "123") -> st.SearchStrategy:
-    """A few claims of one bond, by all three kinds of entity, with few targets so that they agree and disagree."""
+    """A few claims of one bond, by all three kinds of entity, with few targets so that they agree
+    and disagree.
+    """
     one = st.builds(
         lambda kind, source, target, first, length, known, lasts, confidence: claim(
             of_kind(kind),
@@ -222,9 +226,9 @@ def test_what_becomes_known_later_changes_no_link_of_before(rows, cut):
     early = [
         row
         | {
-            "known_until": None
-            if row["known_until"] and row["known_until"] > moment
-            else row["known_until"]
+            "known_until": (
+                None if row["known_until"] and row["known_until"] > moment else row["known_until"]
+            )
         }
         for row in rows
         if row["known_at"] <= moment
@@ -239,7 +243,12 @@ def test_what_becomes_known_later_changes_no_link_of_before(rows, cut):
                             k: v
                             for k, v in row.items()
                             if k
-                            not in ("known_until", "known_at", "valid_from_date", "valid_to_date")
+                            not in (
+                                "known_until",
+                                "known_at",
+                                "valid_from_date",
+                                "valid_to_date",
+                            )
                         }
                         for row in seen(getattr(result, name), day, at(as_of, 20))
                     ]
@@ -605,7 +614,8 @@ def test_a_ticker_used_again_by_another_company():
         None,
     ]
     assert set(master["parent_id"]) == {"F"} and set(settled.links["permno"]) == {1}
-    # A map without dates does follow the ticker to the new company: what it says is what it gets, nothing between.
+    # A map without dates does follow the ticker to the new company: what it says is what it gets,
+    # nothing between.
     master, settled = link_master(bonds, rows_of("issuers"), stocks, careless, names=names)
     owners = [
         [row["parent_id"] for row in seen(master, day, at(day, 20))] for day in (50, 150, 250)
@@ -849,9 +859,11 @@ def test_what_becomes_known_later_changes_nothing_in_the_master_of_before(
         claims = [
             row
             | {
-                "known_until": None
-                if known and row["known_until"] and row["known_until"] > moment
-                else row["known_until"]
+                "known_until": (
+                    None
+                    if known and row["known_until"] and row["known_until"] > moment
+                    else row["known_until"]
+                )
             }
             for row in keep[2]
         ]

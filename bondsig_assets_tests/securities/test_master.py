@@ -1,4 +1,6 @@
-"""Which stock a bond leads to on a day, as known on that day: stories by hand, and plain Python as the judge."""
+"""Which stock a bond leads to on a day, as known on that day: stories by hand, and plain Python as
+the judge.
+"""
 
 from __future__ import annotations
 

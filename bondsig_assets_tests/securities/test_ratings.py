@@ -1,4 +1,6 @@
-"""The rating scale, and composites as steps of knowledge, judged by plain Python at every moment."""
+"""The rating scale, and composites as steps of knowledge, judged by plain Python at every
+moment.
+"""
 
 from __future__ import annotations
 

@@ -98,7 +98,9 @@ def test_expressions_columns_and_single_days():
 
 
 def test_a_company_follows_its_sector_to_a_new_fund():
-    """As seen on a day: the old fund until the new one's first morning, whatever the row's own dates."""
+    """As seen on a day: the old fund until the new one's first morning, whatever the row's own
+    dates.
+    """
     known = datetime(2010, 1, 5, 16)
     rows = rows_of(
         "equities",

@@ -30,7 +30,9 @@ def shared(view: str = "live", name: str = "tiny", seed: int = 1) -> SimulatedSo
 
 @lru_cache(maxsize=8)
 def all_reports(view: str = "regulatory", seed: int = 1) -> pl.DataFrame:
-    """Every report of the tiny world with its truth and `day` and `execution_day`, positions on its calendar."""
+    """Every report of the tiny world with its truth and `day` and `execution_day`, positions on its
+    calendar.
+    """
     source = shared(view, seed=seed)
     delivery = source.daily("trace_reports", *source.span())
     calendar = (
@@ -51,7 +53,9 @@ def all_reports(view: str = "regulatory", seed: int = 1) -> pl.DataFrame:
 
 
 def endings(reports: pl.DataFrame) -> pl.DataFrame:
-    """Each X, C and Y beside the T or R that it points to by report date and number (`…_ended` columns)."""
+    """Each X, C and Y beside the T or R that it points to by report date and number (`…_ended`
+    columns).
+    """
     number = (
         pl.when(pl.col("status") == "Y").then("original_message_number").otherwise("message_number")
     )

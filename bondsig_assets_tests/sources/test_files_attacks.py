@@ -1,4 +1,6 @@
-"""Files and configurations made to slip wrong numbers through: each is refused or set aside by name."""
+"""Files and configurations made to slip wrong numbers through: each is refused or set aside by
+name.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,13 @@ files = "bonds.csv"
 EQUITIES = """
 [[equities]]
 files = "names.csv"
-columns = { parent_id = "id", ticker = "t", sector = "s", sector_etf = "s", valid_from_date = "first", valid_to_date = "last" }
+[equities.columns]
+parent_id = "id"
+ticker = "t"
+sector = "s"
+sector_etf = "s"
+valid_from_date = "first"
+valid_to_date = "last"
 """
 
 
@@ -61,11 +69,16 @@ def complaint(path, config: str, table: str = "equity_prices", **files) -> str:
     """The one line with which the source refuses to load `table`."""
     with pytest.raises(SourceError) as caught:
         source = folder(path, config, **files)
-        source.daily(table, FRIDAY, LAST) if table in (
-            "equity_prices",
-            "cds_quotes",
-            "trace_reports",
-        ) else source.reference(table, LAST)
+        (
+            source.daily(table, FRIDAY, LAST)
+            if table
+            in (
+                "equity_prices",
+                "cds_quotes",
+                "trace_reports",
+            )
+            else source.reference(table, LAST)
+        )
     assert "\n" not in str(caught.value) and caught.value.__cause__ is None
     return str(caught.value)
 
@@ -163,7 +176,10 @@ def test_a_comma_is_no_decimal_point(tmp_path):
         ),
         (
             block('expected = ["not a tradin day"]'),
-            "block 1: expected: unknown reason 'not a tradin day'; did you mean 'not a trading day'? There are:",
+            (
+                "block 1: expected: unknown reason 'not a tradin day'; did you mean 'not a trading"
+                " day'? There are:"
+            ),
         ),
         (CURVE.replace("y1 = 1", 'y1 = "x"'), "block 1: melt.columns: 'x' should be a DOUBLE"),
         (CURVE.replace("y1 = 1", "y1 = [1]"), "block 1: melt.columns: [1] should be a DOUBLE"),

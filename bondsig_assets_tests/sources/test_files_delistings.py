@@ -1,4 +1,6 @@
-"""Blocks of `delistings`: CRSP's layout, plain column mappings, and what is refused or set aside."""
+"""Blocks of `delistings`: CRSP's layout, plain column mappings, and what is refused or set
+aside.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,8 @@ def test_crsp_in_its_own_columns(tmp_path):
 def test_what_the_block_says_itself_counts_first(tmp_path):
     config = (
         CRSP
-        + '[delistings.columns]\nticker = "symbol"\nknown_at = { column = "dlstdt", plus_days = 10 }\n'
+        + '[delistings.columns]\nticker = "symbol"\nknown_at = { column = "dlstdt", plus_days ='
+        " 10 }\n"
     )
     rows = lines(
         HEADER.replace("ticker", "symbol"),
@@ -136,7 +139,10 @@ def test_nothing_is_dated_later_and_without_a_block_there_is_nothing(tmp_path):
     [
         (
             CRSP.replace("crsp-delistings", "crsp-delisting"),
-            "[[delistings]] block 1: unknown layout 'crsp-delisting'; did you mean 'crsp-delistings'?",
+            (
+                "[[delistings]] block 1: unknown layout 'crsp-delisting'; did you mean"
+                " 'crsp-delistings'?"
+            ),
         ),
         (
             CRSP.replace("crsp-delistings", "map"),

@@ -1,4 +1,6 @@
-"""Faults of files and of `source.toml`: one line that names the file, what was expected and what to do."""
+"""Faults of files and of `source.toml`: one line that names the file, what was expected and what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,10 @@ def test_no_folder_an_empty_one_and_no_toml(tmp_path):
         ),
         (
             PRICES.replace('"date"', '"Date"'),
-            "no column 'Date', which source.toml expects; unknown column 'Date'; did you mean 'date'? There are: symbol, date, close",
+            (
+                "no column 'Date', which source.toml expects; unknown column 'Date'; did you mean"
+                " 'date'? There are: symbol, date, close"
+            ),
         ),
         (
             PRICES.replace('"date"', '{ column = "date", format = "%d.%m.%Y" }'),
@@ -90,14 +95,20 @@ def test_no_folder_an_empty_one_and_no_toml(tmp_path):
         ),
         (
             PRICES.replace('close_usd = "close"', 'close_usd = "symbol"'),
-            "column 'symbol': no value can be read as DOUBLE for equity_prices.close_usd (the first is 'A')",
+            (
+                "column 'symbol': no value can be read as DOUBLE for equity_prices.close_usd (the"
+                " first is 'A')"
+            ),
         ),
         (
             PRICES.replace('"symbol"', '{ column = "symbol", map = { B = "C" } }'),
             "holds no value that its map or lookup lists",
         ),
         (
-            "[[fundamentals]]\nfiles='prices.csv'\ncolumns = { parent_id = 'a', period_end_date = 'b', total_debt_usd = 'c' }",
+            (
+                "[[fundamentals]]\nfiles='prices.csv'\ncolumns = { parent_id = 'a', period_end_date"
+                " = 'b', total_debt_usd = 'c' }"
+            ),
             "fundamentals requires known_at",
         ),
         (TRACE.replace("executed_at =", "execution_date ="), "requires executed_at"),

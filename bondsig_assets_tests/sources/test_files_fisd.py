@@ -1,4 +1,6 @@
-"""FISD, CRSP and the link between them through the toml the repository ships: values, units, and when they were known."""
+"""FISD, CRSP and the link between them through the toml the repository ships: values, units, and
+when they were known.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Blocks of `equity_links`: files of a known layout, plain column mappings, and what is refused; ratings without numbers."""
+"""Blocks of `equity_links`: files of a known layout, plain column mappings, and what is refused;
+ratings without numbers.
+"""
 
 from __future__ import annotations
 
@@ -103,7 +105,9 @@ def test_what_a_delivery_knew_it_knew_from_then(tmp_path):
 
 
 def test_a_map_over_several_files_is_one_statement(tmp_path):
-    """A later row replaces the earlier, whichever file it is in; each bad row is told with its own file."""
+    """A later row replaces the earlier, whichever file it is in; each bad row is told with its own
+    file.
+    """
     delivery = links(
         tmp_path,
         LENIENT + MAP,
@@ -232,7 +236,8 @@ def test_holdings_of_several_files_and_blocks_replace_each_other(tmp_path):
     """Two funds write two ways: two blocks, and still the newer holdings replace the older."""
     other = (
         ETF.replace("etf*.csv", "spdr.csv")
-        + 'columns = { etf_ticker = { value = "SPBO" }, as_of_date = "Date", cusip = "Identifier", ticker = "Stock" }\n'
+        + 'columns = { etf_ticker = { value = "SPBO" }, as_of_date = "Date", cusip = "Identifier",'
+        ' ticker = "Stock" }\n'
     )
     delivery = links(
         tmp_path,
@@ -314,11 +319,17 @@ def test_too_many_bad_rows_stop_and_known_ones_do_not(tmp_path):
     [
         (
             MAP.replace('"map"', '"maps"'),
-            "block 1: unknown layout 'maps'; did you mean 'map'? There are: wrds-bond-crsp, map, equity-cusip6, etf-holdings",
+            (
+                "block 1: unknown layout 'maps'; did you mean 'map'? There are: wrds-bond-crsp,"
+                " map, equity-cusip6, etf-holdings"
+            ),
         ),
         (
             MAP.replace("equity_links", "ratings"),
-            "[[ratings]] block 1: layout goes with [[equity_links]] alone; map the columns of ratings instead",
+            (
+                "[[ratings]] block 1: layout goes with [[equity_links]] alone; map the columns of"
+                " ratings instead"
+            ),
         ),
         (
             MAP + "grace_days = 3",
@@ -363,15 +374,24 @@ def test_too_many_bad_rows_stop_and_known_ones_do_not(tmp_path):
         (MAP + 'expected = ["leads"]', "expected: unknown reason 'leads'"),
         (
             MAP + 'kind = "issuer_id"',
-            "no column 'issuer_id', which the layout map needs; unknown column 'issuer_id'; There are: cusip, ticker, when; mend the file, or say issuer_id =",
+            (
+                "no column 'issuer_id', which the layout map needs; unknown column 'issuer_id';"
+                " There are: cusip, ticker, when; mend the file, or say issuer_id ="
+            ),
         ),
         (
             MAP,
-            "map.csv: map: without valid_from_date or known_at it must be said when it was delivered (delivered_at), or it would look ahead; mend the file or its",
+            (
+                "map.csv: map: without valid_from_date or known_at it must be said when it was"
+                " delivered (delivered_at), or it would look ahead; mend the file or its"
+            ),
         ),
         (
             MAP + 'columns = { valid_from_date = "ticker" }',
-            "no value can be read as DATE for equity_links (layout map).valid_from_date (the first is 'T')",
+            (
+                "no value can be read as DATE for equity_links (layout map).valid_from_date (the"
+                " first is 'T')"
+            ),
         ),
     ],
 )
@@ -474,10 +494,15 @@ def test_lookups_of_days_flags_and_first_values(tmp_path):
     max_bad_share = 1.0
     [equities.columns]
     parent_id = "id"
-    ticker = { column = "id", lookup = { file = "codes.csv", key = "code", value = "t", first = true } }
     sector = { value = "S" }
     sector_etf = { value = "XLK" }
-    valid_from_date = { column = "id", lookup = { file = "codes.csv", key = "code", value = "day", first = true }, plus_days = 1 }
+    [equities.columns.ticker]
+    column = "id"
+    lookup = { file = "codes.csv", key = "code", value = "t", first = true }
+    [equities.columns.valid_from_date]
+    column = "id"
+    lookup = { file = "codes.csv", key = "code", value = "day", first = true }
+    plus_days = 1
     """
     files = {
         "names_csv": lines("id", "1", "2", "3"),
@@ -490,7 +515,10 @@ def test_lookups_of_days_flags_and_first_values(tmp_path):
     assert reasons(delivery.quarantined) == {"impossible date: valid_from_date": 1, "no ticker": 1}
     with pytest.raises(SourceError, match="code '1' stands for AAA and BBB; keep one of them"):
         folder(tmp_path, config.replace(", first = true", ""), **files).reference("equities", LAST)
-    flag = '[[equity_prices]]\nfiles = "names.csv"\ncolumns = { is_etf = { column = "id", lookup = { file = "codes.csv", key = "code", value = "t" } } }\n'
+    flag = (
+        '[[equity_prices]]\nfiles = "names.csv"\ncolumns = { is_etf = { column = "id", lookup = {'
+        ' file = "codes.csv", key = "code", value = "t" } } }\n'
+    )
     with pytest.raises(
         SourceError,
         match="lookup tells of the flag is_etf only whether the file lists a code; leave value out",

@@ -100,9 +100,10 @@ def test_bad_values_are_named(tmp_path):
         ).replace('"', ""),
     )
     delivery = source.daily("equity_prices", FRIDAY, date(2024, 1, 31))
-    assert delivery.rows["ticker"].to_list() == ["AAA", "CCC"], (
-        "a row before the calendar begins is set aside"
-    )
+    assert delivery.rows["ticker"].to_list() == [
+        "AAA",
+        "CCC",
+    ], "a row before the calendar begins is set aside"
     assert reasons(delivery.quarantined) == {
         "impossible date: trade_date": 2,
         "unparsable number: close_usd": 2,
@@ -114,9 +115,10 @@ def test_bad_values_are_named(tmp_path):
         "before 2002-07-01": 1,
     }
     undated = delivery.quarantined.filter(pl.col("reason").str.starts_with("impossible"))
-    assert undated["partition_date"].to_list() == [FRIDAY, FRIDAY], (
-        "filed under the first day of the span"
-    )
+    assert undated["partition_date"].to_list() == [
+        FRIDAY,
+        FRIDAY,
+    ], "filed under the first day of the span"
 
 
 def test_crsp_options(tmp_path):
@@ -125,8 +127,9 @@ def test_crsp_options(tmp_path):
         "negative_price_is_midpoint = true\nmax_bad_share = 0.5\n[equity_prices.columns]",
     ).replace(
         'close_usd = "close"',
-        'close_usd = { column = "close", zero_is_null = true }\ntotal_return_pct = { column = "ret", unit = "fraction", null = ["B", "C"] }\n'
-        'shares_outstanding = { column = "shrout", unit = "thousands" }',
+        'close_usd = { column = "close", zero_is_null = true }\ntotal_return_pct = { column ='
+        ' "ret", unit = "fraction", null = ["B", "C"] }\nshares_outstanding = { column = "shrout",'
+        ' unit = "thousands" }',
     )
     source = folder(
         tmp_path,
@@ -200,7 +203,10 @@ def test_zeros_that_mean_missing_beside_true_zeros(tmp_path):
     files = "curve.csv"
     null_when = [{ columns = ["20Y", "30Y"], equals = 0, first = 2002-02-19, last = 2006-02-08 }]
     columns = { trade_date = "Date" , par_yield_pct = { unit = "fraction" } }
-    melt = { into = "tenor_years", value = "par_yield_pct", columns = { "1M" = 0.0833, "20Y" = 20, "30Y" = 30 } }
+    [treasury_yields.melt]
+    into = "tenor_years"
+    value = "par_yield_pct"
+    columns = { "1M" = 0.0833, "20Y" = 20, "30Y" = 30 }
     """
     source = folder(
         tmp_path,
@@ -365,7 +371,12 @@ def test_a_table_of_bad_rows_only_is_empty_and_quarantined(tmp_path):
     ratings = """
     [[ratings]]
     files = "r.csv"
-    columns = { issuer_id = "id", agency = { value = "SP" }, rating_date = "day", rating = "id", rating_number = "n" }
+    [ratings.columns]
+    issuer_id = "id"
+    agency = { value = "SP" }
+    rating_date = "day"
+    rating = "id"
+    rating_number = "n"
     """
     source = folder(
         tmp_path, LENIENT + ratings, r_csv=lines("id,day,n", "A,2024-01-05,99", "B,2024-01-05,0")

@@ -1,4 +1,6 @@
-"""TRACE layouts through `source.toml`: WRDS Enhanced, Standard, FINRA's pipe files, and the fields of before 2012."""
+"""TRACE layouts through `source.toml`: WRDS Enhanced, Standard, FINRA's pipe files, and the fields
+of before 2012.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ def report(
     cusip: str = "037833AK6",
 ) -> str:
     """One line of WRDS Enhanced."""
-    return f"{cusip},{day},09:59:00,{day},{time},{number:07d},{original},{status},{asof},{price},10000,1.5,-,S,C,"
+    message = f"{number:07d},{original},{status},{asof}"
+    return f"{cusip},{day},09:59:00,{day},{time},{message},{price},10000,1.5,-,S,C,"
 
 
 def test_wrds_enhanced(tmp_path):
@@ -138,8 +141,9 @@ is_disseminated = "Dissemination Flag"
 prior_report_date = "Prior Trade Report Date"
 """
 FINRA_HEADER = (
-    "Record Count Num|Reference Number|Trade Status|CUSIP|Quantity|Price|Yield Direction|Yield|Execution Date|Execution Time|"
-    "Trade Report Date|Trade Report Time|Buy/Sell Indicator|Contra Party Indicator|Dissemination Flag|Prior Trade Report Date"
+    "Record Count Num|Reference Number|Trade Status|CUSIP|Quantity|Price|Yield"
+    " Direction|Yield|Execution Date|Execution Time|Trade Report Date|Trade Report Time|Buy/Sell"
+    " Indicator|Contra Party Indicator|Dissemination Flag|Prior Trade Report Date"
 )
 FINRA_ROWS = (
     '1|0000123|T|037833AK6|7000000.00|99.500000|-|1.25|20240105|093000|20240105|093105|S|C|Y|"',

@@ -1,4 +1,6 @@
-"""The simulated market as a source: same seed same bits, any day alone, and what each view shows."""
+"""The simulated market as a source: same seed same bits, any day alone, and what each view
+shows.
+"""
 
 from __future__ import annotations
 

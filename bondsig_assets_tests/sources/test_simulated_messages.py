@@ -1,4 +1,6 @@
-"""Messages of the simulated market: which ends which, when they may arrive, and that the truth agrees."""
+"""Messages of the simulated market: which ends which, when they may arrive, and that the truth
+agrees.
+"""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ SOON = date(2024, 1, 12)
 
 
 def _enhanced_rows() -> list[dict]:
-    """Four reports a day; in February asof_cd and lckd_in_ind are filled, in January null throughout."""
+    """Four reports a day; in February asof_cd and lckd_in_ind are filled, in January null
+    throughout.
+    """
     rows = []
     for n, day in enumerate(ENHANCED_DAYS):
         late = {"asof_cd": "A", "lckd_in_ind": "Y"} if day >= FEB else {}
@@ -419,8 +421,10 @@ def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, a
                     os.kill(os.getpid(), signal.SIGKILL)
             store(self, cut() if len(calls) == 3 else batches, first, last, allow)
         wrds.DayCache.store = killing
-        settings = WrdsSettings({server.settings(shared).username!r}, {str(server.folder)!r}, 5432, {shared!r}, "disable")
-        source = wrds.WrdsSource(settings, Path({str(tmp_path / "cache")!r}), tables=("enhanced",), days_per_query=10, refresh_days=0)
+        user, folder = {server.settings(shared).username!r}, {str(server.folder)!r}
+        settings = WrdsSettings(user, folder, 5432, {shared!r}, "disable")
+        cache, pieces = Path({str(tmp_path / "cache")!r}), dict(days_per_query=10, refresh_days=0)
+        source = wrds.WrdsSource(settings, cache, tables=("enhanced",), **pieces)
         source.daily("trace_reports", date(2024, 1, 1), date(2024, 2, 29))
     """)
     ended = subprocess.run(
@@ -451,8 +455,9 @@ def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, a
 
 def test_the_server_goes_away_in_the_middle(make, server, database, tmp_path, monkeypatch):
     server.run(
-        "INSERT INTO trace.trace_enhanced SELECT '037833AK6', 'AAPL4001', null, null, DATE '2024-04-10', '10:00:00', DATE '2024-04-10', '10:05:00',"
-        " lpad(n::text, 7, '0'), null, 'T', null, 1000, 99, 3, null, 'S', 'C' FROM generate_series(1, 60000) n",
+        "INSERT INTO trace.trace_enhanced SELECT '037833AK6', 'AAPL4001', null, null, DATE"
+        " '2024-04-10', '10:00:00', DATE '2024-04-10', '10:05:00', lpad(n::text, 7, '0'), null,"
+        " 'T', null, 1000, 99, 3, null, 'S', 'C' FROM generate_series(1, 60000) n",
         database,
     )
     monkeypatch.setattr(wrds_connection, "_BATCH_BYTES", 50_000)
@@ -461,7 +466,8 @@ def test_the_server_goes_away_in_the_middle(make, server, database, tmp_path, mo
     def _cutting(batch, found):
         if batch.num_rows and batch.column("trd_rpt_dt")[0].as_py() == date(2024, 4, 10):
             server.run(
-                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}' AND usename = 'scholar'",
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname ="
+                f" '{database}' AND usename = 'scholar'",
                 "postgres",
             )
         return original(batch, found)

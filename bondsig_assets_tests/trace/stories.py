@@ -32,7 +32,9 @@ def report(
     told: str | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
-    """A report of `day`, told a minute after its execution `at` (or at `told`), of an execution `on` that day or another."""
+    """A report of `day`, told a minute after its execution `at` (or at `told`), of an execution
+    `on` that day or another.
+    """
     executed = datetime.combine(on or day, time.fromisoformat(at))
     reported = (
         datetime.combine(day, time.fromisoformat(told))
@@ -65,7 +67,9 @@ def again(
     points: bool = True,
     **changes: Any,
 ) -> dict[str, Any]:
-    """A message about `trade` that repeats its terms, under its own number; it points back unless told not to."""
+    """A message about `trade` that repeats its terms, under its own number; it points back unless
+    told not to.
+    """
     day = day or trade["report_date"]
     pointer = {"original_message_number": trade["message_number"]} if points else {}
     return (
@@ -94,7 +98,9 @@ def frame(*reports: dict[str, Any]) -> pl.DataFrame:
 
 
 def fates(*reports: dict[str, Any], screens: str | Screens = "none", **options: Any) -> list[str]:
-    """What became of each report: "trade", or "reason" or "reason < n", n being the report that caused it."""
+    """What became of each report: "trade", or "reason" or "reason < n", n being the report that
+    caused it.
+    """
     result = clean(frame(*reports), screens=screens, **options)
     told = dict.fromkeys(result.trades["row"], "trade")
     for row, reason, cause in result.rejected.select("row", "reason", "cause_row").iter_rows():

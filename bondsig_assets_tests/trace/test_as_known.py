@@ -1,6 +1,7 @@
 """Whatever the messages say: nothing is lost, nothing ends twice, and the past is never rewritten.
 
-Random streams draw from few terms, so that equal trades, early endings, pairs and chains are frequent.
+Random streams draw from few terms, so that equal trades, early endings, pairs and chains are
+frequent.
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ SHARED = [
 
 @st.composite
 def streams(draw: st.DrawFn) -> pl.DataFrame:
-    """Reports of seven deliveries, most of them about one hour of one day and three kinds of trade."""
+    """Reports of seven deliveries, most of them about one hour of one day and three kinds of
+    trade.
+    """
     pick = st.sampled_from
     apart = st.tuples(
         pick([100.0, 101.0, 10.0, 55.0]),
@@ -146,7 +149,8 @@ def test_a_trade_ends_once_and_never_before_it_was_told(reports):
         pl.col("reason").is_in(["cancel_message", "correction_message", "reversal_message"])
     )
     assert set(messages.select(ID).rows()) == set(ended.select(cause).rows())
-    # No sell leg stands for two buy legs, and it is a sell leg between dealers that no message has ended.
+    # No sell leg stands for two buy legs, and it is a sell leg between dealers that no message has
+    # ended.
     legs = newest(events).filter(pl.col("reason") == "interdealer_buy_leg")
     assert not legs.select(cause).is_duplicated().any()
     sold = legs.select(cause).join(newest(events), left_on=cause, right_on=ID)
@@ -157,7 +161,9 @@ def test_a_trade_ends_once_and_never_before_it_was_told(reports):
 
 
 def _naive_endings(reports: pl.DataFrame) -> dict[tuple, tuple]:
-    """One message after the other, in plain Python: each ending takes the oldest open trade of its terms and number."""
+    """One message after the other, in plain Python: each ending takes the oldest open trade of its
+    terms and number.
+    """
     open_trades: dict[tuple, list[tuple]] = {}
     found, seen = {}, set()
     for row in reports.sort(ID).iter_rows(named=True):
@@ -181,9 +187,11 @@ def _naive_endings(reports: pl.DataFrame) -> dict[tuple, tuple]:
             queue = open_trades.get(
                 (
                     *terms,
-                    row["original_message_number"]
-                    if row["status"] == "Y"
-                    else row["message_number"],
+                    (
+                        row["original_message_number"]
+                        if row["status"] == "Y"
+                        else row["message_number"]
+                    ),
                 )
             )
             if queue:
@@ -204,7 +212,9 @@ def test_endings_agree_with_one_message_after_the_other(reports):
 @FEW
 @given(streams())
 def test_live_legs_of_both_sides_are_paired_to_the_last(reports):
-    """Among live inter-dealer trades of equal terms, as many buy legs stand as there are more of them than sell legs."""
+    """Among live inter-dealer trades of equal terms, as many buy legs stand as there are more of
+    them than sell legs.
+    """
     events = newest(remembered(reports, bonds=BONDS, screens=NONE).events)
     legs = events.filter(
         (pl.col("contra") == "D")

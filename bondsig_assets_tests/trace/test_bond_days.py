@@ -1,4 +1,6 @@
-"""A bond day by hand, and its revisions: each sees what was delivered by its day and nothing later."""
+"""A bond day by hand, and its revisions: each sees what was delivered by its day and nothing
+later.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +102,9 @@ def test_institutional_columns_leave_small_trades_out():
 
 
 def test_dealers_are_counted_once_whatever_their_side():
-    """As in the Academic file: two dealers, one of them on both sides, and a customer who is none."""
+    """As in the Academic file: two dealers, one of them on both sides, and a customer who is
+    none.
+    """
     named = {"reporting_party": "x", "contra_party": "C"}
     story = [
         message(0, "1", **named),

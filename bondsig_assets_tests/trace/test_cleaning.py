@@ -1,4 +1,6 @@
-"""`clean` as a whole: nothing lost, as of a moment, views, hindsight, and the graph's tables by the same code."""
+"""`clean` as a whole: nothing lost, as of a moment, views, hindsight, and the graph's tables by the
+same code.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +108,9 @@ def test_a_cancel_still_finds_its_trade_under_the_cap():
 
 
 def test_hindsight_sees_what_came_after():
-    """A fall that only three later prints confirm: quarantined at first; and a spike that only what follows gives away."""
+    """A fall that only three later prints confirm: quarantined at first; and a spike that only what
+    follows gives away.
+    """
     prices = [101.0] * 8 + [160.0] + [101.0] * 8
     story = [
         report(NEW + timedelta(days=k // 3), str(k), at=f"1{k % 3}:00:00", price=price)

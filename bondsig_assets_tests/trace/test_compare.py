@@ -11,7 +11,8 @@ from bondsig_assets.trace.compare import EXAMPLES, UNACCOUNTED, compare, lines
 from bondsig_assets_tests.trace.recipes.stories import BUY, SELL, frame, message, prices
 
 DAY = date(2016, 6, 2)
-#: Rows 0 to 6: two plain trades, a sell and two buys of equal terms, an affiliate's trade, another bond's trade.
+#: Rows 0 to 6: two plain trades, a sell and two buys of equal terms, an affiliate's trade, another
+#: bond's trade.
 REPORTS = frame(
     message("1"),
     message("2", price=102.0, par_usd=300_000.0),

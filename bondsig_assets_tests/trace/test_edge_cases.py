@@ -518,7 +518,9 @@ def test_enhanced_stands_before_standard_for_the_same_bond_and_day():
 
 
 def test_screens_come_after_matching():
-    """A pair whose flags differ is still a pair, and a cancel without the flag still ends the trade."""
+    """A pair whose flags differ is still a pair, and a cancel without the flag still ends the
+    trade.
+    """
     trade = report(NEW, "1", is_special_price=True)
     assert fates(trade, again(trade, "X", "1", is_special_price=False), screens="research") == [
         "ended_by_cancel < 1",

@@ -1,4 +1,6 @@
-"""The truth test: reports whose fate is known, all of them, from a generator that knows nothing of the cleaner."""
+"""The truth test: reports whose fate is known, all of them, from a generator that knows nothing of
+the cleaner.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ SAYS = {
 
 
 def _told(raw: pl.DataFrame, trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-    """`fate` as it must be and `told` as it came out, for every report; of two equal copies either may be the duplicate."""
+    """`fate` as it must be and `told` as it came out, for every report; of two equal copies either
+    may be the duplicate.
+    """
     said = pl.concat(
         [
             trades.select("row", told=pl.lit(TRADE)),

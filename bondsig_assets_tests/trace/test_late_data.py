@@ -1,4 +1,6 @@
-"""Late data: capped reports that are completed, deliveries twice, late or out of order; the past stays as it was."""
+"""Late data: capped reports that are completed, deliveries twice, late or out of order; the past
+stays as it was.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ def test_a_toml_file_starts_from_a_preset(tmp_path):
     found = screens_named(
         toml(
             tmp_path,
-            'base = "research"\nminimum_par_usd = 250_000\ncalendar = "sifma"\nprimary_market = ["P1"]\nsettlement_days = 3\nas_of = true',
+            'base = "research"\nminimum_par_usd = 250_000\ncalendar = "sifma"\nprimary_market ='
+            ' ["P1"]\nsettlement_days = 3\nas_of = true',
         )
     )
     assert found == replace(

@@ -24,7 +24,9 @@ from bondsig_assets_tests.trace.messages import (
 
 
 def told(*messages, bonds: pl.DataFrame | None = None) -> list[tuple]:
-    """(price_verdict on arrival, reason now, price now, day since when) of each message, the same at once and day by day."""
+    """(price_verdict on arrival, reason now, price now, day since when) of each message, the same
+    at once and day by day.
+    """
     reports = delivered(*messages)
     events = remembered(reports, bonds=bonds).events
     assert events.equals(daily(reports, bonds).events)

@@ -19,7 +19,9 @@ from bondsig_assets_tests.trace.messages import (
 
 
 def judged(*messages, bonds: pl.DataFrame | None = None) -> list[tuple]:
-    """(reason, price, price_as_reported) of each message on arrival, the same at once and day by day."""
+    """(reason, price, price_as_reported) of each message on arrival, the same at once and day by
+    day.
+    """
     reports = delivered(*messages)
     events = remembered(reports, bonds=bonds).events
     assert events.equals(daily(reports, bonds).events)

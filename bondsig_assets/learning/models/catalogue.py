@@ -1,6 +1,7 @@
 """Every kind of model there is: its class, its settings, how it is made and read back.
 
-Belongs here: names to classes. Not here: the classes, and which models a study runs (`learning/settings.py`).
+Belongs here: names to classes. Not here: the classes, and which models a study runs
+(`learning/settings.py`).
 """
 
 from __future__ import annotations
@@ -102,7 +103,9 @@ class Specification:
 def specification(
     name: str, overrides: Mapping[str, Any] | None = None, context: str = ""
 ) -> Specification:
-    """The model `name` with settings other than the defaults. Raises ModelError naming what exists."""
+    """The model `name` with settings other than the defaults. Raises ModelError naming what
+    exists.
+    """
     if name not in KINDS:
         raise ModelError(f"unknown model '{name}'; models are: {', '.join(KINDS)}")
     kind = KINDS[name]
@@ -122,13 +125,17 @@ def load_model(name: str, text: str) -> Model:
 
 
 def feature_hash(features: tuple[str, ...] | list[str]) -> str:
-    """Fingerprint of an ordered list of inputs and of how each is declared: a changed formula is another input."""
+    """Fingerprint of an ordered list of inputs and of how each is declared: a changed formula is
+    another input.
+    """
     declared = {feature.name: feature for feature in FEATURES}
     return fingerprint(
         [
-            [name, declared[name].formula, declared[name].window, declared[name].minimum]
-            if name in declared
-            else [name]
+            (
+                [name, declared[name].formula, declared[name].window, declared[name].minimum]
+                if name in declared
+                else [name]
+            )
             for name in features
         ]
     )

@@ -40,7 +40,9 @@ class Model(Protocol):
     rounds: int
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Model:
-        """Fit and return self. With `stop`, a model that can stop early chooses `rounds` by its loss there."""
+        """Fit and return self. With `stop`, a model that can stop early chooses `rounds` by its
+        loss there.
+        """
         ...
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -48,7 +50,9 @@ class Model(Protocol):
         ...
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """Contributions [row, feature + 1]; the last column is the base value, rows add up to the prediction."""
+        """Contributions [row, feature + 1]; the last column is the base value, rows add up to the
+        prediction.
+        """
         ...
 
     def to_text(self) -> str:

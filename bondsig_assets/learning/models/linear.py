@@ -1,4 +1,5 @@
-"""Linear models on z-scores: ridge regression and elastic net. A missing feature counts as the day's median (0).
+"""Linear models on z-scores: ridge regression and elastic net. A missing feature counts as the
+day's median (0).
 
 Belongs here: models that are one weight a feature. Not here: trees and sequences.
 """
@@ -63,7 +64,9 @@ class LinearModel(ABC):
         self.means: np.ndarray = np.empty(0)
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Self:
-        """Weighted least squares with this model's penalty, on columns centred by the sample's means."""
+        """Weighted least squares with this model's penalty, on columns centred by the sample's
+        means.
+        """
         from bondsig_assets.learning.models.linear_kernel import moments_of
 
         x = np.nan_to_num(sample.features).astype(float)
@@ -88,7 +91,9 @@ class LinearModel(ABC):
         return np.column_stack([parts, np.full(len(parts), self.intercept)])
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Predictions [row], added up feature by feature: a matrix product differs from its own rows."""
+        """Predictions [row], added up feature by feature: a matrix product differs from its own
+        rows.
+        """
         parts = self.contributions(features)
         out = parts[:, -1].copy()
         for column in range(parts.shape[1] - 1):
@@ -125,7 +130,9 @@ class RidgeModel(LinearModel):
 
 
 class ElasticNetModel(LinearModel):
-    """½ |y - Xw|² + penalty (l1_share |w|₁ + ½ (1 - l1_share) |w|²) by coordinate descent (Zou-Hastie 2005)."""
+    """½ |y - Xw|² + penalty (l1_share |w|₁ + ½ (1 - l1_share) |w|²) by coordinate descent
+    (Zou-Hastie 2005).
+    """
 
     def _solve(self, gram: np.ndarray, product: np.ndarray) -> np.ndarray:
         lasso, squares = (

@@ -1,7 +1,7 @@
 """Second moments added up in one order: a compiled loop.
 
-Belongs here: what linear models need compiled; imported when one is fitted, for numba takes a second. Not here:
-the models (`linear.py`).
+Belongs here: what linear models need compiled; imported when one is fitted, for numba takes a
+second. Not here: the models (`linear.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from numba import njit
 def moments_of(columns, share):
     """Weighted second moments [column, column] of `columns` [row, column], added up row by row.
 
-    A matrix product cuts its sums by the number of cores, and the weights would differ in their last bits.
+    A matrix product cuts its sums by the number of cores, and the weights would differ in their
+    last bits.
     """
     rows, size = columns.shape
     out = np.zeros((size, size))

@@ -1,8 +1,8 @@
 """A recurrent network over the last days of each issuer: a small LSTM, trained by Keras on JAX.
 
 Belongs here: the network's settings, inputs, training and text. Not here: its compiled prediction
-(`sequence_kernel.py`, imported where it is used), which is why a trained one needs neither Keras nor JAX. A missing input counts as
-the day's median (0).
+(`sequence_kernel.py`, imported where it is used), which is why a trained one needs neither Keras
+nor JAX. A missing input counts as the day's median (0).
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from bondsig_assets.learning.models.interface import ModelError, Sample
 if TYPE_CHECKING:
     from bondsig_assets.learning.models.sequence_kernel import Network
 
-#: What the network sees of each day. It can add up days itself, so of each thing the shortest change there is, before any longer
-#: one; differences and z-scores before levels, since a level says the same on each of its days; no input made of two others here.
+#: What the network sees of each day. It can add up days itself, so of each thing the shortest
+#: change there is, before any longer one; differences and z-scores before levels, since a level
+#: says the same on each of its days; no input made of two others here.
 LSTM_FEATURES: tuple[str, ...] = (
-    # Spread: the day's news, own and net of the sector, how unusual the week was, and where it leaves the issuer.
+    # Spread: the day's news, own and net of the sector, how unusual the week was, and where it
+    # leaves the issuer.
     "oas_1d_change_bps",
     "oas_1d_change_vs_sector_bps",
     "oas_5d_change_zscore",
@@ -61,9 +63,11 @@ LSTM_FEATURES: tuple[str, ...] = (
     "distance_to_default",
 )
 
-#: Points of the path at which an explanation takes the slope (Gauss-Legendre); more for the rows that do not add up with fewer.
+#: Points of the path at which an explanation takes the slope (Gauss-Legendre); more for the rows
+#: that do not add up with fewer.
 PATH_POINTS = (16, 64, 256)
-#: A row's contributions and base add up to its prediction within this part of the sum of its absolute contributions.
+#: A row's contributions and base add up to its prediction within this part of the sum of its
+#: absolute contributions.
 COMPLETENESS = 1e-3
 
 #: Keras keeps names and settings for the whole process: one network is built at a time.
@@ -130,7 +134,9 @@ class LSTMSettings:
     early_stopping: bool = field(
         default=True,
         metadata={
-            "description": "Choose the number of epochs on a span of its own before the calibration span"
+            "description": (
+                "Choose the number of epochs on a span of its own before the calibration span"
+            )
         },
     )
     seed: int = field(
@@ -144,7 +150,9 @@ class LSTMSettings:
 
 
 class LSTMModel:
-    """Long short-term memory (Hochreiter-Schmidhuber 1997) with one linear output, squared error, Adam (Kingma-Ba 2015)."""
+    """Long short-term memory (Hochreiter-Schmidhuber 1997) with one linear output, squared error,
+    Adam (Kingma-Ba 2015).
+    """
 
     def __init__(self, settings: Any) -> None:
         self.settings = settings
@@ -152,7 +160,9 @@ class LSTMModel:
         self.network: Network | None = None
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Self:
-        """Epochs from the mean label on; with `stop` the weights after the epoch that loses least there."""
+        """Epochs from the mean label on; with `stop` the weights after the epoch that loses least
+        there.
+        """
         s = self.settings
         trainer = _trainer(
             *sample.features.shape[1:],
@@ -191,10 +201,12 @@ class LSTMModel:
         return predicted(_inputs(features), self.network)
 
     def contributions(self, features: np.ndarray) -> np.ndarray:
-        """Integrated gradients from the median issuer on every day (Sundararajan et al. 2017), summed over days.
+        """Integrated gradients from the median issuer on every day (Sundararajan et al. 2017),
+        summed over days.
 
-        The path integral is a sum over some points, so a row adds up to its prediction only within COMPLETENESS, mostly
-        within 1e-9; the rest is not spread over the columns, and the last one is exactly the prediction for inputs of 0.
+        The path integral is a sum over some points, so a row adds up to its prediction only within
+        COMPLETENESS, mostly within 1e-9; the rest is not spread over the columns, and the last one
+        is exactly the prediction for inputs of 0.
         """
         from bondsig_assets.learning.models.sequence_kernel import explained
 
@@ -291,7 +303,9 @@ class _Trainer:
         return self.first._replace(weights=[*self.first.weights[:-1], mean])
 
     def epoch(self, state: State, sample: Sample, rows: np.ndarray) -> State:
-        """One step for each batch of `rows`; batches are as even as can be, and filled up with rows of no weight."""
+        """One step for each batch of `rows`; batches are as even as can be, and filled up with rows
+        of no weight.
+        """
         for batch in np.array_split(rows, -(-rows.size // self.batch_size)):
             filled, weight = (
                 np.full(self.batch_size, batch[0]),
@@ -314,7 +328,9 @@ def _trainer(
     l2_penalty: float,
     seed: int,
 ) -> _Trainer:
-    """The compiled step of a network, kept for the next fold: compiling takes longer than an epoch. Raises ModelError without Keras."""
+    """The compiled step of a network, kept for the next fold: compiling takes longer than an epoch.
+    Raises ModelError without Keras.
+    """
     with _BUILDING:
         keras, jax = _libraries()
         network = keras_network(keras, n_days, n_features, units, dropout, seed)
@@ -348,7 +364,9 @@ def _trainer(
 def keras_network(
     keras: Any, n_days: int, n_features: int, units: int, dropout: float, seed: int
 ) -> Any:
-    """The network as Keras builds it; every seed is its own, since folds are fitted beside each other."""
+    """The network as Keras builds it; every seed is its own, since folds are fitted beside each
+    other.
+    """
     first, again = (
         keras.initializers.GlorotUniform(seed=seed),
         keras.initializers.Orthogonal(seed=seed),
@@ -366,7 +384,8 @@ def keras_network(
 def _libraries() -> tuple[Any, Any]:
     """Keras on JAX, on one thread of the processor. Raises ModelError where they are missing.
 
-    With more threads than one, XLA cuts the sums of a large batch by their number, and the weights differ in their last bits.
+    With more threads than one, XLA cuts the sums of a large batch by their number, and the weights
+    differ in their last bits.
     """
     os.environ["KERAS_BACKEND"], os.environ["PJRT_NPROC"] = "jax", "1"
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
@@ -377,6 +396,7 @@ def _libraries() -> tuple[Any, Any]:
         raise ModelError("model lstm needs the extra deep: pip install 'bondsig[deep]'") from error
     if keras.backend.backend() != "jax":
         raise ModelError(
-            f"model lstm needs Keras on JAX, and it was loaded on {keras.backend.backend()}; set KERAS_BACKEND=jax"
+            f"model lstm needs Keras on JAX, and it was loaded on {keras.backend.backend()}; set"
+            " KERAS_BACKEND=jax"
         )
     return keras, jax

@@ -1,11 +1,11 @@
 """An LSTM's prediction and its parts by input: the compiled loops.
 
-Belongs here: the network forwards, and backwards through time. Not here: how it is trained, settings and
-text (`sequence.py`). A row's sums run in one order and read nothing of other rows, so that its bits do not
-depend on the call; hence no fastmath and no threads.
+Belongs here: the network forwards, and backwards through time. Not here: how it is trained,
+settings and text (`sequence.py`). A row's sums run in one order and read nothing of other rows, so
+that its bits do not depend on the call; hence no fastmath and no threads.
 
-The network is Keras's: with z = x_t K + h_{t-1} R + b in four blocks i, f, g, o,
-c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g), h_t = sigmoid(o) tanh(c_t), c_0 = h_0 = 0 (Hochreiter-Schmidhuber
+The network is Keras's: with z = x_t K + h_{t-1} R + b in four blocks i, f, g, o, c_t = sigmoid(f)
+c_{t-1} + sigmoid(i) tanh(g), h_t = sigmoid(o) tanh(c_t), c_0 = h_0 = 0 (Hochreiter-Schmidhuber
 1997; Gers et al. 2000), and the prediction is h_T v + a. A missing input counts as 0.
 """
 
@@ -51,7 +51,8 @@ def _project(features, kernel, projected):
 def _forwards(projected, scale, network, gates, cells, hidden):
     """The prediction for inputs `scale` times those of `projected`.
 
-    Fills `gates` [day, 4 units] after their sigmoid or tanh, and `cells` and `hidden` [day + 1, unit], whose first rows are 0.
+    Fills `gates` [day, 4 units] after their sigmoid or tanh, and `cells` and `hidden` [day + 1,
+    unit], whose first rows are 0.
     """
     units = network.recurrent.shape[0]
     cells[0] = 0.0
@@ -83,9 +84,11 @@ def _forwards(projected, scale, network, gates, cells, hidden):
 
 @_compiled
 def _backwards(gates, cells, network, share, slopes, back_hidden, back_cell, back_gates):
-    """Add `share` times the slope of the prediction in z to `slopes` [day, 4 units], by backpropagation through time (Werbos 1990).
+    """Add `share` times the slope of the prediction in z to `slopes` [day, 4 units], by
+    backpropagation through time (Werbos 1990).
 
-    `gates` and `cells` are those of `_forwards`; the last three are room for one day's slopes in h, c and z.
+    `gates` and `cells` are those of `_forwards`; the last three are room for one day's slopes in h,
+    c and z.
     """
     units = network.recurrent.shape[0]
     for unit in range(units):
@@ -131,11 +134,13 @@ def predicted(features, network):
 
 @_compiled
 def explained(features, network, nodes, shares):
-    """Inputs times their average slope along the straight path from 0, summed over days: [row, feature + 1].
+    """Inputs times their average slope along the straight path from 0, summed over days: [row,
+    feature + 1].
 
-    The average is the sum of `shares` times the slopes at `nodes` (0 … 1) of the path; one node at 1 gives
-    inputs times their slope where they are. The last column is the prediction for inputs of 0. As x_t K
-    is linear, a step along the path costs no more than the recurrent part of the network.
+    The average is the sum of `shares` times the slopes at `nodes` (0 … 1) of the path; one node at
+    1 gives inputs times their slope where they are. The last column is the prediction for inputs of
+    0. As x_t K is linear, a step along the path costs no more than the recurrent part of the
+    network.
     """
     rows, days, n_features = features.shape
     units = network.recurrent.shape[0]

@@ -14,7 +14,8 @@ import numpy as np
 
 from bondsig_assets.learning.models.interface import Sample
 
-#: Values a feature is cut into before splits are sought: z-scores of some ninety issuers a day tell no more, and fits are a quarter faster.
+#: Values a feature is cut into before splits are sought: z-scores of some ninety issuers a day tell
+#: no more, and fits are a quarter faster.
 BINS = 64
 #: Rounds without a better loss on the stopping span before boosting gives up.
 PATIENCE = 30
@@ -66,7 +67,9 @@ class XGBoostSettings:
     early_stopping: bool = field(
         default=False,
         metadata={
-            "description": "Choose the number of trees on a span of its own before the calibration span"
+            "description": (
+                "Choose the number of trees on a span of its own before the calibration span"
+            )
         },
     )
     seed: int = field(
@@ -119,7 +122,9 @@ class LightGBMSettings:
     early_stopping: bool = field(
         default=False,
         metadata={
-            "description": "Choose the number of trees on a span of its own before the calibration span"
+            "description": (
+                "Choose the number of trees on a span of its own before the calibration span"
+            )
         },
     )
     seed: int = field(
@@ -182,7 +187,9 @@ class XGBoostModel:
         self.booster: Any = None
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Self:
-        """Squared error from zero, with a fixed seed; with `stop` as many trees as lose least there."""
+        """Squared error from zero, with a fixed seed; with `stop` as many trees as lose least
+        there.
+        """
         import xgboost as xgb
 
         data = xgb.QuantileDMatrix(
@@ -266,7 +273,9 @@ class XGBoostModel:
 
 
 class ForestModel(XGBoostModel):
-    """Random forest (Breiman 2001) grown by XGBoost: trees side by side in one round, a share of columns for each split."""
+    """Random forest (Breiman 2001) grown by XGBoost: trees side by side in one round, a share of
+    columns for each split.
+    """
 
     def _boosting_rounds(self) -> int:
         return 1

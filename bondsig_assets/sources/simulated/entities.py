@@ -154,7 +154,9 @@ def make_issuers(world: World, parents: Parents) -> Issuers:
 def make_bonds(
     world: World, parents: Parents, issuers: Issuers, initial_yield_pct: np.ndarray
 ) -> Bonds:
-    """Bonds alive at some time in the world. `initial_yield_pct[k]` is the risk-free yield for `_TENORS[k]`."""
+    """Bonds alive at some time in the world. `initial_yield_pct[k]` is the risk-free yield for
+    `_TENORS[k]`.
+    """
     rng = world.rng(_STREAM, 3)
     days = world.days()
     counts = 1 + np.minimum(rng.negative_binomial(1.1, 1.1 / (1.1 + 7.5), world.n_parents), 45)

@@ -124,7 +124,9 @@ class SimulatedSource:
         )
 
     def _day(self, index: int) -> Messages:
-        """Messages about trades executed on one day, remembered for the report dates that follow."""
+        """Messages about trades executed on one day, remembered for the report dates that
+        follow.
+        """
         if index not in self._messages:
             self._messages[index] = messages_of_day(self.world.rng(3, index), self._state(index))
             for old in [key for key in self._messages if key < index - _KEPT_DAYS]:
@@ -296,7 +298,9 @@ class SimulatedSource:
 
 
 def _gather(values: pl.Series):
-    """A function that turns a column of positions into `values`; negative or late positions into null."""
+    """A function that turns a column of positions into `values`; negative or late positions into
+    null.
+    """
 
     def pick(column: str) -> pl.Expr:
         position = pl.col(column)

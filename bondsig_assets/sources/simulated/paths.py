@@ -1,4 +1,5 @@
-"""The latent market: factors, returns, credit news, spreads, curves and ratings, whole from the seed.
+"""The latent market: factors, returns, credit news, spreads, curves and ratings, whole from the
+seed.
 
 Belongs here: everything that is a path over days. Not here: trades on a day
 (`trading.py`) and the tables made of all this (`market.py`).
@@ -32,7 +33,8 @@ CDS_TENORS = np.array([1.0, 3, 5, 7, 10])
 #: Chance that news of yesterday reaches the stock 1, 2 … 5 trading days later.
 LANDING = 0.6 ** np.arange(1, 6) / (0.6 ** np.arange(1, 6)).sum()
 NEWS_PER_DAY = 0.04
-#: Shape of the gamma that gives bad news half as much variance again at the same mean: (k + 1)/k = 1.5 pi/2.
+#: Shape of the gamma that gives bad news half as much variance again at the same mean: (k + 1)/k =
+#: 1.5 pi/2.
 _BAD_SHAPE = 1 / (0.75 * np.pi - 1)
 EARNINGS_EVERY = 63
 #: Share of a public move that bonds take one, two and three days to follow.
@@ -68,7 +70,9 @@ class Market:
         return self.days.astype(int)
 
     def owner(self, day: int) -> np.ndarray:
-        """Position of the parent whose credit stands behind each parent's bonds on a day: itself, or its acquirer."""
+        """Position of the parent whose credit stands behind each parent's bonds on a day: itself,
+        or its acquirer.
+        """
         owner = np.arange(self.world.n_parents)
         if day >= self.parents.takeover_day:
             owner[self.parents.target] = self.parents.acquirer
@@ -79,7 +83,9 @@ class Market:
         return _par_yields(self.curve_factors)
 
     def spread_bps(self, tenors: np.ndarray) -> np.ndarray:
-        """Issuer spreads [day, parent, tenor]; upward curves for good names, inverted for the weakest."""
+        """Issuer spreads [day, parent, tenor]; upward curves for good names, inverted for the
+        weakest.
+        """
         slope = term_slope(self.rating)
         return (
             np.exp(self.log_spread)[:, :, None]
@@ -128,7 +134,9 @@ def term_slope(rating: np.ndarray) -> np.ndarray:
 
 
 def nelson_siegel_zero(factors: np.ndarray, years: np.ndarray) -> np.ndarray:
-    """Continuously compounded zero rates [day, years] for level, slope, curvature (Nelson-Siegel 1987, decay 0.5)."""
+    """Continuously compounded zero rates [day, years] for level, slope, curvature (Nelson-Siegel
+    1987, decay 0.5).
+    """
     x = 0.5 * np.maximum(years, 1e-6)
     loading = (1 - np.exp(-x)) / x
     return factors[:, :1] + factors[:, 1:2] * loading + factors[:, 2:3] * (loading - np.exp(-x))
@@ -172,7 +180,9 @@ def _factors(world: World, n_days: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def news_share(world: World, parents: Parents) -> np.ndarray:
-    """Share of each name's idiosyncratic variance that is credit news: lead strength, twice that for high yield."""
+    """Share of each name's idiosyncratic variance that is credit news: lead strength, twice that
+    for high yield.
+    """
     return np.minimum(world.lead_strength * np.where(parents.is_high_yield, 2.0, 1.0), 0.6)
 
 
@@ -239,7 +249,9 @@ def _log_spreads(
 
 
 def _follow_acquirer(log_spread: np.ndarray, parents: Parents) -> None:
-    """From the takeover on, the target's credit moves with its acquirer's, without a jump in level."""
+    """From the takeover on, the target's credit moves with its acquirer's, without a jump in
+    level.
+    """
     day, target, acquirer = parents.takeover_day, parents.target, parents.acquirer
     log_spread[day:, target] = (
         log_spread[day - 1, target] + log_spread[day:, acquirer] - log_spread[day - 1, acquirer]

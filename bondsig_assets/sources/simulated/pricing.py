@@ -17,7 +17,9 @@ _CALL_SOFTNESS = 2.0
 
 
 def true_mids(market: Market) -> tuple[np.ndarray, np.ndarray]:
-    """Closing clean mids (% of par) and spreads (bps), both [day, bond], NaN while not outstanding."""
+    """Closing clean mids (% of par) and spreads (bps), both [day, bond], NaN while not
+    outstanding.
+    """
     bonds, days = market.bonds, market.day_numbers
     settlement = _settlement(market.days)
     spread = np.empty((days.size, bonds.cusip.size))

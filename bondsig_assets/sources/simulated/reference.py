@@ -55,7 +55,9 @@ def tickers(market: Market) -> np.ndarray:
 
 
 def has_stock(market: Market) -> np.ndarray:
-    """Whether each parent's stock trades on each day [day, parent]; the target's stops at the takeover."""
+    """Whether each parent's stock trades on each day [day, parent]; the target's stops at the
+    takeover.
+    """
     listed = np.ones((market.days.size, market.world.n_parents), dtype=bool)
     listed[market.parents.takeover_day :, market.parents.target] = False
     return listed
@@ -262,7 +264,9 @@ def _amounts_outstanding(market: Market, through: date) -> pl.DataFrame:
 
 
 def _equity_links(market: Market, through: date) -> pl.DataFrame:
-    """Quarterly holdings of a bond fund that name the issuer's ticker, one in forty wrongly; better sources outrank them."""
+    """Quarterly holdings of a bond fund that name the issuer's ticker, one in forty wrongly; better
+    sources outrank them.
+    """
     bonds, rng = market.bonds, market.world.rng(9)
     names = tickers(market)
     parts = []

@@ -25,7 +25,8 @@ ALIVE, CANCELLED, CORRECTED_AWAY, REVERSED = 0, 1, 2, 3
 @dataclass
 class Messages:
     """Arrays over messages. `report_index` is the trading day of the report, `*_second` seconds
-    after midnight, `number` the message number, `original` the number pointed back to (-1: none)."""
+    after midnight, `number` the message number, `original` the number pointed back to (-1: none).
+    """
 
     report_index: np.ndarray
     report_second: np.ndarray
@@ -127,7 +128,9 @@ def _events(rng: np.random.Generator, state: DayState) -> dict[str, np.ndarray]:
 
 
 def _legs(rng: np.random.Generator, state: DayState, events: dict[str, np.ndarray]) -> Messages:
-    """One report a leg: single customer trades, riskless pairs within a minute, both inter-dealer legs."""
+    """One report a leg: single customer trades, riskless pairs within a minute, both inter-dealer
+    legs.
+    """
     kind, n = events["kind"], events["row"].size
     legs = np.where(kind == SINGLE, 1, 2)
     event = np.repeat(np.arange(n), legs)
@@ -196,7 +199,9 @@ def _slips(rng: np.random.Generator, price: np.ndarray) -> tuple[np.ndarray, np.
 def _report_times(
     rng: np.random.Generator, index: int, second: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mostly within minutes; one in a hundred late the same day, three in a thousand on a later day."""
+    """Mostly within minutes; one in a hundred late the same day, three in a thousand on a later
+    day.
+    """
     draw = rng.random(second.size)
     delay = np.minimum(np.exp(rng.normal(np.log(70), 1.1, second.size)), 900)
     late = draw < 0.013

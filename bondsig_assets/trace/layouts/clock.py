@@ -1,6 +1,7 @@
 """Times of day, as microseconds since midnight, of every type and text clients deliver them in.
 
-Belongs here: reading a time of day and joining it to its date. Not here: other values (`values.py`).
+Belongs here: reading a time of day and joining it to its date. Not here: other values
+(`values.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ _SECOND = 1_000_000_000
 
 
 def time_of_day(source: Source) -> pl.Expr:
-    """Microseconds since midnight (Int64) of a time, a moment, a duration, nanoseconds, HHMMSS or H:MM:SS; null when it is none."""
+    """Microseconds since midnight (Int64) of a time, a moment, a duration, nanoseconds, HHMMSS or
+    H:MM:SS; null when it is none.
+    """
     if isinstance(source.dtype, pl.Time):
         return source.let(source.column.cast(pl.Int64) // 1000)
     if isinstance(source.dtype, pl.Datetime):

@@ -1,8 +1,9 @@
 """The layouts TRACE reports are held in, as data: canonical column → names it has in the file.
 
 Belongs here: names, what a layout cannot do without, its status letters. Not here: how a value is
-read (`values.py`) or a file (`text.py`, `archives.py`). Names stand folded (see `fold`): lower case,
-everything but letters and digits an underscore, so `Buy/Sell Indicator` and R's `Buy.Sell.Indicator` are one.
+read (`values.py`) or a file (`text.py`, `archives.py`). Names stand folded (see `fold`): lower
+case, everything but letters and digits an underscore, so `Buy/Sell Indicator` and R's
+`Buy.Sell.Indicator` are one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Pieces of text made right: every line a record with the header's number of fields.
 
-Belongs here: bytes in, bytes that a strict parser reads and the fault of each line out. Not here: what
-the fields mean. A line end always ends a record: no field of TRACE holds one, so a stray quote spoils
-its own line and no other.
+Belongs here: bytes in, bytes that a strict parser reads and the fault of each line out. Not here:
+what the fields mean. A line end always ends a record: no field of TRACE holds one, so a stray quote
+spoils its own line and no other.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def tidy(data: bytes) -> bytes:
 
 
 def shape(data: bytes, separator: bytes, n_fields: int, quoting: bool) -> Piece:
-    """`data`, which is tidy, as a piece: lines with too many fields cut, those with too few filled up."""
+    """`data`, which is tidy, as a piece: lines with too many fields cut, those with too few filled
+    up.
+    """
     if quoting and b'"' in data:
         data, separator = _unquoted(data, separator), UNIT
     bytes_ = np.frombuffer(data, dtype=np.uint8)
@@ -77,7 +79,9 @@ def _mended(
 
 
 def _unquoted(data: bytes, separator: bytes) -> bytes:
-    """The quotes of each line taken out and the separators outside them made UNIT; a line with an odd quote has none that count."""
+    """The quotes of each line taken out and the separators outside them made UNIT; a line with an
+    odd quote has none that count.
+    """
     bytes_ = np.frombuffer(data, dtype=np.uint8)
     quotes = bytes_ == _QUOTE
     parity = np.cumsum(quotes, dtype=np.uint8) & 1

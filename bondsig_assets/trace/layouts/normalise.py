@@ -95,10 +95,12 @@ class Columns:
 
 
 def normalise(frame: pl.LazyFrame, layout: str, row: str = "row") -> pl.LazyFrame:
-    """`frame` with a layout's own column names (any case, any of the types clients deliver) as reports with `fault` set.
+    """`frame` with a layout's own column names (any case, any of the types clients deliver) as
+    reports with `fault` set.
 
     Lazy, one pass, no row is lost; `row` names the column that numbers them, which is made when
-    missing. Raises LayoutError when a required column is missing (WRDS and FINRA layouts alike) or held twice.
+    missing. Raises LayoutError when a required column is missing (WRDS and FINRA layouts alike) or
+    held twice.
     """
     return as_reports(frame, variant_of(frame.collect_schema().names(), layout), row)
 
@@ -123,7 +125,9 @@ def as_reports(frame: pl.LazyFrame, layout: Layout, row: str) -> pl.LazyFrame:
 
 
 def absences(schema: pl.Schema, layout: Layout) -> list[str]:
-    """What the user should know that the columns of a file, which reads as `layout`, do not hold."""
+    """What the user should know that the columns of a file, which reads as `layout`, do not
+    hold.
+    """
     columns, notes = Columns(schema, layout), []
     if not columns.sources("side"):
         notes.append("no column holds the side; it is null in every report")
@@ -139,7 +143,8 @@ def _columns(columns: Columns, layout: Layout) -> dict[str, pl.Expr]:
         found = [reader(source) for source in columns.sources(column)]
         if found:
             read[column] = columns.steps.let(pl.coalesce(found)) if len(found) > 1 else found[0]
-    # A dissemination product may hold no report date, or leave it blank: the execution date stands for it.
+    # A dissemination product may hold no report date, or leave it blank: the execution date stands
+    # for it.
     if not layout.has_report_time:
         given = [~source.is_given() for source in columns.sources("report_date")]
         stands_in = given[0] if given else pl.lit(True)
@@ -174,7 +179,8 @@ def _moments(columns: Columns, read: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
 
 
 def _parties(columns: Columns, read: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
-    """The contra and, in Academic files, the dealer it is: a hash there says dealer, its letters C and A do not.
+    """The contra and, in Academic files, the dealer it is: a hash there says dealer, its letters C
+    and A do not.
 
     A trading system (T) is a dealer that reports as any other.
     """
@@ -183,10 +189,12 @@ def _parties(columns: Columns, read: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
         letter = source.let(party.str.to_uppercase())
         is_letter = letter.is_in(["C", "A", "D", "T"])
         return {
-            "contra": pl.when(letter.is_in(["C", "A"]))
-            .then(letter)
-            .when(party.is_not_null())
-            .then(pl.lit("D")),
+            "contra": (
+                pl.when(letter.is_in(["C", "A"]))
+                .then(letter)
+                .when(party.is_not_null())
+                .then(pl.lit("D"))
+            ),
             "contra_party": pl.when(~is_letter).then(party),
         }
     return {"contra": _mapped(read["contra"], {"T": "D"}, columns.steps)}
@@ -208,7 +216,9 @@ def _one_of(column: str, letters: str) -> pl.Expr:
 
 
 def _fault(layout: Layout) -> pl.Expr:
-    """The first fault that applies. A line with a wrong number of fields says so before anything its shifted values say."""
+    """The first fault that applies. A line with a wrong number of fields says so before anything
+    its shifted values say.
+    """
     reported, executed = pl.col("report_date"), pl.col("execution_date")
     # A day of slack: the clock here may be behind New York's.
     tomorrow = date.today() + timedelta(days=1)
@@ -236,7 +246,9 @@ def _fault(layout: Layout) -> pl.Expr:
 
 
 def _mapped(text: pl.Expr, letters: dict[str, str], steps: Steps) -> pl.Expr:
-    """`text` with some letters exchanged. (`replace` would do, but not piece by piece: it takes the whole column into memory.)"""
+    """`text` with some letters exchanged. (`replace` would do, but not piece by piece: it takes the
+    whole column into memory.)
+    """
     meanings: dict[str, list[str]] = {}
     for letter, meant in letters.items():
         meanings.setdefault(meant, []).append(letter)

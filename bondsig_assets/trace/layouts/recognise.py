@@ -1,7 +1,7 @@
 """Which layout a header is.
 
-Belongs here: choosing a layout by the names in the header, and saying what is missing when none fits.
-Not here: the names (`declared.py`).
+Belongs here: choosing a layout by the names in the header, and saying what is missing when none
+fits. Not here: the names (`declared.py`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ AUTO = "auto"
 
 
 def variant_of(header: Sequence[str], layout: str = AUTO) -> Layout:
-    """The layout of `header`: of the one named, the set of columns that fits best, or whichever can be told (`auto`).
+    """The layout of `header`: of the one named, the set of columns that fits best, or whichever can
+    be told (`auto`).
 
-    Raises LayoutError when a required column is missing, when two layouts could be meant or none is.
+    Raises LayoutError when a required column is missing, when two layouts could be meant or none
+    is.
     """
     folded = {fold(name) for name in header}
     if layout == AUTO:
@@ -35,7 +37,8 @@ def variant_of(header: Sequence[str], layout: str = AUTO) -> Layout:
     fits = _nearest(folded, [variant for variant in VARIANTS if variant.name == layout])
     if _missing(folded, fits):
         raise LayoutError(
-            f"read as {layout} it lacks {_told(folded, fits)}: deliver it with them, or name another layout"
+            f"read as {layout} it lacks {_told(folded, fits)}: deliver it with them, or name"
+            " another layout"
         )
     return fits
 
@@ -55,7 +58,8 @@ def _one_of(header: Sequence[str], layouts: list[str]) -> Layout:
         return fits[0]
     if fits:
         raise LayoutError(
-            f"its columns are those of {' and of '.join(fit.name for fit in fits)} alike: name one of them only"
+            f"its columns are those of {' and of '.join(fit.name for fit in fits)} alike: name one"
+            " of them only"
         )
     raise LayoutError(
         complaints[0] if complaints else f"its columns are those of none of {', '.join(layouts)}"
@@ -76,12 +80,14 @@ def _recognised(folded: set[str]) -> Layout:
             f"lacks {_told(folded, nearest)}" if _missing(folded, nearest) else "has other columns"
         )
         raise LayoutError(
-            f"its columns are those of no layout; the nearest is {nearest.name}, for which it {lacks}: deliver it with its own header"
+            f"its columns are those of no layout; the nearest is {nearest.name}, for which it"
+            f" {lacks}: deliver it with its own header"
         )
     names = list(dict.fromkeys(variant.name for variant in found))
     if len(names) > 1:
         raise LayoutError(
-            f"its columns are those of {' and of '.join(names)} alike: say which with {' or '.join(f'--layout {name}' for name in names)}"
+            f"its columns are those of {' and of '.join(names)} alike: say which with"
+            f" {' or '.join(f'--layout {name}' for name in names)}"
         )
     return _nearest(folded, found)
 

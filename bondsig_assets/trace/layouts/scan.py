@@ -41,11 +41,13 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Scan:
-    """Reports of many files. `frame` reads lazily, from the Parquet files given and from what texts became in the scratch folder.
+    """Reports of many files. `frame` reads lazily, from the Parquet files given and from what texts
+    became in the scratch folder.
 
-    `frame`: exactly the columns of REPORT_SCHEMA, `row` unique and increasing over the files in their
-    order. `layouts`: file → layout taken. `notes`: sentences for the user. `has_report_times`: whether
-    every file holds the times of report. `files`: (file or member, first row, rows), to trace a row.
+    `frame`: exactly the columns of REPORT_SCHEMA, `row` unique and increasing over the files in
+    their order. `layouts`: file → layout taken. `notes`: sentences for the user.
+    `has_report_times`: whether every file holds the times of report. `files`: (file or member,
+    first row, rows), to trace a row.
     """
 
     frame: pl.LazyFrame
@@ -56,7 +58,9 @@ class Scan:
     _pieces: tuple[tuple[int, Piece], ...] = ()
 
     def blocks(self, rows: int) -> list[pl.LazyFrame]:
-        """`frame` in pieces of at most `rows`, in order, each read without reading what is before it."""
+        """`frame` in pieces of at most `rows`, in order, each read without reading what is before
+        it.
+        """
         return [
             piece(start, min(rows, n - start))
             for n, piece in self._pieces
@@ -70,13 +74,14 @@ def scan_reports(
     scratch: Path | None = None,
     allow_missing_times: bool = False,
 ) -> Scan:
-    """The reports of `paths` (.parquet, text with any delimiter, .gz, .zip, zips in zips), in their order.
+    """The reports of `paths` (.parquet, text with any delimiter, .gz, .zip, zips in zips), in their
+    order.
 
-    `layout` is one of LAYOUTS for all files, or "auto": each file's own, by its header. Texts are read
-    piece by piece into Parquet under `scratch` (a temporary folder, removed at exit, when None); the
-    frame reads from there, so `scratch` must stay until it was read. No row of a file is lost: what
-    cannot be used says so in `fault`. Raises LayoutError, one line that names the file, when a file as a
-    whole cannot be read; with `allow_missing_times` lost times are noted instead.
+    `layout` is one of LAYOUTS for all files, or "auto": each file's own, by its header. Texts are
+    read piece by piece into Parquet under `scratch` (a temporary folder, removed at exit, when
+    None); the frame reads from there, so `scratch` must stay until it was read. No row of a file is
+    lost: what cannot be used says so in `fault`. Raises LayoutError, one line that names the file,
+    when a file as a whole cannot be read; with `allow_missing_times` lost times are noted instead.
     """
     if not paths:
         raise LayoutError("no files are named: name at least one")
@@ -105,7 +110,9 @@ def scan_reports(
 
 @contextmanager
 def _folder(scratch: Path | None) -> Iterator[Path]:
-    """A new folder for this scan's texts; gone at once when reading fails, and at exit where nobody named one."""
+    """A new folder for this scan's texts; gone at once when reading fails, and at exit where nobody
+    named one.
+    """
     if scratch is not None:
         scratch.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="reports-", dir=scratch))

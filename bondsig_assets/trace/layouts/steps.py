@@ -1,7 +1,8 @@
 """Expressions computed in steps, so that no part of one is computed twice.
 
 Belongs here: naming intermediate results. Not here: what they mean. Polars writes out an expression
-that is used in several places once for each place; reading a time of text would parse it dozens of times.
+that is used in several places once for each place; reading a time of text would parse it dozens of
+times.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Files and archives as streams of text, and streams as pieces of whole lines.
 
-Belongs here: zip, zip of zips, gz and plain files, opened member by member and never unpacked to disk
-by name. Not here: what the text says (`text.py`), Parquet (`scan.py`).
+Belongs here: zip, zip of zips, gz and plain files, opened member by member and never unpacked to
+disk by name. Not here: what the text says (`text.py`), Parquet (`scan.py`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ ZIP, GZIP, PARQUET = b"PK", b"\x1f\x8b", b"PAR1"
 
 
 def kind_of(path: Path) -> bytes:
-    """ZIP, GZIP or PARQUET by the file's first bytes, else b"" for text. Raises LayoutError when there is nothing to read."""
+    """ZIP, GZIP or PARQUET by the file's first bytes, else b"" for text. Raises LayoutError when
+    there is nothing to read.
+    """
     if path.is_dir():
         raise LayoutError(f"{path.name}: is a folder: name the files in it")
     if not path.exists():
@@ -71,12 +73,15 @@ def damage(label: str) -> Iterator[None]:
         raise
     except _DAMAGED as error:
         raise LayoutError(
-            f"{label}: is damaged or cut short ({' '.join(str(error).split()) or type(error).__name__}): deliver it again"
+            f"{label}: is damaged or cut short"
+            f" ({' '.join(str(error).split()) or type(error).__name__}): deliver it again"
         ) from error
 
 
 def texts(path: Path, label: str, passed_over: list[str]) -> Iterator[tuple[str, IO[bytes]]]:
-    """Label and stream of each text in `path`, which is no Parquet; members that are no text go to `passed_over`."""
+    """Label and stream of each text in `path`, which is no Parquet; members that are no text go to
+    `passed_over`.
+    """
     kind = kind_of(path)
     with damage(label):
         if kind == ZIP:
@@ -131,7 +136,8 @@ def _member(
 
 
 def pieces(stream: IO[bytes], label: str) -> Iterator[tuple[bytes, bool]]:
-    """Whole lines of `stream` in bounded pieces, and whether the piece is the last: that one is the last line alone.
+    """Whole lines of `stream` in bounded pieces, and whether the piece is the last: that one is the
+    last line alone.
 
     Raises LayoutError when the stream is no text.
     """
@@ -143,12 +149,14 @@ def pieces(stream: IO[bytes], label: str) -> Iterator[tuple[bytes, bool]]:
                     f"{label}: is not text (zero bytes; UTF-16 perhaps): save it as UTF-8 text"
                 )
             data = carry + chunk
-            # The last line with anything on it is held back: it may be a trailer, or go on in the next chunk.
+            # The last line with anything on it is held back: it may be a trailer, or go on in the
+            # next chunk.
             cut = data.rfind(b"\n", 0, len(data.rstrip(b"\r\n "))) + 1
             carry = data[cut:]
             if len(carry) > LINE_BYTES:
                 raise LayoutError(
-                    f"{label}: is not text in lines (one is longer than {LINE_BYTES:,} bytes): save it with line ends"
+                    f"{label}: is not text in lines (one is longer than {LINE_BYTES:,} bytes): save"
+                    " it with line ends"
                 )
             if cut:
                 yield data[:cut], False

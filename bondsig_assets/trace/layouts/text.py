@@ -1,7 +1,7 @@
 """One text of reports, read in pieces to frames of canonical columns.
 
-Belongs here: header, delimiter, trailer, the count of lines, the times and the file name's date. Not
-here: archives (`streams.py`), the split into fields (`lines.py`), meaning (`normalise.py`).
+Belongs here: header, delimiter, trailer, the count of lines, the times and the file name's date.
+Not here: archives (`streams.py`), the split into fields (`lines.py`), meaning (`normalise.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from bondsig_assets.trace.layouts.values import given_alone
 
 _DELIMITERS = "|\t,;"
 _ROW = "row of the file"
-#: A stamp of date and time and a count of ten digits, with nothing between that a field of a report could be.
+#: A stamp of date and time and a count of ten digits, with nothing between that a field of a report
+#: could be.
 _TRAILER = re.compile(
     rb"\s*(?:[A-Za-z]+[ |:]*)?(?:20\d\d|\d\d/\d\d/20\d\d)[\d\s|:/.,T\-]*?(\d{10})[|\s]*"
 )
@@ -37,7 +38,9 @@ _REPORT_DATES = ("trd_rpt_dt", "trade_report_date")
 
 @dataclass(frozen=True)
 class Header:
-    """The first line of a text: names by position, the separator, whether quotes count, the layout, the report date of the file name."""
+    """The first line of a text: names by position, the separator, whether quotes count, the layout,
+    the report date of the file name.
+    """
 
     names: list[str]
     delimiter: str
@@ -72,7 +75,9 @@ class Text:
         }
 
     def frames(self) -> Iterator[pl.DataFrame]:
-        """Frames of REPORT_SCHEMA, in order. Raises LayoutError when the text as a whole cannot be read."""
+        """Frames of REPORT_SCHEMA, in order. Raises LayoutError when the text as a whole cannot be
+        read.
+        """
         started = False
         for data, is_last in pieces(self._stream, self.label):
             self.digest = (zlib.crc32(data, self.digest[0]), self.digest[1] + len(data))
@@ -117,7 +122,9 @@ class Text:
             return dated
 
     def _with_layout(self, header: Header) -> Header:
-        """FINRA's files of before 2012 have the columns of WRDS and no quotes; the pipe tells them apart."""
+        """FINRA's files of before 2012 have the columns of WRDS and no quotes; the pipe tells them
+        apart.
+        """
         if (
             self._layout_asked == AUTO
             and header.delimiter == "|"
@@ -212,14 +219,17 @@ class Text:
             )
         if self._trailer is not None and self._trailer != self.n_rows:
             raise LayoutError(
-                f"{self.label}: the trailer says {self._trailer:010d} records, the file has {self.n_rows}: cut short? deliver it again"
+                f"{self.label}: the trailer says {self._trailer:010d} records, the file has"
+                f" {self.n_rows}: cut short? deliver it again"
             )
         if not self.n_rows:
             self.notes.append("it holds no reports")
 
 
 def _parsed(piece: lines.Piece, names: list[str]) -> pl.DataFrame:
-    """All fields as text. Should the parser see other lines than were counted, the lines are split by hand."""
+    """All fields as text. Should the parser see other lines than were counted, the lines are split
+    by hand.
+    """
     try:
         frame = pl.read_csv(
             io.BytesIO(piece.text),

@@ -23,7 +23,9 @@ _INSTEAD = {
 
 @dataclass(frozen=True)
 class Times:
-    """What was found: sentences for the user, and whether reports carry the time they were made at."""
+    """What was found: sentences for the user, and whether reports carry the time they were made
+    at.
+    """
 
     notes: list[str]
     has_report_times: bool
@@ -32,17 +34,21 @@ class Times:
 def check_times(
     frame: pl.LazyFrame, layout: str, name: str, allow_missing_times: bool = False
 ) -> Times:
-    """Refuses `frame` (a layout's own columns; `name` is told to the user) when its times are missing or all null.
+    """Refuses `frame` (a layout's own columns; `name` is told to the user) when its times are
+    missing or all null.
 
-    A layout that has no report times by nature is not refused for them. Lazy: reads the time columns
-    only, and no further than to the first time. Raises LayoutError; with `allow_missing_times` notes it.
+    A layout that has no report times by nature is not refused for them. Lazy: reads the time
+    columns only, and no further than to the first time. Raises LayoutError; with
+    `allow_missing_times` notes it.
     """
     variant = variant_of(frame.collect_schema().names(), layout)
     return judge(given(frame, variant), variant, name, allow_missing_times)
 
 
 def given(frame: pl.LazyFrame, variant: Layout) -> dict[str, tuple[str, bool]]:
-    """Time column of `variant` → its name in the frame and whether any row fills it (a frame without rows: yes)."""
+    """Time column of `variant` → its name in the frame and whether any row fills it (a frame
+    without rows: yes).
+    """
     columns = Columns(frame.collect_schema(), variant)
     found = {}
     is_empty = frame.select(pl.first()).head(1).collect().is_empty()
@@ -72,7 +78,8 @@ def judge(
     instead = " and ".join(_INSTEAD[column] for column in reversed(lost))
     if not allow_missing_times:
         raise LayoutError(
-            f"{name}: {told}: the times were lost on the way here; --allow-missing-times goes on {instead}"
+            f"{name}: {told}: the times were lost on the way here; --allow-missing-times goes on"
+            f" {instead}"
         )
     notes = [f"{name}: {told}"]
     if "report_time" in lost:
@@ -87,7 +94,8 @@ def _told(
     parts = [f"every {' and every '.join(null)} is null"] if null else []
     if absent:
         parts.append(
-            f"there is no column {' and no column '.join(variant.columns[column][0] for column in absent)}"
+            "there is no column"
+            f" {' and no column '.join(variant.columns[column][0] for column in absent)}"
         )
     return ", and ".join(parts)
 

@@ -1,9 +1,9 @@
 """How a value of any delivered type becomes a value of a report, as Polars expressions.
 
-Belongs here: one reader per kind of value, chosen by the column's type so that a column of the right
-type costs next to nothing. Not here: which column is which kind of value (`normalise.py`), times of
-day (`clock.py`). A value that cannot be read is null; where that is a fault of the row, `normalise.py`
-compares with `Source.is_given`.
+Belongs here: one reader per kind of value, chosen by the column's type so that a column of the
+right type costs next to nothing. Not here: which column is which kind of value (`normalise.py`),
+times of day (`clock.py`). A value that cannot be read is null; where that is a fault of the row,
+`normalise.py` compares with `Source.is_given`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ NOTHING = ("", "NA", "N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "null", "None",
 
 
 class Source:
-    """A column of the file: its expression, its type, the texts that mean nothing in it, and the steps to compute in."""
+    """A column of the file: its expression, its type, the texts that mean nothing in it, and the
+    steps to compute in.
+    """
 
     def __init__(
         self, name: str, dtype: pl.DataType, nulls: tuple[str, ...] = (), steps: Steps | None = None
@@ -41,7 +43,9 @@ class Source:
 
     @cached_property
     def stripped(self) -> pl.Expr:
-        """As text without the blanks around it: enough where texts that mean nothing fail to parse anyway."""
+        """As text without the blanks around it: enough where texts that mean nothing fail to parse
+        anyway.
+        """
         column = self.column.cast(pl.Int64) if isinstance(self.dtype, pl.Duration) else self.column
         column = (
             column if isinstance(self.dtype, pl.String) else column.cast(pl.String, strict=False)
@@ -158,7 +162,9 @@ def count(source: Source) -> pl.Expr:
 
 
 def message(source: Source) -> pl.Expr:
-    """A message number: digits alone are padded to seven, so that numbers and pointers of clients that cut zeros compare equal."""
+    """A message number: digits alone are padded to seven, so that numbers and pointers of clients
+    that cut zeros compare equal.
+    """
     text = source.let(source.text.str.strip_suffix(".0")) if source.is_text else source.text
     return source.let(
         pl.when(text.str.contains(r"^[0-9]{1,6}$")).then(text.str.zfill(7)).otherwise(text)

@@ -19,7 +19,9 @@ GROUP_ROWS = 250_000
 
 
 class Writer:
-    """One Parquet file of reports, written in row groups; memory holds one group. A context manager."""
+    """One Parquet file of reports, written in row groups; memory holds one group. A context
+    manager.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

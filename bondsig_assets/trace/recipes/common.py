@@ -1,8 +1,9 @@
-"""What the published recipes have in common: matching messages, sequences of reversals, the two legs of dealers.
+"""What the published recipes have in common: matching messages, sequences of reversals, the two
+legs of dealers.
 
 Belongs here: rules that two or more recipes share, and the tally of what each step struck out. Not
-here: a rule of one recipe only, and the platform's own cleaning (`lifecycle.py` and its neighbours),
-which shares nothing with this package on purpose: the one is compared with the other.
+here: a rule of one recipe only, and the platform's own cleaning (`lifecycle.py` and its
+neighbours), which shares nothing with this package on purpose: the one is compared with the other.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ ENDING_STATUSES = {"X": "cancel_message", "C": "correction_message", "Y": "rever
 class Tally:
     """The reports that still stand, and why each of the others fell.
 
-    Every step of a recipe strikes rows of `standing`; a struck row never comes back, so a report has
-    one reason: the first step that dropped it.
+    Every step of a recipe strikes rows of `standing`; a struck row never comes back, so a report
+    has one reason: the first step that dropped it.
     """
 
     def __init__(self, reports: pl.DataFrame) -> None:
@@ -82,11 +83,15 @@ class Tally:
             self.strike(pl.col("row").is_in(rows.implode()), reason)
 
     def keep_only(self, condition: pl.Expr, reason: str) -> None:
-        """Drop the standing reports for which `condition` is not true: null falls too, as a filter of pandas or R has it."""
+        """Drop the standing reports for which `condition` is not true: null falls too, as a filter
+        of pandas or R has it.
+        """
         self.strike(~condition.fill_null(False), reason)
 
     def result(self, reports: pl.DataFrame) -> pl.DataFrame:
-        """`row`, `reason`, `price` for every row of `reports`, in its order: the price of `standing`, as reported for what fell."""
+        """`row`, `reason`, `price` for every row of `reports`, in its order: the price of
+        `standing`, as reported for what fell.
+        """
         prices = self.standing.select("row", standing_price="price")
         answer = reports.select("row", "price").join(
             pl.concat(self._struck), on="row", how="left", maintain_order="left"
@@ -96,16 +101,18 @@ class Tally:
 
 
 def begin(reports: pl.DataFrame) -> Tally:
-    """A tally over canonical reports (`reports.REPORT_SCHEMA`): prices to six decimals as TRACE has them, `is_old` for the regime.
+    """A tally over canonical reports (`reports.REPORT_SCHEMA`): prices to six decimals as TRACE has
+    them, `is_old` for the regime.
 
-    `is_old`: reported before the cut of 6 February 2012, or from a feed whose messages point on every
-    date. Reports that could not be read (`fault`) and those without a CUSIP fall here, as every
-    recipe asks for them by CUSIP. Raises ValueError when columns are missing.
+    `is_old`: reported before the cut of 6 February 2012, or from a feed whose messages point on
+    every date. Reports that could not be read (`fault`) and those without a CUSIP fall here, as
+    every recipe asks for them by CUSIP. Raises ValueError when columns are missing.
     """
     missing = [name for name in COLUMNS if name not in reports.columns]
     if missing:
         raise ValueError(
-            f"reports lack the columns {', '.join(missing)}; bring them to the canonical frame with as_reports"
+            f"reports lack the columns {', '.join(missing)}; bring them to the canonical frame with"
+            " as_reports"
         )
     feed_points = pl.col("feed").is_in(POINTING_FEEDS).fill_null(False)
     is_old = (pl.col("report_date") < REGIME_CUT) | feed_points
@@ -118,13 +125,16 @@ def begin(reports: pl.DataFrame) -> Tally:
 def named_by(
     trades: pl.DataFrame, messages: pl.DataFrame, key: Sequence[str], pointer: str
 ) -> pl.Series:
-    """Rows of `trades` equal to one of `messages` on `key` (null equals null) and with the number that its `pointer` holds."""
+    """Rows of `trades` equal to one of `messages` on `key` (null equals null) and with the number
+    that its `pointer` holds.
+    """
     named = messages.select(*key, pl.col(pointer).alias("message_number"))
     return trades.join(named, on=[*key, "message_number"], how="semi", nulls_equal=True)["row"]
 
 
 def end_new_trades(tally: Tally) -> None:
-    """X, C and Y of the regime since 2012 take their trades with them (reference 3.1; Dick-Nielsen 2014).
+    """X, C and Y of the regime since 2012 take their trades with them (reference 3.1; Dick-Nielsen
+    2014).
 
     X and C repeat the number of what they end, Y points back to it; all repeat the seven terms.
     A Y looks at trades of its own regime only: what was reported before the cut survives it.
@@ -158,11 +168,13 @@ def strike_messages(tally: Tally) -> None:
 def reverse_by_sequence(
     tally: Tally, numbered_in: Sequence[str], matched_on: Sequence[str]
 ) -> None:
-    """As-of reversals of before 2012: the k-th reversal of a group takes the k-th trade (WRDS, OSBAP, Tidy Finance; reference 3.2).
+    """As-of reversals of before 2012: the k-th reversal of a group takes the k-th trade (WRDS,
+    OSBAP, Tidy Finance; reference 3.2).
 
-    `numbered_in`: the group within which both are numbered, by execution, then report; `matched_on`:
-    the terms on which the numbers are then compared. R, X and D fall first and D and X reverse
-    nothing. Which of several equal trades the reversal names is not looked at: the first falls.
+    `numbered_in`: the group within which both are numbered, by execution, then report;
+    `matched_on`: the terms on which the numbers are then compared. R, X and D fall first and D and
+    X reverse nothing. Which of several equal trades the reversal names is not looked at: the first
+    falls.
     """
     order = ["executed_at", "report_date", "reported_at", "message_number", "row"]
     old = tally.standing.filter("is_old").sort(order, nulls_last=True)

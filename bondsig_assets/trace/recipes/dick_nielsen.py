@@ -1,8 +1,10 @@
-"""Dick-Nielsen's filter of Enhanced TRACE (2009, 2014), rebuilt from its published rules, its faults included.
+"""Dick-Nielsen's filter of Enhanced TRACE (2009, 2014), rebuilt from its published rules, its
+faults included.
 
-Belongs here: the order of its steps and its own screens. Not here: what it shares with other recipes
-(`common.py`). Sources: Dick-Nielsen, "Liquidity biases in TRACE" (2009) and "How to clean Enhanced
-TRACE data" (2014, SSRN 2337908); reference 3.1 to 3.5. The Academic version of 2019 is another recipe.
+Belongs here: the order of its steps and its own screens. Not here: what it shares with other
+recipes (`common.py`). Sources: Dick-Nielsen, "Liquidity biases in TRACE" (2009) and "How to clean
+Enhanced TRACE data" (2014, SSRN 2337908); reference 3.1 to 3.5. The Academic version of 2019 is
+another recipe.
 """
 
 from __future__ import annotations
@@ -41,9 +43,11 @@ def dick_nielsen(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> pl
 
 
 def _end_old_trades(tally: Tally) -> None:
-    """C and W of before 2012 end what they point at within their bond and report date; a W stays as the corrected trade.
+    """C and W of before 2012 end what they point at within their bond and report date; a W stays as
+    the corrected trade.
 
-    All at once: a W that another W or a C points at falls too, and one that points at nothing stays.
+    All at once: a W that another W or a C points at falls too, and one that points at nothing
+    stays.
     """
     old = tally.standing.filter("is_old")
     trades = old.filter(pl.col("status").is_in(["T", "W"]))
@@ -55,7 +59,8 @@ def _end_old_trades(tally: Tally) -> None:
 
 
 def _reverse(tally: Tally) -> None:
-    """As-of reversals of before 2012, delayed ones read as R: same terms and exact time of execution, reported on a later date.
+    """As-of reversals of before 2012, delayed ones read as R: same terms and exact time of
+    execution, reported on a later date.
 
     The k-th reversal of equal terms meets the k-th trade, in order of report.
     """
@@ -76,7 +81,9 @@ def _reverse(tally: Tally) -> None:
 
 
 def _count_once(tally: Tally) -> None:
-    """Riskless principal trades with customers, whose price is the dealers' own (reference 3.4), then every dealer's buy (3.3 a)."""
+    """Riskless principal trades with customers, whose price is the dealers' own (reference 3.4),
+    then every dealer's buy (3.3 a).
+    """
     capacity = (
         pl.when(pl.col("side") == "B")
         .then("buyer_capacity")
@@ -89,7 +96,9 @@ def _count_once(tally: Tally) -> None:
 
 
 def _screen(tally: Tally) -> None:
-    """The flag screens of the note (reference 3.5, first column); a flag that a file does not have drops nothing."""
+    """The flag screens of the note (reference 3.5, first column); a flag that a file does not have
+    drops nothing.
+    """
     tally.strike(pl.col("is_when_issued"), "when_issued")
     tally.strike(pl.col("days_to_settle") >= FEWEST_DAYS_TO_SETTLE_DROPPED, "days_to_settle")
     tally.strike(pl.col("give_up_code").is_in(["A", "Q"]), "give_up")

@@ -1,8 +1,9 @@
-"""The Open Source Bond Asset Pricing pipeline's stage 0 (after WRDS), rebuilt from its published rules, its faults included.
+"""The Open Source Bond Asset Pricing pipeline's stage 0 (after WRDS), rebuilt from its published
+rules, its faults included.
 
 Belongs here: the order of its steps, its matching and its filters with their defaults. Not here:
-what it shares with other recipes (`common.py`) and its price errors (`osbap_prices.py`). Source: the
-pipeline's rules as described in reference 3.1 to 3.3, 3.5, 3.6 and 6.
+what it shares with other recipes (`common.py`) and its price errors (`osbap_prices.py`). Source:
+the pipeline's rules as described in reference 3.1 to 3.3, 3.5, 3.6 and 6.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ __all__ = ["osbap", "price_errors_in_hindsight"]
 
 
 def osbap(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> pl.DataFrame:
-    """`row`, `reason` (null: kept), `price` (decimal shifts put right) of every report by OSBAP's recipe.
+    """`row`, `reason` (null: kept), `price` (decimal shifts put right) of every report by OSBAP's
+    recipe.
 
     `reports`: canonical reports, taken as one chunk (the pipeline works on 250 CUSIPs at a time);
     `bonds`: `cusip`, `maturity_date`, `offering_amount_usd`; without it, or without a column, the
@@ -59,7 +61,9 @@ def osbap(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> pl.DataFr
 
 
 def _screen_old(tally: Tally) -> None:
-    """The screens of van Binsbergen, Nozawa and Schwert: before the cut only, before any matching, on messages as on trades."""
+    """The screens of van Binsbergen, Nozawa and Schwert: before the cut only, before any matching,
+    on messages as on trades.
+    """
     old = pl.col("report_date") < REGIME_CUT
     tally.strike(old & (pl.col("days_to_settle") > 2), "days_to_settle")
     tally.strike(old & pl.col("is_when_issued"), "when_issued")
@@ -70,8 +74,8 @@ def _screen_old(tally: Tally) -> None:
 def _end_new_trades(tally: Tally) -> None:
     """The messages of today, matched on one text glued of all terms.
 
-    Fault: a null side or contra makes the whole text null and null is in a list that holds a null, so
-    one such X or C takes every trade that lacks either, and one such Y every one that is left.
+    Fault: a null side or contra makes the whole text null and null is in a list that holds a null,
+    so one such X or C takes every trade that lacks either, and one such Y every one that is left.
     """
     new = tally.standing.filter(~pl.col("is_old"))
     no_text = pl.col("side").is_null() | pl.col("contra").is_null()
@@ -86,7 +90,9 @@ def _end_new_trades(tally: Tally) -> None:
 
 
 def _cancel_old(tally: Tally) -> None:
-    """C of before 2012 against T only, within the report date; fault: a W that was cancelled survives."""
+    """C of before 2012 against T only, within the report date; fault: a W that was cancelled
+    survives.
+    """
     old = tally.standing.filter("is_old")
     key = ["cusip", "execution_date", "executed_at", "price", "par_usd", "report_date"]
     trades, messages = (old.filter(pl.col("status") == status) for status in ("T", "C"))
@@ -94,10 +100,11 @@ def _cancel_old(tally: Tally) -> None:
 
 
 def _correct_old(tally: Tally) -> None:
-    """W of before 2012 in one pass, chains linked within bond, date and time of execution (`_links`).
+    """W of before 2012 in one pass, chains linked within bond, date and time of execution
+    (`_links`).
 
-    Faults: a chain that changes the time of execution keeps its middle version, two longer chains of
-    one time of execution keep the original and lose both corrections, and without times of
+    Faults: a chain that changes the time of execution keeps its middle version, two longer chains
+    of one time of execution keep the original and lose both corrections, and without times of
     execution no correction is applied at all.
     """
     old = tally.standing.filter("is_old")
@@ -181,7 +188,9 @@ def _filter(tally: Tally, bonds: pl.DataFrame | None) -> None:
 
 
 def _filter_by_bond(tally: Tally, bonds: pl.DataFrame | None) -> None:
-    """Half of the issue or more, and trades after maturity; a bond nobody knows, or without the term, falls as in the pipeline's join."""
+    """Half of the issue or more, and trades after maturity; a bond nobody knows, or without the
+    term, falls as in the pipeline's join.
+    """
     if bonds is None:
         return
     wanted = [name for name in ("offering_amount_usd", "maturity_date") if name in bonds.columns]

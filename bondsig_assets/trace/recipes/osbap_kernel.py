@@ -1,7 +1,8 @@
 """OSBAP's bounce-back rule over one bond's trades after another, compiled.
 
 Belongs here: the walk, which depends on what it flagged before. Not here: the steps around it
-(`osbap_prices.py`). Source: reference 3.6 step 6. Imported only where it runs: numba takes a second.
+(`osbap_prices.py`). Source: reference 3.6 step 6. Imported only where it runs: numba takes a
+second.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-#: Points: a jump (35 less 1 of slack), back at the baseline (a quarter of 35), and how much further off the trade before must be to take the blame.
+#: Points: a jump (35 less 1 of slack), back at the baseline (a quarter of 35), and how much further
+#: off the trade before must be to take the blame.
 JUMP, BACK, BLAME = 34.0, 8.75, 5.0
-#: Trades: those before that make the baseline, how far ahead a return is sought, and how many a flag reaches over.
+#: Trades: those before that make the baseline, how far ahead a return is sought, and how many a
+#: flag reaches over.
 BASELINE, AHEAD, SPAN = 6, 5, 5
-#: Exact prices of par are suspicious by themselves: this many in a row, then so many trades of rest.
+#: Exact prices of par are suspicious by themselves: this many in a row, then so many trades of
+#: rest.
 PAR, PAR_RUN, REST = 100.0, 3, 2
 _TINY, _EQUAL = 1e-12, 1e-8
 
@@ -33,13 +37,17 @@ def _is_par(value):  # pragma: no cover
 
 @njit(cache=True)
 def _is_away(price, i, points):  # pragma: no cover
-    """Whether trade `i` lies at least `points` from its baseline; without a baseline it does not."""
+    """Whether trade `i` lies at least `points` from its baseline; without a baseline it does
+    not.
+    """
     return abs(price[i] - _baseline(price, i)) >= points - _TINY
 
 
 @njit(cache=True)
 def _return(price, i, step, baseline):  # pragma: no cover
-    """First of the next five trades that jumps the other way or is back at the baseline; -1 without one."""
+    """First of the next five trades that jumps the other way or is back at the baseline; -1 without
+    one.
+    """
     for j in range(i + 1, min(price.size, i + 1 + AHEAD)):
         move = price[j] - price[j - 1]
         if step * move < 0 and abs(move) >= JUMP - _TINY:
@@ -51,7 +59,9 @@ def _return(price, i, step, baseline):  # pragma: no cover
 
 @njit(cache=True)
 def _flag(price, flagged, i, end, is_par):  # pragma: no cover
-    """Flag from `i`, or from the trade before when that one is further off, up to the return at `end`."""
+    """Flag from `i`, or from the trade before when that one is further off, up to the return at
+    `end`.
+    """
     start = i
     if i > 0:
         before, own = (
@@ -109,7 +119,9 @@ def _walk(price, flagged):  # pragma: no cover
 
 @njit(cache=True)
 def bounces(price, starts):  # pragma: no cover
-    """Which trades bounce back [trade]; `price` in order of trade, one bond after another from `starts` [bond + 1]."""
+    """Which trades bounce back [trade]; `price` in order of trade, one bond after another from
+    `starts` [bond + 1].
+    """
     flagged = np.zeros(price.size, dtype=np.bool_)
     for bond in range(starts.size - 1):
         _walk(price[starts[bond] : starts[bond + 1]], flagged[starts[bond] : starts[bond + 1]])

@@ -1,8 +1,9 @@
-"""OSBAP's three steps against wrong prices: decimal shifts, bounce-backs, errors of the first trades.
+"""OSBAP's three steps against wrong prices: decimal shifts, bounce-backs, errors of the first
+trades.
 
-Belongs here: these steps and their defaults. Not here: the loop of the bounce-back (`osbap_kernel.py`)
-and the other filters (`osbap.py`). Source: reference 3.6. All look at trades after the one they
-judge: they are of use in hindsight only.
+Belongs here: these steps and their defaults. Not here: the loop of the bounce-back
+(`osbap_kernel.py`) and the other filters (`osbap.py`). Source: reference 3.6. All look at trades
+after the one they judge: they are of use in hindsight only.
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ FACTORS = (0.1, 0.01, 10.0, 100.0)
 LOWEST, HIGHEST = 5.0, 300.0
 #: Prices on each side of the anchor's window.
 HALF_WINDOW = 5
-#: Relative distance from the anchor above which a price is in doubt, and below which a shifted one is believed.
+#: Relative distance from the anchor above which a price is in doubt, and below which a shifted one
+#: is believed.
 IN_DOUBT, BELIEVED = 0.05, 0.02
-#: Points from the anchor within which a shifted price is believed, and points from par within which both must be to be believed.
+#: Points from the anchor within which a shifted price is believed, and points from par within which
+#: both must be to be believed.
 BELIEVED_POINTS, PAR_BAND = 8.0, 15.0
 #: The shifted price must be at most this share of the reported one's distance from the anchor.
 IMPROVEMENT = 0.2
-#: The first trades of a bond that are looked at, and the jump in points before which all of them fall.
+#: The first trades of a bond that are looked at, and the jump in points before which all of them
+#: fall.
 FIRST_TRADES, INITIAL_JUMP = 3, 50.0
 _TINY = 1e-12
 
 
 def price_errors_in_hindsight(trades: pl.DataFrame) -> pl.DataFrame:
-    """`row`, `price` (decimal shifts put right), `reason` (`bounce_back`, `initial_error`, null: stands) of every trade.
+    """`row`, `price` (decimal shifts put right), `reason` (`bounce_back`, `initial_error`, null:
+    stands) of every trade.
 
     The three steps alone, in the recipe's order, without the calendar and volume filters between
     them. `trades` has `row`, `cusip`, `executed_at`, `execution_date`, `reported_at`,
@@ -58,15 +63,18 @@ def price_errors_in_hindsight(trades: pl.DataFrame) -> pl.DataFrame:
 
 
 def sorted_trades(trades: pl.DataFrame) -> pl.DataFrame:
-    """`trades` in the order in which the steps walk; unknown moments come last, as pandas sorts them."""
+    """`trades` in the order in which the steps walk; unknown moments come last, as pandas sorts
+    them.
+    """
     return trades.sort(ORDER, nulls_last=True, maintain_order=True)
 
 
 def shifted_prices(trades: pl.DataFrame) -> pl.DataFrame:
-    """`trades` with `price` put right where a power of ten brings it to its anchor. `trades` sorted as by `sorted_trades`.
+    """`trades` with `price` put right where a power of ten brings it to its anchor. `trades` sorted
+    as by `sorted_trades`.
 
-    Of the factors the one with the least relative error to the anchor is tried. It is taken when the
-    reported price is more than 5 % off, the new one is within 2 %, within 8 points or, as the
+    Of the factors the one with the least relative error to the anchor is tried. It is taken when
+    the reported price is more than 5 % off, the new one is within 2 %, within 8 points or, as the
     anchor, within 15 points of par, and the error falls to a fifth or less.
     """
     price, anchor = pl.col("price"), pl.col("_anchor")
@@ -102,7 +110,8 @@ def shifted_prices(trades: pl.DataFrame) -> pl.DataFrame:
 
 
 def _anchors(trades: pl.DataFrame) -> pl.DataFrame:
-    """`_anchor` per bond, day and price: the median of the bond's prices around it, each counted once a day.
+    """`_anchor` per bond, day and price: the median of the bond's prices around it, each counted
+    once a day.
 
     Centred over 11, at least 6 of them; in a shorter series over this and the next 5.
     """
@@ -128,7 +137,9 @@ def _anchors(trades: pl.DataFrame) -> pl.DataFrame:
 
 
 def bounce_backs(trades: pl.DataFrame) -> pl.Series:
-    """Rows of `trades` (sorted as by `sorted_trades`, no null price) that jump away from their bond's price and come back."""
+    """Rows of `trades` (sorted as by `sorted_trades`, no null price) that jump away from their
+    bond's price and come back.
+    """
     if trades.is_empty():
         return trades["row"]
     from bondsig_assets.trace.recipes.osbap_kernel import bounces  # numba takes a second
@@ -139,7 +150,9 @@ def bounce_backs(trades: pl.DataFrame) -> pl.Series:
 
 
 def initial_errors(trades: pl.DataFrame) -> pl.Series:
-    """Rows of `trades` (sorted as by `sorted_trades`) before the first jump of more than 50 points among a bond's first 3 trades."""
+    """Rows of `trades` (sorted as by `sorted_trades`) before the first jump of more than 50 points
+    among a bond's first 3 trades.
+    """
     first = trades.with_columns(
         _position=pl.int_range(pl.len()).over("cusip"),
         _step=pl.col("price").diff().abs().over("cusip"),

@@ -1,8 +1,8 @@
 """Tidy Finance's cleaning of Enhanced TRACE, rebuilt from its published rules, its faults included.
 
-Belongs here: the order of its steps and its own screens. Not here: what it shares with other recipes
-(`common.py`). Source: the appendix "Clean Enhanced TRACE" of Tidy Finance (2026; R version, whose
-joins hold null equal to null); reference 3.2, 3.3 b and 3.5.
+Belongs here: the order of its steps and its own screens. Not here: what it shares with other
+recipes (`common.py`). Source: the appendix "Clean Enhanced TRACE" of Tidy Finance (2026; R version,
+whose joins hold null equal to null); reference 3.2, 3.3 b and 3.5.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def tidy(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> pl.DataFra
 
 
 def _correct(tally: Tally) -> None:
-    """Corrections of before 2012, round after round until none finds its target: each W takes the place of what it points at."""
+    """Corrections of before 2012, round after round until none finds its target: each W takes the
+    place of what it points at.
+    """
     key = ["cusip", "execution_date"]
     columns = ["row", *key, "message_number", "original_message_number"]
     old = tally.standing.filter("is_old")

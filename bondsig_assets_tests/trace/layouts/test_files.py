@@ -74,7 +74,8 @@ def test_trailers(tmp_path):
     lines = samples.RAW_SINCE.splitlines()
     refused(
         put(tmp_path, "\n".join([*lines[:2], lines[-1]]), DAILY),
-        f"^{DAILY}: the trailer says 0000000002 records, the file has 1: cut short\\? deliver it again$",
+        f"^{DAILY}: the trailer says 0000000002 records, the file has 1: cut short\\? deliver it"
+        " again$",
     )
     scan, frame = read(put(tmp_path, "\n".join(lines[:-1]), DAILY))
     assert frame.height == 2 and scan.notes == [
@@ -113,7 +114,8 @@ def test_the_report_date_of_the_file_name(tmp_path):
     )
     refused(
         put(tmp_path, dropped, "x.txt"),
-        r"^x\.txt: .*nearest is finra-enhanced, for which it lacks a report date \(trade_report_date\)",
+        r"^x\.txt: .*nearest is finra-enhanced, for which it lacks a report date"
+        r" \(trade_report_date\)",
     )
 
 
@@ -127,7 +129,8 @@ def test_lost_times(tmp_path):
         write(frame.with_columns(trd_rpt_tm=pl.lit("  ")))
         refused(
             path,
-            rf"^{name}: every trd_rpt_tm is null: the times were lost on the way here; --allow-missing-times goes on with the end of the report date$",
+            rf"^{name}: every trd_rpt_tm is null: the times were lost on the way here;"
+            r" --allow-missing-times goes on with the end of the report date$",
         )
         scan, rows = read(path, allow_missing_times=True)
         assert (
@@ -136,7 +139,8 @@ def test_lost_times(tmp_path):
             and rows["executed_at"].null_count() == 1
         )
         assert scan.notes == [
-            f"{name}: every trd_rpt_tm is null; the end of the report date stands for the time of report"
+            f"{name}: every trd_rpt_tm is null; the end of the report date stands for the time of"
+            " report"
         ]
         write(frame.drop("trd_exctn_tm"))
         refused(
@@ -157,7 +161,8 @@ def test_lost_times(tmp_path):
             )
             refused(
                 path,
-                rf"^{name}: its columns are those of no layout; the nearest is wrds-enhanced, for which it lacks {told} \({gone}\)",
+                rf"^{name}: its columns are those of no layout; the nearest is wrds-enhanced, for"
+                rf" which it lacks {told} \({gone}\)",
             )
 
 
@@ -204,7 +209,8 @@ def test_no_file_a_folder_none_and_an_encrypted_one(tmp_path):
 
 
 def test_headers_of_other_programs(tmp_path):
-    # R's row names, its dots for blanks, a byte order mark, quotes around everything, tabs, Latin-1.
+    # R's row names, its dots for blanks, a byte order mark, quotes around everything, tabs,
+    # Latin-1.
     named = "\n".join(
         f'"{number}",{line}' for number, line in enumerate(samples.WEB.splitlines())
     ).replace('"0"', '""', 1)

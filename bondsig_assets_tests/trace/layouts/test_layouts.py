@@ -124,7 +124,10 @@ def test_standard_and_144a(tmp_path, layout, feed):
 def test_standard_and_144a_cannot_be_told_apart(tmp_path):
     with pytest.raises(
         LayoutError,
-        match=r"^x\.csv: .*wrds-standard and of wrds-144a alike: say which with --layout wrds-standard or --layout wrds-144a$",
+        match=(
+            r"^x\.csv: .*wrds-standard and of wrds-144a alike: say which with --layout"
+            r" wrds-standard or --layout wrds-144a$"
+        ),
     ):
         read(put(tmp_path, samples.STANDARD))
 

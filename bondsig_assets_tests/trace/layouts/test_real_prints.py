@@ -15,7 +15,10 @@ pytestmark = pytest.mark.skipif(
     reason=f"the real prints are not there: {PRINTS} (they are not part of the repository)",
 )
 LOST = "the times were lost on the way here; --allow-missing-times goes on"
-ALIKE = "its columns are those of wrds-standard and of wrds-144a alike: say which with --layout wrds-standard or --layout wrds-144a"
+ALIKE = (
+    "its columns are those of wrds-standard and of wrds-144a alike: say which with --layout"
+    " wrds-standard or --layout wrds-144a"
+)
 
 
 @pytest.mark.parametrize(
@@ -24,12 +27,18 @@ ALIKE = "its columns are those of wrds-standard and of wrds-144a alike: say whic
         (
             "wrds_enhanced_2002.csv",
             "auto",
-            f"every trd_exctn_tm and every trd_rpt_tm is null: {LOST} with the end of the report date and without execution times",
+            (
+                f"every trd_exctn_tm and every trd_rpt_tm is null: {LOST} with the end of the"
+                " report date and without execution times"
+            ),
         ),
         (
             "wrds_enhanced_2024.csv",
             "auto",
-            f"every trd_exctn_tm and every trd_rpt_tm is null: {LOST} with the end of the report date and without execution times",
+            (
+                f"every trd_exctn_tm and every trd_rpt_tm is null: {LOST} with the end of the"
+                " report date and without execution times"
+            ),
         ),
         (
             "wrds_144a.csv",
@@ -42,12 +51,20 @@ ALIKE = "its columns are those of wrds-standard and of wrds-144a alike: say whic
         (
             "wrds_enhanced_2014_selected_columns.csv",
             "auto",
-            "its columns are those of no layout; the nearest is wrds-enhanced, for which it lacks a status (trc_st), a message number (msg_seq_nb), an execution date (trd_exctn_dt) and a report date (trd_rpt_dt): deliver it with its own header",
+            (
+                "its columns are those of no layout; the nearest is wrds-enhanced, for which it"
+                " lacks a status (trc_st), a message number (msg_seq_nb), an execution date"
+                " (trd_exctn_dt) and a report date (trd_rpt_dt): deliver it with its own header"
+            ),
         ),
         (
             "wrds_enhanced_2014_selected_columns.csv",
             "wrds-enhanced",
-            "read as wrds-enhanced it lacks a status (trc_st), a message number (msg_seq_nb), an execution date (trd_exctn_dt) and a report date (trd_rpt_dt): deliver it with them, or name another layout",
+            (
+                "read as wrds-enhanced it lacks a status (trc_st), a message number (msg_seq_nb),"
+                " an execution date (trd_exctn_dt) and a report date (trd_rpt_dt): deliver it with"
+                " them, or name another layout"
+            ),
         ),
     ],
 )

@@ -212,7 +212,8 @@ def test_parquet_of_duckdb_with_times_and_of_text_says_the_same(tmp_path):
     typed = tmp_path / "[typed].parquet"
     with duckdb.connect() as connection:
         connection.execute(
-            f"COPY (SELECT * FROM read_csv('{text}', types={{'trd_rpt_tm': 'VARCHAR'}})) TO '{typed}' (FORMAT parquet)"
+            f"COPY (SELECT * FROM read_csv('{text}', types={{'trd_rpt_tm': 'VARCHAR'}})) TO"
+            f" '{typed}' (FORMAT parquet)"
         )
         assert connection.execute(
             f"SELECT typeof(trd_exctn_tm), typeof(stlmnt_dt) FROM '{typed}'"
@@ -240,7 +241,10 @@ def test_the_times_of_a_frame_of_a_connector():
     lost = frame.with_columns(trd_rpt_tm=pl.lit(None, pl.Time))
     with pytest.raises(
         LayoutError,
-        match="^trace: every trd_rpt_tm is null: the times were lost on the way here; --allow-missing-times goes on with the end of the report date$",
+        match=(
+            "^trace: every trd_rpt_tm is null: the times were lost on the way here;"
+            " --allow-missing-times goes on with the end of the report date$"
+        ),
     ):
         check_times(lost, "wrds-enhanced", "trace")
     allowed = check_times(lost, "wrds-enhanced", "trace", allow_missing_times=True)

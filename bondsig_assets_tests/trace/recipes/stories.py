@@ -56,7 +56,9 @@ def old(number: str, status: str = "T", **changes: Any) -> dict[str, Any]:
 def again(
     trade: dict[str, Any], status: str, number: str | None = None, **changes: Any
 ) -> dict[str, Any]:
-    """The message that ends `trade` by repeating its terms; a Y has its own number and points back."""
+    """The message that ends `trade` by repeating its terms; a Y has its own number and points
+    back.
+    """
     pointer = {"original_message_number": trade["message_number"]} if status == "Y" else {}
     return (
         trade

@@ -1,4 +1,6 @@
-"""OSBAP as published: every row of the table of edge cases (reference 6), and its matching and filters."""
+"""OSBAP as published: every row of the table of edge cases (reference 6), and its matching and
+filters.
+"""
 
 from __future__ import annotations
 

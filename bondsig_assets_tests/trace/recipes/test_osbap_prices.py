@@ -1,4 +1,6 @@
-"""OSBAP's steps against wrong prices: decimal shifts by an independent count, bounce-backs and first trades by example."""
+"""OSBAP's steps against wrong prices: decimal shifts by an independent count, bounce-backs and
+first trades by example.
+"""
 
 from __future__ import annotations
 
