@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test setup ui lint lock docs research clean bench-trace bench-bonds bench-learning
+.PHONY: run test test-services setup ui lint lock docs research clean bench-trace bench-bonds bench-learning
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -11,7 +11,10 @@ test: .venv/ready     ## lint, types, house rules and every test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile --no-loadscope-reorder
+
+test-services: .venv/ready  ## tests that start servers, browsers or clusters, or kill processes
+	$(BIN)/python -m pytest -q -m services -n 2 --dist loadfile --no-loadscope-reorder
 
 setup: .venv/ready    ## install only
 

@@ -355,11 +355,16 @@ def summary() -> None:
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=3000, help="Port of Dagster.")
 @click.option("--mlflow-port", default=5000, help="Port of MLflow.")
-def ui(host: str, port: int, mlflow_port: int) -> None:
+@click.option(
+    "--allowed-hosts",
+    default="",
+    help="Names, with commas, that a proxy in front asks for; requests for others are refused.",
+)
+def ui(host: str, port: int, mlflow_port: int, allowed_hosts: str) -> None:
     """Serve the Dagster UI with its daemon, and the MLflow UI."""
     from bondsig_assets.commands.ui import serve
 
-    serve(current_home(), host, port, mlflow_port)
+    serve(current_home(), host, port, mlflow_port, allowed_hosts)
 
 
 @cli.command()

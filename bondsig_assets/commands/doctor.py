@@ -1,6 +1,8 @@
-"""`bondsig doctor`: versions, paths, extensions, locks, disk; what is wrong and how to mend it.
+"""`bondsig doctor`: versions, paths, extensions, locks, dead runs, disk; what is wrong and how to
+mend it.
 
-Belongs here: looking, never changing. Not here: repairs.
+Belongs here: looking. Not here: repairs, but for one that loses nothing: runs whose process is gone
+are ended, since they hold up all others.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ Finding = tuple[bool, str, str]
 def examine(home: Home) -> bool:
     """Print every finding; true when nothing is wrong."""
     console, healthy = Console(highlight=False), True
-    for look in (_versions, _extensions, _home, _disk, _lake, _mlflow, _settings):
+    for look in (_versions, _extensions, _home, _disk, _lake, _runs, _mlflow, _settings):
         for good, text, remedy in _safely(look, home):
             healthy &= good
             console.print(
@@ -129,6 +131,20 @@ def _lock_finding(lock: Path) -> Finding:
         return True, f"{lock} is held: a run is writing", ""
     probe.release()
     return True, f"{lock} is free", ""
+
+
+def _runs(home: Home) -> Iterator[Finding]:
+    if not home.dagster.exists():
+        return
+    from bondsig_assets.orchestration.dead_runs import end_dead_runs
+    from bondsig_assets.orchestration.runner import open_instance
+
+    with open_instance(home) as instance:
+        ended = end_dead_runs(instance)
+    for run in ended:
+        yield True, f"ended {run}: it was killed, or the machine restarted", ""
+    if not ended:
+        yield True, "every run that Dagster believes alive is", ""
 
 
 def _mlflow(home: Home) -> Iterator[Finding]:

@@ -156,6 +156,7 @@ def _materialize(
 ) -> None:
     from bondsig_assets.learning.settings import SettingsError, load_settings
     from bondsig_assets.orchestration import progress, runner
+    from bondsig_assets.orchestration.dead_runs import end_dead_runs
     from bondsig_assets.orchestration.outdated import filtered_otherwise
     from bondsig_assets.resources.warehouse import WarehouseError
 
@@ -168,6 +169,8 @@ def _materialize(
                 build_defs(home),
                 load_settings(home.learning_file),
             )
+        for run in end_dead_runs(instance):
+            console.print(f"ended {run}: it was killed, or the machine restarted")
         chosen = runner.selected_assets(defs, select)
 
         def execute(stages: Sequence[runner.Stage]) -> None:

@@ -1,6 +1,7 @@
 """`bondsig ui`: Dagster's web server and daemon, and MLflow, on this machine only.
 
-Belongs here: starting and stopping servers. Not here: what they show.
+Belongs here: starting and stopping servers. Not here: what they show, who may ask them
+(`orchestration/guard.py`), and how they end with us (`orchestration/tether.py`).
 """
 
 from __future__ import annotations
@@ -13,15 +14,62 @@ import sys
 import time
 from pathlib import Path
 
+import dagster as dg
+
 from bondsig_assets.cli import UserError
+from bondsig_assets.orchestration.dead_runs import end_dead_runs
+from bondsig_assets.orchestration.guard import LOOPBACK
+from bondsig_assets.orchestration.tether import Tethered
 from bondsig_assets.resources.home import REPOSITORY, Home
 from bondsig_assets.resources.moved_home import follow_move
 
+#: Seconds between two looks for runs whose process is gone.
+_LOOK_SECONDS = 20.0
 
-def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
-    """Run the servers until interrupted; when one ends, the others are stopped too."""
+
+def serve(home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str = "") -> None:
+    """Run the servers until interrupted; when one ends, the others are stopped too.
+
+    `allowed_hosts`: names with commas that the servers answer to besides this machine's own.
+    """
     if home.market() is None:
         raise UserError(f"{home.path} holds no market yet: `make run` or `bondsig run` makes one")
+    _require_free(host, port, mlflow_port)
+    home.prepare_dagster()
+    home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
+    follow_move(home)
+    # A terminal that is closed ends us as Ctrl-C does.
+    signal.signal(signal.SIGHUP, signal.default_int_handler)
+    tools = Path(sys.executable).parent
+    subprocess.run(
+        [tools / "dagster", "instance", "migrate"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with dg.DagsterInstance.get() as instance:
+        _say_ended(instance)
+        servers = [
+            Tethered(name, command, REPOSITORY, _environment())
+            for name, command in _commands(home, host, port, mlflow_port, allowed_hosts).items()
+        ]
+        print(
+            f"Dagster  http://{host}:{port}\nMLflow   http://{host}:{mlflow_port}\n"
+            "Ctrl-C stops both.",
+            flush=True,
+        )
+        try:
+            _watch(instance, servers)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            for server in servers:
+                server.release()
+            for server in servers:
+                server.wait()
+
+
+def _require_free(host: str, port: int, mlflow_port: int) -> None:
     if port == mlflow_port:
         raise UserError(f"--port and --mlflow-port are both {port}; they must differ")
     for number in (port, mlflow_port):
@@ -31,61 +79,6 @@ def serve(home: Home, host: str, port: int, mlflow_port: int) -> None:
             raise UserError(
                 f"port {number} on {host} is taken; choose another with --port or --mlflow-port"
             )
-    home.prepare_dagster()
-    home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-    follow_move(home)
-    tools = Path(sys.executable).parent
-    subprocess.run(
-        [tools / "dagster", "instance", "migrate"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    workspace = str(REPOSITORY / "workspace.yaml")
-    environment = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-    commands: list[list[str | Path]] = [
-        [tools / "dagster-webserver", "-w", workspace, "-h", host, "-p", str(port)],
-        [tools / "dagster-daemon", "run", "-w", workspace],
-        [
-            tools / "mlflow",
-            "server",
-            "--backend-store-uri",
-            home.mlflow_uri,
-            "--artifacts-destination",
-            home.mlflow_artifacts.as_uri(),
-            "--serve-artifacts",
-            "--host",
-            host,
-            "--port",
-            str(mlflow_port),
-            "--workers",
-            "1",
-        ],
-    ]
-    servers = [
-        subprocess.Popen(command, cwd=REPOSITORY, env=environment, start_new_session=True)
-        for command in commands
-    ]
-    print(
-        f"Dagster  http://{host}:{port}\nMLflow   http://{host}:{mlflow_port}\nCtrl-C stops both.",
-        flush=True,
-    )
-    try:
-        while all(server.poll() is None for server in servers):
-            time.sleep(0.5)
-        ended = next(k for k, server in enumerate(servers) if server.poll() is not None)
-        raise UserError(
-            f"{Path(commands[ended][0]).name} ended by itself with status"
-            f" {servers[ended].returncode}; its own messages stand above"
-        )
-    except KeyboardInterrupt:
-        pass
-    finally:
-        for server in servers:
-            if server.poll() is None:
-                os.killpg(server.pid, signal.SIGTERM)
-        for server in servers:
-            server.wait(timeout=20)
 
 
 def _taken(host: str, port: int) -> bool:
@@ -94,3 +87,58 @@ def _taken(host: str, port: int) -> bool:
             return probe.connect_ex((host, port)) == 0
         except OSError as error:
             raise UserError(f"--host {host}: {error.strerror or error}") from error
+
+
+def _environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        # Seven idle job consumers of 200 MB each otherwise.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def _commands(
+    home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
+) -> dict[str, list[str | Path]]:
+    tools = Path(sys.executable).parent
+    workspace = str(REPOSITORY / "workspace.yaml")
+    named = [name.strip() for name in allowed_hosts.split(",") if name.strip()]
+    names = [f"[{name}]" if ":" in name else name for name in (*LOOPBACK, host, *named)]
+    # MLflow compares the whole header, port included; in its patterns [ opens a set.
+    patterns = [name.replace("[", "[[]", 1) + ":*" for name in names]
+    return {
+        "dagster-webserver": [
+            *(sys.executable, "-m", "bondsig_assets.orchestration.webserver"),
+            *("-w", workspace, "-h", host, "-p", str(port), "--allowed-hosts", ",".join(named)),
+        ],
+        "dagster-daemon": [tools / "dagster-daemon", "run", "-w", workspace],
+        "mlflow": [
+            *(tools / "mlflow", "server", "--backend-store-uri", home.mlflow_uri),
+            *("--artifacts-destination", home.mlflow_artifacts.as_uri(), "--serve-artifacts"),
+            *("--host", host, "--port", str(mlflow_port), "--workers", "1"),
+            *("--allowed-hosts", ",".join([*names, *patterns])),
+        ],
+    }
+
+
+def _watch(instance: dg.DagsterInstance, servers: list[Tethered]) -> None:
+    """Until a server ends by itself, which is told: end dead runs as they are found."""
+    looked = time.monotonic()
+    while True:
+        for server in servers:
+            if (status := server.status()) is not None:
+                raise UserError(
+                    f"{server.name} ended by itself with status {status}; its own messages stand"
+                    " above"
+                )
+        if time.monotonic() - looked > _LOOK_SECONDS:
+            _say_ended(instance)
+            looked = time.monotonic()
+        time.sleep(0.5)
+
+
+def _say_ended(instance: dg.DagsterInstance) -> None:
+    for run in end_dead_runs(instance):
+        print(f"ended {run}: it was killed, or the machine restarted", flush=True)

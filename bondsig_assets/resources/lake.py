@@ -11,8 +11,9 @@ SQLite catalog, and an advisory lock in a PostgreSQL one. Readers never wait.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,8 +27,18 @@ from bondsig_assets.schema import quote
 WRITER = 20020701
 
 
+#: Asks whether a lock that was taken is held still.
+StillHeld = Callable[[], bool]
+
+_log = logging.getLogger(__name__)
+
+
 class WarehouseError(Exception):
     """What the warehouse could not do, and why, in one line."""
+
+
+class _LockSessionEnded(Exception):
+    """Closes the engine of a lock whose session is gone, lest it be reused; goes no further."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +69,40 @@ class Lake:
             yield connection
 
     @contextmanager
-    def writing(self, what: str, create: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection that holds the lock; a transaction the caller has not committed is rolled
-        back.
+    def writing(self, what: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that holds the lock, each statement a transaction of its own.
 
         Raises WarehouseError, its message opening with `what`.
+        """
+        with _in_one_line(what):
+            self._require()
+            lock = self._server_lock() if self.is_shared else self._file_lock()
+            with lock, self._attached(read_only=False) as connection:
+                yield connection
+
+    @contextmanager
+    def transaction(self, what: str, create: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that holds the lock, in one transaction that is committed at the end of the
+        block: all of it or nothing.
+
+        Raises WarehouseError, its message opening with `what`; the lake is then as it was.
         """
         with _in_one_line(what):
             if create:
                 Path(self.home, "lake").mkdir(parents=True, exist_ok=True)
             self._require(create)
             lock = self._server_lock() if self.is_shared else self._file_lock()
-            with lock, self._attached(read_only=False, create=create) as connection:
+            with lock as still_held, self._attached(False, create) as connection:
+                connection.execute("BEGIN")
                 yield connection
+                if not still_held():
+                    raise WarehouseError(
+                        f"{what}: the session that held the writer's lock in the catalog's server"
+                        " ended, so another may have written meanwhile; try again"
+                    )
+                connection.execute("COMMIT")
 
-    def _require(self, create: bool) -> None:
+    def _require(self, create: bool = False) -> None:
         if not create and not self.exists:
             raise WarehouseError(f"there is no warehouse in {self.home} yet")
 
@@ -115,20 +145,21 @@ class Lake:
         )
 
     @contextmanager
-    def _file_lock(self) -> Iterator[None]:
+    def _file_lock(self) -> Iterator[StillHeld]:
         lock = FileLock(Path(self.catalog).with_name("write.lock"), timeout=self.lock_timeout)
         try:
             lock.acquire()
         except Timeout as error:
             raise self._busy(str(lock.lock_file)) from error
         try:
-            yield
+            yield lambda: lock.is_locked
         finally:
             lock.release()
 
     @contextmanager
-    def _server_lock(self) -> Iterator[None]:
-        with engine("postgres_scanner") as duck:
+    def _server_lock(self) -> Iterator[StillHeld]:
+        """Held by a session of its own, which can end before the writer's does."""
+        with suppress(_LockSessionEnded), engine("postgres_scanner") as duck:
             duck.execute(
                 f"ATTACH {quote(self.catalog.removeprefix('postgres:'))} AS server (TYPE postgres)"
             )
@@ -146,14 +177,48 @@ class Lake:
                 if "lock timeout" in str(error):
                     raise self._busy(f"advisory lock {WRITER} of the catalog") from error
                 raise
-            yield
-            duck.execute("COMMIT")
-            duck.execute("DETACH server")
+            try:
+                yield lambda: _holds_lock(duck)
+            except BaseException:
+                _let_go(duck)
+                raise
+            try:
+                duck.execute("COMMIT")
+                duck.execute("DETACH server")
+            except duckdb.Error as error:
+                # What was written is written: its own transaction has been committed.
+                _log.warning(
+                    "what was written stands, but the session that held the writer's lock ended"
+                    " with an error (%s)",
+                    " ".join(str(error).split()),
+                )
+                _let_go(duck)
+                raise _LockSessionEnded from error
 
     def _busy(self, lock: str) -> WarehouseError:
         return WarehouseError(
             f"another process has been writing for {self.lock_timeout:g} s and holds {lock}"
         )
+
+
+def _holds_lock(duck: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the session on which `duck` took the writer's lock is alive and has it."""
+    question = (
+        f"SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND objid = {WRITER}"
+    )
+    try:
+        return bool(duck.execute(f"FROM postgres_query('server', {quote(question)})").fetchall())
+    except duckdb.Error:
+        return False
+
+
+def _let_go(duck: duckdb.DuckDBPyConnection) -> None:
+    """End the session of a lock, dead or alive. DuckDB aborts the process when an engine is closed
+    that has a transaction open on a server that is gone.
+    """
+    for statement in ("ROLLBACK", "DETACH server"):
+        with suppress(duckdb.Error):
+            duck.execute(statement)
 
 
 @contextmanager

@@ -138,7 +138,12 @@ class TrackingResource(dg.ConfigurableResource):
                     return str(version.version)
             return str(
                 client.create_model_version(
-                    REGISTERED_MODEL, row["mlflow_model_uri"], row["mlflow_run_id"], tags=tags
+                    REGISTERED_MODEL,
+                    row["mlflow_model_uri"],
+                    row["mlflow_run_id"],
+                    tags=tags,
+                    # A server refuses a version of `models:/<id>` that does not name the id.
+                    model_id=row["mlflow_model_uri"].removeprefix("models:/"),
                 ).version
             )
 

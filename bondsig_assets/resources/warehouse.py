@@ -75,16 +75,14 @@ class Warehouse:
         wanted = fingerprint(self._lake.catalog)
         if self._lake.exists and marker.exists() and marker.read_text() == wanted:
             return
-        with self._lake.writing("could not set up the warehouse", create=True) as lake:
-            lake.execute("BEGIN")
+        with self._lake.transaction("could not set up the warehouse", create=True) as lake:
             install(lake)
-            lake.execute("COMMIT")
-            marker.write_text(wanted)
+        marker.write_text(wanted)
 
     # Writing
 
-    def replace(self, *writes: Write) -> int:
-        """Do all `writes` in one transaction, and return the snapshot it made.
+    def replace(self, *writes: Write) -> None:
+        """Do all `writes` in one transaction.
 
         Everything is checked first: declared columns and types, required values, unique keys,
         and that each row lies within what its write replaces. After any failure the warehouse
@@ -92,8 +90,7 @@ class Warehouse:
         """
         checked = [(write, _checked(write)) for write in writes]
         names = ", ".join(write.table for write in writes)
-        with self._lake.writing(f"could not write {names}; the warehouse is unchanged") as lake:
-            lake.execute("BEGIN")
+        with self._lake.transaction(f"could not write {names}; the warehouse is unchanged") as lake:
             for write, frame in checked:
                 table = _table(write.table)
                 condition, values = _condition(table, write.between, write.matching)
@@ -104,12 +101,6 @@ class Warehouse:
                         f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM incoming"
                     )
                     lake.unregister("incoming")
-            lake.execute("COMMIT")
-            return _scalar(
-                lake,
-                "SELECT coalesce((FROM ducklake_last_committed_snapshot('lake')), (FROM"
-                " ducklake_current_snapshot('lake')))",
-            )
 
     # Reading
 

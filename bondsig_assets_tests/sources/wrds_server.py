@@ -22,7 +22,7 @@ import pytest
 from bondsig_assets.sources.wrds_connection import WrdsSettings
 
 USER, PASSWORD = "scholar", "correct-horse-77"
-_OWNER_PASSWORD = "owner-staple-31"
+OWNER_PASSWORD = "owner-staple-31"
 APPLE, FORD, PRIVATE = "037833AK6", "345370CA6", "00101JAF3"
 _DDL = """
 CREATE SCHEMA trace;
@@ -84,7 +84,7 @@ class Server:
             entry = pwd.getpwnam("nobody")
             self._as = {"user": entry.pw_uid, "group": entry.pw_gid}
             os.chown(folder, entry.pw_uid, entry.pw_gid)
-        (folder / "secret").write_text(_OWNER_PASSWORD)
+        (folder / "secret").write_text(OWNER_PASSWORD)
         (folder / "secret").chmod(0o644)
         self._call(
             "initdb",
@@ -142,7 +142,7 @@ class Server:
 
         if database not in self._connections:
             host = quote(str(self.folder), safe="")
-            uri = f"postgresql://owner:{_OWNER_PASSWORD}@/{database}?host={host}"
+            uri = f"postgresql://owner:{OWNER_PASSWORD}@/{database}?host={host}"
             self._connections[database] = dbapi.connect(uri, autocommit=True)
         rows: list[dict[str, Any]] = []
         with self._connections[database].cursor() as cursor:

@@ -1,0 +1,80 @@
+"""Runs whose process is gone: killed with -9, out of memory, a machine that restarted.
+
+Belongs here: finding them in Dagster's record and ending them. Not here: doing their work again
+(`runner.py`; what they had finished is kept). Dagster's monitoring watches the runs that its daemon
+launched; a run of `bondsig run` is nobody's child there, stays STARTED for ever, and two of them
+fill the queue.
+
+A run says its process number when it begins its steps. The record is one machine's (SQLite): where
+a team's is in PostgreSQL the number may be another machine's, so there nothing is judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+import psutil
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+
+#: Seconds by which the clocks of a process table and of the record may differ.
+_CLOCKS = 2.0
+
+
+@dataclass(frozen=True)
+class DeadRun:
+    """A run that Dagster believes alive, and the process it was."""
+
+    run_id: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"run {self.run_id.split('-')[0]} (process {self.pid} is gone)"
+
+
+def end_dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
+    """End, as failed, every run whose process is gone; returns them."""
+    ended = []
+    for run in dead_runs(instance):
+        held = instance.get_run_by_id(run.run_id)
+        if held is not None and not held.is_finished:
+            instance.report_run_failed(
+                held,
+                f"Process {run.pid} of this run is gone: it was killed, or the machine restarted."
+                " What it had finished is kept; `bondsig run` goes on from there.",
+            )
+            ended.append(run)
+    return ended
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
+    """Runs in progress whose process is gone."""
+    if not isinstance(instance.run_storage, SqliteRunStorage):
+        return []
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES)))
+    found = [(run.run_id, _process(instance, run.run_id)) for run in unfinished]
+    return [DeadRun(run_id, said[0]) for run_id, said in found if said and not _alive(*said)]
+
+
+def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
+    """Number of the process that said last that it works on a run, and when; None before any."""
+    said = instance.event_log_storage.get_logs_for_run(
+        run_id, of_type=dg.DagsterEventType.ENGINE_EVENT
+    )
+    for entry in reversed(said):
+        event = entry.dagster_event
+        data = event.engine_event_data if event else None
+        if data is not None and "pid" in data.metadata:
+            return int(str(data.metadata["pid"].value)), entry.timestamp
+    return None
+
+
+def _alive(pid: int, said_at: float) -> bool:
+    """Whether process `pid` still is the one that spoke at `said_at`."""
+    try:
+        process = psutil.Process(pid)
+        reused = process.create_time() > said_at + _CLOCKS
+        return not reused and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,45 @@
+"""Dagster's web server behind a guard: `python -m bondsig_assets.orchestration.webserver`.
+
+Belongs here: putting `guard.py` in front of Dagster's own command, whose options all hold; one
+more, `--allowed-hosts`, names the hosts it answers to besides this machine's own. Not here: what is
+served. Nothing of this project starts `dagster-webserver` itself.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import click
+from dagster_webserver import cli as dagster_cli
+
+from bondsig_assets.orchestration.guard import LOOPBACK, Guard
+
+
+def main() -> None:
+    """Entry point."""
+    command = dagster_cli.create_dagster_webserver_cli()
+    option = click.Option(
+        ["--allowed-hosts"], default="", help="Further host names to answer to, with commas."
+    )
+    command.params.append(option)
+    command.callback = functools.partial(_serve, command.callback)
+    command(auto_envvar_prefix="DAGSTER_WEBSERVER")
+
+
+def _serve(start: Any, *, allowed_hosts: str, **options: Any) -> None:
+    """Dagster's own start, with every app it makes guarded."""
+    make_app = dagster_cli.create_app_from_workspace_process_context
+    named = [host.strip() for host in allowed_hosts.split(",") if host.strip()]
+
+    def guarded(*arguments: Any, **keywords: Any) -> Any:
+        app = make_app(*arguments, **keywords)
+        app.add_middleware(Guard, hosts=[*LOOPBACK, options["host"], *named])
+        return app
+
+    dagster_cli.create_app_from_workspace_process_context = guarded
+    start(**options)
+
+
+if __name__ == "__main__":
+    main()

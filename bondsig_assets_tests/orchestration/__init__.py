@@ -1,0 +1,1 @@
+"""Tests of what runs when, and of the servers it runs in."""
