@@ -38,13 +38,13 @@ bench-learning: .venv/ready  ## where the time of a walk-forward and of one day'
 	$(BIN)/python -m benchmarks.learning
 
 research: .venv/ready ## every study of docs/results.md; stopped, it goes on where it was (REAL=folder of credit_2006_2012, if you have it)
-	$(BIN)/python -m bondsig_assets.research $(if $(REAL),--real $(REAL))
+	$(BIN)/python -m studies $(if $(REAL),--real $(REAL))
 
 docs: .venv/ready     ## write the generated pages anew
-	$(BIN)/python -m bondsig_assets.reporting.dictionary docs
-	$(BIN)/python -m bondsig_assets.reporting.stylised_facts docs/simulated_market.md
-	$(BIN)/python -m bondsig_assets.reporting.hindsight docs/hindsight.md
-	$(BIN)/python -m bondsig_assets.reporting.feature_truth docs/features.md
+	$(BIN)/python -m studies.dictionary docs
+	$(BIN)/python -m studies.stylised_facts docs/simulated_market.md
+	$(BIN)/python -m studies.hindsight docs/hindsight.md
+	$(BIN)/python -m studies.feature_truth docs/features.md
 
 lock:                 ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --extra deep --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.tables import TABLES
+from bondsig_assets.warehouse import Warehouse
 
 Fingerprint = dict[str, tuple[int, str]]
 

@@ -5,7 +5,7 @@ parameters.
     .venv/bin/python -m benchmarks.learning lstm     # and the LSTM
 
 Belongs here: what the README's figures on learning come from. Not here: correctness. The market is
-made at bond-day level (`research/panel_worlds.py`); the last line scores one day of the home that
+made at bond-day level (`studies/panel_worlds.py`); the last line scores one day of the home that
 BONDSIG_HOME names, if it has champions: loading from the registry, predicting with every model,
 explaining, without writing.
 """
@@ -14,18 +14,19 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from time import perf_counter
 
 import polars as pl
 
+from bondsig_assets.home import current_home
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.folds import folds_between
 from bondsig_assets.learning.settings import DEFAULT_MODELS, LearningSettings
 from bondsig_assets.learning.training import train_model
 from bondsig_assets.learning.walk_forward import cores, walk_forward
-from bondsig_assets.research.panel_studies import LARGE
-from bondsig_assets.research.panel_worlds import features_and_labels
-from bondsig_assets.resources.home import current_home
+from studies.panel_studies import LARGE
+from studies.panel_worlds import features_and_labels
 
 
 def main(more: tuple[str, ...]) -> None:
@@ -62,21 +63,22 @@ def main(more: tuple[str, ...]) -> None:
 
 
 def _score_one_day() -> None:
-    from bondsig_assets.assets.scores import score_span, spans
+    from bondsig_assets.reading.scoring import score_span, spans
+    from bondsig_assets.resources.champion import load_champion
     from bondsig_assets.resources.tracking import TrackingResource
-    from bondsig_assets.resources.warehouse import Warehouse
+    from bondsig_assets.warehouse import Warehouse
 
     home = current_home()
     if home.market() is None:
         return
-    lake = Warehouse(home.path)
+    lake, tracking = Warehouse(home.path), TrackingResource(home=str(home.path))
     newest = lake.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
     if newest is None:
         return
     for what in ("first, MLflow imported on the way", "again"):
         began = perf_counter()
         (span,) = spans(lake, newest, newest)
-        made = score_span(lake, TrackingResource(home=str(home.path)), *span)
+        made = score_span(lake, partial(load_champion, tracking), *span)
         _line(f"scoring {newest}, {what}", began, f"{made['scores'].height} issuers")
 
 

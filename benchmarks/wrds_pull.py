@@ -20,8 +20,8 @@ from pathlib import Path
 from time import perf_counter
 
 from bondsig_assets.sources.wrds import WrdsSource
-from bondsig_assets.sources.wrds_connection import connect
-from bondsig_assets.sources.wrds_queries import WRDS_TABLES, find_table
+from bondsig_assets.sources.wrds.connection import connect
+from bondsig_assets.sources.wrds.queries import WRDS_TABLES, find_table
 from bondsig_assets_tests.sources import wrds_server
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 1, 26)

@@ -1,8 +1,8 @@
 """`python -m bondsig_assets`: the `bondsig` command where its script is not on the path.
 
-Belongs here: nothing but the call. Not here: the command (`cli.py`).
+Belongs here: nothing but the call. Not here: the command (`commands/cli.py`).
 """
 
-from bondsig_assets.cli import main
+from bondsig_assets.commands.cli import main
 
 main()

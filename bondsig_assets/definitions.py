@@ -19,15 +19,15 @@ from bondsig_assets.assets import (
     intraday,
     models,
     raw,
+    reference,
     scores,
-    securities,
 )
 from bondsig_assets.checks.asset_checks import build_asset_checks
 from bondsig_assets.checks.learning_checks import build_learning_checks
+from bondsig_assets.home import Home, current_home
 from bondsig_assets.learning.settings import load_settings
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
-from bondsig_assets.resources.home import Home, current_home
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -53,7 +53,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *raw.build_raw_assets(days),
-            securities.security_master_asset,
+            reference.security_master_asset,
             clean.trades_asset(days),
             clean.bond_days_asset(days),
             clean.bond_analytics_asset(days),
@@ -65,7 +65,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             scores.scores_asset(days),
             scores.signals_asset(days, settings),
             evaluations.evaluations_asset(settings),
-            securities.security_coverage_asset,
+            reference.security_coverage_asset,
             hindsight.ex_post_trades_asset,
             hindsight.ex_post_bond_days_asset,
         ],

@@ -13,10 +13,10 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from bondsig_assets.schema import Table
+from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.securities.rectangles import SIDES, cells, edges, merged, sides
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import cutoff, offset
+from bondsig_assets.tables.schema import Table
 
 #: The day between a score and the first close at which anybody can act on it. Said here once more:
 #: the harness asks, and does not believe.

@@ -12,7 +12,8 @@ from datetime import date
 
 import polars as pl
 
-from bondsig_assets.assets.model_rows import holdout_rows, importance_rows, model_rows
+from bondsig_assets.calendar import cutoff, offset
+from bondsig_assets.errors import FoldError
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.folds import Fold, folds_between
@@ -20,17 +21,11 @@ from bondsig_assets.learning.gate import Candidate, decide
 from bondsig_assets.learning.labels import labels as compute_labels
 from bondsig_assets.learning.scoring import Scorer, score
 from bondsig_assets.learning.settings import LearningSettings, SignalSettings
-from bondsig_assets.learning.training import (
-    FoldError,
-    FoldModel,
-    daily_ics,
-    judged_rows,
-    train_folds,
-)
+from bondsig_assets.learning.training import FoldModel, daily_ics, judged_rows, train_folds
 from bondsig_assets.learning.walk_forward import predict_quarter
 from bondsig_assets.portfolio.signals import select_signals
+from bondsig_assets.reading.model_rows import holdout_rows, importance_rows, model_rows
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import cutoff, offset
 from bondsig_assets_tests.known_past import SKIP_DAYS
 from bondsig_assets_tests.rows_of import rows_of
 

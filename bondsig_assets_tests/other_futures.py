@@ -16,13 +16,13 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.securities.master import build_master
 from bondsig_assets.sources.base import Delivery, Source
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import cutoff, offset
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 
 Later = Literal["truncate", "poison", "append"]
 LATER: tuple[Later, ...] = ("truncate", "poison", "append")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bondsig_assets.reporting.dictionary import PAGES, TRUTH
+from studies.dictionary import PAGES, TRUTH
 
 _ROOT = Path(__file__).resolve().parents[1]
 

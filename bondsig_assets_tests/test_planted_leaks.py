@@ -12,9 +12,10 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bondsig_assets.calendar import cutoff, offset
+from bondsig_assets.errors import FoldError
 from bondsig_assets.features import panels as panels_module
 from bondsig_assets.features import windows
-from bondsig_assets.features.declared import ALL_FEATURES
 from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning import dataset as dataset_module
@@ -22,8 +23,8 @@ from bondsig_assets.learning import labels as labels_module
 from bondsig_assets.learning import training
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.labels import HORIZONS, labels
-from bondsig_assets.learning.training import FoldError, check_fold
-from bondsig_assets.trading_calendar import cutoff, offset
+from bondsig_assets.learning.training import check_fold
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests import known_past
 from bondsig_assets_tests.features.markets import DAYS, random_market
 from bondsig_assets_tests.known_past import assert_same_past, known_by

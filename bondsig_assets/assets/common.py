@@ -14,11 +14,11 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.orchestration.progress import report
-from bondsig_assets.resources.warehouse import Warehouse
-from bondsig_assets.schema import Table
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.tables.schema import Table
+from bondsig_assets.warehouse import Warehouse
 
 OWNER = "team:bondsig"
 #: Trading days that are worked on at once; bounds memory.

@@ -11,25 +11,20 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.assets.common import markdown_picture, markdown_table, table_asset
-from bondsig_assets.assets.trials import log_trials, read_trials
-from bondsig_assets.learning.evaluation import attributes, daily_ic
-from bondsig_assets.learning.evaluation import evaluations as judge
+from bondsig_assets.errors import TrackingError
+from bondsig_assets.home import Home
 from bondsig_assets.learning.explanation import stability
 from bondsig_assets.learning.labels import KINDS, known_labels
-from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.overfitting import long_short, overfitting
-from bondsig_assets.learning.probability import brier, reliability
-from bondsig_assets.learning.settings import LearningSettings, WalkForwardSettings
-from bondsig_assets.learning.thresholds import thresholds
+from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.progress import report
+from bondsig_assets.reading.judging import judged, trained_label
 from bondsig_assets.reporting.pictures import save_pictures
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.tracking import TrackingError, TrackingResource
-from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.resources.tracking import TrackingResource
+from bondsig_assets.resources.trials import log_trials, read_trials
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-
-_ATTRIBUTES = ["parent_id", "trade_date", "sector", "rating_number", "log_market_cap"]
+from bondsig_assets.warehouse import Write
 
 
 def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
@@ -114,31 +109,3 @@ _SHOWN = [
     "decile_spread_pct",
     "n_days",
 ]
-
-
-def trained_label(lake: Warehouse) -> tuple[int, str]:
-    """Horizon and kind of the label of the newest fold's models: what predictions are judged on.
-    The settings' own before there is a fold.
-    """
-    usual = WalkForwardSettings()
-    found = lake.read("SELECT horizon_days, label FROM models ORDER BY fold DESC LIMIT 1").rows()
-    return found[0] if found else (usual.horizon_days, usual.label)
-
-
-def judged(
-    lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int
-) -> dict[str, pl.DataFrame]:
-    """Rows of every table of the judgement but `overfitting`."""
-    known = attributes(
-        lake.read_table("issuer_days", columns=_ATTRIBUTES),
-        lake.read_table("fundamentals", columns=["parent_id", "known_at"]),
-    )
-    versions = lake.read_table("models", columns=["model_version", "base_rate"])
-    scores, signals = lake.read_table("scores"), lake.read_table("signals")
-    return {
-        "information_coefficients": daily_ic(predictions, labels, CONTROL),
-        "evaluations": judge(predictions, labels, known, horizon, CONTROL),
-        "probability_evaluations": brier(predictions, labels, versions, horizon),
-        "reliability_bins": reliability(predictions, labels, horizon),
-        "thresholds": thresholds(scores, labels, signals, horizon=horizon),
-    }

@@ -5,64 +5,23 @@ numba takes a second to import, so what needs it is imported by the asset that r
 """
 
 from dataclasses import replace
-from datetime import date
 
 import dagster as dg
-import numpy as np
 import polars as pl
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
-from bondsig_assets.features.declared import FEATURES, LOOKBACK_DAYS
-from bondsig_assets.features.panels import Panels
+from bondsig_assets.calendar import offset
 from bondsig_assets.learning.labels import HORIZON, LOOKBACK
 from bondsig_assets.learning.labels import labels as compute_labels
-from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.reading.panels import load_panels
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import offset, trading_days
+from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
+from bondsig_assets.warehouse import Write
 
 _YEAR = 4 * 63
-_ANALYTICS = [
-    "cusip",
-    "trade_date",
-    "known_date",
-    "oas_bps",
-    "weight",
-    "yield_pct",
-    "maturity_years",
-    "spread_duration_years",
-    "cds_equivalent_spread_bps",
-]
 #: Tables and what the graph calls them.
 _ASSETS = {"bond_day_revisions": "bond_days"}
-
-
-def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
-    """Everything the features of the days `first` … `last` are made of."""
-    between = (first, last)
-    revisions = lake.read_table(
-        "bond_day_revisions", between=between if with_bonds else (first, first)
-    ).drop("known_at")
-    analytics = lake.read_table(
-        "bond_analytics", between=between if with_bonds else (first, first), columns=_ANALYTICS
-    )
-    return Panels(
-        days=np.array(trading_days(first, last), dtype="datetime64[D]"),
-        revisions=revisions.join(
-            analytics, on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left"
-        ),
-        master=lake.read_table("security_master"),
-        equities=lake.read_table("equities"),
-        bonds=lake.read_table("bonds"),
-        prices=lake.read_table("equity_prices", between=between),
-        cds=lake.read_table("cds_quotes", between=between),
-        fundamentals=lake.read_table("fundamentals"),
-        ratings=lake.read_table("ratings"),
-        issuers=lake.read_table("issuers"),
-        amounts=lake.read_table("amounts_outstanding"),
-        yields=lake.read_table("treasury_yields"),
-        reports_since=lake.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][0],
-    )
 
 
 def feature_lineage() -> dg.TableColumnLineage:

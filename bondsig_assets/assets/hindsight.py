@@ -10,10 +10,10 @@ import polars as pl
 
 from bondsig_assets.assets.common import table_asset
 from bondsig_assets.orchestration.progress import report
-from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.ex_post import EVENT_COLUMNS, ex_post_bond_days, ex_post_trades
+from bondsig_assets.warehouse import Warehouse, Write
 
 _GROUP = "cusip_group"
 

@@ -5,7 +5,6 @@ Belongs here: the asset `issuer_intraday` and what it reads. Not here: formulas
 runs.
 """
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -13,13 +12,13 @@ import polars as pl
 from pydantic import Field
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
-from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.reading.intraday import load_taught
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import offset
+from bondsig_assets.warehouse import Write
 
 if TYPE_CHECKING:
-    from bondsig_assets.features.intraday import Taught
+    pass
 
 _UPSTREAM = [
     "trades",
@@ -42,35 +41,6 @@ class IntradayConfig(dg.Config):
             "Times of day 'HH:MM', New York, up to 18:30. The days of the run get one row per"
             " issuer for each and lose those of other times."
         ),
-    )
-
-
-def load_taught(lake: Warehouse, start: date, end: date) -> "Taught":
-    """Everything the intraday features of the days `start` … `end` are made of."""
-    from bondsig_assets.bonds.analytics import Reference
-    from bondsig_assets.features.intraday import (
-        BASELINE_DAYS,
-        EVENT_COLUMNS,
-        MATCH_DAYS,
-        REVISION_COLUMNS,
-        Taught,
-    )
-
-    of_the_day = "execution_date = known_date"
-    events = lake.read_table(
-        "trade_events",
-        between=(offset(start, -BASELINE_DAYS), end),
-        columns=EVENT_COLUMNS,
-        where=of_the_day,
-    )
-    key, known = list(TABLES["bond_day_revisions"].key), (offset(start, -MATCH_DAYS), end)
-    revisions = lake.read_table("bond_day_revisions", between=known, columns=[*key, "n_trades"])
-    spreads = lake.read_table("bond_analytics", between=known, columns=[*key, "oas_bps", "weight"])
-    return Taught(
-        events,
-        revisions.join(spreads, on=key, how="left", maintain_order="left").select(REVISION_COLUMNS),
-        lake.read_table("security_master"),
-        Reference(*(lake.read_table(name) for name in Reference._fields)),
     )
 
 

@@ -1,7 +1,7 @@
 """Walk-forward training, one partition a quarter, tracked in MLflow.
 
 Belongs here: the asset of fold models. Not here: fitting (`learning/training.py`), who becomes
-champion (`champions.py`), what MLflow keeps of a fold (`model_logging.py`).
+champion (`champions.py`), what MLflow keeps of a fold (`resources/training_log.py`).
 """
 
 from datetime import date
@@ -12,21 +12,21 @@ import polars as pl
 
 from bondsig_assets.assets.common import table_asset, whole_result
 from bondsig_assets.assets.learning_config import settings_of, training_config
-from bondsig_assets.assets.model_logging import log_fold, log_study
-from bondsig_assets.assets.model_rows import holdout_rows, importance_rows, model_rows
-from bondsig_assets.learning.dataset import Dataset, make_dataset, without_information
+from bondsig_assets.errors import FoldError
+from bondsig_assets.learning.dataset import Dataset, without_information
 from bondsig_assets.learning.folds import Fold, fold_of
-from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning.training import FoldError, ensemble_hash, train_folds, training_hash
+from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
 from bondsig_assets.learning.walk_forward import cores
 from bondsig_assets.orchestration.progress import report
+from bondsig_assets.reading.model_rows import holdout_rows, importance_rows, model_rows
+from bondsig_assets.reading.training import is_fitted, training_data
 from bondsig_assets.resources.tracking import TrackingResource
-from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.resources.training_log import log_fold, log_study
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import FIRST_DAY, offset
+from bondsig_assets.warehouse import Warehouse, Write
 
 #: Quarters that could not be trained, and why.
 Refused = dict[date, FoldError]
@@ -65,11 +65,11 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
             for key in sorted(context.partition_keys)
         ]
         snapshot = lake.snapshot_id()
-        data = _read(lake, wanted[-1], asked, snapshot)
+        data = training_data(lake, wanted[-1], asked, snapshot)
         missing = (
             wanted
             if config.refit
-            else [fold for fold in wanted if not _is_fitted(lake, data, fold, asked)]
+            else [fold for fold in wanted if not is_fitted(lake, data, fold, asked)]
         )
         tags = {
             "dagster.run_id": context.run_id,
@@ -118,36 +118,6 @@ _SHOWN = [
     "calibration_slope",
     "data_hash",
 ]
-
-
-def _read(lake: Warehouse, last: Fold, settings: LearningSettings, snapshot: int) -> Dataset:
-    """Every issuer day up to the last fold's training end, with the labels known before that fold
-    began.
-    """
-    issuer_days = lake.read_table(
-        "issuer_days", between=(FIRST_DAY, last.train_end), at_snapshot=snapshot
-    )
-    labels = lake.read_table(
-        "labels",
-        between=(FIRST_DAY, offset(last.first_day, -1)),
-        where=f"horizon_days = {settings.walk_forward.horizon_days}",
-        at_snapshot=snapshot,
-    )
-    return make_dataset(issuer_days, labels, settings.walk_forward)
-
-
-def _is_fitted(lake: Warehouse, data: Dataset, fold: Fold, settings: LearningSettings) -> bool:
-    """Whether the warehouse holds exactly this study's models of the fold, fitted on exactly these
-    rows.
-    """
-    rows = data.labelled(fold.train_start, fold.train_end)
-    hashes = {one.name: training_hash(data, rows, one) for one in settings.specifications()}
-    members = [value for name, value in hashes.items() if name != CONTROL]
-    expected = {**hashes, **({ENSEMBLE: ensemble_hash(members)} if len(members) > 1 else {})}
-    held = lake.read_table(
-        "models", between=(fold.quarter, fold.quarter), columns=["model_name", "data_hash"]
-    )
-    return dict(held.rows()) == expected
 
 
 def _train(

@@ -15,10 +15,10 @@ from bondsig_assets.assets.common import (
     whole_result,
 )
 from bondsig_assets.resources.market_source import MarketSourceResource
-from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.base import Delivery
 from bondsig_assets.tables import RAW_REFERENCE, TABLES
+from bondsig_assets.warehouse import Write
 
 _WHAT_TO_KNOW = {
     "equity_prices": (

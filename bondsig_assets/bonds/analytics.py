@@ -15,8 +15,8 @@ import polars as pl
 from bondsig_assets.bonds import callable_bonds, conventions, curves, kernels, spreads
 from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, settlement_dates
 from bondsig_assets.bonds.terms_checks import bad_terms
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.securities.amounts import amount_steps, call_schedules
-from bondsig_assets.trading_calendar import CUTOFF
 
 #: Half the usual bid-ask spread, in points of price: the noise of one trade.
 HALF_SPREAD_POINTS = 0.5

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from bondsig_assets.trading_calendar import all_trading_days
+from bondsig_assets.calendar import all_trading_days
 
 #: First trade date of each regular settlement cycle and its days (SEC Rule 15c6-1 as amended).
 SETTLEMENT_CYCLES: tuple[tuple[date, int], ...] = (

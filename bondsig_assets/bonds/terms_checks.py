@@ -1,7 +1,7 @@
 """What makes a bond's terms unfit to be valued: the first reason of each row of table `bonds`.
 
 Belongs here: terms that contradict each other or that no convention covers, call schedules
-included. Not here: fields that cannot be read, CUSIPs and duplicates (`sources/files_checks.py`),
+included. Not here: fields that cannot be read, CUSIPs and duplicates (`sources/files/checks.py`),
 and bonds that are sound but have no spread, such as convertibles (`analytics.py`).
 """
 

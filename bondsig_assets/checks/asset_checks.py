@@ -23,8 +23,8 @@ from bondsig_assets.checks.structural import (
     check_schema,
 )
 from bondsig_assets.checks.suites import SUITES
-from bondsig_assets.resources.warehouse import Days, Warehouse
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.warehouse import Days, Warehouse
 
 #: Asset → the physical tables it fills.
 ASSET_TABLES: dict[str, tuple[str, ...]] = {

@@ -21,7 +21,7 @@ from bondsig_assets.tables import TABLES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bondsig_assets.resources.warehouse import Days, Warehouse
+    from bondsig_assets.warehouse import Days, Warehouse
 
 #: Rows held in memory at once.
 CHUNK_ROWS = 1_000_000

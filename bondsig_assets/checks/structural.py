@@ -12,8 +12,8 @@ from typing import Any
 
 from bondsig_assets.checks.expectations import SAMPLE_KEYS, Outcome
 from bondsig_assets.checks.run_suite import chunks, plain
-from bondsig_assets.resources.warehouse import Days, Warehouse
 from bondsig_assets.tables import TABLES
+from bondsig_assets.warehouse import Days, Warehouse
 
 #: Days on which the reports delivered are not the trades they opened plus those rejected. A cancel
 #: that opens a trade counts as neither.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bondsig_assets.cli import UserError
+from bondsig_assets.errors import UserError
 
 #: Our name → names it goes by (Mergent FISD), and the factor to our unit.
 _NAMES: dict[str, tuple[tuple[str, ...], float]] = {

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from bondsig_assets.cli import UserError
+from bondsig_assets.calendar import at_or_after, cutoff, is_trading_day, offset
 from bondsig_assets.commands.warehouse import open_warehouse
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse
-from bondsig_assets.trading_calendar import at_or_after, cutoff, is_trading_day, offset
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import Home
+from bondsig_assets.warehouse import Warehouse
 
 
 def print_champions(home: Home) -> None:
@@ -34,11 +34,13 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
     """Make the model `version` ("ridge 2024-04-01"; "previous" for the one before) champion from
     the next trading day on.
     """
-    from bondsig_assets.assets.champions import register_champions, replay_gate
+    from bondsig_assets.errors import TrackingError
     from bondsig_assets.learning.settings import load_settings
-    from bondsig_assets.resources.tracking import TrackingError, TrackingResource
-    from bondsig_assets.resources.warehouse import Write
+    from bondsig_assets.reading.gate import replay_gate
+    from bondsig_assets.resources.champion import register_champions
+    from bondsig_assets.resources.tracking import TrackingResource
     from bondsig_assets.tables import TABLES
+    from bondsig_assets.warehouse import Write
 
     lake = open_warehouse(home)
     rows = lake.read_table("champions").to_dicts()
@@ -90,9 +92,9 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
         register_champions(
             lake, tracking, replay_gate(lake, load_settings(home.learning_file).gate)
         )
-    except TrackingError as error:
+    except TrackingError:
         lake.replace(Write("champions", TABLES["champions"].conform(_frame(rows))))
-        raise UserError(str(error)) from error
+        raise
     again = f"bondsig run --start {valid_from} --select 'key:scores+' --again"
     click.echo(
         f"{wanted['model_version']} is champion from {valid_from} on; days from then that are"

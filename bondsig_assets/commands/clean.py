@@ -18,15 +18,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
-from bondsig_assets.cli import UserError
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.commands.bond_terms import read_bonds
+from bondsig_assets.errors import ReportsError, UserError
 from bondsig_assets.trace.cleaning import NO_TIMES
 from bondsig_assets.trace.layouts import Scan, scan_reports
 from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.partitions import TABLES_OUT, Cleaned, clean_to, sweep
-from bondsig_assets.trace.reports import ReportsError
 from bondsig_assets.trace.view import View
-from bondsig_assets.trading_calendar import CUTOFF
 
 #: Reports read at once.
 BLOCK_REPORTS = 500_000
@@ -68,8 +67,6 @@ def clean_files(
                 # A comparison of an earlier result would lie beside this one.
                 for left in out.glob("comparison_*.csv"):
                     left.unlink()
-    except ReportsError as error:
-        raise UserError(str(error)) from error
     except pl.exceptions.PolarsError as error:
         raise UserError(
             f"{', '.join(path.name for path in files)}: damaged"

@@ -17,13 +17,13 @@ import click
 import numpy as np
 import polars as pl
 
-from bondsig_assets.cli import UserError
+from bondsig_assets.calendar import offset
 from bondsig_assets.commands.explain import find_trail, number, par, score_lines, table_lines
 from bondsig_assets.commands.warehouse import open_warehouse
-from bondsig_assets.features.declared import ALL_FEATURES, LOOKBACK_DAYS
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse
-from bondsig_assets.trading_calendar import offset
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import Home
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, LOOKBACK_DAYS
+from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from bondsig_assets.features.panels import Panels
@@ -147,10 +147,10 @@ def _recomputed(
 ) -> tuple[Knowledge, Knowledge, Recomputed]:
     """The day as stored, as known now, and what is needed to compute it otherwise.
 
-    Raises UserError when the champion cannot be had, or `issuer_days` is not what the score was
+    Raises BondsigError when the champion cannot be had, or `issuer_days` is not what the score was
     made from.
     """
-    from bondsig_assets.assets.features import load_panels
+    from bondsig_assets.reading.panels import load_panels
 
     day, champion = trail.score["trade_date"], _champion(home, trail)
     begin = offset(day, 1 - champion.specification.history_days)
@@ -169,9 +169,8 @@ def _recomputed(
 
 
 def _champion(home: Home, trail: Trail) -> Scorer:
-    from bondsig_assets.assets.scores import load_champion
-    from bondsig_assets.learning.scoring import MismatchError
-    from bondsig_assets.resources.tracking import TrackingError, TrackingResource
+    from bondsig_assets.resources.champion import load_champion
+    from bondsig_assets.resources.tracking import TrackingResource
 
     if trail.champion is None:
         version = f"{trail.score['model_version']}, version {trail.score['registry_version']}"
@@ -179,10 +178,7 @@ def _champion(home: Home, trail: Trail) -> Scorer:
             f"{version}, is champion of {trail.score['trade_date']} no more: score the day again to"
             " compare"
         )
-    try:
-        return load_champion(TrackingResource(home=str(home.path)), trail.champion)
-    except (TrackingError, MismatchError) as error:
-        raise UserError(str(error)) from error
+    return load_champion(TrackingResource(home=str(home.path)), trail.champion)
 
 
 def _placed(lake: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
@@ -193,13 +189,13 @@ def _placed(lake: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
     became known. Here each is solved on the curve that stood behind what was known then, so that
     what the Treasury market did in between is not taken for news about the bond.
     """
-    from bondsig_assets.assets.features import _ANALYTICS
     from bondsig_assets.bonds.analytics import Reference, analyze
+    from bondsig_assets.reading.panels import ANALYTICS_COLUMNS
     from bondsig_assets.reporting.score_trail import placed_then
 
     reference = Reference(*(lake.read_table(name) for name in Reference._fields))
     placed = placed_then(changed)
-    analytics = analyze(placed, reference).select(_ANALYTICS)
+    analytics = analyze(placed, reference).select(ANALYTICS_COLUMNS)
     return placed.join(analytics, on=[*_KEYS, "known_date"], how="left", maintain_order="left")
 
 

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bondsig_assets.resources.home import REPOSITORY, Home, HomeError
+from bondsig_assets.errors import HomeError
+from bondsig_assets.home import REPOSITORY, Home
 
 _PACKAGES = (
     "dagster",
@@ -106,7 +107,8 @@ def _disk(home: Home) -> Iterator[Finding]:
 
 
 def _lake(home: Home) -> Iterator[Finding]:
-    from bondsig_assets.resources.warehouse import Warehouse, WarehouseError
+    from bondsig_assets.errors import WarehouseError
+    from bondsig_assets.warehouse import Warehouse
 
     if not (home.path / "lake").exists():
         return
@@ -148,7 +150,8 @@ def _runs(home: Home) -> Iterator[Finding]:
 
 
 def _mlflow(home: Home) -> Iterator[Finding]:
-    from bondsig_assets.resources.tracking import TrackingError, TrackingResource
+    from bondsig_assets.errors import TrackingError
+    from bondsig_assets.resources.tracking import TrackingResource
 
     if not os.environ.get("BONDSIG_MLFLOW") and not home.mlflow_database.exists():
         return

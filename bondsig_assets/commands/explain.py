@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import click
 import polars as pl
 
-from bondsig_assets.cli import UserError
 from bondsig_assets.commands.warehouse import open_warehouse
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import Home
+from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from bondsig_assets.reporting.score_trail import Trail
@@ -63,17 +63,14 @@ def print_explanation(
 
 
 def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
-    """The score of `ticker` on `day` with its model. Raises UserError that says why there is
+    """The score of `ticker` on `day` with its model. Raises UnknownNameError that says why there is
     none.
     """
     from bondsig_assets.reporting.score_trail import trail_of
 
     span = home.span()
     assert span is not None, "open_warehouse has refused a home without a market"
-    try:
-        return trail_of(lake.read, ticker, day, span)
-    except LookupError as error:
-        raise UserError(str(error)) from error
+    return trail_of(lake.read, ticker, day, span)
 
 
 def score_lines(trail: Trail) -> list[str]:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import click
 
-from bondsig_assets.cli import UserError
+from bondsig_assets.calendar import cutoff
 from bondsig_assets.commands.warehouse import open_warehouse
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import Home
 from bondsig_assets.securities.amounts import amount_steps, amounts_on
 from bondsig_assets.securities.tree import render, security_tree
-from bondsig_assets.trading_calendar import cutoff
+from bondsig_assets.warehouse import Warehouse
 
 
 def print_issuer(home: Home, query: str, day: date | None, picture: Path | None) -> None:
@@ -43,12 +43,9 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     amounts = amounts_on(
         amount_steps(tables["bonds"], lake.read_table("amounts_outstanding")).rows, moment.date()
     )
-    try:
-        tree = security_tree(
-            query, moment, master=lake.read_table("security_master"), amounts=amounts, **tables
-        )
-    except LookupError as error:
-        raise UserError(str(error)) from error
+    tree = security_tree(
+        query, moment, master=lake.read_table("security_master"), amounts=amounts, **tables
+    )
     for line in render(tree):
         click.echo(line)
     if picture is not None:

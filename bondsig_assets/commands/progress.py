@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.orchestration.runner import Stage
-from bondsig_assets.trading_calendar import trading_days
 
 #: Seconds a thousand trading days (or twelve folds) of the demo take on 2 cores; only ratios
 #: matter.

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bondsig_assets.cli import UserError
 from bondsig_assets.commands.progress import Progress
-from bondsig_assets.resources.home import Home, Market
-from bondsig_assets.sources.base import Source, SourceError
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import Home, Market
+from bondsig_assets.sources.base import Source
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
 
 
@@ -32,7 +32,7 @@ def run_range(
     warnings.simplefilter("ignore")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     source = _open_source(home, market)
-    span = _span(source)
+    span = source.span()
     first, last = _range(span, start, end)
     _read_all_files(market, source, span[0])
     again = again or _must_be_redone(console, home, market)
@@ -69,7 +69,7 @@ def _market(home: Home) -> Market:
 
 
 def _warehouse(home: Home):
-    from bondsig_assets.resources.warehouse import Warehouse
+    from bondsig_assets.warehouse import Warehouse
 
     _market(home)
     warehouse = Warehouse(home.path)
@@ -78,24 +78,12 @@ def _warehouse(home: Home):
 
 
 def _open_source(home: Home, market: Market) -> Source:
-    from bondsig_assets.resources.home import HomeError
-    from bondsig_assets.resources.market_source import make_source
+    from bondsig_assets.sources.registry import make_source
 
-    try:
-        source = make_source(market)
-        held = home.market()
-        if held is not None and held != market:
-            home.claim(market, source.span())
-        return source
-    except (SourceError, HomeError) as error:
-        raise UserError(str(error)) from error
-
-
-def _span(source: Source) -> tuple[date, date]:
-    try:
-        return source.span()
-    except SourceError as error:
-        raise UserError(str(error)) from error
+    source, held = make_source(market), home.market()
+    if held is not None and held != market:
+        home.claim(market, source.span())
+    return source
 
 
 def _range(span: tuple[date, date], start: date | None, end: date | None) -> tuple[date, date]:
@@ -113,13 +101,10 @@ def _read_all_files(market: Market, source: Source, first: date) -> None:
     """
     if market.source != "files":
         return
-    try:
-        for table in RAW_DAILY:
-            source.daily(table, first, first)
-        for table in RAW_REFERENCE:
-            source.reference(table, first)
-    except SourceError as error:
-        raise UserError(str(error)) from error
+    for table in RAW_DAILY:
+        source.daily(table, first, first)
+    for table in RAW_REFERENCE:
+        source.reference(table, first)
 
 
 def _fingerprint(market: Market) -> str:
@@ -154,57 +139,53 @@ def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
 def _materialize(
     console: Console, home: Home, first: date, last: date, select: str, again: bool
 ) -> None:
-    from bondsig_assets.learning.settings import SettingsError, load_settings
+    from bondsig_assets.learning.settings import load_settings
     from bondsig_assets.orchestration import progress, runner
     from bondsig_assets.orchestration.dead_runs import end_dead_runs
     from bondsig_assets.orchestration.outdated import filtered_otherwise
-    from bondsig_assets.resources.warehouse import WarehouseError
 
-    try:
-        with console.status("opening the graph"):
-            from bondsig_assets.definitions import build_defs
+    with console.status("opening the graph"):
+        from bondsig_assets.definitions import build_defs
 
-            instance, defs, settings = (
-                runner.open_instance(home),
-                build_defs(home),
-                load_settings(home.learning_file),
-            )
-        for run in end_dead_runs(instance):
-            console.print(f"ended {run}: it was killed, or the machine restarted")
-        chosen = runner.selected_assets(defs, select)
-
-        def execute(stages: Sequence[runner.Stage]) -> None:
-            with Progress(console, stages) as shown:
-                progress.listen(shown.report)
-                for stage in stages:
-                    runner.execute(defs, instance, stage)
-
-        if stages := runner.plan(defs, instance, first, last, chosen, again):
-            execute(stages)
-        folds = runner.to_retrain(defs, _warehouse(home), settings) if "models" in chosen else set()
-        if folds:
-            console.print(
-                f"{home.learning_file} asks for other models than were trained for {len(folds)}"
-                " quarters"
-            )
-        days_of_signals = (
-            filtered_otherwise(_warehouse(home), settings) if "signals" in chosen else set()
+        instance, defs, settings = (
+            runner.open_instance(home),
+            build_defs(home),
+            load_settings(home.learning_file),
         )
-        if days_of_signals:
-            console.print(
-                f"{home.learning_file} asks for other signals than there are on"
-                f" {len(days_of_signals)} days"
+    for run in end_dead_runs(instance):
+        console.print(f"ended {run}: it was killed, or the machine restarted")
+    chosen = runner.selected_assets(defs, select)
+
+    def execute(stages: Sequence[runner.Stage]) -> None:
+        with Progress(console, stages) as shown:
+            progress.listen(shown.report)
+            for stage in stages:
+                runner.execute(defs, instance, stage)
+
+    if stages := runner.plan(defs, instance, first, last, chosen, again):
+        execute(stages)
+    folds = runner.to_retrain(defs, _warehouse(home), settings) if "models" in chosen else set()
+    if folds:
+        console.print(
+            f"{home.learning_file} asks for other models than were trained for {len(folds)}"
+            " quarters"
+        )
+    days_of_signals = (
+        filtered_otherwise(_warehouse(home), settings) if "signals" in chosen else set()
+    )
+    if days_of_signals:
+        console.print(
+            f"{home.learning_file} asks for other signals than there are on"
+            f" {len(days_of_signals)} days"
+        )
+    if outdated := runner.plan_outdated(
+        defs, instance, chosen, {"models": folds, "signals": days_of_signals}
+    ):
+        for stage in outdated:
+            days = ", ".join(
+                one if one == other else f"{one} … {other}" for one, other in stage.spans
             )
-        if outdated := runner.plan_outdated(
-            defs, instance, chosen, {"models": folds, "signals": days_of_signals}
-        ):
-            for stage in outdated:
-                days = ", ".join(
-                    one if one == other else f"{one} … {other}" for one, other in stage.spans
-                )
-                console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")
-            execute(outdated)
-        if not stages and not outdated:
-            console.print("everything is done already; --again does it again")
-    except (runner.RunError, WarehouseError, SourceError, SettingsError) as error:
-        raise UserError(str(error)) from error
+            console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")
+        execute(outdated)
+    if not stages and not outdated:
+        console.print("everything is done already; --again does it again")

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from bondsig_assets.cli import UserError
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import REPOSITORY, Home
 from bondsig_assets.orchestration.dead_runs import end_dead_runs
 from bondsig_assets.orchestration.guard import LOOPBACK
 from bondsig_assets.orchestration.tether import Tethered
-from bondsig_assets.resources.home import REPOSITORY, Home
 from bondsig_assets.resources.moved_home import follow_move
 
 #: Seconds between two looks for runs whose process is gone.

@@ -10,9 +10,9 @@ import json
 import sys
 from pathlib import Path
 
-from bondsig_assets.cli import UserError
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse, WarehouseError
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import Home
+from bondsig_assets.warehouse import Warehouse
 
 
 def open_warehouse(home: Home) -> Warehouse:
@@ -24,10 +24,7 @@ def open_warehouse(home: Home) -> Warehouse:
 
 def print_query(home: Home, query: str, form: str) -> None:
     """Run `query` read-only and print its rows as table, csv or json."""
-    try:
-        names, rows = open_warehouse(home).query(query)
-    except WarehouseError as error:
-        raise UserError(str(error)) from error
+    names, rows = open_warehouse(home).query(query)
     if form == "csv":
         writer = csv.writer(sys.stdout)
         writer.writerow(names)
@@ -74,10 +71,7 @@ def _cell(value: object) -> str:
 
 def export_file(home: Home, path: Path, overwrite: bool) -> None:
     """Copy everything into one plain DuckDB file."""
-    try:
-        open_warehouse(home).export(path, overwrite=overwrite)
-    except WarehouseError as error:
-        raise UserError(str(error)) from error
+    open_warehouse(home).export(path, overwrite=overwrite)
     print(
         f"{path}: {path.stat().st_size / 1e6:,.0f} MB; open it with `duckdb {path}` or"
         " duckdb.connect"

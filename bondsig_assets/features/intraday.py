@@ -22,16 +22,16 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.bonds.analytics import Reference, analyze
-from bondsig_assets.features import windows as w
-from bondsig_assets.features.replay import MATCH_DAYS
-from bondsig_assets.trace.bond_days import TRADE_COLUMNS, aggregate
-from bondsig_assets.trading_calendar import (
+from bondsig_assets.calendar import (
     CUTOFF,
     all_trading_days,
     day_number,
     offset,
     trading_days,
 )
+from bondsig_assets.features import windows as w
+from bondsig_assets.features.replay import MATCH_DAYS
+from bondsig_assets.trace.bond_days import TRADE_COLUMNS, aggregate
 
 #: Trading days before the present one that a volume is compared with, how many of them must be
 #: there, and the least deviation.

@@ -3,7 +3,7 @@
 Belongs here: putting the blocks together, which issuer has a row on a day, and why values are
 missing. Not here: the blocks (`spread_block.py`, `trading_block.py`, `structure_block.py`,
 `equity_block.py`), how a bond-day's spread is found (`bonds/`) and what the feature names mean
-(`declared.py`).
+(`tables/issuer_features.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.features import replay as rp
-from bondsig_assets.features.declared import ALL_FEATURES, FEATURES
 from bondsig_assets.features.equity_block import equity_features
 from bondsig_assets.features.inputs import Columns, Credit, Inputs
 from bondsig_assets.features.issuer_levels import METHODS
@@ -22,7 +22,7 @@ from bondsig_assets.features.panels import Panels
 from bondsig_assets.features.spread_block import cds_features, spread_features
 from bondsig_assets.features.structure_block import structure_features
 from bondsig_assets.features.trading_block import trading_features
-from bondsig_assets.trading_calendar import CUTOFF
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, FEATURES
 
 #: Table of an input → reason that a feature is missing without it, the first that holds.
 _MISSING = {

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.bonds.curves import known_curves, par_yields
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.securities.amounts import amount_steps
 from bondsig_assets.securities.master import bitemporal, positions_as_of
 from bondsig_assets.securities.ratings import parent_ratings
-from bondsig_assets.trading_calendar import CUTOFF
 
 #: Columns of a revision in the order of `replay.R_…`; riskless par is made here.
 _REVISION_COLUMNS = [

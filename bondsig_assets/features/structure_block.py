@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from bondsig_assets.calendar import all_trading_days
 from bondsig_assets.features import replay as rp
 from bondsig_assets.features import structural as st
 from bondsig_assets.features.inputs import Columns, Inputs
-from bondsig_assets.trading_calendar import all_trading_days
 
 #: Days before the present one whose hedge ratios the divergence needs.
 _FLOW_DAYS = 7

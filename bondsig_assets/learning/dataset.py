@@ -13,14 +13,14 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.calendar import CUTOFF, day_number
 from bondsig_assets.learning.inputs import normal_scores, standardised
 from bondsig_assets.learning.labels import KINDS
 from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.models.interface import Sample
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.weights import average_uniqueness
-from bondsig_assets.trading_calendar import CUTOFF, day_number
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 
 #: Fewer labelled issuers than this make no cross-section to learn from.
 MINIMUM_NAMES = 15

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import day_number
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.learning.statistics import (
@@ -25,8 +26,7 @@ from bondsig_assets.learning.statistics import (
     outer_weights,
     ranked,
 )
-from bondsig_assets.learning_tables import EVALUATIONS, INFORMATION_COEFFICIENTS
-from bondsig_assets.trading_calendar import day_number
+from bondsig_assets.tables.learning import EVALUATIONS, INFORMATION_COEFFICIENTS
 
 #: Fewer issuers than this make no cross-section.
 MINIMUM_NAMES = 15

@@ -14,9 +14,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from bondsig_assets.calendar import (
+    at_or_after,
+    at_or_before,
+    next_quarter,
+    offset,
+    quarter_of,
+    trading_days,
+)
 from bondsig_assets.learning.labels import SKIP
 from bondsig_assets.learning.settings import WalkForwardSettings
-from bondsig_assets.trading_calendar import at_or_after, at_or_before, offset, trading_days
 
 _DEFAULTS = WalkForwardSettings()
 
@@ -47,16 +54,6 @@ def purge_days(horizon: int) -> int:
     1.
     """
     return horizon + SKIP + 1
-
-
-def quarter_of(day: date) -> date:
-    """First calendar day of the quarter of `day`."""
-    return date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
-
-
-def next_quarter(quarter: date) -> date:
-    """First calendar day of the quarter after the one that begins on `quarter`."""
-    return date(quarter.year + (quarter.month + 2) // 12, (quarter.month + 2) % 12 + 1, 1)
 
 
 def fold_of(quarter: date, settings: WalkForwardSettings = _DEFAULTS) -> Fold:

@@ -18,9 +18,9 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.features.panels import Panels
-from bondsig_assets.learning_tables import LABELS
-from bondsig_assets.trading_calendar import CUTOFF
+from bondsig_assets.tables.learning import LABELS
 
 #: Trading days in a label, and in the one that models learn unless told otherwise.
 HORIZONS, HORIZON = (1, 5, 10, 21), 5

@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 from scipy.stats import kurtosis, norm, skew
 
+from bondsig_assets.calendar import day_number
 from bondsig_assets.learning.evaluation import FIFTH, MINIMUM_NAMES
 from bondsig_assets.learning.statistics import outer_weights, ranked
-from bondsig_assets.learning_tables import OVERFITTING
-from bondsig_assets.trading_calendar import day_number
+from bondsig_assets.tables.learning import OVERFITTING
 
 TRADING_DAYS_PER_YEAR = 252
 #: Fewer periods in a block make its part of a Sharpe ratio arbitrary.

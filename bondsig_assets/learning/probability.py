@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
-from bondsig_assets.learning_tables import PROBABILITY_EVALUATIONS, RELIABILITY_BINS
+from bondsig_assets.tables.learning import PROBABILITY_EVALUATIONS, RELIABILITY_BINS
 
 #: Bins of equal mass.
 BINS = 10

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bondsig_assets.errors import MismatchError
 from bondsig_assets.learning.calibration import Calibration
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.ensemble import Ensemble, mean_rank
@@ -26,10 +27,6 @@ from bondsig_assets.learning.models.catalogue import (
 )
 
 TOP_FEATURES = 5
-
-
-class MismatchError(ValueError):
-    """A model does not fit the features there are; the message says what differs."""
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from bondsig_assets.errors import ModelError, SettingsError
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, Specification, specification
-from bondsig_assets.learning.models.interface import ModelError
 
 DEFAULT_MODELS = ("ridge", "elastic_net", "xgboost", "lightgbm", "random_forest")
-
-
-class SettingsError(ValueError):
-    """Settings cannot be used; the message says which, where and what is allowed."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from bondsig_assets.learning.statistics import hit_rate
-from bondsig_assets.learning_tables import THRESHOLDS
+from bondsig_assets.tables.learning import THRESHOLDS
 
 #: Levels of the probability that are tried.
 LEVELS = (0.55, 0.60, 0.65, 0.70)

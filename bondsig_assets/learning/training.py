@@ -16,6 +16,8 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import day_number
+from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.calibration import Calibration, calibrate
 from bondsig_assets.learning.dataset import MINIMUM_NAMES, Dataset, columns_of
 from bondsig_assets.learning.ensemble import Ensemble, mean_rank
@@ -24,7 +26,6 @@ from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, Specification, fingerprint
 from bondsig_assets.learning.models.interface import Model, Sample
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.trading_calendar import day_number
 
 #: Raised when the way models are fitted changes, so that nothing fitted the old way is taken for
 #: done.
@@ -32,10 +33,6 @@ LEARNING_VERSION = 2
 #: Rows of a fold's training days that explanations of models other than the champion are made for.
 EXPLAINED_ROWS = 2000
 Tune = Callable[[Dataset, Fold, Specification, LearningSettings], Specification]
-
-
-class FoldError(ValueError):
-    """A fold cannot be trained; the message says what is missing."""
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from bondsig_assets.errors import FoldError, ModelError
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.models.catalogue import Specification
-from bondsig_assets.learning.models.interface import ModelError
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning.training import FoldError, Tune, daily_ics, spanned_days
+from bondsig_assets.learning.training import Tune, daily_ics, spanned_days
 
 
 @dataclass(frozen=True)

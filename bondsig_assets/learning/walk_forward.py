@@ -12,12 +12,13 @@ from datetime import date
 
 import polars as pl
 
+from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold, folds_between
 from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.scoring import Scorer, predict
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning.training import FoldError, FoldModel, train_folds
+from bondsig_assets.learning.training import FoldModel, train_folds
 from bondsig_assets.learning.tuning import tuner
 
 

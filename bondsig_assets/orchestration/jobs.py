@@ -8,8 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from bondsig_assets.learning.folds import quarter_of
-from bondsig_assets.trading_calendar import at_or_after, at_or_before, is_trading_day
+from bondsig_assets.calendar import at_or_after, at_or_before, is_trading_day, quarter_of
 
 _NEW_YORK = "America/New_York"
 

@@ -15,12 +15,12 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.learning.folds import quarter_of
+from bondsig_assets.calendar import quarter_of
 from bondsig_assets.learning.models.catalogue import ENSEMBLE
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning_tables import SCORES
 from bondsig_assets.portfolio.signals import select_signals
-from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.tables.learning import SCORES
+from bondsig_assets.warehouse import Warehouse
 
 #: Assets whose day rests on the same day of what is above them; all others rest on every day until
 #: their own.

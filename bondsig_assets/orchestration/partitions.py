@@ -9,9 +9,9 @@ from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from bondsig_assets.learning.folds import folds_between, next_quarter
+from bondsig_assets.calendar import holidays, next_quarter
+from bondsig_assets.learning.folds import folds_between
 from bondsig_assets.learning.settings import WalkForwardSettings
-from bondsig_assets.trading_calendar import holidays
 
 _WEEKENDS = "0 0 * * 6,0"
 

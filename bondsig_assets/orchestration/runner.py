@@ -16,12 +16,13 @@ from typing import Any
 
 import dagster as dg
 
+from bondsig_assets.calendar import trading_days
+from bondsig_assets.errors import RunError
+from bondsig_assets.home import Home
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.orchestration.outdated import outdated, trained_otherwise
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.warehouse import Warehouse
 
 _TRAINING = ("models", "champions")
 _AFTER_TRAINING = ("scores", "signals", "evaluations")
@@ -32,10 +33,6 @@ _RANGE_START, _RANGE_END = (
     "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
 )
-
-
-class RunError(Exception):
-    """A run failed; the message says which asset and why."""
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from typing import Any
 
 import polars as pl
 
-from bondsig_assets.features.declared import FEATURES
+from bondsig_assets.calendar import is_trading_day, offset, trading_days
+from bondsig_assets.errors import UnknownNameError
 from bondsig_assets.reporting.waterfall import Read
-from bondsig_assets.trading_calendar import is_trading_day, offset, trading_days
+from bondsig_assets.tables.issuer_features import FEATURES
 
 #: A bond whose last trade is older says nothing about its issuer; `features/replay.py` has the same
 #: number.
@@ -45,15 +46,15 @@ class Trail:
 
 
 def trail_of(read: Read, ticker: str, day: date, span: tuple[date, date]) -> Trail:
-    """The trail of the score of `ticker` on `day`; `span` is the market's. Raises LookupError, in
-    one line, where there is none.
+    """The trail of the score of `ticker` on `day`; `span` is the market's. Raises
+    UnknownNameError where there is none.
     """
     name = ticker.strip().upper()
     found = read(
         "SELECT * FROM scores WHERE upper(ticker) = ? AND trade_date = ?", [name, day]
     ).to_dicts()
     if not found:
-        raise LookupError(_why_no_score(read, name, day, span))
+        raise UnknownNameError(_why_no_score(read, name, day, span))
     score = found[0]
     explanation = read(
         "SELECT * FROM explanations WHERE parent_id = ? AND trade_date = ?",
@@ -65,12 +66,12 @@ def trail_of(read: Read, ticker: str, day: date, span: tuple[date, date]) -> Tra
     ).to_dicts()
     again = f"bondsig run --start {day} --end {day} --select key:scores --again"
     if not explanation or not model or explanation[0]["model_version"] != score["model_version"]:
-        raise LookupError(
+        raise UnknownNameError(
             f"the score of {score['ticker']} on {day} has no explanation by"
             f" {score['model_version']}: {again}"
         )
     if len(model[0]["features"]) != len(explanation[0]["contributions"]):
-        raise LookupError(
+        raise UnknownNameError(
             f"{score['model_version']} was trained again on other features since {day} was scored:"
             f" {again}"
         )

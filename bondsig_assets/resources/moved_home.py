@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-from bondsig_assets.resources.home import Home
+from bondsig_assets.home import Home
 
 #: Columns of MLflow's database that hold the place of an artifact.
 _PLACES = (

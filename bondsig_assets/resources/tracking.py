@@ -19,7 +19,8 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from bondsig_assets.resources.home import REPOSITORY, Home
+from bondsig_assets.errors import TrackingError
+from bondsig_assets.home import REPOSITORY, Home
 from bondsig_assets.resources.moved_home import follow_move
 from bondsig_assets.resources.registered_model import read_model, write_model
 
@@ -33,10 +34,6 @@ _QUIET = (
     ("MLFLOW_HTTP_REQUEST_TIMEOUT", "10"),
 )
 CHAMPION, PREVIOUS = "champion", "previous"
-
-
-class TrackingError(Exception):
-    """MLflow cannot be reached or does not have what was asked for; the message says what to do."""
 
 
 class TrackingResource(dg.ConfigurableResource):

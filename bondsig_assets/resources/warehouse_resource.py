@@ -1,6 +1,6 @@
 """The warehouse as a Dagster resource.
 
-Belongs here: configuration only. Not here: how the warehouse works (`warehouse.py`).
+Belongs here: configuration only. Not here: how the warehouse works (`warehouse/`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse
 
 
 class WarehouseResource(dg.ConfigurableResource):

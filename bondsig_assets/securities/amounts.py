@@ -11,9 +11,9 @@ from datetime import date, datetime
 
 import polars as pl
 
+from bondsig_assets.calendar import cutoff
 from bondsig_assets.securities.master import replaced
 from bondsig_assets.securities.rectangles import is_seen
-from bondsig_assets.trading_calendar import cutoff
 
 #: Call prices outside this are read as errors of units, % of par.
 CALL_PRICES = (50.0, 200.0)

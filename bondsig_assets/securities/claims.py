@@ -16,10 +16,10 @@ from datetime import date, datetime, time, timedelta
 
 import polars as pl
 
+from bondsig_assets.calendar import LAST_DAY, next_trading_days
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.securities.master import bitemporal, replaced
 from bondsig_assets.securities.rectangles import SIDES, is_lasting, overlay
-from bondsig_assets.trading_calendar import LAST_DAY, next_trading_days
 
 #: A claim: an entity leads to a parent or a stock on days `valid_from_date` … `valid_to_date`, as
 #: known from `known_at` up to `known_until`. At least one of parent_id, permno, permco, ticker is

@@ -11,9 +11,9 @@ from datetime import date, datetime
 
 import polars as pl
 
+from bondsig_assets.calendar import cutoff
 from bondsig_assets.securities.master import bitemporal
 from bondsig_assets.securities.rectangles import is_seen
-from bondsig_assets.trading_calendar import cutoff
 
 #: Reason → meaning; a bond has the first that holds.
 REASONS: dict[str, str] = {

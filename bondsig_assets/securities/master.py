@@ -12,8 +12,8 @@ from datetime import date, datetime
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.securities.rectangles import is_lasting, overlay
-from bondsig_assets.trading_calendar import CUTOFF
 
 _MASTER_COLUMNS = [
     "cusip",

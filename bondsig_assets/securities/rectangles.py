@@ -14,7 +14,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from bondsig_assets.trading_calendar import cutoff
+from bondsig_assets.calendar import cutoff
 
 #: The four sides of a rectangle, as columns.
 SIDES = ("valid_from_date", "valid_to_date", "known_at", "known_until")

@@ -12,23 +12,12 @@ from datetime import date, datetime
 
 import polars as pl
 
+from bondsig_assets.errors import AmbiguousNameError, UnknownNameError
 from bondsig_assets.securities.master import bitemporal
 from bondsig_assets.securities.ratings import composite, letter, parent_ratings
 from bondsig_assets.securities.rectangles import is_seen
 
 _NEAR = 5
-
-
-class AmbiguousName(LookupError):
-    """A query that fits several parents; `candidates` holds (parent_id, name) of each."""
-
-    def __init__(self, query: str, candidates: list[tuple[str, str]]) -> None:
-        """One line with all of them."""
-        self.candidates = candidates
-        super().__init__(
-            f"{query!r} fits several: "
-            + "; ".join(f"{parent} ({name})" if name else parent for parent, name in candidates)
-        )
 
 
 @dataclass(frozen=True)
@@ -92,8 +81,8 @@ def security_tree(
     whole, else part of it, capitals do not matter). The frames are the raw tables, rows of
     `security_master` and of `amounts.amounts_on` (`cusip, amount_usd`; without it the offering
     amounts). A bond goes where the master leads it, else where its issuer's parent is. Matured and
-    unissued bonds are left out. Raises AmbiguousName for several parents and LookupError, with near
-    matches, for none.
+    unissued bonds are left out. Raises AmbiguousNameError for several parents and UnknownNameError,
+    with near matches, for none.
     """
     world = _World(moment, master, issuers, equities, bonds)
     parent = world.parent_of(query)
@@ -174,8 +163,10 @@ class _World:
             if len(parents) == 1:
                 return parents[0]
             if parents:
-                raise AmbiguousName(wanted, [(parent, self._name(parent)) for parent in parents])
-        raise LookupError(self._not_found(wanted))
+                raise AmbiguousNameError(
+                    wanted, [(parent, self._name(parent)) for parent in parents]
+                )
+        raise UnknownNameError(self._not_found(wanted))
 
     def _by_id(self, wanted: str) -> set[str]:
         """Parents of the first kind of identifier that fits; capitals matter for none that is

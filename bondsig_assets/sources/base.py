@@ -15,10 +15,6 @@ import polars as pl
 from bondsig_assets.tables import TABLES
 
 
-class SourceError(Exception):
-    """A fault of the source a user can mend; the message is one line: what, where, what to do."""
-
-
 @dataclass(frozen=True)
 class Delivery:
     """Rows of one raw table, the rows set aside on the way, and (simulated only) the truth.
@@ -37,7 +33,7 @@ class Source(Protocol):
     """Delivers the declared raw tables.
 
     Knowledge time is part of each delivery: where the origin has none, the declaration's
-    `known_rule` gives it (`sources/knowledge.py`). A table the source lacks comes back empty.
+    `known_rule` gives it (`calendar/knowledge.py`). A table the source lacks comes back empty.
     """
 
     def span(self) -> tuple[date, date]:

@@ -4,8 +4,8 @@ Belongs here: what turns reports into trades and trades into bond days, each as 
 moment, on Polars frames and without Dagster. Not here: yields and spreads (`bonds/`).
 """
 
+from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace.cleaning import CleanResult, clean
 from bondsig_assets.trace.options import PRESETS, Screens
-from bondsig_assets.trace.reports import ReportsError
 
 __all__ = ["PRESETS", "CleanResult", "ReportsError", "Screens", "clean"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from bondsig_assets.trading_calendar import CUTOFF
+from bondsig_assets.calendar import CUTOFF
 
 #: Par from which a trade counts as institutional.
 INSTITUTIONAL_PAR_USD = 100_000

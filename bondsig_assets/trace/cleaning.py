@@ -15,11 +15,12 @@ from typing import get_args
 import numpy as np
 import polars as pl
 
+from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace.bond_days import aggregate
 from bondsig_assets.trace.fates import FAULT, Fates, decide
 from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.order import order_of_knowledge, with_known_at
-from bondsig_assets.trace.reports import REQUIRED, ReportsError, as_reports
+from bondsig_assets.trace.reports import REQUIRED, as_reports
 from bondsig_assets.trace.states import known_until, now
 from bondsig_assets.trace.view import View, as_seen
 

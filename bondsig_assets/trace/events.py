@@ -15,6 +15,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.trace.fates import Fates, decide
 from bondsig_assets.trace.options import RESEARCH, Screens
 from bondsig_assets.trace.order import order_of_delivery
@@ -29,7 +30,6 @@ from bondsig_assets.trace.prices import (
 from bondsig_assets.trace.reports import POINTING_FEEDS, REGIME_CUT, REPORT_SCHEMA
 from bondsig_assets.trace.screens import BOND_TERMS
 from bondsig_assets.trace.states import history
-from bondsig_assets.trading_calendar import CUTOFF
 
 #: The screens of the graph: research, and bonds whose terms are known.
 GRAPH = replace(RESEARCH, name="graph", unknown_bond=True, convertible=True)

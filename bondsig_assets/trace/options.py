@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from bondsig_assets.trace.reports import ReportsError
+from bondsig_assets.errors import ReportsError
 
 Calendar = Literal["nyse", "sifma", "none"]
 PriceErrors = Literal["trailing", "ex_post", "none"]

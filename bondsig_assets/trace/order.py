@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.trace.reports import POINTING_FEEDS
-from bondsig_assets.trading_calendar import CUTOFF
 
 _RANK = {"T": 0, "R": 1, "W": 1}
 

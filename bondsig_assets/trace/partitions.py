@@ -23,9 +23,10 @@ from typing import TypeVar
 import polars as pl
 import pyarrow.parquet as pq
 
+from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace.cleaning import NO_TIMES, CleanResult, clean_part, known_by, waterfall
 from bondsig_assets.trace.options import Screens
-from bondsig_assets.trace.reports import REQUIRED, ReportsError, as_reports
+from bondsig_assets.trace.reports import REQUIRED, as_reports
 from bondsig_assets.trace.view import View
 
 #: Reports worked on at once; bounds memory, at about a kilobyte a report and thread.

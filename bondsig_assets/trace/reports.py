@@ -11,7 +11,8 @@ from datetime import date
 
 import polars as pl
 
-from bondsig_assets.raw_tables import TRACE_REPORTS
+from bondsig_assets.errors import ReportsError
+from bondsig_assets.tables.raw import TRACE_REPORTS
 
 #: TRACE changed its message fields on this report date (system change of 6 February 2012).
 REGIME_CUT = date(2012, 2, 6)
@@ -40,10 +41,6 @@ REQUIRED = (
     "price",
     "par_usd",
 )
-
-
-class ReportsError(ValueError):
-    """The reports cannot be cleaned as they are; one line: what, where, what to do."""
 
 
 def as_reports(frame: pl.LazyFrame | pl.DataFrame) -> pl.LazyFrame:

@@ -11,9 +11,9 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import day_number, early_closes, open_days
 from bondsig_assets.trace.options import Screens
 from bondsig_assets.trace.reports import REGIME_CUT
-from bondsig_assets.trading_calendar import day_number, early_closes, open_days
 
 #: First trade date of each regular settlement cycle and its trading days.
 CYCLES = ((date(2002, 1, 1), 3), (date(2017, 9, 5), 2), (date(2024, 5, 28), 1))

@@ -12,14 +12,8 @@ from bondsig_assets.bonds import kernels
 from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
 from bondsig_assets.bonds.conventions import terms
 from bondsig_assets.bonds.curves import ParCurves, zero_curves
-from bondsig_assets.tables import (
-    AMOUNTS_OUTSTANDING,
-    BOND_ANALYTICS,
-    BOND_DAY_REVISIONS,
-    BONDS,
-    CALL_SCHEDULES,
-    TREASURY_YIELDS,
-)
+from bondsig_assets.tables.clean import BOND_ANALYTICS, BOND_DAY_REVISIONS
+from bondsig_assets.tables.raw import AMOUNTS_OUTSTANDING, BONDS, CALL_SCHEDULES, TREASURY_YIELDS
 
 DAY = date(2024, 3, 5)
 TENORS = (0.25, 1.0, 2.0, 5.0, 10.0, 30.0)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.bonds.terms_checks import REASONS, bad_terms
-from bondsig_assets.tables import BONDS
+from bondsig_assets.tables.raw import BONDS
 
 NAN, INFINITE = float("nan"), float("inf")
 

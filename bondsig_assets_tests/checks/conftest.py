@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from bondsig_assets.checks.suites import SUITES
-from bondsig_assets.resources import installation
-from bondsig_assets.resources.warehouse import Warehouse, Write
+from bondsig_assets.warehouse import Warehouse, Write, installation
 from bondsig_assets_tests.checks.frames import good
 
 

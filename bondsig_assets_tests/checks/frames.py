@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.tables import TABLES
+from bondsig_assets.warehouse import Warehouse
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 1, 3)
 #: Rows of every good frame, half of them on each day.

@@ -9,8 +9,8 @@ import pytest
 
 from bondsig_assets.checks.asset_checks import ASSET_TABLES, build_asset_checks, checked_days
 from bondsig_assets.checks.suites import SUITES
-from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.warehouse import Write
 from bondsig_assets_tests.checks.frames import FIRST, LAST, broken, tamper
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-01-10")

@@ -14,8 +14,8 @@ from bondsig_assets.checks.structural import (
     check_schema,
 )
 from bondsig_assets.checks.suites import SUITES
-from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.tables import TABLES
+from bondsig_assets.warehouse import Write
 from bondsig_assets_tests.checks.frames import FIRST, LAST, ROWS, following, good, tamper
 
 DAYS = (FIRST, LAST)

@@ -11,8 +11,8 @@ from bondsig_assets.checks import run_suite as running
 from bondsig_assets.checks.expectations import SAMPLE_KEYS, HasRows, MeanBetween
 from bondsig_assets.checks.run_suite import check_table, chunks, run_suite, suite_columns
 from bondsig_assets.checks.suites import SUITES
-from bondsig_assets.resources.warehouse import Write
 from bondsig_assets.tables import TABLES
+from bondsig_assets.warehouse import Write
 from bondsig_assets_tests.checks.frames import BREAKS, BROKEN_FROM, FIRST, LAST, ROWS, broken, good
 
 EXPECTATIONS = {(table, one.name): one for table, suite in SUITES.items() for one in suite}

@@ -10,19 +10,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bondsig_assets.assets import scores as scores_assets
+from bondsig_assets.calendar import offset
 from bondsig_assets.commands.diff import Knowledge, _recomputed, feature_changes, what_it_did
-from bondsig_assets.features.declared import ALL_FEATURES, LOOKBACK_DAYS
-from bondsig_assets.learning.scoring import MismatchError
+from bondsig_assets.errors import MismatchError, TrackingError
 from bondsig_assets.reporting.score_trail import (
     changed_bond_days,
     events_since,
     trail_of,
     with_newest,
 )
-from bondsig_assets.resources.tracking import TrackingError
-from bondsig_assets.resources.warehouse import Write
-from bondsig_assets.trading_calendar import offset
+from bondsig_assets.resources import champion as registry
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, LOOKBACK_DAYS
+from bondsig_assets.warehouse import Write
 from bondsig_assets_tests.commands.test_explain import (
     CUSIPS,
     LAST,
@@ -50,7 +49,7 @@ def never_weak(tmp_path_factory) -> Small:
 
 @pytest.fixture(autouse=True)
 def _registry(monkeypatch) -> None:
-    monkeypatch.setattr(scores_assets, "load_champion", lambda tracking, row: champion())
+    monkeypatch.setattr(registry, "load_champion", lambda tracking, row: champion())
 
 
 def test_a_late_cancel_is_found_and_measured(small, monkeypatch):
@@ -141,7 +140,7 @@ def test_a_champion_that_cannot_be_had_is_one_line(small, monkeypatch, error):
     def load(tracking, row):
         raise error
 
-    monkeypatch.setattr(scores_assets, "load_champion", load)
+    monkeypatch.setattr(registry, "load_champion", load)
     done = small.bondsig(monkeypatch, "diff", "AAA", DAY)
     assert done.exit_code == 1 and str(error) in done.output and "Traceback" not in done.output
 

@@ -16,25 +16,25 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from bondsig_assets.assets.features import load_panels
 from bondsig_assets.bonds.analytics import Reference, analyze
-from bondsig_assets.cli import cli
+from bondsig_assets.calendar import cutoff, offset
+from bondsig_assets.commands.cli import cli
 from bondsig_assets.commands.explain import _label_lines
 from bondsig_assets.features import replay
-from bondsig_assets.features.declared import ALL_FEATURES, LOOKBACK_DAYS
 from bondsig_assets.features.issuer_days import issuer_days
+from bondsig_assets.home import Home, Market
 from bondsig_assets.learning.calibration import Calibration
 from bondsig_assets.learning.dataset import MAXIMUM_STALENESS_DAYS, make_dataset
 from bondsig_assets.learning.scoring import Scorer, score
 from bondsig_assets.learning.settings import WalkForwardSettings
+from bondsig_assets.reading.panels import load_panels
 from bondsig_assets.reporting.explanation_pictures import SHOWN, draw_waterfall_of_score
 from bondsig_assets.reporting.score_trail import RECENT_DAYS, Trail
-from bondsig_assets.resources.home import Home, Market
-from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.securities.master import build_master
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import cutoff, offset
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, LOOKBACK_DAYS
+from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.rows_of import rows_of
 from bondsig_assets_tests.trace.messages import DAYS, delivered, ending, message, remembered
 

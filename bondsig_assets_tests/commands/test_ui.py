@@ -19,7 +19,7 @@ from bondsig_assets_tests.graph.homes import make_home
 
 pytestmark = pytest.mark.services
 
-_BONDSIG = [sys.executable, "-c", "from bondsig_assets.cli import main; main()"]
+_BONDSIG = [sys.executable, "-c", "from bondsig_assets.commands.cli import main; main()"]
 _LAUNCH = """mutation { launchRun(executionParams: {selector: {repositoryLocationName: "x",
  repositoryName: "__repository__", jobName: "daily"}, mode: "default", runConfigData: {}})
  { __typename } }"""

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.securities.master import build_master
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.rows_of import rows_of
 
 DAYS = trading_days(date(2022, 1, 3), date(2023, 12, 29))
 LONG_AGO = {"valid_from_date": date(2010, 1, 4), "known_at": datetime(2010, 1, 4, 16)}
 #: What a Panels needs of each revision.
-_ANALYTICS = [
+ANALYTICS_COLUMNS = [
     "oas_bps",
     "weight",
     "yield_pct",
@@ -67,14 +67,14 @@ def revision(
 
 def withdrawn(cusip: str, trade: int, known: int) -> dict[str, Any]:
     """The revision that says that no trade of a bond day stands any more."""
-    nothing = dict.fromkeys([*_ANALYTICS, "price"])
+    nothing = dict.fromkeys([*ANALYTICS_COLUMNS, "price"])
     return revision(cusip, trade, known, spread=None) | nothing | {"n_trades": 0, "par_usd": 0.0}
 
 
 def revisions_of(*rows: dict[str, Any]) -> pl.DataFrame:
     """Bond-day revisions joined with their analytics."""
     schema = TABLES["bond_day_revisions"].polars_schema | {
-        name: pl.Float64() for name in _ANALYTICS
+        name: pl.Float64() for name in ANALYTICS_COLUMNS
     }
     return pl.DataFrame(list(rows), schema=schema, orient="row").drop("known_at")
 

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.calendar import offset
 from bondsig_assets.features.intraday import (
     BASELINE_DAYS,
     EVENT_COLUMNS,
@@ -23,7 +24,6 @@ from bondsig_assets.features.intraday import (
 )
 from bondsig_assets.securities.master import build_master
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import offset
 from bondsig_assets_tests.features.markets import issuer, stock
 from bondsig_assets_tests.rows_of import rows_of
 from bondsig_assets_tests.trace.messages import DAYS, Memory, delivered, ending, message

@@ -11,18 +11,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bondsig_assets.features.declared import (
+from bondsig_assets.calendar import offset
+from bondsig_assets.features.issuer_days import issuer_days
+from bondsig_assets.features.panels import Panels
+from bondsig_assets.features.spread_block import sector_beta
+from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.issuer_features import (
     ALL_FEATURES,
     CREDIT_FEATURES,
     EQUITY_FEATURES,
     FEATURES,
     LOOKBACK_DAYS,
 )
-from bondsig_assets.features.issuer_days import issuer_days
-from bondsig_assets.features.panels import Panels
-from bondsig_assets.features.spread_block import sector_beta
-from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import offset
 from bondsig_assets_tests.features.markets import (
     DAYS,
     bond,

@@ -8,7 +8,7 @@ import warnings
 import pytest
 from filelock import FileLock
 
-from bondsig_assets.resources.home import Home
+from bondsig_assets.home import Home
 from bondsig_assets_tests.graph.homes import make_home, run
 
 

@@ -13,11 +13,11 @@ import polars as pl
 from mlflow.tracking._tracking_service import utils as tracking_utils
 
 from bondsig_assets.definitions import build_defs
+from bondsig_assets.home import Home, Market
 from bondsig_assets.orchestration import runner
-from bondsig_assets.resources.home import Home, Market
-from bondsig_assets.resources.market_source import make_source
-from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.sources.registry import make_source
 from bondsig_assets.tables import TABLES
+from bondsig_assets.warehouse import Warehouse
 
 TINY = Market(world="tiny")
 #: Columns that name the run rather than what it found.

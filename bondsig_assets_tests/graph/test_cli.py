@@ -18,11 +18,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.home import Home
+from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
 
-_BONDSIG = [sys.executable, "-c", "from bondsig_assets.cli import main; main()"]
+_BONDSIG = [sys.executable, "-c", "from bondsig_assets.commands.cli import main; main()"]
 
 
 def bondsig(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from bondsig_assets.definitions import build_defs
-from bondsig_assets.features.declared import FEATURES
-from bondsig_assets.resources.home import Home
+from bondsig_assets.home import Home
 from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.issuer_features import FEATURES
 
 _DAILY = {
     "trace_reports",

@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 
 from bondsig_assets.assets.intraday import issuer_intraday_asset
+from bondsig_assets.calendar import trading_days
+from bondsig_assets.home import Home
 from bondsig_assets.orchestration.partitions import trading_days_definition
-from bondsig_assets.resources.home import Home
-from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import make_home, run
 
 DAYS = trading_days(date(2022, 7, 1), date(2022, 7, 31))[:10]

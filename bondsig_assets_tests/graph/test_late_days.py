@@ -8,8 +8,8 @@ import dagster as dg
 
 from bondsig_assets.assets.clean import bond_days_asset, trades_asset
 from bondsig_assets.orchestration.partitions import trading_days_definition
-from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.trace.messages import DAYS, bond, delivered, ending, message
 
 

@@ -10,16 +10,16 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bondsig_assets.calendar import cutoff, offset, trading_days
+from bondsig_assets.home import Home
 from bondsig_assets.learning.evaluation import daily_ic
 from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.resources import market_source
-from bondsig_assets.resources.home import Home
 from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.worlds import world
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import cutoff, offset, trading_days
 from bondsig_assets_tests.graph.homes import TINY, contents, make_home, run
 from bondsig_assets_tests.known_past import EXEMPT, assert_same_past, known_by, unhandled
 from bondsig_assets_tests.other_futures import LaterKnowledge

@@ -14,15 +14,15 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from bondsig_assets.cli import cli
+from bondsig_assets.calendar import at_or_after
+from bondsig_assets.commands.cli import cli
+from bondsig_assets.errors import RunError
+from bondsig_assets.home import Home
 from bondsig_assets.learning import scoring, training
 from bondsig_assets.learning.settings import LearningSettings, load_settings
-from bondsig_assets.orchestration.runner import RunError
-from bondsig_assets.resources.home import Home
 from bondsig_assets.resources.tracking import TrackingResource
-from bondsig_assets.resources.warehouse import Warehouse, Write
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import at_or_after
+from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.graph.homes import copy_home, run
 
 LAST = date(2024, 3, 28)
@@ -345,7 +345,7 @@ def test_settings_of_the_home_are_checked_in_one_line(home, monkeypatch, text, s
 
 
 def test_trials_are_specifications_however_often_they_are_judged(home):
-    from bondsig_assets.assets.trials import read_trials
+    from bondsig_assets.resources.trials import read_trials
 
     tracking = TrackingResource(home=str(home.path))
     returns, n_trials = read_trials(tracking, "bondsig", 5)
@@ -361,7 +361,7 @@ def test_trials_are_specifications_however_often_they_are_judged(home):
 
 
 def test_a_trial_judged_on_fewer_days_keeps_the_others(home):
-    from bondsig_assets.assets.trials import log_trials, read_trials
+    from bondsig_assets.resources.trials import log_trials, read_trials
 
     tracking, lake = TrackingResource(home=str(home.path)), Warehouse(home.path)
     before = read_trials(tracking, "bondsig", 5)[0].filter(model_name="ridge").sort("trade_date")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bondsig_assets.resources.tracking import CHAMPION, REGISTERED_MODEL, TrackingResource
-from bondsig_assets.resources.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import copy_home, run
 
 pytestmark = pytest.mark.services

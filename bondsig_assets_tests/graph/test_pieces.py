@@ -6,9 +6,9 @@ from datetime import date
 
 import dagster as dg
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.definitions import build_defs
 from bondsig_assets.orchestration import runner
-from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
 
 

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from bondsig_assets.cli import cli
+from bondsig_assets.calendar import offset
+from bondsig_assets.commands.cli import cli
 from bondsig_assets.commands.diff import _differs, _recomputed
-from bondsig_assets.features.declared import LOOKBACK_DAYS
 from bondsig_assets.reporting.score_trail import (
     changed_bond_days,
     contributions_of,
@@ -22,8 +22,8 @@ from bondsig_assets.reporting.score_trail import (
     reports_behind,
     trail_of,
 )
-from bondsig_assets.resources.warehouse import Warehouse
-from bondsig_assets.trading_calendar import offset
+from bondsig_assets.tables.issuer_features import LOOKBACK_DAYS
+from bondsig_assets.warehouse import Warehouse
 
 
 @pytest.fixture

@@ -8,17 +8,18 @@ from datetime import date
 import polars as pl
 import pytest
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.definitions import build_defs
-from bondsig_assets.features.declared import CREDIT_FEATURES
+from bondsig_assets.errors import HomeError
+from bondsig_assets.home import Market
 from bondsig_assets.orchestration import runner
 from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.reporting.waterfall import waterfall
-from bondsig_assets.resources.home import HomeError, Market
-from bondsig_assets.resources.warehouse import Warehouse
 from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.issuer_features import CREDIT_FEATURES
 from bondsig_assets.trace.cleaning import clean
 from bondsig_assets.trace.events import GRAPH, ID
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import assert_same, contents, copy_home, run
 
 

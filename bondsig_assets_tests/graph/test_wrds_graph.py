@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from bondsig_assets.resources.home import Home, Market
-from bondsig_assets.resources.market_source import make_source
-from bondsig_assets.resources.warehouse import Warehouse
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.calendar import trading_days
+from bondsig_assets.home import Home, Market
+from bondsig_assets.sources.registry import make_source
+from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import run
 from bondsig_assets_tests.sources.wrds_server import APPLE, PASSWORD, USER, enhanced, standard
 

@@ -12,8 +12,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
-from bondsig_assets.assets.model_rows import model_rows as rows_of_models
-from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.learning.labels import HORIZON, span
@@ -21,8 +20,9 @@ from bondsig_assets.learning.models.linear import ElasticNetSettings, RidgeSetti
 from bondsig_assets.learning.models.trees import ForestSettings, LightGBMSettings, XGBoostSettings
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, train_fold
+from bondsig_assets.reading.model_rows import model_rows as rows_of_models
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import offset, trading_days
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests.rows_of import rows_of
 
 FOLD = fold_of(date(2023, 7, 1))

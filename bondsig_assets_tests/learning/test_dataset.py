@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES
+from bondsig_assets.calendar import cutoff, day_number, offset, trading_days
 from bondsig_assets.learning.dataset import (
     MINIMUM_NAMES,
     Dataset,
@@ -24,7 +24,7 @@ from bondsig_assets.learning.inputs import normal_scores, standardised
 from bondsig_assets.learning.models.catalogue import CONTROL, Specification, specification
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.weights import average_uniqueness
-from bondsig_assets.trading_calendar import cutoff, day_number, offset, trading_days
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES
 from bondsig_assets_tests.learning.days import CREDIT, issuer_days, labels_of
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 28)

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata, spearmanr, ttest_1samp
 
+from bondsig_assets.calendar import day_number, offset, trading_days
 from bondsig_assets.learning.evaluation import (
     DETECTABLE,
     MINIMUM_NAMES,
@@ -32,7 +33,6 @@ from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.learning.statistics import wilson
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import day_number, offset, trading_days
 from bondsig_assets_tests.learning.by_hand import autocovariances, shares
 
 DAYS = trading_days(date(2023, 11, 13), date(2024, 6, 28))

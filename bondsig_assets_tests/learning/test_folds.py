@@ -13,18 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from purgedcv import WalkForwardSplit, purge
 
+from bondsig_assets.calendar import day_number, next_quarter, offset, quarter_of, trading_days
 from bondsig_assets.learning.folds import (
     Fold,
     fold_of,
     folds_between,
     has_enough_history,
-    next_quarter,
     purge_days,
-    quarter_of,
 )
 from bondsig_assets.learning.labels import HORIZONS
 from bondsig_assets.learning.settings import WalkForwardSettings
-from bondsig_assets.trading_calendar import day_number, offset, trading_days
 
 QUARTERS = [date(year, month, 1) for year in range(2003, 2031) for month in (1, 4, 7, 10)]
 #: From here on every span lies within the calendar, however long.

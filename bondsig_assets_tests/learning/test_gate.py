@@ -17,11 +17,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.learning.gate import LONGEST_COMPARISON_DAYS, Candidate, Verdict, decide
 from bondsig_assets.learning.settings import GateSettings
 from bondsig_assets.learning.statistics import lags_of, newey_west
-from bondsig_assets.trading_calendar import offset, trading_days
 
 BEFORE, NOW = fold_of(date(2023, 4, 1)), fold_of(date(2023, 7, 1))
 #: Days that siblings predicted; the last of them are the fold's calibration span; the champion of

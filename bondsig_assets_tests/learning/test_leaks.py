@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.learning.folds import fold_of
-from bondsig_assets.trading_calendar import offset, trading_days
 from bondsig_assets_tests.known_past import assert_same_past, known_by
 from bondsig_assets_tests.learned import LEARNED, learned
 from bondsig_assets_tests.learning.days import FOLD, FOLDS, SETTINGS, long_history

@@ -15,11 +15,12 @@ import pytest
 from sklearn.linear_model import ElasticNet, Ridge
 from threadpoolctl import threadpool_limits
 
-from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.errors import ModelError
 from bondsig_assets.learning.models import sequence
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, load_model, specification
-from bondsig_assets.learning.models.interface import Model, ModelError, Sample
+from bondsig_assets.learning.models.interface import Model, Sample
 from bondsig_assets.learning.models.sequence_kernel import explained
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 
 needs_keras = pytest.mark.skipif(
     find_spec("keras") is None or find_spec("jax") is None, reason="the extra deep is not installed"

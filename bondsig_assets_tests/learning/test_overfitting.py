@@ -26,6 +26,7 @@ from purgedcv import (
 )
 from scipy.stats import kurtosis, norm, skew
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.learning.evaluation import MINIMUM_NAMES
 from bondsig_assets.learning.overfitting import (
     deflated_sharpe,
@@ -38,7 +39,6 @@ from bondsig_assets.learning.overfitting import (
     sharpes,
 )
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
 
 DAYS, LONG = (
     trading_days(date(2022, 1, 3), date(2024, 12, 31)),

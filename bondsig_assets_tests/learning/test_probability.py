@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.probability import (
     BINS,
@@ -25,7 +26,6 @@ from bondsig_assets.learning.probability import (
     reliability,
 )
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
 
 DAYS = trading_days(date(2022, 1, 3), date(2023, 12, 29))
 KEYS = {"parent_id": pl.String, "trade_date": pl.Date}

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata
 
-from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES, FEATURES
+from bondsig_assets.calendar import offset
+from bondsig_assets.errors import MismatchError
 from bondsig_assets.learning.calibration import Calibration
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.models import catalogue
@@ -26,7 +27,6 @@ from bondsig_assets.learning.models.catalogue import (
 from bondsig_assets.learning.models.linear import RidgeModel
 from bondsig_assets.learning.scoring import (
     TOP_FEATURES,
-    MismatchError,
     Scorer,
     check_features,
     predict,
@@ -34,7 +34,7 @@ from bondsig_assets.learning.scoring import (
     scorer_of,
 )
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import offset
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES, FEATURES
 from bondsig_assets_tests.learning.days import (
     CREDIT,
     FOLD,

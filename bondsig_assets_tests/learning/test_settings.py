@@ -9,12 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bondsig_assets.errors import ModelError, SettingsError
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS
-from bondsig_assets.learning.models.interface import ModelError
 from bondsig_assets.learning.settings import (
     GateSettings,
     LearningSettings,
-    SettingsError,
     TuningSettings,
     WalkForwardSettings,
     as_toml,

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.statistics import wilson
 from bondsig_assets.learning.thresholds import CONFIGURED, LEVELS, never_fired, thresholds
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import trading_days
 
 ALL = trading_days(date(2024, 1, 2), date(2024, 3, 28))
 KEYS = {"parent_id": pl.String, "trade_date": pl.Date}

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm, rankdata, spearmanr
 
-from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES
+from bondsig_assets.calendar import day_number, offset
+from bondsig_assets.errors import FoldError
 from bondsig_assets.learning import training
 from bondsig_assets.learning.calibration import calibrate
 from bondsig_assets.learning.dataset import Dataset, make_dataset
@@ -30,7 +31,6 @@ from bondsig_assets.learning.models.interface import Sample
 from bondsig_assets.learning.settings import LearningSettings, WalkForwardSettings
 from bondsig_assets.learning.training import (
     EXPLAINED_ROWS,
-    FoldError,
     FoldModel,
     check_fold,
     daily_ics,
@@ -42,7 +42,7 @@ from bondsig_assets.learning.training import (
     training_hash,
 )
 from bondsig_assets.learning.weights import average_uniqueness
-from bondsig_assets.trading_calendar import day_number, offset
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES
 from bondsig_assets_tests.learning.days import (
     CREDIT,
     EQUITY,

@@ -12,16 +12,17 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bondsig_assets.features.declared import ALL_FEATURES
+from bondsig_assets.calendar import offset, trading_days
+from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.learning.scoring import Scorer, predict
 from bondsig_assets.learning.settings import TuningSettings
-from bondsig_assets.learning.training import FoldError, train_fold
+from bondsig_assets.learning.training import train_fold
 from bondsig_assets.learning.tuning import ranges
 from bondsig_assets.learning.walk_forward import predict_quarter, walk_forward
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import offset, trading_days
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests.learning.days import (
     FOLD,
     FOLDS,

@@ -11,10 +11,10 @@ import psutil
 import pytest
 from dagster._core.events import EngineEventData
 
+from bondsig_assets.home import Home
 from bondsig_assets.orchestration import dead_runs as module
 from bondsig_assets.orchestration.dead_runs import dead_runs, end_dead_runs
 from bondsig_assets.orchestration.runner import open_instance
-from bondsig_assets.resources.home import Home
 
 
 @dg.asset

@@ -5,8 +5,8 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
+from bondsig_assets.home import Home
 from bondsig_assets.resources.event_log import ReusingSqliteEventLogStorage
-from bondsig_assets.resources.home import Home
 
 
 @dg.asset(

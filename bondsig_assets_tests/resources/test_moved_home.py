@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bondsig_assets.resources.home import Home
+from bondsig_assets.home import Home
 from bondsig_assets.resources.moved_home import follow_move
 from bondsig_assets.resources.tracking import TrackingResource
 

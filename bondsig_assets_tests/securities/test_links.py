@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bondsig_assets.calendar import cutoff
 from bondsig_assets.securities.claims import (
     dated_names,
     equity_cusip6,
@@ -23,7 +24,6 @@ from bondsig_assets.securities.links import CONFLICT_SCHEMA, LINK_SCHEMA, link_m
 from bondsig_assets.securities.master import LINK_COLUMNS, bitemporal, build_master, replaced
 from bondsig_assets.securities.rectangles import is_seen, overlay
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import cutoff
 from bondsig_assets_tests.rows_of import rows_of
 from bondsig_assets_tests.securities.stories import at, claim, claims_of, issuer, on, seen, stock
 

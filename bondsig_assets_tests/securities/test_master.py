@@ -11,9 +11,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.securities.master import bitemporal, build_master, positions_as_of
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trading_calendar import CUTOFF
 from bondsig_assets_tests.rows_of import rows_of
 
 START = date(2020, 1, 1)

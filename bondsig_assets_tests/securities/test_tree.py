@@ -7,9 +7,10 @@ from datetime import datetime
 import polars as pl
 import pytest
 
+from bondsig_assets.errors import AmbiguousNameError
 from bondsig_assets.securities.claims import user_map
 from bondsig_assets.securities.links import link_master
-from bondsig_assets.securities.tree import AmbiguousName, Tree, render, security_tree
+from bondsig_assets.securities.tree import Tree, render, security_tree
 from bondsig_assets_tests.rows_of import rows_of
 from bondsig_assets_tests.securities.stories import at, issuer, on, stock
 
@@ -162,7 +163,8 @@ def test_a_private_parent_has_bonds_and_no_stock():
 
 def test_a_name_of_several_lists_them():
     with pytest.raises(
-        AmbiguousName, match=r"'motor' fits several: F \(Ford Motor Company\); T \(Tata Motor\)"
+        AmbiguousNameError,
+        match=r"'motor' fits several: F \(Ford Motor Company\); T \(Tata Motor\)",
     ) as caught:
         tree("motor")
     assert caught.value.candidates == [("F", "Ford Motor Company"), ("T", "Tata Motor")]

@@ -10,7 +10,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from bondsig_assets.sources.base import SourceError
+from bondsig_assets.errors import SourceError
 from bondsig_assets_tests.sources.files_fixtures import (
     CDS,
     PRICES,

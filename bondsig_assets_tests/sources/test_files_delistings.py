@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import pytest
 
-from bondsig_assets.sources.base import SourceError
+from bondsig_assets.errors import SourceError
 from bondsig_assets_tests.sources.files_fixtures import PRICES, folder, lines, reasons
 
 LAST = date(2026, 10, 1)

@@ -9,8 +9,8 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
+from bondsig_assets.errors import SourceError
 from bondsig_assets.securities.claims import CLAIM_SCHEMA, etf_holdings, user_map
-from bondsig_assets.sources.base import SourceError
 from bondsig_assets_tests.sources.files_fixtures import folder, lines, reasons
 
 LAST = date(2026, 10, 1)

@@ -8,8 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from bondsig_assets.calendar import is_trading_day
 from bondsig_assets.sources.files import FilesSource
-from bondsig_assets.trading_calendar import is_trading_day
 from bondsig_assets_tests.sources.files_fixtures import reasons
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from datetime import date, datetime
 import polars as pl
 import pytest
 
-from bondsig_assets.sources.base import SourceError
+from bondsig_assets.errors import SourceError
 from bondsig_assets_tests.sources.files_fixtures import CDS, PRICES, folder, lines, reasons
 
 FRIDAY, MONDAY, TUESDAY = date(2024, 1, 5), date(2024, 1, 8), date(2024, 1, 9)

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bondsig_assets.sources.base import SourceError
+from bondsig_assets.errors import SourceError
 from bondsig_assets.sources.files import FilesSource
 from bondsig_assets_tests.sources.files_fixtures import TRACE, TRACE_HEADER, folder, lines, reasons
 

@@ -7,12 +7,12 @@ from datetime import datetime, time, timedelta
 import polars as pl
 import pytest
 
+from bondsig_assets.calendar import next_trading_days, offset
 from bondsig_assets.securities.cusips import is_valid_cusip
 from bondsig_assets.sources.simulated.entities import make_parents
 from bondsig_assets.sources.simulated.paths import make_market
 from bondsig_assets.sources.simulated.worlds import world
 from bondsig_assets.tables import RAW_REFERENCE
-from bondsig_assets.trading_calendar import next_trading_days, offset
 from bondsig_assets_tests.sources.simulated_fixtures import fresh, shared
 
 DATED = {

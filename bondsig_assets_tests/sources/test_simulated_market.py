@@ -9,7 +9,7 @@ from datetime import timedelta
 import polars as pl
 import pytest
 
-from bondsig_assets.sources.base import SourceError
+from bondsig_assets.errors import SourceError
 from bondsig_assets.sources.simulated.worlds import WORLDS, world
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 from bondsig_assets_tests.sources.simulated_fixtures import REPORT, all_reports, fresh, shared

@@ -14,12 +14,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from bondsig_assets.sources import wrds, wrds_cache, wrds_connection
-from bondsig_assets.sources.base import SourceError
-from bondsig_assets.sources.wrds import WrdsSource
+from bondsig_assets.calendar import trading_days
+from bondsig_assets.errors import SourceError
+from bondsig_assets.sources.wrds import WrdsSource, cache, connection
+from bondsig_assets.sources.wrds import source as wrds
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.options import screens_named
-from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.sources.wrds_server import (
     APPLE,
     FORD,
@@ -126,14 +126,14 @@ def make(server, shared, tmp_path, monkeypatch):
 def asked(monkeypatch) -> list[str]:
     """The queries for reports that are sent from now on."""
     sent: list[str] = []
-    original = wrds_connection.Connection.stream
+    original = connection.Connection.stream
 
     def _stream(self, sql, about):
         if "rptd_pr" in sql:
             sent.append(sql[sql.index(" WHERE ") + 7 :])
         return original(self, sql, about)
 
-    monkeypatch.setattr(wrds_connection.Connection, "stream", _stream)
+    monkeypatch.setattr(connection.Connection, "stream", _stream)
     return sent
 
 
@@ -410,8 +410,8 @@ def test_a_killed_run_goes_on_where_it_stopped(make, server, shared, tmp_path, a
         import os, signal
         from datetime import date
         from pathlib import Path
-        from bondsig_assets.sources import wrds
-        from bondsig_assets.sources.wrds_connection import WrdsSettings
+        from bondsig_assets.sources.wrds import source as wrds
+        from bondsig_assets.sources.wrds.connection import WrdsSettings
         store, calls = wrds.DayCache.store, []
         def killing(self, batches, first, last, allow):
             calls.append(first)
@@ -460,7 +460,7 @@ def test_the_server_goes_away_in_the_middle(make, server, database, tmp_path, mo
         " 'T', null, 1000, 99, 3, null, 'S', 'C' FROM generate_series(1, 60000) n",
         database,
     )
-    monkeypatch.setattr(wrds_connection, "_BATCH_BYTES", 50_000)
+    monkeypatch.setattr(connection, "_BATCH_BYTES", 50_000)
     original = wrds.pinned
 
     def _cutting(batch, found):
@@ -499,8 +499,8 @@ def test_the_server_goes_away_in_the_middle(make, server, database, tmp_path, mo
 
 
 def test_rows_arrive_piece_by_piece(make, tmp_path, monkeypatch):
-    monkeypatch.setattr(wrds_cache, "_HELD_ROWS", 10)
-    monkeypatch.setattr(wrds_connection, "_BATCH_BYTES", 2_000)
+    monkeypatch.setattr(cache, "_HELD_ROWS", 10)
+    monkeypatch.setattr(connection, "_BATCH_BYTES", 2_000)
     pieces = make().daily("trace_reports", JAN, SOON).rows
     monkeypatch.undo()
     monkeypatch.setenv("PGPASSWORD", PASSWORD)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bondsig_assets.resources.home import Home, Market
-from bondsig_assets.resources.market_source import make_source
-from bondsig_assets.sources.base import SourceError
+from bondsig_assets.errors import SourceError
+from bondsig_assets.home import Home, Market
+from bondsig_assets.sources.registry import make_source
 from bondsig_assets.sources.wrds import WrdsSource
-from bondsig_assets.sources.wrds_connection import WrdsSettings, scrub
+from bondsig_assets.sources.wrds.connection import WrdsSettings, scrub
 from bondsig_assets_tests.sources.wrds_server import PASSWORD, USER, enhanced, standard
 
 DAY, NEXT = date(2024, 1, 2), date(2024, 1, 3)
@@ -381,7 +381,7 @@ def test_the_command_tells_one_line_and_no_password(server, shared, tmp_path):
         [
             sys.executable,
             "-c",
-            "from bondsig_assets.cli import main; main()",
+            "from bondsig_assets.commands.cli import main; main()",
             "run",
             "--source",
             "wrds",

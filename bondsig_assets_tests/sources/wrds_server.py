@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bondsig_assets.sources.wrds_connection import WrdsSettings
+from bondsig_assets.sources.wrds.connection import WrdsSettings
 
 USER, PASSWORD = "scholar", "correct-horse-77"
 OWNER_PASSWORD = "owner-staple-31"

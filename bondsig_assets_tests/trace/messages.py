@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace import Screens
 from bondsig_assets.trace.bond_days import revise, spans, touched_days
@@ -25,7 +26,6 @@ from bondsig_assets.trace.events import (
     touched_by,
 )
 from bondsig_assets.trace.events import remembered as as_remembered
-from bondsig_assets.trading_calendar import trading_days
 from bondsig_assets_tests.rows_of import rows_of
 
 DAYS = trading_days(date(2024, 3, 1), date(2024, 7, 31))

@@ -256,7 +256,7 @@ class _FileOfEvents:
 
 
 def _reads_alike(reports: pl.DataFrame, today: int) -> None:
-    from bondsig_assets.assets.clean import earlier_reports, spans_of_days
+    from bondsig_assets.reading.reports import earlier_reports, spans_of_days
     from bondsig_assets.trace.bond_days import touched_days
 
     memory = remembered(reports, bonds=BONDS)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.trace import ReportsError, clean
+from bondsig_assets.errors import ReportsError
+from bondsig_assets.trace import clean
 from bondsig_assets.trace.events import GRAPH
 from bondsig_assets.trace.order import order_of_knowledge
 from bondsig_assets_tests.trace.messages import DAYS, ID, newest, remembered

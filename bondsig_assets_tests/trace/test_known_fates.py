@@ -18,7 +18,8 @@ from benchmarks.known_fates import (
     TRADE,
     reports_of_known_fate,
 )
-from bondsig_assets.trace import ReportsError, clean
+from bondsig_assets.errors import ReportsError
+from bondsig_assets.trace import clean
 from bondsig_assets.trace.layouts import normalise
 from bondsig_assets.trace.options import PRESETS
 from bondsig_assets.trace.partitions import clean_to

@@ -7,7 +7,8 @@ from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from bondsig_assets.trace import PRESETS, ReportsError, Screens, clean
+from bondsig_assets.errors import ReportsError
+from bondsig_assets.trace import PRESETS, Screens, clean
 from bondsig_assets.trace.options import NONE, screens_named
 from bondsig_assets_tests.trace.stories import NEW, OLD, fates, frame, report
 
@@ -183,7 +184,7 @@ def test_after_an_early_close():
     ],
 )
 def test_regular_settlement_is_that_of_its_date(executed, regular):
-    from bondsig_assets.trading_calendar import offset
+    from bondsig_assets.calendar import offset
 
     told = [
         report(executed, str(k), at=f"1{k}:00:00", settlement_date=offset(executed, regular + k))

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from bondsig_assets.features.declared import ALL_FEATURES, EQUITY_FEATURES, FEATURES
-from bondsig_assets.learning.models.interface import Model, ModelError
+from bondsig_assets.errors import ModelError
+from bondsig_assets.learning.models.interface import Model
 from bondsig_assets.learning.models.linear import (
     ElasticNetModel,
     ElasticNetSettings,
@@ -29,6 +29,7 @@ from bondsig_assets.learning.models.trees import (
     XGBoostModel,
     XGBoostSettings,
 )
+from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES, FEATURES
 
 #: Name of the control: boosted trees on what stock prices and filings alone say.
 CONTROL = "equity_only"

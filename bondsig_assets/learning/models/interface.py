@@ -11,10 +11,6 @@ from typing import Protocol
 import numpy as np
 
 
-class ModelError(ValueError):
-    """A model cannot be made, fitted or read; the message says which and what to do."""
-
-
 @dataclass(frozen=True)
 class Sample:
     """Rows to learn from.

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from bondsig_assets.learning.models.interface import ModelError, Sample
+from bondsig_assets.errors import ModelError
+from bondsig_assets.learning.models.interface import Sample
 
 if TYPE_CHECKING:
     from bondsig_assets.learning.models.sequence_kernel import Network

@@ -12,8 +12,8 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from bondsig_assets.calendar.knowledge import end_of_day
 from bondsig_assets.sources.base import Delivery
-from bondsig_assets.sources.knowledge import end_of_day
 from bondsig_assets.sources.simulated import reference
 from bondsig_assets.sources.simulated.paths import CDS_TENORS, NEWS_PER_DAY, Market, make_market
 from bondsig_assets.sources.simulated.pricing import true_mids

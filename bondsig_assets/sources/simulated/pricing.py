@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bondsig_assets.calendar import all_trading_days
 from bondsig_assets.sources.simulated.paths import Market, term_slope
-from bondsig_assets.trading_calendar import all_trading_days
 
 #: Points over which a callable bond's price bends towards its call price, five years from maturity.
 _CALL_SOFTNESS = 2.0

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from bondsig_assets.sources.knowledge import end_of_day, next_morning
+from bondsig_assets.calendar.knowledge import end_of_day, next_morning
 from bondsig_assets.sources.simulated.entities import SECTORS
 from bondsig_assets.sources.simulated.paths import TREASURY_TENORS, Market
 

@@ -10,8 +10,8 @@ from datetime import date
 
 import numpy as np
 
-from bondsig_assets.sources.base import SourceError
-from bondsig_assets.trading_calendar import trading_days
+from bondsig_assets.calendar import trading_days
+from bondsig_assets.errors import SourceError
 
 #: A message can arrive this many trading days after the execution it is about, no more.
 MAX_REPORT_LAG = 58

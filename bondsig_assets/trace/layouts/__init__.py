@@ -4,7 +4,8 @@ Belongs here: layouts, their recognition, archives, text and Parquet, the faults
 Not here: rules on reports (`trace/`), connections to a vendor (`sources/`).
 """
 
-from bondsig_assets.trace.layouts.declared import LAYOUTS, LayoutError
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts.declared import LAYOUTS
 from bondsig_assets.trace.layouts.normalise import normalise
 from bondsig_assets.trace.layouts.scan import Scan, scan_reports
 from bondsig_assets.trace.layouts.times import Times, check_times

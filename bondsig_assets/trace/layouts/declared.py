@@ -1,7 +1,7 @@
 """The layouts TRACE reports are held in, as data: canonical column → names it has in the file.
 
 Belongs here: names, what a layout cannot do without, its status letters. Not here: how a value is
-read (`values.py`) or a file (`text.py`, `archives.py`). Names stand folded (see `fold`): lower
+read (`values.py`) or a file (`text.py`, `streams.py`). Names stand folded (see `fold`): lower
 case, everything but letters and digits an underscore, so `Buy/Sell Indicator` and R's
 `Buy.Sell.Indicator` are one.
 """
@@ -11,13 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from bondsig_assets.trace.reports import ReportsError
-
 Names = dict[str, tuple[str, ...]]
-
-
-class LayoutError(ReportsError):
-    """A file cannot be read as TRACE reports; one line: what, where, what to do."""
 
 
 def fold(name: str) -> str:

@@ -10,8 +10,9 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from bondsig_assets.errors import LayoutError
 from bondsig_assets.trace.layouts import clock, values
-from bondsig_assets.trace.layouts.declared import Layout, LayoutError, fold
+from bondsig_assets.trace.layouts.declared import Layout, fold
 from bondsig_assets.trace.layouts.recognise import variant_of
 from bondsig_assets.trace.layouts.steps import Steps
 from bondsig_assets.trace.layouts.values import Source

@@ -8,14 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bondsig_assets.trace.layouts.declared import (
-    LAYOUTS,
-    VARIANTS,
-    WORDS,
-    Layout,
-    LayoutError,
-    fold,
-)
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts.declared import LAYOUTS, VARIANTS, WORDS, Layout, fold
 
 AUTO = "auto"
 

@@ -19,7 +19,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bondsig_assets.trace.layouts.declared import Layout, LayoutError
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts.declared import Layout
 from bondsig_assets.trace.layouts.normalise import absences, as_reports
 from bondsig_assets.trace.layouts.recognise import AUTO, variant_of
 from bondsig_assets.trace.layouts.streams import PARQUET, kind_of, texts

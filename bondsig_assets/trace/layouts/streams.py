@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from bondsig_assets.trace.layouts.declared import LayoutError
+from bondsig_assets.errors import LayoutError
 
 PIECE_BYTES = 16 << 20
 #: A line longer than this is no line of reports.

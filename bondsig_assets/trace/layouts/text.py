@@ -16,8 +16,9 @@ from typing import IO
 
 import polars as pl
 
+from bondsig_assets.errors import LayoutError
 from bondsig_assets.trace.layouts import lines
-from bondsig_assets.trace.layouts.declared import Layout, LayoutError, fold
+from bondsig_assets.trace.layouts.declared import Layout, fold
 from bondsig_assets.trace.layouts.normalise import LINE_FAULT, Columns, as_reports
 from bondsig_assets.trace.layouts.recognise import AUTO, variant_of
 from bondsig_assets.trace.layouts.streams import pieces

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from bondsig_assets.trace.layouts.declared import Layout, LayoutError
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts.declared import Layout
 from bondsig_assets.trace.layouts.normalise import Columns
 from bondsig_assets.trace.layouts.recognise import variant_of
 from bondsig_assets.trace.layouts.values import given_alone

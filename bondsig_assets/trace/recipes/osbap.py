@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from bondsig_assets.calendar import open_days
 from bondsig_assets.trace.recipes.common import (
     TIMELESS_TERMS,
     Tally,
@@ -28,7 +29,6 @@ from bondsig_assets.trace.recipes.osbap_prices import (
     sorted_trades,
 )
 from bondsig_assets.trace.reports import REGIME_CUT
-from bondsig_assets.trading_calendar import open_days
 
 HIGHEST_PRICE = 1000.0
 LEAST_DOLLAR_VOLUME = 10_000.0

@@ -9,7 +9,8 @@ from datetime import date
 import polars as pl
 import pytest
 
-from bondsig_assets.trace.layouts import LayoutError, scan_reports, streams
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts import scan_reports, streams
 from bondsig_assets_tests.trace.layouts import samples
 from bondsig_assets_tests.trace.layouts.samples import gzipped, put, read, zipped
 

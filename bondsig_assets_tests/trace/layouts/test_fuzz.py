@@ -10,7 +10,8 @@ import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.trace.layouts import LayoutError, scan_reports
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts import scan_reports
 from bondsig_assets.trace.reports import REPORT_SCHEMA
 from bondsig_assets_tests.trace.layouts import samples
 from bondsig_assets_tests.trace.layouts.samples import gzipped, put, zipped

@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 import pytest
 
-from bondsig_assets.trace.layouts import LAYOUTS, LayoutError
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts import LAYOUTS
 from bondsig_assets.trace.reports import REPORT_SCHEMA
 from bondsig_assets_tests.trace.layouts import samples
 from bondsig_assets_tests.trace.layouts.samples import put, read, rows

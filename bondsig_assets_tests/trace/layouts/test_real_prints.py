@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bondsig_assets.trace.layouts import LayoutError
+from bondsig_assets.errors import LayoutError
 from bondsig_assets_tests.trace.layouts.samples import read, rows
 
 PRINTS = Path(__file__).parents[3].parent / "shared/real/trace_prints"

@@ -9,7 +9,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from bondsig_assets.trace.layouts import LayoutError, check_times, normalise, scan_reports
+from bondsig_assets.errors import LayoutError
+from bondsig_assets.trace.layouts import check_times, normalise, scan_reports
 from bondsig_assets_tests.trace.layouts import samples
 from bondsig_assets_tests.trace.layouts.samples import put, read
 from bondsig_assets_tests.trace.layouts.test_faults import GOOD

@@ -1,0 +1,426 @@
+"""The `bondsig` command.
+
+Belongs here: arguments, messages, exit codes. Not here: any work. Heavy modules are imported
+by the command that needs them, so that `bondsig --help` is instant.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bondsig_assets.errors import BondsigError
+from bondsig_assets.home import VIEWS, Market, current_home
+from bondsig_assets.sources.registry import SOURCES
+
+
+class _OneLine(click.ClickException):
+    """A mistake of the user: one line, exit status 1."""
+
+    def show(self, file=None) -> None:
+        """Print the line."""
+        click.echo(f"bondsig: {self.message}", err=True)
+
+
+class _Commands(click.Group):
+    """Commands whose errors, of whatever room, are one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except BondsigError as error:
+            raise _OneLine(str(error)) from error
+
+
+def _day(_context: click.Context, _parameter: click.Parameter, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"'{text}' is no date; write YYYY-MM-DD") from error
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="bondsig")
+def cli() -> None:
+    """Does the corporate bond market know something before the stock does?
+
+    State lives in the folder that BONDSIG_HOME names (default: .bondsig in the repository).
+    """
+
+
+@cli.command()
+@click.option("--start", callback=_day, help="First day (default: the market's first).")
+@click.option("--end", callback=_day, help="Last day (default: the market's last).")
+@click.option(
+    "--select",
+    default="",
+    help=(
+        "Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below,"
+        " '+key:scores' all above."
+    ),
+)
+@click.option(
+    "--source",
+    default=None,
+    help=(
+        f"Where raw data come from: {', '.join(SOURCES)} (default: what the home holds, else"
+        " simulated)."
+    ),
+)
+@click.option(
+    "--data",
+    default=None,
+    type=click.Path(path_type=Path),
+    help=(
+        "Folder with source.toml, for --source files; with --source wrds, of everything but TRACE."
+    ),
+)
+@click.option(
+    "--config",
+    default=None,
+    type=click.Path(path_type=Path),
+    help="The source.toml, where it is not in the data folder.",
+)
+@click.option("--world", default=None, help="Simulated world: tiny, demo or full.")
+@click.option(
+    "--lead-strength",
+    default=None,
+    type=float,
+    help=(
+        "Share of variance that bonds learn first: 0 plants nothing, 0.10 is realistic, 0.20 strong"
+        " on purpose."
+    ),
+)
+@click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
+@click.option(
+    "--view",
+    default=None,
+    help=f"Reports as {' or '.join(VIEWS)}: what was disseminated, or everything.",
+)
+@click.option(
+    "--tables",
+    default=None,
+    help=(
+        "TRACE tables for --source wrds, of enhanced,standard,144a (default: all; the last two"
+        " after Enhanced's last day)."
+    ),
+)
+@click.option(
+    "--allow-missing-times",
+    is_flag=True,
+    default=None,
+    help="Go on with TRACE reports whose times are all missing.",
+)
+@click.option("--again", is_flag=True, help="Do work again that is already done.")
+def run(
+    start,
+    end,
+    select,
+    source,
+    data,
+    config,
+    world,
+    lead_strength,
+    seed,
+    view,
+    tables,
+    allow_missing_times,
+    again,
+) -> None:
+    """Materialize a range of days, from raw reports to scores, and say what was found."""
+    from bondsig_assets.commands.run import run_range
+
+    given = {
+        "source": source,
+        "data": _absolute(data),
+        "config": _absolute(config),
+        "world": world,
+        "lead_strength": lead_strength,
+        "seed": seed,
+        "view": view,
+        "tables": tables,
+        "allow_missing_times": allow_missing_times,
+    }
+    home = current_home()
+    market = wanted_market(
+        home.market(), {name: value for name, value in given.items() if value is not None}
+    )
+    run_range(home, market, start, end, select, again)
+
+
+def _absolute(path: Path | None) -> str | None:
+    return str(path.resolve()) if path else None
+
+
+def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
+    """The market asked for: what the home holds unless options say otherwise."""
+    if held is None:
+        return Market(**{**({"source": "files"} if "data" in given else {}), **given})
+    source = given.get("source") or ("files" if "data" in given else held.source)
+    base = (
+        {name: getattr(held, name) for name in Market.__dataclass_fields__}
+        if source == held.source
+        else {}
+    )
+    return Market(**{**base, "source": source, **given})
+
+
+@cli.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for trades.parquet, rejected.parquet, bond_days.parquet.",
+)
+@click.option(
+    "--layout",
+    default="auto",
+    help=(
+        "auto (by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic,"
+        " finra-web; several with commas: each file takes its own."
+    ),
+)
+@click.option(
+    "--as-of",
+    default=None,
+    metavar="MOMENT",
+    help=(
+        "Only what was reported by then counts: 'YYYY-MM-DD HH:MM', New York time; a date means"
+        " 18:30."
+    ),
+)
+@click.option(
+    "--bonds",
+    default=None,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Terms of the bonds (Parquet or csv, our names or FISD's).",
+)
+@click.option(
+    "--screens",
+    default="research",
+    show_default=True,
+    help="none, research, institutional, ex_post, dick-nielsen, vns-drr, tidy, or a .toml file.",
+)
+@click.option(
+    "--view",
+    default="regulatory",
+    type=click.Choice(VIEWS[::-1]),
+    help="Everything in the file, or what was disseminated on the day.",
+)
+@click.option(
+    "--compare",
+    default=None,
+    metavar="RECIPES",
+    help="Set published recipes beside ours: any of osbap,tidy,dick-nielsen.",
+)
+@click.option(
+    "--allow-missing-times",
+    is_flag=True,
+    help="Go on where a file lost its times; reports are then known at the end of their date.",
+)
+def clean(files, out, layout, as_of, bonds, screens, view, compare, allow_missing_times) -> None:
+    """Clean TRACE files: message lifecycle, double counting, screens, price errors, bond days.
+
+    FILES: Parquet, csv, text, gz, zip or zip of zips, from WRDS or FINRA.
+    """
+    from bondsig_assets.commands.clean import clean_files
+
+    clean_files(files, out, layout, as_of, bonds, screens, view, compare, allow_missing_times)
+
+
+@cli.command()
+@click.argument("query")
+@click.option(
+    "-f",
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    help="How rows are written.",
+)
+def sql(query: str, form: str) -> None:
+    """Ask the warehouse; works also while a run writes. Reading only."""
+    from bondsig_assets.commands.warehouse import print_query
+
+    print_query(current_home(), query, form)
+
+
+@cli.command()
+@click.argument("query")
+@click.option(
+    "--as-of",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="As known at the cutoff of this day (YYYY-MM-DD); default: the newest.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw spread, curve, volume, basis and stock into this file (.png, .svg, .pdf).",
+)
+def issuer(query: str, day: date | None, picture: Path | None) -> None:
+    """Parent, subsidiaries, bonds and stock of QUERY: a name, ticker, CUSIP, issuer CUSIP or
+    parent.
+    """
+    from bondsig_assets.commands.issuer import print_issuer
+
+    print_issuer(current_home(), query, day, picture)
+
+
+@cli.command()
+@click.argument("ticker")
+@click.argument("day", callback=_day, metavar="DATE")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the contributions into this file (.png, .svg, .pdf).",
+)
+@click.option(
+    "--reports",
+    "n_reports",
+    default=10,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Trade reports to show, the newest first.",
+)
+def explain(ticker: str, day: date, picture: Path | None, n_reports: int) -> None:
+    """Why TICKER has its score on DATE: from the model over features and bonds to trade reports."""
+    from bondsig_assets.commands.explain import print_explanation
+
+    print_explanation(current_home(), ticker, day, picture, n_reports)
+
+
+@cli.command()
+@click.argument("ticker")
+@click.argument("day", callback=_day, metavar="DATE")
+def diff(ticker: str, day: date) -> None:
+    """What has become known since DATE about the trades of TICKER, and what it changes in features
+    and score.
+    """
+    from bondsig_assets.commands.diff import print_diff
+
+    print_diff(current_home(), ticker, day)
+
+
+@cli.command()
+def settings() -> None:
+    """Print what a training runs as a TOML file: learning.toml in the home, or the defaults."""
+    from bondsig_assets.learning.settings import as_toml, load_settings
+
+    click.echo(as_toml(load_settings(current_home().learning_file)), nl=False)
+
+
+@cli.command()
+@click.argument("version", required=False)
+@click.option(
+    "--from",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="First trading day it scores (default: the day after the newest score).",
+)
+def champion(version: str | None, day: date | None) -> None:
+    """Show which model scores since when and why; with VERSION ("ridge 2024-04-01", or previous)
+    put it there.
+    """
+    from bondsig_assets.commands.champion import print_champions, set_champion
+
+    if version:
+        set_champion(current_home(), version, day)
+    else:
+        print_champions(current_home())
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def export(path: Path, overwrite: bool) -> None:
+    """Copy the whole warehouse into one plain DuckDB file."""
+    from bondsig_assets.commands.warehouse import export_file
+
+    export_file(current_home(), path, overwrite)
+
+
+@cli.command()
+def summary() -> None:
+    """Print again what the last run found."""
+    from bondsig_assets.commands.run import show_summary
+
+    show_summary(current_home())
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@click.option("--port", default=3000, help="Port of Dagster.")
+@click.option("--mlflow-port", default=5000, help="Port of MLflow.")
+@click.option(
+    "--allowed-hosts",
+    default="",
+    help="Names, with commas, that a proxy in front asks for; requests for others are refused.",
+)
+def ui(host: str, port: int, mlflow_port: int, allowed_hosts: str) -> None:
+    """Serve the Dagster UI with its daemon, and the MLflow UI."""
+    from bondsig_assets.commands.ui import serve
+
+    serve(current_home(), host, port, mlflow_port, allowed_hosts)
+
+
+@cli.command()
+def doctor() -> None:
+    """Say what is wrong with this installation and this home, and how to mend it."""
+    from bondsig_assets.commands.doctor import examine
+
+    sys.exit(0 if examine(current_home()) else 1)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line, never a traceback."""
+    started = time.monotonic()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo(
+            "bondsig: stopped; what was finished is kept, run the same command again to go on",
+            err=True,
+        )
+        sys.exit(130)
+    except KeyboardInterrupt:
+        click.echo(
+            f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept,"
+            " run the same command again to go on",
+            err=True,
+        )
+        sys.exit(130)
+    except click.UsageError as error:
+        command = f"{error.ctx.info_name} " if error.ctx and error.ctx.parent else ""
+        _OneLine(f"{error.format_message()} (see bondsig {command}--help)").show()
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(1)
+    except BrokenPipeError:
+        # `| head` has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - whatever it is, a user gets one line
+        if os.environ.get("BONDSIG_DEBUG"):
+            raise
+        _OneLine(
+            f"{type(error).__name__}: {(str(error) or 'no message').splitlines()[0]}"
+            " (BONDSIG_DEBUG=1 shows where)"
+        ).show()
+        sys.exit(1)
+    sys.exit(code or 0)

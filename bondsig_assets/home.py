@@ -1,0 +1,178 @@
+"""Where state lives: one folder, `BONDSIG_HOME`, that holds one market.
+
+Belongs here: the paths under the home and which market it was made for. Not here: what is
+in the lake (`warehouse/`) and how a source is read (`sources/registry.py`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from datetime import date
+from pathlib import Path
+
+from bondsig_assets.errors import HomeError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+VIEWS = ("live", "regulatory")
+
+
+#: Added to the template, because it needs the home's path.
+_EVENT_LOG = """event_log_storage:
+  module: bondsig_assets.resources.event_log
+  class: ReusingSqliteEventLogStorage
+  config:
+    base_dir: "{folder}"
+"""
+
+
+@dataclass(frozen=True)
+class Market:
+    """What one home holds. For `files`, `data` is the folder and `config` its source.toml where
+    that lies elsewhere; for `simulated` the world's name, seed and lead strength. For `wrds`,
+    `tables` are the TRACE tables (all when empty), and everything else comes from files as above,
+    if any; whether lost times are allowed does not make it another market.
+    """
+
+    source: str = "simulated"
+    data: str = ""
+    config: str = ""
+    world: str = "demo"
+    seed: int = 1
+    lead_strength: float = 0.20
+    view: str = "live"
+    tables: str = ""
+    allow_missing_times: bool = field(default=False, compare=False)
+
+    def describe(self) -> str:
+        """The market in a few words."""
+        if self.source == "files":
+            return f"files in {self.data} ({self.view} view)"
+        if self.source == "wrds":
+            others = f"everything else from files in {self.data}" if self.data else "nothing else"
+            return f"WRDS TRACE ({self.tables or 'enhanced, standard, 144a'}; {others})"
+        return (
+            f"simulated world '{self.world}', seed {self.seed}, lead strength"
+            f" {self.lead_strength:g} ({self.view} view)"
+        )
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder with the lake, MLflow and Dagster state of one market."""
+
+    path: Path
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Tracking URI of MLflow: SQLite inside the home."""
+        return f"sqlite:///{self.mlflow_database}"
+
+    @property
+    def mlflow_database(self) -> Path:
+        """The file behind it."""
+        return self.path / "mlflow" / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """Where MLflow keeps models and pictures."""
+        return self.path / "mlflow" / "artifacts"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.path / "dagster"
+
+    @property
+    def pictures(self) -> Path:
+        """Pictures and pages for people."""
+        return self.path / "pictures"
+
+    @property
+    def learning_file(self) -> Path:
+        """What a training runs, where it differs from the defaults."""
+        return self.path / "learning.toml"
+
+    @property
+    def market_file(self) -> Path:
+        """Which market the home holds, and its span."""
+        return self.path / "market.json"
+
+    def market(self) -> Market | None:
+        """The market this home holds, None for an empty home."""
+        text = self._read()
+        return Market(**text["market"]) if text else None
+
+    def span(self) -> tuple[date, date] | None:
+        """First and last trading day of the market, None for an empty home."""
+        text = self._read()
+        return (
+            (date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"]))
+            if text
+            else None
+        )
+
+    def fingerprint(self) -> str:
+        """What the market's input looked like when it was last claimed; empty for an empty home."""
+        text = self._read()
+        return text.get("fingerprint", "") if text else ""
+
+    def claim(self, market: Market, span: tuple[date, date], fingerprint: str = "") -> None:
+        """Make this the home of `market`, or confirm that it is; `fingerprint` identifies the
+        input.
+
+        Raises HomeError when the home holds another market: markets are never mixed.
+        """
+        held = self.market()
+        if held is not None and held != market:
+            raise HomeError(
+                f"{self.path} holds the {held.describe()}; you asked for the {market.describe()}. "
+                "One home holds one market: set BONDSIG_HOME to another folder, or delete this one."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(
+            {
+                "market": asdict(market),
+                "first_day": span[0].isoformat(),
+                "last_day": span[1].isoformat(),
+                "fingerprint": fingerprint,
+            },
+            indent=1,
+        )
+        partial = self.market_file.with_suffix(".tmp")
+        partial.write_text(text)
+        partial.replace(self.market_file)
+
+    def prepare_dagster(self) -> None:
+        """Write dagster.yaml from the repository's template and point Dagster here."""
+        self.dagster.mkdir(parents=True, exist_ok=True)
+        (self.dagster / "dagster.yaml").write_text(
+            (REPOSITORY / "dagster.yaml").read_text()
+            + _EVENT_LOG.format(folder=self.dagster / "history" / "runs")
+        )
+        os.environ["DAGSTER_HOME"] = str(self.dagster)
+        os.environ["BONDSIG_HOME"] = str(self.path)
+
+    def _read(self) -> dict | None:
+        if self.path.exists() and not self.path.is_dir():
+            raise HomeError(f"{self.path} is a file; set BONDSIG_HOME to a folder")
+        if not self.market_file.exists():
+            return None
+        try:
+            text = json.loads(self.market_file.read_text())
+            Market(**text["market"])
+            date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise HomeError(
+                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or"
+                " delete the home"
+            ) from error
+        return text
+
+
+def current_home() -> Home:
+    """The home that BONDSIG_HOME names, by default `.bondsig` in the repository."""
+    return Home(
+        Path(os.environ.get("BONDSIG_HOME") or REPOSITORY / ".bondsig").expanduser().resolve()
+    )

@@ -1,0 +1,46 @@
+"""Everything that the features of a time of day are made of.
+
+Belongs here: reading it as `features/intraday.py` wants it. Not here: formulas. numba takes a
+second to import, so what needs it is imported where it runs.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from bondsig_assets.calendar import offset
+from bondsig_assets.tables import TABLES
+from bondsig_assets.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from bondsig_assets.features.intraday import Taught
+
+
+def load_taught(lake: Warehouse, start: date, end: date) -> Taught:
+    """Everything the intraday features of the days `start` … `end` are made of."""
+    from bondsig_assets.bonds.analytics import Reference
+    from bondsig_assets.features.intraday import (
+        BASELINE_DAYS,
+        EVENT_COLUMNS,
+        MATCH_DAYS,
+        REVISION_COLUMNS,
+        Taught,
+    )
+
+    of_the_day = "execution_date = known_date"
+    events = lake.read_table(
+        "trade_events",
+        between=(offset(start, -BASELINE_DAYS), end),
+        columns=EVENT_COLUMNS,
+        where=of_the_day,
+    )
+    key, known = list(TABLES["bond_day_revisions"].key), (offset(start, -MATCH_DAYS), end)
+    revisions = lake.read_table("bond_day_revisions", between=known, columns=[*key, "n_trades"])
+    spreads = lake.read_table("bond_analytics", between=known, columns=[*key, "oas_bps", "weight"])
+    return Taught(
+        events,
+        revisions.join(spreads, on=key, how="left", maintain_order="left").select(REVISION_COLUMNS),
+        lake.read_table("security_master"),
+        Reference(*(lake.read_table(name) for name in Reference._fields)),
+    )

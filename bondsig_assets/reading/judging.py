@@ -1,0 +1,48 @@
+"""What predictions are judged on, and every table of the judgement but what MLflow has to answer.
+
+Belongs here: reading labels, attributes and predictions, handing them to `learning/evaluation.py`
+and its neighbours. Not here: statistics, trials (`resources/trials.py`).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from bondsig_assets.learning.evaluation import attributes, daily_ic
+from bondsig_assets.learning.evaluation import evaluations as judge
+from bondsig_assets.learning.models.catalogue import CONTROL
+from bondsig_assets.learning.probability import brier, reliability
+from bondsig_assets.learning.settings import WalkForwardSettings
+from bondsig_assets.learning.thresholds import thresholds
+from bondsig_assets.warehouse import Warehouse
+
+
+def trained_label(lake: Warehouse) -> tuple[int, str]:
+    """Horizon and kind of the label of the newest fold's models: what predictions are judged on.
+    The settings' own before there is a fold.
+    """
+    usual = WalkForwardSettings()
+    found = lake.read("SELECT horizon_days, label FROM models ORDER BY fold DESC LIMIT 1").rows()
+    return found[0] if found else (usual.horizon_days, usual.label)
+
+
+def judged(
+    lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int
+) -> dict[str, pl.DataFrame]:
+    """Rows of every table of the judgement but `overfitting`."""
+    known = attributes(
+        lake.read_table("issuer_days", columns=_ATTRIBUTES),
+        lake.read_table("fundamentals", columns=["parent_id", "known_at"]),
+    )
+    versions = lake.read_table("models", columns=["model_version", "base_rate"])
+    scores, signals = lake.read_table("scores"), lake.read_table("signals")
+    return {
+        "information_coefficients": daily_ic(predictions, labels, CONTROL),
+        "evaluations": judge(predictions, labels, known, horizon, CONTROL),
+        "probability_evaluations": brier(predictions, labels, versions, horizon),
+        "reliability_bins": reliability(predictions, labels, horizon),
+        "thresholds": thresholds(scores, labels, signals, horizon=horizon),
+    }
+
+
+_ATTRIBUTES = ["parent_id", "trade_date", "sector", "rating_number", "log_market_cap"]

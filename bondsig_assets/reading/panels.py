@@ -1,0 +1,55 @@
+"""Everything that issuer features and labels of some days are made of.
+
+Belongs here: reading it as `features/panels.py` wants it. Not here: formulas (`features/`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+
+from bondsig_assets.calendar import trading_days
+from bondsig_assets.features.panels import Panels
+from bondsig_assets.warehouse import Warehouse
+
+ANALYTICS_COLUMNS = [
+    "cusip",
+    "trade_date",
+    "known_date",
+    "oas_bps",
+    "weight",
+    "yield_pct",
+    "maturity_years",
+    "spread_duration_years",
+    "cds_equivalent_spread_bps",
+]
+
+
+def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
+    """Everything the features of the days `first` … `last` are made of."""
+    between = (first, last)
+    of_bonds = between if with_bonds else (first, first)
+    revisions = lake.read_table("bond_day_revisions", between=of_bonds).drop("known_at")
+    analytics = lake.read_table(
+        "bond_analytics",
+        between=of_bonds,
+        columns=ANALYTICS_COLUMNS,
+    )
+    return Panels(
+        days=np.array(trading_days(first, last), dtype="datetime64[D]"),
+        revisions=revisions.join(
+            analytics, on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left"
+        ),
+        master=lake.read_table("security_master"),
+        equities=lake.read_table("equities"),
+        bonds=lake.read_table("bonds"),
+        prices=lake.read_table("equity_prices", between=between),
+        cds=lake.read_table("cds_quotes", between=between),
+        fundamentals=lake.read_table("fundamentals"),
+        ratings=lake.read_table("ratings"),
+        issuers=lake.read_table("issuers"),
+        amounts=lake.read_table("amounts_outstanding"),
+        yields=lake.read_table("treasury_yields"),
+        reports_since=lake.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][0],
+    )

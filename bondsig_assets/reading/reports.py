@@ -1,0 +1,87 @@
+"""Trade reports, and what was learned of them, for cleaning a range of deliveries.
+
+Belongs here: which earlier reports a delivery can be about, and which events a bond day rests on.
+Not here: the rules (`trace/`).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from bondsig_assets.trace.bond_days import spans
+from bondsig_assets.trace.events import (
+    ID,
+    PRINT_COLUMNS,
+    TOLD_COLUMNS,
+    may_be_confirmed_since,
+    memory_since,
+    remembered,
+    touched_by,
+)
+from bondsig_assets.warehouse import Warehouse
+
+
+def _dates_sql(days: list[date]) -> str:
+    return ", ".join(f"DATE '{day}'" for day in days) or "NULL"
+
+
+def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
+    """Reports of deliveries before `start` that `reports` could be about, and prints their prices
+    are compared with.
+    """
+    before = f"known_date < DATE '{start}'"
+    judged = (
+        f"revision = 0 AND price_verdict IS NOT NULL AND known_date >= DATE '{memory_since(start)}'"
+    )
+    prints = lake.read_table("trade_events", where=f"{judged} AND {before}", columns=PRINT_COLUMNS)
+    doubted = prints.filter(
+        pl.col("price_verdict").is_in(["quarantined", "shifted"])
+        & (pl.col("delivery_date") >= may_be_confirmed_since(start))
+    )
+    days, report_days = touched_by(reports)
+    wanted = {*days, *doubted["execution_date"].to_list()}
+    bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique()
+    if report_days:
+        named = _reports_before(lake, start, f"report_date IN ({_dates_sql(report_days)})", bonds)
+        wanted |= set(named["execution_date"].to_list())
+    of_days = f"execution_date IN ({_dates_sql(sorted(wanted))})"
+    touched = _reports_before(lake, start, of_days, bonds)
+    told = lake.read_table("trade_events", where=f"{of_days} AND {before}", columns=TOLD_COLUMNS)
+    return remembered(touched, told, prints)
+
+
+def _reports_before(lake: Warehouse, start: date, where: str, bonds: pl.Series) -> pl.DataFrame:
+    """Reports of some bonds delivered before `start`."""
+    return lake.read_table(
+        "trace_reports", where=f"delivery_date < DATE '{start}' AND {where}"
+    ).filter(pl.col("cusip").is_in(bonds.implode()))
+
+
+def spans_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
+    """Spans in which each report of the execution dates in `changed` counted or was quarantined, as
+    `revise` wants them.
+    """
+    days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
+    events = lake.read_table(
+        "trade_events",
+        where=f"known_date <= DATE '{end}' AND execution_date IN ({days})",
+        columns=[
+            *ID,
+            "revision",
+            "known_date",
+            "cusip",
+            "execution_date",
+            "executed_at",
+            "price",
+            "par_usd",
+            "is_par_capped",
+            "side",
+            "contra",
+            "reporting_party",
+            "contra_party",
+            "reason",
+        ],
+    )
+    return spans(events)

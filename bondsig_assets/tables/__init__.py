@@ -1,0 +1,23 @@
+"""Every table of the warehouse, declared once: the ground floor that all rooms stand on.
+
+From here come the DDL, the column comments, the Columns tab in Dagster, the structural checks, the
+shape every source must deliver and `docs/data_dictionary.md`. Belongs here: names, types, units,
+meaning, keys and times, a module a group. Not here: how a table is filled. Names follow the field;
+the TRACE field a column comes from stands in its description. Moments are New York wall clock.
+"""
+
+from __future__ import annotations
+
+from bondsig_assets.errors import SchemaError
+from bondsig_assets.tables import clean, features, learning, raw, reference, truth
+from bondsig_assets.tables.raw import RAW_DAILY, RAW_REFERENCE
+from bondsig_assets.tables.schema import Column, Table, quote
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for room in (raw, reference, clean, features, learning, truth)
+    for table in vars(room).values()
+    if isinstance(table, Table)
+}
+
+__all__ = ["RAW_DAILY", "RAW_REFERENCE", "TABLES", "Column", "SchemaError", "Table", "quote"]

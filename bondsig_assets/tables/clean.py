@@ -1,0 +1,278 @@
+"""From reports to trades to bond days: tables of the groups clean and hindsight.
+
+Belongs here: declarations; the columns of a bond day once, for both tables that have them. Not
+here: the rules (`trace/`, `bonds/`).
+"""
+
+from __future__ import annotations
+
+from bondsig_assets.tables.schema import KNOWN, C, R, Table
+
+TRADE_EVENTS = Table(
+    "trade_events",
+    "clean",
+    "What each delivery taught, never rewritten: every report on its arrival (revision 0) and again"
+    " whenever a later report changed what it is. Reason null means a trade. `trades` and"
+    " `rejected_reports` are views of the newest revisions.",
+    (
+        R("delivery_date", "DATE", "Trading day whose delivery holds the report"),
+        R("record_number", "BIGINT", "Position in that delivery"),
+        R("revision", "BIGINT", "0 on arrival, then 1, 2, ... for each change"),
+        R("known_date", "DATE", "Trading day whose delivery taught this"),
+        C("feed", "VARCHAR", "Product that delivered the report"),
+        R("cusip", "VARCHAR", "Bond"),
+        R("execution_date", "DATE", "Date of execution"),
+        C("executed_at", "TIMESTAMP", "Moment of execution"),
+        R("report_date", "DATE", "Date reported"),
+        C("reported_at", "TIMESTAMP", "Moment reported"),
+        R("message_number", "VARCHAR", "Message number as delivered"),
+        R("status", "VARCHAR", "T, C, W, R, X or Y, as delivered"),
+        C(
+            "asof_code",
+            "VARCHAR",
+            "A reported after its execution date, R reversal, D delayed dissemination, X delayed"
+            " reversal",
+        ),
+        R("price", "DOUBLE", "Clean price, decimal shifts put right", "% of par"),
+        C("price_as_reported", "DOUBLE", "Price as reported, where it was put right", "% of par"),
+        R("par_usd", "DOUBLE", "Par, capped in the live view", "usd"),
+        R("is_par_capped", "BOOLEAN", "Par is the dissemination cap"),
+        C("yield_pct", "DOUBLE", "Reported yield", "pct"),
+        C("side", "VARCHAR", "B or S: side of the reporting dealer"),
+        C("contra", "VARCHAR", "C customer, D dealer, A affiliate"),
+        C("reporting_party", "VARCHAR", "Dealer that reports, hashed, in the Academic file alone"),
+        C(
+            "contra_party",
+            "VARCHAR",
+            "Dealer on the other side, hashed, in the Academic file alone",
+        ),
+        C("reason", "VARCHAR", "Why the report is not a trade; null when it is"),
+        C(
+            "price_verdict",
+            "VARCHAR",
+            "What is thought of the price: believed, quarantined, shifted (put right), confirming,"
+            " or confirmed by later prints; null where it was not judged",
+        ),
+        C("cause_delivery_date", "DATE", "Delivery of the report that caused the reason"),
+        C("cause_record_number", "BIGINT", "Position of that report"),
+        KNOWN,
+    ),
+    key=("delivery_date", "record_number", "revision"),
+    event_time="execution_date",
+    known_time="known_at",
+    partition="known_date",
+)
+
+_BOND_DAY_MEASURES = (
+    R("n_trades", "BIGINT", "Trades that stand; 0 when the last one was withdrawn"),
+    C("price", "DOUBLE", "Par-weighted price", "% of par"),
+    C("price_value_weighted", "DOUBLE", "Price weighted by par times price", "% of par"),
+    C("price_mean", "DOUBLE", "Mean price, trades equally weighted", "% of par"),
+    C("price_first", "DOUBLE", "Price of the first trade by execution time", "% of par"),
+    C("price_last", "DOUBLE", "Price of the last trade by execution time", "% of par"),
+    C("price_low", "DOUBLE", "Lowest price", "% of par"),
+    C("price_high", "DOUBLE", "Highest price", "% of par"),
+    C("last_trade_at", "TIMESTAMP", "Moment of the last trade"),
+    C(
+        "price_dispersion_bps",
+        "DOUBLE",
+        "Par-weighted standard deviation of prices around the par-weighted price, relative to it",
+        "bps",
+    ),
+    C("n_dealers", "BIGINT", "Different dealers on either side, null where the feed names none"),
+    R("par_usd", "DOUBLE", "Par traded, capped in the live view", "usd"),
+    R("uncapped_par_usd", "DOUBLE", "Par of the trades whose par is exact", "usd"),
+    R("n_capped", "BIGINT", "Trades whose par is the cap"),
+    R("customer_buy_par_usd", "DOUBLE", "Par customers bought (dealer sells)", "usd"),
+    R("customer_sell_par_usd", "DOUBLE", "Par customers sold (dealer buys)", "usd"),
+    C(
+        "customer_buy_price",
+        "DOUBLE",
+        "Par-weighted price at which customers bought (ask)",
+        "% of par",
+    ),
+    C(
+        "customer_sell_price",
+        "DOUBLE",
+        "Par-weighted price at which customers sold (bid)",
+        "% of par",
+    ),
+    C("customer_spread", "DOUBLE", "Ask minus bid", "% of par"),
+    R("n_customer_buys", "BIGINT", "Trades in which a customer bought"),
+    R("n_customer_sells", "BIGINT", "Trades in which a customer sold"),
+    R("n_interdealer", "BIGINT", "Inter-dealer trades"),
+    R("n_institutional", "BIGINT", "Trades of $100,000 par or more"),
+    R("institutional_par_usd", "DOUBLE", "Their par", "usd"),
+    R("institutional_buy_par_usd", "DOUBLE", "Of it, par that customers bought", "usd"),
+    R("institutional_sell_par_usd", "DOUBLE", "Of it, par that customers sold", "usd"),
+    C("institutional_price", "DOUBLE", "Their par-weighted price", "% of par"),
+    C("institutional_customer_buy_price", "DOUBLE", "Their ask", "% of par"),
+    C("institutional_customer_sell_price", "DOUBLE", "Their bid", "% of par"),
+    R(
+        "n_round_trips",
+        "BIGINT",
+        "Imputed round trips: two or three trades of equal par within 15 minutes of each other at"
+        " unequal prices (Feldhütter 2012)",
+    ),
+    C(
+        "round_trip_cost_bps",
+        "DOUBLE",
+        "Mean of (highest − lowest) / highest price over them",
+        "bps",
+    ),
+    C(
+        "riskless_share",
+        "DOUBLE",
+        "Share of customers' par that another trade of equal par follows or precedes within a"
+        " minute",
+    ),
+    R("n_quarantined", "BIGINT", "Prints whose price is not believed; they have no weight"),
+    C("quarantined_share", "DOUBLE", "Their share of prints"),
+)
+
+BOND_DAY_REVISIONS = Table(
+    "bond_day_revisions",
+    "clean",
+    "Daily aggregates per bond, as known at the cutoff of each day that changed them. A late cancel"
+    " adds a revision; nothing is rewritten. The view `bond_days` shows the newest.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("trade_date", "DATE", "Date of execution"),
+        R("known_date", "DATE", "Trading day at whose cutoff this revision became known"),
+        *_BOND_DAY_MEASURES,
+        KNOWN,
+    ),
+    key=("cusip", "trade_date", "known_date"),
+    event_time="trade_date",
+    known_time="known_at",
+    partition="known_date",
+)
+
+EX_POST_TRADES = Table(
+    "ex_post_trades",
+    "hindsight",
+    "The usual research sample, for comparison only: trades that stand now, their prices judged by"
+    " the whole history, later trades included. Never known on the day.",
+    (
+        R(
+            "cusip_group",
+            "VARCHAR",
+            "First character of the CUSIP: the part that is replaced at once",
+        ),
+        R("delivery_date", "DATE", "Trading day whose delivery holds the report"),
+        R("record_number", "BIGINT", "Position in that delivery"),
+        R("cusip", "VARCHAR", "Bond"),
+        R("execution_date", "DATE", "Date of execution"),
+        C("executed_at", "TIMESTAMP", "Moment of execution"),
+        R("price", "DOUBLE", "Clean price, decimal shifts put right with hindsight", "% of par"),
+        C("price_as_reported", "DOUBLE", "Price as reported, where it was put right", "% of par"),
+        R("par_usd", "DOUBLE", "Par, capped in the live view", "usd"),
+        R("is_par_capped", "BOOLEAN", "Par is the dissemination cap"),
+        C("side", "VARCHAR", "B or S: side of the reporting dealer"),
+        C("contra", "VARCHAR", "C customer, D dealer, A affiliate"),
+        C("reporting_party", "VARCHAR", "Dealer that reports, hashed, in the Academic file alone"),
+        C(
+            "contra_party",
+            "VARCHAR",
+            "Dealer on the other side, hashed, in the Academic file alone",
+        ),
+    ),
+    key=("delivery_date", "record_number"),
+    event_time="execution_date",
+)
+
+EX_POST_BOND_DAYS = Table(
+    "ex_post_bond_days",
+    "hindsight",
+    "Daily aggregates of `ex_post_trades`: the columns of `bond_days`, with hindsight. For"
+    " comparison only.",
+    (
+        R(
+            "cusip_group",
+            "VARCHAR",
+            "First character of the CUSIP: the part that is replaced at once",
+        ),
+        R("cusip", "VARCHAR", "Bond"),
+        R("trade_date", "DATE", "Date of execution"),
+        *_BOND_DAY_MEASURES,
+    ),
+    key=("cusip", "trade_date"),
+    event_time="trade_date",
+)
+
+BOND_ANALYTICS = Table(
+    "bond_analytics",
+    "clean",
+    "Yield, duration and spreads of each bond-day revision, on the newest Treasury curve known at"
+    " the cutoff of its trade date. Null with a reason where they cannot be solved.",
+    (
+        R("cusip", "VARCHAR", "Bond"),
+        R("trade_date", "DATE", "Date of execution"),
+        R("known_date", "DATE", "Trading day at whose cutoff the revision became known"),
+        C("curve_date", "DATE", "Day of the Treasury curve used"),
+        C("settlement_date", "DATE", "Regular settlement of trade_date"),
+        C("maturity_years", "DOUBLE", "Settlement to maturity, or to the worst call", "years"),
+        C("accrued_interest", "DOUBLE", "Accrued interest at settlement", "% of par"),
+        C("yield_pct", "DOUBLE", "Yield to worst, compounded at the coupon frequency", "pct"),
+        C("duration_years", "DOUBLE", "Modified duration", "years"),
+        C("convexity", "DOUBLE", "Convexity", "years^2"),
+        C(
+            "g_spread_bps",
+            "DOUBLE",
+            "Yield minus the Treasury par yield at the same maturity",
+            "bps",
+        ),
+        C(
+            "z_spread_bps",
+            "DOUBLE",
+            "Z-spread over the bootstrapped Treasury zero curve to the date of the lowest yield,"
+            " continuously compounded",
+            "bps",
+        ),
+        C(
+            "oas_bps",
+            "DOUBLE",
+            "Option-adjusted spread, continuously compounded: what features are made of",
+            "bps",
+        ),
+        C(
+            "oas_method",
+            "VARCHAR",
+            "hw: Hull-White tree over the call schedule; z: no fixed call prices (make-whole and"
+            " par calls of the last months count as none), the z-spread",
+        ),
+        C(
+            "option_cost_bps",
+            "DOUBLE",
+            "Z-spread to maturity minus OAS; null without a call schedule",
+            "bps",
+        ),
+        C("spread_duration_years", "DOUBLE", "-dP/ds / P at the OAS", "years"),
+        C(
+            "asset_swap_spread_bps",
+            "DOUBLE",
+            "Par asset-swap spread, quarterly floating leg",
+            "bps",
+        ),
+        C(
+            "cds_equivalent_spread_bps",
+            "DOUBLE",
+            "Par CDS spread that the price implies with 40 % recovery (PECS)",
+            "bps",
+        ),
+        C("amount_outstanding_usd", "DOUBLE", "Par outstanding on the trade date, as known", "usd"),
+        C(
+            "weight",
+            "DOUBLE",
+            "Weight in issuer averages and curves: amount outstanding x inverse variance of the"
+            " price in spread terms; null outside 1 to 30 maturity_years and where nothing is"
+            " outstanding",
+        ),
+        C("reason", "VARCHAR", "Why the analytics are null"),
+        KNOWN,
+    ),
+    key=("cusip", "trade_date", "known_date"),
+    event_time="trade_date",
+    known_time="known_at",
+    partition="known_date",
+)

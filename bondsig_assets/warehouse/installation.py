@@ -1,0 +1,106 @@
+"""What stands in a warehouse before any data: schemas, tables, comments, views and macros.
+
+Belongs here: bringing a database to the declarations in `tables/` and the files in
+`sql/views/`, the same way for the lake and for an exported file. Not here: opening
+either, and data (`warehouse.py`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+
+from bondsig_assets.errors import WarehouseError
+from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.schema import Table, quote
+
+VIEWS = Path(__file__).parents[2] / "sql" / "views"
+
+
+def fingerprint(database: str) -> str:
+    """Changes whenever `install` would do something else to `database`."""
+    parts = [database, Path(__file__).read_text()]
+    for table in TABLES.values():
+        parts += [table.create_statement(), *table.comment_statements()]
+    parts += [file.name + file.read_text() for file in _view_files()]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def install(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create or update everything in the connection's current database, inside the caller's
+    transaction.
+
+    New nullable columns are added; an empty table is made anew. Raises WarehouseError when a
+    table that holds data cannot follow its declaration, or a file in `sql/views/` does not run.
+    """
+    for schema in sorted({table.schema for table in TABLES.values()} - {"main"}):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for table in TABLES.values():
+        _install_table(connection, table)
+        for statement in table.comment_statements():
+            connection.execute(statement)
+    _install_views(connection)
+
+
+def _install_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    declared = {column.name: column.type for column in table.columns}
+    found = dict(
+        connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name ="
+            " current_database() AND schema_name = ? AND table_name = ?",
+            [table.schema, table.name],
+        ).fetchall()
+    )
+    added = [column for column in table.columns if column.name not in found]
+    if found and (added or found != declared):
+        changed = sorted(name for name, dtype in found.items() if declared.get(name) != dtype)
+        impossible = changed + [column.name for column in added if not column.nullable]
+        if connection.execute(f"SELECT 1 FROM {table.qualified_name} LIMIT 1").fetchone() is None:
+            connection.execute(f"DROP TABLE {table.qualified_name}")
+        elif impossible:
+            raise WarehouseError(
+                f"table {table.qualified_name} holds rows that do not fit its declaration any more"
+                f" (columns {', '.join(impossible)}): export it and start a new warehouse"
+            )
+        else:
+            for column in added:
+                connection.execute(
+                    f'ALTER TABLE {table.qualified_name} ADD COLUMN "{column.name}" {column.type}'
+                )
+    connection.execute(table.create_statement())
+
+
+def _install_views(connection: duckdb.DuckDBPyConnection) -> None:
+    # A view whose file is gone must go too, or researchers keep reading it.
+    dropped = connection.execute(
+        "SELECT 'VIEW ' || view_name FROM duckdb_views() WHERE database_name = current_database()"
+        " AND NOT internal UNION SELECT CASE function_type WHEN 'table_macro' THEN 'MACRO TABLE '"
+        " ELSE 'MACRO ' END || function_name FROM duckdb_functions() WHERE database_name ="
+        " current_database() AND NOT internal"
+    ).fetchall()
+    for (name,) in dropped:
+        connection.execute(f"DROP {name}")
+    for file in _view_files():
+        text = file.read_text()
+        try:
+            connection.execute(text)
+        except duckdb.Error as error:
+            raise WarehouseError(f"sql/views/{file.name}: {error}") from error
+        if f"VIEW {file.stem}" in text:
+            connection.execute(f"COMMENT ON VIEW {file.stem} IS {quote(_opening(text))}")
+
+
+def _opening(text: str) -> str:
+    """The comment lines a file opens with, as one sentence."""
+    lines = []
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        lines.append(line.lstrip("- ").strip())
+    return " ".join(lines)
+
+
+def _view_files() -> list[Path]:
+    return sorted(VIEWS.glob("*.sql"))

@@ -1,0 +1,228 @@
+"""Opening the lake: catalog, files, lock, and errors in one line.
+
+Belongs here: what any use of DuckLake needs before its first statement. Not here: what is
+read or written (`warehouse.py`), or the DuckDB underneath (`extensions.py`).
+
+One writer at a time, from BEGIN through COMMIT. DuckLake commits optimistically: over SQLite
+the loser gets "database is locked"; over PostgreSQL inserts get through, but of 80 replaced
+days by four writers 33 failed with "transaction conflict". So the lock is a file beside a
+SQLite catalog, and an advisory lock in a PostgreSQL one. Readers never wait.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from bondsig_assets.errors import WarehouseError
+from bondsig_assets.tables.schema import quote
+from bondsig_assets.warehouse.extensions import engine
+
+#: The advisory lock of whoever writes: any number that nobody else uses in that database.
+WRITER = 20020701
+
+
+#: Asks whether a lock that was taken is held still.
+StillHeld = Callable[[], bool]
+
+_log = logging.getLogger(__name__)
+
+
+class _LockSessionEnded(Exception):
+    """Closes the engine of a lock whose session is gone, lest it be reused; goes no further."""
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where a lake is. The catalog may hold a password, so it is not shown."""
+
+    home: Path
+    catalog: str = field(repr=False)
+    storage: str
+    lock_timeout: float
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the catalog is a PostgreSQL server."""
+        return self.catalog.startswith("postgres:")
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a catalog; of a server that is taken for granted."""
+        return self.is_shared or Path(self.catalog).exists()
+
+    @contextmanager
+    def reading(
+        self, what: str = "could not read the warehouse"
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection; raises WarehouseError, its message opening with `what`."""
+        with _in_one_line(what), self._attached(read_only=True) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that holds the lock, each statement a transaction of its own.
+
+        Raises WarehouseError, its message opening with `what`.
+        """
+        with _in_one_line(what):
+            self._require()
+            lock = self._server_lock() if self.is_shared else self._file_lock()
+            with lock, self._attached(read_only=False) as connection:
+                yield connection
+
+    @contextmanager
+    def transaction(self, what: str, create: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection that holds the lock, in one transaction that is committed at the end of the
+        block: all of it or nothing.
+
+        Raises WarehouseError, its message opening with `what`; the lake is then as it was.
+        """
+        with _in_one_line(what):
+            if create:
+                Path(self.home, "lake").mkdir(parents=True, exist_ok=True)
+            self._require(create)
+            lock = self._server_lock() if self.is_shared else self._file_lock()
+            with lock as still_held, self._attached(False, create) as connection:
+                connection.execute("BEGIN")
+                yield connection
+                if not still_held():
+                    raise WarehouseError(
+                        f"{what}: the session that held the writer's lock in the catalog's server"
+                        " ended, so another may have written meanwhile; try again"
+                    )
+                connection.execute("COMMIT")
+
+    def _require(self, create: bool = False) -> None:
+        if not create and not self.exists:
+            raise WarehouseError(f"there is no warehouse in {self.home} yet")
+
+    @contextmanager
+    def _attached(
+        self, read_only: bool, create: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Attach anew for each call: it costs 25 ms, and no state outlives an error, a fork or a
+        moved folder.
+        """
+        self._require(create)
+        with engine(*self._extensions()) as duck:
+            duck.execute(self._attach_statement(read_only))
+            connection = duck.cursor()
+            try:
+                connection.execute("USE lake")
+                yield connection
+            finally:
+                connection.close()
+            duck.execute("DETACH lake")
+
+    def _extensions(self) -> list[str]:
+        catalog = "postgres_scanner" if self.is_shared else "sqlite_scanner"
+        return ["ducklake", catalog] + ["httpfs"] * ("://" in self.storage)
+
+    def _attach_statement(self, read_only: bool) -> str:
+        catalog = self.catalog if self.is_shared else f"sqlite:{self.catalog}"
+        # The catalog remembers where its files were; overriding that lets a home be moved or
+        # mounted elsewhere.
+        options = [
+            f"DATA_PATH {quote(self.storage)}",
+            "OVERRIDE_DATA_PATH true",
+            "DATA_INLINING_ROW_LIMIT 0",
+        ]
+        if not self.is_shared:
+            options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 60000"]
+        return (
+            f"ATTACH {quote(f'ducklake:{catalog}')} AS lake"
+            f" ({', '.join(options + ['READ_ONLY'] * read_only)})"
+        )
+
+    @contextmanager
+    def _file_lock(self) -> Iterator[StillHeld]:
+        lock = FileLock(Path(self.catalog).with_name("write.lock"), timeout=self.lock_timeout)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise self._busy(str(lock.lock_file)) from error
+        try:
+            yield lambda: lock.is_locked
+        finally:
+            lock.release()
+
+    @contextmanager
+    def _server_lock(self) -> Iterator[StillHeld]:
+        """Held by a session of its own, which can end before the writer's does."""
+        with suppress(_LockSessionEnded), engine("postgres_scanner") as duck:
+            duck.execute(
+                f"ATTACH {quote(self.catalog.removeprefix('postgres:'))} AS server (TYPE postgres)"
+            )
+            duck.execute("BEGIN")
+            # A dead writer's session ends, and its lock with it.
+            duck.execute(
+                "CALL postgres_execute('server', 'SET LOCAL lock_timeout ="
+                f" {int(self.lock_timeout * 1000)}')"
+            )
+            try:
+                duck.execute(
+                    f"CALL postgres_execute('server', 'SELECT pg_advisory_xact_lock({WRITER})')"
+                )
+            except duckdb.Error as error:
+                if "lock timeout" in str(error):
+                    raise self._busy(f"advisory lock {WRITER} of the catalog") from error
+                raise
+            try:
+                yield lambda: _holds_lock(duck)
+            except BaseException:
+                _let_go(duck)
+                raise
+            try:
+                duck.execute("COMMIT")
+                duck.execute("DETACH server")
+            except duckdb.Error as error:
+                # What was written is written: its own transaction has been committed.
+                _log.warning(
+                    "what was written stands, but the session that held the writer's lock ended"
+                    " with an error (%s)",
+                    " ".join(str(error).split()),
+                )
+                _let_go(duck)
+                raise _LockSessionEnded from error
+
+    def _busy(self, lock: str) -> WarehouseError:
+        return WarehouseError(
+            f"another process has been writing for {self.lock_timeout:g} s and holds {lock}"
+        )
+
+
+def _holds_lock(duck: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the session on which `duck` took the writer's lock is alive and has it."""
+    question = (
+        f"SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND granted AND objid = {WRITER}"
+    )
+    try:
+        return bool(duck.execute(f"FROM postgres_query('server', {quote(question)})").fetchall())
+    except duckdb.Error:
+        return False
+
+
+def _let_go(duck: duckdb.DuckDBPyConnection) -> None:
+    """End the session of a lock, dead or alive. DuckDB aborts the process when an engine is closed
+    that has a transaction open on a server that is gone.
+    """
+    for statement in ("ROLLBACK", "DETACH server"):
+        with suppress(duckdb.Error):
+            duck.execute(statement)
+
+
+@contextmanager
+def _in_one_line(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, OSError) as error:
+        # DuckDB goes on with the statement and a caret under the spot.
+        reason = " ".join(str(error).split("\n\nLINE ")[0].split())
+        raise WarehouseError(f"{what}: {reason}") from error

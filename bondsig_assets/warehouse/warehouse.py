@@ -1,0 +1,318 @@
+"""The warehouse: DuckLake tables that many processes read while one writes.
+
+Belongs here: reading, replacing partitions, snapshots, export and upkeep. Not here: what
+the tables are (`tables/`), how they are created (`installation.py`), how the
+lake is opened (`lake.py`), or what the rows mean.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from bondsig_assets.errors import SchemaError, WarehouseError
+from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.schema import Table, quote
+from bondsig_assets.warehouse.installation import fingerprint, install
+from bondsig_assets.warehouse.lake import Lake
+
+Days = tuple[date, date]
+
+#: DuckDB copies the strings of what it takes in at once; each chunk is a file.
+CHUNK_ROWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Write:
+    """Rows that take the place of others in one table.
+
+    Replaced are the partitions in the closed range `between`, or the whole table when None;
+    `matching` narrows that to the rows with these values. An empty frame only deletes.
+    """
+
+    table: str
+    frame: pl.DataFrame
+    between: Days | None = None
+    matching: Mapping[str, str] = field(default_factory=dict)
+
+
+_QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
+class Warehouse:
+    """The tables under `home`; a cheap, picklable handle that keeps nothing open between calls.
+
+    `catalog` is a SQLite file, or `postgres:<connection string>`; `storage` a folder, or
+    `s3://bucket/path` with the AWS_* variables set. Where they are not given, BONDSIG_CATALOG and
+    BONDSIG_STORAGE name them, and without those both lie under `home`. Every method raises
+    WarehouseError.
+    """
+
+    def __init__(
+        self, home: Path, catalog: str = "", storage: str = "", lock_timeout: float = 600
+    ) -> None:
+        self.home = Path(home).absolute()
+        folder = self.home / "lake"
+        catalog = catalog or os.environ.get("BONDSIG_CATALOG") or str(folder / "catalog.sqlite")
+        storage = storage or os.environ.get("BONDSIG_STORAGE") or str(folder / "files")
+        self._lake = Lake(self.home, catalog, storage, lock_timeout)
+
+    def __repr__(self) -> str:
+        return f"Warehouse({str(self.home)!r})"
+
+    # Setting up
+
+    def initialize(self) -> None:
+        """Create or update schemas, tables, comments, views and macros; a few milliseconds when
+        nothing changed.
+        """
+        marker = self.home / "lake" / "installed"
+        wanted = fingerprint(self._lake.catalog)
+        if self._lake.exists and marker.exists() and marker.read_text() == wanted:
+            return
+        with self._lake.transaction("could not set up the warehouse", create=True) as lake:
+            install(lake)
+        marker.write_text(wanted)
+
+    # Writing
+
+    def replace(self, *writes: Write) -> None:
+        """Do all `writes` in one transaction.
+
+        Everything is checked first: declared columns and types, required values, unique keys,
+        and that each row lies within what its write replaces. After any failure the warehouse
+        is as it was.
+        """
+        checked = [(write, _checked(write)) for write in writes]
+        names = ", ".join(write.table for write in writes)
+        with self._lake.transaction(f"could not write {names}; the warehouse is unchanged") as lake:
+            for write, frame in checked:
+                table = _table(write.table)
+                condition, values = _condition(table, write.between, write.matching)
+                lake.execute(f"DELETE FROM {table.qualified_name}{condition}", values)
+                for rows in frame.iter_slices(CHUNK_ROWS):
+                    lake.register("incoming", rows)
+                    lake.execute(
+                        f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM incoming"
+                    )
+                    lake.unregister("incoming")
+
+    # Reading
+
+    def read(self, sql: str, parameters: Sequence = ()) -> pl.DataFrame:
+        """The result of one read-only statement, on the newest snapshot."""
+        with self._lake.reading() as lake:
+            return lake.execute(sql, list(parameters)).pl()
+
+    def query(self, sql: str, parameters: Sequence = ()) -> tuple[list[str], list[tuple]]:
+        """Column names and rows of one question, as Python values.
+
+        The lake is attached read-only, but a statement could attach, copy or export past that:
+        only a single SELECT (or FROM, WITH, EXPLAIN, DESCRIBE, SHOW) is let through.
+        """
+        with self._lake.reading() as lake:
+            statements = lake.extract_statements(sql)
+            if len(statements) != 1:
+                raise WarehouseError(
+                    "the query is empty"
+                    if not statements
+                    else f"one statement at a time, these are {len(statements)}"
+                )
+            if statements[0].type not in _QUESTIONS:
+                raise WarehouseError(
+                    f"only questions are let through, this is {statements[0].type.name}; to change"
+                    " data, run the graph"
+                )
+            lake.execute(statements[0], list(parameters))
+            return [column[0] for column in lake.description or ()], lake.fetchall()
+
+    def read_table(
+        self,
+        name: str,
+        *,
+        between: Days | None = None,
+        columns: Sequence[str] | None = None,
+        where: str = "",
+        at_snapshot: int | None = None,
+    ) -> pl.DataFrame:
+        """Rows of one table by partition and key, with the declared Polars types.
+
+        `between` is a closed range of partitions, `where` a SQL condition, `at_snapshot` an
+        earlier state. The order is part of the contract: sums of floats depend on it.
+        """
+        table = _table(name)
+        wanted = list(columns) if columns is not None else table.column_names
+        if unknown := [column for column in wanted if column not in table.column_names]:
+            raise WarehouseError(f"table {name} has no column {', '.join(unknown)}")
+        condition, values = _condition(table, between, {}, where)
+        version = f" AT (VERSION => {int(at_snapshot)})" if at_snapshot is not None else ""
+        selected, order = ", ".join(f'"{column}"' for column in wanted), ", ".join(_order(table))
+        frame = self.read(
+            f"SELECT {selected} FROM {table.qualified_name}{version}{condition} ORDER BY {order}",
+            values,
+        )
+        return frame.cast({column: table.polars_schema[column] for column in wanted})
+
+    def partitions(self, name: str) -> set[date]:
+        """The partitions that hold at least one row."""
+        return set(self.row_counts(name))
+
+    def row_counts(self, name: str, between: Days | None = None) -> dict[date, int]:
+        """Rows of each partition in `between` that holds any, in order."""
+        table = _table(name)
+        partition = _partition(table)
+        condition, values = _condition(table, between, {}, f"{partition} IS NOT NULL")
+        return dict(
+            self.query(
+                f"SELECT {partition}, count(*) FROM {table.qualified_name}{condition} GROUP BY 1"
+                " ORDER BY 1",
+                values,
+            )[1]
+        )
+
+    def snapshot_id(self) -> int:
+        """The newest snapshot."""
+        with self._lake.reading() as lake:
+            return _scalar(lake, "FROM ducklake_current_snapshot('lake')")
+
+    # Upkeep
+
+    def export(self, path: Path, overwrite: bool = False) -> None:
+        """Copy all tables, comments, views and macros, of one snapshot, into one plain DuckDB file.
+
+        An existing file is refused unless `overwrite`; its readers keep what they opened.
+        """
+        path = Path(path).absolute()
+        if path.is_relative_to(self.home):
+            raise WarehouseError(f"{path} lies inside the home; export to another folder")
+        if path.is_dir() or not path.parent.is_dir():
+            raise WarehouseError(
+                f"{path} is a folder" if path.is_dir() else f"{path.parent} is no folder"
+            )
+        if path.exists() and not overwrite:
+            raise WarehouseError(f"{path} exists already; --overwrite replaces it")
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with self._lake.reading(f"could not export to {path}") as lake:
+                lake.execute(f"ATTACH {quote(str(temporary))} AS exported")
+                lake.execute("USE exported")
+                lake.execute("BEGIN")
+                install(lake)
+                for table in TABLES.values():
+                    full_name = f"{table.schema}.{table.name}"
+                    lake.execute(
+                        f"INSERT INTO exported.{full_name} BY NAME SELECT * FROM lake.{full_name}"
+                    )
+                lake.execute("COMMIT")
+                lake.execute("USE lake")
+                lake.execute("DETACH exported")
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+            temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
+
+    def maintain(self, older_than_days: int = 7, keep_snapshots: Collection[int] = ()) -> None:
+        """Merge small files, forget snapshots older than `older_than_days`, and remove files no
+        snapshot needs.
+
+        Never forgotten: `keep_snapshots`, the newest, and those a row of the warehouse names
+        (`models.snapshot_id`).
+        """
+        age = f"now() - to_days({int(older_than_days)})"
+        with self._lake.writing("could not maintain the warehouse") as lake:
+            named = " UNION ALL ".join(
+                f"SELECT snapshot_id FROM {table.qualified_name}"
+                for table in TABLES.values()
+                if "snapshot_id" in table.column_names
+            )
+            expired = lake.execute(
+                "SELECT list(snapshot_id) FROM ducklake_snapshots('lake') WHERE snapshot_time <"
+                f" {age} AND NOT list_contains(?, snapshot_id) AND snapshot_id NOT IN ({named}) AND"
+                " snapshot_id <> (FROM ducklake_current_snapshot('lake'))",
+                [list(keep_snapshots)],
+            ).fetchone()
+            lake.execute("CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.5)")
+            lake.execute("CALL ducklake_merge_adjacent_files('lake')")
+            if expired and expired[0]:
+                lake.execute("CALL ducklake_expire_snapshots('lake', versions => ?)", [expired[0]])
+            # A reader of the snapshots just forgotten may still be at work, and a killed writer's
+            # files look like a slow one's.
+            lake.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {age})")
+            lake.execute(f"CALL ducklake_delete_orphaned_files('lake', older_than => {age})")
+
+
+def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
+    return connection.execute(sql).fetchall()[0][0]
+
+
+def _table(name: str) -> Table:
+    if name not in TABLES:
+        raise WarehouseError(f"there is no table {name}")
+    return TABLES[name]
+
+
+def _partition(table: Table) -> str:
+    if not table.partition:
+        raise WarehouseError(f"table {table.name} has no partitions")
+    return table.partition
+
+
+def _order(table: Table) -> list[str]:
+    """Partition column, then key."""
+    return list(dict.fromkeys(([table.partition] if table.partition else []) + list(table.key)))
+
+
+def _condition(
+    table: Table, between: Days | None, matching: Mapping[str, str], where: str = ""
+) -> tuple[str, list]:
+    """A WHERE clause, empty when every row is meant, and its parameters."""
+    conditions: list[str] = []
+    values: list = []
+    if between is not None:
+        conditions.append(f"{_partition(table)} BETWEEN ? AND ?")
+        values += between
+    for column, value in matching.items():
+        conditions.append(f'"{column}" = ?')
+        values.append(value)
+    if where:
+        conditions.append(f"({where})")
+    return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
+
+
+def _checked(write: Write) -> pl.DataFrame:
+    """The frame to insert, conformed and in order of partitions; raises WarehouseError on rows the
+    write may not bring.
+    """
+    table = _table(write.table)
+    if unknown := [column for column in write.matching if column not in table.column_names]:
+        raise WarehouseError(f"table {table.name} has no column {', '.join(unknown)}")
+    try:
+        frame = table.conform(write.frame)
+    except SchemaError as error:
+        raise WarehouseError(str(error)) from error
+    inside = [pl.col(column) == value for column, value in write.matching.items()]
+    if write.between is not None:
+        inside.append(pl.col(_partition(table)).is_between(*write.between))
+    if inside and (outside := frame.height - frame.filter(*inside).height):
+        limits = (
+            [f"{table.partition} {write.between[0]} to {write.between[1]}"] if write.between else []
+        )
+        limits += [f"{column} = {value}" for column, value in write.matching.items()]
+        raise WarehouseError(
+            f"table {table.name}: {outside} of {frame.height} rows lie outside {', '.join(limits)}"
+        )
+    if repeated := frame.select(table.key).is_duplicated().sum():
+        raise WarehouseError(
+            f"table {table.name}: {repeated} rows share their key ({', '.join(table.key)}) with"
+            " another"
+        )
+    if table.partition and not frame[table.partition].is_sorted():
+        # Files in order let a reader of one day skip the others.
+        frame = frame.sort(table.partition, maintain_order=True)
+    return frame

@@ -1,0 +1,112 @@
+"""The writer's lock of a lake whose catalog is in PostgreSQL: what a lost one means before and
+after the commit.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import duckdb
+import pytest
+
+from bondsig_assets.errors import WarehouseError
+from bondsig_assets.warehouse import Warehouse, Write
+from bondsig_assets.warehouse import lake as lake_module
+from bondsig_assets.warehouse.lake import WRITER
+from bondsig_assets_tests.sources.wrds_server import OWNER_PASSWORD, Server
+from bondsig_assets_tests.warehouse.frames import predictions, span
+
+pytestmark = pytest.mark.services
+
+
+@pytest.fixture
+def shared(server: Server, tmp_path, monkeypatch) -> Warehouse:
+    """A warehouse whose catalog is a database of its own on a server."""
+    monkeypatch.setenv("PGPASSWORD", OWNER_PASSWORD)
+    name = server.database()
+    warehouse = Warehouse(
+        tmp_path, catalog=f"postgres:dbname={name} host={server.folder} user=owner"
+    )
+    warehouse.initialize()
+    return warehouse
+
+
+def end_lock_session(server: Server) -> None:
+    """What a restarted proxy or a time limit does to the session that holds the lock."""
+    ended = server.run(
+        "SELECT pg_terminate_backend(pid) AS done FROM pg_locks WHERE locktype = 'advisory' AND"
+        f" objid = {WRITER}",
+        "postgres",
+    )
+    assert [row["done"] for row in ended] == [True]
+
+
+def rows(warehouse: Warehouse) -> int:
+    return warehouse.read("SELECT count(*) AS n FROM predictions")["n"][0]
+
+
+def write(warehouse: Warehouse) -> None:
+    warehouse.replace(Write("predictions", predictions(0, 4), span(0, 4)))
+
+
+def during(monkeypatch, statement: str, action) -> None:
+    """Call `action` right after the lake's connection has executed what begins with `statement`."""
+
+    class Watched:
+        def __init__(self, connection):
+            self._connection = connection
+
+        def execute(self, sql, *more):
+            done = self._connection.execute(sql, *more)
+            if sql.startswith(statement):
+                action()
+            return done
+
+        def __getattr__(self, name):
+            return getattr(self._connection, name)
+
+    attached = lake_module.Lake._attached
+
+    def watched(self, *arguments, **keywords):
+        context = attached(self, *arguments, **keywords)
+
+        class Context:
+            def __enter__(self):
+                return Watched(context.__enter__())
+
+            def __exit__(self, *error):
+                return context.__exit__(*error)
+
+        return Context()
+
+    monkeypatch.setattr(lake_module.Lake, "_attached", watched)
+
+
+def test_a_lock_lost_before_the_commit_changes_nothing(shared, server, monkeypatch):
+    with monkeypatch.context() as patched:
+        during(patched, "INSERT", lambda: end_lock_session(server))
+        with pytest.raises(WarehouseError, match=r"unchanged: the session that held .* try again"):
+            write(shared)
+    assert rows(shared) == 0
+    write(shared)
+    assert rows(shared) == 15
+
+
+def test_a_lock_lost_after_the_commit_is_a_warning(shared, server, monkeypatch, caplog):
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        during(patched, "COMMIT", lambda: end_lock_session(server))
+        write(shared)
+    assert "what was written stands" in caplog.text
+    assert rows(shared) == 15
+    write(shared)
+
+
+def test_a_lock_that_is_held_makes_others_wait_and_is_let_go(shared, server):
+    held = f"SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND objid = {WRITER}"
+    other = Warehouse(shared.home, shared._lake.catalog, lock_timeout=0.5)
+    with shared._lake.transaction("x") as connection:
+        assert isinstance(connection, duckdb.DuckDBPyConnection)
+        with pytest.raises(WarehouseError, match="another process has been writing for 0.5 s"):
+            write(other)
+    assert server.run(held, "postgres")[0]["n"] == 0
+    write(other)
