@@ -47,7 +47,8 @@ docs: .venv/ready     ## write the generated pages anew
 	$(BIN)/python -m studies.feature_truth docs/features.md
 
 lock:                 ## resolve requirements.lock anew (needs uv)
-	uv pip compile pyproject.toml --extra dev --extra deep --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra platform --extra wrds --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -c requirements.lock -o requirements-production.lock
 
 clean:                ## remove the home and the environment
 	rm -rf .bondsig .venv

@@ -15,6 +15,10 @@ class UserError(BondsigError):
     """A command was asked for something that cannot be done."""
 
 
+class MissingExtraError(BondsigError, ImportError):
+    """Something needs a library that only an extra of the package brings."""
+
+
 class HomeError(BondsigError):
     """A home cannot be used as asked."""
 

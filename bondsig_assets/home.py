@@ -14,7 +14,14 @@ from pathlib import Path
 
 from bondsig_assets.errors import HomeError
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+#: Folder of the package, with the files that travel with it (`sql/`, `data/`, `dagster.yaml`).
+PACKAGE = Path(__file__).resolve().parent
+#: The repository, where this is a checkout of it and not an installed package.
+CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else None
+#: What the package must hold beside its code.
+SHIPPED = ("sql/views/*.sql", "sql/examples/*.sql", "data/*.csv", "dagster.yaml")
+#: Settings of Dagster's instance, for every home.
+DAGSTER_TEMPLATE = PACKAGE / "dagster.yaml"
 VIEWS = ("live", "regulatory")
 
 
@@ -148,7 +155,7 @@ class Home:
         """Write dagster.yaml from the repository's template and point Dagster here."""
         self.dagster.mkdir(parents=True, exist_ok=True)
         (self.dagster / "dagster.yaml").write_text(
-            (REPOSITORY / "dagster.yaml").read_text()
+            DAGSTER_TEMPLATE.read_text()
             + _EVENT_LOG.format(folder=self.dagster / "history" / "runs")
         )
         os.environ["DAGSTER_HOME"] = str(self.dagster)
@@ -172,7 +179,8 @@ class Home:
 
 
 def current_home() -> Home:
-    """The home that BONDSIG_HOME names, by default `.bondsig` in the repository."""
-    return Home(
-        Path(os.environ.get("BONDSIG_HOME") or REPOSITORY / ".bondsig").expanduser().resolve()
-    )
+    """The home that BONDSIG_HOME names, by default `.bondsig` in the repository or, where bondsig
+    is installed, in the present folder.
+    """
+    named = os.environ.get("BONDSIG_HOME") or (CHECKOUT or Path.cwd()) / ".bondsig"
+    return Home(Path(named).expanduser().resolve())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from bondsig_assets.home import REPOSITORY, current_home
+from bondsig_assets.home import PACKAGE, current_home
 from studies.chain_studies import chain_units, real_unit
 from studies.cheating import cheating_units
 from studies.panel_studies import panel_units
@@ -30,6 +30,7 @@ _DECIDING = (
     "sources",
     "trace",
 )
+_REPOSITORY = Path(__file__).resolve().parents[1]
 STUDIES = ("null", "power", "chain", "cheating", "real")
 
 
@@ -43,13 +44,13 @@ STUDIES = ("null", "power", "chain", "cheating", "real")
 @click.option(
     "--docs",
     type=click.Path(path_type=Path),
-    default=REPOSITORY / "docs",
+    default=_REPOSITORY / "docs",
     help="Where results.md goes.",
 )
 @click.option(
     "--readme",
     type=click.Path(path_type=Path),
-    default=REPOSITORY / "README.md",
+    default=_REPOSITORY / "README.md",
     help="The page that shows the price of cheating.",
 )
 @click.option(
@@ -106,8 +107,7 @@ def main(
 def code_version() -> str:
     """Fingerprint of the code that decides what a study finds."""
     digest = hashlib.sha256()
-    package = REPOSITORY / "bondsig_assets"
-    for folder in (*(package / name for name in _DECIDING), Path(__file__).parent):
+    for folder in (*(PACKAGE / name for name in _DECIDING), Path(__file__).parent):
         for path in sorted(folder.rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

@@ -4,7 +4,6 @@ Belongs here: which days and moments there are, and arithmetic on them. Not here
 partitions (`orchestration/partitions.py`).
 """
 
-from bondsig_assets.calendar.quarters import next_quarter, quarter_of
 from bondsig_assets.calendar.days import (
     CUTOFF,
     FIRST_DAY,
@@ -23,6 +22,7 @@ from bondsig_assets.calendar.days import (
     sifma_days,
     trading_days,
 )
+from bondsig_assets.calendar.quarters import next_quarter, quarter_of
 
 __all__ = [
     "CUTOFF",

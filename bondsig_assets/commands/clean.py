@@ -20,6 +20,7 @@ from rich.table import Table
 
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.commands.bond_terms import read_bonds
+from bondsig_assets.commands.console import open_console
 from bondsig_assets.errors import ReportsError, UserError
 from bondsig_assets.trace.cleaning import NO_TIMES
 from bondsig_assets.trace.layouts import Scan, scan_reports
@@ -45,7 +46,7 @@ def clean_files(
     """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a
     user is a UserError of one line.
     """
-    began, console = clock.monotonic(), _console()
+    began, console = clock.monotonic(), open_console()
     try:
         chosen, moment, named = screens_named(screens), _moment(as_of), _recipes(recipes)
         terms, told = read_bonds(bonds) if bonds else (None, "")
@@ -81,11 +82,6 @@ def clean_files(
             f"{error.filename or out}: {error.strerror or error}; nothing was written"
         ) from error
     _say_what_came_out(console, cleaned, out, chosen, view, moment, clock.monotonic() - began)
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=160)
 
 
 def _moment(text: str | None) -> datetime | None:

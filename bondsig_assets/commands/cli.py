@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from bondsig_assets.errors import BondsigError
+from bondsig_assets.extras import needs
 from bondsig_assets.home import VIEWS, Market, current_home
 from bondsig_assets.sources.registry import SOURCES
 
@@ -35,7 +36,8 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command."""
         try:
-            return super().invoke(ctx)
+            with needs("this command"):
+                return super().invoke(ctx)
         except BondsigError as error:
             raise _OneLine(str(error)) from error
 

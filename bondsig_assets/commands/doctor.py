@@ -12,23 +12,15 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
-from rich.console import Console
+from bondsig_assets.commands.console import open_console
+from bondsig_assets.errors import HomeError, TrackingError, WarehouseError
+from bondsig_assets.home import DAGSTER_TEMPLATE, PACKAGE, SHIPPED, Home
 
-from bondsig_assets.errors import HomeError
-from bondsig_assets.home import REPOSITORY, Home
-
-_PACKAGES = (
-    "dagster",
-    "duckdb",
-    "polars",
-    "xgboost-cpu",
-    "mlflow",
-    "shap",
-    "great-expectations",
-    "numba",
-)
+_PACKAGES = ("polars", "numpy", "numba", "pyarrow")
+_PLATFORM = ("dagster", "duckdb", "xgboost-cpu", "lightgbm", "mlflow", "great-expectations")
 _EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
 _MINIMUM_FREE_GB = 3.0
 
@@ -37,8 +29,9 @@ Finding = tuple[bool, str, str]
 
 def examine(home: Home) -> bool:
     """Print every finding; true when nothing is wrong."""
-    console, healthy = Console(highlight=False), True
-    for look in (_versions, _extensions, _home, _disk, _lake, _runs, _mlflow, _settings):
+    console, healthy = open_console(), True
+    looks = _OF_EVERY_INSTALL + (_OF_THE_GRAPH if _has_platform() else ())
+    for look in looks:
         for good, text, remedy in _safely(look, home):
             healthy &= good
             console.print(
@@ -57,11 +50,40 @@ def _safely(look: Callable[[Home], Iterator[Finding]], home: Home) -> Iterator[F
 
 def _versions(_home: Home) -> Iterator[Finding]:
     yield True, f"python {platform.python_version()} on {platform.platform()}", ""
+    yield True, f"bondsig {version('bondsig')} in {PACKAGE}", ""
     for package in _PACKAGES:
-        try:
-            yield True, f"{package} {version(package)}", ""
-        except PackageNotFoundError:
-            yield False, f"{package} is not installed", "make setup"
+        yield _installed(package, "pip install --force-reinstall bondsig")
+    if not _has_platform():
+        slim = (
+            "slim install: `bondsig clean` works; the graph needs pip install 'bondsig[platform]'"
+        )
+        yield True, slim, ""
+        return
+    for package in _PLATFORM:
+        yield _installed(package, "pip install 'bondsig[platform]'")
+
+
+def _has_platform() -> bool:
+    """Whether any of the graph's own libraries is there: the others should be too."""
+    return any(find_spec(name) is not None for name in ("dagster", "duckdb", "mlflow"))
+
+
+def _installed(package: str, remedy: str) -> Finding:
+    try:
+        return True, f"{package} {version(package)}", ""
+    except PackageNotFoundError:
+        return False, f"{package} is not installed", remedy
+
+
+def _files(_home: Home) -> Iterator[Finding]:
+    """What travels with the package and is read only when the graph runs."""
+    for path in SHIPPED:
+        found = sorted(PACKAGE.glob(path))
+        yield (
+            bool(found),
+            f"{len(found)} of {PACKAGE / path}",
+            "install bondsig again: it is damaged",
+        )
 
 
 def _extensions(_home: Home) -> Iterator[Finding]:
@@ -107,11 +129,10 @@ def _disk(home: Home) -> Iterator[Finding]:
 
 
 def _lake(home: Home) -> Iterator[Finding]:
-    from bondsig_assets.errors import WarehouseError
-    from bondsig_assets.warehouse import Warehouse
-
     if not (home.path / "lake").exists():
         return
+    from bondsig_assets.warehouse import Warehouse
+
     try:
         warehouse = Warehouse(home.path)
         rows = warehouse.read("SELECT count(*) AS n FROM scores")["n"][0]
@@ -150,11 +171,10 @@ def _runs(home: Home) -> Iterator[Finding]:
 
 
 def _mlflow(home: Home) -> Iterator[Finding]:
-    from bondsig_assets.errors import TrackingError
-    from bondsig_assets.resources.tracking import TrackingResource
-
     if not os.environ.get("BONDSIG_MLFLOW") and not home.mlflow_database.exists():
         return
+    from bondsig_assets.resources.tracking import TrackingResource
+
     tracking = TrackingResource(home=str(home.path))
     try:
         yield True, f"MLflow at {tracking.uri} answers: {tracking.n_experiments()} experiments", ""
@@ -172,6 +192,10 @@ def _mlflow(home: Home) -> Iterator[Finding]:
 def _settings(home: Home) -> Iterator[Finding]:
     copied = home.dagster / "dagster.yaml"
     if copied.exists():
-        same = copied.read_text().startswith((REPOSITORY / "dagster.yaml").read_text())
+        same = copied.read_text().startswith(DAGSTER_TEMPLATE.read_text())
         differs = "differs from the template; the next run or `make ui` writes it again"
         yield True, f"{copied} {'follows the template' if same else differs}", ""
+
+
+_OF_EVERY_INSTALL = (_versions, _files, _home, _disk)
+_OF_THE_GRAPH = (_extensions, _lake, _runs, _mlflow, _settings)

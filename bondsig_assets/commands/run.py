@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.progress import Progress
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home, Market
@@ -28,7 +29,7 @@ def run_range(
     home: Home, market: Market, start: date | None, end: date | None, select: str, again: bool
 ) -> None:
     """Materialize what is missing between `start` and `end` and print what was found."""
-    console, began = _console(), time.monotonic()
+    console, began = open_console(), time.monotonic()
     warnings.simplefilter("ignore")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     source = _open_source(home, market)
@@ -51,14 +52,8 @@ def show_summary(home: Home, took: str = "") -> None:
     from bondsig_assets.reporting.summary import print_summary
 
     print_summary(
-        _console(), _warehouse(home).read, _market(home).describe(), str(home.pictures), took
+        open_console(), _warehouse(home).read, _market(home).describe(), str(home.pictures), took
     )
-
-
-def _console() -> Console:
-    """A pipe has no width of its own: lines are not folded there."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=200)
 
 
 def _market(home: Home) -> Market:

@@ -17,7 +17,7 @@ from pathlib import Path
 import dagster as dg
 
 from bondsig_assets.errors import UserError
-from bondsig_assets.home import REPOSITORY, Home
+from bondsig_assets.home import Home
 from bondsig_assets.orchestration.dead_runs import end_dead_runs
 from bondsig_assets.orchestration.guard import LOOPBACK
 from bondsig_assets.orchestration.tether import Tethered
@@ -40,9 +40,8 @@ def serve(home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
     follow_move(home)
     # A terminal that is closed ends us as Ctrl-C does.
     signal.signal(signal.SIGHUP, signal.default_int_handler)
-    tools = Path(sys.executable).parent
     subprocess.run(
-        [tools / "dagster", "instance", "migrate"],
+        [sys.executable, "-m", "dagster", "instance", "migrate"],
         check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -50,7 +49,7 @@ def serve(home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
     with dg.DagsterInstance.get() as instance:
         _say_ended(instance)
         servers = [
-            Tethered(name, command, REPOSITORY, _environment())
+            Tethered(name, command, home.path, _environment())
             for name, command in _commands(home, host, port, mlflow_port, allowed_hosts).items()
         ]
         print(
@@ -102,8 +101,7 @@ def _environment() -> dict[str, str]:
 def _commands(
     home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
 ) -> dict[str, list[str | Path]]:
-    tools = Path(sys.executable).parent
-    workspace = str(REPOSITORY / "workspace.yaml")
+    graph = ("-m", "bondsig_assets.definitions")
     named = [name.strip() for name in allowed_hosts.split(",") if name.strip()]
     names = [f"[{name}]" if ":" in name else name for name in (*LOOPBACK, host, *named)]
     # MLflow compares the whole header, port included; in its patterns [ opens a set.
@@ -111,11 +109,12 @@ def _commands(
     return {
         "dagster-webserver": [
             *(sys.executable, "-m", "bondsig_assets.orchestration.webserver"),
-            *("-w", workspace, "-h", host, "-p", str(port), "--allowed-hosts", ",".join(named)),
+            *(*graph, "-h", host, "-p", str(port), "--allowed-hosts", ",".join(named)),
         ],
-        "dagster-daemon": [tools / "dagster-daemon", "run", "-w", workspace],
+        "dagster-daemon": [sys.executable, "-m", "dagster._daemon", "run", *graph],
         "mlflow": [
-            *(tools / "mlflow", "server", "--backend-store-uri", home.mlflow_uri),
+            *(sys.executable, "-m", "mlflow", "server"),
+            *("--backend-store-uri", home.mlflow_uri),
             *("--artifacts-destination", home.mlflow_artifacts.as_uri(), "--serve-artifacts"),
             *("--host", host, "--port", str(mlflow_port), "--workers", "1"),
             *("--allowed-hosts", ",".join([*names, *patterns])),

@@ -39,9 +39,10 @@ def print_query(home: Home, query: str, form: str) -> None:
 
 
 def _print_table(names: list[str], rows: list[tuple]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from bondsig_assets.commands.console import open_console
 
     table = Table(box=None, pad_edge=False)
     for k, name in enumerate(names):
@@ -52,9 +53,7 @@ def _print_table(names: list[str], rows: list[tuple]) -> None:
         )
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
-    console = Console(highlight=False)
-    # A pipe has no width: nothing is cut there.
-    console = console if console.is_terminal else Console(highlight=False, width=10_000)
+    console = open_console()
     console.print(table)
     console.print(f"{len(rows)} rows", style="dim")
 

@@ -20,7 +20,7 @@ import dagster as dg
 import numpy as np
 
 from bondsig_assets.errors import TrackingError
-from bondsig_assets.home import REPOSITORY, Home
+from bondsig_assets.home import CHECKOUT, Home
 from bondsig_assets.resources.moved_home import follow_move
 from bondsig_assets.resources.registered_model import read_model, write_model
 
@@ -193,8 +193,10 @@ class TrackingResource(dg.ConfigurableResource):
 @lru_cache(maxsize=1)
 def git_commit() -> str:
     """Commit of the code that runs, empty outside a checkout."""
+    if CHECKOUT is None:
+        return ""
     done = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "rev-parse", "HEAD"],
+        ["git", "-C", str(CHECKOUT), "rev-parse", "HEAD"],
         capture_output=True,
         text=True,
         check=False,

@@ -13,10 +13,11 @@ from pathlib import Path
 import duckdb
 
 from bondsig_assets.errors import WarehouseError
+from bondsig_assets.home import PACKAGE
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
 
-VIEWS = Path(__file__).parents[2] / "sql" / "views"
+VIEWS = PACKAGE / "sql" / "views"
 
 
 def fingerprint(database: str) -> str:
