@@ -50,26 +50,27 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
     )
     jobs = build_jobs(days, folds)
     path = str(home.path)
+    assets = [
+        *raw.build_raw_assets(days),
+        reference.security_master_asset,
+        clean.trade_events_asset(days),
+        clean.bond_day_revisions_asset(days),
+        clean.bond_analytics_asset(days),
+        features.issuer_days_asset(days),
+        intraday.issuer_intraday_asset(days),
+        features.labels_asset(days),
+        models.models_asset(folds, settings),
+        champions.champions_asset(settings),
+        scores.scores_asset(days, settings),
+        scores.signals_asset(days, settings),
+        evaluations.evaluations_asset(settings),
+        reference.security_coverage_asset,
+        hindsight.ex_post_trades_asset,
+        hindsight.ex_post_bond_days_asset,
+    ]
     return dg.Definitions(
-        assets=[
-            *raw.build_raw_assets(days),
-            reference.security_master_asset,
-            clean.trades_asset(days),
-            clean.bond_days_asset(days),
-            clean.bond_analytics_asset(days),
-            features.issuer_days_asset(days),
-            intraday.issuer_intraday_asset(days),
-            features.labels_asset(days),
-            models.models_asset(folds, settings),
-            champions.champions_asset(settings),
-            scores.scores_asset(days),
-            scores.signals_asset(days, settings),
-            evaluations.evaluations_asset(settings),
-            reference.security_coverage_asset,
-            hindsight.ex_post_trades_asset,
-            hindsight.ex_post_bond_days_asset,
-        ],
-        asset_checks=[*build_asset_checks(), *build_learning_checks()],
+        assets=assets,
+        asset_checks=[*build_asset_checks(assets), *build_learning_checks()],
         jobs=jobs,
         schedules=build_schedules(jobs, days),
         resources={

@@ -19,7 +19,13 @@ PACKAGE = Path(__file__).resolve().parent
 #: The repository, where this is a checkout of it and not an installed package.
 CHECKOUT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").exists() else None
 #: What the package must hold beside its code.
-SHIPPED = ("sql/views/*.sql", "sql/examples/*.sql", "data/*.csv", "dagster.yaml")
+SHIPPED = (
+    "sql/views/*.sql",
+    "sql/examples/*.sql",
+    "sql/migrations/*.sql",
+    "data/*.csv",
+    "dagster.yaml",
+)
 #: Settings of Dagster's instance, for every home.
 DAGSTER_TEMPLATE = PACKAGE / "dagster.yaml"
 VIEWS = ("live", "regulatory")

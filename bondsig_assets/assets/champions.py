@@ -11,6 +11,7 @@ import dagster as dg
 from bondsig_assets.assets.common import table_asset, whole_result
 from bondsig_assets.assets.learning_config import gate_config
 from bondsig_assets.learning.settings import GateSettings, LearningSettings
+from bondsig_assets.orchestration.stages import TRAINING
 from bondsig_assets.reading.gate import replay_gate
 from bondsig_assets.resources.champion import register_champions
 from bondsig_assets.resources.tracking import TrackingResource
@@ -23,7 +24,14 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     """The asset of champions; `settings` are the launchpad's defaults."""
     config_class: Any = gate_config(settings)
 
-    @table_asset("champions", kinds={"mlflow", "polars"}, deps=["models", "issuer_days", "labels"])
+    @table_asset(
+        "champions",
+        kinds={"mlflow", "polars"},
+        deps=["models", "issuer_days", "labels"],
+        stage=TRAINING,
+        doing="replaying the gate",
+        seconds=6,
+    )
     def champions(
         config: config_class, warehouse: WarehouseResource, tracking: TrackingResource
     ) -> dg.MaterializeResult:

@@ -21,17 +21,18 @@ from bondsig_assets.trace.events import (
 from bondsig_assets.warehouse import Write
 
 
-def trades_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of cleaned trades."""
 
     @table_asset(
         "trade_events",
-        name="trades",
         kinds={"polars"},
         partitions=days,
         deps=["trace_reports", "bonds"],
+        doing="cleaning trades",
+        seconds=40,
     )
-    def trades(
+    def trade_events(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
         """What each delivery taught: new trades, ended trades, and every other report with its
@@ -67,16 +68,21 @@ def trades_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             context, pl.concat(counted), later_days_rewritten=days_listed(rewritten)
         )
 
-    return trades
+    return trade_events
 
 
-def bond_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of bond days."""
 
     @table_asset(
-        "bond_day_revisions", name="bond_days", kinds={"polars"}, partitions=days, deps=["trades"]
+        "bond_day_revisions",
+        kinds={"polars"},
+        partitions=days,
+        deps=["trade_events"],
+        doing="aggregating bond days",
+        seconds=25,
     )
-    def bond_days(
+    def bond_day_revisions(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
         """Price, volume and customer prices of each bond and day, as known at each cutoff.
@@ -116,7 +122,7 @@ def bond_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             context, pl.concat(counted), later_days_rewritten=days_listed(rewritten)
         )
 
-    return bond_days
+    return bond_day_revisions
 
 
 def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -126,7 +132,15 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         "bond_analytics",
         kinds={"polars", "numpy"},
         partitions=days,
-        deps=["bond_days", "bonds", "call_schedules", "amounts_outstanding", "treasury_yields"],
+        deps=[
+            "bond_day_revisions",
+            "bonds",
+            "call_schedules",
+            "amounts_outstanding",
+            "treasury_yields",
+        ],
+        doing="solving yields and spreads",
+        seconds=16,
     )
     def bond_analytics(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource

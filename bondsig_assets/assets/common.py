@@ -16,6 +16,7 @@ import polars as pl
 
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration.stages import DAYS, TAG
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table
 from bondsig_assets.warehouse import Warehouse
@@ -46,30 +47,39 @@ def table_asset(
     table: str,
     *,
     kinds: set[str],
+    also: Sequence[str] = (),
     partitions: dg.PartitionsDefinition | None = None,
     deps: Sequence[Any] = (),
-    name: str = "",
-    group: str = "",
+    stage: str = DAYS,
+    doing: str = "",
+    seconds: float = 0.0,
 ) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
-    """An asset that fills `table`: group, kinds, owner, columns and range policy from its
-    declaration.
+    """An asset that fills `table` and bears its name: group, kinds, owner, columns and range policy
+    from its declaration.
+
+    `also`: further tables it fills. `doing`, `seconds`: what a person who waits is told, and what a
+    thousand days (or twelve quarters) of the demo take on two cores; only ratios matter.
     """
     declared = TABLES[table]
     return dg.asset(
-        name=name or table,
-        group_name=group or declared.group,
+        name=table,
+        group_name=declared.group,
         kinds=kinds | {"duckdb"},
         owners=[OWNER],
         deps=list(deps),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
+        tags={TAG: stage},
         metadata={
             "dagster/table_name": declared.qualified_name,
             "dagster/storage_kind": "ducklake",
             "dagster/column_schema": column_schema(declared),
+            "tables": [table, *also],
             "key": ", ".join(declared.key),
             "event_time": declared.event_time or "none",
             "knowledge_time": declared.known_time or "none",
+            "doing": doing or f"making {table}",
+            "expected_seconds": seconds,
         },
     )
 

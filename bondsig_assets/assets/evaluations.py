@@ -18,6 +18,7 @@ from bondsig_assets.learning.labels import KINDS, known_labels
 from bondsig_assets.learning.overfitting import long_short, overfitting
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration.stages import SCORING
 from bondsig_assets.reading.judging import judged, trained_label
 from bondsig_assets.reporting.pictures import save_pictures
 from bondsig_assets.resources.tracking import TrackingResource
@@ -34,6 +35,16 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         "evaluations",
         kinds={"polars", "mlflow"},
         deps=["scores", "signals", "labels", "models", "issuer_days", "fundamentals"],
+        also=[
+            "information_coefficients",
+            "probability_evaluations",
+            "reliability_bins",
+            "thresholds",
+            "overfitting",
+        ],
+        stage=SCORING,
+        doing="judging",
+        seconds=25,
     )
     def evaluations(
         warehouse: WarehouseResource, tracking: TrackingResource

@@ -13,6 +13,7 @@ from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, tab
 from bondsig_assets.calendar import offset
 from bondsig_assets.learning.labels import HORIZON, LOOKBACK
 from bondsig_assets.learning.labels import labels as compute_labels
+from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.reading.panels import load_panels
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
@@ -20,8 +21,6 @@ from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
 from bondsig_assets.warehouse import Write
 
 _YEAR = 4 * 63
-#: Tables and what the graph calls them.
-_ASSETS = {"bond_day_revisions": "bond_days"}
 
 
 def feature_lineage() -> dg.TableColumnLineage:
@@ -30,9 +29,7 @@ def feature_lineage() -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {
             name: [
-                dg.TableColumnDep(
-                    asset_key=dg.AssetKey(_ASSETS.get(table, table)), column_name=column
-                )
+                dg.TableColumnDep(asset_key=dg.AssetKey(table), column_name=column)
                 for table, column in inputs
             ]
             for name, inputs in columns.items()
@@ -43,11 +40,11 @@ def feature_lineage() -> dg.TableColumnLineage:
 def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of issuer-day features."""
     upstream = [
-        "bond_days",
-        "bond_analytics",
+        *(
+            rests_on(name, days_back=LOOKBACK_DAYS)
+            for name in ("bond_day_revisions", "bond_analytics", "equity_prices", "cds_quotes")
+        ),
         "security_master",
-        "equity_prices",
-        "cds_quotes",
         "fundamentals",
         "ratings",
         "issuers",
@@ -57,7 +54,15 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         "treasury_yields",
     ]
 
-    @table_asset("issuer_days", kinds={"polars", "numpy"}, partitions=days, deps=upstream)
+    @table_asset(
+        "issuer_days",
+        also=["feature_coverage"],
+        kinds={"polars", "numpy"},
+        partitions=days,
+        deps=upstream,
+        doing="computing issuer features",
+        seconds=25,
+    )
     def issuer_days(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
@@ -106,7 +111,9 @@ def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         "labels",
         kinds={"polars"},
         partitions=days,
-        deps=["equity_prices", "equities", "delistings"],
+        deps=[rests_on("equity_prices", days_back=LOOKBACK), "equities", "delistings"],
+        doing="computing labels",
+        seconds=12,
     )
     def labels(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource

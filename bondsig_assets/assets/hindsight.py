@@ -10,6 +10,7 @@ import polars as pl
 
 from bondsig_assets.assets.common import table_asset
 from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration.stages import ON_ASKING
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.ex_post import EVENT_COLUMNS, ex_post_bond_days, ex_post_trades
@@ -35,7 +36,7 @@ def _replaced_by_group(
     return rows
 
 
-@table_asset("ex_post_trades", kinds={"polars"}, deps=["trades"])
+@table_asset("ex_post_trades", kinds={"polars"}, deps=["trade_events"], stage=ON_ASKING)
 def ex_post_trades_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     """What a researcher downloads: trades that stand now, prices judged with the whole history in
     view.
@@ -62,7 +63,7 @@ def ex_post_trades_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     )
 
 
-@table_asset("ex_post_bond_days", kinds={"polars"}, deps=["ex_post_trades"])
+@table_asset("ex_post_bond_days", kinds={"polars"}, deps=["ex_post_trades"], stage=ON_ASKING)
 def ex_post_bond_days_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     """Bond days of `ex_post_trades`, with the columns of `bond_days`: prices and volumes as
     hindsight has them.

@@ -12,24 +12,15 @@ import polars as pl
 from pydantic import Field
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
+from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.reading.intraday import load_taught
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.issuer_features import INTRADAY_LOOKBACK_DAYS, MATCH_DAYS
 from bondsig_assets.warehouse import Write
 
 if TYPE_CHECKING:
     pass
-
-_UPSTREAM = [
-    "trades",
-    "bond_days",
-    "bond_analytics",
-    "security_master",
-    "bonds",
-    "call_schedules",
-    "amounts_outstanding",
-    "treasury_yields",
-]
 
 
 class IntradayConfig(dg.Config):
@@ -47,7 +38,23 @@ class IntradayConfig(dg.Config):
 def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of intraday issuer features."""
 
-    @table_asset("issuer_intraday", kinds={"polars", "numpy"}, partitions=days, deps=_UPSTREAM)
+    @table_asset(
+        "issuer_intraday",
+        kinds={"polars", "numpy"},
+        partitions=days,
+        deps=[
+            rests_on("trade_events", days_back=INTRADAY_LOOKBACK_DAYS),
+            rests_on("bond_day_revisions", days_back=MATCH_DAYS),
+            rests_on("bond_analytics", days_back=MATCH_DAYS),
+            "security_master",
+            "bonds",
+            "call_schedules",
+            "amounts_outstanding",
+            "treasury_yields",
+        ],
+        doing="computing intraday features",
+        seconds=12,
+    )
     def issuer_intraday(
         context: dg.AssetExecutionContext, config: IntradayConfig, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:

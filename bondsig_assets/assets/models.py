@@ -19,7 +19,9 @@ from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
 from bondsig_assets.learning.walk_forward import cores
+from bondsig_assets.orchestration.partitions import rests_on_days_before
 from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration.stages import TRAINING
 from bondsig_assets.reading.model_rows import holdout_rows, importance_rows, model_rows
 from bondsig_assets.reading.training import is_fitted, training_data
 from bondsig_assets.resources.tracking import TrackingResource
@@ -34,17 +36,17 @@ Refused = dict[date, FoldError]
 
 def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> dg.AssetsDefinition:
     """The asset of fold models; `settings` are the launchpad's defaults."""
-    history = dg.AllPartitionMapping()
     config_class: Any = training_config(settings)
 
     @table_asset(
         "models",
         kinds={"xgboost", "lightgbm", "mlflow"},
         partitions=folds,
-        deps=[
-            dg.AssetDep("issuer_days", partition_mapping=history),
-            dg.AssetDep("labels", partition_mapping=history),
-        ],
+        deps=[rests_on_days_before("issuer_days"), rests_on_days_before("labels")],
+        also=["holdout_ics", "feature_importances"],
+        stage=TRAINING,
+        doing="training walk-forward models",
+        seconds=226,
     )
     def models(
         context: dg.AssetExecutionContext,

@@ -14,6 +14,7 @@ from bondsig_assets.assets.common import (
     table_asset,
     whole_result,
 )
+from bondsig_assets.orchestration.stages import TAG, TRUTH
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.base import Delivery
@@ -62,6 +63,14 @@ _WHAT_TO_KNOW = {
 }
 
 
+#: What a person who waits is told, and seconds as `table_asset` wants them.
+_WHO_WAITS = {
+    "trace_reports": ("taking in trade reports", 40.0),
+    "equity_prices": ("taking in stock prices", 12.0),
+    "cds_quotes": ("taking in CDS quotes", 12.0),
+}
+
+
 def _writes(delivery: Delivery, between) -> list[Write]:
     """Everything a daily delivery brings, replaced together."""
     writes = [
@@ -74,7 +83,9 @@ def _writes(delivery: Delivery, between) -> list[Write]:
 def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     """The asset of a raw table that comes day by day."""
 
-    @table_asset(table, kinds={"python"}, partitions=days)
+    doing, seconds = _WHO_WAITS[table]
+
+    @table_asset(table, kinds={"python"}, partitions=days, doing=doing, seconds=seconds)
     def _asset(
         context: dg.AssetExecutionContext,
         source: MarketSourceResource,
@@ -139,6 +150,7 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     kinds={"python", "duckdb"},
     owners=["team:bondsig"],
     backfill_policy=dg.BackfillPolicy.single_run(),
+    tags={TAG: TRUTH},
     metadata={"dagster/table_name": "truth.credit_news", "dagster/storage_kind": "ducklake"},
 )
 def simulated_truth(

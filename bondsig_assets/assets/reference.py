@@ -21,7 +21,10 @@ from bondsig_assets.warehouse import Write
 
 
 @table_asset(
-    "security_master", kinds={"polars"}, deps=["bonds", "issuers", "equities", "equity_links"]
+    "security_master",
+    also=["link_conflicts"],
+    kinds={"polars"},
+    deps=["bonds", "issuers", "equities", "equity_links"],
 )
 def security_master_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     """Which stock a bond leads to on a day, as known on that day.
@@ -57,7 +60,7 @@ def security_master_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
 @table_asset(
     "security_coverage",
     kinds={"polars"},
-    deps=["security_master", "bond_days", "amounts_outstanding"],
+    deps=["security_master", "bond_day_revisions", "amounts_outstanding"],
 )
 def security_coverage_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     """How much of the market reaches a stock at each month's end: share of bonds, par and trading,

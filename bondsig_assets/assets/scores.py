@@ -22,6 +22,8 @@ from bondsig_assets.assets.learning_config import signal_config
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.errors import MismatchError, TrackingError
 from bondsig_assets.learning.settings import LearningSettings, SignalSettings
+from bondsig_assets.orchestration.partitions import rests_on, rests_on_its_quarter
+from bondsig_assets.orchestration.stages import SCORING
 from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.reading.scoring import OUTPUT, marks, score_span, spans
 from bondsig_assets.resources.champion import load_champion
@@ -31,15 +33,24 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse, Write
 
 
-def scores_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset of scores."""
-    by_quarter = dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True)
+def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> dg.AssetsDefinition:
+    """The asset of scores; `settings` say how far a model may look back."""
+    # Of every kind there is: a champion may be older than the present choice of models.
+    history_days = max(getattr(kind, "history_days", 1) for kind in settings.kinds.values())
 
     @table_asset(
         "scores",
         kinds={"mlflow", "polars"},
         partitions=days,
-        deps=["issuer_days", "champions", dg.AssetDep("models", partition_mapping=by_quarter)],
+        deps=[
+            rests_on("issuer_days", days_back=history_days - 1),
+            "champions",
+            rests_on_its_quarter("models"),
+        ],
+        also=["predictions", "explanations", "unscored_days"],
+        stage=SCORING,
+        doing="scoring every day",
+        seconds=16,
     )
     def scores(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, tracking: TrackingResource
@@ -116,7 +127,15 @@ def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> 
     """The asset of signals; `settings` are the launchpad's defaults."""
     config_class: Any = signal_config(settings)
 
-    @table_asset("signals", kinds={"polars"}, partitions=days, deps=["scores", "issuer_days"])
+    @table_asset(
+        "signals",
+        kinds={"polars"},
+        partitions=days,
+        deps=["scores", "issuer_days"],
+        stage=SCORING,
+        doing="filtering signals",
+        seconds=12,
+    )
     def signals(
         context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:

@@ -8,7 +8,7 @@ check a day that never resolves.
 
 # No `from __future__ import annotations`: Dagster reads the type of `context` as it stands.
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
 
@@ -26,30 +26,20 @@ from bondsig_assets.checks.suites import SUITES
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.warehouse import Days, Warehouse
 
-#: Asset → the physical tables it fills.
-ASSET_TABLES: dict[str, tuple[str, ...]] = {
-    "trace_reports": ("trace_reports",),
-    "trades": ("trade_events",),
-    "bond_days": ("bond_day_revisions",),
-    "bond_analytics": ("bond_analytics",),
-    "issuer_days": ("issuer_days",),
-    "delistings": ("delistings",),
-    "labels": ("labels",),
-    "scores": ("scores", "predictions"),
-}
-
 StructuralCheck = Callable[[Warehouse, Days | None], Outcome]
 
 
-def build_asset_checks() -> list[dg.AssetChecksDefinition]:
-    """For each asset its suite (every expectation a check that warns) and its structural checks
-    (which block).
+def build_asset_checks(assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetChecksDefinition]:
+    """For each of `assets` that fills a table with a suite: the suite (every expectation a check
+    that warns) and its structural checks (which block).
     """
-    return [
-        check
-        for asset, tables in ASSET_TABLES.items()
-        for check in (_structure(asset, tables), _quality(asset, tables))
-    ]
+    checks = []
+    for spec in (spec for asset in assets for spec in asset.specs):
+        tables = tuple(name for name in spec.metadata.get("tables", ()) if name in SUITES)
+        if tables:
+            name = spec.key.path[-1]
+            checks += [_structure(name, tables), _quality(name, tables)]
+    return checks
 
 
 def checked_days(tags: Mapping[str, str]) -> Days | None:

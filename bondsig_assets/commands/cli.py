@@ -67,7 +67,7 @@ def cli() -> None:
     "--select",
     default="",
     help=(
-        "Assets to run, in Dagster's selection syntax: 'key:trades+' is trades and all below,"
+        "Assets to run, in Dagster's selection syntax: 'key:trade_events+' is trades and all below,"
         " '+key:scores' all above."
     ),
 )

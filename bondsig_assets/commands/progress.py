@@ -6,8 +6,11 @@ Belongs here: turning reports of assets into a line or a bar. Not here: the repo
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
+from dagster import AssetKey
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bars
@@ -15,47 +18,15 @@ from rich.progress import Progress as Bars
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.orchestration.runner import Stage
 
-#: Seconds a thousand trading days (or twelve folds) of the demo take on 2 cores; only ratios
-#: matter.
-_SECONDS = {
-    "trace_reports": 40,
-    "equity_prices": 12,
-    "cds_quotes": 12,
-    "trades": 40,
-    "bond_days": 25,
-    "bond_analytics": 16,
-    "issuer_days": 25,
-    "labels": 12,
-    "models": 170,
-    "champions": 6,
-    "scores": 16,
-    "signals": 12,
-    "evaluations": 25,
-}
-_DOING = {
-    "trace_reports": "taking in trade reports",
-    "equity_prices": "taking in stock prices",
-    "cds_quotes": "taking in CDS quotes",
-    "trades": "cleaning trades",
-    "bond_days": "aggregating bond days",
-    "bond_analytics": "solving yields and spreads",
-    "issuer_days": "computing issuer features",
-    "labels": "computing labels",
-    "models": "training walk-forward models",
-    "champions": "replaying the gate",
-    "scores": "scoring every day",
-    "signals": "filtering signals",
-    "evaluations": "judging",
-}
-
 
 class Progress:
     """Shows the work of some stages; on a terminal as a bar, elsewhere one line per asset."""
 
-    def __init__(self, console: Console, stages: Sequence[Stage]) -> None:
+    def __init__(self, console: Console, graph: Any, stages: Sequence[Stage]) -> None:
         self._console = console
         self._began = time.monotonic()
-        self._weights = _weights(stages)
+        self._graph = graph
+        self._weights = _weights(graph, stages)
         self._done: dict[str, float] = {}
         self._current = ""
         columns = (
@@ -83,12 +54,10 @@ class Progress:
         total = sum(
             self._done.get(name, 0.0) * weight for name, weight in self._weights.items()
         ) / sum(self._weights.values())
-        left = self._left(total)
-        self._bars.update(
-            self._task, completed=total, description=_DOING.get(asset, asset), left=left
-        )
+        left, doing = self._left(total), _metadata(self._graph, asset)["doing"]
+        self._bars.update(self._task, completed=total, description=doing, left=left)
         if not self._console.is_terminal and asset != self._current:
-            self._console.print(f"{total:4.0%}  {_DOING.get(asset, asset)}  {left}")
+            self._console.print(f"{total:4.0%}  {doing}  {left}")
         self._current = asset
 
     def _left(self, total: float) -> str:
@@ -98,20 +67,24 @@ class Progress:
         return f"about {seconds // 60:.0f}:{seconds % 60:02.0f} left"
 
 
-def _weights(stages: Sequence[Stage]) -> dict[str, float]:
-    """Expected seconds of each asset, from the number of its partitions."""
-    from datetime import date
-
+def _weights(graph: Any, stages: Sequence[Stage]) -> dict[str, float]:
+    """Expected seconds of each asset that takes any, from the number of its partitions."""
     weights: dict[str, float] = {}
     for stage in stages:
         for first, last in stage.spans:
             days = (
-                len(trading_days(date.fromisoformat(first), date.fromisoformat(last)))
-                if first
-                else 1
+                trading_days(date.fromisoformat(first), date.fromisoformat(last)) if first else [1]
             )
             for name in stage.assets:
-                if name in _SECONDS:
-                    size = days / 756 if name == "models" else days / 1005
-                    weights[name] = weights.get(name, 0.0) + _SECONDS[name] * max(size, 0.02)
+                if seconds := _metadata(graph, name).get("expected_seconds"):
+                    share = max(len(days) / 1005, 0.02)
+                    weights[name] = weights.get(name, 0.0) + seconds * share
     return weights
+
+
+def _metadata(graph: Any, name: str) -> Mapping[str, Any]:
+    """What the declaration of an asset says of itself."""
+    return {
+        key: getattr(value, "value", value)
+        for key, value in graph.get(AssetKey(name)).metadata.items()
+    }

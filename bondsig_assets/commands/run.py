@@ -152,7 +152,7 @@ def _materialize(
     chosen = runner.selected_assets(defs, select)
 
     def execute(stages: Sequence[runner.Stage]) -> None:
-        with Progress(console, stages) as shown:
+        with Progress(console, defs.resolve_asset_graph(), stages) as shown:
             progress.listen(shown.report)
             for stage in stages:
                 runner.execute(defs, instance, stage)

@@ -20,6 +20,7 @@ from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.dead_runs import end_dead_runs
 from bondsig_assets.orchestration.guard import LOOPBACK
+from bondsig_assets.orchestration.runner import open_instance
 from bondsig_assets.orchestration.tether import Tethered
 from bondsig_assets.resources.moved_home import follow_move
 
@@ -46,7 +47,7 @@ def serve(home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    with dg.DagsterInstance.get() as instance:
+    with open_instance(home) as instance:
         _say_ended(instance)
         servers = [
             Tethered(name, command, home.path, _environment())

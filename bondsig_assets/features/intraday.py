@@ -31,11 +31,12 @@ from bondsig_assets.calendar import (
 )
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.replay import MATCH_DAYS
+from bondsig_assets.tables.issuer_features import INTRADAY_LOOKBACK_DAYS
 from bondsig_assets.trace.bond_days import TRADE_COLUMNS, aggregate
 
 #: Trading days before the present one that a volume is compared with, how many of them must be
 #: there, and the least deviation.
-BASELINE_DAYS, BASELINE_MINIMUM, LEAST_DEVIATION = 63, 40, 0.25
+BASELINE_DAYS, BASELINE_MINIMUM, LEAST_DEVIATION = INTRADAY_LOOKBACK_DAYS, 40, 0.25
 _REPORT = ["delivery_date", "record_number"]
 #: Columns of `trade_events` that are read.
 EVENT_COLUMNS = (

@@ -27,7 +27,7 @@ from bondsig_assets.tables.issuer_features import ALL_FEATURES, FEATURES
 #: Table of an input → reason that a feature is missing without it, the first that holds.
 _MISSING = {
     "bond_analytics": "no_bond_spread",
-    "bond_days": "no_bonds_outstanding",
+    "bond_day_revisions": "no_bonds_outstanding",
     "cds_quotes": "no_cds_quote",
     "equity_prices": "no_stock_price",
     "fundamentals": "no_filing",

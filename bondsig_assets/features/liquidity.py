@@ -18,9 +18,8 @@ from collections.abc import Callable
 import numpy as np
 
 from bondsig_assets.features import windows as w
+from bondsig_assets.tables.issuer_features import MATCH_DAYS
 
-#: Trading days within which the last traded day counts as the trade before; `replay.MATCH_DAYS`.
-MATCH_DAYS = 5
 #: Names whose windows are sorted at once: a median over 63 days of a whole market of bonds would
 #: take gigabytes.
 _BLOCK = 256

@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bondsig_assets.tables.issuer_features import MATCH_DAYS
+
 RING = 16
-MATCH_DAYS = 5
 STALE_DAYS = 10
 #: Beyond this the last trade counts as unknown, so that the answer never depends on how much is
 #: loaded.

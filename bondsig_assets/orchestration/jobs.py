@@ -9,38 +9,34 @@ from typing import Any
 import dagster as dg
 
 from bondsig_assets.calendar import at_or_after, at_or_before, is_trading_day, quarter_of
+from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING
 
 _NEW_YORK = "America/New_York"
-
-
-#: Assets that run on asking alone: with hindsight, so that no day has them.
-ON_ASKING = ("ex_post_trades", "ex_post_bond_days")
 
 
 def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) -> list[Any]:
     """`daily`: everything for one trading day with the models there are; `training`: the models of
     one quarter and the gate; `hindsight`: what runs on asking.
     """
-    training = dg.AssetSelection.assets("models", "champions")
-    daily = (
-        dg.AssetSelection.all() - training - dg.AssetSelection.assets("simulated_truth", *ON_ASKING)
-    )
+    of = {
+        stage: dg.AssetSelection.tag(TAG, stage) for stage in (DAYS, SCORING, TRAINING, ON_ASKING)
+    }
     return [
         dg.define_asset_job(
             "daily",
-            selection=daily,
+            selection=of[DAYS] | of[SCORING],
             partitions_def=days,
             description="One trading day, from reports to signals.",
         ),
         dg.define_asset_job(
             "training",
-            selection=training,
+            selection=of[TRAINING],
             partitions_def=folds,
             description="The models of one quarter, and who becomes champion.",
         ),
         dg.define_asset_job(
             "hindsight",
-            selection=dg.AssetSelection.assets(*ON_ASKING),
+            selection=of[ON_ASKING],
             description="The usual research sample, for comparison.",
         ),
     ]

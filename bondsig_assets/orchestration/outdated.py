@@ -1,31 +1,28 @@
 """Days that were made before something they rest on was made anew, and what other settings made.
 
-Belongs here: finding, from Dagster's record of what was made when, which partitions no longer hold:
-a gap was filled, an old day was done again, or cleaning rewrote a later day; and folds and signals
-that other settings made. Not here: doing them again (`runner.py`). Tables without days are made
-anew with every run and are not asked about.
+Belongs here: finding, from Dagster's record of what was made when and from the graph's own edges,
+which partitions no longer hold: a gap was filled, an old day was done again, or cleaning rewrote a
+later day; and folds and signals that other settings made. Not here: doing them again (`runner.py`).
+Tables without days are made anew with every run and are not asked about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from datetime import date
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import numpy as np
 import polars as pl
 
-from bondsig_assets.calendar import quarter_of
 from bondsig_assets.learning.models.catalogue import ENSEMBLE
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.orchestration.stages import OWN_PAST_TAG
 from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.tables.learning import SCORES
 from bondsig_assets.warehouse import Warehouse
 
-#: Assets whose day rests on the same day of what is above them; all others rest on every day until
-#: their own.
-_OF_THEIR_DAY = ("trades", "bond_days", "bond_analytics", "signals")
-_FOLDS = ("models",)
 _ANEW = 2**62
 
 Made = dict[str, int]
@@ -84,16 +81,12 @@ def outdated(
             if node.partitions_def is None:
                 continue
             made[name] = dict(_made(instance, key))
-            parents = [parent.path[-1] for parent in node.parent_keys if parent.path[-1] in made]
-            newest = [
-                _newest_below(name, parent, made[parent], sorted(made[name])) for parent in parents
-            ]
-            older = {
-                key
-                for key, when in made[name].items()
-                if key in (anew or {}).get(name, ())
-                or any(when < of_parent[key] for of_parent in newest)
-            }
+            older = {one for one in (anew or {}).get(name, ()) if one in made[name]}
+            for parent in node.parent_keys:
+                if parent.path[-1] in made:
+                    older |= _older(graph, node, parent, made[name], made[parent.path[-1]])
+            if older and OWN_PAST_TAG in node.tags:
+                older = {one for one in made[name] if one >= min(older)}
             if older and name in chosen:
                 found[name] = older
                 made[name] |= dict.fromkeys(older, _ANEW)
@@ -107,22 +100,34 @@ def _made(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:
     )
 
 
-def _newest_below(name: str, parent: str, made: Made, keys: list[str]) -> Made:
-    """For each of the partitions `keys` of asset `name`, in order: the number of the newest event
-    of `parent` that it rests on, -1 for none.
+def _older(graph: Any, node: Any, parent: dg.AssetKey, made: Made, of_parent: Made) -> set[str]:
+    """Partitions of an asset that were made before one that they rest on in `parent`."""
+    keys, above = sorted(made), sorted(of_parent)
+    when = np.array([of_parent[one] for one in above], dtype=np.int64)
+    older = set()
+    for key, (first, last) in zip(keys, _reach(graph, node, parent, keys, above), strict=True):
+        if last > first and made[key] < when[first:last].max():
+            older.add(key)
+    return older
+
+
+def _reach(
+    graph: Any, node: Any, parent: dg.AssetKey, keys: Sequence[str], above: Sequence[str]
+) -> list[tuple[int, int]]:
+    """For each of the partitions `keys` of an asset: the slice of `above`, partitions of `parent`,
+    that it rests on, as the graph's edge says. Partitions are named by their first day.
     """
-    if parent in _FOLDS:
-        return {key: made.get(quarter_of(date.fromisoformat(key)).isoformat(), -1) for key in keys}
-    if name in _OF_THEIR_DAY:
-        return {key: made.get(key, -1) for key in keys}
-    days = sorted(made)
-    newest, place, found = -1, 0, {}
-    for key in keys:
-        # A fold rests on the days before its first, a day also on itself.
-        while place < len(days) and (
-            days[place] < key or days[place] == key and name not in _FOLDS
-        ):
-            newest = max(newest, made[days[place]])
-            place += 1
-        found[key] = newest
-    return found
+    mapping = graph.get_partition_mapping(node.key, parent)
+    if isinstance(mapping, dg.AllPartitionMapping):
+        # A quarter and the days before it: `partitions.rests_on_days_before`.
+        return [(0, bisect_left(above, key)) for key in keys]
+    if node.partitions_def != graph.get(parent).partitions_def:
+        # A day and the quarter it lies in: the newest that has begun.
+        return [(max(bisect_right(above, key) - 1, 0), bisect_right(above, key)) for key in keys]
+    every = node.partitions_def.get_partition_keys()
+    back = -mapping.start_offset if isinstance(mapping, dg.TimeWindowPartitionMapping) else 0
+    first = [every[max(bisect_left(every, key) - back, 0)] for key in keys]
+    return [
+        (bisect_left(above, begin), bisect_right(above, key))
+        for begin, key in zip(first, keys, strict=True)
+    ]

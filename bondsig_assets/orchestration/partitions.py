@@ -16,6 +16,33 @@ from bondsig_assets.learning.settings import WalkForwardSettings
 _WEEKENDS = "0 0 * * 6,0"
 
 
+def rests_on(asset: str, *, days_back: int) -> dg.AssetDep:
+    """A dependency of days on days: each rests on its own day and on `days_back` trading days
+    before it.
+    """
+    return dg.AssetDep(
+        asset,
+        partition_mapping=dg.TimeWindowPartitionMapping(
+            start_offset=-days_back, allow_nonexistent_upstream_partitions=True
+        ),
+    )
+
+
+def rests_on_days_before(asset: str) -> dg.AssetDep:
+    """A dependency of a quarter on every day before it. Dagster has no mapping that says `before`:
+    it is shown all days, and `outdated.py` reads this one as meant.
+    """
+    return dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping())
+
+
+def rests_on_its_quarter(asset: str) -> dg.AssetDep:
+    """A dependency of a day on the quarter it lies in, where that has a partition."""
+    return dg.AssetDep(
+        asset,
+        partition_mapping=dg.TimeWindowPartitionMapping(allow_nonexistent_upstream_partitions=True),
+    )
+
+
 def trading_days_definition(first: date, last: date | None) -> dg.DailyPartitionsDefinition:
     """One partition per trading day from `first`; `last` closes it for a market that has ended."""
     closed = [

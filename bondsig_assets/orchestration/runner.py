@@ -20,12 +20,11 @@ from bondsig_assets.calendar import trading_days
 from bondsig_assets.errors import RunError
 from bondsig_assets.home import Home
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.orchestration.outdated import outdated, trained_otherwise
+from bondsig_assets.orchestration.renamed_assets import follow_renames
+from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TRAINING, TRUTH, stage_of
 from bondsig_assets.warehouse import Warehouse
 
-_TRAINING = ("models", "champions")
-_AFTER_TRAINING = ("scores", "signals", "evaluations")
 #: How Dagster begins the message of a failure that an asset tells in words.
 _FAILURE = "dagster._core.definitions.events.Failure: "
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -48,6 +47,7 @@ class Stage:
 def open_instance(home: Home) -> dg.DagsterInstance:
     """The Dagster instance of the home."""
     home.prepare_dagster()
+    follow_renames(home)
     return dg.DagsterInstance.get()
 
 
@@ -68,7 +68,8 @@ def selected_assets(defs: dg.Definitions, select: str) -> set[str]:
             f"--select '{select}' is not a selection ({str(error).splitlines()[0]}); assets are:"
             f" {', '.join(names)}"
         ) from error
-    chosen = {key.path[-1] for key in keys} - (set() if select else set(ON_ASKING))
+    wanted = [key for key in keys if select or stage_of(graph.get(key)) != ON_ASKING]
+    chosen = {key.path[-1] for key in wanted}
     if not chosen:
         raise RunError(f"--select '{select}' matches no asset; assets are: {', '.join(names)}")
     return chosen
@@ -84,34 +85,32 @@ def plan(
 ) -> list[Stage]:
     """Stages still to do for the trading days `start` … `end`; everything in them when `again`."""
     graph = defs.resolve_asset_graph()
-    order = [key.path[-1] for level in graph.toposorted_asset_keys_by_level for key in level]
+    stages = _by_stage(graph, chosen)
     days = [day.isoformat() for day in trading_days(start, end)]
     folds_of_range = [
         key
         for key in _fold_keys(graph)
         if start <= _last_day(key) and date.fromisoformat(key) <= end
     ]
-    before = tuple(
-        name for name in order if name in chosen and name not in (*_TRAINING, *_AFTER_TRAINING)
-    )
-    stages = [
-        _stage(graph, instance, before, days, again),
-        _stage(
-            graph,
-            instance,
-            tuple(name for name in order if name in chosen and name in _TRAINING),
-            folds_of_range,
-            again,
-        ),
-        _stage(
-            graph,
-            instance,
-            tuple(name for name in order if name in chosen and name in _AFTER_TRAINING),
-            days,
-            again,
-        ),
+    planned = [
+        _stage(graph, instance, stages[DAYS], days, again),
+        _stage(graph, instance, stages[TRAINING], folds_of_range, again),
+        _stage(graph, instance, stages[SCORING], days, again),
     ]
-    return [stage for stage in stages if stage.assets and stage.spans]
+    return [stage for stage in planned if stage.assets and stage.spans]
+
+
+def _by_stage(graph: Any, chosen: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Names of the chosen assets by the stage they run in, each in the order of the graph. What is
+    asked for by name runs with the days.
+    """
+    stages: dict[str, list[str]] = {DAYS: [], TRAINING: [], SCORING: []}
+    for level in graph.toposorted_asset_keys_by_level:
+        for key in level:
+            if key.path[-1] in chosen:
+                stage = stage_of(graph.get(key))
+                stages[DAYS if stage in (TRUTH, ON_ASKING) else stage].append(key.path[-1])
+    return {stage: tuple(names) for stage, names in stages.items()}
 
 
 def to_retrain(defs: dg.Definitions, lake: Warehouse, settings: LearningSettings) -> set[str]:
@@ -132,28 +131,25 @@ def plan_outdated(
     """
     graph = defs.resolve_asset_graph()
     found = outdated(graph, instance, chosen, anew)
-    order = [
-        key.path[-1]
-        for level in graph.toposorted_asset_keys_by_level
-        for key in level
-        if key.path[-1] in chosen
-    ]
-    without_days = {name for name in order if graph.get(dg.AssetKey(name)).partitions_def is None}
-    groups = (
-        [name for name in order if name in found and name not in (*_TRAINING, *_AFTER_TRAINING)],
-        [name for name in _TRAINING if "models" in found and name in chosen],
-        [name for name in order if name in _AFTER_TRAINING and name in {*found, *without_days}],
-    )
-    stages = []
-    for names in groups:
-        keys = set().union(*(found.get(name, ()) for name in names))
+    planned = []
+    for stage, names in _by_stage(graph, chosen).items():
+        # Tables without days, which are made anew with every run, follow what changed above them;
+        # the reference tables of the first stage have nothing above.
+        concerned = [
+            name
+            for name in names
+            if name in found or (stage != DAYS and _partitions(graph, name) is None)
+        ]
+        keys = set().union(*(found.get(name, ()) for name in concerned))
         if keys:
-            partitions = graph.get(
-                dg.AssetKey(next(name for name in names if name in found))
-            ).partitions_def
-            every = partitions.get_partition_keys() if partitions else ()
-            stages.append(Stage(tuple(names), tuple(_spans(every, keys))))
-    return stages
+            of_stage = next(_partitions(graph, name) for name in concerned if name in found)
+            spans = _spans(of_stage.get_partition_keys(), keys)
+            planned.append(Stage(tuple(concerned), tuple(spans)))
+    return planned
+
+
+def _partitions(graph: Any, name: str) -> Any:
+    return graph.get(dg.AssetKey(name)).partitions_def
 
 
 def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) -> None:

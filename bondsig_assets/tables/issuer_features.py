@@ -52,11 +52,16 @@ _SIZE = ("equity_prices.close_usd", "equity_prices.shares_outstanding")
 _DEBT = ("fundamentals.short_term_debt_usd", "fundamentals.long_term_debt_usd")
 _TOTAL = ("fundamentals.total_debt_usd",)
 _RATE = ("treasury_yields.par_yield_pct",)
-_VOLUME, _TRADES = ("bond_days.par_usd",), ("bond_days.n_trades",)
-_CUSTOMERS = ("bond_days.customer_buy_par_usd", "bond_days.customer_sell_par_usd")
-_BIG = ("bond_days.institutional_buy_par_usd", "bond_days.institutional_sell_par_usd")
-_BID_ASK = ("bond_days.customer_buy_price", "bond_days.customer_sell_price")
-_AMIHUD, _ROUND_TRIP = ("bond_days.price", "bond_days.par_usd"), ("bond_days.round_trip_cost_bps",)
+_VOLUME = ("bond_day_revisions.par_usd",)
+_TRADES = ("bond_day_revisions.n_trades",)
+_CUSTOMERS = ("bond_day_revisions.customer_buy_par_usd", "bond_day_revisions.customer_sell_par_usd")
+_BIG = (
+    "bond_day_revisions.institutional_buy_par_usd",
+    "bond_day_revisions.institutional_sell_par_usd",
+)
+_BID_ASK = ("bond_day_revisions.customer_buy_price", "bond_day_revisions.customer_sell_price")
+_AMIHUD = ("bond_day_revisions.price", "bond_day_revisions.par_usd")
+_ROUND_TRIP = ("bond_day_revisions.round_trip_cost_bps",)
 _MATCHED = "matched bonds, w = outstanding par x 1/price variance"
 _OWN = "minus the own median of the 63 days before"
 
@@ -391,7 +396,7 @@ FEATURES: tuple[Feature, ...] = (
         21,
         1,
         "proxy for the number of dealers, which the feed does not tell",
-        ("bond_days.n_interdealer", *_TRADES),
+        ("bond_day_revisions.n_interdealer", *_TRADES),
     ),
     Feature(
         "riskless_share_21d",
@@ -403,7 +408,7 @@ FEATURES: tuple[Feature, ...] = (
         21,
         1,
         "Harris 2015",
-        ("bond_days.riskless_share", *_CUSTOMERS),
+        ("bond_day_revisions.riskless_share", *_CUSTOMERS),
     ),
     Feature(
         "n_dealers",
@@ -415,7 +420,7 @@ FEATURES: tuple[Feature, ...] = (
         1,
         1,
         "",
-        ("bond_days.n_dealers",),
+        ("bond_day_revisions.n_dealers",),
     ),
     # Liquidity.
     Feature(
@@ -474,7 +479,7 @@ FEATURES: tuple[Feature, ...] = (
         21,
         4,
         "Roll 1984",
-        ("bond_days.price",),
+        ("bond_day_revisions.price",),
     ),
     Feature(
         "price_reversal_42d",
@@ -486,7 +491,7 @@ FEATURES: tuple[Feature, ...] = (
         47,
         10,
         "Bao-Pan-Wang 2011",
-        ("bond_days.price",),
+        ("bond_day_revisions.price",),
     ),
     Feature(
         "amihud_21d",
@@ -519,7 +524,11 @@ FEATURES: tuple[Feature, ...] = (
         26,
         5,
         "Corwin-Schultz 2012",
-        ("bond_days.price_high", "bond_days.price_low", "bond_days.price_last"),
+        (
+            "bond_day_revisions.price_high",
+            "bond_day_revisions.price_low",
+            "bond_day_revisions.price_last",
+        ),
     ),
     Feature(
         "price_dispersion_21d_bps",
@@ -531,7 +540,7 @@ FEATURES: tuple[Feature, ...] = (
         21,
         5,
         "Jankowitsch-Nashikkar-Subrahmanyam 2011",
-        ("bond_days.price_dispersion_bps",),
+        ("bond_day_revisions.price_dispersion_bps",),
     ),
     Feature(
         "zero_trading_share_63d",
@@ -881,3 +890,7 @@ ALL_FEATURES: tuple[str, ...] = CREDIT_FEATURES + EQUITY_FEATURES
 
 #: Trading days before the first day of a range that its features can look back to.
 LOOKBACK_DAYS = 290
+#: Trading days that an intraday feature may look back.
+INTRADAY_LOOKBACK_DAYS = 63
+#: Trading days within which a bond's last day with a trade counts as the one before.
+MATCH_DAYS = 5

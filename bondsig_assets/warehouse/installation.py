@@ -16,6 +16,7 @@ from bondsig_assets.errors import WarehouseError
 from bondsig_assets.home import PACKAGE
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
+from bondsig_assets.warehouse.migrations import files, migrate
 
 VIEWS = PACKAGE / "sql" / "views"
 
@@ -26,6 +27,7 @@ def fingerprint(database: str) -> str:
     for table in TABLES.values():
         parts += [table.create_statement(), *table.comment_statements()]
     parts += [file.name + file.read_text() for file in _view_files()]
+    parts += [file.name for file in files().values()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -36,6 +38,7 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
     New nullable columns are added; an empty table is made anew. Raises WarehouseError when a
     table that holds data cannot follow its declaration, or a file in `sql/views/` does not run.
     """
+    migrate(connection)
     for schema in sorted({table.schema for table in TABLES.values()} - {"main"}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     for table in TABLES.values():

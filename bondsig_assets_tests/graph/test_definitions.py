@@ -9,16 +9,20 @@ import dagster as dg
 import pytest
 
 from bondsig_assets.definitions import build_defs
+from bondsig_assets.features.intraday import BASELINE_DAYS, MATCH_DAYS
 from bondsig_assets.home import Home
+from bondsig_assets.learning.labels import LOOKBACK
+from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING, TRUTH
 from bondsig_assets.tables import TABLES
-from bondsig_assets.tables.issuer_features import FEATURES
+from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
 
 _DAILY = {
     "trace_reports",
     "equity_prices",
     "cds_quotes",
-    "trades",
-    "bond_days",
+    "trade_events",
+    "bond_day_revisions",
     "bond_analytics",
     "issuer_days",
     "issuer_intraday",
@@ -27,10 +31,10 @@ _DAILY = {
     "signals",
 }
 _EDGES = {
-    "trace_reports": "trades",
+    "trace_reports": "trade_events",
     "bonds": "security_master",
-    "trades": "bond_days",
-    "bond_days": "bond_analytics",
+    "trade_events": "bond_day_revisions",
+    "bond_day_revisions": "bond_analytics",
     "bond_analytics": "issuer_days",
     "security_master": "issuer_days",
     "issuer_days": "models",
@@ -73,13 +77,42 @@ def test_days_are_partitions_of_exactly_the_daily_assets(specs):
         for name, spec in specs.items()
         if isinstance(spec.partitions_def, dg.DailyPartitionsDefinition)
     } == _DAILY
-    keys = specs["trades"].partitions_def.get_partition_keys()
+    keys = specs["trade_events"].partitions_def.get_partition_keys()
     assert "2024-03-28" in keys and "2024-03-29" not in keys and "2024-03-30" not in keys
 
 
 @pytest.mark.parametrize(("above", "below"), _EDGES.items())
 def test_the_way_of_the_data(specs, above, below):
     assert above in {dep.asset_key.path[-1] for dep in specs[below].deps}
+
+
+def test_edges_between_days_say_how_far_back_they_reach(specs):
+    reaches = {
+        (name, dep.asset_key.path[-1]): dep.partition_mapping.start_offset
+        for name, spec in specs.items()
+        for dep in spec.deps
+        if isinstance(dep.partition_mapping, dg.TimeWindowPartitionMapping)
+    }
+    days = {edge: reach for edge, reach in reaches.items() if edge != ("scores", "models")}
+    assert days == {
+        **{
+            ("issuer_days", parent): -LOOKBACK_DAYS
+            for parent in ("bond_day_revisions", "bond_analytics", "equity_prices", "cds_quotes")
+        },
+        ("issuer_intraday", "trade_events"): -BASELINE_DAYS,
+        ("issuer_intraday", "bond_day_revisions"): -MATCH_DAYS,
+        ("issuer_intraday", "bond_analytics"): -MATCH_DAYS,
+        ("labels", "equity_prices"): -LOOKBACK,
+        ("scores", "issuer_days"): 1 - LearningSettings().kinds["lstm"].history_days,
+    }
+
+
+def test_every_asset_bears_the_name_of_its_table_and_says_when_it_runs(specs):
+    for name, spec in specs.items():
+        assert spec.tags[TAG] in (DAYS, TRUTH, TRAINING, SCORING, ON_ASKING), name
+        if name != "simulated_truth":
+            assert spec.metadata["tables"][0] == name
+            assert set(spec.metadata["tables"]) <= set(TABLES)
 
 
 def test_every_asset_takes_a_range_in_one_run(tmp_path):
@@ -130,7 +163,6 @@ def test_schedules_are_off_and_ask_for_the_day_before(tmp_path):
 def test_every_feature_says_which_columns_feed_it(specs):
     lineage = specs["issuer_days"].metadata["dagster/column_lineage"].deps_by_column
     assert set(lineage) == {feature.name for feature in FEATURES}
-    tables = {"bond_days": "bond_day_revisions"}
     for name, deps in lineage.items():
         assert deps, name
         for dep in deps:
@@ -139,7 +171,4 @@ def test_every_feature_says_which_columns_feed_it(specs):
                 name,
                 asset,
             )
-            assert dep.column_name in TABLES[tables.get(asset, asset)].column_names, (
-                name,
-                dep.column_name,
-            )
+            assert dep.column_name in TABLES[asset].column_names, (name, dep.column_name)

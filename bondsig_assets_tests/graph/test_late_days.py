@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from bondsig_assets.assets.clean import bond_days_asset, trades_asset
+from bondsig_assets.assets.clean import bond_day_revisions_asset, trade_events_asset
 from bondsig_assets.orchestration.partitions import trading_days_definition
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.warehouse import Warehouse, Write
@@ -30,7 +30,7 @@ def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_
 
         def deliver(day):
             lake.replace(Write("trace_reports", reports[day], (day, day)))
-            assets = [trades_asset(days), bond_days_asset(days)]
+            assets = [trade_events_asset(days), bond_day_revisions_asset(days)]
             done = dg.materialize(
                 assets,
                 partition_key=day.isoformat(),
@@ -46,7 +46,7 @@ def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_
         told = [
             record.asset_materialization
             for record in instance.fetch_materializations(
-                dg.AssetKey("bond_days"), limit=20
+                dg.AssetKey("bond_day_revisions"), limit=20
             ).records
         ]
     after = lake.read(

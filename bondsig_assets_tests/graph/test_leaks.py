@@ -15,7 +15,6 @@ from bondsig_assets.home import Home
 from bondsig_assets.learning.evaluation import daily_ic
 from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL
-from bondsig_assets.orchestration.jobs import ON_ASKING
 from bondsig_assets.resources import market_source
 from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.worlds import world
@@ -31,7 +30,7 @@ _CUTS = trading_days(date(2023, 10, 3), date(2023, 10, 31))
 CUT = _CUTS[int(np.random.default_rng(SEED).integers(len(_CUTS)))]
 #: Days of the other future, and days before the cut that are done again with it in place.
 AFTER, AGAIN = 15, 12
-_GRAPH = f"not ({' or '.join(f'key:{name}' for name in ('evaluations', *ON_ASKING))})"
+_GRAPH = "not (key:evaluations or tag:bondsig/stage=on_asking)"
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def test_days_out_of_order_end_as_days_in_order(tmp_path):
     told.
     """
     days = trading_days(date(2022, 7, 1), date(2022, 12, 31))[:40]
-    cleaned = "+key:bond_days"
+    cleaned = "+key:bond_day_revisions"
     in_order, late = make_home(tmp_path / "order"), make_home(tmp_path / "late")
     run(in_order, days[0], days[39], cleaned)
     for first, last in ((0, 19), (25, 39), (20, 24)):
@@ -42,7 +42,9 @@ def test_days_out_of_order_end_as_days_in_order(tmp_path):
     with runner.open_instance(late) as instance:
         told = [
             event.asset_materialization
-            for event in instance.fetch_materializations(dg.AssetKey("trades"), limit=500).records
+            for event in instance.fetch_materializations(
+                dg.AssetKey("trade_events"), limit=500
+            ).records
         ]
     anew = {one.partition for one in told if one.description and "written anew" in one.description}
     assert anew and anew <= {day.isoformat() for day in days[25:]}

@@ -45,7 +45,7 @@ def test_from_wrds_to_bond_days(server, tmp_path, monkeypatch):
     market = Market(source="wrds", tables="enhanced,standard")
     home = Home(tmp_path / "home")
     home.claim(market, make_source(market).span())
-    assert run(home, select="+key:bond_days") == 1
+    assert run(home, select="+key:bond_day_revisions") == 1
     lake = Warehouse(home.path)
     feeds = lake.read(
         "SELECT feed, min(delivery_date), count(*) FROM trace_reports GROUP BY 1 ORDER BY 1"

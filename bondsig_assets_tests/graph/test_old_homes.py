@@ -1,0 +1,66 @@
+"""Homes that an older version made: they come along, and their work is not done again.
+
+`old_homes/version_0_1.tar.xz`: four days of the tiny world as version 0.1 left them, without
+MLflow, pictures and the logs of single runs.
+"""
+
+from __future__ import annotations
+
+import tarfile
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from bondsig_assets.definitions import build_defs
+from bondsig_assets.home import Home
+from bondsig_assets.orchestration import runner
+from bondsig_assets.orchestration.renamed_assets import RENAMED, follow_renames
+from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse.migrations import files
+from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
+
+_SELECT = "+key:issuer_days"
+_FIRST, _LAST, _NEXT = date(2022, 7, 1), date(2022, 7, 7), date(2022, 7, 8)
+
+
+@pytest.fixture
+def old(tmp_path) -> Home:
+    with tarfile.open(Path(__file__).parent / "old_homes" / "version_0_1.tar.xz") as archive:
+        archive.extractall(tmp_path / "old", filter="data")
+    return Home(tmp_path / "old")
+
+
+def test_a_home_of_version_0_1_comes_along(old, tmp_path):
+    before = contents(old)
+    assert run(old, _FIRST, _LAST, _SELECT) == 0, "nothing is to be done again"
+    Warehouse(old.path).initialize()
+    assert_same(contents(old), before)
+    seen = Warehouse(old.path).read("SELECT number FROM migrations ORDER BY number")["number"]
+    assert seen.to_list() == sorted(files())
+    with runner.open_instance(old) as instance:
+        defs = build_defs(old)
+        assert not runner.plan_outdated(defs, instance, runner.selected_assets(defs, _SELECT))
+
+    new = make_home(tmp_path / "new")
+    assert run(old, _FIRST, _NEXT, _SELECT) == 1 == run(new, _FIRST, _NEXT, _SELECT)
+    assert_same(contents(old), contents(new))
+
+
+def test_what_was_known_under_an_old_name_is_known_under_the_new_one(old):
+    assert follow_renames(old) == len(RENAMED)
+    assert follow_renames(old) == 0
+    with runner.open_instance(old) as instance:
+        for before, now in RENAMED.items():
+            assert not instance.get_materialized_partitions(dg.AssetKey(before))
+            assert instance.get_materialized_partitions(dg.AssetKey(now)) == {
+                "2022-07-01",
+                "2022-07-05",
+                "2022-07-06",
+                "2022-07-07",
+            }
+            event = instance.get_latest_materialization_event(dg.AssetKey(now))
+            assert event is not None and event.asset_materialization is not None
+            assert event.asset_materialization.asset_key == dg.AssetKey(now)
+            assert dg.AssetKey(before) not in instance.all_asset_keys()
