@@ -145,22 +145,21 @@ def _told(
     first = found.errors(include_url=False)[0]
     name = str(first["loc"][0])
     declared, value = known[name], values.get(name, first["input"])
-    if first["type"] == "value_error":
-        mistake = first["ctx"]["error"]
-        if not isinstance(mistake, _NotOneOf):
-            return f"{where}{mistake}"
-    return f"{where}{name} = {_shown(value, declared)} {_verdict(first['type'], declared)}"
+    if says := marked(declared, Says):
+        return f"{where}{name} = {_shown(value)} {says.text}"
+    mistake = first.get("ctx", {}).get("error")
+    if isinstance(mistake, ValueError) and not isinstance(mistake, _NotOneOf):
+        return f"{where}{mistake}"
+    if first["type"] in _BEYOND and float in _types(declared.annotation):
+        value = float(value)  # as it was compared with its bounds
+    return f"{where}{name} = {_shown(value)} {_verdict(first['type'], declared)}"
 
 
-def _shown(value: Any, declared: FieldInfo) -> str:
-    """A number as it is compared with its bounds."""
-    is_whole = type(value) is int and abs(value) < 2**53
-    return repr(float(value) if is_whole and float in _types(declared.annotation) else value)
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, (date, time)) else repr(value)
 
 
 def _verdict(mistake: str, declared: FieldInfo) -> str:
-    if says := marked(declared, Says):
-        return says.text
     if mistake in ("value_error", "literal_error") and (choices := choices_of(declared)):
         return f"is none of {', '.join(map(str, choices))}"
     if mistake in _BEYOND:
