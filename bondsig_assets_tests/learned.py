@@ -136,7 +136,9 @@ def learned(
         rows["signals"].append(
             select_signals(
                 rows["scores"][-1],
-                raw.select("parent_id", "trade_date", "staleness_days", "n_trades_21d"),
+                raw.select(
+                    "parent_id", "trade_date", "staleness_days", pl.col("n_trades_21d").abs()
+                ),
                 _EVERYONE,
             )
         )
@@ -160,8 +162,8 @@ LEARNED = (
     "explanations",
     "signals",
 )
-#: Synthetic issuers hardly trade.
-_EVERYONE = SignalSettings(margin=0.0, minimum_trades_21d=-100, quantile=0.3)
+#: Synthetic issuers hardly trade, and their numbers of trades are z-scores: the sign is taken off.
+_EVERYONE = SignalSettings(margin=0.0, minimum_trades_21d=0, quantile=0.3)
 
 
 def assert_label_looks_at(

@@ -43,7 +43,7 @@ def test_every_public_name_is_there_and_documented():
 def test_importing_loads_nothing_heavy():
     told = python("import sys, bondsig_assets; print(*sys.modules)").stdout.split()
     assert "bondsig_assets" in told
-    assert not {"numpy", "polars", "numba", "pyarrow", "dagster", "click"} & set(told)
+    assert not {"numpy", "polars", "numba", "pyarrow", "pydantic", "dagster", "click"} & set(told)
 
 
 def test_help_loads_neither_frames_nor_the_graph():
@@ -53,7 +53,7 @@ def test_help_loads_neither_frames_nor_the_graph():
     )
     told = python(code).stdout
     assert "Commands:" in told
-    assert not {"numpy", "polars", "rich", "dagster", "duckdb"} & set(told.split())
+    assert not {"numpy", "polars", "rich", "pydantic", "dagster", "duckdb"} & set(told.split())
 
 
 def test_the_slim_install_cleans_links_and_values():

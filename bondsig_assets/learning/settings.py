@@ -7,139 +7,109 @@ Dagster's launchpad (`assets/learning_config.py`, made from these).
 from __future__ import annotations
 
 import json
-import math
-import operator
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from bondsig_assets.errors import ModelError, SettingsError
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, Specification, specification
+from bondsig_assets.validation import OneOf, Says, checked, declared_fields, validated
 
 DEFAULT_MODELS = ("ridge", "elastic_net", "xgboost", "lightgbm", "random_forest")
+_NAMES = [name for name in KINDS if name != CONTROL]
+_CHAMPIONS = tuple(name for name, kind in KINDS.items() if kind.may_be_champion)
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class WalkForwardSettings:
     """Which days train, stop, calibrate and test."""
 
-    window: str = field(
+    window: Annotated[str, OneOf(("expanding", "rolling"))] = Field(
         default="expanding",
-        metadata={
-            "description": "expanding (all days there are) or rolling (the last rolling_days)",
-            "choices": ("expanding", "rolling"),
-        },
+        description="expanding (all days there are) or rolling (the last rolling_days)",
     )
-    rolling_days: int = field(
-        default=756, metadata={"description": "Trading days of a rolling window", "above": 0}
-    )
-    minimum_train_days: int = field(
+    rolling_days: int = Field(default=756, gt=0, description="Trading days of a rolling window")
+    minimum_train_days: int = Field(
         default=189,
-        metadata={
-            "description": "A fold is trained when this many trading days lie before it",
-            "least": 126,
-        },
+        ge=126,
+        description="A fold is trained when this many trading days lie before it",
     )
-    calibration_days: int = field(
+    calibration_days: int = Field(
         default=84,
-        metadata={
-            "description": (
-                "Last days of the training span: probabilities are calibrated on a sibling's"
-                " predictions for them"
-            ),
-            "least": 21,
-        },
+        ge=21,
+        description=(
+            "Last days of the training span: probabilities are calibrated on a sibling's"
+            " predictions for them"
+        ),
     )
-    stop_days: int = field(
+    stop_days: int = Field(
         default=42,
-        metadata={
-            "description": (
-                "Days before the calibration span that models with early stopping stop on"
-            ),
-            "least": 10,
-        },
+        ge=10,
+        description="Days before the calibration span that models with early stopping stop on",
     )
-    horizon_days: int = field(
-        default=5, metadata={"description": "Horizon of the label", "choices": (1, 5, 10, 21)}
+    horizon_days: Annotated[int, OneOf((1, 5, 10, 21))] = Field(
+        default=5, description="Horizon of the label"
     )
-    label: str = field(
+    label: Annotated[str, OneOf(("excess", "beta_adjusted"))] = Field(
         default="excess",
-        metadata={
-            "description": (
-                "excess (stock minus sector ETF) or beta_adjusted (stock minus beta x ETF)"
-            ),
-            "choices": ("excess", "beta_adjusted"),
-        },
+        description="excess (stock minus sector ETF) or beta_adjusted (stock minus beta x ETF)",
     )
-    uniqueness_weights: bool = field(
+    uniqueness_weights: bool = Field(
         default=True,
-        metadata={
-            "description": (
-                "Weigh a row by the average uniqueness of its label, which overlaps its neighbours'"
-            )
-        },
+        description=(
+            "Weigh a row by the average uniqueness of its label, which overlaps its neighbours'"
+        ),
     )
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class GateSettings:
     """Who becomes champion."""
 
-    first_champion: str = field(
+    first_champion: Annotated[str, OneOf(_CHAMPIONS)] = Field(
         default="ridge",
-        metadata={
-            "description": (
-                "Model that scores until another beats it, chosen beforehand and never by result;"
-                " the first by name where it is not trained"
-            ),
-            "choices": tuple(n for n, k in KINDS.items() if k.may_be_champion),
-        },
+        description=(
+            "Model that scores until another beats it, chosen beforehand and never by result;"
+            " the first by name where it is not trained"
+        ),
     )
-    refit_tolerance: float = field(
+    refit_tolerance: float = Field(
         default=2.0,
-        metadata={
-            "description": (
-                "A refit is refused when it is worse by more than this many standard errors of the"
-                " difference"
-            ),
-            "least": 0.0,
-        },
+        ge=0.0,
+        description=(
+            "A refit is refused when it is worse by more than this many standard errors of the"
+            " difference"
+        ),
     )
-    new_specification_margin: float = field(
+    new_specification_margin: float = Field(
         default=2.75,
-        metadata={
-            "description": (
-                "Another specification must be better by this many standard errors of the"
-                " difference"
-            ),
-            "least": 0.0,
-        },
+        ge=0.0,
+        description=(
+            "Another specification must be better by this many standard errors of the difference"
+        ),
     )
-    new_specification_days: int = field(
+    new_specification_days: int = Field(
         default=126,
-        metadata={
-            "description": (
-                "Days that another specification must have been compared on, sibling against"
-                " sibling"
-            ),
-            "least": 20,
-        },
+        ge=20,
+        description=(
+            "Days that another specification must have been compared on, sibling against sibling"
+        ),
     )
-    minimum_holdout_days: int = field(
+    minimum_holdout_days: int = Field(
         default=20,
-        metadata={
-            "description": (
-                "With fewer days to compare on, or fewer than four times the lags of the standard"
-                " error, a refit goes through"
-            ),
-            "least": 10,
-        },
+        ge=10,
+        description=(
+            "With fewer days to compare on, or fewer than four times the lags of the standard"
+            " error, a refit goes through"
+        ),
     )
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class SignalSettings:
     """Which scores are worth acting on.
 
@@ -151,79 +121,84 @@ class SignalSettings:
     table `thresholds` says how often each level has.
     """
 
-    quantile: float = field(
-        default=0.10,
-        metadata={
-            "description": "Outer share of each day's scores, on both sides",
-            "above": 0.0,
-            "most": 0.5,
-        },
+    quantile: float = Field(
+        default=0.10, gt=0.0, le=0.5, description="Outer share of each day's scores, on both sides"
     )
-    margin: float = field(
+    margin: float = Field(
         default=0.01,
-        metadata={
-            "description": "Least distance of the probability from its champion's base rate",
-            "least": 0.0,
-            "most": 0.5,
-        },
+        ge=0.0,
+        le=0.5,
+        description="Least distance of the probability from its champion's base rate",
     )
-    minimum_probability: float = field(
+    minimum_probability: float = Field(
         default=0.0,
-        metadata={
-            "description": (
-                "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks"
-                " for none. The table thresholds tells how often a level fires"
-            ),
-            "least": 0.0,
-            "most": 1.0,
-        },
+        ge=0.0,
+        le=1.0,
+        description=(
+            "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks"
+            " for none. The table thresholds tells how often a level fires"
+        ),
     )
-    minimum_trades_21d: int = field(
-        default=10, metadata={"description": "Least number of bond trades in 21 days", "least": 0}
+    minimum_trades_21d: int = Field(
+        default=10, ge=0, description="Least number of bond trades in 21 days"
     )
-    maximum_staleness_days: int = field(
-        default=3,
-        metadata={"description": "Most trading days since the bonds last traded", "least": 0},
+    maximum_staleness_days: int = Field(
+        default=3, ge=0, description="Most trading days since the bonds last traded"
     )
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class TuningSettings:
     """The search for hyper-parameters, inside the training days alone."""
 
-    trials: int = field(
+    trials: int = Field(
         default=0,
-        metadata={
-            "description": "Trials for each model and fold; 0 takes the settings as they are",
-            "least": 0,
-        },
+        ge=0,
+        description="Trials for each model and fold; 0 takes the settings as they are",
     )
-    splits: int = field(
+    splits: int = Field(
         default=3,
-        metadata={
-            "description": (
-                "Purged walk-forward splits inside the training days that a trial is judged on"
-            ),
-            "above": 0,
-        },
+        gt=0,
+        description="Purged walk-forward splits inside the training days that a trial is judged on",
     )
-    seed: int = field(default=0, metadata={"description": "Seed of the search", "least": 0})
+    seed: int = Field(default=0, ge=0, description="Seed of the search")
 
 
-@dataclass(frozen=True)
+def _models(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"models = {value!r} is not a list; models are: {', '.join(_NAMES)}")
+    if wrong := [name for name in value if name not in _NAMES]:
+        raise ValueError(f"unknown model {wrong[0]!r}; models are: {', '.join(_NAMES)}")
+    if not value or len(set(value)) < len(value):
+        raise ValueError(f"models: name at least one of {', '.join(_NAMES)}, each once")
+    if not set(value) & set(_CHAMPIONS):
+        raise ValueError(
+            f"models = {list(value)}: none of them may become champion and score; add one of"
+            f" {', '.join(_CHAMPIONS)}"
+        )
+    return tuple(value)
+
+
+@checked(SettingsError)
 class LearningSettings:
     """Everything a study depends on but the data."""
 
-    study: str = "bondsig"
-    models: tuple[str, ...] = DEFAULT_MODELS
-    walk_forward: WalkForwardSettings = field(default_factory=WalkForwardSettings)
-    gate: GateSettings = field(default_factory=GateSettings)
-    tuning: TuningSettings = field(default_factory=TuningSettings)
-    signals: SignalSettings = field(default_factory=SignalSettings)
-    kinds: Mapping[str, Any] = field(
-        default_factory=lambda: {
-            name: kind.settings for name, kind in KINDS.items() if name != CONTROL
-        }
+    study: Annotated[str, Says("is not a text of a character or more")] = Field(
+        default="bondsig",
+        min_length=1,
+        description=(
+            "Name of the study: its MLflow experiment. Trials of one study are counted together."
+        ),
+    )
+    models: Annotated[tuple[str, ...], BeforeValidator(_models)] = Field(
+        default=DEFAULT_MODELS, description=f"Models to train: any of {', '.join(_NAMES)}"
+    )
+    walk_forward: WalkForwardSettings = WalkForwardSettings()
+    gate: GateSettings = GateSettings()
+    tuning: TuningSettings = TuningSettings()
+    signals: SignalSettings = SignalSettings()
+    kinds: Mapping[str, Any] = Field(
+        default_factory=lambda: {name: KINDS[name].settings for name in _NAMES}
     )
 
     def specifications(self) -> list[Specification]:
@@ -235,11 +210,11 @@ class LearningSettings:
         return [*chosen, specification(CONTROL, asdict(self.kinds["xgboost"]), context)]
 
 
-_GROUPS: dict[str, Any] = {
-    "walk_forward": WalkForwardSettings(),
-    "gate": GateSettings(),
-    "tuning": TuningSettings(),
-    "signals": SignalSettings(),
+_GROUPS: dict[str, type] = {
+    "walk_forward": WalkForwardSettings,
+    "gate": GateSettings,
+    "tuning": TuningSettings,
+    "signals": SignalSettings,
 }
 
 
@@ -267,88 +242,32 @@ def make_settings(values: Mapping[str, Any]) -> LearningSettings:
     """Settings from nested tables as in the TOML file. Raises SettingsError naming what is wrong
     and what is allowed.
     """
-    kinds = LearningSettings().kinds
+    kinds = {name: type(KINDS[name].settings) for name in _NAMES}
     allowed = ["study", "models", *_GROUPS, *kinds]
     if unknown := sorted(set(values) - set(allowed)):
         raise SettingsError(
             f"unknown table or key {', '.join(unknown)}; there are: {', '.join(allowed)}"
         )
-    study, models = (
-        values.get("study", LearningSettings.study),
-        values.get("models", DEFAULT_MODELS),
-    )
-    if not isinstance(study, str) or not study:
-        raise SettingsError(f"study = {study!r} is not a text of a character or more")
-    if not isinstance(models, list | tuple):
-        raise SettingsError(f"models = {models!r} is not a list; models are: {', '.join(kinds)}")
-    if wrong := [name for name in models if not isinstance(name, str) or name not in kinds]:
-        raise SettingsError(f"unknown model {wrong[0]!r}; models are: {', '.join(kinds)}")
-    if not models or len(set(models)) < len(models):
-        raise SettingsError(f"models: name at least one of {', '.join(kinds)}, each once")
-    if not any(KINDS[name].may_be_champion for name in models):
-        able = [name for name in kinds if KINDS[name].may_be_champion]
-        raise SettingsError(
-            f"models = {list(models)}: none of them may become champion and score; add one of"
-            f" {', '.join(able)}"
-        )
-    groups = {
-        name: checked(name, default, values.get(name, {})) for name, default in _GROUPS.items()
-    }
-    return LearningSettings(
-        study=study,
-        models=tuple(models),
-        **groups,
-        kinds={
-            name: checked(name, default, values.get(name, {})) for name, default in kinds.items()
-        },
+    return validated(
+        LearningSettings,
+        {name: values[name] for name in ("study", "models") if name in values}
+        | {name: _group(name, kind, values) for name, kind in _GROUPS.items()}
+        | {"kinds": {name: _group(name, kind, values) for name, kind in kinds.items()}},
     )
 
 
-def checked(table: str, default: Any, values: Mapping[str, Any]) -> Any:
-    """`default` with `values` in place, each of the declared type and within its bounds. Raises
-    SettingsError.
-    """
-    if not isinstance(values, Mapping):
+def _group(table: str, kind: type, values: Mapping[str, Any]) -> Any:
+    given = values.get(table, {})
+    if not isinstance(given, Mapping):
         raise SettingsError(f"{table} is not a table")
-    known = {f.name: f for f in fields(default)}
-    if unknown := sorted(set(values) - set(known)):
-        raise SettingsError(
-            f"{table} has no setting {', '.join(unknown)}; it has: {', '.join(known)}"
-        )
-    return replace(
-        default,
-        **{
-            name: _value(f"{table}.{name}", known[name], getattr(default, name), value)
-            for name, value in values.items()
-        },
+    return validated(
+        kind,
+        given,
+        f"{table}.",
+        lambda names, known: (
+            f"{table} has no setting {', '.join(names)}; it has: {', '.join(known)}"
+        ),
     )
-
-
-def _value(where: str, declared: Any, default: Any, value: Any) -> Any:
-    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not type(default) or isinstance(value, float) and not math.isfinite(value):
-        raise SettingsError(f"{where} = {value!r} is not {_ARTICLES[type(default)]}")
-    bounds = declared.metadata
-    if "choices" in bounds and value not in bounds["choices"]:
-        raise SettingsError(
-            f"{where} = {value!r} is none of {', '.join(map(str, bounds['choices']))}"
-        )
-    limits = {name: bounds[name] for name in _LIMITS if name in bounds}
-    if not all(_LIMITS[name][1](value, limit) for name, limit in limits.items()):
-        raise SettingsError(
-            f"{where} = {value!r} must be"
-            f" {' and '.join(f'{_LIMITS[name][0]} {limit}' for name, limit in limits.items())}"
-        )
-    return value
-
-
-_LIMITS = {
-    "above": ("above", operator.gt),
-    "least": ("at least", operator.ge),
-    "most": ("at most", operator.le),
-}
-_ARTICLES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
 def as_toml(settings: LearningSettings) -> str:
@@ -357,7 +276,7 @@ def as_toml(settings: LearningSettings) -> str:
 
 
 def _lines(settings: LearningSettings) -> Iterator[str]:
-    yield "# Name of the study: its MLflow experiment. Trials of one study are counted together."
+    yield f"# {declared_fields(LearningSettings)['study'].description}"
     yield f"study = {_toml(settings.study)}"
     yield f"# Any of {', '.join(settings.kinds)}."
     yield f"models = {_toml(list(settings.models))}"
@@ -368,11 +287,8 @@ def _lines(settings: LearningSettings) -> Iterator[str]:
         yield ""
         yield f"# {(type(group).__doc__ or '').splitlines()[0]}"
         yield f"[{name}]"
-        for setting in fields(group):
-            yield (
-                f"{setting.name} = {_toml(getattr(group, setting.name))}  #"
-                f" {setting.metadata['description']}"
-            )
+        for setting, declared in declared_fields(type(group)).items():
+            yield f"{setting} = {_toml(getattr(group, setting))}  # {declared.description}"
 
 
 def _toml(value: Any) -> str:

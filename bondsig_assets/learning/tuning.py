@@ -1,6 +1,6 @@
 """Searching hyper-parameters with Optuna, inside a fold's training days alone.
 
-Belongs here: what a trial is judged on. Not here: which settings may vary (their `tune` ranges
+Belongs here: what a trial is judged on. Not here: which settings may vary (their ranges
 stand beside them) and the tracking of trials. The days a trial sees end before the spans for
 stopping and calibration begin, so that neither is used twice.
 """
@@ -8,7 +8,7 @@ stopping and calibration begin, so that neither is used twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from bondsig_assets.errors import FoldError, ModelError
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.models.catalogue import Specification
+from bondsig_assets.learning.models.interface import Tunable
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import Tune, daily_ics, spanned_days
+from bondsig_assets.validation import declared_fields, marked
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ def tuner(finished: Callable[[Trial], None] | None = None) -> Tune:
 def ranges(specification: Specification) -> dict[str, tuple[float, float]]:
     """Settings that may vary, with their lowest and highest value."""
     return {
-        f.name: f.metadata["tune"] for f in fields(specification.settings) if "tune" in f.metadata
+        name: (found.low, found.high)
+        for name, declared in declared_fields(type(specification.settings)).items()
+        if (found := marked(declared, Tunable))
     }
 
 

@@ -7,22 +7,31 @@ Belongs here: the options and their names. Not here: how a screen is applied (`s
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from bondsig_assets.errors import ReportsError
+from bondsig_assets.validation import Says, checked, declared_fields, validated
 
 Calendar = Literal["nyse", "sifma", "none"]
 PriceErrors = Literal["trailing", "ex_post", "none"]
 Interdealer = Literal["pair", "drop_buys", "keep"]
+Markets = tuple[Literal["P1", "P2", "S1", "S2"], ...]
+GiveUps = tuple[Literal["A", "G", "Q"], ...]
+Conditions = tuple[Literal["A", "C", "N", "R", "W", "Z"], ...]
+Days = Annotated[int | None, Says("is not a whole number of days, 0 or more")]
 
 
-def _option(default: Any, meaning: str, source: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning, "source": source})
+def _option(default: Any, meaning: str, source: str, **rules: Any) -> Any:
+    said: Any = {"source": source}
+    return Field(default=default, description=meaning, json_schema_extra=said, **rules)
 
 
-@dataclass(frozen=True)
+# A bound that is off is infinite.
+@checked(ReportsError, finite=False)
 class Screens:
     """Which reports that stand are no trades of the sample; applied after matching, never before.
 
@@ -53,28 +62,30 @@ class Screens:
     special_price: bool = _option(
         False, "drop prices reported as away from the market", "Dick-Nielsen 2014"
     )
-    primary_market: tuple[str, ...] = _option(
-        (), "trading markets to drop, of S1 S2 P1 P2", "Dick-Nielsen 2014"
+    primary_market: Markets = _option(
+        (), "trading markets to drop, of S1 S2 P1 P2", "Dick-Nielsen 2014", strict=False
     )
     locked_in: bool = _option(False, "drop locked-in trades", "van Binsbergen-Nozawa-Schwert")
-    give_up: tuple[str, ...] = _option(
-        (), "give-up codes to drop, of A Q G (before 2012)", "Dick-Nielsen 2014"
+    give_up: GiveUps = _option(
+        (), "give-up codes to drop, of A Q G (before 2012)", "Dick-Nielsen 2014", strict=False
     )
     weighted_average_price: bool = _option(
         False,
         "drop weighted average prices (modifier 4 or sale condition W)",
         "FINRA Rule 6730(d)(4)",
     )
-    sale_conditions: tuple[str, ...] = _option(
+    sale_conditions: Conditions = _option(
         (),
         "sale conditions to drop, of A C N R W Z (before 2012)",
         "van Binsbergen-Nozawa-Schwert; WRDS drops C",
+        strict=False,
     )
-    settlement_days: int | None = _option(
+    settlement_days: Days = _option(
         None,
         "drop what settles in more days than this (before 2012 as coded, since then in calendar"
         " days); 0 is one trading day beyond the regular cycle of the date",
         "Dick-Nielsen 2014; Rule 15c6-1: T+3 to 2017-09-04, T+2 to 2024-05-27, T+1 since",
+        ge=0,
     )
     commission: bool = _option(
         False, "drop trades with a commission (Y before 2012, C since)", "Dick-Nielsen 2014"
@@ -216,48 +227,12 @@ def _from_options(path: Path, options: dict[str, Any]) -> Screens:
         raise ReportsError(
             f"{path}: base = {base!r} is no preset; presets are {', '.join(PRESETS)}"
         )
-    known = {entry.name: entry for entry in fields(Screens) if entry.name != "name"}
-    values: dict[str, Any] = {}
-    for name, value in options.items():
-        if name not in known:
-            raise ReportsError(f"{path}: no screen '{name}'; screens are {', '.join(known)}")
-        values[name] = _checked(path, name, value)
-    return replace(PRESETS[base], **{"name": path.stem, **values})
 
+    def unknown(names: list[str], known: list[str]) -> str:
+        screens = ", ".join(name for name in known if name != "name")
+        return f"{path}: no screen '{names[0]}'; screens are {screens}"
 
-_CHOICES = {
-    "calendar": get_args(Calendar),
-    "price_errors": get_args(PriceErrors),
-    "interdealer": get_args(Interdealer),
-}
-_CODES = {
-    "primary_market": {"S1", "S2", "P1", "P2"},
-    "give_up": {"A", "Q", "G"},
-    "sale_conditions": {"A", "C", "N", "R", "W", "Z"},
-}
-_NUMBERS = ("minimum_price", "maximum_price", "minimum_par_usd", "minimum_value_usd")
-
-
-def _checked(path: Path, name: str, value: Any) -> Any:
-    """`value` as the option wants it, or ReportsError."""
-    if name in _CHOICES:
-        right, wanted = value in _CHOICES[name], f"one of {', '.join(_CHOICES[name])}"
-    elif name in _CODES:
-        right, wanted = (
-            isinstance(value, list) and set(map(str, value)) <= _CODES[name],
-            f"a list of {', '.join(sorted(_CODES[name]))}",
-        )
-        value = tuple(value) if right else value
-    elif name in _NUMBERS:
-        right, wanted = isinstance(value, (int, float)) and not isinstance(value, bool), "a number"
-        value = float(value) if right else value
-    elif name == "settlement_days":
-        right, wanted = (
-            isinstance(value, int) and not isinstance(value, bool) and value >= 0,
-            "a whole number of days, 0 or more",
-        )
-    else:
-        right, wanted = isinstance(value, bool), "true or false"
-    if not right:
-        raise ReportsError(f"{path}: {name} = {value!r} should be {wanted}")
-    return value
+    if "name" in options:
+        raise ReportsError(unknown(["name"], list(declared_fields(Screens))))
+    values = asdict(PRESETS[base]) | {"name": path.stem} | options
+    return validated(Screens, values, f"{path}: ", unknown)

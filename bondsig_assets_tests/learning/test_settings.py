@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from bondsig_assets.errors import ModelError, SettingsError
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS
+from bondsig_assets.learning.models.interface import Tunable
 from bondsig_assets.learning.settings import (
     GateSettings,
     LearningSettings,
@@ -21,6 +24,7 @@ from bondsig_assets.learning.settings import (
     make_settings,
     specification_named,
 )
+from bondsig_assets.validation import choices_of, declared_fields, marked
 
 DEFAULTS = LearningSettings()
 GROUPS = {
@@ -29,6 +33,36 @@ GROUPS = {
     "tuning": DEFAULTS.tuning,
     **DEFAULTS.kinds,
 }
+
+
+class Declared(NamedTuple):
+    """A setting, and what is said of it under the names that the tests below go by."""
+
+    name: str
+    metadata: dict[str, Any]
+
+
+def fields(group) -> list[Declared]:
+    """Every setting of a group."""
+    return [Declared(name, said_of(one)) for name, one in declared_fields(type(group)).items()]
+
+
+def said_of(one) -> dict[str, Any]:
+    bounds = {
+        word: getattr(limit, key)
+        for limit in one.metadata
+        for key, word in (("gt", "above"), ("ge", "least"), ("le", "most"))
+        if hasattr(limit, key)
+    }
+    tune = marked(one, Tunable)
+    return (
+        {"description": one.description}
+        | bounds
+        | ({"choices": choices_of(one)} if choices_of(one) else {})
+        | ({"tune": (tune.low, tune.high)} if tune else {})
+    )
+
+
 EVERY = [(name, declared) for name, group in GROUPS.items() for declared in fields(group)]
 
 
@@ -310,6 +344,77 @@ def test_tuning_counts_only_where_there_is_a_search():
     assert not set(searched.values()) & set(
         hashes(tuning=TuningSettings(trials=5, seed=1)).values()
     )
+
+
+#: Tables, the hashes of every model they mean and the control's, and of their file's text: what
+#: is fitted stays known by these, whatever reads the settings.
+PINNED = [
+    (
+        {},
+        "c67a7d6390f5 c5c90d84a4a0 bebd299c929f 0d08da06542f "
+        "170fdb152674 fab9560a3e69 abd0f006fa0f",
+        "df2f347901908047",
+    ),
+    (
+        {"walk_forward": {"horizon_days": 10, "label": "beta_adjusted"}},
+        "9f9541892edf 43814c140a32 b58a258646b8 c8945ac67ffd "
+        "3ef65bd1f076 2869ea020310 36efa9411057",
+        "4c8b2e7e30d25286",
+    ),
+    (
+        {
+            "walk_forward": {"window": "rolling", "uniqueness_weights": False},
+            "ridge": {"penalty": 1},
+        },
+        "65af8407f58d 52590a4ecb39 414716101073 71890bdfee91 "
+        "ed1e14696ad5 cb0a1aff4e79 f0f5496223cf",
+        "8be90396c96fc7db",
+    ),
+    (
+        {"tuning": {"trials": 5, "seed": 3}},
+        "d240c2988b17 3c4bca3e2543 a63bba7241d2 becbb1e8cd36 "
+        "85fa5162ce3b 2ae1491fd1c1 884c4dcbd7fc",
+        "027c2f93013ffe06",
+    ),
+    (
+        {"gate": {"first_champion": "xgboost"}, "signals": {"quantile": 0.2}, "study": "another"},
+        "c67a7d6390f5 c5c90d84a4a0 bebd299c929f 0d08da06542f "
+        "170fdb152674 fab9560a3e69 abd0f006fa0f",
+        "f7d0481646b2b124",
+    ),
+    (
+        {
+            "xgboost": {"n_trees": 77, "l2_penalty": 3},
+            "elastic_net": {"l1_share": 1.0},
+            "lightgbm": {"n_leaves": 9},
+            "random_forest": {"subsample": 0.5},
+            "lstm": {"early_stopping": False, "l2_penalty": 0},
+        },
+        "c67a7d6390f5 3a49e9003422 664e3adb5d3a ec1ed7aa1482 "
+        "c2c25bd464e3 72efd2bd4ebd ea20036da196",
+        "6510f9bc769db9d1",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "known", "text"), PINNED)
+def test_hashes_and_texts_are_those_of_what_is_fitted_already(values, known, text):
+    found = make_settings({"models": list(DEFAULTS.kinds), **values})
+    assert [one.hash for one in found.specifications()] == known.split()
+    assert hashlib.sha256(as_toml(found).encode()).hexdigest()[:16] == text
+
+
+def test_a_mistake_in_code_is_refused_as_one_in_a_file_is():
+    for make in (WalkForwardSettings, lambda **wrong: replace(DEFAULTS.walk_forward, **wrong)):
+        with pytest.raises(SettingsError) as caught:
+            make(horizon_days=True)
+        assert str(caught.value) == "horizon_days = True is not a whole number"
+    with pytest.raises(SettingsError, match="^unknown key 'windw'; did you mean 'window'?"):
+        WalkForwardSettings(windw="rolling")
+    with pytest.raises(SettingsError, match="^window = 'sliding' is none of expanding, rolling$"):
+        WalkForwardSettings(window="sliding")
+    with pytest.raises(SettingsError, match="^walk_forward = {} is not WalkForwardSettings$"):
+        LearningSettings(walk_forward={})
 
 
 def test_hashes_differ_between_models_and_not_between_studies():

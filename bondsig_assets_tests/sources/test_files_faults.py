@@ -68,7 +68,36 @@ def test_no_folder_an_empty_one_and_no_toml(tmp_path):
         (PRICES.replace('"close"', "7"), "write a column of the file as text"),
         (
             PRICES.replace("[equity_prices.columns]", 'expected = "x"\n[equity_prices.columns]'),
-            "expected = 'x' should be list",
+            "expected = 'x' should be a list of reasons",
+        ),
+        (PRICES.replace('"prices.csv"', "3"), "files = 3 should be a name or glob"),
+        (
+            PRICES.replace('"close"', "{ column = 3 }"),
+            "columns.close_usd: column = 3 is not a text",
+        ),
+        (
+            PRICES.replace('"close"', '{ column = "close", zero_is_null = 1 }'),
+            "columns.close_usd: zero_is_null = 1 is not true or false",
+        ),
+        (
+            PRICES.replace('"close"', '{ column = "close", scale = true }'),
+            "columns.close_usd: scale = True should be a finite number other than 0",
+        ),
+        (
+            PRICES.replace('"symbol"', '{ column = "symbol", lookup = 3 }'),
+            "columns.ticker: lookup = 3 is not a table",
+        ),
+        (
+            PRICES.replace('"symbol"', '{ column = "symbol", lookup = { fil = "x" } }'),
+            "columns.ticker: lookup: unknown key 'fil'; did you mean 'file'?",
+        ),
+        (
+            PRICES.replace("[equity_prices.columns]", "null_when = {}\n[equity_prices.columns]"),
+            "null_when = {} should be a table such as",
+        ),
+        (
+            PRICES.replace("[equity_prices.columns]", "format = 'cvs'\n[equity_prices.columns]"),
+            "unknown format 'cvs'; did you mean 'csv'?",
         ),
         (
             PRICES.replace("[equity_prices.columns]", "max_bad_share = 5\n[equity_prices.columns]"),

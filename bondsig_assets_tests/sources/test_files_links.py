@@ -356,7 +356,7 @@ def test_too_many_bad_rows_stop_and_known_ones_do_not(tmp_path):
         ),
         (
             WRDS + "delivered_at = 2024-05-01",
-            "delivered_at = datetime.date(2024, 5, 1) should be datetime",
+            "delivered_at = 2024-05-01 should be New York wall clock without an offset, such as",
         ),
         (
             WRDS + "prefer = { cusip = [1] }",

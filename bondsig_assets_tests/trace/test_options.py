@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace import PRESETS, Screens, clean
 from bondsig_assets.trace.options import NONE, screens_named
+from bondsig_assets.validation import declared_fields
 from bondsig_assets_tests.trace.stories import NEW, OLD, fates, frame, report
 
 
@@ -43,6 +44,7 @@ def test_a_toml_file_starts_from_a_preset(tmp_path):
     ("text", "said"),
     [
         ("minimal_par = 1", "no screen 'minimal_par'"),
+        ('name = "mine"', "no screen 'name'; screens are interdealer"),
         ('base = "best"', "presets are none, research"),
         ('calendar = "lse"', "one of nyse, sifma, none"),
         ('primary_market = ["P9"]', "a list of P1"),
@@ -59,6 +61,33 @@ def test_a_wrong_toml_file_is_one_line_that_says_where(tmp_path, text, said):
     assert "\n" not in str(error.value) and "mine.toml" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"calendar": "lse"}, "calendar = 'lse' is none of nyse, sifma, none"),
+        ({"give_up": ["X"]}, "give_up = ['X'] is not a list of A, G, Q"),
+        ({"when_issued": 1}, "when_issued = 1 is not true or false"),
+        ({"settlement_days": True}, "settlement_days = True is not a whole number of days, 0 or"),
+        ({"minimum_price": "5"}, "minimum_price = '5' is not a number"),
+        ({"when_isued": True}, "unknown key 'when_isued'; did you mean 'when_issued'?"),
+    ],
+)
+def test_a_mistake_in_code_is_one_line_too(options, said):
+    for make in (Screens, lambda **wrong: replace(NONE, **wrong)):
+        with pytest.raises(ReportsError) as error:
+            make(**options)
+        assert str(error.value).startswith(said) and "\n" not in str(error.value)
+
+
+def test_screens_are_equal_by_value_and_lists_are_tuples():
+    assert Screens(name="none") == NONE and hash(Screens()) == hash(NONE)
+    assert Screens(primary_market=["P1"]).primary_market == ("P1",)  # type: ignore[arg-type]
+    assert (
+        eval(repr(PRESETS["vns-drr"]), {"Screens": Screens, "inf": float("inf")})
+        == (PRESETS["vns-drr"])
+    )
+
+
 def test_an_unknown_preset_and_a_missing_file(tmp_path):
     with pytest.raises(ReportsError, match="presets are none, research, institutional"):
         screens_named("strict")
@@ -67,9 +96,9 @@ def test_an_unknown_preset_and_a_missing_file(tmp_path):
 
 
 def test_every_option_has_its_meaning_and_source():
-    for option in fields(Screens):
-        if option.name != "name":
-            assert option.metadata["meaning"] and option.metadata["source"], option.name
+    for name, option in declared_fields(Screens).items():
+        if name != "name":
+            assert option.description and option.json_schema_extra["source"], name
 
 
 #: option, its value, what it drops, reports it drops and one it keeps.

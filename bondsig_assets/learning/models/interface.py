@@ -12,6 +12,14 @@ import numpy as np
 
 
 @dataclass(frozen=True)
+class Tunable:
+    """In the `Annotated` of a setting: the lowest and highest value that a search tries."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Sample:
     """Rows to learn from.
 

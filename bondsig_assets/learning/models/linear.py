@@ -8,48 +8,37 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import Field
 
-from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.errors import SettingsError
+from bondsig_assets.learning.models.interface import Sample, Tunable
+from bondsig_assets.validation import checked
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class RidgeSettings:
     """Settings of the ridge regression."""
 
-    penalty: float = field(
-        default=0.02,
-        metadata={
-            "description": "L2 penalty relative to features of unit variance",
-            "above": 0.0,
-            "tune": (1e-3, 1.0),
-        },
+    penalty: Annotated[float, Tunable(1e-3, 1.0)] = Field(
+        default=0.02, gt=0.0, description="L2 penalty relative to features of unit variance"
     )
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class ElasticNetSettings:
     """Settings of the elastic net."""
 
-    penalty: float = field(
-        default=0.004,
-        metadata={
-            "description": "Penalty on the weights, of a label of unit variance",
-            "above": 0.0,
-            "tune": (5e-4, 0.03),
-        },
+    penalty: Annotated[float, Tunable(5e-4, 0.03)] = Field(
+        default=0.004, gt=0.0, description="Penalty on the weights, of a label of unit variance"
     )
-    l1_share: float = field(
+    l1_share: Annotated[float, Tunable(0.1, 1.0)] = Field(
         default=0.5,
-        metadata={
-            "description": "Part of the penalty on absolute weights, not squares",
-            "least": 0.0,
-            "most": 1.0,
-            "tune": (0.1, 1.0),
-        },
+        ge=0.0,
+        le=1.0,
+        description="Part of the penalty on absolute weights, not squares",
     )
 
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 
 import numpy as np
+from pydantic import Field
 
-from bondsig_assets.errors import ModelError
-from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.errors import ModelError, SettingsError
+from bondsig_assets.learning.models.interface import Sample, Tunable
+from bondsig_assets.validation import checked
 
 if TYPE_CHECKING:
     from bondsig_assets.learning.models.sequence_kernel import Network
@@ -75,74 +77,46 @@ COMPLETENESS = 1e-3
 _BUILDING = Lock()
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class LSTMSettings:
     """Settings of the LSTM."""
 
-    history_days: int = field(
-        default=21,
-        metadata={"description": "Days of each input the network sees, today last", "above": 0},
+    history_days: int = Field(
+        default=21, gt=0, description="Days of each input the network sees, today last"
     )
-    units: int = field(
-        default=16,
-        metadata={
-            "description": "Cells of the network; the signal is weak, keep it small",
-            "above": 0,
-            "tune": (4, 32),
-        },
+    units: Annotated[int, Tunable(4, 32)] = Field(
+        default=16, gt=0, description="Cells of the network; the signal is weak, keep it small"
     )
-    epochs: int = field(
-        default=20,
-        metadata={"description": "Number of epochs, the largest with early stopping", "above": 0},
+    epochs: int = Field(
+        default=20, gt=0, description="Number of epochs, the largest with early stopping"
     )
-    row_share: float = field(
+    row_share: float = Field(
         default=0.5,
-        metadata={
-            "description": "Share of rows each epoch sees, drawn anew, as labels overlap",
-            "above": 0.0,
-            "most": 1.0,
-        },
+        gt=0.0,
+        le=1.0,
+        description="Share of rows each epoch sees, drawn anew, as labels overlap",
     )
-    batch_size: int = field(default=512, metadata={"description": "Rows of a step", "above": 0})
-    learning_rate: float = field(
-        default=0.001,
-        metadata={"description": "Step size of Adam", "above": 0.0, "tune": (2e-4, 5e-3)},
+    batch_size: int = Field(default=512, gt=0, description="Rows of a step")
+    learning_rate: Annotated[float, Tunable(2e-4, 5e-3)] = Field(
+        default=0.001, gt=0.0, description="Step size of Adam"
     )
-    dropout: float = field(
-        default=0.3,
-        metadata={
-            "description": "Share of cells left out at random in a step",
-            "least": 0.0,
-            "most": 0.9,
-            "tune": (0.0, 0.6),
-        },
+    dropout: Annotated[float, Tunable(0.0, 0.6)] = Field(
+        default=0.3, ge=0.0, le=0.9, description="Share of cells left out at random in a step"
     )
-    l2_penalty: float = field(
-        default=1e-4,
-        metadata={
-            "description": "L2 penalty on the weights, of a label of unit variance",
-            "least": 0.0,
-            "tune": (1e-5, 1e-2),
-        },
+    l2_penalty: Annotated[float, Tunable(1e-5, 1e-2)] = Field(
+        default=1e-4, ge=0.0, description="L2 penalty on the weights, of a label of unit variance"
     )
-    patience: int = field(
+    patience: int = Field(
         default=4,
-        metadata={
-            "description": "Epochs without a better loss on the stopping span before training ends",
-            "above": 0,
-        },
+        gt=0,
+        description="Epochs without a better loss on the stopping span before training ends",
     )
-    early_stopping: bool = field(
+    early_stopping: bool = Field(
         default=True,
-        metadata={
-            "description": (
-                "Choose the number of epochs on a span of its own before the calibration span"
-            )
-        },
+        description="Choose the number of epochs on a span of its own before the calibration span",
     )
-    seed: int = field(
-        default=0,
-        metadata={"description": "Seed of first weights, order of rows and dropout", "least": 0},
+    seed: int = Field(
+        default=0, ge=0, description="Seed of first weights, order of rows and dropout"
     )
 
     def with_rounds(self, rounds: int) -> LSTMSettings:

@@ -7,12 +7,15 @@ Each fits on one thread: the sums then have one order, and folds run beside each
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from dataclasses import replace
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import Field
 
-from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.errors import SettingsError
+from bondsig_assets.learning.models.interface import Sample, Tunable
+from bondsig_assets.validation import checked
 
 #: Values a feature is cut into before splits are sought: z-scores of some ninety issuers a day tell
 #: no more, and fits are a quarter faster.
@@ -21,157 +24,97 @@ BINS = 64
 PATIENCE = 30
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class XGBoostSettings:
     """Settings of XGBoost: shallow, slow and heavily averaged, for a signal this weak."""
 
-    n_trees: int = field(
-        default=250,
-        metadata={
-            "description": "Number of boosted trees, the largest with early stopping",
-            "above": 0,
-        },
+    n_trees: int = Field(
+        default=250, gt=0, description="Number of boosted trees, the largest with early stopping"
     )
-    max_depth: int = field(
-        default=3,
-        metadata={
-            "description": "Depth of a tree; the signal is weak, keep it shallow",
-            "above": 0,
-            "tune": (2, 5),
-        },
+    max_depth: Annotated[int, Tunable(2, 5)] = Field(
+        default=3, gt=0, description="Depth of a tree; the signal is weak, keep it shallow"
     )
-    learning_rate: float = field(
-        default=0.03,
-        metadata={"description": "Shrinkage of each tree", "above": 0.0, "tune": (0.01, 0.1)},
+    learning_rate: Annotated[float, Tunable(0.01, 0.1)] = Field(
+        default=0.03, gt=0.0, description="Shrinkage of each tree"
     )
-    min_child_weight: float = field(
-        default=200.0,
-        metadata={
-            "description": "Smallest weight of rows in a leaf",
-            "least": 0.0,
-            "tune": (50.0, 1000.0),
-        },
+    min_child_weight: Annotated[float, Tunable(50.0, 1000.0)] = Field(
+        default=200.0, ge=0.0, description="Smallest weight of rows in a leaf"
     )
-    subsample: float = field(
-        default=0.6,
-        metadata={"description": "Share of rows each tree sees", "above": 0.0, "most": 1.0},
+    subsample: float = Field(
+        default=0.6, gt=0.0, le=1.0, description="Share of rows each tree sees"
     )
-    column_share: float = field(
-        default=0.5,
-        metadata={"description": "Share of features each tree sees", "above": 0.0, "most": 1.0},
+    column_share: float = Field(
+        default=0.5, gt=0.0, le=1.0, description="Share of features each tree sees"
     )
-    l2_penalty: float = field(
-        default=20.0,
-        metadata={"description": "L2 penalty on leaf values", "least": 0.0, "tune": (1.0, 200.0)},
+    l2_penalty: Annotated[float, Tunable(1.0, 200.0)] = Field(
+        default=20.0, ge=0.0, description="L2 penalty on leaf values"
     )
-    early_stopping: bool = field(
+    early_stopping: bool = Field(
         default=False,
-        metadata={
-            "description": (
-                "Choose the number of trees on a span of its own before the calibration span"
-            )
-        },
+        description="Choose the number of trees on a span of its own before the calibration span",
     )
-    seed: int = field(
-        default=0, metadata={"description": "Seed of row and column sampling", "least": 0}
-    )
+    seed: int = Field(default=0, ge=0, description="Seed of row and column sampling")
 
     def with_rounds(self, rounds: int) -> XGBoostSettings:
         """The same with exactly so many trees."""
         return replace(self, n_trees=rounds, early_stopping=False)
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class LightGBMSettings:
     """Settings of LightGBM."""
 
-    n_trees: int = field(
-        default=200,
-        metadata={
-            "description": "Number of boosted trees, the largest with early stopping",
-            "above": 0,
-        },
+    n_trees: int = Field(
+        default=200, gt=0, description="Number of boosted trees, the largest with early stopping"
     )
-    n_leaves: int = field(
-        default=8, metadata={"description": "Leaves of a tree", "above": 1, "tune": (4, 24)}
+    n_leaves: Annotated[int, Tunable(4, 24)] = Field(
+        default=8, gt=1, description="Leaves of a tree"
     )
-    learning_rate: float = field(
-        default=0.03,
-        metadata={"description": "Shrinkage of each tree", "above": 0.0, "tune": (0.01, 0.1)},
+    learning_rate: Annotated[float, Tunable(0.01, 0.1)] = Field(
+        default=0.03, gt=0.0, description="Shrinkage of each tree"
     )
-    min_rows_in_leaf: int = field(
-        default=400,
-        metadata={
-            "description": "Smallest number of rows in a leaf",
-            "above": 0,
-            "tune": (100, 2000),
-        },
+    min_rows_in_leaf: Annotated[int, Tunable(100, 2000)] = Field(
+        default=400, gt=0, description="Smallest number of rows in a leaf"
     )
-    subsample: float = field(
-        default=0.6,
-        metadata={"description": "Share of rows each tree sees", "above": 0.0, "most": 1.0},
+    subsample: float = Field(
+        default=0.6, gt=0.0, le=1.0, description="Share of rows each tree sees"
     )
-    column_share: float = field(
-        default=0.5,
-        metadata={"description": "Share of features each tree sees", "above": 0.0, "most": 1.0},
+    column_share: float = Field(
+        default=0.5, gt=0.0, le=1.0, description="Share of features each tree sees"
     )
-    l2_penalty: float = field(
-        default=20.0,
-        metadata={"description": "L2 penalty on leaf values", "least": 0.0, "tune": (1.0, 200.0)},
+    l2_penalty: Annotated[float, Tunable(1.0, 200.0)] = Field(
+        default=20.0, ge=0.0, description="L2 penalty on leaf values"
     )
-    early_stopping: bool = field(
+    early_stopping: bool = Field(
         default=False,
-        metadata={
-            "description": (
-                "Choose the number of trees on a span of its own before the calibration span"
-            )
-        },
+        description="Choose the number of trees on a span of its own before the calibration span",
     )
-    seed: int = field(
-        default=0, metadata={"description": "Seed of row and column sampling", "least": 0}
-    )
+    seed: int = Field(default=0, ge=0, description="Seed of row and column sampling")
 
     def with_rounds(self, rounds: int) -> LightGBMSettings:
         """The same with exactly so many trees."""
         return replace(self, n_trees=rounds, early_stopping=False)
 
 
-@dataclass(frozen=True)
+@checked(SettingsError)
 class ForestSettings:
     """Settings of the random forest."""
 
-    n_trees: int = field(default=100, metadata={"description": "Number of trees", "above": 0})
-    max_depth: int = field(
-        default=6, metadata={"description": "Depth of a tree", "above": 0, "tune": (3, 8)}
+    n_trees: int = Field(default=100, gt=0, description="Number of trees")
+    max_depth: Annotated[int, Tunable(3, 8)] = Field(default=6, gt=0, description="Depth of a tree")
+    min_rows_in_leaf: Annotated[float, Tunable(50.0, 1000.0)] = Field(
+        default=200.0, gt=0.0, description="Smallest weight of rows in a leaf"
     )
-    min_rows_in_leaf: float = field(
-        default=200.0,
-        metadata={
-            "description": "Smallest weight of rows in a leaf",
-            "above": 0.0,
-            "tune": (50.0, 1000.0),
-        },
-    )
-    subsample: float = field(
+    subsample: float = Field(
         default=0.63,
-        metadata={
-            "description": "Share of rows each tree sees, drawn without replacement",
-            "above": 0.0,
-            "most": 1.0,
-        },
+        gt=0.0,
+        le=1.0,
+        description="Share of rows each tree sees, drawn without replacement",
     )
-    column_share: float = field(
-        default=0.33,
-        metadata={
-            "description": "Share of features each split chooses from",
-            "above": 0.0,
-            "most": 1.0,
-            "tune": (0.1, 0.6),
-        },
+    column_share: Annotated[float, Tunable(0.1, 0.6)] = Field(
+        default=0.33, gt=0.0, le=1.0, description="Share of features each split chooses from"
     )
-    seed: int = field(
-        default=0, metadata={"description": "Seed of row and column sampling", "least": 0}
-    )
+    seed: int = Field(default=0, ge=0, description="Seed of row and column sampling")
 
     def with_rounds(self, rounds: int) -> ForestSettings:
         """The same with exactly so many trees."""

@@ -1,33 +1,35 @@
 """What `source.toml` may say, and one-line complaints when it says something else.
 
-Belongs here: the vocabulary of the file and its validation against the declared tables.
-Not here: which values of a key make sense (`complaints.py`), opening data files
-(`read.py`), or what a rule does to a row
-(`values.py`, `rows.py`). What each key means stands beside its field.
+Belongs here: the vocabulary of the file, what each key may be, and its validation against the
+declared tables. Not here: which keys go with which table, layout or column (`complaints.py`),
+opening data files (`read.py`), or what a rule does to a row (`values.py`, `rows.py`). What each key
+means stands beside its field.
 """
 
 from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from datetime import time as Clock
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, NaiveDatetime, PlainValidator
 
 from bondsig_assets.errors import SourceError
+from bondsig_assets.securities.claims import ENTITY_KINDS
 from bondsig_assets.sources.files.complaints import (
     as_list,
     refuse_block,
     refuse_layout,
     refuse_rule,
-    unknown,
 )
 from bondsig_assets.sources.files.layouts import LAYOUTS, PRESETS
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 from bondsig_assets.tables.schema import Column
+from bondsig_assets.validation import Says, checked, unknown_name, validated
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", ".")
 MAX_BAD_SHARE = 0.05
@@ -69,52 +71,110 @@ _CONSTANTS: dict[str, tuple[type, ...]] = {
 }
 
 
-def _key(default: Any, *types: type) -> Any:
-    return field(default=default, metadata={"types": types})
+#: Widest zero-filled text, and most days added to a date: anything beyond is a typing error.
+MAX_PAD, MAX_DAYS = 64, 36_500
 
 
-@dataclass(frozen=True)
+def _named(what: str, known: Iterable[str]) -> AfterValidator:
+    def check(name: str | None) -> str | None:
+        if name is not None and name not in known:
+            raise ValueError(unknown_name(what, name, known))
+        return name
+
+    return AfterValidator(check)
+
+
+def _other_than_zero(value: float | None) -> float | None:
+    if value == 0:
+        raise ValueError
+    return value
+
+
+def _one_byte(value: str | None) -> str | None:
+    if value is not None and len(value.encode()) != 1:
+        raise ValueError
+    return value
+
+
+def _patterns(value: Any) -> list[str]:
+    for pattern in as_list(value):
+        if not isinstance(pattern, str) or not PurePath(pattern).parts:
+            raise ValueError(f"files = {pattern!r} should be a name or glob below the data folder")
+    return as_list(value)
+
+
+def _tables(value: Any) -> Any:
+    wanted = 'should be a table such as { columns = ["close"], equals = 0 }'
+    if not isinstance(value, list):
+        raise ValueError(f"null_when = {value!r} {wanted}, in a list")
+    for rule in value:
+        if not isinstance(rule, Mapping | NullRule):
+            raise ValueError(f"null_when = {rule!r} {wanted}")
+    return value
+
+
+def _table(value: Any) -> Any:
+    if not isinstance(value, Mapping | Lookup | Melt | None):
+        raise ValueError
+    return value
+
+
+def _lists(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {name: as_list(values) for name, values in value.items()}
+
+
+# A table in a table is read where its place and its column are known, after the one around it.
+_Table = [PlainValidator(_table), Says("is not a table")]
+_Factor = [AfterValidator(_other_than_zero), Says("should be a finite number other than 0")]
+_Days = Annotated[
+    int | None,
+    Field(ge=0, le=MAX_DAYS),
+    Says(f"should be a number of days from 0 to {MAX_DAYS}"),
+]
+_Lists = Annotated[dict[str, list[Any]], BeforeValidator(_lists)]
+
+
+@checked(SourceError)
 class Lookup:
     """A second file that translates codes: `key` (several codes split at `separator`) → `value`.
 
     Of a BOOLEAN column without `value`: whether the file lists the code at all.
     """
 
-    file: str = _key("", str)
-    key: str = _key("", str)
-    value: str = _key("", str)
-    separator: str = _key(";", str)
-    first: bool = _key(
-        False, bool
-    )  # of several values of one code the first counts; else they are a fault
+    file: str = ""
+    key: str = ""
+    value: str = ""
+    separator: str = ";"
+    first: bool = False  # of several values of one code the first counts; else they are a fault
 
 
-@dataclass(frozen=True)
+@checked(SourceError)
 class ColumnRule:
     """Where one declared column comes from; exactly one of `column` and `value` is set."""
 
-    column: str | None = _key(None, str)  # column of the file
-    value: Any = _key(None, object)  # a constant instead
-    unit: str | None = _key(None, str)  # unit in the file: see UNITS
-    scale: float = _key(1.0, int, float)  # a further factor
-    format: str | None = _key(None, str)  # strftime format of dates and moments
-    time: str | None = _key(None, str)  # column with the time of day of a moment
-    time_default: Clock | None = _key(None, Clock)  # time of day where the file has none
-    null: list[Any] = _key(None, list)  # further values that mean null
-    zero_is_null: bool = _key(False, bool)
-    map: dict[str, Any] | None = _key(
-        None, dict
-    )  # value in the file → value; "*" for all others, else null
-    lookup: Lookup | None = _key(None, dict)
-    default: Any = _key(
-        None, object
-    )  # what an empty field stands for, or one the map does not list
-    plus_days: int = _key(0, int)  # calendar days added to a date or moment
-    pad: int = _key(0, int)  # zero-fill a text of digits to this width
-    sign: str | None = _key(None, str)  # column that holds "-" where the number is negative
-    cap: float | None = _key(
-        None, int, float
-    )  # par_usd: larger pars are cut to this and flagged is_par_capped
+    column: str | None = None  # column of the file
+    value: Any = None  # a constant instead
+    unit: str | None = None  # unit in the file: see UNITS
+    scale: Annotated[float, *_Factor] = 1.0  # a further factor
+    format: str | None = None  # strftime format of dates and moments
+    time: str | None = None  # column with the time of day of a moment
+    time_default: Clock | None = None  # time of day where the file has none
+    null: list[Any] | None = None  # further values that mean null
+    zero_is_null: bool = False
+    map: dict[str, Any] | None = None  # value in the file → value; "*" for all others, else null
+    lookup: Annotated[Lookup | None, *_Table] = None
+    default: Any = None  # what an empty field stands for, or one the map does not list
+    plus_days: Annotated[int, Says(f"should be at most {MAX_DAYS} days either way")] = Field(
+        default=0, ge=-MAX_DAYS, le=MAX_DAYS
+    )  # calendar days added to a date or moment
+    pad: Annotated[int, Says(f"should be a width from 0 to {MAX_PAD}")] = Field(
+        default=0, ge=0, le=MAX_PAD
+    )  # zero-fill a text of digits to this width
+    sign: str | None = None  # column that holds "-" where the number is negative
+    # par_usd: larger pars are cut to this and flagged is_par_capped
+    cap: Annotated[float | None, *_Factor] = None
 
     @property
     def name(self) -> str:
@@ -122,64 +182,76 @@ class ColumnRule:
         return self.column or ""
 
 
-@dataclass(frozen=True)
+@checked(SourceError)
 class NullRule:
     """Values that mean null in some columns of the file, perhaps only for rows dated in a
     period.
     """
 
-    columns: list[str] | str = _key((), str, list)
-    equals: Any = _key(0, object)
-    first: date | None = _key(None, date)
-    last: date | None = _key(None, date)
+    columns: Annotated[
+        list[str], BeforeValidator(as_list), Says("should be names of columns of the file")
+    ] = Field(default_factory=list)
+    equals: Any = 0
+    first: date | datetime | None = None
+    last: date | datetime | None = None
 
 
-@dataclass(frozen=True)
+@checked(SourceError)
 class Melt:
     """Wide to long: column of the file → value of `into`; its cells go to `value`, empty ones are
     no row.
     """
 
-    into: str = _key("", str)
-    value: str = _key("", str)
-    columns: dict[str, Any] = _key(None, dict)
+    into: str = ""
+    value: str = ""
+    columns: dict[str, Any] = Field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@checked(SourceError)
 class Feed:
     """One `[[table]]` block: the files it names and how their rows become rows of the table."""
 
-    files: list[str] | str = _key(
-        "", str, list
-    )  # a name or glob, or several, below the data folder
-    columns: dict[str, ColumnRule] = _key(None, dict)
-    format: str | None = _key(None, str)  # "csv" or "parquet" where the name does not say
-    delimiter: str | None = _key(None, str)  # "," for .csv, "|" for .txt
-    quoted: bool | None = _key(None, bool)  # fields may stand in double quotes: not in .txt
-    trailer: bool = _key(False, bool)  # the last line is a trailer that ends in the row count
-    null: list[Any] = _key(None, list)  # values that mean null, in place of NULLS
-    null_when: list[NullRule] = _key((), list)
-    melt: Melt | None = _key(None, dict)
-    keep: dict[str, list[Any]] = _key(
-        None, dict
-    )  # column of the file → values; other rows are not for this table
-    prefer: dict[str, list[Any]] = _key(
-        None, dict
-    )  # column of the file → values, best first: which duplicate stays
-    expected: list[str] = _key((), list)  # reasons quarantined but not held against the file
-    max_bad_share: float = _key(MAX_BAD_SHARE, int, float)
-    negative_price_is_midpoint: bool = _key(False, bool)  # CRSP
-    layout: str | None = _key(
-        None, str
-    )  # a file known by name, see files_layouts.py; of links these are its options
-    delivered_at: datetime | None = _key(
-        None, datetime
-    )  # when the whole file could be known, New York
-    updated_on: date | None = _key(None, date)  # last day of the file: what ends then is still open
-    grace_days: int | None = _key(None, int)  # how much longer that is believed
-    days: int | None = _key(None, int)  # how long holdings are believed
-    confidence: float | None = _key(None, int, float)
-    kind: str | None = _key(None, str)  # what a map links: "cusip", "issuer_cusip" or "issuer_id"
+    # a name or glob, or several, below the data folder
+    files: Annotated[list[str], BeforeValidator(_patterns)] = Field(default_factory=list)
+    columns: Annotated[dict[str, ColumnRule], *_Table] = Field(default_factory=dict)
+    # where the name does not say
+    format: Annotated[str | None, _named("format", ("csv", "parquet"))] = None
+    # "," for .csv, "|" for .txt
+    delimiter: Annotated[str | None, AfterValidator(_one_byte), Says("should be one character")] = (
+        None
+    )
+    quoted: bool | None = None  # fields may stand in double quotes: not in .txt
+    trailer: bool = False  # the last line is a trailer that ends in the row count
+    # values that mean null, in place of NULLS
+    null: list[Any] = Field(default_factory=lambda: list(NULLS))
+    null_when: Annotated[list[NullRule], PlainValidator(_tables)] = Field(default_factory=list)
+    melt: Annotated[Melt | None, *_Table] = None
+    # column of the file → values; other rows are not for this table
+    keep: _Lists = Field(default_factory=dict)
+    # column of the file → values, best first: which duplicate stays
+    prefer: _Lists = Field(default_factory=dict)
+    # reasons quarantined but not held against the file
+    expected: Annotated[list[Any], Says("should be a list of reasons")] = Field(
+        default_factory=list
+    )
+    max_bad_share: Annotated[float, Says("should be a share above 0 and at most 1")] = Field(
+        default=MAX_BAD_SHARE, gt=0, le=1
+    )
+    negative_price_is_midpoint: bool = False  # CRSP
+    # a file known by name, see layouts.py; of links these are its options
+    layout: str | None = None
+    # when the whole file could be known, New York
+    delivered_at: Annotated[
+        NaiveDatetime | None,
+        Says("should be New York wall clock without an offset, such as 2026-09-04T18:00:00"),
+    ] = None
+    # last day of the file: what ends then is still open
+    updated_on: Annotated[date | None, Says("should be a day alone, such as 2026-09-04")] = None
+    grace_days: _Days = None  # how much longer that is believed
+    days: _Days = None  # how long holdings are believed
+    confidence: Annotated[float | None, Field(ge=0, le=1), Says("should be from 0 to 1")] = None
+    # what a map links: "cusip", "issuer_cusip" or "issuer_id"
+    kind: Annotated[str | None, _named("kind", ENTITY_KINDS)] = None
 
     @property
     def columns_needed(self) -> list[str]:
@@ -210,7 +282,7 @@ def read_config(path: Path) -> dict[str, list[Feed]]:
     feeds: dict[str, list[Feed]] = {}
     for name, blocks in content.items():
         if name not in known:
-            raise SourceError(f"{path}: {unknown('table', name, known)}")
+            raise SourceError(f"{path}: {unknown_name('table', name, known)}")
         if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
             raise SourceError(
                 f"{path}: write [[{name}]] with double brackets: a table may have several blocks"
@@ -227,49 +299,19 @@ def read_config(path: Path) -> dict[str, list[Feed]]:
     return feeds
 
 
-def _build(cls: type, content: dict[str, Any], where: str) -> dict[str, Any]:
-    """The keys of one TOML table, checked against the fields of `cls`."""
-    declared = {entry.name: entry for entry in fields(cls)}
-    for name, value in content.items():
-        if name not in declared:
-            raise SourceError(f"{where}: {unknown('key', name, declared)}")
-        types = declared[name].metadata["types"]
-        if not isinstance(value, types) or (
-            isinstance(value, bool) and bool not in types and object not in types
-        ):
-            raise SourceError(
-                f"{where}: {name} = {value!r} should be"
-                f" {' or '.join(kind.__name__ for kind in types)}"
-            )
-    return dict(content)
-
-
 def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
-    keys = _preset(_build(Feed, content, where), table)
+    validated(Feed, content, f"{where}: ")
+    keys = _preset(content, table)
     for name in ("files",) if "layout" in keys else ("files", "columns"):
         if not keys.get(name):
             raise SourceError(f"{where}: says no {name}")
-    if not 0 < keys.get("max_bad_share", MAX_BAD_SHARE) <= 1:
-        raise SourceError(
-            f"{where}: max_bad_share = {keys['max_bad_share']} should be a share above 0 and at"
-            " most 1"
-        )
-    if keys.get("format") not in (None, "csv", "parquet"):
-        raise SourceError(f"{where}: {unknown('format', keys['format'], ('csv', 'parquet'))}")
-    if len(keys.get("delimiter", ",").encode()) != 1:
-        raise SourceError(f"{where}: delimiter = {keys['delimiter']!r} should be one character")
     refuse_layout(keys, table, where)
     refuse_block(keys, table, where)
-    keys["files"] = as_list(keys["files"])
-    keys["null"] = keys.get("null", list(NULLS))
-    keys["keep"] = {name: as_list(values) for name, values in keys.get("keep", {}).items()}
-    keys["prefer"] = {name: as_list(values) for name, values in keys.get("prefer", {}).items()}
-    rules = [_build(NullRule, rule, f"{where}: null_when") for rule in keys.get("null_when", ())]
     keys["null_when"] = [
-        NullRule(**rule | {"columns": as_list(rule.get("columns", []))}) for rule in rules
+        validated(NullRule, rule, f"{where}: null_when: ") for rule in keys.get("null_when", ())
     ]
     melt = keys["melt"] = (
-        Melt(**_build(Melt, keys["melt"], f"{where}: melt")) if "melt" in keys else None
+        validated(Melt, keys["melt"], f"{where}: melt: ") if "melt" in keys else None
     )
     layout = LAYOUTS[keys["layout"]] if "layout" in keys else None
     what, declared = (
@@ -281,7 +323,9 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
             raise SourceError(f"{where}: melt needs into, value and columns")
         for name in (melt.into, melt.value):
             if name not in columns:
-                raise SourceError(f"{where}: melt: {unknown(f'column of {table}', name, columns)}")
+                raise SourceError(
+                    f"{where}: melt: {unknown_name(f'column of {table}', name, columns)}"
+                )
         _refuse_constants(melt.columns.values(), columns[melt.into], f"{where}: melt.columns")
     keys["columns"] = {
         name: _rule(
@@ -289,11 +333,11 @@ def _feed(content: dict[str, Any], table: str, where: str) -> Feed:
             columns.get(name),
             melt,
             f"{where}: columns.{name}",
-            f"{unknown(f'column of {what}', name, columns)}",
+            f"{unknown_name(f'column of {what}', name, columns)}",
         )
         for name, content in keys.get("columns", {}).items()
     }
-    feed = Feed(**keys)
+    feed = validated(Feed, keys, f"{where}: ")
     if layout is None:
         _complete(feed, table, where)
     return feed
@@ -324,11 +368,12 @@ def _rule(
         raise SourceError(
             f"{where}: write a column of the file as text, or a constant as {{ value = {content} }}"
         )
-    keys = _build(ColumnRule, content, where)
+    validated(ColumnRule, content, f"{where}: ")
+    keys = dict(content)
     if ("column" in keys) + ("value" in keys) != (0 if melt and column.name == melt.value else 1):
         raise SourceError(f"{where}: needs either column (of the file) or value (a constant)")
     if "unit" in keys and keys["unit"] not in (units := UNITS.get(column.unit, {})):
-        raise SourceError(f"{where}: {unknown('unit', keys['unit'], units)}")
+        raise SourceError(f"{where}: {unknown_name('unit', keys['unit'], units)}")
     _refuse_constants(
         [
             *(keys[name] for name in ("value", "default") if name in keys),
@@ -339,10 +384,10 @@ def _rule(
     )
     refuse_rule(keys, column, where)
     if "lookup" in keys:
-        lookup = keys["lookup"] = Lookup(**_build(Lookup, keys["lookup"], f"{where}: lookup"))
+        lookup = keys["lookup"] = validated(Lookup, keys["lookup"], f"{where}: lookup: ")
         if not (lookup.file and lookup.key and (lookup.value or column.type == "BOOLEAN")):
             raise SourceError(f"{where}: lookup needs file, key and value")
-    return ColumnRule(**keys)
+    return validated(ColumnRule, keys, f"{where}: ")
 
 
 def _refuse_constants(constants: Iterable[Any], column: Column, where: str) -> None:

@@ -16,7 +16,6 @@ import polars as pl
 from bondsig_assets.errors import SourceError
 from bondsig_assets.securities import claims
 from bondsig_assets.sources.files.checks import RAGGED_ROW, UNREAD
-from bondsig_assets.sources.files.complaints import unknown
 from bondsig_assets.sources.files.config import ColumnRule, Feed
 from bondsig_assets.sources.files.layouts import LAYOUTS, OPTIONS, Layout
 from bondsig_assets.sources.files.read import RAGGED, ROW, read_file, row_texts
@@ -29,6 +28,7 @@ from bondsig_assets.sources.files.rows import (
     rows_of,
 )
 from bondsig_assets.tables.schema import Table
+from bondsig_assets.validation import unknown_name
 
 #: Number of the row among all rows that one reader takes, and of its file.
 _ID, _PLACE = "__id", "__place"
@@ -165,7 +165,7 @@ def _rules(path: Path, feed: Feed, raw: pl.DataFrame) -> dict[str, ColumnRule]:
             say = f'or say {wanted} = "…" in its columns in source.toml'
             raise SourceError(
                 f"{path}: no column '{wanted}', which the layout {feed.layout} needs;"
-                f" {unknown('column', wanted, there)}; mend the file, {say}"
+                f" {unknown_name('column', wanted, there)}; mend the file, {say}"
             )
     found = {
         column.name: feed.columns.get(column.name, ColumnRule(column=column.name))

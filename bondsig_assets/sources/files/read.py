@@ -19,9 +19,9 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.errors import SourceError
-from bondsig_assets.sources.files.complaints import unknown
 from bondsig_assets.sources.files.config import Feed, Lookup
 from bondsig_assets.sources.files.values import text
+from bondsig_assets.validation import unknown_name
 
 #: Position of the row in its file, from 1 (the header does not count).
 ROW = "__row"
@@ -105,7 +105,7 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
     if missing is not None:
         raise SourceError(
             f"{path}: no column '{missing}', which source.toml expects;"
-            f" {unknown('column', missing, names)}"
+            f" {unknown_name('column', missing, names)}"
         )
     frame.columns = names
     frame = frame.with_columns(
@@ -119,13 +119,13 @@ def read_lookup(data: Path, lookup: Lookup) -> dict[str, Any]:
     """Code → value of a lookup file, or whether it lists the code. One code with two values is a
     fault unless the first counts.
     """
-    rules = Feed(files=[lookup.file], columns={}, keep={}, prefer={})
+    rules = Feed(files=[lookup.file])
     (path,) = find_files(data, rules, "a lookup")[:1]
     frame = read_file(path, rules)
     value = lookup.value or lookup.key
     for name in (lookup.key, value):
         if name not in frame.columns:
-            raise SourceError(f"{path}: {unknown('column', name, frame.columns[:-2])}")
+            raise SourceError(f"{path}: {unknown_name('column', name, frame.columns[:-2])}")
     pairs = (
         frame.select(
             # As the table's own file is read: 7.0 in a column of floats is the code 7.

@@ -24,7 +24,6 @@ from bondsig_assets.sources.files.checks import (
     SHARED_TICKER,
     shared_tickers,
 )
-from bondsig_assets.sources.files.complaints import unknown
 from bondsig_assets.sources.files.config import Feed, read_config
 from bondsig_assets.sources.files.links import link_rows
 from bondsig_assets.sources.files.read import ROW, find_files, read_file, read_lookup, row_texts
@@ -32,6 +31,7 @@ from bondsig_assets.sources.files.rows import RANK, check_share, rows_of
 from bondsig_assets.sources.files.trace import at_or_after_days, deliver
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 from bondsig_assets.tables.schema import Table
+from bondsig_assets.validation import unknown_name
 
 _FILE = "__file"
 
@@ -85,7 +85,7 @@ class FilesSource:
         readable date, from before 2002-07-01 or in the future with the first day of `span()`.
         """
         if table not in RAW_DAILY:
-            raise SourceError(unknown("daily table", table, RAW_DAILY))
+            raise SourceError(unknown_name("daily table", table, RAW_DAILY))
         if table not in self.feeds:
             return Delivery(table, TABLES[table].empty())
         loaded = self._load(table)
@@ -108,7 +108,7 @@ class FilesSource:
         quarantined row whatever its date.
         """
         if table not in RAW_REFERENCE:
-            raise SourceError(unknown("reference table", table, RAW_REFERENCE))
+            raise SourceError(unknown_name("reference table", table, RAW_REFERENCE))
         if table not in self.feeds:
             return Delivery(table, TABLES[table].empty())
         loaded = self._load(table)

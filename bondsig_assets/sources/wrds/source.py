@@ -25,7 +25,6 @@ from bondsig_assets.calendar import FIRST_DAY, at_or_after, at_or_before, tradin
 from bondsig_assets.errors import SourceError
 from bondsig_assets.securities.cusips import is_valid_cusip
 from bondsig_assets.sources.base import Delivery, Source
-from bondsig_assets.sources.files.complaints import unknown
 from bondsig_assets.sources.wrds.arrivals import Arrivals
 from bondsig_assets.sources.wrds.cache import DayCache, cache_name
 from bondsig_assets.sources.wrds.connection import Connection, WrdsSettings, connect
@@ -34,6 +33,7 @@ from bondsig_assets.sources.wrds.queries import WRDS_TABLES, Found, find_table
 from bondsig_assets.sources.wrds.values import pinned, refuse_lost_times
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 from bondsig_assets.trace.view import View
+from bondsig_assets.validation import unknown_name
 
 DEFAULT_TABLES = tuple(WRDS_TABLES)
 #: Reports brought through their layout at once.
@@ -69,7 +69,7 @@ class WrdsSource:
     ):
         for name in tables:
             if name not in WRDS_TABLES:
-                raise SourceError(unknown("WRDS table", name, WRDS_TABLES))
+                raise SourceError(unknown_name("WRDS table", name, WRDS_TABLES))
         if not tables or days_per_query < 1:
             raise SourceError("the source wrds needs at least one table and one day a query")
         asked = pl.Series(cusips, dtype=pl.String)
@@ -114,7 +114,7 @@ class WrdsSource:
         read to its end until then is kept.
         """
         if table not in RAW_DAILY:
-            raise SourceError(unknown("daily table", table, RAW_DAILY))
+            raise SourceError(unknown_name("daily table", table, RAW_DAILY))
         if table != "trace_reports":
             return (
                 self.others.daily(table, start, end)
@@ -136,7 +136,7 @@ class WrdsSource:
     def reference(self, table: str, through: date) -> Delivery:
         """From `others`; empty without one: WRDS's reference data are not read yet."""
         if table not in RAW_REFERENCE:
-            raise SourceError(unknown("reference table", table, RAW_REFERENCE))
+            raise SourceError(unknown_name("reference table", table, RAW_REFERENCE))
         return (
             self.others.reference(table, through)
             if self.others
