@@ -48,12 +48,6 @@ STUDIES = ("null", "power", "chain", "cheating", "real")
     help="Where results.md goes.",
 )
 @click.option(
-    "--readme",
-    type=click.Path(path_type=Path),
-    default=_REPOSITORY / "README.md",
-    help="The page that shows the price of cheating.",
-)
-@click.option(
     "--real",
     type=click.Path(path_type=Path, exists=True),
     default=None,
@@ -67,9 +61,7 @@ STUDIES = ("null", "power", "chain", "cheating", "real")
     is_flag=True,
     help="Take finished pieces as they are although the code has changed since.",
 )
-def main(
-    folder: Path | None, docs: Path, readme: Path, real: Path | None, only: str, keep_code: bool
-) -> None:
+def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_code: bool) -> None:
     """Run the studies and write docs/results.md."""
     warnings.simplefilter("ignore")
     chosen = [name.strip() for name in only.split(",") if name.strip()]
@@ -97,7 +89,6 @@ def main(
     write_report(
         results,
         docs,
-        readme,
         "make research REAL=DIR" if real is not None else "make research",
         took,
     )

@@ -1,8 +1,7 @@
 """The page of results and its pictures, made of what the studies left; nothing on it is typed by
 hand.
 
-Belongs here: text, tables and pictures of `docs/results.md`, and the table on the README's first
-page. Not here: the studies.
+Belongs here: text, tables and pictures of `docs/results.md`. Not here: the studies.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ _NULLS = {
 }
 
 
-def write_report(results: Results, docs: Path, readme: Path, command: str, took: str) -> None:
-    """Write results.md and its pictures into `docs`, and the price of cheating into `readme`."""
+def write_report(results: Results, docs: Path, command: str, took: str) -> None:
+    """Write results.md and its pictures into `docs`."""
     pictures = docs / "results"
     pictures.mkdir(parents=True, exist_ok=True)
     lines = [*_head(command, took)]
@@ -82,13 +81,6 @@ def write_report(results: Results, docs: Path, readme: Path, command: str, took:
     for name, found in results.get("real", {}).items():
         lines += [*_chain_section(f"Real data: {name}", found, pictures, "real"), *_REAL_NOTES, ""]
     (docs / "results.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
-    if "cheating" in results:
-        _put_between(
-            readme,
-            "<!-- cheating: made by make research -->",
-            "<!-- end of cheating -->",
-            cheating_table(results["cheating"]),
-        )
 
 
 def _head(command: str, took: str) -> list[str]:
@@ -552,15 +544,3 @@ def _counts(values: Any) -> dict[str, int]:
     for value in values:
         found[value] = found.get(value, 0) + 1
     return found
-
-
-def _put_between(path: Path, opening: str, closing: str, lines: Sequence[str]) -> None:
-    """Replace what stands between two marks of a page; raises ValueError when it lacks them."""
-    text = path.read_text(encoding="utf-8")
-    before, mark, rest = text.partition(opening)
-    _, end, after = rest.partition(closing)
-    if not mark or not end:
-        raise ValueError(f"{path} lacks the marks {opening} and {closing}")
-    path.write_text(
-        f"{before}{opening}\n" + "\n".join(lines) + f"\n{closing}{after}", encoding="utf-8"
-    )
