@@ -62,6 +62,14 @@ def test_what_may_be_wider_than_100_columns():
         assert not too_wide(fine), fine
 
 
+def test_hooks_run_before_a_commit_what_make_lint_runs():
+    hooks = (_ROOT / ".pre-commit-config.yaml").read_text()
+    wanted = re.search(r"^lint: ([a-z\- ]+)", (_ROOT / "Makefile").read_text(), re.M)
+    assert wanted
+    assert re.findall(r"entry: make --silent ([a-z-]+)$", hooks, re.M) == wanted[1].split()
+    assert set(re.findall(r"repo: (\S+)", hooks)) == {"local"}, "a hook would be fetched"
+
+
 def test_every_module_says_what_belongs_there():
     for module in (_ROOT / "bondsig_assets").rglob("*.py"):
         text = " ".join(module.read_text().split())
