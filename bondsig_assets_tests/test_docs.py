@@ -62,6 +62,17 @@ def test_what_may_be_wider_than_100_columns():
         assert not too_wide(fine), fine
 
 
+def test_the_page_on_architecture_names_every_room_and_only_functions_that_exist():
+    page, package = (_ROOT / "docs" / "architecture.md").read_text(), _ROOT / "bondsig_assets"
+    listed = set(re.findall(r"^\| `([a-z_]+)/?(?:\.py)?` \|", page, re.M))
+    there = {path.stem for path in package.iterdir() if path.is_dir() or path.suffix == ".py"}
+    beside = {"__init__", "__main__", "__pycache__", "data", "dagster", "sql", "extras"}
+    assert listed == there - beside
+    for room, module, function in re.findall(r"`([a-z_]+)\.([a-z_]+)\.([a-z_]+)`", page):
+        text = (package / room / f"{module}.py").read_text()
+        assert f"\ndef {function}(" in text, f"{room}.{module}.{function} is no more"
+
+
 def test_hooks_run_before_a_commit_what_make_lint_runs():
     hooks = (_ROOT / ".pre-commit-config.yaml").read_text()
     wanted = re.search(r"^lint: ([a-z\- ]+)", (_ROOT / "Makefile").read_text(), re.M)
