@@ -2,15 +2,33 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-services setup ui lint lock docs research clean bench-trace bench-bonds bench-learning
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-services setup ui lock docs docs-site import-graph research clean bench-trace bench-bonds bench-learning
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
 
-test: .venv/ready     ## lint, types, house rules and every test
+# What `make test` asks first; .pre-commit-config.yaml has a hook for each, and a test compares them.
+lint: lint-layout lint-code lint-types lint-imports lint-spelling lint-pages  ## all that needs no run
+
+lint-layout: .venv/ready
+	$(BIN)/ruff format --check .
+
+lint-code: .venv/ready
 	$(BIN)/ruff check .
+
+lint-types: .venv/ready
 	$(BIN)/mypy
+
+lint-imports: .venv/ready
 	$(BIN)/lint-imports --no-cache
+
+lint-spelling: .venv/ready
+	$(BIN)/codespell
+
+lint-pages: .venv/ready
+	$(BIN)/python -m pytest -q bondsig_assets_tests/test_docs.py
+
+test: lint            ## lint, types, house rules and every test
 	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-services: .venv/ready  ## tests that start servers, browsers or clusters, or kill processes
@@ -45,6 +63,12 @@ docs: .venv/ready     ## write the generated pages anew
 	$(BIN)/python -m studies.stylised_facts docs/simulated_market.md
 	$(BIN)/python -m studies.hindsight docs/hindsight.md
 	$(BIN)/python -m studies.feature_truth docs/features.md
+
+docs-site: .venv/ready ## the documentation as a site in site/, strictly: a link that leads nowhere fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+import-graph: .venv/ready  ## draw docs/import_graph.svg: what imports what (needs graphviz)
+	$(BIN)/import-linter drawgraph bondsig_assets | tred | dot -Tsvg -Gbgcolor=white -Nshape=box -o docs/import_graph.svg
 
 lock:                 ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

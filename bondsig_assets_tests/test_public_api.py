@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
 import tomllib
@@ -38,6 +39,18 @@ def test_every_public_name_is_there_and_documented():
     assert set(bondsig_assets.__all__) == set(bondsig_assets._WHERE) <= set(dir(bondsig_assets))
     with pytest.raises(AttributeError, match="nothing"):
         _ = bondsig_assets.nothing
+
+
+@pytest.mark.parametrize("name", bondsig_assets.__all__)
+def test_every_public_name_has_an_example_that_runs(name):
+    """With nothing imported but what the example imports, as a reader would paste it."""
+    told: list[str] = []
+    found = doctest.DocTestFinder().find(getattr(bondsig_assets, name), name, globs={})
+    runner = doctest.DocTestRunner()
+    for test in found:
+        runner.run(test, out=told.append)
+    assert runner.summarize(verbose=False).attempted > 2, f"{name} has no example"
+    assert not told, "".join(told)
 
 
 def test_importing_loads_nothing_heavy():

@@ -63,7 +63,19 @@ _RESULT = (
 
 
 class Reference(NamedTuple):
-    """What is known of bonds beside their prices: rows of the tables of the same names."""
+    """What is known of bonds beside their prices: rows of the tables of the same names.
+
+    `bonds`: terms, a row a bond. `treasury_yields`: par yields in percent, a row a day and tenor.
+    `call_schedules`: call prices in % of par; without them callable bonds have the yearly steps of
+    their terms. `amounts_outstanding`: US dollars; without them the offering amounts.
+
+    Examples:
+        >>> from bondsig_assets import Reference
+        >>> from bondsig_assets.tables import TABLES
+        >>> nothing = Reference(TABLES["bonds"].empty(), TABLES["treasury_yields"].empty())
+        >>> nothing.call_schedules is None
+        True
+    """
 
     bonds: pl.DataFrame
     treasury_yields: pl.DataFrame
@@ -73,20 +85,71 @@ class Reference(NamedTuple):
 
 def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) -> pl.DataFrame:
     """Rows of table `bond_analytics`, one for each of `revisions`, sorted by (known_date, cusip,
-    trade_date).
+    trade_date): yields in percent, spreads in basis points, durations in years.
 
-    `revisions`: rows of `bond_day_revisions`. A revision sees the terms, call prices and amount
-    known at time `at` (18:30) of its known_date, the newest Treasury curve known at that time of
-    its trade date, and nothing later. Yield, duration, G-, Z-, asset-swap and CDS-equivalent spread
-    are those to the date of the lowest yield: maturity, or a date of the call schedule after
-    settlement. The OAS of a bond with fixed call prices is that of a Hull-White tree to maturity
-    (`oas_method` hw); of all others it is the z-spread (z). Bonds without a schedule of their own
-    are called at first_call_price on first_call_date, falling in a line to 100 at maturity.
-    `reason` says why there is no spread: no_terms, `bad_terms: ...`, convertible, floating,
-    no_price, matured, no_curve, bad_calls, deep_call or unsolved; what can be solved without a
-    curve is given all the same.
+    - `revisions`: rows of `bond_day_revisions` (at least `cusip, trade_date, known_date, n_trades,
+      known_at` and `price` in % of par).
+    - `reference`: terms, Treasury curve, call prices, amounts.
+    - `at`: the time of the day, New York, at which each revision looks at them (18:30).
+
+    A revision sees the terms, call prices and amount known at time `at` of its known_date, the
+    newest Treasury curve known at that time of its trade date, and nothing later. Yield, duration,
+    G-, Z-, asset-swap and CDS-equivalent spread are those to the date of the lowest yield:
+    maturity, or a date of the call schedule after settlement. The OAS of a bond with fixed call
+    prices is that of a Hull-White tree to maturity (`oas_method` hw); of all others it is the
+    z-spread (z). Bonds without a schedule of their own are called at first_call_price on
+    first_call_date, falling in a line to 100 at maturity. `reason` says why there is no spread:
+    no_terms, `bad_terms: ...`, convertible, floating, no_price, matured, no_curve, bad_calls,
+    deep_call or unsolved; what can be solved without a curve is given all the same. So nothing in
+    a row is an error; a missing column is Polars' ColumnNotFoundError.
 
     A row's result does not depend on the other rows, to the last bit.
+
+    Examples:
+        A five percent bond at 98, set against the curve of the evening before:
+
+        >>> from datetime import date, datetime
+        >>> import polars as pl
+        >>> from bondsig_assets import Reference, analyze
+        >>> from bondsig_assets.tables import TABLES
+        >>> def rows(table, **columns):
+        ...     given = pl.DataFrame(columns)
+        ...     return pl.DataFrame(given.to_dicts(), schema=TABLES[table].polars_schema)
+        >>> bonds = rows(
+        ...     "bonds",
+        ...     cusip=["345397A45"],
+        ...     coupon_type="F",
+        ...     coupon_pct=5.0,
+        ...     coupons_per_year=2,
+        ...     day_count="30/360",
+        ...     offering_date=date(2019, 6, 15),
+        ...     maturity_date=date(2030, 6, 15),
+        ...     offering_amount_usd=7.5e8,
+        ...     is_callable=False,
+        ...     is_convertible=False,
+        ...     known_at=datetime(2019, 6, 15, 18, 30),
+        ... )
+        >>> curve = rows(
+        ...     "treasury_yields",
+        ...     trade_date=[date(2024, 3, 4)] * 3,
+        ...     tenor_years=[1.0, 5.0, 10.0],
+        ...     par_yield_pct=[4.9, 4.2, 4.2],
+        ...     known_at=datetime(2024, 3, 5, 8, 0),
+        ... )
+        >>> days = rows(
+        ...     "bond_day_revisions",
+        ...     cusip=["345397A45"],
+        ...     trade_date=date(2024, 3, 5),
+        ...     known_date=date(2024, 3, 5),
+        ...     n_trades=4,
+        ...     price=98.0,
+        ...     known_at=datetime(2024, 3, 5, 18, 30),
+        ... )
+        >>> told = analyze(days, Reference(bonds, curve)).row(0, named=True)
+        >>> round(told["yield_pct"], 2), round(told["duration_years"], 2), told["oas_method"]
+        (5.38, 5.25, 'z')
+        >>> round(told["oas_bps"]), told["curve_date"], told["reason"]
+        (114, datetime.date(2024, 3, 4), None)
     """
     versions, par = curves.known_curves(reference.treasury_yields)
     rows = _rows(revisions, reference, versions, at)

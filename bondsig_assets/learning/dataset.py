@@ -43,7 +43,28 @@ class Dataset:
     missing; `excess`: the raw label in percent, NaN without one; `label`: its normal score among
     the labelled issuers of the day, NaN also on days with fewer than MINIMUM_NAMES; `label_end`:
     calendar position of the close that completes it, -1 without one; `scorable`: fresh enough for a
-    score.
+    score; `horizon`: trading days of the label. All arrays have one entry a row; `make_dataset`
+    makes them.
+
+    Examples:
+        Sixteen issuers on one day, none with a label yet:
+
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> from bondsig_assets import LearningSettings, make_dataset
+        >>> from bondsig_assets.tables import TABLES
+        >>> day = date(2024, 3, 5)
+        >>> issuers = [
+        ...     {"trade_date": day, "parent_id": f"P{n:02}", "staleness_days": float(n)}
+        ...     for n in range(16)
+        ... ]
+        >>> data = make_dataset(
+        ...     pl.DataFrame(issuers, schema=TABLES["issuer_days"].polars_schema),
+        ...     TABLES["labels"].empty(),
+        ...     LearningSettings().walk_forward,
+        ... )
+        >>> data.between(None, day).size, data.labelled(None, day).size, int(data.scorable.sum())
+        (16, 0, 11)
     """
 
     keys: pl.DataFrame
@@ -144,7 +165,31 @@ def make_dataset(
 ) -> Dataset:
     """The dataset of whole days of `issuer_days` with the labels of the settings' horizon and kind.
 
-    `labels` may hold any horizons; those beyond `issuer_days` are not looked at.
+    `issuer_days`: rows of that table, all features, in any order. `labels`: rows of that table, of
+    any horizons; those beyond `issuer_days` are not looked at. Returns are in percent. `settings`
+    says which horizon (trading days) and kind. Nothing here is fitted, so nothing of another day
+    enters a row; a missing column is Polars' ColumnNotFoundError.
+
+    Examples:
+        Sixteen issuers, the wider the spread the worse the stock: labels are normal scores within
+        their day.
+
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> from bondsig_assets import LearningSettings, make_dataset
+        >>> from bondsig_assets.tables import TABLES
+        >>> def rows(table, dicts):
+        ...     return pl.DataFrame(dicts, schema=TABLES[table].polars_schema)
+        >>> keys = [{"trade_date": date(2024, 3, 5), "parent_id": f"P{n:02}"} for n in range(16)]
+        >>> days = [key | {"spread_bps": 100.0 + n} for n, key in enumerate(keys)]
+        >>> after = {"horizon_days": 5, "label_end_date": date(2024, 3, 13)}
+        >>> labels = [key | after | {"excess_return_pct": -0.1 * n} for n, key in enumerate(keys)]
+        >>> settings = LearningSettings().walk_forward
+        >>> data = make_dataset(rows("issuer_days", days), rows("labels", labels), settings)
+        >>> data.keys.height, data.label.shape
+        (16, (16,))
+        >>> [round(float(score), 2) for score in data.label[[0, 1, 15]]]
+        [1.86, 1.32, -1.86]
     """
     days = issuer_days.sort("trade_date", "parent_id")
     column = KINDS[settings.label]

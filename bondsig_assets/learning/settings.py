@@ -181,7 +181,24 @@ def _models(value: Any) -> tuple[str, ...]:
 
 @checked(SettingsError)
 class LearningSettings:
-    """Everything a study depends on but the data."""
+    """Everything a study depends on but the data.
+
+    `study` names it (its MLflow experiment), `models` are the names of those trained, `kinds` holds
+    the settings of each kind of model; the groups `walk_forward`, `gate`, `tuning` and `signals`
+    have a meaning, a unit and bounds for every setting, which `bondsig settings` prints. Made in
+    Python nothing is checked; `learning.settings.make_settings` (nested tables) and `load_settings`
+    (a TOML file) check, and raise SettingsError with what is wrong and what is allowed.
+
+    Examples:
+        >>> from bondsig_assets import LearningSettings
+        >>> from bondsig_assets.learning.settings import make_settings
+        >>> [chosen.name for chosen in LearningSettings(models=("ridge",)).specifications()]
+        ['ridge', 'equity_only']
+        >>> make_settings({"walk_forward": {"horizon_days": 7}})
+        Traceback (most recent call last):
+        ...
+        bondsig_assets.errors.SettingsError: walk_forward.horizon_days = 7 is none of 1, 5, 10, 21
+    """
 
     study: Annotated[str, Says("is not a text of a character or more")] = Field(
         default="bondsig",

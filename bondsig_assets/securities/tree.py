@@ -77,12 +77,67 @@ def security_tree(
 ) -> Tree:
     """The tree of the parent that `query` means on the day of `moment`, as known at it.
 
-    `query`: parent id, ticker, CUSIP, issuer CUSIP or issuer id, else a name (company or issuer;
-    whole, else part of it, capitals do not matter). The frames are the raw tables, rows of
-    `security_master` and of `amounts.amounts_on` (`cusip, amount_usd`; without it the offering
-    amounts). A bond goes where the master leads it, else where its issuer's parent is. Matured and
-    unissued bonds are left out. Raises AmbiguousNameError for several parents and UnknownNameError,
-    with near matches, for none.
+    - `query`: parent id, ticker, CUSIP, issuer CUSIP or issuer id, else a name (company or issuer;
+      whole, else part of it; capitals do not matter).
+    - `moment`: New York wall clock; its date is the day that is meant.
+    - `master`: rows of `security_master`. `issuers`, `equities`, `bonds`, `ratings`: rows of the
+      raw tables of those names; without `ratings` nobody is rated.
+    - `amounts`: `cusip, amount_usd` as of `amounts.amounts_on`, in US dollars; without it the
+      offering amounts.
+
+    A bond goes where the master leads it, else where its issuer's parent is. Matured and unissued
+    bonds are left out. Raises AmbiguousNameError for several parents and UnknownNameError, with
+    near matches, for none.
+
+    Examples:
+        >>> from datetime import date, datetime
+        >>> import polars as pl
+        >>> from bondsig_assets import security_tree
+        >>> from bondsig_assets.securities.tree import render
+        >>> from bondsig_assets.tables import TABLES
+        >>> def rows(table, **values):
+        ...     return pl.DataFrame([values], schema=TABLES[table].polars_schema)
+        >>> since = {"valid_from_date": date(2019, 1, 2), "known_at": datetime(2019, 1, 2, 9, 30)}
+        >>> company = security_tree(
+        ...     "345397A45",
+        ...     datetime(2024, 3, 5, 18, 30),
+        ...     master=TABLES["security_master"].empty(),
+        ...     issuers=rows(
+        ...         "issuers",
+        ...         issuer_id="fmcc",
+        ...         issuer_cusip="345397",
+        ...         issuer_name="Ford Motor Credit Company LLC",
+        ...         parent_id="ford",
+        ...         **since,
+        ...     ),
+        ...     equities=rows(
+        ...         "equities",
+        ...         parent_id="ford",
+        ...         ticker="F",
+        ...         company_name="Ford Motor Company",
+        ...         sector="Consumer Discretionary",
+        ...         sector_etf="XLY",
+        ...         **since,
+        ...     ),
+        ...     bonds=rows(
+        ...         "bonds",
+        ...         cusip="345397A45",
+        ...         issuer_id="fmcc",
+        ...         coupon_type="F",
+        ...         coupon_pct=5.0,
+        ...         offering_date=date(2019, 6, 15),
+        ...         maturity_date=date(2030, 6, 15),
+        ...         offering_amount_usd=7.5e8,
+        ...         known_at=datetime(2019, 6, 15, 18, 30),
+        ...     ),
+        ... )
+        >>> company.equity.ticker
+        'F'
+        >>> print(*render(company), sep="\\n")
+        ford  Ford Motor Company  as known 2024-03-05 18:30
+        ├─ stock F since 2019-01-02  Consumer Discretionary (XLY)
+        └─ Ford Motor Credit Company LLC [345397]
+           └─ 345397A45  5.000%  2030-06-15  750.0 m
     """
     world = _World(moment, master, issuers, equities, bonds)
     parent = world.parent_of(query)

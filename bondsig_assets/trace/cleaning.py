@@ -62,9 +62,38 @@ NO_TIMES = (
 class CleanResult:
     """What became of the reports: in = trades + rejected, always.
 
-    `trades`: those that stand; `rejected`: every other report with `reason`, and in `cause_row`,
-    `cause_report_date`, `cause_message_number` the report that caused it; `bond_days`: daily
-    aggregates; `waterfall`: `step, reports, share`.
+    - `trades`: a row a report that stands, by issuer and in order of knowledge: what was reported
+      (`price` in % of par, `par_usd`, moments of New York), `row`, its position in what was given,
+      and `price_as_reported` where a price was put right.
+    - `rejected`: every other report, a row each, with `reason`; `cause_row`, `cause_report_date`
+      and `cause_message_number` name the report that caused it. `known_until` is when it was known
+      to be no trade, if it had been one.
+    - `bond_days`: a row a bond and execution date (`trade_date`): prices in % of par, volumes in
+      US dollars, counts.
+    - `waterfall`: `step, reports, share`: from reports in, reason by reason, to trades that stand;
+      shares of the reports in, 0 to 1.
+
+    Examples:
+        >>> from datetime import date
+        >>> import polars as pl
+        >>> from bondsig_assets import clean
+        >>> result = clean(
+        ...     pl.DataFrame(
+        ...         {
+        ...             "cusip": ["037833AK6", "037833AK6"],
+        ...             "execution_date": [date(2024, 3, 5), date(2024, 3, 5)],
+        ...             "report_date": [date(2024, 3, 5), date(2024, 3, 5)],
+        ...             "status": ["T", "T"],
+        ...             "message_number": ["0000001", "0000002"],
+        ...             "price": [98.5, 98.6],
+        ...             "par_usd": [250_000.0, 5_000.0],
+        ...         }
+        ...     )
+        ... )
+        >>> result.waterfall.select("step", "reports").rows()
+        [('reports in', 2), ('rejected: small_par', -1), ('trades that stand', 1)]
+        >>> result.bond_days.select("cusip", "n_trades", "price", "par_usd").rows()
+        [('037833AK6', 1, 98.5, 250000.0)]
     """
 
     trades: pl.DataFrame
@@ -80,15 +109,50 @@ def clean(
     screens: str | Path | Screens = "research",
     view: View = "regulatory",
 ) -> CleanResult:
-    """Cleans TRACE reports: message lifecycle, double counting, screens, price errors, bond days.
+    """Clean TRACE reports: message lifecycle, double counting, screens, price errors, bond days.
 
-    `reports`: columns as in `trace.reports.REPORT_SCHEMA`, or those of a layout of `trace.layouts`
-    (a frame from WRDS, say), rows in any order (`trace.layouts.scan_reports` reads files); moments
-    are New York wall clock. `bonds`: `cusip` and any of `maturity_date, offering_date,
-    offering_amount_usd, is_convertible, is_high_yield`; screens on terms that are not given do
-    nothing. `as_of`: only what was reported by that moment counts. `screens`: a preset of
-    `trace.options.PRESETS`, a TOML file, or Screens. `view`: `regulatory` is everything, `live`
-    what was disseminated. Raises ReportsError when the reports cannot be cleaned as they are.
+    - `reports`: a row a report, in any order, with columns as in `trace.reports.REPORT_SCHEMA`: at
+      least `cusip, execution_date, report_date, status, message_number, price` (% of par) and
+      `par_usd`. Or the columns of a layout of `trace.layouts` (a frame from WRDS, say);
+      `scan_reports` reads files. Moments are New York wall clock, without a zone.
+    - `bonds`: a row a bond, `cusip` and any of `maturity_date, offering_date, offering_amount_usd,
+      is_convertible, is_high_yield`; screens on terms that are not given do nothing.
+    - `as_of`: only what was reported by that moment counts; None counts everything.
+    - `screens`: a preset of `trace.options.PRESETS`, a TOML file, or Screens.
+    - `view`: `regulatory` is everything, `live` what was disseminated.
+
+    Raises ReportsError when the reports cannot be cleaned as they are: a column missing or of
+    another type, a `row` twice, no times of report for `as_of`, an unknown preset or view.
+
+    Examples:
+        Two trades, and the message that cancels the first of them nine minutes past ten:
+
+        >>> from datetime import date, datetime
+        >>> import polars as pl
+        >>> from bondsig_assets import clean
+        >>> reports = pl.DataFrame(
+        ...     {
+        ...         "cusip": ["037833AK6"] * 3,
+        ...         "execution_date": [date(2024, 3, 5)] * 3,
+        ...         "executed_at": [datetime(2024, 3, 5, 10, 0)] * 3,
+        ...         "report_date": [date(2024, 3, 5)] * 3,
+        ...         "reported_at": [datetime(2024, 3, 5, 10, minute) for minute in (1, 2, 9)],
+        ...         "message_number": ["0000001", "0000002", "0000001"],
+        ...         "status": ["T", "T", "X"],
+        ...         "price": [98.5, 99.0, 98.5],
+        ...         "par_usd": [250_000.0] * 3,
+        ...     }
+        ... )
+        >>> result = clean(reports)
+        >>> result.trades["price"].to_list()
+        [99.0]
+        >>> result.rejected.select("row", "reason", "cause_row").rows()
+        [(0, 'ended_by_cancel', 2), (2, 'cancel_message', 0)]
+
+        Five past ten nobody knew of the cancel:
+
+        >>> clean(reports, as_of=datetime(2024, 3, 5, 10, 5)).trades["price"].to_list()
+        [98.5, 99.0]
     """
     chosen = screens_named(screens)
     frame = _sound(as_reports(_canonical(reports)).collect())

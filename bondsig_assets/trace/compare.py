@@ -48,12 +48,49 @@ def compare(
     recipes: Sequence[str],
     bonds: pl.DataFrame | None = None,
 ) -> Comparison:
-    """Our result on `reports` against each of `recipes` (names of RECIPES).
+    """Set our result on `reports` beside that of published recipes on the same reports.
 
-    `reports`: canonical reports; `ours_trades`: `row`, `cusip`, `execution_date`, `price` (% of
-    par), `par_usd` of the trades we keep; `ours_rejected`: `row`, `reason`; `bonds`: terms for the
-    recipes that use them. Raises ValueError for an unknown recipe and for a report that is in both
-    of ours.
+    - `reports`: canonical reports, all columns of `trace.reports.REPORT_SCHEMA` (`as_reports` of
+      that module brings a frame to them).
+    - `ours_trades`: `row`, `cusip`, `execution_date`, `price` (% of par), `par_usd` of the trades
+      we keep; `ours_rejected`: `row`, `reason`. Both as `clean` returns them.
+    - `recipes`: names of `trace.recipes.RECIPES`: `osbap`, `tidy`, `dick-nielsen`.
+    - `bonds`: terms for the recipes that use them, as in `clean`.
+
+    Returns a Comparison of three frames: verdicts by report, bond days, examples. Raises ValueError
+    for an unknown recipe and for a report that is in both of ours.
+
+    Examples:
+        A sell leg and two buy legs of equal terms: one buy leg is the same trade again, the other
+        is a trade of its own. The match of the recipe does not count.
+
+        >>> from datetime import date, datetime
+        >>> import polars as pl
+        >>> from bondsig_assets import clean, compare
+        >>> from bondsig_assets.trace.reports import as_reports
+        >>> legs = pl.DataFrame(
+        ...     {
+        ...         "cusip": ["037833AK6"] * 3,
+        ...         "execution_date": [date(2024, 3, 5)] * 3,
+        ...         "executed_at": [datetime(2024, 3, 5, 10, 0)] * 3,
+        ...         "report_date": [date(2024, 3, 5)] * 3,
+        ...         "reported_at": [datetime(2024, 3, 5, 10, 1)] * 3,
+        ...         "message_number": ["0000001", "0000002", "0000003"],
+        ...         "status": ["T"] * 3,
+        ...         "price": [98.5] * 3,
+        ...         "par_usd": [250_000.0] * 3,
+        ...         "side": ["S", "B", "B"],
+        ...         "contra": ["D"] * 3,
+        ...     }
+        ... )
+        >>> reports = as_reports(legs).collect()
+        >>> ours = clean(reports)
+        >>> told = compare(reports, ours.trades, ours.rejected, ["osbap"])
+        >>> for verdict in told.trades.select("ours", "theirs", "n").rows():
+        ...     print(verdict)
+        ('interdealer_buy_leg', 'interdealer_buy_leg', 1)
+        ('kept', 'interdealer_buy_leg', 1)
+        ('kept', 'kept', 1)
     """
     unknown = [name for name in recipes if name not in RECIPES]
     if unknown:

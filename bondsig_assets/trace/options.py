@@ -35,7 +35,20 @@ def _option(default: Any, meaning: str, source: str, **rules: Any) -> Any:
 class Screens:
     """Which reports that stand are no trades of the sample; applied after matching, never before.
 
-    The defaults are `none`: message lifecycle and double counting alone.
+    The defaults are `none`: message lifecycle and double counting alone. Prices are % of par, par
+    and values US dollars. `trace.options.PRESETS` holds the sets by name; the page on screens says
+    what each option means and whose it is. Nothing is checked here; a TOML file given to `clean`
+    is, and raises ReportsError.
+
+    Examples:
+        >>> from dataclasses import replace
+        >>> from bondsig_assets import Screens
+        >>> from bondsig_assets.trace.options import PRESETS
+        >>> Screens(minimum_par_usd=100_000.0).interdealer
+        'pair'
+        >>> mine = replace(PRESETS["research"], name="mine", calendar="sifma")
+        >>> mine.calendar, mine.minimum_par_usd
+        ('sifma', 10000.0)
     """
 
     name: str = "none"

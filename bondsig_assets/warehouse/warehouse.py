@@ -50,8 +50,35 @@ class Warehouse:
 
     `catalog` is a SQLite file, or `postgres:<connection string>`; `storage` a folder, or
     `s3://bucket/path` with the AWS_* variables set. Where they are not given, BONDSIG_CATALOG and
-    BONDSIG_STORAGE name them, and without those both lie under `home`. Every method raises
-    WarehouseError.
+    BONDSIG_STORAGE name them, and without those both lie under `home`. `lock_timeout`: seconds a
+    writer waits for another. Every method raises WarehouseError, one line.
+
+    Examples:
+        >>> from datetime import date, datetime
+        >>> from tempfile import TemporaryDirectory
+        >>> import polars as pl
+        >>> from bondsig_assets import Warehouse
+        >>> from bondsig_assets.tables import TABLES
+        >>> from bondsig_assets.warehouse import Write
+        >>> day = date(2024, 3, 5)
+        >>> price = pl.DataFrame(
+        ...     [
+        ...         {
+        ...             "ticker": "F",
+        ...             "trade_date": day,
+        ...             "close_usd": 12.35,
+        ...             "is_etf": False,
+        ...             "known_at": datetime(2024, 3, 5, 18, 30),
+        ...         }
+        ...     ],
+        ...     schema=TABLES["equity_prices"].polars_schema,
+        ... )
+        >>> with TemporaryDirectory() as home:
+        ...     warehouse = Warehouse(home)
+        ...     warehouse.initialize()
+        ...     warehouse.replace(Write("equity_prices", price, between=(day, day)))
+        ...     warehouse.query("select ticker, close_usd from equity_prices")
+        (['ticker', 'close_usd'], [('F', 12.35)])
     """
 
     def __init__(

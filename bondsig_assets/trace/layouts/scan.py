@@ -78,11 +78,33 @@ def scan_reports(
     """The reports of `paths` (.parquet, text with any delimiter, .gz, .zip, zips in zips), in their
     order.
 
-    `layout` is one of LAYOUTS for all files, or "auto": each file's own, by its header. Texts are
-    read piece by piece into Parquet under `scratch` (a temporary folder, removed at exit, when
-    None); the frame reads from there, so `scratch` must stay until it was read. No row of a file is
-    lost: what cannot be used says so in `fault`. Raises LayoutError, one line that names the file,
-    when a file as a whole cannot be read; with `allow_missing_times` lost times are noted instead.
+    - `layout`: one of LAYOUTS for all files, or "auto": each file's own, by its header.
+    - `scratch`: a folder that texts are read into, piece by piece, as Parquet; the frame reads from
+      there, so it must stay until the frame was read. None: a temporary folder, removed at exit.
+    - `allow_missing_times`: note lost times instead of stopping.
+
+    Returns a Scan: `frame` is lazy and goes to `clean`; `layouts`, `notes` and `files` say what was
+    taken for what. No row of a file is lost: what cannot be used says so in `fault`. Raises
+    LayoutError, one line that names the file, when a file as a whole cannot be read, its times
+    are lost, or no file is named.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> from bondsig_assets import scan_reports
+        >>> text = (
+        ...     "cusip_id,trd_exctn_dt,trd_exctn_tm,trd_rpt_dt,trd_rpt_tm,msg_seq_nb,trc_st,"
+        ...     "rptd_pr,entrd_vol_qt,rpt_side_cd,cntra_mp_id\\n"
+        ...     "037833AK6,2024-03-05,10:00:00,2024-03-05,10:01:00,1,T,98.5,250000,S,C\\n"
+        ... )
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder) / "enhanced.csv"
+        ...     _ = file.write_text(text)
+        ...     scan = scan_reports([file])
+        >>> scan.layouts, scan.files
+        ({'enhanced.csv': 'wrds-enhanced'}, [('enhanced.csv', 0, 1)])
+        >>> scan.frame.collect().select("row", "message_number", "price", "par_usd").rows()
+        [(0, '0000001', 98.5, 250000.0)]
     """
     if not paths:
         raise LayoutError("no files are named: name at least one")
