@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.sources.base import Source
-from studies.stylised_trading import ASSUMED, HIGH_YIELD, Fact
+from studies.stylised_trading import ASSUMED, Fact
 
 #: Rating letter → rating numbers, and what is known of its spread at 5–10 years.
 _RATINGS = {
@@ -220,7 +221,7 @@ def _comovement(both: Paths) -> list[Fact]:
 
 def _stocks(both: Paths) -> list[Fact]:
     excess = both.returns
-    high_yield = both.rating >= HIGH_YIELD
+    high_yield = both.rating >= HIGH_YIELD_RATING
     standard = (excess - excess.mean(axis=0)) / excess.std(axis=0)
     size = np.abs(standard)
     low, high = 100 * excess.std(axis=0)[~high_yield], 100 * excess.std(axis=0)[high_yield]

@@ -19,6 +19,7 @@ import polars as pl
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
+from bondsig_assets.market_rules import STALE_DAYS
 from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ def print_explanation(
         score_lines(trail),
         _model_lines(trail),
         _contribution_lines(trail, parts),
-        _bond_lines(bonds, trails.RECENT_DAYS),
-        _report_lines(reports, n_reports, trails.RECENT_DAYS, trail),
+        _bond_lines(bonds, STALE_DAYS),
+        _report_lines(reports, n_reports, STALE_DAYS, trail),
         _label_lines(trails.label_of(lake.read, trail), trail),
     ):
         click.echo("\n".join([*lines, ""]))

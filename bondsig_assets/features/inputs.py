@@ -15,12 +15,11 @@ from bondsig_assets.features import replay as rp
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.issuer_levels import Curves, fit_curves
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.market_rules import HIGH_YIELD_RATING
 
 Columns = dict[str, np.ndarray]
 #: Issuers other than its own that a sector comparison needs.
 OTHERS = 5
-#: Rating number from which an issuer is of high yield.
-HIGH_YIELD = 11
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Inputs:
     @cached_property
     def is_high_yield(self) -> np.ndarray:
         """Whether the issuer is rated below investment grade; unrated counts as not."""
-        return self.panels.rating >= HIGH_YIELD
+        return self.panels.rating >= HIGH_YIELD_RATING
 
     @cached_property
     def spread_curves(self) -> Curves:

@@ -18,6 +18,7 @@ from numba import njit
 
 RING = 16
 MATCH_DAYS = 5
+#: `market_rules.STALE_DAYS`, copied: see there.
 STALE_DAYS = 10
 #: Beyond this the last trade counts as unknown, so that the answer never depends on how much is
 #: loaded.

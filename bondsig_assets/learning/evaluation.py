@@ -26,18 +26,15 @@ from bondsig_assets.learning.statistics import (
     outer_weights,
     ranked,
 )
+from bondsig_assets.market_rules import HIGH_YIELD_RATING, MINIMUM_NAMES
 from bondsig_assets.tables.learning import EVALUATIONS, INFORMATION_COEFFICIENTS
 
-#: Fewer issuers than this make no cross-section.
-MINIMUM_NAMES = 15
-#: The same within a sector, a rating, a size or an earnings bucket.
+#: As MINIMUM_NAMES, within a sector, a rating, a size or an earnings bucket.
 MINIMUM_NAMES_OF_SLICE = 8
 #: z(0.975) + z(0.80): an effect this many standard errors large is found four times in five.
 DETECTABLE = 2.80
 #: Ending of the name under which stands what a model adds to the control.
 OVER = "_over_equity"
-#: A rating number from here on is high yield: 11 = BB+.
-HIGH_YIELD = 11
 #: Trading days on either side of a filing that count as near it.
 EARNINGS_DAYS = 5
 #: Parts of the day's order that a hit rate and a spread look at.
@@ -137,7 +134,7 @@ def attributes(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.DataFrame
         "sector",
         rating=pl.when(pl.col("rating_number").is_null())
         .then(pl.lit("unrated"))
-        .when(pl.col("rating_number") >= HIGH_YIELD)
+        .when(pl.col("rating_number") >= HIGH_YIELD_RATING)
         .then(pl.lit("high_yield"))
         .otherwise(pl.lit("investment_grade")),
         size=pl.when(place < 1)

@@ -20,10 +20,9 @@ import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.market_rules import HORIZONS
 from bondsig_assets.tables.learning import LABELS
 
-#: Trading days in a label, and in the one that models learn unless told otherwise.
-HORIZONS, HORIZON = (1, 5, 10, 21), 5
 #: Column of `labels` that holds each kind of label.
 KINDS = {"excess": "excess_return_pct", "beta_adjusted": "beta_adjusted_return_pct"}
 #: Trading days between the features' day and the first close of the label.

@@ -18,12 +18,10 @@ import polars as pl
 
 from bondsig_assets.calendar import is_trading_day, offset, trading_days
 from bondsig_assets.errors import UnknownNameError
+from bondsig_assets.market_rules import STALE_DAYS
 from bondsig_assets.reporting.waterfall import Read
 from bondsig_assets.tables.issuer_features import FEATURES
 
-#: A bond whose last trade is older says nothing about its issuer; `features/replay.py` has the same
-#: number.
-RECENT_DAYS = 10
 _NEAR = 5
 #: Columns that say when a bond day became known rather than what it is.
 _WHEN = ("cusip", "trade_date", "known_date", "known_at")
@@ -132,10 +130,10 @@ def linked_bonds(read: Read, parent_id: str, day: date, known_at: datetime) -> l
 
 
 def bonds_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetime) -> pl.DataFrame:
-    """A row per bond: terms, its newest bond day of the last RECENT_DAYS as known at `known_at`
+    """A row per bond: terms, its newest bond day of the last STALE_DAYS as known at `known_at`
     (nulls without one), and its trades of these days; heaviest first.
     """
-    first = offset(day, -RECENT_DAYS)
+    first = offset(day, -STALE_DAYS)
     return read(
         f"""
         WITH newest AS (
@@ -160,14 +158,14 @@ def bonds_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetim
 def reports_behind(
     read: Read, cusips: Sequence[str], day: date, known_at: datetime
 ) -> pl.DataFrame:
-    """The bonds' trades of the last RECENT_DAYS as known at `known_at`, the newest first."""
+    """The bonds' trades of the last STALE_DAYS as known at `known_at`, the newest first."""
     return read(
         "SELECT executed_at, execution_date, reported_at, cusip, price, par_usd, is_par_capped,"
         " side, contra, delivery_date, record_number, known_at FROM"
         f" trades_as_of({_moment(known_at)}) WHERE cusip IN ({_texts(cusips)}) AND execution_date"
         " BETWEEN ? AND ? ORDER BY execution_date DESC, executed_at DESC NULLS LAST, delivery_date"
         " DESC, record_number DESC",
-        [offset(day, -RECENT_DAYS), day],
+        [offset(day, -STALE_DAYS), day],
     )
 
 
@@ -334,8 +332,8 @@ def _why_not_it(read: Read, name: str, parents: list[str], day: date) -> str:
         if rows[0][0] is None
         else f"its bonds last traded {rows[0][0]:.0f} trading days before"
     )
-    if (rows[0][0] is None or rows[0][0] > RECENT_DAYS) and rows[0][1] is None:
-        return f"{quiet} ({RECENT_DAYS} are allowed), and it has no CDS quote"
+    if (rows[0][0] is None or rows[0][0] > STALE_DAYS) and rows[0][1] is None:
+        return f"{quiet} ({STALE_DAYS} are allowed), and it has no CDS quote"
     return (
         f"it has features for it, so its features came after the scores: bondsig run --start {day}"
         f" --end {day} --select key:scores --again"

@@ -15,11 +15,12 @@ import polars as pl
 from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.folds import fold_of
-from bondsig_assets.learning.labels import HORIZON, span
+from bondsig_assets.learning.labels import span
 from bondsig_assets.learning.models.linear import ElasticNetSettings, RidgeSettings
 from bondsig_assets.learning.models.trees import ForestSettings, LightGBMSettings, XGBoostSettings
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, train_fold
+from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.reading.model_rows import model_rows as rows_of_models
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import ALL_FEATURES

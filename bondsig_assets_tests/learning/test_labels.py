@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.learning.labels import HORIZON, HORIZONS, LOOKBACK, SKIP, labels, span
+from bondsig_assets.learning.labels import LOOKBACK, SKIP, labels, span
+from bondsig_assets.market_rules import HORIZON, HORIZONS
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.features.markets import DAYS, closing, cut, panels, price, stock
 from bondsig_assets_tests.rows_of import rows_of
