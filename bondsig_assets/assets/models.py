@@ -8,13 +8,13 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from bondsig_assets.assets.common import table_asset, whole_result
 from bondsig_assets.assets.learning_config import settings_of, training_config
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.dataset import Dataset, without_information
 from bondsig_assets.learning.folds import Fold, fold_of
+from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
@@ -151,7 +151,7 @@ def _train(
             rows = model_rows(data, models, settings, snapshot, run.info.run_id)
             rows = log_fold(mlflow, tracking, fold, models, rows, data, settings)
             frames = (
-                pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"),
+                frame_of("models", rows),
                 holdout_rows(data, models),
                 importance_rows(models),
             )
@@ -162,7 +162,7 @@ def _train(
                 )
             )
         mlflow.log_metrics(
-            {f"calibration_ic_{row['model_name']}": row["calibration_ic"] for row in rows},
+            {f"calibration_ic_{row.model_name}": row.calibration_ic for row in rows},
             step=done,
         )
     return refused

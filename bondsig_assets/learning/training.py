@@ -123,7 +123,7 @@ def train_model(
     windows = settings.walk_forward
     if tune is not None and settings.tuning.trials:
         specification = tune(data, fold, specification, settings)
-    stops = specification.kind.early_stopping and specification.settings.early_stopping
+    stops = specification.stops_early
     early = data.labelled(fold.train_start, fold.early_end if stops else fold.sibling_end)
     late = judged_rows(data, fold.calibration_start, fold.train_end)
     every = data.labelled(fold.train_start, fold.train_end)

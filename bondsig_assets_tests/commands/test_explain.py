@@ -25,6 +25,13 @@ from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.home import Home, Market
 from bondsig_assets.learning.calibration import Calibration
 from bondsig_assets.learning.dataset import make_dataset
+from bondsig_assets.learning.rows import (
+    ExplanationRow,
+    LabelRow,
+    ModelSummary,
+    ScoreRow,
+    rows_from,
+)
 from bondsig_assets.learning.scoring import Scorer, score
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.market_rules import STALE_DAYS
@@ -444,7 +451,10 @@ def test_the_picture(small, monkeypatch, tmp_path):
     [("excess", "+1.250 % against ETF by"), ("beta_adjusted", "+1.200 % against 1.20 x ETF by")],
 )
 def test_what_came_after_is_the_label_that_was_trained(kind, said):
-    label = {
+    label: dict[str, Any] = {
+        "parent_id": "P0",
+        "trade_date": date(2024, 5, 2),
+        "ticker": "AAA",
         "horizon_days": 5,
         "known_at": datetime(2024, 5, 10, 16),
         "is_delisted": False,
@@ -456,10 +466,11 @@ def test_what_came_after_is_the_label_that_was_trained(kind, said):
         "stock_return_pct": 1.5,
         "sector_return_pct": 0.25,
     }
-    assert (
-        said
-        in _label_lines(label, Trail({}, {}, {"label": kind, "horizon_days": 5}, None, 1, 5))[0]
-    )
+    model = rows_from(ModelSummary, rows_of("models", {"label": kind, "horizon_days": 5}))[0]
+    score = rows_from(ScoreRow, rows_of("scores", {}))[0]
+    explanation = rows_from(ExplanationRow, rows_of("explanations", {}))[0]
+    trail = Trail(score, explanation, model, None, 1, 5)
+    assert said in _label_lines(LabelRow(**label), trail)[0]
 
 
 def test_the_waterfall_ends_at_the_prediction():

@@ -18,11 +18,11 @@ from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.learning.labels import span
 from bondsig_assets.learning.models.linear import ElasticNetSettings, RidgeSettings
 from bondsig_assets.learning.models.trees import ForestSettings, LightGBMSettings, XGBoostSettings
+from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, train_fold
 from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.reading.model_rows import model_rows as rows_of_models
-from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests.rows_of import rows_of
 
@@ -135,7 +135,4 @@ def model_rows(
     models: list[FoldModel], data: Dataset | None = None, settings: LearningSettings = SETTINGS
 ) -> pl.DataFrame:
     """Rows of table `models`."""
-    rows = rows_of_models(data or dataset(), models, settings, 1, "run")
-    return TABLES["models"].conform(
-        pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row")
-    )
+    return frame_of("models", rows_of_models(data or dataset(), models, settings, 1, "run"))

@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.learning.models.interface import ModelSettings, Sample
 
 
 @dataclass(frozen=True)
-class RidgeSettings:
+class RidgeSettings(ModelSettings):
     """Settings of the ridge regression."""
 
     penalty: float = field(
@@ -31,7 +31,7 @@ class RidgeSettings:
 
 
 @dataclass(frozen=True)
-class ElasticNetSettings:
+class ElasticNetSettings(ModelSettings):
     """Settings of the elastic net."""
 
     penalty: float = field(
@@ -71,10 +71,8 @@ class LinearModel(ABC):
 
         x = np.nan_to_num(sample.features).astype(float)
         share = sample.weight / sample.weight.sum()
-        self.means, self.intercept = (
-            (x * share[:, None]).sum(axis=0),
-            float((sample.label * share).sum()),
-        )
+        self.means = (x * share[:, None]).sum(axis=0)
+        self.intercept = float((sample.label * share).sum())
         moments = moments_of(
             np.column_stack([x - self.means, sample.label - self.intercept]), share
         )
@@ -114,11 +112,9 @@ class LinearModel(ABC):
     def from_text(cls, text: str) -> Self:
         """A model from `to_text`."""
         read, model = json.loads(text), cls(None)
-        model.intercept, model.weights, model.means = (
-            read["intercept"],
-            np.array(read["weights"]),
-            np.array(read["means"]),
-        )
+        model.intercept = read["intercept"]
+        model.weights = np.array(read["weights"])
+        model.means = np.array(read["means"])
         return model
 
 
@@ -135,10 +131,8 @@ class ElasticNetModel(LinearModel):
     """
 
     def _solve(self, gram: np.ndarray, product: np.ndarray) -> np.ndarray:
-        lasso, squares = (
-            self.settings.penalty * self.settings.l1_share,
-            self.settings.penalty * (1 - self.settings.l1_share),
-        )
+        lasso = self.settings.penalty * self.settings.l1_share
+        squares = self.settings.penalty * (1 - self.settings.l1_share)
         weights, residual = np.zeros(len(product)), product.copy()
         diagonal = np.diag(gram)
         for _ in range(1000):

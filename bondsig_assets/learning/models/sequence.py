@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from bondsig_assets.errors import ModelError
-from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.learning.models.interface import ModelSettings, Sample
 
 if TYPE_CHECKING:
     from bondsig_assets.learning.models.sequence_kernel import Network
@@ -76,7 +76,7 @@ _BUILDING = Lock()
 
 
 @dataclass(frozen=True)
-class LSTMSettings:
+class LSTMSettings(ModelSettings):
     """Settings of the LSTM."""
 
     history_days: int = field(

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.learning.models.interface import ModelSettings, Sample
 
 #: Values a feature is cut into before splits are sought: z-scores of some ninety issuers a day tell
 #: no more, and fits are a quarter faster.
@@ -22,7 +22,7 @@ PATIENCE = 30
 
 
 @dataclass(frozen=True)
-class XGBoostSettings:
+class XGBoostSettings(ModelSettings):
     """Settings of XGBoost: shallow, slow and heavily averaged, for a signal this weak."""
 
     n_trees: int = field(
@@ -82,7 +82,7 @@ class XGBoostSettings:
 
 
 @dataclass(frozen=True)
-class LightGBMSettings:
+class LightGBMSettings(ModelSettings):
     """Settings of LightGBM."""
 
     n_trees: int = field(
@@ -137,7 +137,7 @@ class LightGBMSettings:
 
 
 @dataclass(frozen=True)
-class ForestSettings:
+class ForestSettings(ModelSettings):
     """Settings of the random forest."""
 
     n_trees: int = field(default=100, metadata={"description": "Number of trees", "above": 0})
@@ -196,7 +196,7 @@ class XGBoostModel:
             sample.features, sample.label, weight=sample.weight, nthread=1, max_bin=BINS
         )
         options: dict[str, Any] = {}
-        if stop is not None and getattr(self.settings, "early_stopping", False):
+        if stop is not None and self.settings.early_stopping:
             held = xgb.QuantileDMatrix(
                 stop.features, stop.label, weight=stop.weight, nthread=1, max_bin=BINS, ref=data
             )
