@@ -77,7 +77,7 @@ def panel_world(world: World) -> PanelWorld:
     gives the same bits.
     """
     source = SimulatedSource(world)
-    market, (start, end) = source.market, source.span()
+    market, (start, end) = source.market, source.date_range()
     tables = {
         name: source.reference(name, end).rows
         for name in (

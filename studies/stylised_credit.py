@@ -46,7 +46,7 @@ class Paths:
 
 def bond_spreads(source: Source, mids: pl.DataFrame) -> pl.DataFrame:
     """True spreads of fixed-rate bonds with parent, rating as of the day and years to maturity."""
-    last = source.span()[1]
+    last = source.date_range()[1]
     bonds = (
         source.reference("bonds", last)
         .rows.unique("cusip", keep="first")
@@ -93,11 +93,11 @@ def paths(source: Source, spreads: pl.DataFrame) -> Paths:
         .agg(pl.col("change").mean(), pl.col("rating_number").first())
     )
     equities = (
-        source.reference("equities", source.span()[1])
+        source.reference("equities", source.date_range()[1])
         .rows.sort("valid_from_date")
         .unique(["parent_id", "ticker"], keep="first")
     )
-    prices = source.daily("equity_prices", *source.span()).rows.select(
+    prices = source.daily("equity_prices", *source.date_range()).rows.select(
         "ticker", "trade_date", move=(1 + pl.col("total_return_pct") / 100).log()
     )
     etf = prices.rename({"ticker": "sector_etf", "move": "etf_move"})
@@ -254,7 +254,7 @@ def _stocks(both: Paths) -> list[Fact]:
 
 
 def _issuers(source: Source) -> list[Fact]:
-    first, last = source.span()
+    first, last = source.date_range()
     middle = first + (last - first) / 2
     parent = (
         source.reference("issuers", first)

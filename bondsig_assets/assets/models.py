@@ -19,7 +19,7 @@ from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
 from bondsig_assets.learning.walk_forward import cores
-from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration import progress
 from bondsig_assets.reading.model_rows import holdout_rows, importance_rows, model_rows
 from bondsig_assets.reading.training import is_fitted, training_data
 from bondsig_assets.resources.tracking import TrackingResource
@@ -85,7 +85,7 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
                 run_id = mlflow.active_run().info.run_id
                 refused = _train(lake, data, missing, asked, snapshot, mlflow, tracking)
         _drop(lake, refused)
-        report("models", 1.0)
+        progress.update("models", 1.0)
         trained = lake.read_table(
             "models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN
         )
@@ -142,7 +142,7 @@ def _train(
     for done, (fold, models) in enumerate(
         train_folds(data, folds, specifications, settings, cores(), tune)
     ):
-        report("models", done / len(folds))
+        progress.update("models", done / len(folds))
         if isinstance(models, FoldError):
             refused[fold.quarter] = models
             continue

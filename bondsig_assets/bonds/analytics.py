@@ -254,8 +254,8 @@ def _known_calls(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     """
     calls = _as_known(rows, _yearly_calls(reference.bonds))
     if reference.call_schedules is not None:
-        told = _as_known(rows, call_schedules(reference.call_schedules, reference.bonds).rows)
-        calls = pl.concat([told, calls.join(told, on="row", how="anti")])
+        explicit = _as_known(rows, call_schedules(reference.call_schedules, reference.bonds).rows)
+        calls = pl.concat([explicit, calls.join(explicit, on="row", how="anti")])
     last_months = pl.col("call_date").min().over("row") >= pl.col("maturity_date").dt.offset_by(
         f"-{SHORT_PAR_CALL_DAYS}d"
     )

@@ -71,7 +71,7 @@ def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
     """
     from bondsig_assets.reporting.score_trail import trail_of
 
-    date_range = home.span()
+    date_range = home.date_range()
     assert date_range is not None, "open_warehouse has refused a home without a market"
     return trail_of(lake.read, ticker, day, date_range)
 

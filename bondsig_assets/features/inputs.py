@@ -57,8 +57,8 @@ class Inputs:
         to a count it says where 0 means none.
         """
         since = self.panels.reports_since
-        told = self.panels.days >= np.datetime64(since or date.min)
-        return np.where((self.credit[rp.OUTSTANDING] > 0) & told[:, None], 0.0, np.nan)
+        is_covered = self.panels.days >= np.datetime64(since or date.min)
+        return np.where((self.credit[rp.OUTSTANDING] > 0) & is_covered[:, None], 0.0, np.nan)
 
     @cached_property
     def grade(self) -> np.ndarray:

@@ -358,7 +358,7 @@ def _daily_of(
     label = panel.label[rows, None]
     lowest, highest = ranked(signal, group)
     spread = _spread(label, *outer_weights(lowest, highest, n[group, None], TENTH), group)
-    foretold = _foretold(lowest, highest, n[group, None]) * np.sign(label).astype(np.int64)
+    agreement = _predicted_side(lowest, highest, n[group, None]) * np.sign(label).astype(np.int64)
     is_score = np.array(
         [panel.names[k] != ENSEMBLE and not panel.names[k].endswith(OVER) for k in columns]
     )
@@ -368,8 +368,8 @@ def _daily_of(
         ),
         "n_issuers": np.broadcast_to(n[:, None], spread.shape),
         "spread": spread,
-        "hits": _sums((foretold > 0).astype(np.int64), group),
-        "hits_of": _sums((foretold != 0).astype(np.int64), group),
+        "hits": _sums((agreement > 0).astype(np.int64), group),
+        "hits_of": _sums((agreement != 0).astype(np.int64), group),
         "squared_error": np.where(is_score, _sums((score - signal) ** 2, group), np.nan),
         "squared_score": _sums(score**2, group),
     }
@@ -403,7 +403,7 @@ def _spread(
     )
 
 
-def _foretold(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _predicted_side(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
     """+1 in the top fifth, -1 in the bottom fifth, 0 between and where a tie straddles the
     border.
     """

@@ -21,7 +21,7 @@ from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.calibration import Calibration, calibrate
 from bondsig_assets.learning.dataset import Dataset, columns_of
 from bondsig_assets.learning.ensemble import Ensemble, mean_rank
-from bondsig_assets.learning.folds import Fold, has_enough_history, purge_days
+from bondsig_assets.learning.folds import Fold, has_enough_history
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, Specification, fingerprint
 from bondsig_assets.learning.models.interface import Model, Sample
@@ -229,11 +229,6 @@ def ensemble_of(
         every,
     )
     return replace(made, data_hash=ensemble_hash([member.data_hash for member in members]))
-
-
-def spanned_days(settings: LearningSettings) -> int:
-    """Trading days between a training day and the first day it is judged on."""
-    return purge_days(settings.walk_forward.horizon_days)
 
 
 def ensemble_hash(members: Sequence[str]) -> str:

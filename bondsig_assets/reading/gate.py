@@ -16,7 +16,7 @@ from bondsig_assets.calendar import FIRST_DAY, cutoff, offset
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.learning.gate import Candidate, Verdict, decide
-from bondsig_assets.learning.labels import span
+from bondsig_assets.learning.labels import days_to_label_end
 from bondsig_assets.learning.rows import (
     ChampionRow,
     ModelRow,
@@ -146,7 +146,7 @@ def holdout_dataset(lake: Warehouse, start: date, end: date, model: ModelSummary
     )
     labels = lake.read_table(
         "labels",
-        between=(start, offset(end, span(settings.horizon_days))),
+        between=(start, offset(end, days_to_label_end(settings.horizon_days))),
         where=f"horizon_days = {settings.horizon_days}",
     )
     return make_dataset(issuer_days, labels, settings)

@@ -15,7 +15,7 @@ import polars as pl
 from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.folds import fold_of
-from bondsig_assets.learning.labels import span
+from bondsig_assets.learning.labels import days_to_label_end
 from bondsig_assets.learning.models.linear import ElasticNetSettings, RidgeSettings
 from bondsig_assets.learning.models.trees import ForestSettings, LightGBMSettings, XGBoostSettings
 from bondsig_assets.learning.rows import frame_of
@@ -86,7 +86,10 @@ def labels_of(
     rng = np.random.default_rng(seed)
     dates = days["trade_date"].unique().sort()
     ends = pl.DataFrame(
-        {"trade_date": dates, "label_end_date": [offset(day, span(horizon)) for day in dates]}
+        {
+            "trade_date": dates,
+            "label_end_date": [offset(day, days_to_label_end(horizon)) for day in dates],
+        }
     )
     noisy = strength * days[feature].fill_null(0.0).to_numpy() + rng.standard_normal(days.height)
     rows = days.select("parent_id", "trade_date", "ticker").with_columns(

@@ -46,7 +46,7 @@ class SimulatedSource:
     def _mids(self) -> tuple[np.ndarray, np.ndarray]:
         return true_mids(self.market)
 
-    def span(self) -> tuple[date, date]:
+    def date_range(self) -> tuple[date, date]:
         """First and last trading day of the world."""
         days = self.world.days()
         return days[0], days[-1]
