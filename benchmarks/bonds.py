@@ -25,6 +25,7 @@ from bondsig_assets.bonds.callable_bonds import (
 )
 from bondsig_assets.bonds.conventions import Bonds, terms
 from bondsig_assets.bonds.curves import ParCurves, ZeroCurves, zero_curves
+from bondsig_assets.market_rules import RECOVERY
 from bondsig_assets_tests.bonds.quantlib_bonds import (
     quantlib_bond,
     quantlib_callable,
@@ -213,8 +214,8 @@ def _quantlib_credit(
         ql.FlatHazardRate(today, ql.QuoteHandle(hazard), ql.Actual365Fixed())
     )
     risky, insured = (
-        ql.RiskyBondEngine(default, spreads.RECOVERY, curve),
-        ql.MidPointCdsEngine(default, spreads.RECOVERY, curve),
+        ql.RiskyBondEngine(default, RECOVERY, curve),
+        ql.MidPointCdsEngine(default, RECOVERY, curve),
     )
 
     def asset_swap(i: int) -> float:

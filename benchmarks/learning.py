@@ -63,7 +63,7 @@ def main(more: tuple[str, ...]) -> None:
 
 
 def _score_one_day() -> None:
-    from bondsig_assets.reading.scoring import score_span, spans
+    from bondsig_assets.reading.scoring import score_range, scoring_ranges
     from bondsig_assets.resources.champion import load_champion
     from bondsig_assets.resources.tracking import TrackingResource
     from bondsig_assets.warehouse import Warehouse
@@ -77,8 +77,8 @@ def _score_one_day() -> None:
         return
     for what in ("first, MLflow imported on the way", "again"):
         began = perf_counter()
-        (span,) = spans(lake, newest, newest)
-        made = score_span(lake, partial(load_champion, tracking), *span)
+        (days,) = scoring_ranges(lake, newest, newest)
+        made = score_range(lake, partial(load_champion, tracking), days)
         _line(f"scoring {newest}, {what}", began, f"{made['scores'].height} issuers")
 
 

@@ -48,8 +48,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
         market = Market()
-        home.claim(market, make_source(market).span())
-        span = home.span()
+        home.claim(market, make_source(market).date_range())
+        span = home.date_range()
         assert span is not None
         began = time.perf_counter()
         defs = build_defs(home)

@@ -67,7 +67,7 @@ def _measure(source: WrdsSource) -> None:
         with connection.stream(sql, "the reports") as batches:
             rows = sum(batch.num_rows for batch in batches)
         _tell("wire to Arrow", rows, began)
-    source.span()
+    source.date_range()
     for what in ("server to delivery", "cache to delivery"):
         began = perf_counter()
         _tell(what, source.daily("trace_reports", FIRST, LAST).rows.height, began)

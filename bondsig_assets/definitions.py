@@ -36,13 +36,13 @@ from bondsig_assets.resources.warehouse_resource import WarehouseResource
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 #: The span shown before a home has been given a market: the demo world's.
-_DEMO_SPAN = (date(2021, 1, 4), date(2024, 12, 31))
+_DEMO_DATE_RANGE = (date(2021, 1, 4), date(2024, 12, 31))
 
 
 def build_defs(home: Home | None = None) -> dg.Definitions:
     """The whole graph for one home."""
     home = home or current_home()
-    first, last = home.span() or _DEMO_SPAN
+    first, last = home.date_range() or _DEMO_DATE_RANGE
     settings = load_settings(home.learning_file)
     days, folds = (
         trading_days_definition(first, last),

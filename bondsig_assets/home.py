@@ -109,7 +109,7 @@ class Home:
 
     @property
     def market_file(self) -> Path:
-        """Which market the home holds, and its span."""
+        """Which market the home holds, and its date range."""
         return self.path / "market.json"
 
     def market(self) -> Market | None:
@@ -117,7 +117,7 @@ class Home:
         text = self._read()
         return Market(**text["market"]) if text else None
 
-    def span(self) -> tuple[date, date] | None:
+    def date_range(self) -> tuple[date, date] | None:
         """First and last trading day of the market, None for an empty home."""
         text = self._read()
         return (
@@ -131,7 +131,7 @@ class Home:
         text = self._read()
         return text.get("fingerprint", "") if text else ""
 
-    def claim(self, market: Market, span: tuple[date, date], fingerprint: str = "") -> None:
+    def claim(self, market: Market, date_range: tuple[date, date], fingerprint: str = "") -> None:
         """Make this the home of `market`, or confirm that it is; `fingerprint` identifies the
         input.
 
@@ -147,8 +147,8 @@ class Home:
         text = json.dumps(
             {
                 "market": asdict(market),
-                "first_day": span[0].isoformat(),
-                "last_day": span[1].isoformat(),
+                "first_day": date_range[0].isoformat(),
+                "last_day": date_range[1].isoformat(),
                 "fingerprint": fingerprint,
             },
             indent=1,

@@ -19,6 +19,7 @@ from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.folds import Fold, folds_between
 from bondsig_assets.learning.gate import Candidate, decide
 from bondsig_assets.learning.labels import labels as compute_labels
+from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.scoring import Scorer, score
 from bondsig_assets.learning.settings import LearningSettings, SignalSettings
 from bondsig_assets.learning.training import FoldModel, daily_ics, judged_rows, train_folds
@@ -67,13 +68,7 @@ def learned(
             raise models
         trained |= {model.version: model for model in models}
         known = cutoff(offset(fold.first_day, -1))
-        rows["models"].append(
-            pl.DataFrame(
-                model_rows(data, models, settings, 1, "run"),
-                schema=TABLES["models"].polars_schema,
-                orient="row",
-            )
-        )
+        rows["models"].append(frame_of("models", model_rows(data, models, settings, 1, "run")))
         rows["holdout_ics"].append(holdout_rows(data, models))
         rows["feature_importances"].append(importance_rows(models))
         # As `assets/champions.py` replays the gate, with frames for a warehouse.

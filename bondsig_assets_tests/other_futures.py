@@ -243,9 +243,9 @@ class LaterKnowledge:
     def __init__(self, source: Source, cut: date, seed: int) -> None:
         self.source, self.cut, self.seed = source, cut, seed
 
-    def span(self) -> tuple[date, date]:
+    def date_range(self) -> tuple[date, date]:
         """That of the source."""
-        return self.source.span()
+        return self.source.date_range()
 
     def truth(self) -> dict[str, pl.DataFrame]:
         """That of the source."""

@@ -22,8 +22,9 @@ from bondsig_assets.learning import dataset as dataset_module
 from bondsig_assets.learning import labels as labels_module
 from bondsig_assets.learning import training
 from bondsig_assets.learning.folds import Fold
-from bondsig_assets.learning.labels import HORIZONS, labels
+from bondsig_assets.learning.labels import labels
 from bondsig_assets.learning.training import check_fold
+from bondsig_assets.market_rules import HORIZONS
 from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests import known_past
 from bondsig_assets_tests.features.markets import DAYS, random_market

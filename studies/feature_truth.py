@@ -39,7 +39,7 @@ def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame
     """Rows of `issuer_days` and of `bond_analytics` of the whole of a simulated market, without a
     warehouse.
     """
-    first, last = source.span()
+    first, last = source.date_range()
     tables = {name: source.reference(name, last).rows for name in RAW_REFERENCE}
     nothing = TABLES["trade_events"].empty()
     reports = source.daily("trace_reports", first, last).rows
@@ -235,7 +235,7 @@ def _row(what: str, truth: str, rows: pl.DataFrame, ours: str, true: str) -> pl.
 def section(source: SimulatedSource) -> str:
     """The section in Markdown."""
     rows, _ = market_features(source)
-    first, last = source.span()
+    first, last = source.date_range()
     lines = [
         TRUTH,
         "",

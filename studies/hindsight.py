@@ -185,7 +185,7 @@ A signal must be computed on *on the day*. The other two are for description.
 def main(path: Path) -> None:
     """Measures and writes the page."""
     source = SimulatedSource(world(_WORLD, 1, 0.2), "live")
-    first, last = source.span()
+    first, last = source.date_range()
     delivery = source.daily("trace_reports", first, last)
     bonds = source.reference("bonds", last).rows
     # What ends after the last day has not ended.

@@ -19,7 +19,6 @@ import polars as pl
 
 from bondsig_assets.bonds.analytics import (
     DAYS_PER_YEAR,
-    HALF_SPREAD_POINTS,
     LONGEST_WEIGHTED_YEARS,
     SHORTEST_WEIGHTED_YEARS,
 )
@@ -27,6 +26,7 @@ from bondsig_assets.bonds.conventions import settlement_dates
 from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.labels import labels
+from bondsig_assets.market_rules import HALF_SPREAD_POINTS, RECOVERY
 from bondsig_assets.securities.amounts import amount_steps
 from bondsig_assets.securities.master import build_master, positions_as_of
 from bondsig_assets.sources.simulated.market import SimulatedSource
@@ -43,8 +43,6 @@ from bondsig_assets.trace.options import RESEARCH
 
 #: Years between the points at which zero curves are looked up.
 _GRID = 0.05
-#: Share of par that a default leaves, as in the CDS-equivalent spread of `bonds/spreads.py`.
-_RECOVERY_POINTS = 40.0
 #: Step of numerical derivatives by a rate, and of Newton's method.
 _BUMP, _STEPS = 1e-4, 4
 #: Features speak of day t; a label spans the returns of days t + 2 … t + 6.
@@ -79,7 +77,7 @@ def panel_world(world: World) -> PanelWorld:
     gives the same bits.
     """
     source = SimulatedSource(world)
-    market, (start, end) = source.market, source.span()
+    market, (start, end) = source.market, source.date_range()
     tables = {
         name: source.reference(name, end).rows
         for name in (
@@ -303,9 +301,9 @@ def _analytics(market: Market, cells: _Cells, amount: np.ndarray) -> dict[str, n
         "spread_duration_years": effective,
         "cds_equivalent_spread_bps": (
             over_treasury
-            * (1 - _RECOVERY_POINTS / 100)
+            * (1 - RECOVERY)
             * cells.price
-            / np.maximum(cells.price - _RECOVERY_POINTS, 1.0)
+            / np.maximum(cells.price - 100 * RECOVERY, 1.0)
         ),
     }
     return {name: np.where(has_spread, values, np.nan) for name, values in out.items()}

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.sources.base import Source
-from studies.stylised_trading import ASSUMED, HIGH_YIELD, Fact
+from studies.stylised_trading import ASSUMED, Fact
 
 #: Rating letter → rating numbers, and what is known of its spread at 5–10 years.
 _RATINGS = {
@@ -45,7 +46,7 @@ class Paths:
 
 def bond_spreads(source: Source, mids: pl.DataFrame) -> pl.DataFrame:
     """True spreads of fixed-rate bonds with parent, rating as of the day and years to maturity."""
-    last = source.span()[1]
+    last = source.date_range()[1]
     bonds = (
         source.reference("bonds", last)
         .rows.unique("cusip", keep="first")
@@ -92,11 +93,11 @@ def paths(source: Source, spreads: pl.DataFrame) -> Paths:
         .agg(pl.col("change").mean(), pl.col("rating_number").first())
     )
     equities = (
-        source.reference("equities", source.span()[1])
+        source.reference("equities", source.date_range()[1])
         .rows.sort("valid_from_date")
         .unique(["parent_id", "ticker"], keep="first")
     )
-    prices = source.daily("equity_prices", *source.span()).rows.select(
+    prices = source.daily("equity_prices", *source.date_range()).rows.select(
         "ticker", "trade_date", move=(1 + pl.col("total_return_pct") / 100).log()
     )
     etf = prices.rename({"ticker": "sector_etf", "move": "etf_move"})
@@ -220,7 +221,7 @@ def _comovement(both: Paths) -> list[Fact]:
 
 def _stocks(both: Paths) -> list[Fact]:
     excess = both.returns
-    high_yield = both.rating >= HIGH_YIELD
+    high_yield = both.rating >= HIGH_YIELD_RATING
     standard = (excess - excess.mean(axis=0)) / excess.std(axis=0)
     size = np.abs(standard)
     low, high = 100 * excess.std(axis=0)[~high_yield], 100 * excess.std(axis=0)[high_yield]
@@ -253,7 +254,7 @@ def _stocks(both: Paths) -> list[Fact]:
 
 
 def _issuers(source: Source) -> list[Fact]:
-    first, last = source.span()
+    first, last = source.date_range()
     middle = first + (last - first) / 2
     parent = (
         source.reference("issuers", first)

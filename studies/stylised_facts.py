@@ -37,7 +37,7 @@ def stylised_facts(source: Source) -> pl.DataFrame:
     """
     truth = source.truth()
     mids = truth["bond_mids"].unique(["cusip", "trade_date"], keep="first")
-    days = trading_days(*source.span())[-WINDOW_DAYS:]
+    days = trading_days(*source.date_range())[-WINDOW_DAYS:]
     spreads = bond_spreads(source, mids)
     both = paths(source, spreads)
     news = spreads.select("cusip", "trade_date", "parent_id").join(
@@ -83,7 +83,7 @@ def write_page(path: str | Path) -> pl.DataFrame:
         "planted",
     )
     facts = pl.concat([facts, pl.DataFrame([at_zero], schema=facts.schema, orient="row")])
-    first, last = strong.span()
+    first, last = strong.date_range()
     about = (
         f"`demo`, seed {strong.world.seed}, lead strength {strong.world.lead_strength:.2f}:"
         f" {strong.world.n_parents} parents, {first} to {last}; trade facts from the last"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from bondsig_assets.market_rules import HIGH_YIELD_RATING, INSTITUTIONAL_PAR_USD
 from bondsig_assets.sources.base import Source
 
 #: fact, target, simulated, source of the target
@@ -19,7 +20,6 @@ Fact = tuple[str, str, str, str]
 ASSUMED = "assumed"
 DESIGN = "assumed (chosen)"
 HARRIS = "Harris 2015"
-HIGH_YIELD = 11
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def read_reports(source: Source, days: list, mids: pl.DataFrame) -> Reports:
             by="issuer_id",
             check_sortedness=False,
         )
-        .with_columns(is_high_yield=pl.col("rating_number") >= HIGH_YIELD)
+        .with_columns(is_high_yield=pl.col("rating_number") >= HIGH_YIELD_RATING)
     )
     stands = (
         pl.col("status").is_in(["T", "R"])
@@ -153,7 +153,7 @@ def _sizes(trades: pl.DataFrame) -> list[Fact]:
             "Coalition Greenwich",
         ),
         ("trade size, median", "$20–30 k", f"${par.median() / 1e3:,.0f} k", ASSUMED),
-        ("trades below $100 k", "70–75 %", f"{(par < 1e5).mean():.0%}", ASSUMED),
+        ("trades below $100 k", "70–75 %", f"{(par < INSTITUTIONAL_PAR_USD).mean():.0%}", ASSUMED),
         ("trades of $1 MM or more", "5–8 %", f"{big.mean():.1%}", ASSUMED),
         ("their share of par", "≥ 75 %", f"{par.filter(big).sum() / par.sum():.0%}", ASSUMED),
         ("par in trades above the dissemination cap", "about half", f"{capped:.0%}", ASSUMED),
@@ -196,11 +196,16 @@ def _costs(window: Reports) -> list[Fact]:
         return f"{customers.filter(of_size, *more)['half'].mean():.0f} bp"
 
     return [
-        ("customer half-spread, below $100 k", "85 bp (year to March 2015)", half(0, 1e5), HARRIS),
+        (
+            "customer half-spread, below $100 k",
+            "85 bp (year to March 2015)",
+            half(0, INSTITUTIONAL_PAR_USD),
+            HARRIS,
+        ),
         (
             "customer half-spread, $100 k and above",
             "52 bp (year to March 2015)",
-            half(1e5, 1e12),
+            half(INSTITUTIONAL_PAR_USD, 1e12),
             HARRIS,
         ),
         ("customer half-spread near $5 k", "≈ 75 bp", half(3e3, 8e3), ASSUMED),

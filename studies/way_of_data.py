@@ -72,10 +72,10 @@ def main() -> None:
         (title, meaning.format(features=len(FEATURES)), int(read(query).item()))
         for title, meaning, query in _STAGES
     ]
-    market, span = home.market(), home.span()
-    assert market is not None and span is not None
+    market, dates = home.market(), home.date_range()
+    assert market is not None and dates is not None
     stood = "beside them stock prices, ETFs, CDS quotes, Treasury curves, terms, ratings, filings"
-    draw(counts, f"{market.describe()}, {span[0]} to {span[1]}; {stood}", Path(sys.argv[1]))
+    draw(counts, f"{market.describe()}, {dates[0]} to {dates[1]}; {stood}", Path(sys.argv[1]))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import dagster as dg
 
 from bondsig_assets.assets.common import table_asset, whole_result
 from bondsig_assets.assets.learning_config import gate_config
+from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.settings import GateSettings, LearningSettings
 from bondsig_assets.orchestration.stages import TRAINING
 from bondsig_assets.reading.gate import replay_gate
@@ -49,8 +50,8 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
             return whole_result(
                 TABLES["champions"].empty(), note="no fold has models yet: materialize models first"
             )
-        frame = register_champions(lake, tracking, rows)
-        newest = frame.tail(1).to_dicts()[0]
+        registered = register_champions(lake, tracking, rows)
+        newest = registered[-1]
         shown = [
             "valid_from_date",
             "model_version",
@@ -63,10 +64,10 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
             "reason",
         ]
         return whole_result(
-            frame.select(shown).reverse(),
-            champion=newest["model_version"],
-            registry_version=newest["registry_version"],
-            decided=newest["reason"],
+            frame_of("champions", registered).select(shown).reverse(),
+            champion=newest.model_version,
+            registry_version=newest.registry_version,
+            decided=newest.reason,
         )
 
     return champions

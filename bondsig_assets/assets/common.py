@@ -15,7 +15,7 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.calendar import trading_days
-from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.stages import DAYS, TAG
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table
@@ -96,11 +96,11 @@ def chunks(
     """The run's range in pieces of at most `days` trading days, with progress after each."""
     wanted = trading_days(*day_range(context))
     name = context.asset_key.path[-1]
-    report(name, 0.0)
+    progress.update(name, 0.0)
     for first in range(0, len(wanted), days):
         piece = wanted[first : first + days]
         yield piece[0], piece[-1]
-        report(name, min((first + len(piece)) / len(wanted), 1.0))
+        progress.update(name, min((first + len(piece)) / len(wanted), 1.0))
 
 
 def daily_result(

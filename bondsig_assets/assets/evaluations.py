@@ -17,7 +17,7 @@ from bondsig_assets.learning.explanation import stability
 from bondsig_assets.learning.labels import KINDS, known_labels
 from bondsig_assets.learning.overfitting import long_short, overfitting
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.stages import SCORING
 from bondsig_assets.reading.judging import judged, trained_label
 from bondsig_assets.reporting.pictures import save_pictures
@@ -65,7 +65,7 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         horizon, kind = trained_label(lake)
         labels = known_labels(labels, kind)
         tables = judged(lake, predictions, labels, horizon)
-        report("evaluations", 0.6)
+        progress.update("evaluations", 0.6)
         notes: dict[str, Any] = {}
         try:
             log_trials(

@@ -11,8 +11,9 @@ import polars as pl
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.calendar import offset
-from bondsig_assets.learning.labels import HORIZON, LOOKBACK
+from bondsig_assets.learning.labels import LOOKBACK
 from bondsig_assets.learning.labels import labels as compute_labels
+from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.reading.panels import load_panels
 from bondsig_assets.resources.warehouse_resource import WarehouseResource

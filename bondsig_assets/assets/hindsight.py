@@ -9,7 +9,7 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.assets.common import table_asset
-from bondsig_assets.orchestration.progress import report
+from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.stages import ON_ASKING
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
@@ -26,13 +26,13 @@ def _replaced_by_group(
     rows.
     """
     rows = 0
-    report(table, 0.0)
+    progress.update(table, 0.0)
     held = lake.read(f"SELECT DISTINCT {_GROUP} FROM {table}")[_GROUP].to_list()
     for place, group in enumerate(sorted({*groups, *held}), 1):
         frame = TABLES[table].conform(build(group).with_columns(pl.lit(group).alias(_GROUP)))
         lake.replace(Write(table, frame, matching={_GROUP: group}))
         rows += frame.height
-        report(table, place / len({*groups, *held}))
+        progress.update(table, place / len({*groups, *held}))
     return rows
 
 

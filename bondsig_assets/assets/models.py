@@ -8,19 +8,19 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
-import polars as pl
 
 from bondsig_assets.assets.common import table_asset, whole_result
 from bondsig_assets.assets.learning_config import settings_of, training_config
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.dataset import Dataset, without_information
 from bondsig_assets.learning.folds import Fold, fold_of
+from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
 from bondsig_assets.learning.walk_forward import cores
+from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.partitions import rests_on_days_before
-from bondsig_assets.orchestration.progress import report
 from bondsig_assets.orchestration.stages import TRAINING
 from bondsig_assets.reading.model_rows import holdout_rows, importance_rows, model_rows
 from bondsig_assets.reading.training import is_fitted, training_data
@@ -87,7 +87,7 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
                 run_id = mlflow.active_run().info.run_id
                 refused = _train(lake, data, missing, asked, snapshot, mlflow, tracking)
         _drop(lake, refused)
-        report("models", 1.0)
+        progress.update("models", 1.0)
         trained = lake.read_table(
             "models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN
         )
@@ -144,7 +144,7 @@ def _train(
     for done, (fold, models) in enumerate(
         train_folds(data, folds, specifications, settings, cores(), tune)
     ):
-        report("models", done / len(folds))
+        progress.update("models", done / len(folds))
         if isinstance(models, FoldError):
             refused[fold.quarter] = models
             continue
@@ -153,7 +153,7 @@ def _train(
             rows = model_rows(data, models, settings, snapshot, run.info.run_id)
             rows = log_fold(mlflow, tracking, fold, models, rows, data, settings)
             frames = (
-                pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row"),
+                frame_of("models", rows),
                 holdout_rows(data, models),
                 importance_rows(models),
             )
@@ -164,7 +164,7 @@ def _train(
                 )
             )
         mlflow.log_metrics(
-            {f"calibration_ic_{row['model_name']}": row["calibration_ic"] for row in rows},
+            {f"calibration_ic_{row.model_name}": row.calibration_ic for row in rows},
             step=done,
         )
     return refused

@@ -117,7 +117,7 @@ def reference_asset(table: str) -> dg.AssetsDefinition:
         warehouse: WarehouseResource,
     ) -> dg.MaterializeResult:
         lake, origin = warehouse.open(), source.open()
-        delivery = origin.reference(table, newest_day(context, lake, origin.span()[0]))
+        delivery = origin.reference(table, newest_day(context, lake, origin.date_range()[0]))
         lake.replace(
             Write(table, delivery.rows),
             Write("quarantined_rows", delivery.quarantined, matching={"table_name": table}),

@@ -25,7 +25,7 @@ from bondsig_assets.learning.settings import LearningSettings, SignalSettings
 from bondsig_assets.orchestration.partitions import rests_on, rests_on_its_quarter
 from bondsig_assets.orchestration.stages import SCORING
 from bondsig_assets.portfolio.signals import select_signals
-from bondsig_assets.reading.scoring import OUTPUT, marks, score_span, spans
+from bondsig_assets.reading.scoring import OUTPUT, marks, score_range, scoring_ranges
 from bondsig_assets.resources.champion import load_champion
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -65,21 +65,14 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
         lake, counted, scored = warehouse.open(), [], TABLES["scores"].empty()
         load = partial(load_champion, tracking)
         for start, end in chunks(context, 10_000):
-            for first, last, fold, champion in spans(lake, start, end):
+            for days in scoring_ranges(lake, start, end):
+                first, last = days.first, days.last
                 try:
-                    made = score_span(lake, load, first, last, fold, champion)
+                    made = score_range(lake, load, days)
                 except (TrackingError, MismatchError) as error:
-                    mark_unscored(
-                        lake,
-                        first,
-                        last,
-                        (
-                            "registry_unreachable"
-                            if isinstance(error, TrackingError)
-                            else "model_does_not_fit"
-                        ),
-                        str(error),
-                    )
+                    is_unreachable = isinstance(error, TrackingError)
+                    reason = "registry_unreachable" if is_unreachable else "model_does_not_fit"
+                    mark_unscored(lake, first, last, reason, str(error))
                     # The message says it all; what MLflow said below it is within.
                     raise dg.Failure(f"{first} … {last} not scored: {error}") from None
                 lake.replace(*(Write(name, made[name], (first, last)) for name in OUTPUT))

@@ -16,10 +16,9 @@ from bondsig_assets.bonds import callable_bonds, conventions, curves, kernels, s
 from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, settlement_dates
 from bondsig_assets.bonds.terms_checks import bad_terms
 from bondsig_assets.calendar import CUTOFF
+from bondsig_assets.market_rules import HALF_SPREAD_POINTS
 from bondsig_assets.securities.amounts import amount_steps, call_schedules
 
-#: Half the usual bid-ask spread, in points of price: the noise of one trade.
-HALF_SPREAD_POINTS = 0.5
 #: Only bonds this near or far from maturity speak for their issuer.
 SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS = 1.0, 30.0
 DAYS_PER_YEAR = 365.0
@@ -318,8 +317,8 @@ def _known_calls(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
     """
     calls = _as_known(rows, _yearly_calls(reference.bonds))
     if reference.call_schedules is not None:
-        told = _as_known(rows, call_schedules(reference.call_schedules, reference.bonds).rows)
-        calls = pl.concat([told, calls.join(told, on="row", how="anti")])
+        explicit = _as_known(rows, call_schedules(reference.call_schedules, reference.bonds).rows)
+        calls = pl.concat([explicit, calls.join(explicit, on="row", how="anti")])
     last_months = pl.col("call_date").min().over("row") >= pl.col("maturity_date").dt.offset_by(
         f"-{SHORT_PAR_CALL_DAYS}d"
     )

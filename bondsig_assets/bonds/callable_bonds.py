@@ -47,7 +47,10 @@ class CallSchedules(NamedTuple):
 
 
 class HullWhite(NamedTuple):
-    """Parameters of the short rate: reference 2.1 gives these defaults."""
+    """Parameters of the short rate (J. Hull and A. White, Pricing interest-rate-derivative
+    securities, Review of Financial Studies 3, 1990). The defaults are assumed, of the size usual
+    for rates in US dollars.
+    """
 
     mean_reversion: float = 0.03  # a year
     volatility: float = 0.010  # absolute, a square root of a year

@@ -13,7 +13,6 @@ there are no coupons. Time on a curve is ACT/365 from settlement.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import NamedTuple
 
 import numpy as np
@@ -21,13 +20,7 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from bondsig_assets.calendar import all_trading_days
-
-#: First trade date of each regular settlement cycle and its days (SEC Rule 15c6-1 as amended).
-SETTLEMENT_CYCLES: tuple[tuple[date, int], ...] = (
-    (date(1995, 6, 7), 3),
-    (date(2017, 9, 5), 2),
-    (date(2024, 5, 28), 1),
-)
+from bondsig_assets.market_rules import SETTLEMENT_CYCLES
 
 #: Codes by which kernels know the day counts of table `bonds`.
 DAY_COUNTS: dict[str, int] = {"30/360": 0, "ACT/ACT": 1, "ACT/360": 2, "ACT/365": 3}

@@ -8,7 +8,7 @@ they weigh (`features/`), and the spread of a bond (`kernels.py`).
     = 0.5 a year
 
 is linear in b with lambda fixed (C. Nelson and A. Siegel, Parsimonious modeling of yield curves,
-Journal of Business 60, 1987; reference 2.5). Three methods, by what the bonds can say:
+Journal of Business 60, 1987). Three methods, by what the bonds can say:
 
 - OWN: at least five bonds spanning seven years or more, at maturities that tell level, slope and
   curvature apart (MOST_NOISE): weighted least squares of all three.

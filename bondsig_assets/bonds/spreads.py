@@ -20,9 +20,8 @@ from numpy.typing import ArrayLike
 from bondsig_assets.bonds import kernels
 from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, terms
 from bondsig_assets.bonds.curves import ZeroCurves
+from bondsig_assets.market_rules import RECOVERY
 
-#: What creditors of a senior bond recover, as a share of par: the market's standard assumption.
-RECOVERY = 0.40
 #: Hazard rates are sought between these, a year.
 LOWEST_HAZARD, HIGHEST_HAZARD = -0.5, 10.0
 #: Years by ACT/365 to years by ACT/360.
@@ -58,11 +57,12 @@ def par_asset_swap_spread(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Par asset-swap spread of a clean price in bps: (spread_bps, status).
 
-    (P_rf - Dirty) / A (reference 2.4), P_rf the flows on the curve without a spread and A = sum
-    alpha_k P_k in % of par. The floating leg pays `payments_per_year` times a year (1, 2, 4 or 12;
-    broadcasts to (n,)) by ACT/360, on dates run back from the redemption date, its first period
-    short and begun at settlement: quarterly by default, whatever the bond pays. The curve both
-    discounts and projects, so the floating leg without its spread is worth par.
+    (P_rf - Dirty) / A (D. O'Kane, Introduction to Asset Swaps, Lehman Brothers 2000), P_rf the
+    flows on the curve without a spread and A = sum alpha_k P_k in % of par. The
+    floating leg pays `payments_per_year` times a year (1, 2, 4 or 12; broadcasts to (n,)) by
+    ACT/360, on dates run back from the redemption date, its first period short and begun at
+    settlement: quarterly by default, whatever the bond pays. The curve both discounts and projects,
+    so the floating leg without its spread is worth par.
     """
     flows, leg, status, dirty = _with_leg(bonds, curves, curve_index, price, payments_per_year)
     factors = kernels.discount_factors(curves, curve_index, flows.offsets, flows.years)
@@ -92,8 +92,9 @@ def par_equivalent_cds_spread(
 
         (1 - R) sum P(m_k) (Q_{k-1} - Q_k) / sum alpha_k (P_k Q_k + P(m_k) (Q_{k-1} - Q_k) / 2).
 
-    Source: reference 2.4, with default in mid-period and accrued premium as in the market's
-    contract (QuantLib's `MidPointCdsEngine`); without both the spread would be larger by about (h -
+    The par equivalent CDS spread of A. Elizalde, S. Doctor and Y. Saltuk, Bond-CDS Basis Handbook,
+    J.P. Morgan 2009, with default in mid-period and accrued premium as in the market's contract
+    (QuantLib's `MidPointCdsEngine`); without both the spread would be larger by about (h -
     r) / 8 of itself. A bond dearer than its flows on the curve has a negative spread. NO_ROOT where
     no hazard rate from -50 % to 1000 % gives the price, as at prices below recovery. Raises
     ValueError unless 0 <= recovery < 1.

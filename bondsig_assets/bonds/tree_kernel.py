@@ -29,7 +29,7 @@ LOWEST, HIGHEST = -0.5, 10.0
 #: the exercise of single nodes.
 BUMP = 0.005
 #: A call is too deep in the money when the price is this far above the call price and the duration
-#: below this (reference 2.1).
+#: below this: limits of ours.
 DEEP_POINTS, DEEP_YEARS = 1.0, 0.25
 _DEVIATIONS = 6.0
 #: ln(price) is matched to this; a tree of a thousand steps rounds to about 1e-13.

@@ -22,6 +22,7 @@ from bondsig_assets.checks.expectations import (
     Present,
     Share,
 )
+from bondsig_assets.market_rules import HORIZONS
 
 _STATUSES = ("T", "C", "W", "R", "X", "Y")
 _ENDINGS = tuple(
@@ -403,7 +404,7 @@ LABELS: tuple[Expectation, ...] = (
         "horizon_known",
         "Horizons are 1, 5, 10 and 21 days.",
         "A defect of the labels: report it with the sample.",
-        holds=pl.col("horizon_days").is_in([1, 5, 10, 21]),
+        holds=pl.col("horizon_days").is_in(HORIZONS),
     ),
     Share(
         "label_ends_later",

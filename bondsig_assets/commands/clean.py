@@ -49,9 +49,9 @@ def clean_files(
     began, console = clock.monotonic(), open_console()
     try:
         chosen, moment, named = screens_named(screens), _moment(as_of), _recipes(recipes)
-        terms, told = read_bonds(bonds) if bonds else (None, "")
-        if told:
-            console.print(told, markup=False)
+        terms, note = read_bonds(bonds) if bonds else (None, "")
+        if note:
+            console.print(note, markup=False)
         _refuse_to_overwrite(files, out)
         out.mkdir(parents=True, exist_ok=True)
         sweep(out)

@@ -2,26 +2,28 @@
 score would be with that.
 
 Belongs here: recomputing one day with today's knowledge of trades, taking bond days back one by
-one, and the lines of text. Not here: the queries (`reporting/score_trail.py`), features
+one, and the text with its tables. Not here: the queries (`reporting/score_trail.py`), features
 (`features/`), scoring (`learning/`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import click
 import numpy as np
 import polars as pl
+from rich.console import RenderableType
 
 from bondsig_assets.calendar import offset
-from bondsig_assets.commands.explain import find_trail, number, par, score_lines, table_lines
+from bondsig_assets.commands.console import open_console, plain_table, print_section
+from bondsig_assets.commands.explain import find_trail, number, par, score_section
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
+from bondsig_assets.learning.rows import ScoreRow, rows_from
+from bondsig_assets.reporting.score_trail import ChangedBondDay, TradeEvent
 from bondsig_assets.tables.issuer_features import ALL_FEATURES, LOOKBACK_DAYS
 from bondsig_assets.warehouse import Warehouse
 
@@ -75,8 +77,8 @@ class Recomputed:
         from bondsig_assets.features.issuer_days import issuer_days
         from bondsig_assets.reporting.score_trail import with_newest
 
-        told = self.placed.join(keys, on=_KEYS, how="semi", maintain_order="left")
-        panels = replace(self.panels, revisions=with_newest(self.panels.revisions, told))
+        newest = self.placed.join(keys, on=_KEYS, how="semi", maintain_order="left")
+        panels = replace(self.panels, revisions=with_newest(self.panels.revisions, newest))
         frame, _ = issuer_days(
             panels, offset(self.day, 1 - self.champion.specification.history_days), self.day
         )
@@ -108,38 +110,33 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
 
     lake = open_warehouse(home)
     trail = find_trail(home, lake, ticker, day)
-    first, parent = offset(day, -LOOKBACK_DAYS), trail.score["parent_id"]
-    cusips = trails.linked_bonds(lake.read, parent, day, trail.score["known_at"])
-    events, changed = (
-        trails.events_since(lake.read, cusips, first, day),
-        trails.changed_bond_days(lake.read, first, day),
-    )
+    first, parent = offset(day, -LOOKBACK_DAYS), trail.score.parent_id
+    cusips = trails.linked_bonds(lake.read, parent, day, trail.score.known_at)
+    events = trails.events_since(lake.read, cusips, first, day)
+    changed = trails.changed_bond_days(lake.read, first, day)
     own = changed.filter(pl.col("cusip").is_in(cusips))
     newest = lake.read("SELECT max(known_date) AS day FROM trade_events")["day"][0]
-    _echo(
-        [
-            *score_lines(trail),
-            (
-                f"compared with what is known after the delivery of {newest}; only trades are"
-                " brought up to date, everything else is as known then"
-            ),
-        ]
+    console = open_console()
+    compared = (
+        f"compared with what is known after the delivery of {newest}; only trades are brought up to"
+        " date, everything else is as known then"
     )
-    _echo(_event_lines(events, first, day))
+    print_section(console, [*score_section(trail), compared])
+    print_section(console, _event_section(events, first, day))
     if changed.is_empty():
-        click.echo("nothing has become known since that changes this score")
+        console.print("nothing has become known since that changes this score")
         return
     then, now, recomputed = _recomputed(home, lake, trail, changed)
-    _echo(_feature_lines(then, now, parent))
+    print_section(console, _feature_section(then, now, parent))
     if not _differs(then.prediction(parent), now.prediction(parent)):
         others = changed.height - own.height
-        click.echo(
+        console.print(
             f"nothing has become known since that changes this score ({own.height} of its bond days"
             f" and {others} others changed, none that moves it)"
         )
         return
-    _echo(_score_lines(then, now, trail))
-    _echo(_cause_lines(recomputed, now, own, events, parent))
+    print_section(console, _score_section(then, now, trail))
+    print_section(console, _cause_section(recomputed, now, own, events, parent))
 
 
 def _recomputed(
@@ -152,18 +149,18 @@ def _recomputed(
     """
     from bondsig_assets.reading.panels import load_panels
 
-    day, champion = trail.score["trade_date"], _champion(home, trail)
+    day, champion = trail.score.trade_date, _champion(home, trail)
     begin = offset(day, 1 - champion.specification.history_days)
     stored = lake.read_table("issuer_days", between=(begin, day))
-    then = knowledge_of(stored, day, champion, trail.score["registry_version"])
-    if _differs(then.prediction(trail.score["parent_id"]), trail.score["prediction"]):
+    then = knowledge_of(stored, day, champion, trail.score.registry_version)
+    if _differs(then.prediction(trail.score.parent_id), trail.score.prediction):
         raise UserError(
             f"{day} was scored on other features than issuer_days has now: bondsig run --start"
             f" {day} --end {day} --select key:scores --again"
         )
     panels = load_panels(lake, offset(begin, -LOOKBACK_DAYS), day)
     recomputed = Recomputed(
-        day, panels, changed, _placed(lake, changed), champion, trail.score["registry_version"]
+        day, panels, changed, _placed(lake, changed), champion, trail.score.registry_version
     )
     return then, recomputed.knowing(changed), recomputed
 
@@ -173,9 +170,9 @@ def _champion(home: Home, trail: Trail) -> Scorer:
     from bondsig_assets.resources.tracking import TrackingResource
 
     if trail.champion is None:
-        version = f"{trail.score['model_version']}, version {trail.score['registry_version']}"
+        version = f"{trail.score.model_version}, version {trail.score.registry_version}"
         raise UserError(
-            f"{version}, is champion of {trail.score['trade_date']} no more: score the day again to"
+            f"{version}, is champion of {trail.score.trade_date} no more: score the day again to"
             " compare"
         )
     return load_champion(TrackingResource(home=str(home.path)), trail.champion)
@@ -205,58 +202,54 @@ def _differs(one: float | None, other: float | None) -> bool:
     )
 
 
-# The lines
+# What is printed
 
 
-def _echo(lines: Sequence[str]) -> None:
-    click.echo("\n".join([*lines, ""]))
-
-
-def what_it_did(event: dict[str, Any]) -> str:
-    """A row of `events_since` in words."""
+def what_it_did(event: TradeEvent) -> str:
+    """What an event was, in words."""
     cause = (
-        f" by report {event['cause_delivery_date']} {event['cause_record_number']}"
-        if event["cause_delivery_date"]
+        f" by report {event.cause_delivery_date} {event.cause_record_number}"
+        if event.cause_delivery_date
         else ""
     )
-    if event["is_arrival"]:
+    if event.is_arrival:
         return (
             "late trade"
-            if event["reason"] is None
-            else f"arrived late, not a trade: {event['reason']}{cause}"
+            if event.reason is None
+            else f"arrived late, not a trade: {event.reason}{cause}"
         )
-    if event["was_reason"] is None and event["reason"] is not None:
-        return f"ceased to be a trade: {event['reason']}{cause}"
-    if event["was_reason"] is not None and event["reason"] is None:
-        return f"became a trade, was {event['was_reason']}{cause}"
-    if event["was_price"] != event["price"]:
-        return f"price put right, was {number(event['was_price'])}{cause}"
-    return f"still {event['reason'] or 'a trade'}{cause}"
+    if event.was_reason is None and event.reason is not None:
+        return f"ceased to be a trade: {event.reason}{cause}"
+    if event.was_reason is not None and event.reason is None:
+        return f"became a trade, was {event.was_reason}{cause}"
+    if event.was_price != event.price:
+        return f"price put right, was {number(event.was_price)}{cause}"
+    return f"still {event.reason or 'a trade'}{cause}"
 
 
 def _event_rows(events: pl.DataFrame) -> list[list[str]]:
     return [
         [
-            f"{row['known_at']:%Y-%m-%d %H:%M}",
-            f"{row['executed_at'] or row['execution_date']}",
-            row["cusip"],
-            number(row["price"]),
-            par(row["par_usd"], row["is_par_capped"]),
-            str(row["delivery_date"]),
-            str(row["record_number"]),
-            what_it_did(row),
+            f"{event.known_at:%Y-%m-%d %H:%M}",
+            f"{event.executed_at or event.execution_date}",
+            event.cusip,
+            number(event.price),
+            par(event.par_usd, event.is_par_capped),
+            str(event.delivery_date),
+            str(event.record_number),
+            what_it_did(event),
         ]
-        for row in events.to_dicts()
+        for event in rows_from(TradeEvent, events)
     ]
 
 
-def _event_lines(events: pl.DataFrame, first: date, day: date) -> list[str]:
+def _event_section(events: pl.DataFrame, first: date, day: date) -> list[RenderableType]:
     """What became known later about trades of the window, those of the last days first."""
     recent = offset(day, -_RECENT_DAYS)
     late = events.filter(pl.col("is_arrival") & pl.col("reason").is_null()).height
     ended = events.filter(~pl.col("is_arrival") & pl.col("reason").is_not_null()).height
     counted = f"{late} late, {ended} ended, {events.height - late - ended} otherwise"
-    lines = [
+    section: list[RenderableType] = [
         f"Trades: {events.height} changes since, of its bonds' trades executed {first} … {day}:"
         f" {counted}"
     ]
@@ -278,12 +271,12 @@ def _event_lines(events: pl.DataFrame, first: date, day: date) -> list[str]:
         ("executed before", events.filter(pl.col("execution_date") < recent)),
     ):
         if part.height:
-            lines += [
+            section += [
                 f"{title}: {part.height}",
-                *table_lines(header, _event_rows(part.head(_SHOWN)), right=(3, 4, 6)),
+                plain_table(header, _event_rows(part.head(_SHOWN)), right=(3, 4, 6)),
             ]
-            lines += [f"  and {part.height - _SHOWN} more"] if part.height > _SHOWN else []
-    return lines
+            section += [f"  and {part.height - _SHOWN} more"] if part.height > _SHOWN else []
+    return section
 
 
 def feature_changes(then: Knowledge, now: Knowledge, parent_id: str) -> pl.DataFrame:
@@ -326,18 +319,16 @@ def _differs_relatively(one: float | None, other: float | None) -> bool:
     )
 
 
-def _feature_lines(then: Knowledge, now: Knowledge, parent_id: str) -> list[str]:
+def _feature_section(then: Knowledge, now: Knowledge, parent_id: str) -> list[RenderableType]:
     if now.issuers.filter(parent_id=parent_id).is_empty():
         return ["Features: with what is known now it would have no issuer day"]
     changes = feature_changes(then, now, parent_id)
-    own, only_z = (
-        changes.filter("is_own"),
-        changes.filter(~pl.col("is_own") & (pl.col("z_change") > _NOTHING)),
-    )
-    lines = [
+    own = changes.filter("is_own")
+    only_z = changes.filter(~pl.col("is_own") & (pl.col("z_change") > _NOTHING))
+    title = (
         f"Features: {own.height} of {changes.height} have another value, {only_z.height} more have"
         " only another z, because other issuers have other values"
-    ]
+    )
     moved = changes.filter(pl.col("is_own") | (pl.col("z_change") > _NOTHING))
     rows = [
         [
@@ -350,43 +341,29 @@ def _feature_lines(then: Knowledge, now: Knowledge, parent_id: str) -> list[str]
         ]
         for row in moved.head(_SHOWN).to_dicts()
     ]
+    if not rows:
+        return [title]
+    header = ["feature", "then", "now", "z then", "z now", "median |z change| of all issuers"]
     more = [f"  and {moved.height - _SHOWN} that moved less"] if moved.height > _SHOWN else []
-    return [
-        *lines,
-        *(
-            table_lines(
-                ["feature", "then", "now", "z then", "z now", "median |z change| of all issuers"],
-                rows,
-                right=(1, 2, 3, 4, 5),
-            )
-            if rows
-            else []
-        ),
-        *more,
-    ]
+    return [title, plain_table(header, rows, right=(1, 2, 3, 4, 5)), *more]
 
 
 def _z(value: float) -> str:
     return f"{value:+.3f}" if np.isfinite(value) else "missing"
 
 
-def _score_lines(then: Knowledge, now: Knowledge, trail: Trail) -> list[str]:
+def _score_section(then: Knowledge, now: Knowledge, trail: Trail) -> list[RenderableType]:
     """Score then and now, and the contributions that moved most."""
-    parent = trail.score["parent_id"]
+    parent = trail.score.parent_id
     rows = [[title, *_score_cells(k, parent)] for title, k in (("then", then), ("now", now))]
     header = ["", "score", "P(underperform)", "prediction", "rank"]
-    lines = [
-        f"Score by {trail.score['model_version']}, the champion of the day",
-        *table_lines(header, rows, right=(1, 2, 3, 4)),
+    section: list[RenderableType] = [
+        f"Score by {trail.score.model_version}, the champion of the day",
+        plain_table(header, rows, right=(1, 2, 3, 4)),
     ]
     if now.prediction(parent) is None:
-        return [
-            *lines,
-            (
-                "with what is known now it would have no score: no bond trade stands in the ten"
-                " days before, and it has no CDS quote"
-            ),
-        ]
+        why = "no bond trade stands in the ten days before, and it has no CDS quote"
+        return [*section, f"with what is known now it would have no score: {why}"]
     parts = [
         np.array(k.explanations.filter(parent_id=parent)["contributions"][0].to_list())
         for k in (then, now)
@@ -396,43 +373,36 @@ def _score_lines(then: Knowledge, now: Knowledge, trail: Trail) -> list[str]:
     contributions = [
         [
             f"{moved[k]:+.6f}",
-            trail.model["features"][k],
+            trail.model.features[k],
             f"{parts[0][k]:+.6f}",
             f"{parts[1][k]:+.6f}",
         ]
         for k in order
         if abs(moved[k]) > _NOTHING
     ]
+    if not contributions:
+        return section
     title = f"Contributions that moved most; all together {moved.sum():+.6f}"
-    return [
-        *lines,
-        *(
-            [
-                title,
-                *table_lines(["change", "feature", "then", "now"], contributions, right=(0, 2, 3)),
-            ]
-            if contributions
-            else []
-        ),
-    ]
+    header = ["change", "feature", "then", "now"]
+    return [*section, title, plain_table(header, contributions, right=(0, 2, 3))]
 
 
 def _score_cells(knowledge: Knowledge, parent_id: str) -> list[str]:
-    found = knowledge.scores.filter(parent_id=parent_id).to_dicts()
+    found = rows_from(ScoreRow, knowledge.scores.filter(parent_id=parent_id))
     if not found:
         return ["none", "", "", ""]
-    rank = int((knowledge.scores["prediction"] > found[0]["prediction"]).sum()) + 1
+    rank = int((knowledge.scores["prediction"] > found[0].prediction).sum()) + 1
     return [
-        f"{found[0]['score']:+.4f}",
-        f"{100 * found[0]['probability_underperform']:.2f} %",
-        f"{found[0]['prediction']:+.6f}",
+        f"{found[0].score:+.4f}",
+        f"{100 * found[0].probability_underperform:.2f} %",
+        f"{found[0].prediction:+.6f}",
         f"{rank} of {knowledge.scores.height}",
     ]
 
 
-def _cause_lines(
+def _cause_section(
     recomputed: Recomputed, now: Knowledge, own: pl.DataFrame, events: pl.DataFrame, parent_id: str
-) -> list[str]:
+) -> list[RenderableType]:
     """What each changed bond day of the issuer did: the prediction now minus the prediction with
     that bond day as known then.
     """
@@ -445,9 +415,9 @@ def _cause_lines(
         )
         return [f"Which report did it: none of its own, no trade of its bonds changed; {what}"]
     ordered = own.sort("trade_date", "cusip", descending=[True, False])
+    newest = rows_from(ChangedBondDay, ordered.head(_ONE_BY_ONE))
     groups = [
-        (ordered[k : k + 1], _bond_day_name(ordered.row(k, named=True), events))
-        for k in range(min(_ONE_BY_ONE, own.height))
+        (ordered[k : k + 1], _bond_day_name(bond_day, events)) for k, bond_day in enumerate(newest)
     ]
     if own.height > _ONE_BY_ONE:
         groups.append(
@@ -466,17 +436,12 @@ def _cause_lines(
         ["would have no score" if effect is None else f"{effect:+.6f}", *name]
         for effect, name in effects
     ]
+    header = ["effect", "bond day", "late reports (delivery date and record number)"]
     return [
-        (
-            "Which report did it: what the prediction of now loses when a bond day is put back as"
-            " it was known then"
-        ),
+        "Which report did it: what the prediction of now loses when a bond day is put back as it"
+        " was known then",
         "(effects need not add up: features are not linear in trades)",
-        *table_lines(
-            ["effect", "bond day", "late reports (delivery date and record number)"],
-            rows,
-            right=(0,),
-        ),
+        plain_table(header, rows, right=(0,)),
     ]
 
 
@@ -493,23 +458,22 @@ def _effect(
     return None if without is None or with_it is None else with_it - without
 
 
-def _bond_day_name(row: dict[str, Any], events: pl.DataFrame) -> list[str]:
+def _bond_day_name(bond_day: ChangedBondDay, events: pl.DataFrame) -> list[str]:
     """A bond day with its price and trades then and now, and the late reports that changed it: what
     ended a trade, or the late trade itself.
     """
     of_it = events.filter(
-        (pl.col("cusip") == row["cusip"]) & (pl.col("execution_date") == row["trade_date"])
+        (pl.col("cusip") == bond_day.cusip) & (pl.col("execution_date") == bond_day.trade_date)
     )
     late = of_it.select(
         pl.coalesce("cause_delivery_date", "delivery_date"),
         pl.coalesce("cause_record_number", "record_number"),
     )
     reports = late.unique(maintain_order=True).rows()
-    prices = " → ".join(
-        "none" if value is None else f"{value:.6g}" for value in (row["price_then"], row["price"])
-    )
-    changes = f"price {prices}, trades {row['n_trades_then']} → {row['n_trades']}"
+    then_and_now = (bond_day.price_then, bond_day.price)
+    prices = " → ".join("none" if value is None else f"{value:.6g}" for value in then_and_now)
+    changes = f"price {prices}, trades {bond_day.n_trades_then} → {bond_day.n_trades}"
     return [
-        f"{row['cusip']} {row['trade_date']}: {changes}",
+        f"{bond_day.cusip} {bond_day.trade_date}: {changes}",
         "; ".join(f"{day} {record}" for day, record in reports),
     ]

@@ -1,27 +1,30 @@
 """`bondsig explain`: a score's way back to its model, its features, its bonds and their trade
 reports.
 
-Belongs here: the lines of text. Not here: the queries (`reporting/score_trail.py`), the picture
-(`reporting/explanation_pictures.py`).
+Belongs here: the text and its tables. Not here: the queries (`reporting/score_trail.py`), the
+picture (`reporting/explanation_pictures.py`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import polars as pl
+from rich.console import RenderableType
+from rich.text import Text
 
+from bondsig_assets.commands.console import facts, open_console, plain_table, print_section
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
+from bondsig_assets.market_rules import STALE_DAYS
 from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from bondsig_assets.learning.rows import LabelRow
     from bondsig_assets.reporting.score_trail import Trail
 
 #: Contributions printed one by one.
@@ -42,24 +45,24 @@ def print_explanation(
     lake = open_warehouse(home)
     trail = find_trail(home, lake, ticker, day)
     parts = trails.contributions_of(lake.read, trail)
-    cusips = trails.linked_bonds(lake.read, trail.score["parent_id"], day, trail.score["known_at"])
-    bonds = trails.bonds_behind(lake.read, cusips, day, trail.score["known_at"])
-    reports = trails.reports_behind(lake.read, cusips, day, trail.score["known_at"])
-    if (
-        picture is not None
-    ):  # before the text: a reader who pipes it into `head` ends the program there
+    cusips = trails.linked_bonds(lake.read, trail.score.parent_id, day, trail.score.known_at)
+    bonds = trails.bonds_behind(lake.read, cusips, day, trail.score.known_at)
+    reports = trails.reports_behind(lake.read, cusips, day, trail.score.known_at)
+    if picture is not None:
+        # Before the text: a reader who pipes it into `head` ends the program there.
         _draw(trail, parts, picture)
-    for lines in (
-        score_lines(trail),
-        _model_lines(trail),
-        _contribution_lines(trail, parts),
-        _bond_lines(bonds, trails.RECENT_DAYS),
-        _report_lines(reports, n_reports, trails.RECENT_DAYS, trail),
+    console = open_console()
+    for section in (
+        score_section(trail),
+        [_model_facts(trail)],
+        _contribution_section(trail, parts),
+        _bond_section(bonds),
+        _report_section(reports, n_reports, trail),
         _label_lines(trails.label_of(lake.read, trail), trail),
     ):
-        click.echo("\n".join([*lines, ""]))
+        print_section(console, section)
     if picture is not None:
-        click.echo(f"drawn: {picture}")
+        console.print(Text(f"drawn: {picture}"))
 
 
 def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
@@ -68,68 +71,65 @@ def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
     """
     from bondsig_assets.reporting.score_trail import trail_of
 
-    span = home.span()
-    assert span is not None, "open_warehouse has refused a home without a market"
-    return trail_of(lake.read, ticker, day, span)
+    date_range = home.date_range()
+    assert date_range is not None, "open_warehouse has refused a home without a market"
+    return trail_of(lake.read, ticker, day, date_range)
 
 
-def score_lines(trail: Trail) -> list[str]:
+def score_section(trail: Trail) -> list[RenderableType]:
     """Who, when, and what was said."""
     score, model = trail.score, trail.model
-    probability, base_rate = 100 * score["probability_underperform"], 100 * score["base_rate"]
+    probability, base_rate = 100 * score.probability_underperform, 100 * score.base_rate
+    said = [
+        ("score", f"{score.score:+.4f}, rank {trail.rank} of {trail.n_scored} from the top"),
+        (
+            "P(underperform)",
+            f"{probability:.2f} % over {model.horizon_days} trading days; base rate"
+            f" {base_rate:.2f} % (its fold's calibration span)",
+        ),
+        ("prediction", f"{score.prediction:+.6f} (normal score across the day's issuers)"),
+    ]
+    if model.calibration_slope == 0:
+        unable = "the model could not be calibrated: its probability is the base rate whatever it"
+        said.append(("", f"{unable} predicts"))
     return [
-        (
-            f"{score['ticker']} (parent {score['parent_id']}) on {score['trade_date']}, as known at"
-            f" {score['known_at']:%Y-%m-%d %H:%M} New York"
-        ),
-        (
-            f"score             {score['score']:+.4f}, rank {trail.rank} of {trail.n_scored} from"
-            " the top"
-        ),
-        (
-            f"P(underperform)   {probability:.2f} % over {model['horizon_days']} trading days; base"
-            f" rate {base_rate:.2f} % (its fold's calibration span)"
-        ),
-        f"prediction        {score['prediction']:+.6f} (normal score across the day's issuers)",
-        *(
-            [
-                "                  the model could not be calibrated: its probability is the base"
-                " rate whatever it predicts"
-            ]
-            if model["calibration_slope"] == 0
-            else []
-        ),
+        f"{score.ticker} (parent {score.parent_id}) on {score.trade_date}, as known at"
+        f" {score.known_at:%Y-%m-%d %H:%M} New York",
+        facts(said),
     ]
 
 
-def _model_lines(trail: Trail) -> list[str]:
+def _model_facts(trail: Trail) -> RenderableType:
     score, model, champion = trail.score, trail.model, trail.champion
     how = (
         "champions has it on record no more"
         if champion is None
-        else f"{champion['decision']}, since {champion['valid_from_date']}: {champion['reason']}"
+        else f"{champion.decision}, since {champion.valid_from_date}: {champion.reason}"
     )
-    return [
-        (
-            f"model             {score['model_version']}, version {score['registry_version']} in"
-            " MLflow's registry"
-        ),
-        f"champion          {how}",
-        (
-            f"trained on        {model['train_start_date']} … {model['train_end_date']}"
-            f" ({model['n_train_days']} days, {model['n_train_rows']:,} rows)"
-        ),
-        f"calibrated on     {model['calibration_start_date']} … {model['calibration_end_date']}",
-        (
-            f"data snapshot     {model['snapshot_id']} of the warehouse; MLflow run"
-            f" {model['mlflow_run_id'] or 'none'}"
-        ),
-    ]
+    return facts(
+        [
+            (
+                "model",
+                f"{score.model_version}, version {score.registry_version} in MLflow's registry",
+            ),
+            ("champion", how),
+            (
+                "trained on",
+                f"{model.train_start_date} … {model.train_end_date} ({model.n_train_days} days,"
+                f" {model.n_train_rows:,} rows)",
+            ),
+            ("calibrated on", f"{model.calibration_start_date} … {model.calibration_end_date}"),
+            (
+                "data snapshot",
+                f"{model.snapshot_id} of the warehouse; MLflow run {model.mlflow_run_id or 'none'}",
+            ),
+        ]
+    )
 
 
-def _contribution_lines(trail: Trail, parts: pl.DataFrame) -> list[str]:
+def _contribution_section(trail: Trail, parts: pl.DataFrame) -> list[RenderableType]:
     """The largest contributions, the sum of the others, and that all add up."""
-    base = trail.explanation["base_value"]
+    base = trail.explanation.base_value
     rows = [
         [
             f"{row['contribution']:+.6f}",
@@ -141,23 +141,23 @@ def _contribution_lines(trail: Trail, parts: pl.DataFrame) -> list[str]:
         for row in parts.head(_CONTRIBUTIONS).to_dicts()
     ]
     others = parts["contribution"][_CONTRIBUTIONS:].to_list()
-    if others:
-        rows.append([f"{math.fsum(others):+.6f}", f"and {len(others)} others", "", "", ""])
     total = base + math.fsum(parts["contribution"].to_list())
-    rows.append(
-        [f"{base:+.6f}", "base value: the prediction before any feature is looked at", "", "", ""]
-    )
-    rows.append(
-        [f"{total:+.6f}", f"sum; the prediction is {trail.score['prediction']:+.6f}", "", "", ""]
-    )
+    # Apart from the table: long notes in its second column would push the others away.
+    sums = [
+        (f"{base:+.6f}", "base value: the prediction before any feature is looked at"),
+        (f"{total:+.6f}", f"sum; the prediction is {trail.score.prediction:+.6f}"),
+    ]
+    if others:
+        sums.insert(0, (f"{math.fsum(others):+.6f}", f"and {len(others)} others"))
     header = ["contribution", "feature", "value", "unit", "robust z"]
     return [
         "What moved it (robust z: across the day's issuers, as the model saw it)",
-        *table_lines(header, rows, right=(0, 2, 4)),
+        plain_table(header, rows, right=(0, 2, 4)),
+        plain_table([header[0], ""], sums, right=(0,), show_header=False),
     ]
 
 
-def _bond_lines(bonds: pl.DataFrame, recent: int) -> list[str]:
+def _bond_section(bonds: pl.DataFrame) -> list[RenderableType]:
     """The bonds that traded; the others are counted."""
     traded, total = bonds.filter(pl.col("trade_date").is_not_null()), bonds["weight"].sum() or 0.0
     rows = [
@@ -179,10 +179,10 @@ def _bond_lines(bonds: pl.DataFrame, recent: int) -> list[str]:
         for row in traded.to_dicts()
     ]
     silent = bonds.height - traded.height
-    lines = [
-        f"The bonds behind it: {bonds.height}, {silent} of them without a trade in {recent} trading"
-        " days"
-    ]
+    title = (
+        f"The bonds behind it: {bonds.height}, {silent} of them without a trade in {STALE_DAYS}"
+        " trading days"
+    )
     header = [
         "cusip",
         "coupon",
@@ -192,12 +192,12 @@ def _bond_lines(bonds: pl.DataFrame, recent: int) -> list[str]:
         "yield pct",
         "OAS bps",
         "weight",
-        f"trades in {recent} days",
+        f"trades in {STALE_DAYS} days",
     ]
-    return [*lines, *(table_lines(header, rows, right=(1, 4, 5, 6, 7, 8)) if rows else [])]
+    return [title, plain_table(header, rows, right=(1, 4, 5, 6, 7, 8))] if rows else [title]
 
 
-def _report_lines(reports: pl.DataFrame, n_shown: int, recent: int, trail: Trail) -> list[str]:
+def _report_section(reports: pl.DataFrame, n_shown: int, trail: Trail) -> list[RenderableType]:
     """The newest trades of those bonds, by the reports that delivered them."""
     shown = reports.head(n_shown)
     rows = [
@@ -215,8 +215,8 @@ def _report_lines(reports: pl.DataFrame, n_shown: int, recent: int, trail: Trail
         for row in shown.to_dicts()
     ]
     title = (
-        f"Their trade reports of the last {recent} trading days that stood at"
-        f" {trail.score['known_at']:%Y-%m-%d %H:%M}: {reports.height:,}"
+        f"Their trade reports of the last {STALE_DAYS} trading days that stood at"
+        f" {trail.score.known_at:%Y-%m-%d %H:%M}: {reports.height:,}"
     )
     if not rows:
         return [title]
@@ -236,34 +236,26 @@ def _report_lines(reports: pl.DataFrame, n_shown: int, recent: int, trail: Trail
         "delivery",
         "record",
     ]
-    return [title, *table_lines(header, rows, right=(2, 3, 8)), *more]
+    return [title, plain_table(header, rows, right=(2, 3, 8)), *more]
 
 
-def _label_lines(label: dict | None, trail: Trail) -> list[str]:
+def _label_lines(label: LabelRow | None, trail: Trail) -> list[str]:
     """What happened, if it is known by now."""
-    from bondsig_assets.learning.labels import KINDS
-
-    horizon = trail.model["horizon_days"]
+    horizon = trail.model.horizon_days
     if label is None:
         return [f"What came after: its label over {horizon} trading days is not known yet"]
-    known = f"hindsight, known since {label['known_at']:%Y-%m-%d %H:%M}"
-    gone = "; the stock was delisted within" if label["is_delisted"] else ""
-    value = label[KINDS[trail.model["label"]]]
-    against = (
-        label["sector_etf"]
-        if trail.model["label"] == "excess" or value is None
-        else f"{label['beta']:.2f} x {label['sector_etf']}"
-    )
+    known = f"hindsight, known since {label.known_at:%Y-%m-%d %H:%M}"
+    gone = "; the stock was delisted within" if label.is_delisted else ""
+    value: float | None = label.excess_return_pct
+    against = label.sector_etf
+    if trail.model.label == "beta_adjusted":
+        value = label.beta_adjusted_return_pct
+        against = against if value is None else f"{label.beta:.2f} x {against}"
     return [
-        (
-            f"What came after ({known}): {'missing' if value is None else f'{value:+.3f} %'}"
-            f" against {against} by {label['label_end_date']}"
-        ),
-        (
-            f"                  over {horizon} trading days the stock returned"
-            f" {label['stock_return_pct']:+.3f} %, the ETF {label['sector_return_pct']:+.3f} %"
-            f" (log){gone}"
-        ),
+        f"What came after ({known}): {'missing' if value is None else f'{value:+.3f} %'}"
+        f" against {against} by {label.label_end_date}",
+        f"over {horizon} trading days the stock returned {label.stock_return_pct:+.3f} %, the ETF"
+        f" {label.sector_return_pct:+.3f} % (log){gone}",
     ]
 
 
@@ -271,20 +263,14 @@ def _draw(trail: Trail, parts: pl.DataFrame, picture: Path) -> None:
     from bondsig_assets.reporting.explanation_pictures import draw_waterfall_of_score
 
     score = trail.score
-    said = (
-        f"score {score['score']:+.4f}, P(underperform)"
-        f" {100 * score['probability_underperform']:.1f} %"
-    )
-    uncalibrated = " (not calibrated)" if trail.model["calibration_slope"] == 0 else ""
-    title = (
-        f"{score['ticker']} on {score['trade_date']}: {said} by"
-        f" {score['model_version']}{uncalibrated}"
-    )
+    said = f"score {score.score:+.4f}, P(underperform) {100 * score.probability_underperform:.1f} %"
+    uncalibrated = " (not calibrated)" if trail.model.calibration_slope == 0 else ""
+    title = f"{score.ticker} on {score.trade_date}: {said} by {score.model_version}{uncalibrated}"
     figure = draw_waterfall_of_score(
         parts["feature"].to_list(),
         parts["value"].to_list(),
         parts["contribution"].to_list(),
-        trail.explanation["base_value"],
+        trail.explanation.base_value,
         title,
     )
     try:
@@ -304,20 +290,3 @@ def number(value: float | None) -> str:
 def par(value: float, is_capped: bool) -> str:
     """Par, with a plus where it is the cap."""
     return f"{value:,.0f}{'+' if is_capped else ''}"
-
-
-def table_lines(
-    header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()
-) -> Iterator[str]:
-    """Columns of text, indented; the columns `right` are set to the right."""
-    # A long note in the second column of a line without more must not push the others away.
-    full = [row for row in rows if any(row[2:])] or rows
-    widths = [max(len(line[k]) for line in [header, *full]) for k in range(len(header))]
-    for row in [header, *rows]:
-        yield (
-            "  "
-            + "  ".join(
-                cell.rjust(width) if k in right else cell.ljust(width)
-                for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-        ).rstrip()

@@ -11,13 +11,17 @@ from datetime import date, datetime
 from pathlib import Path
 
 import click
+from rich.text import Text
+from rich.tree import Tree as Drawing
 
 from bondsig_assets.calendar import cutoff
+from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 from bondsig_assets.securities.amounts import amount_steps, amounts_on
-from bondsig_assets.securities.tree import render, security_tree
+from bondsig_assets.securities.ratings import letter
+from bondsig_assets.securities.tree import Bond, Equity, Tree, security_tree
 from bondsig_assets.warehouse import Warehouse
 
 
@@ -46,10 +50,50 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     tree = security_tree(
         query, moment, master=lake.read_table("security_master"), amounts=amounts, **tables
     )
-    for line in render(tree):
-        click.echo(line)
+    open_console().print(drawn(tree))
     if picture is not None:
         _draw(lake, tree.parent_id, moment.date(), picture)
+
+
+def drawn(tree: Tree) -> Drawing:
+    """The tree as it is printed; par in millions of usd."""
+    stock = tree.equity
+    title = (
+        f"{tree.parent_id}  {stock.company_name}"
+        if stock and stock.company_name
+        else tree.parent_id
+    )
+    rating = _rating(tree.rating_number)
+    root = Drawing(Text(f"{title}{rating}  as known {tree.moment:%Y-%m-%d %H:%M}"))
+    root.add(Text(_stock_line(stock)))
+    for issuer in tree.issuers:
+        name = issuer.issuer_name or issuer.issuer_id
+        rating = _rating(issuer.rating_number)
+        branch = root.add(Text(f"{name} [{issuer.issuer_cusip}]{rating}"))
+        for bond in issuer.bonds:
+            branch.add(Text(_bond_line(bond)))
+        if not issuer.bonds:
+            branch.add("no bonds outstanding")
+    return root
+
+
+def _rating(number: float | None) -> str:
+    return "" if number is None else f"  {letter(number)} ({number:.1f})"
+
+
+def _stock_line(stock: Equity | None) -> str:
+    if stock is None:
+        return "no stock known"
+    since = f"stock {stock.ticker} since {stock.valid_from_date}"
+    return f"{since}  {stock.sector} ({stock.sector_etf})"
+
+
+def _bond_line(bond: Bond) -> str:
+    coupon = {"Z": "zero", "V": f"floating {bond.coupon_pct:+.3f}%"}.get(
+        bond.coupon_type, f"{bond.coupon_pct:.3f}%"
+    )
+    amount = "amount unknown" if bond.amount_usd is None else f"{bond.amount_usd / 1e6:,.1f} m"
+    return f"{bond.cusip}  {coupon}  {bond.maturity_date}  {amount}"
 
 
 def _draw(lake: Warehouse, parent_id: str, day: date, picture: Path) -> None:

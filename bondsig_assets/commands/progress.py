@@ -1,6 +1,6 @@
 """What is being done and how long is left.
 
-Belongs here: turning reports of assets into a line or a bar. Not here: the reports themselves.
+Belongs here: turning updates of assets into a line or a bar. Not here: the updates themselves.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Progress:
         if self._console.is_terminal:
             self._bars.stop()
 
-    def report(self, asset: str, share: float) -> None:
-        """Take a report: `share` of the present work of `asset` is done."""
+    def update(self, asset: str, share: float) -> None:
+        """Take an update: `share` of the present work of `asset` is done."""
         if asset not in self._weights:
             return
         self._done[asset] = max(self._done.get(asset, 0.0), share)
@@ -71,7 +71,7 @@ def _weights(graph: Any, stages: Sequence[Stage]) -> dict[str, float]:
     """Expected seconds of each asset that takes any, from the number of its partitions."""
     weights: dict[str, float] = {}
     for stage in stages:
-        for first, last in stage.spans:
+        for first, last in stage.key_ranges:
             days = (
                 trading_days(date.fromisoformat(first), date.fromisoformat(last)) if first else [1]
             )

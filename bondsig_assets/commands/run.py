@@ -33,11 +33,11 @@ def run_range(
     warnings.simplefilter("ignore")
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
     source = _open_source(home, market)
-    span = source.span()
-    first, last = _range(span, start, end)
-    _read_all_files(market, source, span[0])
+    date_range = source.date_range()
+    first, last = _range(date_range, start, end)
+    _read_all_files(market, source, date_range[0])
     again = again or _must_be_redone(console, home, market)
-    home.claim(market, span, _fingerprint(market))
+    home.claim(market, date_range, _fingerprint(market))
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _materialize(console, home, first, last, select, again)
     took = time.monotonic() - began
@@ -77,17 +77,19 @@ def _open_source(home: Home, market: Market) -> Source:
 
     source, held = make_source(market), home.market()
     if held is not None and held != market:
-        home.claim(market, source.span())
+        home.claim(market, source.date_range())
     return source
 
 
-def _range(span: tuple[date, date], start: date | None, end: date | None) -> tuple[date, date]:
-    first, last = start or span[0], end or span[1]
+def _range(market: tuple[date, date], start: date | None, end: date | None) -> tuple[date, date]:
+    """What is wanted of the market's days. Raises UserError where that is none."""
+    earliest, latest = market
+    first, last = start or earliest, end or latest
     if first > last:
         raise UserError(f"--start {first} is after --end {last}")
-    if last < span[0] or first > span[1]:
-        raise UserError(f"{first} … {last} is outside this market, which has {span[0]} … {span[1]}")
-    return max(first, span[0]), min(last, span[1])
+    if last < earliest or first > latest:
+        raise UserError(f"{first} … {last} is outside this market, which has {earliest} … {latest}")
+    return max(first, earliest), min(last, latest)
 
 
 def _read_all_files(market: Market, source: Source, first: date) -> None:
@@ -153,7 +155,7 @@ def _materialize(
 
     def execute(stages: Sequence[runner.Stage]) -> None:
         with Progress(console, defs.resolve_asset_graph(), stages) as shown:
-            progress.listen(shown.report)
+            progress.listen(shown.update)
             for stage in stages:
                 runner.execute(defs, instance, stage)
 
@@ -178,7 +180,7 @@ def _materialize(
     ):
         for stage in outdated:
             days = ", ".join(
-                one if one == other else f"{one} … {other}" for one, other in stage.spans
+                one if one == other else f"{one} … {other}" for one, other in stage.key_ranges
             )
             console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")
         execute(outdated)

@@ -151,6 +151,9 @@ def benjamini_hochberg(p: np.ndarray, q: float = 0.05) -> np.ndarray:
     test and no discovery. Benjamini and Hochberg (1995), procedure (1). Depends on the present day
     and all names given.
     """
+    # Not `scipy.stats.false_discovery_control`: it takes no NaN, and it compares p m / k with q
+    # instead of p with q k / m. The two round otherwise where a p-value lies exactly on its
+    # threshold, so that a spike on the edge would come or go.
     present = np.isfinite(p)
     tests = np.maximum(present.sum(axis=1, keepdims=True), 1)
     ordered = np.sort(np.where(present, p, np.inf), axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.inputs import Columns, Inputs
+from bondsig_assets.market_rules import TRADING_DAYS_PER_YEAR
 
 
 def equity_features(inputs: Inputs) -> Columns:
@@ -16,7 +17,7 @@ def equity_features(inputs: Inputs) -> Columns:
     panels, size = inputs.panels, inputs.market_cap
     log_return, etf = np.log1p(panels.stock_return), np.log1p(panels.etf_return)
     five, etf_five = w.total(log_return, 5, 5), w.total(etf, 5, 5)
-    year = np.sqrt(252) * 100
+    year = np.sqrt(TRADING_DAYS_PER_YEAR) * 100
     return {
         "equity_return_1d_pct": 100 * panels.stock_return,
         "equity_return_5d_pct": 100 * np.expm1(five),

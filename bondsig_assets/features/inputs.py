@@ -15,12 +15,11 @@ from bondsig_assets.features import replay as rp
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.issuer_levels import Curves, fit_curves
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.market_rules import HIGH_YIELD_RATING
 
 Columns = dict[str, np.ndarray]
 #: Issuers other than its own that a sector comparison needs.
 OTHERS = 5
-#: Rating number from which an issuer is of high yield.
-HIGH_YIELD = 11
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ class Inputs:
         to a count it says where 0 means none.
         """
         since = self.panels.reports_since
-        told = self.panels.days >= np.datetime64(since or date.min)
-        return np.where((self.credit[rp.OUTSTANDING] > 0) & told[:, None], 0.0, np.nan)
+        is_covered = self.panels.days >= np.datetime64(since or date.min)
+        return np.where((self.credit[rp.OUTSTANDING] > 0) & is_covered[:, None], 0.0, np.nan)
 
     @cached_property
     def grade(self) -> np.ndarray:
@@ -69,7 +68,7 @@ class Inputs:
     @cached_property
     def is_high_yield(self) -> np.ndarray:
         """Whether the issuer is rated below investment grade; unrated counts as not."""
-        return self.panels.rating >= HIGH_YIELD
+        return self.panels.rating >= HIGH_YIELD_RATING
 
     @cached_property
     def spread_curves(self) -> Curves:

@@ -19,6 +19,7 @@ from numba import njit
 from bondsig_assets.tables.issuer_features import MATCH_DAYS
 
 RING = 16
+#: `market_rules.STALE_DAYS`, copied: see there.
 STALE_DAYS = 10
 #: Beyond this the last trade counts as unknown, so that the answer never depends on how much is
 #: loaded.

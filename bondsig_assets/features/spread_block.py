@@ -12,9 +12,8 @@ from bondsig_assets.features import filtering
 from bondsig_assets.features import replay as rp
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.inputs import OTHERS, Columns, Inputs
+from bondsig_assets.market_rules import HALF_SPREAD_POINTS
 
-#: Half the usual bid-ask spread in percent of price: the noise of one trade.
-_HALF_SPREAD_PCT = 0.5
 #: Weeks of the sector beta.
 _WEEKS = 25
 
@@ -67,7 +66,7 @@ def _filtered(inputs: Inputs, beta: np.ndarray) -> Columns:
     """The local-level filter over the days on which the issuer's bonds traded."""
     credit, history = inputs.credit, filtering.WINDOW
     observed = np.where(credit[rp.TRADED] > 0, inputs.level, np.nan)
-    half_spread = np.full(inputs.shape, _HALF_SPREAD_PCT)
+    half_spread = np.full(inputs.shape, HALF_SPREAD_POINTS)
     variance = filtering.observation_variance(
         half_spread, credit[rp.DURATION], np.maximum(credit[rp.TRADES], credit[rp.TRADED])
     )

@@ -20,17 +20,15 @@ from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.models.interface import Sample
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.weights import average_uniqueness
+from bondsig_assets.market_rules import MINIMUM_NAMES, STALE_DAYS
 from bondsig_assets.tables.issuer_features import ALL_FEATURES
-
-#: Fewer labelled issuers than this make no cross-section to learn from.
-MINIMUM_NAMES = 15
-#: An issuer whose bonds have been silent for longer, and that has no CDS quote, gets no score.
-MAXIMUM_STALENESS_DAYS = 10
 
 
 def is_scorable() -> pl.Expr:
-    """Whether credit says something fresh: a bond trade within ten days, or a CDS quote."""
-    return (pl.col("staleness_days") <= MAXIMUM_STALENESS_DAYS).fill_null(False) | pl.col(
+    """Whether credit says something fresh: a bond trade within STALE_DAYS, or a CDS quote. An
+    issuer without either gets no score.
+    """
+    return (pl.col("staleness_days") <= STALE_DAYS).fill_null(False) | pl.col(
         "cds_spread_bps"
     ).is_not_null()
 

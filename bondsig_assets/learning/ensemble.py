@@ -13,14 +13,17 @@ from operator import add
 
 import numpy as np
 
+from bondsig_assets.learning.models.interface import ModelSettings
+
 
 @dataclass(frozen=True)
-class Ensemble:
-    """Names of the models whose ranks are averaged; nothing is fitted."""
+class Ensemble(ModelSettings):
+    """Names of the models whose ranks are averaged: settings and model in one, nothing is
+    fitted.
+    """
 
     members: tuple[str, ...]
     rounds = 0
-    history_days = 1
 
     def to_text(self) -> str:
         """The members as JSON."""

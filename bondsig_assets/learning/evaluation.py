@@ -26,18 +26,15 @@ from bondsig_assets.learning.statistics import (
     outer_weights,
     ranked,
 )
+from bondsig_assets.market_rules import HIGH_YIELD_RATING, MINIMUM_NAMES
 from bondsig_assets.tables.learning import EVALUATIONS, INFORMATION_COEFFICIENTS
 
-#: Fewer issuers than this make no cross-section.
-MINIMUM_NAMES = 15
-#: The same within a sector, a rating, a size or an earnings bucket.
+#: As MINIMUM_NAMES, within a sector, a rating, a size or an earnings bucket.
 MINIMUM_NAMES_OF_SLICE = 8
 #: z(0.975) + z(0.80): an effect this many standard errors large is found four times in five.
 DETECTABLE = 2.80
 #: Ending of the name under which stands what a model adds to the control.
 OVER = "_over_equity"
-#: A rating number from here on is high yield: 11 = BB+.
-HIGH_YIELD = 11
 #: Trading days on either side of a filing that count as near it.
 EARNINGS_DAYS = 5
 #: Parts of the day's order that a hit rate and a spread look at.
@@ -137,7 +134,7 @@ def attributes(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.DataFrame
         "sector",
         rating=pl.when(pl.col("rating_number").is_null())
         .then(pl.lit("unrated"))
-        .when(pl.col("rating_number") >= HIGH_YIELD)
+        .when(pl.col("rating_number") >= HIGH_YIELD_RATING)
         .then(pl.lit("high_yield"))
         .otherwise(pl.lit("investment_grade")),
         size=pl.when(place < 1)
@@ -361,7 +358,7 @@ def _daily_of(
     label = panel.label[rows, None]
     lowest, highest = ranked(signal, group)
     spread = _spread(label, *outer_weights(lowest, highest, n[group, None], TENTH), group)
-    foretold = _foretold(lowest, highest, n[group, None]) * np.sign(label).astype(np.int64)
+    agreement = _predicted_side(lowest, highest, n[group, None]) * np.sign(label).astype(np.int64)
     is_score = np.array(
         [panel.names[k] != ENSEMBLE and not panel.names[k].endswith(OVER) for k in columns]
     )
@@ -371,8 +368,8 @@ def _daily_of(
         ),
         "n_issuers": np.broadcast_to(n[:, None], spread.shape),
         "spread": spread,
-        "hits": _sums((foretold > 0).astype(np.int64), group),
-        "hits_of": _sums((foretold != 0).astype(np.int64), group),
+        "hits": _sums((agreement > 0).astype(np.int64), group),
+        "hits_of": _sums((agreement != 0).astype(np.int64), group),
         "squared_error": np.where(is_score, _sums((score - signal) ** 2, group), np.nan),
         "squared_score": _sums(score**2, group),
     }
@@ -406,7 +403,7 @@ def _spread(
     )
 
 
-def _foretold(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _predicted_side(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
     """+1 in the top fifth, -1 in the bottom fifth, 0 between and where a tie straddles the
     border.
     """

@@ -101,7 +101,13 @@ def decide(
 
 
 def _new_specification(
-    first_day, candidates, siblings, incumbent, before, horizon, settings
+    first_day: date,
+    candidates: Sequence[Candidate],
+    siblings: pl.DataFrame,
+    incumbent: Candidate,
+    before: pl.DataFrame,
+    horizon: int,
+    settings: GateSettings,
 ) -> Verdict | None:
     """The challenger of another specification that is better by the margin, None where there is
     none.
@@ -142,7 +148,15 @@ def _new_specification(
     return best[1] if best else None
 
 
-def _refit(first_day, candidates, siblings, incumbent, before, horizon, settings) -> Verdict:
+def _refit(
+    first_day: date,
+    candidates: Sequence[Candidate],
+    siblings: pl.DataFrame,
+    incumbent: Candidate,
+    before: pl.DataFrame,
+    horizon: int,
+    settings: GateSettings,
+) -> Verdict:
     """The refit of the champion's specification, or the champion where the refit is clearly worse
     or there is none.
     """
@@ -168,10 +182,8 @@ def _refit(first_day, candidates, siblings, incumbent, before, horizon, settings
             mean,
             error,
         )
-    least, tolerated = (
-        -settings.refit_tolerance * error,
-        f"{settings.refit_tolerance:g} standard errors",
-    )
+    least = -settings.refit_tolerance * error
+    tolerated = f"{settings.refit_tolerance:g} standard errors"
     if mean >= least:
         words = (
             f"refit differs from {incumbent.version} by {mean:+.4f}, not below {least:.4f}"

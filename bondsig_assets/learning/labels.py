@@ -20,10 +20,9 @@ import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.market_rules import HORIZONS
 from bondsig_assets.tables.learning import LABELS
 
-#: Trading days in a label, and in the one that models learn unless told otherwise.
-HORIZONS, HORIZON = (1, 5, 10, 21), 5
 #: Column of `labels` that holds each kind of label.
 KINDS = {"excess": "excess_return_pct", "beta_adjusted": "beta_adjusted_return_pct"}
 #: Trading days between the features' day and the first close of the label.
@@ -36,16 +35,16 @@ LOWEST_RETURN_PCT = -99.9
 _BETA_DAYS, _BETA_MINIMUM, _BETA_WEIGHT = 63, 40, 0.5
 
 
-def span(horizon: int) -> int:
+def days_to_label_end(horizon: int) -> int:
     """Trading days from the features' day to the close on which a label of `horizon` days is
     complete.
     """
     return horizon + SKIP
 
 
-#: Trading days that `panels` must reach back before the first day labels are wanted of: a span, a
+#: Trading days that `panels` must reach back before the first day labels are wanted of: a label, a
 #: beta, and the close before its first return.
-LOOKBACK = span(max(HORIZONS)) + _BETA_DAYS + 1
+LOOKBACK = days_to_label_end(max(HORIZONS)) + _BETA_DAYS + 1
 
 
 def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
@@ -94,8 +93,10 @@ def _windows(panels: Panels) -> Iterator[_Window]:
     own, (is_paid, paid, known) = np.log1p(panels.followed_return), _payments(panels)
     stock, etf = np.zeros(shape), np.zeros(shape)
     # Paid out, without a listing on some day before, and position of the day that knows why.
-    out, astray, told = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool), np.full(shape, -1)
-    for step in range(SKIP + 1, min(span(max(HORIZONS)), n_days - 1) + 1):
+    out = np.zeros(shape, dtype=bool)
+    astray = np.zeros(shape, dtype=bool)
+    known_day = np.full(shape, -1)
+    for step in range(SKIP + 1, min(days_to_label_end(max(HORIZONS)), n_days - 1) + 1):
         of_etf = np.log1p(panels.etf_return_ahead(step))
         pays = _ahead(is_paid, step, False) & ~out
         stock = stock + np.where(
@@ -103,11 +104,11 @@ def _windows(panels: Panels) -> Iterator[_Window]:
         )
         etf = etf + of_etf
         astray = astray | (~out & ~_ahead(panels.listed, step, False))
-        told = np.where(pays, _ahead(known, step, n_days), told)
+        known_day = np.where(pays, _ahead(known, step, n_days), known_day)
         out = out | pays
         if step - SKIP in HORIZONS:
             # A stock without a link is followed only where a delisting says what became of it.
-            has_end = np.where(out, told <= np.arange(n_days)[:, None] + step, ~astray)
+            has_end = np.where(out, known_day <= np.arange(n_days)[:, None] + step, ~astray)
             yield _Window(step - SKIP, np.where(has_end, stock, np.nan), etf, out)
 
 
@@ -139,7 +140,7 @@ def _rows(
     panels: Panels, window: _Window, slope: np.ndarray, start: date, end: date
 ) -> pl.DataFrame:
     """The labels of one horizon as rows."""
-    n_days, reach = panels.days.size, span(window.horizon)
+    n_days, reach = panels.days.size, days_to_label_end(window.horizon)
     ends = np.full(n_days, np.datetime64("NaT"), dtype="datetime64[D]")
     ends[: n_days - reach] = panels.days[reach:]
     wanted = (ends >= np.datetime64(start)) & (ends <= np.datetime64(end))

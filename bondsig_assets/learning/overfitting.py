@@ -16,11 +16,11 @@ import polars as pl
 from scipy.stats import kurtosis, norm, skew
 
 from bondsig_assets.calendar import day_number
-from bondsig_assets.learning.evaluation import FIFTH, MINIMUM_NAMES
+from bondsig_assets.learning.evaluation import FIFTH
 from bondsig_assets.learning.statistics import outer_weights, ranked
+from bondsig_assets.market_rules import MINIMUM_NAMES, TRADING_DAYS_PER_YEAR
 from bondsig_assets.tables.learning import OVERFITTING
 
-TRADING_DAYS_PER_YEAR = 252
 #: Fewer periods in a block make its part of a Sharpe ratio arbitrary.
 MINIMUM_BLOCK_PERIODS = 2
 #: Fewer periods have no kurtosis.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -25,6 +24,8 @@ from bondsig_assets.learning.models.catalogue import (
     feature_hash,
     load_model,
 )
+from bondsig_assets.learning.models.interface import Model, ModelSettings
+from bondsig_assets.learning.rows import ModelRow, RegisteredModelRow
 
 TOP_FEATURES = 5
 
@@ -35,32 +36,38 @@ class Scorer:
 
     name: str
     version: str
-    model: Any
+    model: Model | Ensemble
     specification: Specification
     calibration: Calibration
 
+    @property
+    def fitted(self) -> Model:
+        """The model. Raises TypeError for the ensemble, which needs its members' predictions."""
+        if isinstance(self.model, Ensemble):
+            raise TypeError(f"{self.version} fits nothing of its own")
+        return self.model
 
-def scorer_of(row: dict[str, Any]) -> Scorer:
+
+def scorer_of(row: ModelRow | RegisteredModelRow) -> Scorer:
     """The scorer of a row of `models`; the ensemble's model is the list of its members."""
-    if row["model_name"] == ENSEMBLE:
-        model: Any = Ensemble(tuple(json.loads(row["model_text"])))
-        chosen = Specification(ENSEMBLE, model, tuple(row["features"]))
+    model: Model | Ensemble
+    settings: ModelSettings
+    if row.model_name == ENSEMBLE:
+        model = settings = Ensemble(tuple(json.loads(row.model_text)))
     else:
-        model = load_model(row["model_name"], row["model_text"])
-        chosen = Specification(
-            row["model_name"], _History(row["history_days"]), tuple(row["features"])
-        )
+        model = load_model(row.model_name, row.model_text)
+        settings = _History(row.history_days)
     return Scorer(
-        row["model_name"],
-        row["model_version"],
+        row.model_name,
+        row.model_version,
         model,
-        chosen,
-        Calibration(row["calibration_intercept"], row["calibration_slope"], row["base_rate"]),
+        Specification(row.model_name, settings, tuple(row.features)),
+        Calibration(row.calibration_intercept, row.calibration_slope, row.base_rate),
     )
 
 
 @dataclass(frozen=True)
-class _History:
+class _History(ModelSettings):
     """What scoring needs of the settings."""
 
     history_days: int
@@ -90,10 +97,14 @@ def _some(names: Sequence[str]) -> str:
 def predict(data: Dataset, rows: np.ndarray, scorers: Sequence[Scorer]) -> pl.DataFrame:
     """Rows of `predictions` of every scorer for `rows` of the dataset, which hold whole days."""
     keys = data.keys[rows]
-    values = {one.name: _predictions(data, rows, one) for one in scorers if one.name != ENSEMBLE}
+    values = {
+        one.name: _predictions(data, rows, one)
+        for one in scorers
+        if not isinstance(one.model, Ensemble)
+    }
     parts = []
     for one in sorted(scorers, key=lambda s: s.name):
-        if one.name == ENSEMBLE:
+        if isinstance(one.model, Ensemble):
             members = [
                 normal_scores(keys["trade_date"], pl.Series(values[name]))
                 for name in one.model.members
@@ -124,7 +135,7 @@ def score(
     names = np.array(champion.specification.features)
     inputs = data.inputs(rows, champion.specification)
     values = _predictions(data, rows, champion)
-    parts = champion.model.contributions(inputs) if rows.size else np.empty((0, names.size + 1))
+    parts = champion.fitted.contributions(inputs) if rows.size else np.empty((0, names.size + 1))
     under = champion.calibration.probability(values)
     top = np.argsort(-np.abs(parts[:, :-1]), axis=1, kind="stable")[:, :TOP_FEATURES]
     shown = raw.select(pl.col(names.tolist()).cast(pl.Float64).fill_null(np.nan)).to_numpy()
@@ -159,7 +170,7 @@ def score(
 
 def _predictions(data: Dataset, rows: np.ndarray, one: Scorer) -> np.ndarray:
     """Predictions [row]; libraries complain of none to make."""
-    return one.model.predict(data.inputs(rows, one.specification)) if rows.size else np.empty(0)
+    return one.fitted.predict(data.inputs(rows, one.specification)) if rows.size else np.empty(0)
 
 
 def _lists(values: np.ndarray, dtype: type[pl.DataType]) -> pl.Series:

@@ -19,13 +19,14 @@ import polars as pl
 from bondsig_assets.calendar import day_number
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.calibration import Calibration, calibrate
-from bondsig_assets.learning.dataset import MINIMUM_NAMES, Dataset, columns_of
+from bondsig_assets.learning.dataset import Dataset, columns_of
 from bondsig_assets.learning.ensemble import Ensemble, mean_rank
-from bondsig_assets.learning.folds import Fold, has_enough_history, purge_days
+from bondsig_assets.learning.folds import Fold, has_enough_history
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, Specification, fingerprint
 from bondsig_assets.learning.models.interface import Model, Sample
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.market_rules import MINIMUM_NAMES
 
 #: Raised when the way models are fitted changes, so that nothing fitted the old way is taken for
 #: done.
@@ -99,8 +100,9 @@ def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
     ):
         raise FoldError(
             f"fold {fold.quarter}: {early} days up to {fold.sibling_end} and {late} of the"
-            f" calibration span have 15 labelled issuers; {settings.walk_forward.stop_days} and"
-            f" {settings.walk_forward.calibration_days // 4} are needed"
+            f" calibration span have {MINIMUM_NAMES} labelled issuers;"
+            f" {settings.walk_forward.stop_days} and "
+            f"{settings.walk_forward.calibration_days // 4} are needed"
         )
 
 
@@ -121,7 +123,7 @@ def train_model(
     windows = settings.walk_forward
     if tune is not None and settings.tuning.trials:
         specification = tune(data, fold, specification, settings)
-    stops = specification.kind.early_stopping and specification.settings.early_stopping
+    stops = specification.stops_early
     early = data.labelled(fold.train_start, fold.early_end if stops else fold.sibling_end)
     late = judged_rows(data, fold.calibration_start, fold.train_end)
     every = data.labelled(fold.train_start, fold.train_end)
@@ -171,8 +173,8 @@ def _stop_sample(
     if n_early < needed or n_held < needed // 4:
         raise FoldError(
             f"fold {fold.quarter}: {n_early} days up to {fold.early_end} and {n_held} of the"
-            f" stopping span have 15 labelled issuers; {specification.name} stops early and needs"
-            f" {needed} and {needed // 4}"
+            f" stopping span have {MINIMUM_NAMES} labelled issuers; {specification.name} stops"
+            f" early and needs {needed} and {needed // 4}"
         )
     return data.sample(held, specification, settings.walk_forward.uniqueness_weights)
 
@@ -227,11 +229,6 @@ def ensemble_of(
         every,
     )
     return replace(made, data_hash=ensemble_hash([member.data_hash for member in members]))
-
-
-def spanned_days(settings: LearningSettings) -> int:
-    """Trading days between a training day and the first day it is judged on."""
-    return purge_days(settings.walk_forward.horizon_days)
 
 
 def ensemble_hash(members: Sequence[str]) -> str:

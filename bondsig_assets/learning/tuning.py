@@ -15,11 +15,11 @@ import numpy as np
 
 from bondsig_assets.errors import FoldError, ModelError
 from bondsig_assets.learning.dataset import Dataset
-from bondsig_assets.learning.folds import Fold
+from bondsig_assets.learning.folds import Fold, purge_days
 from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.models.interface import Tunable
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning.training import Tune, daily_ics, spanned_days
+from bondsig_assets.learning.training import Tune, daily_ics
 from bondsig_assets.validation import declared_fields, marked
 
 
@@ -84,7 +84,8 @@ def _search(
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rows = data.labelled(fold.train_start, fold.early_end)
-    splits = inner_splits(np.unique(data.day[rows]), settings.tuning.splits, spanned_days(settings))
+    purge = purge_days(settings.walk_forward.horizon_days)
+    splits = inner_splits(np.unique(data.day[rows]), settings.tuning.splits, purge)
     if not splits:
         raise FoldError(
             f"fold {fold.quarter}: too few days up to {fold.early_end} for {settings.tuning.splits}"

@@ -36,12 +36,12 @@ _RANGE_START, _RANGE_END = (
 
 @dataclass(frozen=True)
 class Stage:
-    """Assets that run together over the same partitions; `spans` are first and last keys, empty for
-    assets without.
+    """Assets that run together over the same partitions; `key_ranges` are first and last keys,
+    empty for assets without.
     """
 
     assets: tuple[str, ...]
-    spans: tuple[tuple[str, str], ...]
+    key_ranges: tuple[tuple[str, str], ...]
 
 
 def open_instance(home: Home) -> dg.DagsterInstance:
@@ -97,7 +97,7 @@ def plan(
         _stage(graph, instance, stages[TRAINING], folds_of_range, again),
         _stage(graph, instance, stages[SCORING], days, again),
     ]
-    return [stage for stage in planned if stage.assets and stage.spans]
+    return [stage for stage in planned if stage.assets and stage.key_ranges]
 
 
 def _by_stage(graph: Any, chosen: Collection[str]) -> dict[str, tuple[str, ...]]:
@@ -143,8 +143,8 @@ def plan_outdated(
         keys = set().union(*(found.get(name, ()) for name in concerned))
         if keys:
             of_stage = next(_partitions(graph, name) for name in concerned if name in found)
-            spans = _spans(of_stage.get_partition_keys(), keys)
-            planned.append(Stage(tuple(concerned), tuple(spans)))
+            ranges = _key_ranges(of_stage.get_partition_keys(), keys)
+            planned.append(Stage(tuple(concerned), tuple(ranges)))
     return planned
 
 
@@ -156,7 +156,7 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) ->
     """Run one stage; raises RunError naming the asset that failed and its error in one line."""
     job = defs.resolve_implicit_global_asset_job_def()
     keys = [dg.AssetKey(name) for name in stage.assets]
-    for first, last in stage.spans:
+    for first, last in stage.key_ranges:
         tags = {_RANGE_START: first, _RANGE_END: last} if first else {}
         result = job.execute_in_process(
             instance=instance,
@@ -198,22 +198,22 @@ def _stage(
     if partitioned:
         if not missing and whole_missing and keys:
             missing = {keys[-1]}
-        return Stage(tuple(names), tuple(_spans(keys, missing)))
+        return Stage(tuple(names), tuple(_key_ranges(keys, missing)))
     return Stage(tuple(names), (("", ""),) if whole_missing else ())
 
 
-def _spans(keys: Sequence[str], missing: Collection[str]) -> list[tuple[str, str]]:
-    """Stretches of neighbouring missing keys."""
-    spans: list[list[str]] = []
+def _key_ranges(keys: Sequence[str], missing: Collection[str]) -> list[tuple[str, str]]:
+    """First and last of neighbouring missing keys."""
+    ranges: list[list[str]] = []
     previous = None
     for key in keys:
         if key in missing:
-            if spans and previous in missing:
-                spans[-1][1] = key
+            if ranges and previous in missing:
+                ranges[-1][1] = key
             else:
-                spans.append([key, key])
+                ranges.append([key, key])
         previous = key
-    return [(first, last) for first, last in spans]
+    return [(first, last) for first, last in ranges]
 
 
 def _fold_keys(graph: Any) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.models.catalogue import ENSEMBLE, feature_hash
+from bondsig_assets.learning.rows import ModelRow
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, daily_ics
 
@@ -27,56 +28,52 @@ def model_rows(
     settings: LearningSettings,
     snapshot: int,
     run_id: str,
-) -> list[dict[str, Any]]:
+) -> list[ModelRow]:
     """Rows of `models` of one fold."""
     return [_row(data, model, settings, snapshot, run_id) for model in models]
 
 
 def _row(
     data: Dataset, one: FoldModel, settings: LearningSettings, snapshot: int, run_id: str
-) -> dict[str, Any]:
+) -> ModelRow:
     chosen, fold = one.specification, one.fold
-    stops = (
-        bool(getattr(chosen.settings, "early_stopping", False))
-        and one.name != ENSEMBLE
-        and chosen.kind.early_stopping
+    stops = chosen.stops_early
+    return ModelRow(
+        fold=fold.quarter,
+        model_name=one.name,
+        model_version=one.version,
+        kind=type(one.model).__name__,
+        specification_hash=chosen.hash,
+        feature_hash=feature_hash(chosen.features),
+        features=list(chosen.features),
+        history_days=chosen.history_days,
+        settings=json.dumps({**asdict(chosen.settings), **chosen.tuned}),
+        horizon_days=settings.walk_forward.horizon_days,
+        label=settings.walk_forward.label,
+        train_start_date=first_labelled(data, fold),
+        train_end_date=fold.train_end,
+        n_train_rows=one.n_rows,
+        n_train_days=one.n_days,
+        stop_start_date=fold.stop_start if stops else None,
+        stop_end_date=fold.sibling_end if stops else None,
+        rounds=one.model.rounds,
+        calibration_start_date=fold.calibration_start,
+        calibration_end_date=fold.train_end,
+        calibration_ic=one.calibration_ic,
+        calibration_intercept=one.calibration.intercept,
+        calibration_slope=one.calibration.slope,
+        base_rate=one.calibration.base_rate,
+        is_eligible=one.name != ENSEMBLE and chosen.kind.may_be_champion,
+        snapshot_id=snapshot,
+        data_hash=one.data_hash,
+        mlflow_run_id=run_id,
+        mlflow_model_uri=None,
+        model_text=one.model.to_text(),
+        known_at=_known(fold),
     )
-    return {
-        "fold": fold.quarter,
-        "model_name": one.name,
-        "model_version": one.version,
-        "kind": type(one.model).__name__,
-        "specification_hash": chosen.hash,
-        "feature_hash": feature_hash(chosen.features),
-        "features": list(chosen.features),
-        "history_days": chosen.history_days,
-        "settings": json.dumps({**asdict(chosen.settings), **chosen.tuned}),
-        "horizon_days": settings.walk_forward.horizon_days,
-        "label": settings.walk_forward.label,
-        "train_start_date": first_labelled(data, fold),
-        "train_end_date": fold.train_end,
-        "n_train_rows": one.n_rows,
-        "n_train_days": one.n_days,
-        "stop_start_date": fold.stop_start if stops else None,
-        "stop_end_date": fold.sibling_end if stops else None,
-        "rounds": one.model.rounds,
-        "calibration_start_date": fold.calibration_start,
-        "calibration_end_date": fold.train_end,
-        "calibration_ic": one.calibration_ic,
-        "calibration_intercept": one.calibration.intercept,
-        "calibration_slope": one.calibration.slope,
-        "base_rate": one.calibration.base_rate,
-        "is_eligible": one.name != ENSEMBLE and chosen.kind.may_be_champion,
-        "snapshot_id": snapshot,
-        "data_hash": one.data_hash,
-        "mlflow_run_id": run_id,
-        "mlflow_model_uri": None,
-        "model_text": one.model.to_text(),
-        "known_at": _known(fold),
-    }
 
 
-def first_labelled(data: Dataset, fold: Fold) -> Any:
+def first_labelled(data: Dataset, fold: Fold) -> date:
     """First training day of the fold."""
     return data.keys["trade_date"][int(data.labelled(fold.train_start, fold.train_end)[0])]
 
@@ -125,5 +122,5 @@ def _of(one: FoldModel) -> dict[str, pl.Expr]:
     }
 
 
-def _known(fold: Fold) -> Any:
+def _known(fold: Fold) -> datetime:
     return cutoff(offset(fold.first_day, -1))

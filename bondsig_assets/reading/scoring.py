@@ -8,52 +8,54 @@ scores. Not here: applying a model (`learning/scoring.py`), loading one from MLf
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from itertools import groupby
 
 import polars as pl
 
 from bondsig_assets.calendar import cutoff, offset, trading_days
 from bondsig_assets.learning.dataset import make_dataset
+from bondsig_assets.learning.rows import ChampionRow, ModelRow, rows_from
 from bondsig_assets.learning.scoring import Scorer, predict, score, scorer_of
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse
 
 
-def spans(
-    lake: Warehouse, start: date, end: date
-) -> Iterator[tuple[date, date, date | None, dict[str, Any] | None]]:
-    """(first, last, fold, champion) that cover the trading days `start` … `end`: each day's newest
-    fold and its champion, None before the first.
+@dataclass(frozen=True)
+class ScoringRange:
+    """Trading days `first` … `last` that share their newest fold and their champion; both are None
+    before there were any.
     """
+
+    first: date
+    last: date
+    fold: date | None
+    champion: ChampionRow | None
+
+
+def scoring_ranges(lake: Warehouse, start: date, end: date) -> Iterator[ScoringRange]:
+    """What covers the trading days `start` … `end`, in order."""
     folds = lake.read("SELECT DISTINCT fold FROM models ORDER BY fold")["fold"].to_list()
-    champions = lake.read_table("champions").to_dicts()
-    held: list[Any] = []
-    for day in trading_days(start, end):
-        fold = next((one for one in reversed(folds) if one <= day), None)
-        champion = next((one for one in reversed(champions) if one["valid_from_date"] <= day), None)
-        if held and held[2:] == [fold, champion]:
-            held[1] = day
-        else:
-            if held:
-                yield tuple(held)
-            held = [day, day, fold, champion]
-    if held:
-        yield tuple(held)
+    champions = rows_from(ChampionRow, lake.read_table("champions"))
+
+    def models_of(day: date) -> tuple[date | None, ChampionRow | None]:
+        return (
+            next((fold for fold in reversed(folds) if fold <= day), None),
+            next((one for one in reversed(champions) if one.valid_from_date <= day), None),
+        )
+
+    for (fold, champion), together in groupby(trading_days(start, end), models_of):
+        days = list(together)
+        yield ScoringRange(days[0], days[-1], fold, champion)
 
 
-def score_span(
-    lake: Warehouse,
-    load: Callable[[dict[str, Any]], Scorer],
-    first: date,
-    last: date,
-    fold: date | None,
-    champion: dict[str, Any] | None,
+def score_range(
+    lake: Warehouse, load: Callable[[ChampionRow], Scorer], days: ScoringRange
 ) -> dict[str, pl.DataFrame]:
-    """Rows of every table of scores for days that share their models and champion, which `load`
-    gives for a row of `champions`.
-    """
+    """Rows of every table of scores for `days`, by the champion that `load` gives."""
+    first, last, fold, champion = days.first, days.last, days.fold, days.champion
     if fold is None or champion is None:
         return _nothing(
             first,
@@ -63,7 +65,10 @@ def score_span(
             " quarter",
         )
     found = load(champion)
-    scorers = [scorer_of(row) for row in lake.read_table("models", between=(fold, fold)).to_dicts()]
+    scorers = [
+        scorer_of(row)
+        for row in rows_from(ModelRow, lake.read_table("models", between=(fold, fold)))
+    ]
     history = max(one.specification.history_days for one in (found, *scorers))
     issuer_days = lake.read_table("issuer_days", between=(offset(first, 1 - history), last))
     data = make_dataset(issuer_days, TABLES["labels"].empty(), WalkForwardSettings())
@@ -80,7 +85,7 @@ def score_span(
         data,
         rows,
         found,
-        champion["registry_version"],
+        champion.registry_version,
         issuer_days.sort("trade_date", "parent_id")[rows],
     )
     empty = sorted(set(trading_days(first, last)) - set(scored["trade_date"].unique()))

@@ -17,6 +17,7 @@ from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.reporting.waterfall import Read
 
 _BLUE, _GREY, _RED, _GREEN = "#2a6f97", "#8d99ae", "#c1121f", "#588157"
@@ -195,9 +196,9 @@ def draw_spreads(read: Read) -> Figure | None:
     if days.is_empty():
         return None
     newest = read(
-        "SELECT spread_bps, coalesce(rating_number >= 11, false) AS is_high_yield FROM issuer_days"
-        " WHERE trade_date = (SELECT max(trade_date) FROM issuer_days) AND spread_bps > 0 ORDER BY"
-        " parent_id"
+        f"SELECT spread_bps, coalesce(rating_number >= {HIGH_YIELD_RATING}, false) AS is_high_yield"
+        " FROM issuer_days WHERE trade_date = (SELECT max(trade_date) FROM issuer_days) AND"
+        " spread_bps > 0 ORDER BY parent_id"
     )
     figure = Figure(figsize=(11, 4))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))

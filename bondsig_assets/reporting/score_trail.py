@@ -12,18 +12,24 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
 import polars as pl
 
 from bondsig_assets.calendar import is_trading_day, offset, trading_days
 from bondsig_assets.errors import UnknownNameError
+from bondsig_assets.learning.rows import (
+    ChampionRow,
+    ExplanationRow,
+    LabelRow,
+    ModelSummary,
+    Row,
+    ScoreRow,
+    rows_from,
+)
+from bondsig_assets.market_rules import STALE_DAYS
 from bondsig_assets.reporting.waterfall import Read
 from bondsig_assets.tables.issuer_features import FEATURES
 
-#: A bond whose last trade is older says nothing about its issuer; `features/replay.py` has the same
-#: number.
-RECENT_DAYS = 10
 _NEAR = 5
 #: Columns that say when a bond day became known rather than what it is.
 _WHEN = ("cusip", "trade_date", "known_date", "known_at")
@@ -31,73 +37,118 @@ _WHEN = ("cusip", "trade_date", "known_date", "known_at")
 
 @dataclass(frozen=True)
 class Trail:
-    """A row of `scores` with its rows of `explanations`, `models` and `champions`, as dictionaries;
-    `champion` is None when it is on record no more.
+    """A row of `scores` with its rows of `explanations`, `models` and `champions`; `champion` is
+    None when it is on record no more.
 
     `rank`: 1 = highest prediction of the day, among `n_scored`.
     """
 
-    score: dict[str, Any]
-    explanation: dict[str, Any]
-    model: dict[str, Any]
-    champion: dict[str, Any] | None
+    score: ScoreRow
+    explanation: ExplanationRow
+    model: ModelSummary
+    champion: ChampionRow | None
     rank: int
     n_scored: int
 
 
-def trail_of(read: Read, ticker: str, day: date, span: tuple[date, date]) -> Trail:
-    """The trail of the score of `ticker` on `day`; `span` is the market's. Raises
+@dataclass(frozen=True, kw_only=True)
+class TradeEvent:
+    """A row of `events_since`, as far as it is shown."""
+
+    known_at: datetime
+    executed_at: datetime | None
+    execution_date: date
+    cusip: str
+    price: float | None
+    par_usd: float
+    is_par_capped: bool
+    delivery_date: date
+    record_number: int
+    is_arrival: bool
+    reason: str | None
+    was_reason: str | None
+    was_price: float | None
+    cause_delivery_date: date | None
+    cause_record_number: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChangedBondDay:
+    """A row of `changed_bond_days`, as far as it is shown."""
+
+    cusip: str
+    trade_date: date
+    price_then: float | None
+    price: float | None
+    n_trades_then: int
+    n_trades: int
+
+
+def trail_of(read: Read, ticker: str, day: date, date_range: tuple[date, date]) -> Trail:
+    """The trail of the score of `ticker` on `day`; `date_range` is the market's. Raises
     UnknownNameError where there is none.
     """
     name = ticker.strip().upper()
-    found = read(
-        "SELECT * FROM scores WHERE upper(ticker) = ? AND trade_date = ?", [name, day]
-    ).to_dicts()
-    if not found:
-        raise UnknownNameError(_why_no_score(read, name, day, span))
-    score = found[0]
-    explanation = read(
-        "SELECT * FROM explanations WHERE parent_id = ? AND trade_date = ?",
-        [score["parent_id"], day],
-    ).to_dicts()
-    model = read(
-        "SELECT * EXCLUDE (model_text) FROM models WHERE model_version = ?",
-        [score["model_version"]],
-    ).to_dicts()
+    score = _only(
+        ScoreRow,
+        read("SELECT * FROM scores WHERE upper(ticker) = ? AND trade_date = ?", [name, day]),
+    )
+    if score is None:
+        raise UnknownNameError(_why_no_score(read, name, day, date_range))
+    explanation = _only(
+        ExplanationRow,
+        read(
+            "SELECT * FROM explanations WHERE parent_id = ? AND trade_date = ?",
+            [score.parent_id, day],
+        ),
+    )
+    model = _only(
+        ModelSummary,
+        read(
+            "SELECT * EXCLUDE (model_text) FROM models WHERE model_version = ?",
+            [score.model_version],
+        ),
+    )
     again = f"bondsig run --start {day} --end {day} --select key:scores --again"
-    if not explanation or not model or explanation[0]["model_version"] != score["model_version"]:
+    if explanation is None or model is None or explanation.model_version != score.model_version:
         raise UnknownNameError(
-            f"the score of {score['ticker']} on {day} has no explanation by"
-            f" {score['model_version']}: {again}"
+            f"the score of {score.ticker} on {day} has no explanation by"
+            f" {score.model_version}: {again}"
         )
-    if len(model[0]["features"]) != len(explanation[0]["contributions"]):
+    if len(model.features) != len(explanation.contributions):
         raise UnknownNameError(
-            f"{score['model_version']} was trained again on other features since {day} was scored:"
+            f"{score.model_version} was trained again on other features since {day} was scored:"
             f" {again}"
         )
-    champions = read(
-        "SELECT * FROM champions WHERE model_version = ? AND registry_version = ? AND"
-        " valid_from_date <= ? ORDER BY valid_from_date DESC",
-        [score["model_version"], score["registry_version"], day],
-    ).to_dicts()
+    champion = _only(
+        ChampionRow,
+        read(
+            "SELECT * FROM champions WHERE model_version = ? AND registry_version = ? AND"
+            " valid_from_date <= ? ORDER BY valid_from_date DESC",
+            [score.model_version, score.registry_version, day],
+        ),
+    )
     rank, n_scored = read(
         "SELECT (count(*) FILTER (WHERE prediction > ?) + 1)::BIGINT AS rank, count(*)::BIGINT AS n"
         " FROM scores WHERE trade_date = ?",
-        [score["prediction"], day],
+        [score.prediction, day],
     ).row(0)
-    return Trail(
-        score, explanation[0], model[0], champions[0] if champions else None, rank, n_scored
-    )
+    return Trail(score, explanation, model, champion, rank, n_scored)
+
+
+def _only(kind: type[Row], frame: pl.DataFrame) -> Row | None:
+    """The first row, None where there is none."""
+    return next(iter(rows_from(kind, frame.head(1))), None)
 
 
 def contributions_of(read: Read, trail: Trail) -> pl.DataFrame:
     """`feature, value, unit, input, contribution` of every input of a score, the largest
     contribution first; values are those in `issuer_days`.
     """
-    names = trail.model["features"]
+    names = trail.model.features
     rows = read(
         "SELECT * FROM issuer_days WHERE parent_id = ? AND trade_date = ?",
-        [trail.score["parent_id"], trail.score["trade_date"]],
+        [trail.score.parent_id, trail.score.trade_date],
     ).to_dicts()
     values = rows[0] if rows else {}
     units = {feature.name: feature.unit for feature in FEATURES}
@@ -106,8 +157,8 @@ def contributions_of(read: Read, trail: Trail) -> pl.DataFrame:
             "feature": names,
             "value": [values.get(name) for name in names],
             "unit": [units.get(name, "") for name in names],
-            "input": trail.explanation["inputs"],
-            "contribution": trail.explanation["contributions"],
+            "input": trail.explanation.inputs,
+            "contribution": trail.explanation.contributions,
         },
         schema={
             "feature": pl.String,
@@ -132,10 +183,10 @@ def linked_bonds(read: Read, parent_id: str, day: date, known_at: datetime) -> l
 
 
 def bonds_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetime) -> pl.DataFrame:
-    """A row per bond: terms, its newest bond day of the last RECENT_DAYS as known at `known_at`
+    """A row per bond: terms, its newest bond day of the last STALE_DAYS as known at `known_at`
     (nulls without one), and its trades of these days; heaviest first.
     """
-    first = offset(day, -RECENT_DAYS)
+    first = offset(day, -STALE_DAYS)
     return read(
         f"""
         WITH newest AS (
@@ -160,24 +211,26 @@ def bonds_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetim
 def reports_behind(
     read: Read, cusips: Sequence[str], day: date, known_at: datetime
 ) -> pl.DataFrame:
-    """The bonds' trades of the last RECENT_DAYS as known at `known_at`, the newest first."""
+    """The bonds' trades of the last STALE_DAYS as known at `known_at`, the newest first."""
     return read(
         "SELECT executed_at, execution_date, reported_at, cusip, price, par_usd, is_par_capped,"
         " side, contra, delivery_date, record_number, known_at FROM"
         f" trades_as_of({_moment(known_at)}) WHERE cusip IN ({_texts(cusips)}) AND execution_date"
         " BETWEEN ? AND ? ORDER BY execution_date DESC, executed_at DESC NULLS LAST, delivery_date"
         " DESC, record_number DESC",
-        [offset(day, -RECENT_DAYS), day],
+        [offset(day, -STALE_DAYS), day],
     )
 
 
-def label_of(read: Read, trail: Trail) -> dict[str, Any] | None:
+def label_of(read: Read, trail: Trail) -> LabelRow | None:
     """The label of the model's horizon, None while nobody knows it."""
-    found = read(
-        "SELECT * FROM labels WHERE parent_id = ? AND trade_date = ? AND horizon_days = ?",
-        [trail.score["parent_id"], trail.score["trade_date"], trail.model["horizon_days"]],
-    ).to_dicts()
-    return found[0] if found else None
+    return _only(
+        LabelRow,
+        read(
+            "SELECT * FROM labels WHERE parent_id = ? AND trade_date = ? AND horizon_days = ?",
+            [trail.score.parent_id, trail.score.trade_date, trail.model.horizon_days],
+        ),
+    )
 
 
 # What became known later
@@ -193,14 +246,14 @@ def events_since(read: Read, cusips: Sequence[str], first: date, day: date) -> p
     """
     return read(
         f"""
-        WITH told AS (
+        WITH judged AS (
           SELECT *, lag(reason) OVER w AS was_reason, lag(price) OVER w AS was_price, revision = 0
             AS is_arrival,
                  bool_or(reason IS NULL) OVER (PARTITION BY delivery_date, record_number) AS ever
           FROM trade_events WHERE cusip IN ({_texts(cusips)}) AND execution_date BETWEEN ? AND ?
           WINDOW w AS (PARTITION BY delivery_date, record_number ORDER BY revision)
         )
-        SELECT * EXCLUDE (ever) FROM told WHERE known_date > ? AND ever
+        SELECT * EXCLUDE (ever) FROM judged WHERE known_date > ? AND ever
         ORDER BY execution_date DESC, known_date, known_at, delivery_date, record_number, revision
         """,
         [first, day, day],
@@ -222,13 +275,13 @@ def changed_bond_days(read: Read, first: date, day: date) -> pl.DataFrame:
     now = revisions.unique(["cusip", "trade_date"], keep="last", maintain_order=True)
     known = revisions.filter(pl.col("known_date") <= day)
     then = known.unique(["cusip", "trade_date"], keep="last", maintain_order=True)
-    told = known.group_by("cusip", "trade_date", maintain_order=True).agg(known_dates="known_date")
+    dates = known.group_by("cusip", "trade_date", maintain_order=True).agg(known_dates="known_date")
     both = (
         now.join(
             then, on=["cusip", "trade_date"], how="left", suffix="_then", maintain_order="left"
         )
         .join(
-            told,
+            dates,
             on=["cusip", "trade_date"],
             how="left",
             maintain_order="left",
@@ -271,7 +324,7 @@ def with_newest(revisions: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
 # Why there is no score
 
 
-def _why_no_score(read: Read, name: str, day: date, span: tuple[date, date]) -> str:
+def _why_no_score(read: Read, name: str, day: date, date_range: tuple[date, date]) -> str:
     """One line: why `name` has no score on `day`, and what is near."""
     stocks = read(
         "SELECT DISTINCT upper(ticker) AS ticker, parent_id FROM equities UNION SELECT DISTINCT"
@@ -289,10 +342,9 @@ def _why_no_score(read: Read, name: str, day: date, span: tuple[date, date]) -> 
             f"there is no stock {name} in this market; near are:"
             f" {', '.join(near) or 'none, it has no stocks yet: bondsig run'}"
         )
-    if not span[0] <= day <= span[1]:
-        return (
-            f"{day} is outside this market ({span[0]} … {span[1]}); {_near_days(read, name, day)}"
-        )
+    first, last = date_range
+    if not first <= day <= last:
+        return f"{day} is outside this market ({first} … {last}); {_near_days(read, name, day)}"
     if not is_trading_day(day):
         return f"{day} is no trading day; {_near_days(read, name, day)}"
     unscored = read(
@@ -334,8 +386,8 @@ def _why_not_it(read: Read, name: str, parents: list[str], day: date) -> str:
         if rows[0][0] is None
         else f"its bonds last traded {rows[0][0]:.0f} trading days before"
     )
-    if (rows[0][0] is None or rows[0][0] > RECENT_DAYS) and rows[0][1] is None:
-        return f"{quiet} ({RECENT_DAYS} are allowed), and it has no CDS quote"
+    if (rows[0][0] is None or rows[0][0] > STALE_DAYS) and rows[0][1] is None:
+        return f"{quiet} ({STALE_DAYS} are allowed), and it has no CDS quote"
     return (
         f"it has features for it, so its features came after the scores: bondsig run --start {day}"
         f" --end {day} --select key:scores --again"

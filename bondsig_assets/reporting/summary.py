@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from bondsig_assets.market_rules import MINIMUM_NAMES
 from bondsig_assets.reporting.waterfall import Read, waterfall
 
 
@@ -56,7 +57,7 @@ def _evaluations(read: Read) -> Table | Group | str:
     if not rows:
         return (
             "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a"
-            " year), or no day has 15 issuers."
+            f" year), or no day has {MINIMUM_NAMES} issuers."
         )
     first, last, days, horizon = (
         rows[0]["first_date"],

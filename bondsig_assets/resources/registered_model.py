@@ -14,42 +14,33 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bondsig_assets.learning.rows import ModelRow, RegisteredModelRow, columns_of_row
 from bondsig_assets.learning.scoring import Scorer, scorer_of
 
 FILE = "model.json"
-#: Columns of `models` that the file holds.
-FIELDS = (
-    "model_name",
-    "model_version",
-    "kind",
-    "specification_hash",
-    "feature_hash",
-    "features",
-    "history_days",
-    "horizon_days",
-    "settings",
-    "calibration_intercept",
-    "calibration_slope",
-    "base_rate",
-    "data_hash",
-    "snapshot_id",
-    "model_text",
-)
 
 
-def write_model(folder: Path, row: dict[str, Any]) -> Path:
+def write_model(folder: Path, row: ModelRow) -> Path:
     """Write a row of `models` into `folder` and return it."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(json.dumps({name: row[name] for name in FIELDS}))
+    kept = {name: vars(row)[name] for name in columns_of_row(RegisteredModelRow)}
+    (folder / FILE).write_text(json.dumps(kept))
     return folder
 
 
-def read_model(folder: Path) -> dict[str, Any]:
-    """The row of `models` that `folder`, or a folder below it, holds. Raises FileNotFoundError."""
+def read_model(folder: Path) -> RegisteredModelRow:
+    """The model that `folder`, or a folder below it, holds. Raises FileNotFoundError, or ValueError
+    for a file that is not one of a model.
+    """
     found = sorted(Path(folder).rglob(FILE))
     if not found:
         raise FileNotFoundError(f"{folder} holds no {FILE}")
-    return json.loads(found[0].read_text())
+    held = json.loads(found[0].read_text())
+    known = {name: held[name] for name in columns_of_row(RegisteredModelRow) if name in held}
+    try:
+        return RegisteredModelRow(**known)
+    except TypeError as error:
+        raise ValueError(f"{found[0]}: {error}") from error
 
 
 class RegisteredModel:
@@ -64,7 +55,7 @@ class RegisteredModel:
         """
         if isinstance(model_input, pd.DataFrame):
             model_input = model_input[list(self.scorer.specification.features)].to_numpy(float)
-        prediction = self.scorer.model.predict(np.asarray(model_input))
+        prediction = self.scorer.fitted.predict(np.asarray(model_input))
         return pd.DataFrame(
             {
                 "prediction": prediction,

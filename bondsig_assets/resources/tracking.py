@@ -21,6 +21,7 @@ import numpy as np
 
 from bondsig_assets.errors import TrackingError
 from bondsig_assets.home import CHECKOUT, Home
+from bondsig_assets.learning.rows import ModelRow, ModelSummary, RegisteredModelRow
 from bondsig_assets.resources.moved_home import follow_move
 from bondsig_assets.resources.registered_model import read_model, write_model
 
@@ -93,7 +94,7 @@ class TrackingResource(dg.ConfigurableResource):
         with mlflow.start_run(run_name=name, tags={**tags, "git_commit": git_commit()}):
             yield mlflow
 
-    def log_model(self, mlflow: Any, row: dict[str, Any], example: Any) -> str:
+    def log_model(self, mlflow: Any, row: ModelRow, example: Any) -> str:
         """Keep a row of `models` as an MLflow model of the active run, with signature and input
         example; returns its URI.
         """
@@ -105,7 +106,7 @@ class TrackingResource(dg.ConfigurableResource):
         )
         with tempfile.TemporaryDirectory() as folder:
             logged = mlflow.pyfunc.log_model(
-                name=row["model_name"],
+                name=row.model_name,
                 loader_module="bondsig_assets.resources.registered_model",
                 data_path=str(write_model(Path(folder) / "data", row)),
                 signature=signature,
@@ -113,20 +114,19 @@ class TrackingResource(dg.ConfigurableResource):
                     np.nan_to_num(example) if isinstance(example, np.ndarray) else example
                 ),
                 pip_requirements=["bondsig"],
-                metadata={"feature_hash": row["feature_hash"]},
+                metadata={"feature_hash": row.feature_hash},
             )
         return logged.model_uri
 
-    def register(self, mlflow: Any, row: dict[str, Any]) -> str:
+    def register(self, mlflow: Any, row: ModelSummary) -> str:
         """The registry's version of a row of `models`, registered now if it was not yet."""
-        client, tags = (
-            mlflow.MlflowClient(),
-            {
-                "model_version": row["model_version"],
-                "data_hash": row["data_hash"],
-                "feature_hash": row["feature_hash"],
-            },
-        )
+        assert row.mlflow_model_uri is not None, "only the ensemble has none, and is not eligible"
+        client = mlflow.MlflowClient()
+        tags = {
+            "model_version": row.model_version,
+            "data_hash": row.data_hash,
+            "feature_hash": row.feature_hash,
+        }
         with self._answers():
             if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
                 client.create_registered_model(REGISTERED_MODEL)
@@ -136,11 +136,11 @@ class TrackingResource(dg.ConfigurableResource):
             return str(
                 client.create_model_version(
                     REGISTERED_MODEL,
-                    row["mlflow_model_uri"],
-                    row["mlflow_run_id"],
+                    row.mlflow_model_uri,
+                    row.mlflow_run_id,
                     tags=tags,
                     # A server refuses a version of `models:/<id>` that does not name the id.
-                    model_id=row["mlflow_model_uri"].removeprefix("models:/"),
+                    model_id=row.mlflow_model_uri.removeprefix("models:/"),
                 ).version
             )
 
@@ -152,8 +152,8 @@ class TrackingResource(dg.ConfigurableResource):
             if previous:
                 client.set_registered_model_alias(REGISTERED_MODEL, PREVIOUS, previous)
 
-    def load(self, version: str) -> dict[str, Any]:
-        """The row of `models` that a registered version holds. Raises TrackingError."""
+    def load(self, version: str) -> RegisteredModelRow:
+        """The model that a registered version holds. Raises TrackingError."""
         mlflow = self.connect()
         with self._answers():
             try:
@@ -161,7 +161,7 @@ class TrackingResource(dg.ConfigurableResource):
                     REGISTERED_MODEL, version
                 )
             except mlflow.exceptions.MlflowException as error:
-                if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     missing = f"MLflow at {self.uri} has no version {version} of {REGISTERED_MODEL}"
                     raise TrackingError(
                         f"{missing}: materialize champions again, it registers what is missing"

@@ -8,7 +8,7 @@ Belongs here: the content of the parent run and of a nested one. Not here: conne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -16,13 +16,12 @@ import numpy as np
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.models.catalogue import ENSEMBLE
+from bondsig_assets.learning.rows import ModelRow
 from bondsig_assets.learning.settings import LearningSettings, as_toml
 from bondsig_assets.learning.training import FoldModel
 from bondsig_assets.reporting.learning_pictures import draw_contributions
 from bondsig_assets.resources.tracking import TrackingResource
 
-_METRICS = ("calibration_ic", "calibration_slope", "base_rate", "rounds")
-_DESCRIBED = ("features", "feature_hash", "specification_hash", "data_hash", "settings")
 #: Rows of the input example.
 _EXAMPLE = 5
 
@@ -51,28 +50,26 @@ def log_fold(
     tracking: TrackingResource,
     fold: Fold,
     models: Sequence[FoldModel],
-    rows: list[dict[str, Any]],
+    rows: Sequence[ModelRow],
     data: Dataset,
     settings: LearningSettings,
-) -> list[dict[str, Any]]:
+) -> list[ModelRow]:
     """Log one fold to the active nested run; returns `rows` with the URI of each model."""
-    spans = {name: value for name, value in asdict(fold).items() if value is not None}
+    dates = {name: value for name, value in asdict(fold).items() if value is not None}
     mlflow.log_params(
         {
-            **spans,
+            **dates,
             **asdict(settings.walk_forward),
             "n_train_rows": models[0].n_rows,
             "n_train_days": models[0].n_days,
-            "snapshot_id": rows[0]["snapshot_id"],
+            "snapshot_id": rows[0].snapshot_id,
             "models": ", ".join(one.name for one in models),
         }
     )
     mlflow.log_metrics(
-        {f"{name}_{row['model_name']}": row[name] for row in rows for name in _METRICS}
+        {f"{name}_{row.model_name}": value for row in rows for name, value in _metrics(row).items()}
     )
-    mlflow.log_dict(
-        {row["model_name"]: {name: row[name] for name in _DESCRIBED} for row in rows}, "models.json"
-    )
+    mlflow.log_dict({row.model_name: _description(row) for row in rows}, "models.json")
     best = max(
         (one for one in models if one.contributions.size), key=lambda one: one.calibration_ic
     )
@@ -89,9 +86,28 @@ def log_fold(
     ]
 
 
+def _metrics(row: ModelRow) -> dict[str, float]:
+    return {
+        "calibration_ic": row.calibration_ic,
+        "calibration_slope": row.calibration_slope,
+        "base_rate": row.base_rate,
+        "rounds": row.rounds,
+    }
+
+
+def _description(row: ModelRow) -> dict[str, str | list[str]]:
+    return {
+        "features": row.features,
+        "feature_hash": row.feature_hash,
+        "specification_hash": row.specification_hash,
+        "data_hash": row.data_hash,
+        "settings": row.settings,
+    }
+
+
 def _logged(
-    mlflow: Any, tracking: TrackingResource, one: FoldModel, row: dict[str, Any], data: Dataset
-) -> dict[str, Any]:
+    mlflow: Any, tracking: TrackingResource, one: FoldModel, row: ModelRow, data: Dataset
+) -> ModelRow:
     if one.name == ENSEMBLE:
         return row
     inputs = data.inputs(one.explained_rows[-_EXAMPLE:], one.specification)
@@ -100,4 +116,4 @@ def _logged(
         import pandas as pd
 
         example = pd.DataFrame(inputs, columns=list(one.specification.features))
-    return {**row, "mlflow_model_uri": tracking.log_model(mlflow, row, example)}
+    return replace(row, mlflow_model_uri=tracking.log_model(mlflow, row, example))

@@ -516,7 +516,7 @@ def _claims(
     """`frame` as claims; what it has of parent, permno, permco, ticker and figi is kept. `rejected`
     rows lose their first day.
     """
-    told = _with(
+    completed = _with(
         frame,
         parent_id=pl.String(),
         permno=pl.Int64(),
@@ -525,8 +525,8 @@ def _claims(
         figi=pl.String(),
         confidence=pl.Float64(),
     )
-    told = told.with_columns(ticker=_tickers(told["ticker"]))
-    claims = told.with_columns(
+    completed = completed.with_columns(ticker=_tickers(completed["ticker"]))
+    claims = completed.with_columns(
         link_source=pl.lit(link_source),
         entity_kind=pl.lit(kind),
         entity=entity,

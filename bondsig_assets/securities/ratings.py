@@ -174,17 +174,17 @@ def parent_ratings(ratings: pl.DataFrame, issuers: pl.DataFrame, how: How = "mea
     )
     moments = moments.with_row_index("place").with_columns(pl.col("place").cast(pl.Int64))
     ends = moments.group_by("parent_id").agg(end=pl.col("place").max() + 1)
-    spans = (
+    intervals = (
         both.join(moments.rename({"at": "start", "place": "first"}), on=["parent_id", "start"])
         .join(moments.rename({"at": "stop", "place": "last"}), on=["parent_id", "stop"], how="left")
         .join(ends, on="parent_id")
     )
-    spans = spans.select(
+    intervals = intervals.select(
         "issuer_id",
         "rating_number",
         place=pl.int_ranges("first", pl.col("last").fill_null(pl.col("end"))),
     ).explode("place")
-    numbers = _together(spans.sort("place", "issuer_id"), ["place"], how)
+    numbers = _together(intervals.sort("place", "issuer_id"), ["place"], how)
     found = moments.join(numbers, on="place", how="left").select(
         "parent_id", pl.col("at").cast(pl.Datetime("us")).alias("known_at"), "rating_number"
     )

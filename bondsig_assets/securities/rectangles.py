@@ -178,11 +178,11 @@ def overlay(base: pl.DataFrame, extra: pl.DataFrame, on: str | Sequence[str]) ->
         .with_columns(*sides())
         .drop(_EDGES)
     )
-    said = base.drop(*_EDGES, *SIDES)
-    told = extra.drop(*_EDGES, *SIDES, *on)
+    base_columns = base.drop(*_EDGES, *SIDES)
+    extra_columns = extra.drop(*_EDGES, *SIDES, *on)
     return (
-        both.join(said, on="_base", how="left", maintain_order="left")
-        .join(told, on="_extra", how="left", maintain_order="left", suffix="_extra")
+        both.join(base_columns, on="_base", how="left", maintain_order="left")
+        .join(extra_columns, on="_extra", how="left", maintain_order="left", suffix="_extra")
         .drop("_base", "_extra")
         .select(
             *[name for name in base.columns if name not in ("_base", *_EDGES)],

@@ -1,7 +1,7 @@
 """A company as it was known at a moment: parent, its issuers, their bonds, its stock.
 
-Belongs here: finding what a name, ticker or CUSIP means then, the tree, and its lines of text. Not
-here: colours and pages (`commands/`, `reporting/`).
+Belongs here: finding what a name, ticker or CUSIP means then, and the tree. Not here: how it is
+printed (`commands/issuer.py`), pages (`reporting/`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import polars as pl
 
 from bondsig_assets.errors import AmbiguousNameError, UnknownNameError
 from bondsig_assets.securities.master import bitemporal
-from bondsig_assets.securities.ratings import composite, letter, parent_ratings
+from bondsig_assets.securities.ratings import composite, parent_ratings
 from bondsig_assets.securities.rectangles import is_seen
 
 _NEAR = 5
@@ -377,53 +377,3 @@ def _numbers(
             for entity, number in last.select(f"{kind}_id", "rating_number").iter_rows()
         }
     return found
-
-
-def render(tree: Tree) -> list[str]:
-    """The tree as lines of text with box-drawing characters; par in millions of usd."""
-    stock = tree.equity
-    title = (
-        f"{tree.parent_id}  {stock.company_name}"
-        if stock and stock.company_name
-        else tree.parent_id
-    )
-    lines = [f"{title}{_rated(tree.rating_number)}  as known {tree.moment:%Y-%m-%d %H:%M}"]
-    branches: list[tuple[str, list[str]]] = [
-        (
-            (
-                f"stock {stock.ticker} since {stock.valid_from_date}  {stock.sector}"
-                f" ({stock.sector_etf})"
-                if stock
-                else "no stock known"
-            ),
-            [],
-        )
-    ]
-    for issuer in tree.issuers:
-        name = issuer.issuer_name or issuer.issuer_id
-        branches.append(
-            (
-                f"{name} [{issuer.issuer_cusip}]{_rated(issuer.rating_number)}",
-                [_bond_line(bond) for bond in issuer.bonds] or ["no bonds outstanding"],
-            )
-        )
-    for place, (head, leaves) in enumerate(branches):
-        last = place == len(branches) - 1
-        lines.append(("└─ " if last else "├─ ") + head)
-        bar = "   " if last else "│  "
-        lines += [
-            bar + ("└─ " if k == len(leaves) - 1 else "├─ ") + leaf for k, leaf in enumerate(leaves)
-        ]
-    return lines
-
-
-def _rated(number: float | None) -> str:
-    return "" if number is None else f"  {letter(number)} ({number:.1f})"
-
-
-def _bond_line(bond: Bond) -> str:
-    coupon = {"Z": "zero", "V": f"floating {bond.coupon_pct:+.3f}%"}.get(
-        bond.coupon_type, f"{bond.coupon_pct:.3f}%"
-    )
-    amount = "amount unknown" if bond.amount_usd is None else f"{bond.amount_usd / 1e6:,.1f} m"
-    return f"{bond.cusip}  {coupon}  {bond.maturity_date}  {amount}"

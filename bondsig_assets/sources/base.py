@@ -36,7 +36,7 @@ class Source(Protocol):
     `known_rule` gives it (`calendar/knowledge.py`). A table the source lacks comes back empty.
     """
 
-    def span(self) -> tuple[date, date]:
+    def date_range(self) -> tuple[date, date]:
         """First and last trading day for which the source has anything."""
         ...
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
+from bondsig_assets.market_rules import INSTITUTIONAL_PAR_USD
 
-#: Par from which a trade counts as institutional.
-INSTITUTIONAL_PAR_USD = 100_000
 #: Trades of equal par at most this far apart are one imputed round trip (Feldhütter 2012).
 ROUND_TRIP_MINUTES = 15
 #: Trades of equal par at most this far apart are one riskless-principal chain.

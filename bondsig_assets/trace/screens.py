@@ -6,17 +6,14 @@ Belongs here: how each screen of `options.py` is applied. Not here: the message 
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import day_number, early_closes, open_days
+from bondsig_assets.market_rules import SETTLEMENT_CYCLES
 from bondsig_assets.trace.options import Screens
 from bondsig_assets.trace.reports import REGIME_CUT
 
-#: First trade date of each regular settlement cycle and its trading days.
-CYCLES = ((date(2002, 1, 1), 3), (date(2017, 9, 5), 2), (date(2024, 5, 28), 1))
 #: Terms of the bond that screens read; any may be missing.
 BOND_TERMS: dict[str, pl.DataType] = {
     "maturity_date": pl.Date(),
@@ -138,8 +135,8 @@ def _settles_late(days: int | None) -> pl.Expr:
     if days > 0:
         calendar_days = (pl.col("settlement_date") - pl.col("execution_date")).dt.total_days()
         return pl.coalesce(pl.col("days_to_settle"), calendar_days) > days
-    cycle = pl.lit(CYCLES[0][1])
-    for start, cycle_days in CYCLES[1:]:
+    cycle = pl.lit(SETTLEMENT_CYCLES[0][1])
+    for start, cycle_days in SETTLEMENT_CYCLES[1:]:
         cycle = pl.when(pl.col("execution_date") >= start).then(cycle_days).otherwise(cycle)
     number = [
         pl.col(name).map_batches(day_number, return_dtype=pl.Int64)

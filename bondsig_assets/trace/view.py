@@ -9,9 +9,9 @@ from typing import Literal
 
 import polars as pl
 
+from bondsig_assets.market_rules import CAP_USD, HIGH_YIELD_CAP_USD
+
 View = Literal["regulatory", "live"]
-#: Par above which the feed shows the cap instead: investment grade, and all others.
-CAP_USD, HIGH_YIELD_CAP_USD = 5_000_000.0, 1_000_000.0
 
 
 def as_seen(reports: pl.DataFrame, view: View, bonds: pl.DataFrame | None = None) -> pl.DataFrame:

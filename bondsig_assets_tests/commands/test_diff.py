@@ -5,6 +5,8 @@ happened, nothing is said to have.
 from __future__ import annotations
 
 import re
+from datetime import datetime, time
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,6 +16,7 @@ from bondsig_assets.calendar import offset
 from bondsig_assets.commands.diff import Knowledge, _recomputed, feature_changes, what_it_did
 from bondsig_assets.errors import MismatchError, TrackingError
 from bondsig_assets.reporting.score_trail import (
+    TradeEvent,
     changed_bond_days,
     events_since,
     trail_of,
@@ -67,7 +70,7 @@ def test_a_late_cancel_is_found_and_measured(small, monkeypatch):
     )
     assert "spread_bps" in features and "Contributions that moved most" in features
     effects = re.findall(
-        r"^ +([+-]\d\.\d{6})  (\S+) .*?(\d{4}-\d\d-\d\d \d+)$",
+        r"^ +([+-]\d\.\d{6})  (\S+) .*?(\d{4}-\d\d-\d\d \d+) *$",
         features.split("Which report did it")[1],
         re.M,
     )
@@ -184,7 +187,15 @@ def test_messages_and_reports_that_never_traded_are_no_events(small):
     ],
 )
 def test_what_an_event_did(event, said):
-    nothing = {
+    nothing: dict[str, Any] = {
+        "known_at": datetime.combine(DAY, time(17)),
+        "executed_at": None,
+        "execution_date": DAY,
+        "cusip": CUSIPS[0],
+        "par_usd": 1e6,
+        "is_par_capped": False,
+        "delivery_date": DAY,
+        "record_number": 1,
         "is_arrival": False,
         "reason": None,
         "was_reason": None,
@@ -193,7 +204,7 @@ def test_what_an_event_did(event, said):
         "cause_delivery_date": None,
         "cause_record_number": None,
     }
-    assert what_it_did(nothing | event) == said
+    assert what_it_did(TradeEvent(**(nothing | event))) == said
 
 
 def test_replaced_bond_days_take_the_place_of_all_their_revisions():

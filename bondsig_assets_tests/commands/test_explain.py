@@ -24,12 +24,20 @@ from bondsig_assets.features import replay
 from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.home import Home, Market
 from bondsig_assets.learning.calibration import Calibration
-from bondsig_assets.learning.dataset import MAXIMUM_STALENESS_DAYS, make_dataset
+from bondsig_assets.learning.dataset import make_dataset
+from bondsig_assets.learning.rows import (
+    ExplanationRow,
+    LabelRow,
+    ModelSummary,
+    ScoreRow,
+    rows_from,
+)
 from bondsig_assets.learning.scoring import Scorer, score
 from bondsig_assets.learning.settings import WalkForwardSettings
+from bondsig_assets.market_rules import STALE_DAYS
 from bondsig_assets.reading.panels import load_panels
 from bondsig_assets.reporting.explanation_pictures import SHOWN, draw_waterfall_of_score
-from bondsig_assets.reporting.score_trail import RECENT_DAYS, Trail
+from bondsig_assets.reporting.score_trail import Trail
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.securities.master import build_master
 from bondsig_assets.tables import TABLES
@@ -373,7 +381,7 @@ def test_reports_are_those_that_stood_then(small, monkeypatch):
     )
     assert "97.5" in before and "97.5" not in after
     shown = re.findall(rf"^  ({DAYS[0].year}-\d\d-\d\d) \d\d:\d\d:\d\d +{CUSIPS[0]}", before, re.M)
-    assert len(shown) == 2 * (RECENT_DAYS + 1) + 1 and max(shown) == str(DAYS[WEAK + 4])
+    assert len(shown) == 2 * (STALE_DAYS + 1) + 1 and max(shown) == str(DAYS[WEAK + 4])
     few = small.bondsig(monkeypatch, "explain", "AAA", DAYS[WEAK + 4], "--reports", 3).output
     assert f"and {len(shown) - 3} older ones" in few
 
@@ -443,7 +451,10 @@ def test_the_picture(small, monkeypatch, tmp_path):
     [("excess", "+1.250 % against ETF by"), ("beta_adjusted", "+1.200 % against 1.20 x ETF by")],
 )
 def test_what_came_after_is_the_label_that_was_trained(kind, said):
-    label = {
+    label: dict[str, Any] = {
+        "parent_id": "P0",
+        "trade_date": date(2024, 5, 2),
+        "ticker": "AAA",
         "horizon_days": 5,
         "known_at": datetime(2024, 5, 10, 16),
         "is_delisted": False,
@@ -455,10 +466,11 @@ def test_what_came_after_is_the_label_that_was_trained(kind, said):
         "stock_return_pct": 1.5,
         "sector_return_pct": 0.25,
     }
-    assert (
-        said
-        in _label_lines(label, Trail({}, {}, {"label": kind, "horizon_days": 5}, None, 1, 5))[0]
-    )
+    model = rows_from(ModelSummary, rows_of("models", {"label": kind, "horizon_days": 5}))[0]
+    score = rows_from(ScoreRow, rows_of("scores", {}))[0]
+    explanation = rows_from(ExplanationRow, rows_of("explanations", {}))[0]
+    trail = Trail(score, explanation, model, None, 1, 5)
+    assert said in _label_lines(LabelRow(**label), trail)[0]
 
 
 def test_the_waterfall_ends_at_the_prediction():
@@ -487,4 +499,4 @@ def test_few_contributions_have_no_rest():
 
 
 def test_recent_is_what_features_and_scores_call_recent():
-    assert RECENT_DAYS == replay.STALE_DAYS == MAXIMUM_STALENESS_DAYS
+    assert replay.STALE_DAYS == STALE_DAYS

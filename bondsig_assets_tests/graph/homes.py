@@ -31,7 +31,7 @@ _OF_THE_RUN = {
 def make_home(path: Path, market: Market = TINY) -> Home:
     """An empty home of `market`."""
     home = Home(path)
-    home.claim(market, make_source(market).span())
+    home.claim(market, make_source(market).date_range())
     # Twenty issuers teach a champion too little to leave its base rate by the usual margin, and
     # tests want signals.
     home.learning_file.write_text("[signals]\nmargin = 0.0\n")
@@ -54,7 +54,7 @@ def run(
     again: bool = False,
 ) -> int:
     """Materialize what is missing; returns the number of stages that had something to do."""
-    span = home.span()
+    span = home.date_range()
     assert span is not None
     instance, defs = runner.open_instance(home), build_defs(home)
     with instance:

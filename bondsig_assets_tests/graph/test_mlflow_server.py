@@ -61,6 +61,6 @@ def test_models_are_trained_registered_and_score(full_home, tmp_path, monkeypatc
     newest = mlflow.MlflowClient().get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
     assert newest.version == champions["registry_version"][-1]
     for version, name in champions.select("registry_version", "model_version").iter_rows():
-        assert tracking.load(version)["model_version"] == name
+        assert tracking.load(version).model_version == name
     scored = lake.read("SELECT DISTINCT registry_version AS v FROM scores")["v"]
     assert set(scored) <= set(champions["registry_version"])

@@ -69,7 +69,7 @@ def test_what_rests_on_days_that_came_late_is_done_again(tmp_path):
         )
         assert [set(stage.assets) >= {"issuer_days", "labels"} for stage in stages] == [True]
         assert (
-            stages[0].spans[-1][1] == days[23].isoformat()
+            stages[0].key_ranges[-1][1] == days[23].isoformat()
             and "trace_reports" not in stages[0].assets
         )
         for stage in stages:

@@ -73,9 +73,11 @@ def late_cancels(lake: Warehouse) -> list[dict[str, Any]]:
 
 def test_base_and_contributions_are_the_prediction(lake, full_home):
     for score in some_scores(lake, 25):
-        trail = trail_of(lake.read, score["ticker"].lower(), score["trade_date"], full_home.span())
+        trail = trail_of(
+            lake.read, score["ticker"].lower(), score["trade_date"], full_home.date_range()
+        )
         parts = contributions_of(lake.read, trail)
-        assert trail.explanation["base_value"] + parts["contribution"].sum() == pytest.approx(
+        assert trail.explanation.base_value + parts["contribution"].sum() == pytest.approx(
             score["prediction"], abs=1e-5
         )
         assert parts["contribution"].abs().is_sorted(descending=True)
@@ -173,7 +175,7 @@ def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(lake, ful
     """
     one = late_cancels(lake)[0]
     day = one["trade_date"]
-    trail = trail_of(lake.read, one["ticker"], day, full_home.span())
+    trail = trail_of(lake.read, one["ticker"], day, full_home.date_range())
     changed = changed_bond_days(lake.read, offset(day, -LOOKBACK_DAYS), day)
     then, now, recomputed = _recomputed(full_home, lake, trail, changed)
     again = recomputed.knowing(changed[:0])

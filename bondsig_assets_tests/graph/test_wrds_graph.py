@@ -44,7 +44,7 @@ def test_from_wrds_to_bond_days(server, tmp_path, monkeypatch):
         monkeypatch.setenv(key, value)
     market = Market(source="wrds", tables="enhanced,standard")
     home = Home(tmp_path / "home")
-    home.claim(market, make_source(market).span())
+    home.claim(market, make_source(market).date_range())
     assert run(home, select="+key:bond_day_revisions") == 1
     lake = Warehouse(home.path)
     feeds = lake.read(

@@ -15,13 +15,14 @@ import polars as pl
 from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.folds import fold_of
-from bondsig_assets.learning.labels import HORIZON, span
+from bondsig_assets.learning.labels import days_to_label_end
 from bondsig_assets.learning.models.linear import ElasticNetSettings, RidgeSettings
 from bondsig_assets.learning.models.trees import ForestSettings, LightGBMSettings, XGBoostSettings
+from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, train_fold
+from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.reading.model_rows import model_rows as rows_of_models
-from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests.rows_of import rows_of
 
@@ -85,7 +86,10 @@ def labels_of(
     rng = np.random.default_rng(seed)
     dates = days["trade_date"].unique().sort()
     ends = pl.DataFrame(
-        {"trade_date": dates, "label_end_date": [offset(day, span(horizon)) for day in dates]}
+        {
+            "trade_date": dates,
+            "label_end_date": [offset(day, days_to_label_end(horizon)) for day in dates],
+        }
     )
     noisy = strength * days[feature].fill_null(0.0).to_numpy() + rng.standard_normal(days.height)
     rows = days.select("parent_id", "trade_date", "ticker").with_columns(
@@ -134,7 +138,4 @@ def model_rows(
     models: list[FoldModel], data: Dataset | None = None, settings: LearningSettings = SETTINGS
 ) -> pl.DataFrame:
     """Rows of table `models`."""
-    rows = rows_of_models(data or dataset(), models, settings, 1, "run")
-    return TABLES["models"].conform(
-        pl.DataFrame(rows, schema=TABLES["models"].polars_schema, orient="row")
-    )
+    return frame_of("models", rows_of_models(data or dataset(), models, settings, 1, "run"))

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from bondsig_assets.calendar import cutoff, day_number, offset, trading_days
 from bondsig_assets.learning.dataset import (
-    MINIMUM_NAMES,
     Dataset,
     make_dataset,
     without_information,
@@ -24,6 +23,7 @@ from bondsig_assets.learning.inputs import normal_scores, standardised
 from bondsig_assets.learning.models.catalogue import CONTROL, Specification, specification
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.weights import average_uniqueness
+from bondsig_assets.market_rules import MINIMUM_NAMES
 from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES
 from bondsig_assets_tests.learning.days import CREDIT, issuer_days, labels_of
 

@@ -22,7 +22,6 @@ from scipy.stats import norm, rankdata, spearmanr, ttest_1samp
 from bondsig_assets.calendar import day_number, offset, trading_days
 from bondsig_assets.learning.evaluation import (
     DETECTABLE,
-    MINIMUM_NAMES,
     MINIMUM_NAMES_OF_SLICE,
     OVER,
     attributes,
@@ -32,6 +31,7 @@ from bondsig_assets.learning.evaluation import (
 from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.learning.statistics import wilson
+from bondsig_assets.market_rules import MINIMUM_NAMES
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.learning.by_hand import autocovariances, shares
 

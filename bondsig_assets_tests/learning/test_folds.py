@@ -21,8 +21,8 @@ from bondsig_assets.learning.folds import (
     has_enough_history,
     purge_days,
 )
-from bondsig_assets.learning.labels import HORIZONS
 from bondsig_assets.learning.settings import WalkForwardSettings
+from bondsig_assets.market_rules import HORIZONS
 
 QUARTERS = [date(year, month, 1) for year in range(2003, 2031) for month in (1, 4, 7, 10)]
 #: From here on every span lies within the calendar, however long.

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.learning.labels import HORIZON, HORIZONS, LOOKBACK, SKIP, labels, span
+from bondsig_assets.learning.labels import LOOKBACK, SKIP, days_to_label_end, labels
+from bondsig_assets.market_rules import HORIZON, HORIZONS
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.features.markets import DAYS, closing, cut, panels, price, stock
 from bondsig_assets_tests.rows_of import rows_of
@@ -106,7 +107,13 @@ def test_a_label_by_hand():
         )
     assert found.schema == TABLES["labels"].polars_schema
     assert found.rows() == found.sort("label_end_date", "parent_id", "horizon_days").rows()
-    assert (HORIZONS, HORIZON, SKIP, span(5), LOOKBACK) == ((1, 5, 10, 21), 5, 1, 6, 86)
+    assert (HORIZONS, HORIZON, SKIP, days_to_label_end(5), LOOKBACK) == (
+        (1, 5, 10, 21),
+        5,
+        1,
+        6,
+        86,
+    )
 
 
 @settings(max_examples=60, deadline=None)

@@ -27,7 +27,6 @@ from purgedcv import (
 from scipy.stats import kurtosis, norm, skew
 
 from bondsig_assets.calendar import trading_days
-from bondsig_assets.learning.evaluation import MINIMUM_NAMES
 from bondsig_assets.learning.overfitting import (
     deflated_sharpe,
     effective_trials,
@@ -38,6 +37,7 @@ from bondsig_assets.learning.overfitting import (
     sharpe,
     sharpes,
 )
+from bondsig_assets.market_rules import MINIMUM_NAMES
 from bondsig_assets.tables import TABLES
 
 DAYS, LONG = (

@@ -25,6 +25,7 @@ from bondsig_assets.learning.models.catalogue import (
     specification,
 )
 from bondsig_assets.learning.models.linear import RidgeModel
+from bondsig_assets.learning.rows import ModelRow, rows_from
 from bondsig_assets.learning.scoring import (
     TOP_FEATURES,
     Scorer,
@@ -54,7 +55,7 @@ ROWS = np.flatnonzero(DATA.scorable)
 @pytest.fixture(scope="module")
 def scorers() -> list[Scorer]:
     """The fold's models as the warehouse gives them back."""
-    return [scorer_of(row) for row in model_rows(trained()).to_dicts()]
+    return [scorer_of(row) for row in rows_from(ModelRow, model_rows(trained()))]
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +230,7 @@ def test_values_and_inputs_shown_are_the_issuers_own_and_missing_stays_missing(s
 @given(st.sets(st.integers(0, ROWS.size - 1), min_size=1))
 def test_a_row_does_not_depend_on_the_others_of_its_call(places):
     rows = ROWS[sorted(places)]
-    scorer = [scorer_of(row) for row in model_rows(trained()).to_dicts()][:3]
+    scorer = [scorer_of(row) for row in rows_from(ModelRow, model_rows(trained()))][:3]
     key = ["trade_date", "parent_id"]
     whole = predict(DATA, ROWS, scorer).join(
         DATA.keys[rows].select(key), on=key, how="semi", maintain_order="left"

@@ -27,7 +27,7 @@ from bondsig_assets.learning.models.catalogue import (
     Specification,
     specification,
 )
-from bondsig_assets.learning.models.interface import Sample
+from bondsig_assets.learning.models.interface import ModelSettings, Sample
 from bondsig_assets.learning.settings import LearningSettings, WalkForwardSettings
 from bondsig_assets.learning.training import (
     EXPLAINED_ROWS,
@@ -60,7 +60,7 @@ from bondsig_assets_tests.learning.days import (
 
 
 @dataclass(frozen=True)
-class SpySettings:
+class SpySettings(ModelSettings):
     """Settings of a model that only looks."""
 
     sign: float = 1.0
@@ -107,7 +107,7 @@ def spied(monkeypatch) -> Callable[..., list[Spy]]:
             made.append(Spy(of))
             return made[-1]
 
-        monkeypatch.setitem(KINDS, "ridge", Kind(make, given, early_stopping=True))
+        monkeypatch.setitem(KINDS, "ridge", Kind(make, given))
         return train_model(data, fold, Specification("ridge", given, ALL_FEATURES), study), made
 
     return train

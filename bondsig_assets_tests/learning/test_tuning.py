@@ -17,11 +17,11 @@ from bondsig_assets.calendar import offset
 from bondsig_assets.errors import FoldError, ModelError
 from bondsig_assets.learning import tuning
 from bondsig_assets.learning.folds import purge_days
-from bondsig_assets.learning.labels import HORIZONS
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, Specification, specification
 from bondsig_assets.learning.settings import TuningSettings
 from bondsig_assets.learning.training import daily_ics, train_fold
 from bondsig_assets.learning.tuning import Trial, inner_splits, ranges, tuner
+from bondsig_assets.market_rules import HORIZONS
 from bondsig_assets_tests.learning.days import FOLD, SETTINGS, dataset, long_dataset
 
 SEARCHING = replace(SETTINGS, tuning=TuningSettings(trials=4))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from io import StringIO
 
 import polars as pl
 import pytest
+from rich.console import Console
 
+from bondsig_assets.commands.issuer import drawn
 from bondsig_assets.errors import AmbiguousNameError
 from bondsig_assets.securities.claims import user_map
 from bondsig_assets.securities.links import link_master
-from bondsig_assets.securities.tree import Tree, render, security_tree
+from bondsig_assets.securities.tree import Tree, security_tree
 from bondsig_assets_tests.rows_of import rows_of
 from bondsig_assets_tests.securities.stories import at, issuer, on, stock
 
@@ -101,6 +104,14 @@ def tree(query: str, moment: datetime | None = None, **more) -> Tree:
     )
 
 
+def lines(found: Tree) -> list[str]:
+    """The tree as it is printed."""
+    console = Console(file=StringIO(), width=200, color_system=None)
+    with console.capture() as printed:
+        console.print(drawn(found))
+    return [line.rstrip() for line in printed.get().splitlines()]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -158,7 +169,7 @@ def test_amounts_as_given():
 def test_a_private_parent_has_bonds_and_no_stock():
     found = tree("Mars Inc")
     assert found.equity is None and [bond.cusip for bond in found.issuers[0].bonds] == ["571676AA1"]
-    assert render(found)[1] == "├─ no stock known"
+    assert lines(found)[1] == "├── no stock known"
 
 
 def test_a_name_of_several_lists_them():
@@ -193,24 +204,24 @@ def test_a_ticker_is_that_of_its_day():
 
 
 def test_the_lines():
-    assert render(tree("F", ratings=RATINGS)) == [
+    assert lines(tree("F", ratings=RATINGS)) == [
         "F  Ford Motor Company  BB+ (10.5)  as known 2020-02-10 20:00",
-        "├─ stock F since 2020-01-01  Energy (XLE)",
-        "├─ Ford Motor Company [345370]  BB+ (11.0)",
-        "│  └─ 345370CX6  4.346%  2022-06-19  1,500.0 m",
-        "├─ Ford Motor Credit Company LLC [345397]  BBB- (10.0)",
-        "│  ├─ 345397B36  zero  2021-02-04  1.0 m",
-        "│  └─ 345397A45  5.000%  2022-06-19  750.0 m",
-        "└─ Volvo Cars [92856A]",
-        "   └─ 92856AAA1  floating +0.750%  2022-06-19  200.0 m",
+        "├── stock F since 2020-01-01  Energy (XLE)",
+        "├── Ford Motor Company [345370]  BB+ (11.0)",
+        "│   └── 345370CX6  4.346%  2022-06-19  1,500.0 m",
+        "├── Ford Motor Credit Company LLC [345397]  BBB- (10.0)",
+        "│   ├── 345397B36  zero  2021-02-04  1.0 m",
+        "│   └── 345397A45  5.000%  2022-06-19  750.0 m",
+        "└── Volvo Cars [92856A]",
+        "    └── 92856AAA1  floating +0.750%  2022-06-19  200.0 m",
     ]
-    assert render(tree("Geely"))[-1] == "└─ stock GLY since 2020-01-31  Energy (XLE)"
+    assert lines(tree("Geely"))[-1] == "└── stock GLY since 2020-01-31  Energy (XLE)"
 
 
 def test_an_issuer_without_bonds_says_so():
     assert (
-        render(tree("G", at(60, 20)))[-1]
-        == "   └─ 92856AAA1  floating +0.750%  2022-06-19  200.0 m"
+        lines(tree("G", at(60, 20)))[-1]
+        == "    └── 92856AAA1  floating +0.750%  2022-06-19  200.0 m"
     )
-    assert render(tree("571676", at(899, 20)))[-1].startswith("   └─ 571676AA1")
-    assert render(tree("mars", at(901, 20)))[-1] == "   └─ no bonds outstanding"
+    assert lines(tree("571676", at(899, 20)))[-1].startswith("    └── 571676AA1")
+    assert lines(tree("mars", at(901, 20)))[-1] == "    └── no bonds outstanding"

@@ -34,7 +34,7 @@ def all_reports(view: str = "regulatory", seed: int = 1) -> pl.DataFrame:
     calendar.
     """
     source = shared(view, seed=seed)
-    delivery = source.daily("trace_reports", *source.span())
+    delivery = source.daily("trace_reports", *source.date_range())
     calendar = (
         pl.DataFrame({"date": source.world.days()})
         .with_row_index("day")

@@ -217,7 +217,7 @@ def test_a_table_without_a_row_stops(tmp_path):
 def test_rows_before_the_calendar_are_set_aside_and_not_held_against_the_file(tmp_path):
     early = [f"A,1999-01-{day:02d},-1" for day in range(1, 20)]
     source = folder(tmp_path, PRICES, prices_csv=GOOD + lines(*early))
-    delivery = source.daily("equity_prices", *source.span())
+    delivery = source.daily("equity_prices", *source.date_range())
     assert reasons(delivery.quarantined) == {"before 2002-07-01": 19} and delivery.rows.height == 6
     assert delivery.quarantined["partition_date"].unique().to_list() == [date(2024, 1, 2)], (
         "filed under the first day there is"
@@ -307,7 +307,7 @@ def test_nothing_is_in_the_future_or_known_before_it_happened(tmp_path):
         "known before it happened": 2,
         "not a trading day": 1,
     }
-    assert source.span() == (FRIDAY, FRIDAY)
+    assert source.date_range() == (FRIDAY, FRIDAY)
     undated = source.daily("equity_prices", FRIDAY, FRIDAY).quarantined
     assert "in the future" in undated["reason"].to_list(), "filed under a day that is asked for"
 
@@ -379,7 +379,8 @@ def test_encodings(tmp_path):
     )
     assert "prices.csv: not in UTF-8 (byte 0xc9 in row 2); save as UTF-8" in message
     assert (
-        folder(tmp_path, "\ufeff" + PRICES, prices_csv=GOOD.encode("utf-8-sig")).span()[1].day == 9
+        folder(tmp_path, "\ufeff" + PRICES, prices_csv=GOOD.encode("utf-8-sig")).date_range()[1].day
+        == 9
     )
     (tmp_path / "source.toml").write_bytes(PRICES.encode("utf-16"))
     with pytest.raises(SourceError, match="source.toml: not readable as UTF-8; save as UTF-8"):
@@ -411,7 +412,9 @@ def test_a_column_twice(tmp_path):
 
 
 def test_a_packed_file_of_another_name_and_binary_columns(tmp_path):
-    assert folder(tmp_path, PRICES, prices_csv=gzip.compress(GOOD.encode())).span()[1].day == 9
+    assert (
+        folder(tmp_path, PRICES, prices_csv=gzip.compress(GOOD.encode())).date_range()[1].day == 9
+    )
     frame = pl.DataFrame(
         {
             "symbol": [b"A", b"B"],

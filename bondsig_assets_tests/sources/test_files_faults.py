@@ -20,7 +20,7 @@ GOOD = lines("symbol,date,close", *(f"A,2024-01-{day:02d},1" for day in (2, 3, 4
 def complaint(path, config: str, **files) -> str:
     """The one line with which the source refuses."""
     with pytest.raises(SourceError) as caught:
-        folder(path, config, **files).span()
+        folder(path, config, **files).date_range()
     message = str(caught.value)
     assert "\n" not in message and caught.value.__cause__ is None
     return message
@@ -35,7 +35,7 @@ def test_no_folder_an_empty_one_and_no_toml(tmp_path):
     with pytest.raises(SourceError, match=r"source.toml: not found; describe the folder there"):
         FilesSource(tmp_path)
     (tmp_path / "elsewhere.toml").write_text(PRICES)
-    assert FilesSource(tmp_path, tmp_path / "elsewhere.toml").span()[1].day == 9
+    assert FilesSource(tmp_path, tmp_path / "elsewhere.toml").date_range()[1].day == 9
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_cut_short_gzip_and_parquet(tmp_path):
     packed = gzip.compress(GOOD.encode())
     config = PRICES.replace("prices.csv", "prices.csv.gz")
     (tmp_path / "prices.csv.gz").write_bytes(packed)
-    assert folder(tmp_path, config).span()[0].day == 2
+    assert folder(tmp_path, config).date_range()[0].day == 2
     for broken in (packed[:-9], packed[: len(packed) // 2], b"not gzip"):
         (tmp_path / "prices.csv.gz").write_bytes(broken)
         assert "prices.csv.gz: cut short, or not a gzip file" in complaint(tmp_path, config)

@@ -27,7 +27,7 @@ def source() -> FilesSource:
 
 
 def test_every_row_of_the_cds_file_is_delivered_or_accounted_for(source):
-    delivery = source.daily("cds_quotes", *source.span())
+    delivery = source.daily("cds_quotes", *source.date_range())
     found = reasons(delivery.quarantined)
     assert (
         delivery.rows.height + sum(found.values())
@@ -43,9 +43,9 @@ def test_every_row_of_the_cds_file_is_delivered_or_accounted_for(source):
 
 
 def test_prices_of_stocks_and_etfs(source):
-    delivery = source.daily("equity_prices", *source.span())
+    delivery = source.daily("equity_prices", *source.date_range())
     assert delivery.quarantined.is_empty()
-    assert source.span() == (date(2005, 6, 1), date(2012, 12, 31))
+    assert source.date_range() == (date(2005, 6, 1), date(2012, 12, 31))
     assert dict(delivery.rows.group_by("is_etf").agg(pl.col("ticker").n_unique()).iter_rows()) == {
         False: 52,
         True: 10,
@@ -73,5 +73,5 @@ def test_every_company_has_an_etf_of_its_time(source):
 
 
 def test_tables_the_folder_lacks_are_empty(source):
-    assert source.daily("trace_reports", *source.span()).rows.is_empty()
+    assert source.daily("trace_reports", *source.date_range()).rows.is_empty()
     assert source.reference("bonds", date(2012, 12, 31)).rows.is_empty()

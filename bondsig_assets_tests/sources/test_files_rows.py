@@ -165,7 +165,7 @@ def test_several_files_feed_one_table_and_each_is_held_to_its_own_share(tmp_path
         True,
         True,
     ]
-    assert source.span() == (date(2024, 1, 2), date(2024, 1, 30))
+    assert source.date_range() == (date(2024, 1, 2), date(2024, 1, 30))
     one_bad = folder(tmp_path, PRICES + etf, prices_csv=prices(*good, "AAA,2024-01-31,-1,1"))
     assert one_bad.daily("equity_prices", FRIDAY, date(2024, 1, 31)).quarantined[
         "source_name"
@@ -177,7 +177,7 @@ def test_several_files_feed_one_table_and_each_is_held_to_its_own_share(tmp_path
             tmp_path,
             PRICES + etf,
             prices_csv=prices(*good[1:], ",2024-01-05,1,1", "AAA,2024-01-31,-1,1"),
-        ).span()
+        ).date_range()
 
 
 def test_a_range_is_the_concatenation_of_its_days(tmp_path):
@@ -187,7 +187,7 @@ def test_a_range_is_the_concatenation_of_its_days(tmp_path):
         for ticker, price in (("B", 5), ("A", day - 5), ("", 1))
     ]
     source = folder(tmp_path, LENIENT + PRICES, prices_csv=prices(*rows, "A,never,1,1"))
-    first, last = source.span()
+    first, last = source.date_range()
     whole = source.daily("equity_prices", first, last)
     days = [
         source.daily("equity_prices", day, day) for day in pl.date_range(first, last, eager=True)

@@ -76,7 +76,7 @@ def test_wrds_enhanced(tmp_path):
         "duplicate row": 1,
         "unknown contra": 1,
     }
-    assert source.span() == (DAY, NEXT)
+    assert source.date_range() == (DAY, NEXT)
 
 
 def test_standard_caps_and_times_as_clients_return_them(tmp_path):
@@ -200,13 +200,13 @@ def test_finra_trailer_that_is_wrong_or_missing(tmp_path, last, complaint):
         lines(FINRA_HEADER, *FINRA_ROWS, last).replace('|"', "|")
     )
     with pytest.raises(SourceError, match=complaint):
-        folder(tmp_path, FINRA).span()
+        folder(tmp_path, FINRA).date_range()
 
 
 def test_dates_without_time_of_day_need_a_default(tmp_path):
     content = lines(TRACE_HEADER, report(1).replace("10:00:00", "").replace("09:59:00", ""))
     with pytest.raises(SourceError, match="time_default"):
-        folder(tmp_path, TRACE, trace_csv=content).span()
+        folder(tmp_path, TRACE, trace_csv=content).date_range()
     config = TRACE.replace(
         'time = "trd_rpt_tm"', 'time = "trd_rpt_tm", time_default = 18:30:00'
     ).replace('time = "trd_exctn_tm"', "time_default = 16:00:00")

@@ -32,7 +32,7 @@ DATED = {
 def whole(table: str, name: str = "tiny") -> pl.DataFrame:
     """A reference table as it stands at the end of the world."""
     source = shared(name=name)
-    return source.reference(table, source.span()[1]).rows
+    return source.reference(table, source.date_range()[1]).rows
 
 
 @pytest.mark.parametrize("name", ["tiny", "demo"])
@@ -104,11 +104,11 @@ def test_the_takeover_is_known_before_it_happens(name):
     assert before.filter(pl.col("valid_from_date") == day).is_empty(), (
         "nobody knows before the announcement"
     )
-    prices = source.daily("equity_prices", *source.span()).rows.filter(
+    prices = source.daily("equity_prices", *source.date_range()).rows.filter(
         pl.col("ticker") == ended["ticker"][0]
     )
     assert prices["trade_date"].max() == offset(day, -1)
-    quotes = source.daily("cds_quotes", day, source.span()[1]).rows
+    quotes = source.daily("cds_quotes", day, source.date_range()[1]).rows
     assert ended["ticker"][0] not in set(quotes["ticker"])
     last = offset(day, -1)
     assert whole("delistings", name).rows() == [
@@ -131,7 +131,7 @@ def test_the_ticker_changes_on_its_day_and_the_price_goes_on(name):
     assert old != new and mine["valid_from_date"][1] == day
     assert mine["known_at"][1] < datetime.combine(day, time(0))
     prices = (
-        source.daily("equity_prices", *source.span())
+        source.daily("equity_prices", *source.date_range())
         .rows.filter(pl.col("ticker").is_in([old, new]))
         .sort("trade_date")
     )
@@ -146,14 +146,14 @@ def test_the_ticker_changes_on_its_day_and_the_price_goes_on(name):
 
 def test_every_name_has_a_price_every_day_it_is_listed():
     source = shared()
-    prices = source.daily("equity_prices", *source.span()).rows
+    prices = source.daily("equity_prices", *source.date_range()).rows
     days, listed = len(source.world.days()), make_parents(source.world)
     assert prices.filter(~pl.col("is_etf")).height == source.world.n_parents * days - (
         days - listed.takeover_day
     )
     assert prices.filter("is_etf").group_by("ticker").len()["len"].to_list() == [days] * 11
     assert prices.filter(pl.col("total_return_pct").is_null())["trade_date"].unique().to_list() == [
-        source.span()[0]
+        source.date_range()[0]
     ]
     assert prices["close_usd"].min() > 0
     assert prices.select(
@@ -176,7 +176,7 @@ def test_balance_sheets_are_known_well_after_their_quarter():
     lag = filed["known_at"].dt.date() - filed["period_end_date"]
     assert lag.min() >= timedelta(days=20)
     on_first_day = filed.filter(
-        pl.col("known_at") <= datetime.combine(shared().span()[0], time(18, 30))
+        pl.col("known_at") <= datetime.combine(shared().date_range()[0], time(18, 30))
     )
     assert on_first_day["parent_id"].n_unique() == shared().world.n_parents, (
         "every name has one from the first day on"

@@ -39,7 +39,7 @@ def test_a_report_date_made_alone_is_its_slice_of_the_whole(view, position):
     whole = shared(view)
     day = whole.world.days()[position]
     alone = fresh(view).daily("trace_reports", day, day)
-    both = whole.daily("trace_reports", *whole.span())
+    both = whole.daily("trace_reports", *whole.date_range())
     assert alone.rows.height > 50
     assert alone.rows.equals(both.rows.filter(pl.col("delivery_date") == day))
     assert alone.truth["report_truths"].equals(
@@ -63,7 +63,7 @@ def test_chunks_in_any_order_make_the_whole(view):
 @pytest.mark.parametrize("table", ["equity_prices", "cds_quotes"])
 def test_a_day_of_quotes_alone_is_its_slice_of_the_whole(table):
     whole = shared()
-    rows = whole.daily(table, *whole.span()).rows
+    rows = whole.daily(table, *whole.date_range()).rows
     for day in (whole.world.days()[k] for k in (0, 175, 262, 437)):
         assert (
             fresh().daily(table, day, day).rows.equals(rows.filter(pl.col("trade_date") == day))
@@ -74,17 +74,17 @@ def test_a_day_of_quotes_alone_is_its_slice_of_the_whole(table):
 def test_every_delivery_has_the_declared_key(view):
     source = shared(view)
     for table in RAW_DAILY:
-        rows = source.daily(table, *source.span()).rows
+        rows = source.daily(table, *source.date_range()).rows
         assert rows.select(pl.struct(TABLES[table].key).is_unique().all()).item(), table
     for table in RAW_REFERENCE:
-        rows = source.reference(table, source.span()[1]).rows
+        rows = source.reference(table, source.date_range()[1]).rows
         assert rows.height and rows.select(pl.struct(TABLES[table].key).is_unique().all()).item(), (
             table
         )
 
 
 def test_nothing_is_reported_before_the_first_day():
-    source, first = shared("regulatory"), shared("regulatory").span()[0]
+    source, first = shared("regulatory"), shared("regulatory").date_range()[0]
     before = source.daily("trace_reports", first - timedelta(days=60), first - timedelta(days=1))
     assert before.rows.is_empty() and before.rows.schema == TABLES["trace_reports"].polars_schema
     assert before.truth["report_truths"].is_empty()
@@ -114,11 +114,11 @@ def test_live_shows_only_what_was_disseminated():
 def test_live_par_is_capped_by_the_rating_of_the_execution_date():
     source, live = shared("live"), all_reports("live")
     ratings = (
-        source.reference("ratings", source.span()[1])
+        source.reference("ratings", source.date_range()[1])
         .rows.select("issuer_id", "rating_date", "rating_number")
         .sort("rating_date")
     )
-    issuer_of = source.reference("bonds", source.span()[1]).rows.select("cusip", "issuer_id")
+    issuer_of = source.reference("bonds", source.date_range()[1]).rows.select("cusip", "issuer_id")
     capped = (
         live.join(issuer_of, on="cusip")
         .sort("execution_date")

@@ -145,9 +145,9 @@ def _kept(tmp_path: Path, table: str) -> dict[str, int]:
 
 
 def test_span_is_that_of_all_tables(make):
-    assert make().span() == (date(2024, 1, 2), date(2024, 3, 28))
-    assert make(tables=("enhanced",)).span() == (date(2024, 1, 2), LAST_ENHANCED)
-    assert make(start=date(2024, 1, 10), end=date(2024, 3, 4)).span() == (
+    assert make().date_range() == (date(2024, 1, 2), date(2024, 3, 28))
+    assert make(tables=("enhanced",)).date_range() == (date(2024, 1, 2), LAST_ENHANCED)
+    assert make(start=date(2024, 1, 10), end=date(2024, 3, 4)).date_range() == (
         date(2024, 1, 10),
         date(2024, 3, 4),
     )

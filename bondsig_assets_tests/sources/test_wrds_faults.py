@@ -217,7 +217,7 @@ def test_what_the_table_lacks(source, changed, server):
         " diss_rptg_side_cd"
     )
     assert "trace.trace: lacks the columns diss_rptg_side_cd or side" in _line(
-        source(database, ("standard",)).span
+        source(database, ("standard",)).date_range
     )
     server.run("ALTER TABLE trace.trace_enhanced DROP COLUMN ats_indicator", database)
     rows = source(database).daily("trace_reports", DAY, DAY).rows
@@ -236,8 +236,8 @@ def test_what_the_table_lacks(source, changed, server):
     }
     for sql, told in steps.items():
         server.run(sql, database)
-        assert told in _line(source(database).span)
-    assert "no report dates in 144a" in _line(source(tables=("144a",)).span)
+        assert told in _line(source(database).date_range)
+    assert "no report dates in 144a" in _line(source(tables=("144a",)).date_range)
 
 
 def test_too_many_bad_rows_stop_the_run(source, changed):
@@ -257,12 +257,12 @@ def test_too_many_bad_rows_stop_the_run(source, changed):
 
 
 def test_who_is_refused_and_what_cannot_be_reached(source, monkeypatch):
-    assert "refused user 'nobody-here'" in _line(source(username="nobody-here").span)
-    assert "has no such user or database" in _line(source(database_name="nothing").span)
-    assert "cannot be reached" in _line(source(host="127.0.0.1", port=1).span)
-    assert "cannot be reached" in _line(source(host="/nowhere").span)
+    assert "refused user 'nobody-here'" in _line(source(username="nobody-here").date_range)
+    assert "has no such user or database" in _line(source(database_name="nothing").date_range)
+    assert "cannot be reached" in _line(source(host="127.0.0.1", port=1).date_range)
+    assert "cannot be reached" in _line(source(host="/nowhere").date_range)
     monkeypatch.setenv("PGPASSWORD", "wrong-battery-55")
-    line = _line(source().span)
+    line = _line(source().date_range)
     assert (
         f"refused user '{USER}': check WRDS_USERNAME and PGPASSWORD" in line
         and "wrong-battery-55" not in line
@@ -305,7 +305,7 @@ def test_credentials_from_the_password_file(server, shared, monkeypatch, tmp_pat
         monkeypatch.setenv(f"BONDSIG_WRDS_{name}", value)
     settings = WrdsSettings.from_environment()
     assert settings.username == USER
-    assert WrdsSource(settings, tmp_path / "cache").span() == (DAY, date(2024, 1, 4))
+    assert WrdsSource(settings, tmp_path / "cache").date_range() == (DAY, date(2024, 1, 4))
     monkeypatch.setenv("WRDS_USERNAME", "somebody")
     assert "set PGPASSWORD" in _line(WrdsSettings.from_environment)
     assert scrub(f"a\n{PASSWORD} and other-password-11") == "a *** and ***"
@@ -327,13 +327,13 @@ def test_the_market_of_a_home(server, shared, monkeypatch, tmp_path):
         source="wrds", tables="enhanced, standard", data=str(_one_price(tmp_path / "files"))
     )
     source, home = make_source(market), Home(tmp_path / "home")
-    home.claim(market, source.span())
+    home.claim(market, source.date_range())
     assert source.daily("equity_prices", DAY, DAY).rows["close_usd"].to_list() == [185.64]
     assert source.daily("trace_reports", DAY, DAY).rows.height == 30
     allowing = Market(
         source="wrds", tables="enhanced, standard", data=market.data, allow_missing_times=True
     )
-    home.claim(allowing, source.span())
+    home.claim(allowing, source.date_range())
     assert home.market().allow_missing_times, "allowing it is no other market"
     home.market_file.write_text(
         '{"market": {"source": "files", "data": "x"}, "first_day": "2024-01-02", "last_day":'

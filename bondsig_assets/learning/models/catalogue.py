@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from bondsig_assets.errors import ModelError
-from bondsig_assets.learning.models.interface import Model
+from bondsig_assets.learning.models.interface import Model, ModelSettings
 from bondsig_assets.learning.models.linear import (
     ElasticNetModel,
     ElasticNetSettings,
@@ -41,26 +41,21 @@ ENSEMBLE = "ensemble"
 class Kind:
     """A class of model with its settings, inputs and the days of each it sees."""
 
-    model: Any
-    settings: Any
+    model: type[Model]
+    settings: ModelSettings
     features: tuple[str, ...] = ALL_FEATURES
     #: Whether every score can be explained exactly and at once, as a champion's must be.
     may_be_champion: bool = True
-    early_stopping: bool = False
 
 
 KINDS: dict[str, Kind] = {
     "ridge": Kind(RidgeModel, RidgeSettings()),
     "elastic_net": Kind(ElasticNetModel, ElasticNetSettings()),
-    "xgboost": Kind(XGBoostModel, XGBoostSettings(), early_stopping=True),
-    "lightgbm": Kind(LightGBMModel, LightGBMSettings(), early_stopping=True),
+    "xgboost": Kind(XGBoostModel, XGBoostSettings()),
+    "lightgbm": Kind(LightGBMModel, LightGBMSettings()),
     "random_forest": Kind(ForestModel, ForestSettings()),
-    "lstm": Kind(
-        LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False, early_stopping=True
-    ),
-    CONTROL: Kind(
-        XGBoostModel, XGBoostSettings(), EQUITY_FEATURES, may_be_champion=False, early_stopping=True
-    ),
+    "lstm": Kind(LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False),
+    CONTROL: Kind(XGBoostModel, XGBoostSettings(), EQUITY_FEATURES, may_be_champion=False),
 }
 
 
@@ -73,7 +68,7 @@ class Specification:
     """
 
     name: str
-    settings: Any
+    settings: ModelSettings
     features: tuple[str, ...]
     context: str = ""
     tuned: Mapping[str, float] = field(default_factory=dict)
@@ -86,7 +81,12 @@ class Specification:
     @property
     def history_days(self) -> int:
         """Days of each input the model sees."""
-        return getattr(self.settings, "history_days", 1)
+        return self.settings.history_days
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether the sibling chooses how many rounds the model is fitted."""
+        return self.settings.early_stopping
 
     @property
     def hash(self) -> str:

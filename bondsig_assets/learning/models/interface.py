@@ -1,4 +1,4 @@
-"""What every model is: fit, predict, explain, save as text.
+"""What every model and its settings are: fit, predict, explain, save as text, read back.
 
 Belongs here: the interface and what is passed through it. Not here: any one model.
 """
@@ -6,7 +6,7 @@ Belongs here: the interface and what is passed through it. Not here: any one mod
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -33,6 +33,23 @@ class Sample:
     weight: np.ndarray
 
 
+@dataclass(frozen=True)
+class ModelSettings:
+    """What callers ask of the settings of any model, answered for one that has no such setting; a
+    model that has declares a field of that name.
+    """
+
+    # Without annotations, which would make settings of them: of every hash a part.
+    #: Days of each input the model sees, today last.
+    history_days = 1
+    #: Whether `fit` chooses `rounds` on a sample of its own.
+    early_stopping = False
+
+    def with_rounds(self, rounds: int) -> Self:
+        """The same with exactly so many rounds, without early stopping."""
+        raise TypeError(f"{type(self).__name__} has no rounds, so not {rounds} of them")
+
+
 class Model(Protocol):
     """A regression of the day's normal-scored label on day-standardised features.
 
@@ -42,6 +59,8 @@ class Model(Protocol):
 
     #: Trees or epochs fitted; 0 where there is no such thing.
     rounds: int
+
+    def __init__(self, settings: Any) -> None: ...
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Model:
         """Fit and return self. With `stop`, a model that can stop early chooses `rounds` by its
@@ -61,4 +80,9 @@ class Model(Protocol):
 
     def to_text(self) -> str:
         """The fitted model as text; the class's `from_text` brings back the same bits."""
+        ...
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The fitted model of `to_text`: it predicts and explains, and has no settings."""
         ...

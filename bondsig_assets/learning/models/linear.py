@@ -14,12 +14,12 @@ import numpy as np
 from pydantic import Field
 
 from bondsig_assets.errors import SettingsError
-from bondsig_assets.learning.models.interface import Sample, Tunable
+from bondsig_assets.learning.models.interface import ModelSettings, Sample, Tunable
 from bondsig_assets.validation import checked
 
 
 @checked(SettingsError)
-class RidgeSettings:
+class RidgeSettings(ModelSettings):
     """Settings of the ridge regression."""
 
     penalty: Annotated[float, Tunable(1e-3, 1.0)] = Field(
@@ -28,7 +28,7 @@ class RidgeSettings:
 
 
 @checked(SettingsError)
-class ElasticNetSettings:
+class ElasticNetSettings(ModelSettings):
     """Settings of the elastic net."""
 
     penalty: Annotated[float, Tunable(5e-4, 0.03)] = Field(
@@ -60,10 +60,8 @@ class LinearModel(ABC):
 
         x = np.nan_to_num(sample.features).astype(float)
         share = sample.weight / sample.weight.sum()
-        self.means, self.intercept = (
-            (x * share[:, None]).sum(axis=0),
-            float((sample.label * share).sum()),
-        )
+        self.means = (x * share[:, None]).sum(axis=0)
+        self.intercept = float((sample.label * share).sum())
         moments = moments_of(
             np.column_stack([x - self.means, sample.label - self.intercept]), share
         )
@@ -103,11 +101,9 @@ class LinearModel(ABC):
     def from_text(cls, text: str) -> Self:
         """A model from `to_text`."""
         read, model = json.loads(text), cls(None)
-        model.intercept, model.weights, model.means = (
-            read["intercept"],
-            np.array(read["weights"]),
-            np.array(read["means"]),
-        )
+        model.intercept = read["intercept"]
+        model.weights = np.array(read["weights"])
+        model.means = np.array(read["means"])
         return model
 
 
@@ -124,10 +120,8 @@ class ElasticNetModel(LinearModel):
     """
 
     def _solve(self, gram: np.ndarray, product: np.ndarray) -> np.ndarray:
-        lasso, squares = (
-            self.settings.penalty * self.settings.l1_share,
-            self.settings.penalty * (1 - self.settings.l1_share),
-        )
+        lasso = self.settings.penalty * self.settings.l1_share
+        squares = self.settings.penalty * (1 - self.settings.l1_share)
         weights, residual = np.zeros(len(product)), product.copy()
         diagonal = np.diag(gram)
         for _ in range(1000):

@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import Field
 
 from bondsig_assets.errors import ModelError, SettingsError
-from bondsig_assets.learning.models.interface import Sample, Tunable
+from bondsig_assets.learning.models.interface import ModelSettings, Sample, Tunable
 from bondsig_assets.validation import checked
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ _BUILDING = Lock()
 
 
 @checked(SettingsError)
-class LSTMSettings:
+class LSTMSettings(ModelSettings):
     """Settings of the LSTM."""
 
     history_days: int = Field(

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from bondsig_assets.errors import SettingsError
-from bondsig_assets.learning.models.interface import Sample, Tunable
+from bondsig_assets.learning.models.interface import ModelSettings, Sample, Tunable
 from bondsig_assets.validation import checked
 
 #: Values a feature is cut into before splits are sought: z-scores of some ninety issuers a day tell
@@ -25,7 +25,7 @@ PATIENCE = 30
 
 
 @checked(SettingsError)
-class XGBoostSettings:
+class XGBoostSettings(ModelSettings):
     """Settings of XGBoost: shallow, slow and heavily averaged, for a signal this weak."""
 
     n_trees: int = Field(
@@ -61,7 +61,7 @@ class XGBoostSettings:
 
 
 @checked(SettingsError)
-class LightGBMSettings:
+class LightGBMSettings(ModelSettings):
     """Settings of LightGBM."""
 
     n_trees: int = Field(
@@ -97,7 +97,7 @@ class LightGBMSettings:
 
 
 @checked(SettingsError)
-class ForestSettings:
+class ForestSettings(ModelSettings):
     """Settings of the random forest."""
 
     n_trees: int = Field(default=100, gt=0, description="Number of trees")
@@ -139,7 +139,7 @@ class XGBoostModel:
             sample.features, sample.label, weight=sample.weight, nthread=1, max_bin=BINS
         )
         options: dict[str, Any] = {}
-        if stop is not None and getattr(self.settings, "early_stopping", False):
+        if stop is not None and self.settings.early_stopping:
             held = xgb.QuantileDMatrix(
                 stop.features, stop.label, weight=stop.weight, nthread=1, max_bin=BINS, ref=data
             )

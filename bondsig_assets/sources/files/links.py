@@ -108,7 +108,7 @@ def _claimed(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
     return [
         FileRows(
             good if place == 0 else good.clear(),
-            _told(path, mine, bad.filter(_c(_PLACE) == place).sort(ROW)),
+            _bad_rows(path, mine, bad.filter(_c(_PLACE) == place).sort(ROW)),
             counts.get(place, 0),
         )
         for place, (path, mine) in enumerate(sources)
@@ -184,13 +184,13 @@ def _refused(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
     if feed.layout == "equity-cusip6":
         # Its reader cuts the number off, and refuses nothing that `_values` has not.
         return rows.clear()
-    told = _read(rows.with_columns(_c(_ID).cast(pl.String).str.zfill(12).alias(entity)), feed)
-    _, bad = claims.split_claims(told)
+    own_claims = _read(rows.with_columns(_c(_ID).cast(pl.String).str.zfill(12).alias(entity)), feed)
+    _, bad = claims.split_claims(own_claims)
     number = _c("entity").cast(pl.Int64).alias(_ID)
     bad = bad.select(number, found="reason").unique(_ID, keep="first", maintain_order=True)
     nameless = rows.filter(
         (_c(entity).is_null() | (_c(entity) == ""))
-        & _c(_ID).is_in(told.select(number).to_series().implode())
+        & _c(_ID).is_in(own_claims.select(number).to_series().implode())
     )
     bad = pl.concat(
         [nameless.select(_ID, found=pl.lit("no entity")), bad.join(nameless, on=_ID, how="anti")]
@@ -209,7 +209,7 @@ def _read(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:
     return _READERS[feed.layout](rows.select(names), **_options(feed))
 
 
-def _told(path: Path, feed: Feed, bad: pl.DataFrame) -> pl.DataFrame:
+def _bad_rows(path: Path, feed: Feed, bad: pl.DataFrame) -> pl.DataFrame:
     """Bad rows of one file as `FileRows` has them."""
     # The rows as they stand are read again only where there is one to tell.
     texts = (

@@ -66,7 +66,7 @@ class FilesSource:
         self.feeds = read_config(Path(config) if config else self.data / "source.toml")
         self._tables: dict[str, _Loaded] = {}
 
-    def span(self) -> tuple[date, date]:
+    def date_range(self) -> tuple[date, date]:
         """First and last trading day of the equity prices; without any, of the TRACE reports, then
         the CDS quotes.
         """
@@ -82,7 +82,8 @@ class FilesSource:
         """Rows of the trading days `start`…`end`; a range is the concatenation of its days.
 
         Quarantined rows come with the trading day at or after their date, those without a
-        readable date, from before 2002-07-01 or in the future with the first day of `span()`.
+        readable date, from before 2002-07-01 or in the future with the first day of
+        `date_range()`.
         """
         if table not in RAW_DAILY:
             raise SourceError(unknown_name("daily table", table, RAW_DAILY))
@@ -91,7 +92,9 @@ class FilesSource:
         loaded = self._load(table)
         undated = loaded.quarantined["partition_date"].null_count() > 0
         quarantined = (
-            loaded.quarantined.with_columns(pl.col("partition_date").fill_null(self.span()[0]))
+            loaded.quarantined.with_columns(
+                pl.col("partition_date").fill_null(self.date_range()[0])
+            )
             if undated
             else loaded.quarantined
         )

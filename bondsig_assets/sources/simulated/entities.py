@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.sources.simulated.worlds import World
 
@@ -62,7 +63,7 @@ class Parents:
     @property
     def is_high_yield(self) -> np.ndarray:
         """Rated below investment grade at the start."""
-        return self.rating >= 11
+        return self.rating >= HIGH_YIELD_RATING
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def make_parents(world: World) -> Parents:
     rng = world.rng(_STREAM, 1)
     n, n_days = world.n_parents, len(world.days())
     rating = np.clip(rng.choice(_RATING_START, n, p=_RATING_SHARE) + rng.integers(-1, 2, n), 1, 18)
-    high_yield = rating >= 11
+    high_yield = rating >= HIGH_YIELD_RATING
     market_cap = np.exp(rng.normal(np.where(high_yield, 22.3, 24.3), 0.8))
     tickers = _tickers(rng, n + 1)
     return Parents(

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar.knowledge import end_of_day
+from bondsig_assets.market_rules import CAP_USD, HIGH_YIELD_CAP_USD, HIGH_YIELD_RATING
 from bondsig_assets.sources.base import Delivery
 from bondsig_assets.sources.simulated import reference
 from bondsig_assets.sources.simulated.paths import CDS_TENORS, NEWS_PER_DAY, Market, make_market
@@ -45,7 +46,7 @@ class SimulatedSource:
     def _mids(self) -> tuple[np.ndarray, np.ndarray]:
         return true_mids(self.market)
 
-    def span(self) -> tuple[date, date]:
+    def date_range(self) -> tuple[date, date]:
         """First and last trading day of the world."""
         days = self.world.days()
         return days[0], days[-1]
@@ -151,7 +152,7 @@ class SimulatedSource:
             open_mid=np.where(np.isfinite(before), before, mid[index, alive]),
             close_mid=mid[index, alive],
             intensity=intensity,
-            is_high_yield=(market.rating[index] >= 11)[bonds.parent[alive]],
+            is_high_yield=(market.rating[index] >= HIGH_YIELD_RATING)[bonds.parent[alive]],
             age=age,
         )
 
@@ -185,7 +186,8 @@ class SimulatedSource:
     def _frames(self, m: Messages, executed: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
         market, bonds = self.market, self.market.bonds
         days = pl.Series(market.days)
-        cap = np.where(market.rating[executed, bonds.parent[m.bond]] >= 11, 1e6, 5e6)
+        high_yield = market.rating[executed, bonds.parent[m.bond]] >= HIGH_YIELD_RATING
+        cap = np.where(high_yield, HIGH_YIELD_CAP_USD, CAP_USD)
         frame = pl.DataFrame(
             {
                 "report_index": m.report_index,

@@ -48,10 +48,10 @@ class Arrivals:
         if not self._path.is_file():
             return {}
         try:
-            told = json.loads(self._path.read_text())
+            stored = json.loads(self._path.read_text())
             return {
                 date.fromisoformat(day): date.fromisoformat(delivered)
-                for day, delivered in told.items()
+                for day, delivered in stored.items()
             }
         except (ValueError, AttributeError, TypeError):
             raise SourceError(

@@ -133,7 +133,7 @@ class Connection:
         """
         cursor = self._driver.cursor()
         try:
-            with _told(self._settings, about):
+            with _as_source_errors(self._settings, about):
                 cursor.adbc_statement.set_options(
                     **{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)}
                 )
@@ -151,7 +151,7 @@ class Connection:
 
     def _batches(self, reader: Any, about: str) -> Iterator[pa.RecordBatch]:
         while True:
-            with _told(self._settings, about):
+            with _as_source_errors(self._settings, about):
                 batch = next(reader, None)
             if batch is None:
                 return
@@ -163,7 +163,7 @@ def connect(settings: WrdsSettings) -> Iterator[Connection]:
     """A connection to the server, closed in the end. Raises SourceError when it cannot be made."""
     from adbc_driver_postgresql import dbapi
 
-    with _told(settings, "the connection"):
+    with _as_source_errors(settings, "the connection"):
         # Each statement for itself: a transaction held open for hours is what database
         # administrators kill.
         driver = dbapi.connect(settings.uri(), autocommit=True)
@@ -182,7 +182,7 @@ def scrub(text: str) -> str:
 
 
 @contextmanager
-def _told(settings: WrdsSettings, about: str) -> Iterator[None]:
+def _as_source_errors(settings: WrdsSettings, about: str) -> Iterator[None]:
     """Failures of the driver as SourceError; a traceback does not show the original, which could
     tell more.
     """

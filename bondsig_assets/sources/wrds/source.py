@@ -92,7 +92,7 @@ class WrdsSource:
         )
         self._refreshed: set[tuple[str, date]] = set()
 
-    def span(self) -> tuple[date, date]:
+    def date_range(self) -> tuple[date, date]:
         """First and last trading day of the tables. Raises SourceError when the server cannot be
         asked or has nothing.
         """
@@ -181,10 +181,10 @@ class WrdsSource:
         if reached is None:
             return {}
         found, first, last = reached
-        told = set().union(
+        report_days = set().union(
             *(self._cache(other).days() for other, _, _ in self._found if other is not found)
         )
-        new = {day for day in told if first <= day <= last} - self._cache(found).days()
+        new = {day for day in report_days if first <= day <= last} - self._cache(found).days()
         return arrivals.add(new, _today())
 
     def _wanted(self, start: date, end: date) -> Iterator[tuple[Found, list[date], date | None]]:
