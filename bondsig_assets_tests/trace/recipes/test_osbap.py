@@ -1,5 +1,5 @@
-"""OSBAP as published: every row of the table of edge cases (reference 6), and its matching and
-filters.
+"""OSBAP as published: every row of the table in docs/trace_cleaning.md, Edge cases, and its
+matching and filters.
 """
 
 from __future__ import annotations
