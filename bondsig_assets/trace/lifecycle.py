@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -65,11 +66,12 @@ class Endings:
         return np.where(again, self.later[told, 2], ender)
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """Openings that share a key with an ender: `rows[low[k]:high[k]]` for the k-th ender."""
+class Candidates(NamedTuple):
+    """Reports that share a key with an ender, in order of knowledge: those of the k-th ender are
+    `positions[low[k]:high[k]]`. A named tuple, because compiled code takes one whole.
+    """
 
-    rows: np.ndarray
+    positions: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
@@ -130,22 +132,7 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
         lambda: _terms_key(terms, opening), opening, lambda: _terms_key(terms, enders), loose
     )
     ended_by, target, has_ended, stillborn, later = end_trades(
-        enders,
-        number,
-        (by_number.rows, by_number.low, by_number.high),
-        (by_chain.rows, by_chain.low, by_chain.high),
-        (by_terms.rows, by_terms.low, by_terms.high),
-        terms.role,
-        terms.number,
-        terms.report_day,
-        terms.execution_day,
-        terms.executed,
-        terms.price,
-        terms.par,
-        terms.side,
-        terms.contra,
-        terms.prior_day,
-        cut_day,
+        enders, number, by_number, by_chain, by_terms, terms, cut_day
     )
     return Endings(
         ended_by, target, has_ended, stillborn, later[np.lexsort((later[:, 1], later[:, 0]))]
@@ -180,13 +167,13 @@ def _candidates(
     rows: np.ndarray,
     wanted_by: Callable[[], np.ndarray],
     asked: np.ndarray,
-) -> _Candidates:
+) -> Candidates:
     """The `rows` whose key is wanted by an ender that `asked`, in order of knowledge within a
     key.
     """
     if not asked.any():
         nothing = np.zeros(asked.size, dtype=np.int64)
-        return _Candidates(np.zeros(0, dtype=np.int64), nothing, nothing)
+        return Candidates(np.zeros(0, dtype=np.int64), nothing, nothing)
     keys, wanted = keys_of(), wanted_by()
     held = pl.Series(keys).is_in(pl.Series(wanted[asked]).unique().implode()).to_numpy()
     keys, rows = keys[held], rows[held]
@@ -194,4 +181,4 @@ def _candidates(
     keys, rows = keys[order], rows[order]
     low = np.where(asked, np.searchsorted(keys, wanted, side="left"), 0)
     high = np.where(asked, np.searchsorted(keys, wanted, side="right"), 0)
-    return _Candidates(rows, low, high)
+    return Candidates(rows, low, high)

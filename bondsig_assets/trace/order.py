@@ -5,12 +5,18 @@ Belongs here: sorting reports by issuer and knowledge, fast. Not here: what foll
 
 from __future__ import annotations
 
+from typing import NewType
+
 import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.trace.reports import POINTING_FEEDS
 
+#: A report's place in the frame it was given in, and its place in the order of knowledge: mypy
+#: takes neither for the other, nor for any whole number.
+Row = NewType("Row", int)
+Position = NewType("Position", int)
 _RANK = {"T": 0, "R": 1, "W": 1}
 
 
