@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
+from bondsig_assets.tables.clean import BOND_DAY_MEASURES
 
 #: Par from which a trade counts as institutional.
 INSTITUTIONAL_PAR_USD = 100_000
@@ -16,25 +17,9 @@ INSTITUTIONAL_PAR_USD = 100_000
 ROUND_TRIP_MINUTES = 15
 #: Trades of equal par at most this far apart are one riskless-principal chain.
 RISKLESS_SECONDS = 60
-_COUNTS = (
-    "n_trades",
-    "n_customer_buys",
-    "n_customer_sells",
-    "n_interdealer",
-    "n_capped",
-    "n_institutional",
-    "n_round_trips",
-    "n_quarantined",
-)
-_SUMS = (
-    "par_usd",
-    "uncapped_par_usd",
-    "customer_buy_par_usd",
-    "customer_sell_par_usd",
-    "institutional_par_usd",
-    "institutional_buy_par_usd",
-    "institutional_sell_par_usd",
-)
+#: Counts and sums, which are 0 where nothing is counted or summed.
+_COUNTS = [m.name for m in BOND_DAY_MEASURES if not m.nullable and m.type == "BIGINT"]
+_SUMS = [m.name for m in BOND_DAY_MEASURES if not m.nullable and m.type == "DOUBLE"]
 _PARTIES = ("reporting_party", "contra_party")
 #: Columns a trade must have to be aggregated, beside the keys.
 TRADE_COLUMNS = (
@@ -52,8 +37,7 @@ TRADE_COLUMNS = (
 
 
 def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """One row for each value of `keys`, with the columns of `bond_day_revisions` that are no keys
-    or times.
+    """One row for each value of `keys`, with the columns of BOND_DAY_MEASURES.
 
     `trades`: `keys` and TRADE_COLUMNS. Prices in % of par; quarantined prints are counted and have
     no weight. Sums of floats depend on their order, which is fixed here: by execution, then `row`.
