@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trace.prices import MEMORY_DAYS
+from bondsig_assets.trace.prices import LOOK_BACK_DAYS
 from bondsig_assets.warehouse import Warehouse, Write
 
 Build = Callable[[date, date], pl.DataFrame]
@@ -79,7 +79,7 @@ def _ripple(
     """
     declared, event_time = TABLES[table], TABLES[table].event_time
     rewritten: list[date] = []
-    days, horizon = set(changed[event_time].to_list()), end + timedelta(MEMORY_DAYS)
+    days, horizon = set(changed[event_time].to_list()), end + timedelta(LOOK_BACK_DAYS)
     if not days:
         return rewritten
     for day in _days_after(lake, table, end):
@@ -94,7 +94,7 @@ def _ripple(
         lake.replace(Write(table, after, (day, day)))
         rewritten.append(day)
         days |= set(_differences(before, after)[event_time].to_list())
-        horizon = max(horizon, day + timedelta(MEMORY_DAYS))
+        horizon = max(horizon, day + timedelta(LOOK_BACK_DAYS))
         why = f"written anew, because {end} came after it"
         context.log.info(f"{table}: {day} {why}")
         rows = {"dagster/partition_row_count": after.height}

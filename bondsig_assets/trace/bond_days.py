@@ -1,7 +1,7 @@
 """Daily aggregates per bond: what a bond day is made of, and when it is revised.
 
 Belongs here: aggregation of trades that stand, and revisions as known at each cutoff. Not here:
-yields (`bonds/`), which trades stand (`fates.py`).
+yields (`bonds/`), which trades stand (`outcomes.py`).
 """
 
 from __future__ import annotations
@@ -245,9 +245,9 @@ def _counts() -> pl.Expr:
     return pl.col("reason").is_null() | (pl.col("reason") == "price_error")
 
 
-def spans(events: pl.DataFrame) -> pl.DataFrame:
-    """From when until when reports counted, or were quarantined, by rows of `trade_events` with all
-    revisions of their reports.
+def lifetimes(events: pl.DataFrame) -> pl.DataFrame:
+    """From which delivery until which each report counted, or was quarantined, by rows of
+    `trade_events` with all revisions of their reports.
     """
     report = ["delivery_date", "record_number"]
     dated = events.sort(*report, "revision").with_columns(
@@ -274,16 +274,16 @@ def spans(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def revise(changed: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+def revise(changed: pl.DataFrame, lifetimes: pl.DataFrame) -> pl.DataFrame:
     """One row of `bond_day_revisions` for each row of `changed` (`cusip, trade_date, known_date`).
 
-    `standing`: spans of reports that counted, or were quarantined: TRADE_COLUMNS, `cusip`,
-    `trade_date`, `known_date` (from which delivery on) and `until_date` (up to which, exclusive;
-    null: still). A revision sees the spans that hold at the cutoff of its `known_date`.
+    `lifetimes`: as the function of that name gives them: TRADE_COLUMNS, `cusip`, `trade_date`,
+    `known_date` (from which delivery on) and `until_date` (up to which, exclusive; null: still).
+    A revision sees the reports that count at the cutoff of its `known_date`.
     """
     keys = ["cusip", "trade_date", "known_date"]
-    spans = standing.rename({"known_date": "from_date"})
-    held = changed.join(spans, on=["cusip", "trade_date"], how="inner").filter(
+    dated = lifetimes.rename({"known_date": "from_date"})
+    held = changed.join(dated, on=["cusip", "trade_date"], how="inner").filter(
         (pl.col("from_date") <= pl.col("known_date"))
         & (pl.col("until_date").is_null() | (pl.col("until_date") > pl.col("known_date")))
     )

@@ -4,7 +4,7 @@ Belongs here: cancels, corrections and reversals of any length and date. Not her
 counting (`interdealer.py`), whether a standing trade is any good (`screens.py`, `prices.py`).
 
 Reports are taken in the order in which they became known, and each ends what it ends once
-and for all: a later report never changes what an earlier one taught.
+and for all: a later report never changes what followed from an earlier one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from bondsig_assets.trace.encoding import (
     mix,
     stable_order,
 )
+from bondsig_assets.trace.order import Positions
 
 
 @dataclass(frozen=True)
 class Endings:
-    """Arrays [report] of report positions, -1 for none.
+    """Arrays [position] of positions, -1 for none.
 
     `ended_by`: the report that ended this trade first; `target`: the report that this one ended, or
     would have ended had it stood; `has_ended`: whether it did; `is_stillborn`: a correction of a
@@ -41,29 +42,27 @@ class Endings:
     was cancelled itself, as (trade, report that changed it, its ender from then on or -1), sorted.
     """
 
-    ended_by: np.ndarray
-    target: np.ndarray
+    ended_by: Positions
+    target: Positions
     has_ended: np.ndarray
     is_stillborn: np.ndarray
     later: np.ndarray
 
-    def enders_at(self, row: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """The report that had ended each `row` once report `at` had arrived, -1 where it had not
-        ended.
+    def enders_at(self, position: Positions, at: Positions) -> Positions:
+        """The report that had ended each one at `position` once report `at` had arrived, -1 where
+        it had not ended.
         """
-        ended_by = self.ended_by[row]
+        ended_by = self.ended_by[position]
         ender = np.where((ended_by >= 0) & (ended_by <= at), ended_by, -1)
         if not self.later.size:
-            return ender
+            return Positions(ender)
+        trade, changed_at, ender_then = self.later.T
         scale = self.ended_by.size + 1
-        told = (
-            np.searchsorted(
-                self.later[:, 0] * scale + self.later[:, 1], row * scale + at, side="right"
-            )
-            - 1
+        newest = (
+            np.searchsorted(trade * scale + changed_at, position * scale + at, side="right") - 1
         )
-        again = (told >= 0) & (self.later[told, 0] == row)
-        return np.where(again, self.later[told, 2], ender)
+        has_changed = (newest >= 0) & (trade[newest] == position)
+        return Positions(np.where(has_changed, ender_then[newest], ender))
 
 
 class Candidates(NamedTuple):
@@ -79,15 +78,14 @@ class Candidates(NamedTuple):
 def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     """For each cancel, correction and reversal the trade it ends, one to one.
 
-    `usable` [report] leaves out reports that take no part (faults, duplicates); `cut_day` is the
+    `usable` [position] leaves out reports that take no part (faults, duplicates); `cut_day` is the
     report day from which the fields of 2012 are used. In this order:
 
     1. by message number: today's X and C carry the number of what they end and repeat its terms (a
        null on either side matches), or name its report date; a Y points at it; before the cut, and
-       in
-       the dissemination feeds, C and W point at a message of the same report date (or of the
-       original
-       dissemination date), and what points at a corrected message means its newest correction;
+       in the dissemination feeds, C and W point at a message of the same report date (or of the
+       original dissemination date), and what points at a corrected message means its newest
+       correction;
     2. by first control number: the newest open trade of the same chain;
     3. by terms without the message number: as-of reversals of before the cut, a Y whose original
        is from before it (Dick-Nielsen & Poulsen 2019), and enders without a number. Same execution

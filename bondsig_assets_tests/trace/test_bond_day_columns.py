@@ -15,7 +15,7 @@ from bondsig_assets_tests.trace.messages import (
     delivered,
     ending,
     message,
-    remembered,
+    processed,
 )
 
 MEASURES = {column.name for column in BOND_DAY_MEASURES}
@@ -23,7 +23,7 @@ MEASURES = {column.name for column in BOND_DAY_MEASURES}
 
 def test_aggregating_makes_every_declared_measure_and_no_other():
     trade = message(0, "1")
-    made = remembered(delivered(trade)).revisions
+    made = processed(delivered(trade)).revisions
     assert set(made.columns) == MEASURES | {"cusip", "trade_date", "known_date", "known_at"}
     trades = pl.DataFrame(
         [trade | {"row": 0, "is_par_capped": False, "is_quarantined": False}]
@@ -36,7 +36,7 @@ def test_aggregating_makes_every_declared_measure_and_no_other():
 
 def test_a_day_without_trades_has_zeros_in_what_may_not_be_null_and_nothing_else():
     trade = message(0, "1")
-    (day,) = remembered(delivered(trade, ending("X", 0, trade))).revisions.rows(named=True)
+    (day,) = processed(delivered(trade, ending("X", 0, trade))).revisions.rows(named=True)
     for column in BOND_DAY_MEASURES:
         assert day[column.name] == (None if column.nullable else 0), column.name
 

@@ -141,15 +141,17 @@ def _links(corrections: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     moment = ["cusip", "execution_date", "executed_at"]
     group = [*moment, "bond_symbol"]
     timed = corrections.filter(pl.col("executed_at").is_not_null())
-    told = pl.concat(
+    numbered = pl.concat(
         [
             timed.select("row", *group, number=name, is_own=pl.lit(name == "message_number"))
             for name in ("message_number", "original_message_number")
         ]
     ).filter(pl.col("number").is_not_null())
-    told = told.with_columns(is_inner=pl.col("is_own").n_unique().over([*group, "number"]) > 1)
-    inner = told.filter(pl.col("is_inner") & pl.col("is_own"))["row"]
-    ends = told.filter(~pl.col("is_inner")).with_columns(n_ends=pl.len().over(moment))
+    numbered = numbered.with_columns(
+        is_inner=pl.col("is_own").n_unique().over([*group, "number"]) > 1
+    )
+    inner = numbered.filter(pl.col("is_inner") & pl.col("is_own"))["row"]
+    ends = numbered.filter(~pl.col("is_inner")).with_columns(n_ends=pl.len().over(moment))
     own, pointed = (
         pl.col("number").filter("is_own").first(),
         pl.col("number").filter(~pl.col("is_own")).first(),
