@@ -77,18 +77,18 @@ def _ripple(
     """Recomputes the later days that `changed` rows may matter to, in order, and writes those that
     differ.
     """
-    declared, event_time = TABLES[table], TABLES[table].event_time
+    declared = TABLES[table]
+    event_time = declared.event_time
     rewritten: list[date] = []
-    days, horizon = set(changed[event_time].to_list()), end + timedelta(LOOK_BACK_DAYS)
+    days = set(changed[event_time].to_list())
+    horizon = end + timedelta(LOOK_BACK_DAYS)
     if not days:
         return rewritten
     for day in _days_after(lake, table, end):
         if day > horizon and not _is_about(lake, day, days):
             continue
-        before, after = (
-            lake.read_table(table, between=(day, day)),
-            declared.conform(build(day, day)),
-        )
+        before = lake.read_table(table, between=(day, day))
+        after = declared.conform(build(day, day))
         if before.sort(declared.key).equals(after.sort(declared.key)):
             continue
         lake.replace(Write(table, after, (day, day)))

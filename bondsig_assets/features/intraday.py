@@ -280,18 +280,14 @@ def _priced(
 def _spreads(priced: pl.DataFrame, n_rows: int) -> pl.DataFrame:
     """Level and matched change of each issuer row."""
     matched = priced.drop_nulls(["oas_before", "weight_before"])
-    weight, both = (
-        priced["weight"],
-        1.0 / (1.0 / matched["weight"] + 1.0 / matched["weight_before"]),
+    weight = priced["weight"]
+    both = 1.0 / (1.0 / matched["weight"] + 1.0 / matched["weight_before"])
+    change = matched["oas_bps"] - matched["oas_before"]
+    level = _ratio(
+        _total(priced, weight * priced["oas_bps"], n_rows), _total(priced, weight, n_rows)
     )
-    level = _total(priced, weight * priced["oas_bps"], n_rows), _total(priced, weight, n_rows)
-    change = (
-        _total(matched, both * (matched["oas_bps"] - matched["oas_before"]), n_rows),
-        _total(matched, both, n_rows),
-    )
-    return pl.DataFrame(
-        {"intraday_spread_bps": _ratio(*level), "intraday_spread_change_bps": _ratio(*change)}
-    )
+    changes = _ratio(_total(matched, both * change, n_rows), _total(matched, both, n_rows))
+    return pl.DataFrame({"intraday_spread_bps": level, "intraday_spread_change_bps": changes})
 
 
 def _flows(traded: pl.DataFrame, issuers: pl.DataFrame) -> pl.DataFrame:
@@ -326,10 +322,8 @@ def _volume_zscore(issuers: pl.DataFrame, par: pl.Series, days: np.ndarray) -> p
     volume = np.full((days.size, parents.len()), np.nan)
     volume[day, parent] = np.log1p(par.to_numpy())
     baseline = w.lag(volume, 1)
-    usual, deviation = (
-        w.mean(baseline, BASELINE_DAYS, BASELINE_MINIMUM),
-        w.deviation(baseline, BASELINE_DAYS, BASELINE_MINIMUM),
-    )
+    usual = w.mean(baseline, BASELINE_DAYS, BASELINE_MINIMUM)
+    deviation = w.deviation(baseline, BASELINE_DAYS, BASELINE_MINIMUM)
     score = (volume - usual) / np.maximum(deviation, LEAST_DEVIATION)
     return pl.DataFrame({"volume_zscore": pl.Series(score[day, parent], nan_to_null=True)})
 

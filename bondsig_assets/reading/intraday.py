@@ -35,7 +35,8 @@ def load_intraday_inputs(lake: Warehouse, start: date, end: date) -> IntradayInp
         columns=EVENT_COLUMNS,
         where=of_the_day,
     )
-    key, known = list(TABLES["bond_day_revisions"].key), (offset(start, -MATCH_DAYS), end)
+    key = list(TABLES["bond_day_revisions"].key)
+    known = (offset(start, -MATCH_DAYS), end)
     revisions = lake.read_table("bond_day_revisions", between=known, columns=[*key, "n_trades"])
     spreads = lake.read_table("bond_analytics", between=known, columns=[*key, "oas_bps", "weight"])
     return IntradayInputs(

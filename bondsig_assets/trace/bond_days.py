@@ -46,6 +46,25 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     unnamed = [name for name in _PARTIES if trades[name].null_count() == trades.height]
     trades = trades.drop(unnamed).sort([*keys, "executed_at", "row"])
     weighed = trades.filter(~pl.col("is_quarantined"))
+    sums = _sums(_parts(weighed, keys), keys)
+    days = _with_quarantined(_measures(sums, keys), trades, keys)
+    days = (
+        _with_dealers(days, weighed, keys)
+        .join(_round_trips(weighed, keys), on=keys, how="left")
+        .with_columns(
+            pl.col(_COUNTS).fill_null(0),
+            pl.col(_SUMS).fill_null(0.0),
+        )
+        .with_columns(
+            quarantined_share=pl.col("n_quarantined")
+            / (pl.col("n_trades") + pl.col("n_quarantined"))
+        )
+    )
+    return days.sort(keys)
+
+
+def _masks() -> dict[str, pl.Expr]:
+    """Kinds of trades whose par is summed apart; `buy` and `sell` are the customer's side."""
     masks = {
         "all": pl.lit(True),
         "buy": (pl.col("contra") == "C") & (pl.col("side") == "S"),
@@ -55,9 +74,14 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         "dealer": pl.col("contra") == "D",
     }
     masks |= {f"big_{side}": masks["big"] & masks[side] for side in ("buy", "sell")}
-    masks = {name: mask.fill_null(False) for name, mask in masks.items()}
+    return {name: mask.fill_null(False) for name, mask in masks.items()}
+
+
+def _parts(weighed: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """What is added up of each trade: par and value of its kinds, and whether it is of a kind."""
+    masks = _masks()
     value = pl.col("par_usd") * pl.col("price")
-    parts = weighed.select(
+    return weighed.select(
         *keys,
         "executed_at",
         "price",
@@ -74,7 +98,11 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
             for name in ("buy", "sell", "big", "big_buy", "big_sell")
         },
     )
-    grouped = parts.group_by(keys, maintain_order=True).agg(
+
+
+def _sums(parts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The parts added up for each value of `keys`, and the prices that are no sums."""
+    return parts.group_by(keys, maintain_order=True).agg(
         pl.col("^par_.*$").sum(),
         pl.col("^value.*$").sum(),
         pl.col("square").sum(),
@@ -87,7 +115,11 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         price_high=pl.col("price").max(),
         last_trade_at=pl.col("executed_at").last(),
     )
-    days = grouped.select(
+
+
+def _measures(sums: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Measures of bond days by their declared names."""
+    return sums.select(
         *keys,
         "n_trades",
         price=_ratio("value", "par_all"),
@@ -123,29 +155,18 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         institutional_customer_buy_price=_ratio("value_big_buy", "par_big_buy"),
         institutional_customer_sell_price=_ratio("value_big_sell", "par_big_sell"),
     ).with_columns(customer_spread=pl.col("customer_buy_price") - pl.col("customer_sell_price"))
+
+
+def _with_quarantined(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`days` with `n_quarantined`, and with days that have nothing else."""
     quarantined = (
         trades.filter("is_quarantined")
         .group_by(keys, maintain_order=True)
         .agg(n_quarantined=pl.len().cast(pl.Int64))
     )
-    days = (
-        days.join(quarantined, on=keys, how="full", coalesce=True)
-        if quarantined.height
-        else days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
-    )
-    days = (
-        _with_dealers(days, weighed, keys)
-        .join(_round_trips(weighed, keys), on=keys, how="left")
-        .with_columns(
-            pl.col(_COUNTS).fill_null(0),
-            pl.col(_SUMS).fill_null(0.0),
-        )
-        .with_columns(
-            quarantined_share=pl.col("n_quarantined")
-            / (pl.col("n_trades") + pl.col("n_quarantined"))
-        )
-    )
-    return days.sort(keys)
+    if not quarantined.height:
+        return days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
+    return days.join(quarantined, on=keys, how="full", coalesce=True)
 
 
 def _ratio(top: str, bottom: str) -> pl.Expr:
@@ -203,10 +224,19 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         riskless=pl.when(in_chain).then("par_usd").otherwise(0.0),
         customer=pl.when("is_customer").then("par_usd").otherwise(0.0),
     )
+    return _riskless_share(sets, keys).join(_imputed_trips(sets, keys), on=keys, how="left")
+
+
+def _riskless_share(sets: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`riskless_share` of each day, from trades marked by `_round_trips`."""
     riskless = sets.group_by(keys, maintain_order=True).agg(
         riskless_share=pl.col("riskless").sum(), customer=pl.col("customer").sum()
     )
-    riskless = riskless.select(*keys, riskless_share=_ratio("riskless_share", "customer"))
+    return riskless.select(*keys, riskless_share=_ratio("riskless_share", "customer"))
+
+
+def _imputed_trips(sets: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`n_round_trips` and `round_trip_cost_bps` of each day that has any, from the same."""
     # Most trades are alone: only members of a set are grouped.
     members = sets.filter(pl.col("joins") | pl.col("joins").shift(-1).fill_null(False))
     trips = members.group_by("number", maintain_order=True).agg(
@@ -215,7 +245,7 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         low=pl.col("price").min(),
         high=pl.col("price").max(),
     )
-    trips = (
+    return (
         trips.filter((pl.col("n") <= 3) & (pl.col("high") > pl.col("low")))
         .group_by(keys, maintain_order=True)
         .agg(
@@ -223,7 +253,6 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
             round_trip_cost_bps=((pl.col("high") - pl.col("low")) / pl.col("high") * 1e4).mean(),
         )
     )
-    return riskless.join(trips, on=keys, how="left")
 
 
 def touched_days(events: pl.DataFrame) -> pl.DataFrame:

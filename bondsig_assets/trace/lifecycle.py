@@ -95,19 +95,7 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
 
     opening = np.flatnonzero(terms.opens & usable)
     enders = np.flatnonzero(usable & (terms.role > OPENS))
-    role = terms.role[enders]
-    pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
-    # A cancel whose own number is new names its trade by the prior reference.
-    named = (
-        np.isin(role, (CANCELS, CORRECTS))
-        & (terms.original[enders] != NULL)
-        & (terms.prior_day[enders] != NULL)
-    )
-    number = np.where(pointing | named, terms.original[enders], terms.number[enders])
-    # A reversal points at nothing, unless it corrects another one.
-    number[role == AGAINST] = np.where(terms.corrects[enders], terms.original[enders], NULL)[
-        role == AGAINST
-    ]
+    role, number = terms.role[enders], _named_number(terms, enders)
     numbered = np.flatnonzero((terms.opens | (terms.role == AGAINST)) & usable)
     by_number = _candidates(
         lambda: mix(terms.cusip[numbered], terms.number[numbered]),
@@ -135,6 +123,20 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     return Endings(
         ended_by, target, has_ended, stillborn, later[np.lexsort((later[:, 1], later[:, 0]))]
     )
+
+
+def _named_number(terms: Encoded, enders: np.ndarray) -> np.ndarray:
+    """The message number by which each ender names what it ends, NULL where it names none."""
+    role, original = terms.role[enders], terms.original[enders]
+    pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
+    # A cancel whose own number is new names its trade by the prior reference.
+    named = (
+        np.isin(role, (CANCELS, CORRECTS)) & (original != NULL) & (terms.prior_day[enders] != NULL)
+    )
+    number = np.where(pointing | named, original, terms.number[enders])
+    # A reversal points at nothing, unless it corrects another one.
+    of_reversal = np.where(terms.corrects[enders], original, NULL)
+    return np.where(role == AGAINST, of_reversal, number)
 
 
 def _terms_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:

@@ -238,7 +238,8 @@ def _mark_duplicates(
     again[asked] = ~pl.Series(keys[asked]).is_first_distinct().to_numpy()
     if not again.any():
         return
-    again_at, asked_at = np.flatnonzero(again), np.flatnonzero(asked & ~again)
+    again_at = np.flatnonzero(again)
+    asked_at = np.flatnonzero(asked & ~again)
     order = np.argsort(keys[asked_at], kind="stable")
     cause[again_at] = asked_at[order][np.searchsorted(keys[asked_at][order], keys[again_at])]
     fixed[again_at] = _CODE["duplicate_report"]
@@ -249,12 +250,11 @@ def _name_messages(
 ) -> None:
     """Reports that only end others are messages, with or without a trade."""
     messages = np.flatnonzero(usable & ~terms.opens)
-    with_trade, without = np.zeros(8, dtype=np.uint8), np.zeros(8, dtype=np.uint8)
+    with_trade = np.zeros(8, dtype=np.uint8)
+    without = np.zeros(8, dtype=np.uint8)
     for code, word in _ENDING.items():
-        with_trade[code], without[code] = (
-            _CODE[f"{word}_message"],
-            _CODE[f"{word}_message_without_trade"],
-        )
+        with_trade[code] = _CODE[f"{word}_message"]
+        without[code] = _CODE[f"{word}_message_without_trade"]
     target, role = endings.target[messages], terms.role[messages]
     by = np.where(target >= 0, endings.ended_by[np.maximum(target, 0)], -1)
     # The C of a pair C and R has its trade, also where the R came first.
