@@ -1,6 +1,6 @@
-"""What published recipes make of reports of known fate: `python -m benchmarks.recipes`.
+"""What published recipes make of reports of known outcome: `python -m benchmarks.recipes`.
 
-Belongs here: counting right and wrong fates by recipe. Not here: the recipes (`trace/recipes/`).
+Belongs here: counting right and wrong outcomes by recipe. Not here: the recipes (`trace/recipes/`).
 Only matching is compared: every price is sound, and no report is one for a screen.
 """
 
@@ -11,7 +11,7 @@ import time
 
 import polars as pl
 
-from benchmarks.known_fates import TRADE, reports_of_known_fate
+from benchmarks.known_outcomes import TRADE, reports_of_known_outcome
 from bondsig_assets.trace import clean
 from bondsig_assets.trace.layouts import normalise
 from bondsig_assets.trace.recipes import RECIPES
@@ -19,15 +19,17 @@ from bondsig_assets.trace.recipes import RECIPES
 
 def main(n_reports: int) -> None:
     """Prints, for ours and each recipe, reports kept that should not be, and trades lost."""
-    raw = reports_of_known_fate(n_reports)
-    reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
+    raw = reports_of_known_outcome(n_reports)
+    reports = normalise(raw.drop("outcome").lazy(), "wrds-enhanced").collect()
     # A report delivered twice is one report: only how many of its copies are kept can be right or
     # wrong.
-    copies = [name for name in raw.columns if name != "fate"]
-    fates = raw.with_row_index("row").select(
-        pl.col("row").cast(pl.Int64), "fate", content=pl.struct(copies).hash()
+    copies = [name for name in raw.columns if name != "outcome"]
+    outcomes = raw.with_row_index("row").select(
+        pl.col("row").cast(pl.Int64), "outcome", content=pl.struct(copies).hash()
     )
-    print(f"{raw.height:,} reports, {raw.filter(pl.col('fate') == TRADE).height:,} of them trades")
+    print(
+        f"{raw.height:,} reports, {raw.filter(pl.col('outcome') == TRADE).height:,} of them trades"
+    )
     began = time.perf_counter()
     kept = {"bondsig": clean(reports, screens="none").trades.select("row")}
     print(f"bondsig {time.perf_counter() - began:.1f} s")
@@ -37,16 +39,16 @@ def main(n_reports: int) -> None:
         print(f"{name} {time.perf_counter() - began:.1f} s (as re-built here)")
     print(f"{'':14}{'kept, no trade':>18}{'copies kept':>14}{'trades lost':>14}")
     for name, rows in kept.items():
-        told = (
-            fates.join(rows.with_columns(is_kept=pl.lit(1)), on="row", how="left")
+        compared = (
+            outcomes.join(rows.with_columns(is_kept=pl.lit(1)), on="row", how="left")
             .group_by("content")
-            .agg(kept=pl.col("is_kept").sum(), right=(pl.col("fate") == TRADE).sum(), n=pl.len())
+            .agg(kept=pl.col("is_kept").sum(), right=(pl.col("outcome") == TRADE).sum(), n=pl.len())
             .with_columns(surplus=pl.col("kept").cast(pl.Int64) - pl.col("right").cast(pl.Int64))
         )
-        surplus = told.filter(pl.col("surplus") > 0)
+        surplus = compared.filter(pl.col("surplus") > 0)
         copied = int(surplus.filter(pl.col("right") > 0)["surplus"].sum())
         invented = int(surplus["surplus"].sum()) - copied
-        lost = -int(told.filter(pl.col("surplus") < 0)["surplus"].sum())
+        lost = -int(compared.filter(pl.col("surplus") < 0)["surplus"].sum())
         print(f"{name:14}{invented:18,}{copied:14,}{lost:14,}")
 
 

@@ -1,8 +1,9 @@
 """How fast and how exact the TRACE cleaner is: `make bench-trace`, or `python -m benchmarks.trace 2
 10`.
 
-Belongs here: timing whole steps on reports of known fate, each in a process of its own, beside the
-time that DuckDB needs to read and write the same file. Not here: the reports (`known_fates.py`).
+Belongs here: timing whole steps on reports of known outcome, each in a process of its own, beside
+the time that DuckDB needs to read and write the same file. Not here: the reports
+(`known_outcomes.py`).
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ _STEPS = {
 
 
 def make_file(path: Path, millions: float) -> None:
-    """A Parquet file of WRDS Enhanced with as many million reports, and their fates."""
+    """A Parquet file of WRDS Enhanced with as many million reports, and their outcomes."""
     import pyarrow.parquet as pq
 
-    from benchmarks.known_fates import reports_of_known_fate
+    from benchmarks.known_outcomes import reports_of_known_outcome
 
     writer, left, k = None, int(millions * 1e6), 0
     while left > 0:
         n = min(_CHUNK, left)
-        table = reports_of_known_fate(n, seed=k, first_bond=4 * k * (_CHUNK // 3000)).to_arrow()
+        table = reports_of_known_outcome(n, seed=k, first_bond=4 * k * (_CHUNK // 3000)).to_arrow()
         writer = writer or pq.ParquetWriter(path, table.schema, compression="zstd")
         writer.write_table(table)
         left, k = left - n, k + 1
@@ -54,7 +55,7 @@ def _parts(path: Path):
 
     for group in range(pq.ParquetFile(path).num_row_groups):
         raw = pl.from_arrow(pq.ParquetFile(path).read_row_group(group))
-        reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
+        reports = normalise(raw.drop("outcome").lazy(), "wrds-enhanced").collect()
         half = reports["cusip"].str.slice(0, 6).hash() % 2
         yield from (reports.filter(half == k) for k in (0, 1))
 
@@ -82,9 +83,9 @@ def run_step(step: str, path: Path, out: Path) -> dict[str, float]:
         took = time.perf_counter() - began
     else:
         from bondsig_assets.trace.cleaning import clean_part
-        from bondsig_assets.trace.fates import decide
         from bondsig_assets.trace.options import PRESETS
         from bondsig_assets.trace.order import order_of_knowledge, with_known_at
+        from bondsig_assets.trace.outcomes import decide
         from bondsig_assets.trace.states import now
 
         _warm_up()
@@ -101,16 +102,16 @@ def run_step(step: str, path: Path, out: Path) -> dict[str, float]:
 
 
 def _warm_up() -> None:
-    from benchmarks.known_fates import reports_of_known_fate
+    from benchmarks.known_outcomes import reports_of_known_outcome
     from bondsig_assets.trace import clean
     from bondsig_assets.trace.layouts import normalise
 
-    clean(normalise(reports_of_known_fate(3_000).drop("fate").lazy(), "wrds-enhanced"))
+    clean(normalise(reports_of_known_outcome(3_000).drop("outcome").lazy(), "wrds-enhanced"))
 
 
-def wrong_fates(path: Path, out: Path) -> tuple[int, int]:
-    """Reports, and those whose fate came out wrong, with screens `none`; of two equal copies either
-    may be the duplicate.
+def wrong_outcomes(path: Path, out: Path) -> tuple[int, int]:
+    """Reports, and those whose outcome came out wrong, with screens `none`; of two equal copies
+    either may be the duplicate.
     """
     import duckdb
 
@@ -123,29 +124,30 @@ def wrong_fates(path: Path, out: Path) -> tuple[int, int]:
     base.execute("SET memory_limit = '4GB'; SET preserve_insertion_order = true")
     base.execute(
         f"""
-        CREATE TABLE said AS
-        SELECT file_row_number AS row, fate, cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd
+        CREATE TABLE known AS
+        SELECT file_row_number AS row, outcome, cusip_id, trd_rpt_dt, msg_seq_nb, trc_st,
+               rpt_side_cd
           FROM read_parquet('{path}', file_row_number = true)"""
     )
     base.execute(
         f"""
-        CREATE TABLE told AS
-        SELECT row, 'trade' AS told FROM '{out / "trades.parquet"}' UNION ALL
+        CREATE TABLE found AS
+        SELECT row, 'trade' AS found FROM '{out / "trades.parquet"}' UNION ALL
         SELECT row, CASE WHEN reason LIKE 'ended_by_%' THEN 'dead' WHEN reason LIKE '%_message' THEN
           'message' WHEN reason = 'interdealer_buy_leg' THEN 'leg'
                          WHEN reason = 'duplicate_report' THEN 'duplicate' ELSE reason END FROM
                            '{out / "rejected.parquet"}'"""
     )
-    n = base.sql("SELECT count(*) FROM said").fetchone()[0]
+    n = base.sql("SELECT count(*) FROM known").fetchone()[0]
     wrong = base.sql(
         """
-        WITH every_report AS (SELECT * FROM said LEFT JOIN told USING (row)),
-        unlike AS (SELECT * FROM every_report WHERE fate IS DISTINCT FROM told)
+        WITH every_report AS (SELECT * FROM known LEFT JOIN found USING (row)),
+        unlike AS (SELECT * FROM every_report WHERE outcome IS DISTINCT FROM found)
         SELECT coalesce(sum(n), 0) FROM (
-            SELECT count(*) AS n, list_sort(list(fate)) AS fates, list_sort(list(coalesce(told,
-              'lost'))) AS tolds
-            FROM unlike GROUP BY cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd) WHERE fates
-              <> tolds"""
+            SELECT count(*) AS n, list_sort(list(outcome)) AS wanted,
+                   list_sort(list(coalesce(found, 'lost'))) AS got
+            FROM unlike GROUP BY cusip_id, trd_rpt_dt, msg_seq_nb, trc_st, rpt_side_cd)
+         WHERE wanted <> got"""
     ).fetchone()[0]
     return int(n), int(wrong)
 
@@ -173,7 +175,7 @@ def main(sizes: list[float]) -> None:
                 )
             if millions <= _IN_MEMORY:
                 n, wrong = _child("truth", path, out, millions)["truth"]
-                print(f"  {'truth':48} {wrong:,} of {n:,} reports with a wrong fate")
+                print(f"  {'truth':48} {wrong:,} of {n:,} reports with a wrong outcome")
 
 
 def _child(step: str, path: Path, out: Path, millions: float):
@@ -197,7 +199,7 @@ if __name__ == "__main__":
             make_file(source, float(sys.argv[4]))
             print("{}")
         elif asked == "truth":
-            print(json.dumps({"truth": wrong_fates(source, target)}))
+            print(json.dumps({"truth": wrong_outcomes(source, target)}))
         else:
             print(json.dumps(run_step(asked, source, target)))
     else:

@@ -1,7 +1,8 @@
-"""The price of cheating: the same reports and seeds judged honestly, and with one sin each.
+"""The price of cheating: the same reports and seeds judged honestly, and with one bias each.
 
-Belongs here: the sins. Not here: honest studies. Each sin changes one thing of the honest
-walk-forward and is named after what people do; nothing of this module is used by the graph.
+Belongs here: the biases, most of them look-ahead. Not here: honest studies. Each changes one thing
+of the honest walk-forward and is named after what people do; nothing of this module is used by the
+graph.
 """
 
 from __future__ import annotations
@@ -38,19 +39,19 @@ Frames = tuple[pl.DataFrame, pl.DataFrame]
 
 
 def cheating_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
-    """Every sin in every market; the homes must have been made (`chain_studies.py`)."""
+    """Every bias in every market; the homes must have been made (`chain_studies.py`)."""
     return [
-        Unit("cheating", f"{home}: {sin}", cheat, {"home": home, "options": options, "sin": sin})
+        Unit("cheating", f"{home}: {bias}", cheat, {"home": home, "options": options, "bias": bias})
         for home, options in chains.items()
-        for sin in SINS
+        for bias in BIASES
     ]
 
 
-def cheat(folder: Path, home: str, options: list[str], sin: str) -> dict[str, Any]:
-    """What ridge and XGBoost seem to know in a home when `sin` is committed, and XGBoost's IC of
+def cheat(folder: Path, home: str, options: list[str], bias: str) -> dict[str, Any]:
+    """What ridge and XGBoost seem to know in a home under that `bias`, and XGBoost's IC of
     each day (`daily_ics`).
     """
-    return SINS[sin](folder, home, options)
+    return BIASES[bias](folder, home, options)
 
 
 def _honest(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def _same_close(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     """
     issuer_days, labels = _tables(home_of(folder, home))
     lake = Warehouse(home_of(folder, home))
-    panels = load_panels(lake, *_span(lake), with_bonds=False)
+    panels = load_panels(lake, *_date_range(lake), with_bonds=False)
     return _judge(issuer_days, same_close_labels(panels, labels))
 
 
@@ -97,10 +98,10 @@ def _hindsight(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     path = home_of(folder, home)
     run(path, ["--select", "key:ex_post_trades+"])
     lake = Warehouse(path)
-    span = _span(lake)
-    panels = load_panels(lake, *span)
+    date_range = _date_range(lake)
+    panels = load_panels(lake, *date_range)
     frame, _ = compute_issuer_days(
-        replace(panels, revisions=_ex_post_revisions(lake, panels)), *span
+        replace(panels, revisions=_ex_post_revisions(lake, panels)), *date_range
     )
     return _judge(TABLES["issuer_days"].conform(frame), lake.read_table("labels"))
 
@@ -187,8 +188,8 @@ def _own_years(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     )
 
 
-#: Name of a sin → what it finds. The first is none.
-SINS: dict[str, Callable[[Path, str, list[str]], dict[str, Any]]] = {
+#: Name of a bias → what it finds. The first is none.
+BIASES: dict[str, Callable[[Path, str, list[str]], dict[str, Any]]] = {
     "honest": _honest,
     "same-close fill": _same_close,
     "hindsight cleaning": _hindsight,
@@ -204,7 +205,7 @@ def _tables(home: Path) -> Frames:
     return lake.read_table("issuer_days"), lake.read_table("labels")
 
 
-def _span(lake: Warehouse) -> tuple[date, date]:
+def _date_range(lake: Warehouse) -> tuple[date, date]:
     row = lake.read(
         "SELECT min(trade_date) AS first, max(trade_date) AS last FROM equity_prices"
     ).to_dicts()[0]

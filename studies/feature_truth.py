@@ -21,8 +21,8 @@ from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.paths import term_slope
 from bondsig_assets.sources.simulated.worlds import world
 from bondsig_assets.tables import RAW_REFERENCE, TABLES
-from bondsig_assets.trace.bond_days import revise, spans, touched_days
-from bondsig_assets.trace.events import learn, remembered
+from bondsig_assets.trace.bond_days import lifetimes, revise, touched_days
+from bondsig_assets.trace.events import events_of_deliveries, prior_reports
 from studies.dictionary import TRUTH
 
 _WORLD = "tiny"
@@ -43,8 +43,10 @@ def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame
     tables = {name: source.reference(name, last).rows for name in RAW_REFERENCE}
     nothing = TABLES["trade_events"].empty()
     reports = source.daily("trace_reports", first, last).rows
-    events = learn(reports, remembered(reports.clear(), nothing, nothing), tables["bonds"])
-    revisions = revise(touched_days(events), spans(events)).sort(
+    events = events_of_deliveries(
+        reports, prior_reports(reports.clear(), nothing, nothing), tables["bonds"]
+    )
+    revisions = revise(touched_days(events), lifetimes(events)).sort(
         "known_date", "cusip", "trade_date"
     )
     analytics = analyze(

@@ -18,9 +18,9 @@ import polars as pl
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.worlds import world
-from bondsig_assets.trace.bond_days import revise, spans, touched_days
+from bondsig_assets.trace.bond_days import lifetimes, revise, touched_days
 from bondsig_assets.trace.cleaning import clean
-from bondsig_assets.trace.events import GRAPH, ID, learn, remembered
+from bondsig_assets.trace.events import GRAPH, ID, events_of_deliveries, prior_reports
 
 _DAY = ["cusip", "trade_date"]
 _WORLD = "tiny"
@@ -36,9 +36,9 @@ def samples(
     known at last, prices judged by earlier prints alone; `ex post`: the usual filters over the
     whole history.
     """
-    nothing = remembered(reports.clear(), _no_events(), _no_events())
-    events = learn(reports, nothing, bonds)
-    revisions = revise(touched_days(events), spans(events)).sort("known_date")
+    nothing = prior_reports(reports.clear(), _no_events(), _no_events())
+    events = events_of_deliveries(reports, nothing, bonds)
+    revisions = revise(touched_days(events), lifetimes(events)).sort("known_date")
     # A bond day is what its own evening knew; one first reported later was not there that evening.
     first = revisions.filter(
         (pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0)
@@ -77,7 +77,7 @@ def measures(
     end = found["in the end"][1].select(*_DAY, end="price")
     rows = []
     for name, (trades, days) in found.items():
-        told = trades.select(*ID, "price").join(truths, on=ID, how="left")
+        with_truth = trades.select(*ID, "price").join(truths, on=ID, how="left")
         error = (pl.col("price") / pl.col("true_mid") - 1).abs() > 0.15
         both = days.select(*_DAY, "price").join(end, on=_DAY)
         gap = (both["price"] / both["end"] - 1).abs() * 1e4
@@ -85,8 +85,8 @@ def measures(
             (
                 name,
                 trades.height,
-                told.filter(pl.col("dead_reason").is_not_null()).height,
-                told.filter(error).height,
+                with_truth.filter(pl.col("dead_reason").is_not_null()).height,
+                with_truth.filter(error).height,
                 days.height,
                 (gap > 1).sum() / gap.len(),
                 (gap > 100).sum() / gap.len(),

@@ -11,13 +11,11 @@ import polars as pl
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.assets.late_days import days_listed, replace_range
-from bondsig_assets.reading.reports import earlier_reports, spans_of_days
+from bondsig_assets.reading.reports import earlier_reports, lifetimes_of_days
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.bond_days import revise, touched_days
-from bondsig_assets.trace.events import (
-    learn,
-)
+from bondsig_assets.trace.events import events_of_deliveries
 from bondsig_assets.warehouse import Write
 
 
@@ -35,7 +33,7 @@ def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     def trade_events(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
     ) -> dg.MaterializeResult:
-        """What each delivery taught: new trades, ended trades, and every other report with its
+        """What each delivery changed: new trades, ended trades, and every other report with its
         reason.
 
         The table `trade_events` has a row for each report on its arrival and one for each later
@@ -46,12 +44,12 @@ def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         lake, counted, rewritten = warehouse.open(), [], []
         bonds = lake.read_table("bonds")
 
-        def taught(start: date, end: date) -> pl.DataFrame:
+        def events_between(start: date, end: date) -> pl.DataFrame:
             reports = lake.read_table("trace_reports", between=(start, end))
-            return learn(reports, earlier_reports(lake, reports, start), bonds)
+            return events_of_deliveries(reports, earlier_reports(lake, reports, start), bonds)
 
         for start, end in chunks(context):
-            events, later = replace_range(lake, "trade_events", start, end, taught, context)
+            events, later = replace_range(lake, "trade_events", start, end, events_between, context)
             rewritten += later
             arrived, stands = pl.col("revision") == 0, pl.col("reason").is_null()
             counted.append(
@@ -92,7 +90,7 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         """
         lake, counted, rewritten = warehouse.open(), [], []
 
-        def revised(start: date, end: date) -> pl.DataFrame:
+        def revisions_between(start: date, end: date) -> pl.DataFrame:
             changed = touched_days(
                 lake.read_table(
                     "trade_events",
@@ -100,11 +98,11 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
                     columns=["known_date", "revision", "cusip", "execution_date", "reason"],
                 )
             )
-            return revise(changed, spans_of_days(lake, changed, end))
+            return revise(changed, lifetimes_of_days(lake, changed, end))
 
         for start, end in chunks(context):
             revisions, later = replace_range(
-                lake, "bond_day_revisions", start, end, revised, context
+                lake, "bond_day_revisions", start, end, revisions_between, context
             )
             rewritten += later
             late = pl.col("trade_date") != pl.col("known_date")

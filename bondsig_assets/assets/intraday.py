@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.orchestration.partitions import rests_on
-from bondsig_assets.reading.intraday import load_taught
+from bondsig_assets.reading.intraday import load_intraday_inputs
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import INTRADAY_LOOKBACK_DAYS, MATCH_DAYS
@@ -70,7 +70,9 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
         times, lake, counted = times_of_day(config.times_of_day), warehouse.open(), []
         for start, end in chunks(context):
-            frame = compute_issuer_intraday(load_taught(lake, start, end), start, end, times)
+            frame = compute_issuer_intraday(
+                load_intraday_inputs(lake, start, end), start, end, times
+            )
             lake.replace(
                 Write("issuer_intraday", TABLES["issuer_intraday"].conform(frame), (start, end))
             )

@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trace.prices import MEMORY_DAYS
+from bondsig_assets.trace.prices import LOOK_BACK_DAYS
 from bondsig_assets.warehouse import Warehouse, Write
 
 Build = Callable[[date, date], pl.DataFrame]
@@ -77,24 +77,24 @@ def _ripple(
     """Recomputes the later days that `changed` rows may matter to, in order, and writes those that
     differ.
     """
-    declared, event_time = TABLES[table], TABLES[table].event_time
+    declared = TABLES[table]
+    event_time = declared.event_time
     rewritten: list[date] = []
-    days, horizon = set(changed[event_time].to_list()), end + timedelta(MEMORY_DAYS)
+    days = set(changed[event_time].to_list())
+    horizon = end + timedelta(LOOK_BACK_DAYS)
     if not days:
         return rewritten
     for day in _days_after(lake, table, end):
         if day > horizon and not _is_about(lake, day, days):
             continue
-        before, after = (
-            lake.read_table(table, between=(day, day)),
-            declared.conform(build(day, day)),
-        )
+        before = lake.read_table(table, between=(day, day))
+        after = declared.conform(build(day, day))
         if before.sort(declared.key).equals(after.sort(declared.key)):
             continue
         lake.replace(Write(table, after, (day, day)))
         rewritten.append(day)
         days |= set(_differences(before, after)[event_time].to_list())
-        horizon = max(horizon, day + timedelta(MEMORY_DAYS))
+        horizon = max(horizon, day + timedelta(LOOK_BACK_DAYS))
         why = f"written anew, because {end} came after it"
         context.log.info(f"{table}: {day} {why}")
         rows = {"dagster/partition_row_count": after.height}

@@ -61,7 +61,7 @@ _ISSUER_DAY = ["trade_date", "parent_id"]
 _FAR = datetime(9999, 1, 1)
 
 
-class Taught(NamedTuple):
+class IntradayInputs(NamedTuple):
     """What `issuer_intraday` reads; rows that became known after a moment change nothing at that
     moment.
 
@@ -88,15 +88,17 @@ def times_of_day(texts: Sequence[str]) -> list[time]:
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text) or time.fromisoformat(text) > CUTOFF
     ]
     if wrong or not texts or len(set(texts)) < len(texts):
-        told = ", ".join(repr(text) for text in texts) or "none"
+        given = ", ".join(repr(text) for text in texts) or "none"
         raise ValueError(
             "times of day are one or more different 'HH:MM' (New York) from 00:00 to"
-            f" {CUTOFF:%H:%M}, given were: {told}"
+            f" {CUTOFF:%H:%M}, given were: {given}"
         )
     return sorted(time.fromisoformat(text) for text in texts)
 
 
-def issuer_intraday(taught: Taught, start: date, end: date, times: Sequence[time]) -> pl.DataFrame:
+def issuer_intraday(
+    inputs: IntradayInputs, start: date, end: date, times: Sequence[time]
+) -> pl.DataFrame:
     """Rows of table `issuer_intraday` for the trading days `start` … `end`, sorted by (trade_date,
     parent_id, as_of_time).
 
@@ -114,20 +116,25 @@ def issuer_intraday(taught: Taught, start: date, end: date, times: Sequence[time
 
     A row's result does not depend on the range it is computed in, to the last bit.
     """
-    events = taught.events.filter(pl.col("execution_date") == pl.col("known_date")).sort(
+    events = inputs.events.filter(pl.col("execution_date") == pl.col("known_date")).sort(
         *_REPORT, "revision"
     )
-    earlier = _last_bond_days(taught.revisions)
-    rows = pl.concat([_at(at, events, earlier, taught, start, end) for at in times])
+    earlier = _last_bond_days(inputs.revisions)
+    rows = pl.concat([_at(at, events, earlier, inputs, start, end) for at in times])
     return rows.sort(*_ISSUER_DAY, "as_of_time")
 
 
 def _at(
-    at: time, events: pl.DataFrame, earlier: pl.DataFrame, taught: Taught, start: date, end: date
+    at: time,
+    events: pl.DataFrame,
+    earlier: pl.DataFrame,
+    inputs: IntradayInputs,
+    start: date,
+    end: date,
 ) -> pl.DataFrame:
     """The rows of one time of day."""
     days = np.array(trading_days(offset(start, -BASELINE_DAYS), end), dtype="datetime64[D]")
-    seen = _bonds_seen(taught.master, taught.reference.bonds, days, at)
+    seen = _bonds_seen(inputs.master, inputs.reference.bonds, days, at)
     known = events.filter(pl.col("known_at") <= pl.col("known_date").dt.combine(at))
     # A feed that has said nothing by then is missing, not quiet.
     issuers = seen.join(known.select(trade_date="known_date").unique(), on="trade_date", how="semi")
@@ -147,7 +154,7 @@ def _at(
     )
     flows = _flows(traded, issuers)
     asked = pl.col("trade_date").is_between(start, end)
-    spreads = _spreads(_priced(traded.filter(asked), earlier, taught.reference, at), issuers.height)
+    spreads = _spreads(_priced(traded.filter(asked), earlier, inputs.reference, at), issuers.height)
     rows = pl.concat(
         [issuers, flows, _volume_zscore(issuers, flows["par_usd"], days), spreads], how="horizontal"
     ).filter(asked)
@@ -177,12 +184,12 @@ def _bonds_seen(
     past = np.minimum(
         _places(days, rows["to_date"], "right"), _places(moments, rows["known_until"])
     )
-    span = (
+    outstanding = (
         rows.select("cusip", "parent_id", "ticker")
         .with_columns(first=pl.Series(first), past=pl.Series(past))
         .filter(pl.col("first") < pl.col("past"))
     )
-    each = span.with_columns(day=pl.int_ranges("first", "past")).explode("day")
+    each = outstanding.with_columns(day=pl.int_ranges("first", "past")).explode("day")
     return each.select(
         "cusip", "parent_id", "ticker", trade_date=pl.Series(days).gather(each["day"])
     )
@@ -274,18 +281,14 @@ def _priced(
 def _spreads(priced: pl.DataFrame, n_rows: int) -> pl.DataFrame:
     """Level and matched change of each issuer row."""
     matched = priced.drop_nulls(["oas_before", "weight_before"])
-    weight, both = (
-        priced["weight"],
-        1.0 / (1.0 / matched["weight"] + 1.0 / matched["weight_before"]),
+    weight = priced["weight"]
+    both = 1.0 / (1.0 / matched["weight"] + 1.0 / matched["weight_before"])
+    change = matched["oas_bps"] - matched["oas_before"]
+    level = _ratio(
+        _total(priced, weight * priced["oas_bps"], n_rows), _total(priced, weight, n_rows)
     )
-    level = _total(priced, weight * priced["oas_bps"], n_rows), _total(priced, weight, n_rows)
-    change = (
-        _total(matched, both * (matched["oas_bps"] - matched["oas_before"]), n_rows),
-        _total(matched, both, n_rows),
-    )
-    return pl.DataFrame(
-        {"intraday_spread_bps": _ratio(*level), "intraday_spread_change_bps": _ratio(*change)}
-    )
+    changes = _ratio(_total(matched, both * change, n_rows), _total(matched, both, n_rows))
+    return pl.DataFrame({"intraday_spread_bps": level, "intraday_spread_change_bps": changes})
 
 
 def _flows(traded: pl.DataFrame, issuers: pl.DataFrame) -> pl.DataFrame:
@@ -320,10 +323,8 @@ def _volume_zscore(issuers: pl.DataFrame, par: pl.Series, days: np.ndarray) -> p
     volume = np.full((days.size, parents.len()), np.nan)
     volume[day, parent] = np.log1p(par.to_numpy())
     baseline = w.lag(volume, 1)
-    usual, deviation = (
-        w.mean(baseline, BASELINE_DAYS, BASELINE_MINIMUM),
-        w.deviation(baseline, BASELINE_DAYS, BASELINE_MINIMUM),
-    )
+    usual = w.mean(baseline, BASELINE_DAYS, BASELINE_MINIMUM)
+    deviation = w.deviation(baseline, BASELINE_DAYS, BASELINE_MINIMUM)
     score = (volume - usual) / np.maximum(deviation, LEAST_DEVIATION)
     return pl.DataFrame({"volume_zscore": pl.Series(score[day, parent], nan_to_null=True)})
 

@@ -18,30 +18,6 @@ from bondsig_assets.securities.amounts import amount_steps
 from bondsig_assets.securities.master import bitemporal, positions_as_of
 from bondsig_assets.securities.ratings import parent_ratings
 
-#: Columns of a revision in the order of `replay.R_…`; riskless par is made here.
-_REVISION_COLUMNS = [
-    "n_trades",
-    "par_usd",
-    "customer_buy_par_usd",
-    "customer_sell_par_usd",
-    "n_capped",
-    "institutional_buy_par_usd",
-    "institutional_sell_par_usd",
-    "n_interdealer",
-    "riskless_par_usd",
-    "oas_bps",
-    "weight",
-    "yield_pct",
-    "maturity_years",
-    "price",
-    "customer_buy_price",
-    "customer_sell_price",
-    "spread_duration_years",
-    "cds_equivalent_spread_bps",
-    "round_trip_cost_bps",
-    "price_dispersion_bps",
-    "n_dealers",
-]
 #: Columns of a bond day that measures over several days of one bond are made of.
 DAILY_COLUMNS = ("price", "price_low", "price_high", "price_last")
 #: Years from a quoted tenor beyond which a CDS curve says nothing.
@@ -142,6 +118,9 @@ class Panels:
     @cached_property
     def replay_arguments(self) -> tuple:
         """The arguments of `replay.replay`."""
+        # numba takes a second to import.
+        from bondsig_assets.features.replay import REVISION_COLUMNS
+
         revisions = self._revisions
         bond, known, trade = self._cells(revisions)
         order = np.lexsort((trade, bond, known))
@@ -151,13 +130,13 @@ class Panels:
         )
         values = (
             revisions.with_columns(riskless_par_usd=riskless)
-            .select(pl.col(_REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan))
+            .select(pl.col(REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan))
             .to_numpy()
         )
         values = (
             np.ascontiguousarray(values[order])
             if order.size
-            else np.empty((0, len(_REVISION_COLUMNS)))
+            else np.empty((0, len(REVISION_COLUMNS)))
         )
         return (
             known[order],

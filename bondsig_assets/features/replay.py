@@ -27,6 +27,7 @@ FORGOTTEN_DAYS = 63
 #: Columns of the issuer aggregates that `replay` returns. First what became known today, a revision
 #: counting by what it changed.
 FLOWS = (TRADES, PAR, BUY, SELL, CAPPED, BIG_BUY, BIG_SELL, INTERDEALER, RISKLESS) = tuple(range(9))
+N_FLOWS = len(FLOWS)
 (
     SPREAD,
     CHANGE,
@@ -43,23 +44,51 @@ FLOWS = (TRADES, PAR, BUY, SELL, CAPPED, BIG_BUY, BIG_SELL, INTERDEALER, RISKLES
     STALENESS,
 ) = range(9, 22)
 N_AGGREGATES = 22
-#: Columns of a revision that `replay` takes; the flows come first, in the order above.
-R_TRADES, R_PAR = 0, 1
-(
-    R_SPREAD,
-    R_WEIGHT,
-    R_YIELD,
-    R_MATURITY,
-    R_PRICE,
-    R_BUY_PRICE,
-    R_SELL_PRICE,
-    R_DURATION,
-    R_CDS_EQUIVALENT,
-    R_ROUND_TRIP,
-    R_DISPERSION,
-    R_DEALERS,
-) = range(9, 21)
-N_VALUES = 21
+#: Flow of an issuer day → the column of a bond day that it adds up. Aggregates and revisions begin
+#: with these.
+FLOW_COLUMNS = {
+    TRADES: "n_trades",
+    PAR: "par_usd",
+    BUY: "customer_buy_par_usd",
+    SELL: "customer_sell_par_usd",
+    CAPPED: "n_capped",
+    BIG_BUY: "institutional_buy_par_usd",
+    BIG_SELL: "institutional_sell_par_usd",
+    INTERDEALER: "n_interdealer",
+    RISKLESS: "riskless_par_usd",
+}
+#: Columns of a revision as `replay` takes it, by name: of `bond_day_revisions`, of
+#: `bond_analytics`, and `riskless_par_usd`, which `panels.py` makes of them. Positions stand here
+#: and not beside the table, because numba keeps compiled code until this file changes.
+REVISION_COLUMNS = (
+    *FLOW_COLUMNS.values(),
+    "oas_bps",
+    "weight",
+    "yield_pct",
+    "maturity_years",
+    "price",
+    "customer_buy_price",
+    "customer_sell_price",
+    "spread_duration_years",
+    "cds_equivalent_spread_bps",
+    "round_trip_cost_bps",
+    "price_dispersion_bps",
+    "n_dealers",
+)
+N_VALUES = len(REVISION_COLUMNS)
+R_TRADES, R_PAR = TRADES, PAR
+R_SPREAD = REVISION_COLUMNS.index("oas_bps")
+R_WEIGHT = REVISION_COLUMNS.index("weight")
+R_YIELD = REVISION_COLUMNS.index("yield_pct")
+R_MATURITY = REVISION_COLUMNS.index("maturity_years")
+R_PRICE = REVISION_COLUMNS.index("price")
+R_BUY_PRICE = REVISION_COLUMNS.index("customer_buy_price")
+R_SELL_PRICE = REVISION_COLUMNS.index("customer_sell_price")
+R_DURATION = REVISION_COLUMNS.index("spread_duration_years")
+R_CDS_EQUIVALENT = REVISION_COLUMNS.index("cds_equivalent_spread_bps")
+R_ROUND_TRIP = REVISION_COLUMNS.index("round_trip_cost_bps")
+R_DISPERSION = REVISION_COLUMNS.index("price_dispersion_bps")
+R_DEALERS = REVISION_COLUMNS.index("n_dealers")
 #: Columns of the bonds that speak for an issuer.
 H_MATURITY, H_SPREAD, H_YIELD, H_WEIGHT = range(4)
 #: A dispersion of fewer trades says nothing.
@@ -72,7 +101,7 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
     behind each level.
 
     `known`, `trade`: day positions of the revisions, sorted by (known, bond, trade); `bond`: bond
-    positions; `values` [revision, N_VALUES] as named above; `parent_of`, `outstanding` [day, bond].
+    positions; `values` [revision, REVISION_COLUMNS]; `parent_of`, `outstanding` [day, bond].
     The bonds of a (day, parent) are rows offsets[i]:offsets[i + 1] of `held` (H_ columns), i = day
     * n_parents + parent, in order of CUSIPs.
     """
@@ -152,7 +181,7 @@ def _is_priced(row):  # pragma: no cover
 @njit(cache=True)
 def _add_flow(out, revision, before, is_revision):  # pragma: no cover
     """Trades and par that became known today: a revision counts by what it changed."""
-    for k in range(9):
+    for k in range(N_FLOWS):
         gain = revision[k] if not np.isnan(revision[k]) else 0.0
         if is_revision and not np.isnan(before[k]):
             gain -= before[k]

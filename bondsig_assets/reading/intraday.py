@@ -14,10 +14,10 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from bondsig_assets.features.intraday import Taught
+    from bondsig_assets.features.intraday import IntradayInputs
 
 
-def load_taught(lake: Warehouse, start: date, end: date) -> Taught:
+def load_intraday_inputs(lake: Warehouse, start: date, end: date) -> IntradayInputs:
     """Everything the intraday features of the days `start` … `end` are made of."""
     from bondsig_assets.bonds.analytics import Reference
     from bondsig_assets.features.intraday import (
@@ -25,7 +25,7 @@ def load_taught(lake: Warehouse, start: date, end: date) -> Taught:
         EVENT_COLUMNS,
         MATCH_DAYS,
         REVISION_COLUMNS,
-        Taught,
+        IntradayInputs,
     )
 
     of_the_day = "execution_date = known_date"
@@ -35,10 +35,11 @@ def load_taught(lake: Warehouse, start: date, end: date) -> Taught:
         columns=EVENT_COLUMNS,
         where=of_the_day,
     )
-    key, known = list(TABLES["bond_day_revisions"].key), (offset(start, -MATCH_DAYS), end)
+    key = list(TABLES["bond_day_revisions"].key)
+    known = (offset(start, -MATCH_DAYS), end)
     revisions = lake.read_table("bond_day_revisions", between=known, columns=[*key, "n_trades"])
     spreads = lake.read_table("bond_analytics", between=known, columns=[*key, "oas_bps", "weight"])
-    return Taught(
+    return IntradayInputs(
         events,
         revisions.join(spreads, on=key, how="left", maintain_order="left").select(REVISION_COLUMNS),
         lake.read_table("security_master"),

@@ -1,4 +1,4 @@
-"""Trade reports, and what was learned of them, for cleaning a range of deliveries.
+"""Trade reports, and their state before, for cleaning a range of deliveries.
 
 Belongs here: which earlier reports a delivery can be about, and which events a bond day rests on.
 Not here: the rules (`trace/`).
@@ -10,14 +10,14 @@ from datetime import date
 
 import polars as pl
 
-from bondsig_assets.trace.bond_days import spans
+from bondsig_assets.trace.bond_days import lifetimes
 from bondsig_assets.trace.events import (
     ID,
     PRINT_COLUMNS,
-    TOLD_COLUMNS,
+    PRIOR_EVENT_COLUMNS,
+    look_back_start,
     may_be_confirmed_since,
-    memory_since,
-    remembered,
+    prior_reports,
     touched_by,
 )
 from bondsig_assets.warehouse import Warehouse
@@ -33,7 +33,8 @@ def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.D
     """
     before = f"known_date < DATE '{start}'"
     judged = (
-        f"revision = 0 AND price_verdict IS NOT NULL AND known_date >= DATE '{memory_since(start)}'"
+        "revision = 0 AND price_verdict IS NOT NULL"
+        f" AND known_date >= DATE '{look_back_start(start)}'"
     )
     prints = lake.read_table("trade_events", where=f"{judged} AND {before}", columns=PRINT_COLUMNS)
     doubted = prints.filter(
@@ -48,8 +49,10 @@ def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.D
         wanted |= set(named["execution_date"].to_list())
     of_days = f"execution_date IN ({_dates_sql(sorted(wanted))})"
     touched = _reports_before(lake, start, of_days, bonds)
-    told = lake.read_table("trade_events", where=f"{of_days} AND {before}", columns=TOLD_COLUMNS)
-    return remembered(touched, told, prints)
+    events = lake.read_table(
+        "trade_events", where=f"{of_days} AND {before}", columns=PRIOR_EVENT_COLUMNS
+    )
+    return prior_reports(touched, events, prints)
 
 
 def _reports_before(lake: Warehouse, start: date, where: str, bonds: pl.Series) -> pl.DataFrame:
@@ -59,9 +62,9 @@ def _reports_before(lake: Warehouse, start: date, where: str, bonds: pl.Series) 
     ).filter(pl.col("cusip").is_in(bonds.implode()))
 
 
-def spans_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
-    """Spans in which each report of the execution dates in `changed` counted or was quarantined, as
-    `revise` wants them.
+def lifetimes_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
+    """When each report of the execution dates in `changed` counted or was quarantined, as `revise`
+    wants it.
     """
     days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
     events = lake.read_table(
@@ -84,4 +87,4 @@ def spans_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataF
             "reason",
         ],
     )
-    return spans(events)
+    return lifetimes(events)

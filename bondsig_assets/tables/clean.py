@@ -63,7 +63,9 @@ TRADE_EVENTS = Table(
     partition="known_date",
 )
 
-_BOND_DAY_MEASURES = (
+#: What a bond day holds beside its keys and times: counts and sums may not be null, and are 0 where
+#: nothing traded.
+BOND_DAY_MEASURES = (
     R("n_trades", "BIGINT", "Trades that stand; 0 when the last one was withdrawn"),
     C("price", "DOUBLE", "Par-weighted price", "% of par"),
     C("price_value_weighted", "DOUBLE", "Price weighted by par times price", "% of par"),
@@ -139,7 +141,7 @@ BOND_DAY_REVISIONS = Table(
         R("cusip", "VARCHAR", "Bond"),
         R("trade_date", "DATE", "Date of execution"),
         R("known_date", "DATE", "Trading day at whose cutoff this revision became known"),
-        *_BOND_DAY_MEASURES,
+        *BOND_DAY_MEASURES,
         KNOWN,
     ),
     key=("cusip", "trade_date", "known_date"),
@@ -194,7 +196,7 @@ EX_POST_BOND_DAYS = Table(
         ),
         R("cusip", "VARCHAR", "Bond"),
         R("trade_date", "DATE", "Date of execution"),
-        *_BOND_DAY_MEASURES,
+        *BOND_DAY_MEASURES,
     ),
     key=("cusip", "trade_date"),
     event_time="trade_date",

@@ -1,7 +1,7 @@
 """Daily aggregates per bond: what a bond day is made of, and when it is revised.
 
 Belongs here: aggregation of trades that stand, and revisions as known at each cutoff. Not here:
-yields (`bonds/`), which trades stand (`fates.py`).
+yields (`bonds/`), which trades stand (`outcomes.py`).
 """
 
 from __future__ import annotations
@@ -10,30 +10,15 @@ import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.market_rules import INSTITUTIONAL_PAR_USD
+from bondsig_assets.tables.clean import BOND_DAY_MEASURES
 
 #: Trades of equal par at most this far apart are one imputed round trip (Feldhütter 2012).
 ROUND_TRIP_MINUTES = 15
 #: Trades of equal par at most this far apart are one riskless-principal chain.
 RISKLESS_SECONDS = 60
-_COUNTS = (
-    "n_trades",
-    "n_customer_buys",
-    "n_customer_sells",
-    "n_interdealer",
-    "n_capped",
-    "n_institutional",
-    "n_round_trips",
-    "n_quarantined",
-)
-_SUMS = (
-    "par_usd",
-    "uncapped_par_usd",
-    "customer_buy_par_usd",
-    "customer_sell_par_usd",
-    "institutional_par_usd",
-    "institutional_buy_par_usd",
-    "institutional_sell_par_usd",
-)
+#: Counts and sums, which are 0 where nothing is counted or summed.
+_COUNTS = [m.name for m in BOND_DAY_MEASURES if not m.nullable and m.type == "BIGINT"]
+_SUMS = [m.name for m in BOND_DAY_MEASURES if not m.nullable and m.type == "DOUBLE"]
 _PARTIES = ("reporting_party", "contra_party")
 #: Columns a trade must have to be aggregated, beside the keys.
 TRADE_COLUMNS = (
@@ -51,8 +36,7 @@ TRADE_COLUMNS = (
 
 
 def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """One row for each value of `keys`, with the columns of `bond_day_revisions` that are no keys
-    or times.
+    """One row for each value of `keys`, with the columns of BOND_DAY_MEASURES.
 
     `trades`: `keys` and TRADE_COLUMNS. Prices in % of par; quarantined prints are counted and have
     no weight. Sums of floats depend on their order, which is fixed here: by execution, then `row`.
@@ -61,6 +45,25 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     unnamed = [name for name in _PARTIES if trades[name].null_count() == trades.height]
     trades = trades.drop(unnamed).sort([*keys, "executed_at", "row"])
     weighed = trades.filter(~pl.col("is_quarantined"))
+    sums = _sums(_parts(weighed, keys), keys)
+    days = _with_quarantined(_measures(sums, keys), trades, keys)
+    days = (
+        _with_dealers(days, weighed, keys)
+        .join(_round_trips(weighed, keys), on=keys, how="left")
+        .with_columns(
+            pl.col(_COUNTS).fill_null(0),
+            pl.col(_SUMS).fill_null(0.0),
+        )
+        .with_columns(
+            quarantined_share=pl.col("n_quarantined")
+            / (pl.col("n_trades") + pl.col("n_quarantined"))
+        )
+    )
+    return days.sort(keys)
+
+
+def _masks() -> dict[str, pl.Expr]:
+    """Kinds of trades whose par is summed apart; `buy` and `sell` are the customer's side."""
     masks = {
         "all": pl.lit(True),
         "buy": (pl.col("contra") == "C") & (pl.col("side") == "S"),
@@ -70,9 +73,14 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         "dealer": pl.col("contra") == "D",
     }
     masks |= {f"big_{side}": masks["big"] & masks[side] for side in ("buy", "sell")}
-    masks = {name: mask.fill_null(False) for name, mask in masks.items()}
+    return {name: mask.fill_null(False) for name, mask in masks.items()}
+
+
+def _parts(weighed: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """What is added up of each trade: par and value of its kinds, and whether it is of a kind."""
+    masks = _masks()
     value = pl.col("par_usd") * pl.col("price")
-    parts = weighed.select(
+    return weighed.select(
         *keys,
         "executed_at",
         "price",
@@ -89,7 +97,11 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
             for name in ("buy", "sell", "big", "big_buy", "big_sell")
         },
     )
-    grouped = parts.group_by(keys, maintain_order=True).agg(
+
+
+def _sums(parts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """The parts added up for each value of `keys`, and the prices that are no sums."""
+    return parts.group_by(keys, maintain_order=True).agg(
         pl.col("^par_.*$").sum(),
         pl.col("^value.*$").sum(),
         pl.col("square").sum(),
@@ -102,7 +114,11 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         price_high=pl.col("price").max(),
         last_trade_at=pl.col("executed_at").last(),
     )
-    days = grouped.select(
+
+
+def _measures(sums: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """Measures of bond days by their declared names."""
+    return sums.select(
         *keys,
         "n_trades",
         price=_ratio("value", "par_all"),
@@ -138,29 +154,18 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         institutional_customer_buy_price=_ratio("value_big_buy", "par_big_buy"),
         institutional_customer_sell_price=_ratio("value_big_sell", "par_big_sell"),
     ).with_columns(customer_spread=pl.col("customer_buy_price") - pl.col("customer_sell_price"))
+
+
+def _with_quarantined(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`days` with `n_quarantined`, and with days that have nothing else."""
     quarantined = (
         trades.filter("is_quarantined")
         .group_by(keys, maintain_order=True)
         .agg(n_quarantined=pl.len().cast(pl.Int64))
     )
-    days = (
-        days.join(quarantined, on=keys, how="full", coalesce=True)
-        if quarantined.height
-        else days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
-    )
-    days = (
-        _with_dealers(days, weighed, keys)
-        .join(_round_trips(weighed, keys), on=keys, how="left")
-        .with_columns(
-            pl.col(_COUNTS).fill_null(0),
-            pl.col(_SUMS).fill_null(0.0),
-        )
-        .with_columns(
-            quarantined_share=pl.col("n_quarantined")
-            / (pl.col("n_trades") + pl.col("n_quarantined"))
-        )
-    )
-    return days.sort(keys)
+    if not quarantined.height:
+        return days.with_columns(n_quarantined=pl.lit(0, pl.Int64))
+    return days.join(quarantined, on=keys, how="full", coalesce=True)
 
 
 def _ratio(top: str, bottom: str) -> pl.Expr:
@@ -218,10 +223,19 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         riskless=pl.when(in_chain).then("par_usd").otherwise(0.0),
         customer=pl.when("is_customer").then("par_usd").otherwise(0.0),
     )
+    return _riskless_share(sets, keys).join(_imputed_trips(sets, keys), on=keys, how="left")
+
+
+def _riskless_share(sets: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`riskless_share` of each day, from trades marked by `_round_trips`."""
     riskless = sets.group_by(keys, maintain_order=True).agg(
         riskless_share=pl.col("riskless").sum(), customer=pl.col("customer").sum()
     )
-    riskless = riskless.select(*keys, riskless_share=_ratio("riskless_share", "customer"))
+    return riskless.select(*keys, riskless_share=_ratio("riskless_share", "customer"))
+
+
+def _imputed_trips(sets: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`n_round_trips` and `round_trip_cost_bps` of each day that has any, from the same."""
     # Most trades are alone: only members of a set are grouped.
     members = sets.filter(pl.col("joins") | pl.col("joins").shift(-1).fill_null(False))
     trips = members.group_by("number", maintain_order=True).agg(
@@ -230,7 +244,7 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         low=pl.col("price").min(),
         high=pl.col("price").max(),
     )
-    trips = (
+    return (
         trips.filter((pl.col("n") <= 3) & (pl.col("high") > pl.col("low")))
         .group_by(keys, maintain_order=True)
         .agg(
@@ -238,7 +252,6 @@ def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
             round_trip_cost_bps=((pl.col("high") - pl.col("low")) / pl.col("high") * 1e4).mean(),
         )
     )
-    return riskless.join(trips, on=keys, how="left")
 
 
 def touched_days(events: pl.DataFrame) -> pl.DataFrame:
@@ -260,9 +273,9 @@ def _counts() -> pl.Expr:
     return pl.col("reason").is_null() | (pl.col("reason") == "price_error")
 
 
-def spans(events: pl.DataFrame) -> pl.DataFrame:
-    """From when until when reports counted, or were quarantined, by rows of `trade_events` with all
-    revisions of their reports.
+def lifetimes(events: pl.DataFrame) -> pl.DataFrame:
+    """From which delivery until which each report counted, or was quarantined, by rows of
+    `trade_events` with all revisions of their reports.
     """
     report = ["delivery_date", "record_number"]
     dated = events.sort(*report, "revision").with_columns(
@@ -289,16 +302,16 @@ def spans(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def revise(changed: pl.DataFrame, standing: pl.DataFrame) -> pl.DataFrame:
+def revise(changed: pl.DataFrame, lifetimes: pl.DataFrame) -> pl.DataFrame:
     """One row of `bond_day_revisions` for each row of `changed` (`cusip, trade_date, known_date`).
 
-    `standing`: spans of reports that counted, or were quarantined: TRADE_COLUMNS, `cusip`,
-    `trade_date`, `known_date` (from which delivery on) and `until_date` (up to which, exclusive;
-    null: still). A revision sees the spans that hold at the cutoff of its `known_date`.
+    `lifetimes`: as the function of that name gives them: TRADE_COLUMNS, `cusip`, `trade_date`,
+    `known_date` (from which delivery on) and `until_date` (up to which, exclusive; null: still).
+    A revision sees the reports that count at the cutoff of its `known_date`.
     """
     keys = ["cusip", "trade_date", "known_date"]
-    spans = standing.rename({"known_date": "from_date"})
-    held = changed.join(spans, on=["cusip", "trade_date"], how="inner").filter(
+    dated = lifetimes.rename({"known_date": "from_date"})
+    held = changed.join(dated, on=["cusip", "trade_date"], how="inner").filter(
         (pl.col("from_date") <= pl.col("known_date"))
         & (pl.col("until_date").is_null() | (pl.col("until_date") > pl.col("known_date")))
     )

@@ -1,7 +1,7 @@
 """From reports to trades, rejected reports and bond days: `clean`.
 
 Belongs here: the one call that puts the steps together for somebody's own reports, and what it
-returns. Not here: the steps (`fates.py` and what it calls), files (`layouts/`), more rows than
+returns. Not here: the steps (`outcomes.py` and what it calls), files (`layouts/`), more rows than
 fit into memory (`partitions.py`).
 """
 
@@ -17,11 +17,11 @@ import polars as pl
 
 from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace.bond_days import aggregate
-from bondsig_assets.trace.fates import FAULT, Fates, decide
 from bondsig_assets.trace.options import Screens, screens_named
-from bondsig_assets.trace.order import order_of_knowledge, with_known_at
+from bondsig_assets.trace.order import Positions, order_of_knowledge, with_known_at
+from bondsig_assets.trace.outcomes import FAULT, TRADE, Outcomes, decide
 from bondsig_assets.trace.reports import REQUIRED, as_reports
-from bondsig_assets.trace.states import known_until, now
+from bondsig_assets.trace.states import States, known_until, now
 from bondsig_assets.trace.view import View, as_seen
 
 #: Columns of a trade and of a rejected report, beside what is derived here.
@@ -226,42 +226,52 @@ def judged(
     reports: pl.DataFrame, bonds: pl.DataFrame | None, screens: Screens
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Trades that stand and every other report, each by issuer and in order of knowledge."""
-    fates = decide(reports, order_of_knowledge(reports), screens, bonds)
-    trades, rejected = _split(fates)
+    outcomes = decide(reports, order_of_knowledge(reports), screens, bonds)
+    trades, rejected = _split(outcomes)
     if screens.price_errors == "ex_post":
         return _in_hindsight(trades, rejected)
     return trades, rejected
 
 
-def _split(fates: Fates) -> tuple[pl.DataFrame, pl.DataFrame]:
-    last, until, reports = now(fates), known_until(fates), fates.reports
-    as_reported = np.where(last.price != fates.price, fates.price, np.nan)
-    stands = np.flatnonzero(last.code == 0)
-    told = pl.DataFrame(
+def _split(outcomes: Outcomes) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What stands after the last report, and everything else."""
+    last = now(outcomes)
+    stands = Positions(np.flatnonzero(last.code == TRADE))
+    fallen = Positions(np.flatnonzero(last.code != TRADE))
+    return _trades(outcomes, last, stands), _rejected(outcomes, last, fallen)
+
+
+def _trades(outcomes: Outcomes, last: States, stands: Positions) -> pl.DataFrame:
+    as_reported = np.where(last.price != outcomes.price, outcomes.price, np.nan)
+    prices = pl.DataFrame(
         {"price": last.price[stands], "price_as_reported": as_reported[stands]}
     ).with_columns(pl.col("price_as_reported").fill_nan(None))
-    kept = reports.select(name for name in _KEPT if name != "price")[fates.order[stands]]
-    trades = kept.with_columns(*told, pl.lit(None, dtype=pl.Datetime("us")).alias("known_until"))
-    fallen = np.flatnonzero(last.code != 0)
-    rejected = reports.select(*_KEPT, "fault")[fates.order[fallen]].with_columns(
-        _reasons(fates.names, last.code[fallen]),
-        _moments(fates.known, until[fallen]).alias("known_until"),
-        *_causes(fates, last.cause[fallen]),
+    others = outcomes.reports.select(name for name in _KEPT if name != "price")
+    return others[outcomes.order[stands]].with_columns(
+        *prices, pl.lit(None, dtype=pl.Datetime("us")).alias("known_until")
     )
-    rejected = rejected.with_columns(pl.coalesce("fault", "reason").alias("reason")).drop("fault")
-    return trades, rejected
+
+
+def _rejected(outcomes: Outcomes, last: States, fallen: Positions) -> pl.DataFrame:
+    until = known_until(outcomes)
+    rejected = outcomes.reports.select(*_KEPT, "fault")[outcomes.order[fallen]].with_columns(
+        _reasons(outcomes.names, last.code[fallen]),
+        _moments(outcomes.known, Positions(until[fallen])).alias("known_until"),
+        *_causes(outcomes, Positions(last.cause[fallen])),
+    )
+    return rejected.with_columns(pl.coalesce("fault", "reason").alias("reason")).drop("fault")
 
 
 def _reasons(names: tuple[str, ...], code: np.ndarray) -> pl.Series:
     table = pl.Series(
         "reason",
-        [None if position in (0, FAULT) else name for position, name in enumerate(names)],
+        [None if code in (TRADE, FAULT) else name for code, name in enumerate(names)],
         dtype=pl.String,
     )
     return table.gather(pl.Series(code, dtype=pl.UInt32))
 
 
-def _positions(positions: np.ndarray) -> pl.Series:
+def _positions(positions: Positions) -> pl.Series:
     """Positions as indexes, null where there is none."""
     return (
         pl.DataFrame({"at": positions})
@@ -270,15 +280,15 @@ def _positions(positions: np.ndarray) -> pl.Series:
     )
 
 
-def _moments(known: np.ndarray, positions: np.ndarray) -> pl.Series:
+def _moments(known: np.ndarray, positions: Positions) -> pl.Series:
     return pl.Series(known).cast(pl.Datetime("us")).gather(_positions(positions))
 
 
-def _causes(fates: Fates, cause: np.ndarray) -> list[pl.Series]:
+def _causes(outcomes: Outcomes, cause: Positions) -> list[pl.Series]:
     """The report that caused a rejection, by row, report date and number."""
-    rows = pl.Series(fates.order, dtype=pl.UInt32).gather(_positions(cause))
+    rows = pl.Series(outcomes.order, dtype=pl.UInt32).gather(_positions(cause))
     return [
-        fates.reports[name].gather(rows).alias(f"cause_{name}")
+        outcomes.reports[name].gather(rows).alias(f"cause_{name}")
         for name in ("row", "report_date", "message_number")
     ]
 
@@ -286,7 +296,7 @@ def _causes(fates: Fates, cause: np.ndarray) -> list[pl.Series]:
 def _in_hindsight(
     trades: pl.DataFrame, rejected: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The usual filters over the whole history: what only later prints tell."""
+    """The usual filters over the whole history: what only later prints show."""
     from bondsig_assets.trace.recipes.osbap import price_errors_in_hindsight
 
     found = price_errors_in_hindsight(trades).select("row", corrected="price", error="reason")

@@ -234,13 +234,13 @@ def lines(comparison: Comparison) -> list[str]:
     """The comparison as lines of plain text, a block for each recipe: verdicts, bond days,
     examples.
     """
-    told: list[str] = []
+    blocks: list[str] = []
     for recipe in comparison.bond_days["recipe"].to_list() if comparison.bond_days.width else []:
         cells, days, examples = (
             frame.filter(pl.col("recipe") == recipe).drop("recipe")
             for frame in (comparison.trades, comparison.bond_days, comparison.examples)
         )
-        told += [
+        blocks += [
             f"{recipe}: reports by verdict",
             *_columns(cells),
             "",
@@ -249,12 +249,12 @@ def lines(comparison: Comparison) -> list[str]:
             "",
         ]
         if examples.height:
-            told += [
+            blocks += [
                 f"{recipe}: reports only one side keeps, or at another price",
                 *_columns(examples),
                 "",
             ]
-    return told
+    return blocks
 
 
 def _day_lines(day: dict[str, float | None]) -> list[str]:

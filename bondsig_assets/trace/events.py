@@ -1,9 +1,9 @@
-"""From the reports of some deliveries to what they taught: the rows of `trade_events`.
+"""From the reports of some deliveries to the rows of `trade_events` that follow from them.
 
-Belongs here: the knowledge of deliveries, appended to what was known before. Not here: the rules
-(`fates.py`), reading what came before (`assets/`).
+Belongs here: the event log: every state of a report and when it became known, appended to the state
+before. Not here: the rules (`outcomes.py`), reading what came before (`reading/reports.py`).
 
-Deliveries are taken in their order, so a range teaches exactly what its single days teach.
+Deliveries are taken in their order, so a range gives exactly the events of its single days.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
-from bondsig_assets.trace.fates import Fates, decide
 from bondsig_assets.trace.options import RESEARCH, Screens
 from bondsig_assets.trace.order import order_of_delivery
+from bondsig_assets.trace.outcomes import Outcomes, decide
 from bondsig_assets.trace.prices import (
     BELIEVED,
     CONFIRMATION_DAYS,
-    MEMORY_DAYS,
+    LOOK_BACK_DAYS,
     SHIFTED,
     UNJUDGED,
     VERDICTS,
@@ -35,20 +35,20 @@ from bondsig_assets.trace.states import history
 GRAPH = replace(RESEARCH, name="graph", unknown_bond=True, convertible=True)
 CONFIRMED = "confirmed"
 ID = ["delivery_date", "record_number"]
-#: What is remembered of a report of an earlier delivery beside the report itself: `price_verdict`
-#: and `price_told` on arrival, whether later prints confirmed it, how many rows of `trade_events`
-#: it has, and whether its lifecycle may be asked about (false: only its price is).
-REMEMBERED: dict[str, pl.DataType] = {
+#: State of a report of an earlier delivery, beside the report itself: `price_verdict` and price on
+#: arrival, whether later prints confirmed it, how many rows of `trade_events` it has, and whether
+#: its lifecycle may be asked about (false: only its price is).
+PRIOR_STATE: dict[str, pl.DataType] = {
     "price_verdict": pl.String(),
-    "price_told": pl.Float64(),
+    "price_on_arrival": pl.Float64(),
     "is_confirmed": pl.Boolean(),
-    "n_told": pl.Int64(),
+    "n_events": pl.Int64(),
     "is_touched": pl.Boolean(),
 }
-#: Columns of `trade_events` that `remembered` reads.
-TOLD_COLUMNS = (*ID, "revision", "price_verdict", "price")
+#: Columns of `trade_events` that `prior_reports` reads.
+PRIOR_EVENT_COLUMNS = (*ID, "revision", "price_verdict", "price")
 PRINT_COLUMNS = (
-    *TOLD_COLUMNS,
+    *PRIOR_EVENT_COLUMNS,
     "price_as_reported",
     "cusip",
     "execution_date",
@@ -95,7 +95,7 @@ def touched_by(reports: pl.DataFrame) -> tuple[list[date], list[date]]:
         & pl.col("asof_code").is_null()
         & (pl.col("contra") != "D").fill_null(True)
     )
-    # What is delivered long after its report date may complete what a faster feed has told.
+    # What is delivered long after its report date may complete what a faster feed reported.
     late = (pl.col("execution_date") < pl.col("report_date")) | (
         pl.col("delivery_date") > pl.col("report_date").dt.offset_by("4d")
     )
@@ -113,9 +113,9 @@ def touched_by(reports: pl.DataFrame) -> tuple[list[date], list[date]]:
     )
 
 
-def memory_since(start: date) -> date:
+def look_back_start(start: date) -> date:
     """First day whose prints still matter to what is thought of a price on `start`."""
-    return date.fromordinal(start.toordinal() - MEMORY_DAYS)
+    return date.fromordinal(start.toordinal() - LOOK_BACK_DAYS)
 
 
 def may_be_confirmed_since(start: date) -> date:
@@ -123,21 +123,23 @@ def may_be_confirmed_since(start: date) -> date:
     return date.fromordinal(start.toordinal() - CONFIRMATION_DAYS)
 
 
-def remembered(touched: pl.DataFrame, told: pl.DataFrame, prints: pl.DataFrame) -> pl.DataFrame:
-    """Reports of earlier deliveries as `learn` wants them.
+def prior_reports(
+    touched: pl.DataFrame, events: pl.DataFrame, prints: pl.DataFrame
+) -> pl.DataFrame:
+    """Reports of earlier deliveries as `events_of_deliveries` wants them.
 
-    `touched`: trace_reports that new ones may be about; `told`: all rows of `trade_events` about
-    them (TOLD_COLUMNS); `prints`: rows of `trade_events` with a price verdict and revision 0 that
-    were known since `memory_since` (PRINT_COLUMNS).
+    `touched`: trace_reports that new ones may be about; `events`: all rows of `trade_events` about
+    them (PRIOR_EVENT_COLUMNS); `prints`: rows of `trade_events` with a price verdict and revision 0
+    that were known since `look_back_start` (PRINT_COLUMNS).
     """
     summary = (
-        told.group_by(ID)
+        events.group_by(ID)
         .agg(
             pl.col("price_verdict", "price").filter(pl.col("revision") == 0).first(),
-            n_told=pl.len().cast(pl.Int64),
+            n_events=pl.len().cast(pl.Int64),
             is_confirmed=(pl.col("price_verdict") == CONFIRMED).any(),
         )
-        .rename({"price": "price_told"})
+        .rename({"price": "price_on_arrival"})
     )
     about = touched.join(summary, on=ID, how="left", maintain_order="left").with_columns(
         is_touched=pl.lit(True)
@@ -145,10 +147,10 @@ def remembered(touched: pl.DataFrame, told: pl.DataFrame, prints: pl.DataFrame) 
     others = (
         prints.join(touched, on=ID, how="anti")
         .drop("revision")
-        .rename({"price": "price_told"})
+        .rename({"price": "price_on_arrival"})
         .with_columns(
-            price=pl.coalesce("price_as_reported", "price_told"),
-            n_told=pl.lit(None, pl.Int64),
+            price=pl.coalesce("price_as_reported", "price_on_arrival"),
+            n_events=pl.lit(None, pl.Int64),
             is_confirmed=pl.lit(False),
             is_touched=pl.lit(False),
         )
@@ -156,13 +158,13 @@ def remembered(touched: pl.DataFrame, told: pl.DataFrame, prints: pl.DataFrame) 
     return pl.concat([about, others.drop("price_as_reported")], how="diagonal")
 
 
-def learn(
+def events_of_deliveries(
     reports: pl.DataFrame, earlier: pl.DataFrame, bonds: pl.DataFrame, screens: Screens = GRAPH
 ) -> pl.DataFrame:
-    """The rows of `trade_events` that the deliveries of `reports` taught.
+    """The rows of `trade_events` that follow from the deliveries of `reports`.
 
     `reports`: trace_reports of the deliveries at hand; `earlier`: trace_reports of deliveries
-    before them that they may be about, with REMEMBERED (`assets/clean.py` reads them); `bonds`:
+    before them that they may be about, with PRIOR_STATE (`reading/reports.py` reads them); `bonds`:
     terms with `known_at`. Every report gets a row on its arrival (in = trades + rejected, always),
     and every report, earlier ones too, one more whenever a report of these deliveries changed what
     it is.
@@ -172,11 +174,11 @@ def learn(
     )
     both = both.with_row_index("row").with_columns(pl.col("row").cast(pl.Int64))
     order = order_of_delivery(both)
-    placed = both.select("delivery_date", "price_verdict", "price_told", "is_confirmed", "is_new")[
-        order
-    ]
+    placed = both.select(
+        "delivery_date", "price_verdict", "price_on_arrival", "is_confirmed", "is_new"
+    )[order]
     given = _given(placed)
-    fates = decide(
+    outcomes = decide(
         both,
         order,
         screens,
@@ -184,27 +186,27 @@ def learn(
         known_day=placed["delivery_date"].cast(pl.Int32).cast(pl.Int64).to_numpy(),
     )
     shifted = given == SHIFTED
-    fates.judgement.price[shifted] = placed["price_told"].to_numpy()[shifted]
-    return _told(fates, placed["is_new"].to_numpy())
+    outcomes.judgement.price[shifted] = placed["price_on_arrival"].to_numpy()[shifted]
+    return _event_rows(outcomes, placed["is_new"].to_numpy())
 
 
 def _framed(reports: pl.DataFrame, is_new: bool) -> pl.DataFrame:
-    """Reports with the columns `decide` needs; remembered ones whose lifecycle nobody asks about
-    take no part in it.
+    """Reports with the columns `decide` needs; earlier ones whose lifecycle nobody asks about take
+    no part in it.
     """
-    remembered = {
+    unknown = {
         name: pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in REMEMBERED.items()
+        for name, dtype in PRIOR_STATE.items()
         if name not in reports.columns
     }
-    frame = reports.with_columns(remembered.values())
+    frame = reports.with_columns(unknown.values())
     fault = (
         pl.lit(None, dtype=pl.String)
         if is_new
         else pl.when(~pl.col("is_touched")).then(pl.lit(_UNTOUCHED))
     )
     columns = [name for name in REPORT_SCHEMA if name not in ("row", "fault")]
-    return frame.select(*ID, "known_at", *columns, *REMEMBERED, fault=fault, is_new=pl.lit(is_new))
+    return frame.select(*ID, "known_at", *columns, *PRIOR_STATE, fault=fault, is_new=pl.lit(is_new))
 
 
 def _with_terms(reports: pl.DataFrame, bonds: pl.DataFrame) -> pl.DataFrame:
@@ -228,12 +230,12 @@ def _given(placed: pl.DataFrame) -> np.ndarray:
     verdict = pl.col("price_verdict").replace_strict(codes, default=UNJUDGED, return_dtype=pl.Int8)
     if oldest_new is None:
         return placed.select(verdict).to_series().to_numpy().copy()
-    forgotten = pl.col("is_confirmed").fill_null(False) & (
-        pl.col("delivery_date") < memory_since(oldest_new)
+    is_beyond_look_back = pl.col("is_confirmed").fill_null(False) & (
+        pl.col("delivery_date") < look_back_start(oldest_new)
     )
     return (
         placed.select(
-            pl.when(forgotten & ~pl.col("is_new"))
+            pl.when(is_beyond_look_back & ~pl.col("is_new"))
             .then(pl.lit(BELIEVED, dtype=pl.Int8))
             .otherwise(verdict)
         )
@@ -243,34 +245,38 @@ def _given(placed: pl.DataFrame) -> np.ndarray:
     )
 
 
-def _told(fates: Fates, is_new: np.ndarray) -> pl.DataFrame:
+def _event_rows(outcomes: Outcomes, is_new: np.ndarray) -> pl.DataFrame:
     """Rows of `trade_events` for the states that new reports brought about."""
-    states = history(fates)
+    states = history(outcomes)
+    brought_about = is_new[states.at]
     frame = pl.DataFrame(
-        {name: getattr(states, name) for name in ("row", "at", "code", "cause", "price", "verdict")}
-    )
-    frame = frame.filter(pl.Series(is_new[frame["at"].to_numpy()])).sort("row", "at")
-    told_before = (
-        fates.reports["n_told"].fill_null(0).gather(pl.Series(fates.order[frame["row"].to_numpy()]))
-    )
-    frame = frame.with_columns(revision=pl.int_range(pl.len()).over("row") + told_before)
-    row, at, cause = (frame[name].to_numpy() for name in ("row", "at", "cause"))
-    ids = fates.reports.select(*ID)
-    told = fates.reports.select(*ID, *_KEPT)[fates.order[row]]
-    taught = fates.reports.select("delivery_date", "known_at")[fates.order[at]]
-    no_cause = pl.Series(cause < 0)
-    named = ids[fates.order[np.maximum(cause, 0)]]
+        {
+            name: getattr(states, name)[brought_about]
+            for name in ("position", "at", "code", "cause", "price", "verdict")
+        }
+    ).sort("position", "at")
+    position, at, cause = (frame[name].to_numpy() for name in ("position", "at", "cause"))
+    reports, order = outcomes.reports, outcomes.order
+    events_before = reports["n_events"].fill_null(0).gather(pl.Series(order[position]))
+    arrival = reports.select("delivery_date", "known_at")[order[at]]
+    causes = reports.select(*ID)[order[np.maximum(cause, 0)]]
+    has_cause = pl.Series(cause >= 0)
     verdicts = pl.Series([CONFIRMED, None, *VERDICTS], dtype=pl.String)
-    reasons = pl.Series([None, *fates.names[1:]], dtype=pl.String)
-    raw = pl.Series(fates.price[row])
-    return told.with_columns(
-        frame["revision"],
-        taught["delivery_date"].alias("known_date"),
-        taught["known_at"],
-        frame["price"],
-        pl.when(frame["price"] != raw).then(raw).alias("price_as_reported"),
-        reasons.gather(frame["code"].cast(pl.UInt32)).alias("reason"),
-        verdicts.gather((frame["verdict"] + 2).cast(pl.UInt32)).alias("price_verdict"),
-        *(pl.when(~no_cause).then(named[name]).alias(f"cause_{name}") for name in ID),
-        pl.col("is_par_capped").fill_null(False),
-    ).sort("known_date", *ID, "revision")
+    reasons = pl.Series([None, *outcomes.names[1:]], dtype=pl.String)
+    as_reported = pl.Series(outcomes.price[position])
+    revision = frame.select(pl.int_range(pl.len()).over("position") + events_before).to_series()
+    return (
+        reports.select(*ID, *_KEPT)[order[position]]
+        .with_columns(
+            revision.alias("revision"),
+            arrival["delivery_date"].alias("known_date"),
+            arrival["known_at"],
+            frame["price"],
+            pl.when(frame["price"] != as_reported).then(as_reported).alias("price_as_reported"),
+            reasons.gather(frame["code"].cast(pl.UInt32)).alias("reason"),
+            verdicts.gather((frame["verdict"] + 2).cast(pl.UInt32)).alias("price_verdict"),
+            *(pl.when(has_cause).then(causes[name]).alias(f"cause_{name}") for name in ID),
+            pl.col("is_par_capped").fill_null(False),
+        )
+        .sort("known_date", *ID, "revision")
+    )

@@ -58,10 +58,10 @@ def ex_post_trades(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("error").is_null()
     )
     price = pl.coalesce("corrected", "price")
-    told = judged.with_columns(
+    priced = judged.with_columns(
         price=price, price_as_reported=pl.when(price != pl.col("price")).then("price")
     )
-    return told.select(
+    return priced.select(
         *_ID,
         "cusip",
         "execution_date",

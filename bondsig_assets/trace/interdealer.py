@@ -13,6 +13,7 @@ import polars as pl
 
 from bondsig_assets.trace.encoding import Encoded, mix, stable_order
 from bondsig_assets.trace.lifecycle import Endings
+from bondsig_assets.trace.order import Positions
 
 DEALER = 1
 BUY, SELL = 0, 1
@@ -20,13 +21,13 @@ BUY, SELL = 0, 1
 
 @dataclass(frozen=True)
 class Legs:
-    """`sell_leg` [report]: position of the sell leg that this buy leg repeats now, -1 for none.
+    """`sell_leg` [position]: position of the sell leg that this buy leg repeats now, -1 for none.
 
     `changes` [n, 3]: (buy leg, position of the report that changed it, sell leg from then on or
     -1), in order of change; a buy leg's state before its first change is "no sell leg".
     """
 
-    sell_leg: np.ndarray
+    sell_leg: Positions
     changes: np.ndarray
 
 
@@ -39,7 +40,7 @@ def pair_legs(
 ) -> Legs:
     """Pairs live legs of equal bond, execution date, price and par; the sell leg is the trade.
 
-    `is_leg` [report]: opens a trade between dealers that both report; `reporter`, `counterparty`:
+    `is_leg` [position]: opens a trade between dealers that both report; `reporter`, `counterparty`:
     hashes of the dealers, 0 where unknown: known ones must cross. A pairing is stable: no buy and
     sell leg are nearer in execution time to each other than to their partners. Surplus legs of
     either side stand. When a leg ends, its partner is free again and takes the nearest free leg; a

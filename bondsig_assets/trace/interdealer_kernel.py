@@ -60,7 +60,7 @@ def _seek(
 def pair(
     rows, starts, events, events_of, ended_by, side, executed, reporter, counterparty
 ):  # pragma: no cover
-    """`sell_leg` [report] and `changes` [n, 3] of `interdealer.Legs`; group g has
+    """`sell_leg` [position] and `changes` [n, 3] of `interdealer.Legs`; group g has
     `events[events_of[g]:events_of[g + 1]]`.
     """
     partner = np.full(ended_by.size, -1, dtype=np.int64)
@@ -109,11 +109,9 @@ def pair(
                             grown = np.empty((2 * n_changes, 3), dtype=np.int64)
                             grown[:n_changes] = changes
                             changes = grown
-                        changes[n_changes, 0], changes[n_changes, 1], changes[n_changes, 2] = (
-                            leg,
-                            now,
-                            partner[leg],
-                        )
+                        changes[n_changes, 0] = leg
+                        changes[n_changes, 1] = now
+                        changes[n_changes, 2] = partner[leg]
                         n_changes += 1
                 seeker = unseated
     sell_leg = np.full(ended_by.size, -1, dtype=np.int64)

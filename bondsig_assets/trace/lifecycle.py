@@ -4,13 +4,14 @@ Belongs here: cancels, corrections and reversals of any length and date. Not her
 counting (`interdealer.py`), whether a standing trade is any good (`screens.py`, `prices.py`).
 
 Reports are taken in the order in which they became known, and each ends what it ends once
-and for all: a later report never changes what an earlier one taught.
+and for all: a later report never changes what followed from an earlier one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -28,11 +29,12 @@ from bondsig_assets.trace.encoding import (
     mix,
     stable_order,
 )
+from bondsig_assets.trace.order import Positions
 
 
 @dataclass(frozen=True)
 class Endings:
-    """Arrays [report] of report positions, -1 for none.
+    """Arrays [position] of positions, -1 for none.
 
     `ended_by`: the report that ended this trade first; `target`: the report that this one ended, or
     would have ended had it stood; `has_ended`: whether it did; `is_stillborn`: a correction of a
@@ -40,36 +42,35 @@ class Endings:
     was cancelled itself, as (trade, report that changed it, its ender from then on or -1), sorted.
     """
 
-    ended_by: np.ndarray
-    target: np.ndarray
+    ended_by: Positions
+    target: Positions
     has_ended: np.ndarray
     is_stillborn: np.ndarray
     later: np.ndarray
 
-    def enders_at(self, row: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """The report that had ended each `row` once report `at` had arrived, -1 where it had not
-        ended.
+    def enders_at(self, position: Positions, at: Positions) -> Positions:
+        """The report that had ended each one at `position` once report `at` had arrived, -1 where
+        it had not ended.
         """
-        ended_by = self.ended_by[row]
+        ended_by = self.ended_by[position]
         ender = np.where((ended_by >= 0) & (ended_by <= at), ended_by, -1)
         if not self.later.size:
-            return ender
+            return Positions(ender)
+        trade, changed_at, ender_then = self.later.T
         scale = self.ended_by.size + 1
-        told = (
-            np.searchsorted(
-                self.later[:, 0] * scale + self.later[:, 1], row * scale + at, side="right"
-            )
-            - 1
+        newest = (
+            np.searchsorted(trade * scale + changed_at, position * scale + at, side="right") - 1
         )
-        again = (told >= 0) & (self.later[told, 0] == row)
-        return np.where(again, self.later[told, 2], ender)
+        has_changed = (newest >= 0) & (trade[newest] == position)
+        return Positions(np.where(has_changed, ender_then[newest], ender))
 
 
-@dataclass(frozen=True)
-class _Candidates:
-    """Openings that share a key with an ender: `rows[low[k]:high[k]]` for the k-th ender."""
+class Candidates(NamedTuple):
+    """Reports that share a key with an ender, in order of knowledge: those of the k-th ender are
+    `positions[low[k]:high[k]]`. A named tuple, because compiled code takes one whole.
+    """
 
-    rows: np.ndarray
+    positions: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
@@ -77,15 +78,14 @@ class _Candidates:
 def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
     """For each cancel, correction and reversal the trade it ends, one to one.
 
-    `usable` [report] leaves out reports that take no part (faults, duplicates); `cut_day` is the
+    `usable` [position] leaves out reports that take no part (faults, duplicates); `cut_day` is the
     report day from which the fields of 2012 are used. In this order:
 
     1. by message number: today's X and C carry the number of what they end and repeat its terms (a
        null on either side matches), or name its report date; a Y points at it; before the cut, and
-       in
-       the dissemination feeds, C and W point at a message of the same report date (or of the
-       original
-       dissemination date), and what points at a corrected message means its newest correction;
+       in the dissemination feeds, C and W point at a message of the same report date (or of the
+       original dissemination date), and what points at a corrected message means its newest
+       correction;
     2. by first control number: the newest open trade of the same chain;
     3. by terms without the message number: as-of reversals of before the cut, a Y whose original
        is from before it (Dick-Nielsen & Poulsen 2019), and enders without a number. Same execution
@@ -95,19 +95,7 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
 
     opening = np.flatnonzero(terms.opens & usable)
     enders = np.flatnonzero(usable & (terms.role > OPENS))
-    role = terms.role[enders]
-    pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
-    # A cancel whose own number is new names its trade by the prior reference.
-    named = (
-        np.isin(role, (CANCELS, CORRECTS))
-        & (terms.original[enders] != NULL)
-        & (terms.prior_day[enders] != NULL)
-    )
-    number = np.where(pointing | named, terms.original[enders], terms.number[enders])
-    # A reversal points at nothing, unless it corrects another one.
-    number[role == AGAINST] = np.where(terms.corrects[enders], terms.original[enders], NULL)[
-        role == AGAINST
-    ]
+    role, number = terms.role[enders], _named_number(terms, enders)
     numbered = np.flatnonzero((terms.opens | (terms.role == AGAINST)) & usable)
     by_number = _candidates(
         lambda: mix(terms.cusip[numbered], terms.number[numbered]),
@@ -130,26 +118,25 @@ def match_endings(terms: Encoded, usable: np.ndarray, cut_day: int) -> Endings:
         lambda: _terms_key(terms, opening), opening, lambda: _terms_key(terms, enders), loose
     )
     ended_by, target, has_ended, stillborn, later = end_trades(
-        enders,
-        number,
-        (by_number.rows, by_number.low, by_number.high),
-        (by_chain.rows, by_chain.low, by_chain.high),
-        (by_terms.rows, by_terms.low, by_terms.high),
-        terms.role,
-        terms.number,
-        terms.report_day,
-        terms.execution_day,
-        terms.executed,
-        terms.price,
-        terms.par,
-        terms.side,
-        terms.contra,
-        terms.prior_day,
-        cut_day,
+        enders, number, by_number, by_chain, by_terms, terms, cut_day
     )
     return Endings(
         ended_by, target, has_ended, stillborn, later[np.lexsort((later[:, 1], later[:, 0]))]
     )
+
+
+def _named_number(terms: Encoded, enders: np.ndarray) -> np.ndarray:
+    """The message number by which each ender names what it ends, NULL where it names none."""
+    role, original = terms.role[enders], terms.original[enders]
+    pointing = np.isin(role, (REVERSES, REPLACES)) | (role > REVERSES) & (role != AGAINST)
+    # A cancel whose own number is new names its trade by the prior reference.
+    named = (
+        np.isin(role, (CANCELS, CORRECTS)) & (original != NULL) & (terms.prior_day[enders] != NULL)
+    )
+    number = np.where(pointing | named, original, terms.number[enders])
+    # A reversal points at nothing, unless it corrects another one.
+    of_reversal = np.where(terms.corrects[enders], original, NULL)
+    return np.where(role == AGAINST, of_reversal, number)
 
 
 def _terms_key(terms: Encoded, rows: np.ndarray) -> np.ndarray:
@@ -180,13 +167,13 @@ def _candidates(
     rows: np.ndarray,
     wanted_by: Callable[[], np.ndarray],
     asked: np.ndarray,
-) -> _Candidates:
+) -> Candidates:
     """The `rows` whose key is wanted by an ender that `asked`, in order of knowledge within a
     key.
     """
     if not asked.any():
         nothing = np.zeros(asked.size, dtype=np.int64)
-        return _Candidates(np.zeros(0, dtype=np.int64), nothing, nothing)
+        return Candidates(np.zeros(0, dtype=np.int64), nothing, nothing)
     keys, wanted = keys_of(), wanted_by()
     held = pl.Series(keys).is_in(pl.Series(wanted[asked]).unique().implode()).to_numpy()
     keys, rows = keys[held], rows[held]
@@ -194,4 +181,4 @@ def _candidates(
     keys, rows = keys[order], rows[order]
     low = np.where(asked, np.searchsorted(keys, wanted, side="left"), 0)
     high = np.where(asked, np.searchsorted(keys, wanted, side="right"), 0)
-    return _Candidates(rows, low, high)
+    return Candidates(rows, low, high)

@@ -5,12 +5,20 @@ Belongs here: sorting reports by issuer and knowledge, fast. Not here: what foll
 
 from __future__ import annotations
 
+from typing import NewType
+
 import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.trace.reports import POINTING_FEEDS
 
+#: A report has a row, its place in the frame as given, and a position, its place in the order of
+#: knowledge. These are arrays of the one and of the other, and one position: mypy takes none for
+#: another, nor for any array or whole number.
+Rows = NewType("Rows", np.ndarray)
+Positions = NewType("Positions", np.ndarray)
+Position = NewType("Position", int)
 _RANK = {"T": 0, "R": 1, "W": 1}
 
 
@@ -21,7 +29,7 @@ def with_known_at(reports: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def order_of_knowledge(reports: pl.DataFrame) -> np.ndarray:
+def order_of_knowledge(reports: pl.DataFrame) -> Rows:
     """Rows of `reports` by issuer (six characters of the CUSIP), then `known_at`, message number, T
     before what ends it.
 
@@ -51,7 +59,7 @@ def knowledge_keys(known: str | pl.Expr) -> list[pl.Expr]:
     ]
 
 
-def order_of_delivery(reports: pl.DataFrame) -> np.ndarray:
+def order_of_delivery(reports: pl.DataFrame) -> Rows:
     """Rows of `reports` by issuer, then `delivery_date` and `record_number`."""
     return order_by(
         reports,
@@ -61,7 +69,7 @@ def order_of_delivery(reports: pl.DataFrame) -> np.ndarray:
     )
 
 
-def order_by(reports: pl.DataFrame, *keys: pl.Expr, scales: tuple[int, ...]) -> np.ndarray:
+def order_by(reports: pl.DataFrame, *keys: pl.Expr, scales: tuple[int, ...]) -> Rows:
     """Rows by issuer and then by `keys`, stable.
 
     `scales`: a key that is a multiple of its scale throughout is divided by it. Where all keys fit
@@ -75,12 +83,8 @@ def order_by(reports: pl.DataFrame, *keys: pl.Expr, scales: tuple[int, ...]) -> 
     frame = reports.select(code, *(key.alias(f"key{k}") for k, key in enumerate(keys)))
     packed = _packed([frame[name].to_numpy() for name in frame.columns], (1, *scales))
     frame = frame if packed is None else pl.DataFrame({"key": packed})
-    return (
-        frame.with_row_index("_row")
-        .sort(frame.columns, maintain_order=True)["_row"]
-        .to_numpy()
-        .astype(np.int64)
-    )
+    order = frame.with_row_index("_row").sort(frame.columns, maintain_order=True)["_row"]
+    return Rows(order.to_numpy().astype(np.int64))
 
 
 def _packed(keys: list[np.ndarray], scales: tuple[int, ...]) -> np.ndarray | None:

@@ -84,14 +84,17 @@ def clean_to(
 
     `blocks`: reports in pieces that fit into memory, `row` unique over all of them. The files
     appear together when all is done, or not at all, with what `beside` writes, given a folder and
-    the waterfall, into that folder. `progress` is told the share done. Raises ReportsError as
+    the waterfall, into that folder. `progress` is called with the share
+    done, 0 to 1. Raises ReportsError as
     `clean` does, OSError when `out` cannot be written.
     """
-    told = progress or (lambda _share: None)
+    report_share = progress or (lambda _share: None)
     out.mkdir(parents=True, exist_ok=True)
     sweep(out)
     with tempfile.TemporaryDirectory(prefix=f".cleaning-{os.getpid()}-", dir=out) as scratch:
-        parts = _parts(blocks, Path(scratch), part_reports, as_of, lambda share: told(0.4 * share))
+        parts = _parts(
+            blocks, Path(scratch), part_reports, as_of, lambda share: report_share(0.4 * share)
+        )
         reasons = []
         with _Writers(Path(scratch)) as writers:
             for k, result in enumerate(
@@ -99,7 +102,7 @@ def clean_to(
             ):
                 writers.write(result)
                 reasons.append(result.rejected["reason"].value_counts())
-                told(0.4 + 0.6 * (k + 1) / len(parts))
+                report_share(0.4 + 0.6 * (k + 1) / len(parts))
         counted = waterfall(pl.concat(reasons), writers.rows["trades"])
         ready = Path(scratch) / "ready"
         ready.mkdir()
@@ -136,7 +139,7 @@ def _parts(
     scratch: Path,
     part_reports: int,
     as_of: datetime | None,
-    told: Callable[[float], None],
+    report_share: Callable[[float], None],
 ) -> list[Callable[[], pl.DataFrame]]:
     """What reads each part: reports of whole issuers, in their order, about `part_reports` of
     them.
@@ -175,7 +178,7 @@ def _parts(
             piece.write_ipc(scratch / f"{number:06d}-{block[0]:06d}.ipc", compression="lz4")
 
     for k, _ in enumerate(_in_threads(scatter, list(enumerate(blocks)))):
-        told((k + 1) / len(blocks))
+        report_share((k + 1) / len(blocks))
     return [partial(_read_part, scratch, number) for number in numbered["_part"].unique().sort()]
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bondsig_assets.trace.order import Positions
+
 #: What is thought of a print when it arrives. CONFIRMING is the print that releases those before
 #: it.
 BELIEVED, QUARANTINED, SHIFTED, CONFIRMING = range(4)
@@ -32,17 +34,18 @@ CONFIRMATIONS = 3
 #: Days of earlier prints that decide what is thought today: the prints compared with, those
 #: released into them, and a believed print before, with which every run of unbelieved ones begins
 #: anew.
-MEMORY_DAYS = 2 * ANCHOR_DAYS + CONFIRMATION_DAYS
+LOOK_BACK_DAYS = 2 * ANCHOR_DAYS + CONFIRMATION_DAYS
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """Arrays [report]: `verdict` on arrival (UNJUDGED where not judged), `price` then, and
-    `released_by`, position of the report that confirmed a quarantined or shifted print (-1)."""
+    """Arrays [position]: `verdict` on arrival (UNJUDGED where not judged), `price` then, and
+    `released_by`, position of the report that confirmed a quarantined or shifted print (-1).
+    """
 
     verdict: np.ndarray
     price: np.ndarray
-    released_by: np.ndarray
+    released_by: Positions
 
 
 def judge_prices(
@@ -56,7 +59,7 @@ def judge_prices(
 ) -> Judgement:
     """Judges prints in order of knowledge.
 
-    Arrays [report], sorted by `issuer` and then by knowledge: hashes of issuer and bond, price in
+    Arrays [position], sorted by `issuer` and then by knowledge: hashes of issuer and bond, price in
     % of par, day known, moment executed in microseconds, whether the print is to be judged, and
     `given` verdicts of earlier runs (UNJUDGED for new prints), which are taken as they are.
     """

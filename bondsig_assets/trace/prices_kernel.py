@@ -90,23 +90,21 @@ def judge(starts, bond, price, known_day, executed, eligible, given):  # pragma:
         low, high = starts[s], starts[s + 1]
         bonds = np.unique(bond[low:high])
         n = bonds.size
-        ring, ring_day, ring_next = (
-            np.empty((n, RING)),
-            np.full((n, RING), _LONG_AGO),
-            np.zeros(n, dtype=np.int64),
-        )
-        ring_row, last_row = np.full((n, RING), -1), np.full(n, -1)
-        last, last_day = np.full(n, np.nan), np.full(n, _LONG_AGO)
-        run_tail, run_size, run_day = (
-            np.full(n, -1),
-            np.zeros(n, dtype=np.int64),
-            np.zeros(n, dtype=np.int64),
-        )
-        run_price, run_from, run_to = (
-            np.empty(n),
-            np.zeros(n, dtype=np.int64),
-            np.zeros(n, dtype=np.int64),
-        )
+        # Of each bond: its last believed prints, the newest of them, and its run of prints that
+        # were not believed.
+        ring = np.empty((n, RING))
+        ring_day = np.full((n, RING), _LONG_AGO)
+        ring_row = np.full((n, RING), -1)
+        ring_next = np.zeros(n, dtype=np.int64)
+        last = np.full(n, np.nan)
+        last_day = np.full(n, _LONG_AGO)
+        last_row = np.full(n, -1)
+        run_tail = np.full(n, -1)
+        run_size = np.zeros(n, dtype=np.int64)
+        run_day = np.zeros(n, dtype=np.int64)
+        run_price = np.empty(n)
+        run_from = np.zeros(n, dtype=np.int64)
+        run_to = np.zeros(n, dtype=np.int64)
         for i in range(low, high):
             if not eligible[i]:
                 continue
@@ -146,21 +144,19 @@ def judge(starts, bond, price, known_day, executed, eligible, given):  # pragma:
                 r = run_tail[b]
                 while r >= 0:
                     released_by[r] = i
-                    ring[b, ring_next[b]], ring_day[b, ring_next[b]], ring_row[b, ring_next[b]] = (
-                        price[r],
-                        day,
-                        i,
-                    )
-                    ring_next[b] = (ring_next[b] + 1) % RING
+                    slot = ring_next[b]
+                    ring[b, slot] = price[r]
+                    ring_day[b, slot] = day
+                    ring_row[b, slot] = i
+                    ring_next[b] = (slot + 1) % RING
                     r = before[r]
             # A late report of an old price says nothing against prints executed since.
             if found == CONFIRMING or executed[i] >= run_from[b] or last_day[b] < day - ANCHOR_DAYS:
                 run_tail[b] = -1
-            ring[b, ring_next[b]], ring_day[b, ring_next[b]], ring_row[b, ring_next[b]] = (
-                price[i],
-                day,
-                i,
-            )
-            ring_next[b] = (ring_next[b] + 1) % RING
+            slot = ring_next[b]
+            ring[b, slot] = price[i]
+            ring_day[b, slot] = day
+            ring_row[b, slot] = i
+            ring_next[b] = (slot + 1) % RING
             last[b], last_day[b], last_row[b] = price[i], day, i
     return verdict, judged, released_by

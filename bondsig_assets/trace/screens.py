@@ -22,6 +22,9 @@ BOND_TERMS: dict[str, pl.DataType] = {
     "is_convertible": pl.Boolean(),
 }
 
+#: Whether a screen is on (what is false, empty or 0 is off), its reason, and what it drops.
+_Screen = tuple[object, str, pl.Expr]
+
 
 def screen_codes(screens: Screens) -> list[str]:
     """Names of the screens switched on, in the order they are applied; `screen_code` counts from
@@ -47,8 +50,37 @@ def screen_code(screens: Screens) -> pl.Expr:
 
 def _conditions(screens: Screens) -> list[tuple[str, pl.Expr]]:
     """Name and condition (null counts as false) of the screens switched on."""
+    every = _of_terms(screens) + _of_flags(screens) + _of_values(screens)
+    return [(name, condition) for is_on, name, condition in every if is_on]
+
+
+def _of_terms(screens: Screens) -> list[_Screen]:
+    """Screens on the bond, the time and the parties."""
+    return [
+        (screens.unknown_bond, "unknown_bond", pl.col("maturity_date").is_null()),
+        (screens.convertible, "convertible", pl.col("is_convertible")),
+        (screens.time_order, "impossible_time", pl.col("executed_at") > pl.col("reported_at")),
+        (screens.calendar != "none", "off_calendar", _is_closed(screens)),
+        (
+            screens.early_close and screens.calendar != "none",
+            "after_early_close",
+            _is_after_early_close(screens),
+        ),
+        (screens.issue_dates, "before_issue", pl.col("execution_date") < pl.col("offering_date")),
+        (
+            screens.issue_dates,
+            "after_maturity",
+            pl.col("execution_date") >= pl.col("maturity_date"),
+        ),
+        (screens.affiliate, "affiliate", pl.col("contra") == "A"),
+        (screens.self_trade, "self_trade", pl.col("reporting_party") == pl.col("contra_party")),
+    ]
+
+
+def _of_flags(screens: Screens) -> list[_Screen]:
+    """Screens on the flags of a report, which may be of the old regime alone."""
     old = pl.col("report_date") < REGIME_CUT
-    flags = [
+    flags: list[_Screen] = [
         (screens.when_issued, "when_issued", pl.col("is_when_issued")),
         (screens.special_price, "special_price", pl.col("is_special_price")),
         (
@@ -84,28 +116,14 @@ def _conditions(screens: Screens) -> list[tuple[str, pl.Expr]]:
         (screens.as_of, "as_of", pl.col("asof_code").is_not_null()),
     ]
     if screens.only_before_2012:
-        flags = [(on, name, condition & old) for on, name, condition in flags]
+        return [(is_on, name, condition & old) for is_on, name, condition in flags]
+    return flags
+
+
+def _of_values(screens: Screens) -> list[_Screen]:
+    """Screens on price and par."""
     par, price = pl.col("par_usd"), pl.col("price")
-    terms = [
-        (screens.unknown_bond, "unknown_bond", pl.col("maturity_date").is_null()),
-        (screens.convertible, "convertible", pl.col("is_convertible")),
-        (screens.time_order, "impossible_time", pl.col("executed_at") > pl.col("reported_at")),
-        (screens.calendar != "none", "off_calendar", _is_closed(screens)),
-        (
-            screens.early_close and screens.calendar != "none",
-            "after_early_close",
-            _is_after_early_close(screens),
-        ),
-        (screens.issue_dates, "before_issue", pl.col("execution_date") < pl.col("offering_date")),
-        (
-            screens.issue_dates,
-            "after_maturity",
-            pl.col("execution_date") >= pl.col("maturity_date"),
-        ),
-        (screens.affiliate, "affiliate", pl.col("contra") == "A"),
-        (screens.self_trade, "self_trade", pl.col("reporting_party") == pl.col("contra_party")),
-    ]
-    values = [
+    return [
         (
             screens.minimum_price > float("-inf"),
             "price_out_of_range",
@@ -121,7 +139,6 @@ def _conditions(screens: Screens) -> list[tuple[str, pl.Expr]]:
             par * price / 100 < screens.minimum_value_usd,
         ),
     ]
-    return [(name, condition) for on, name, condition in terms + flags + values if on]
 
 
 def _settles_late(days: int | None) -> pl.Expr:

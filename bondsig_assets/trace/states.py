@@ -1,16 +1,18 @@
 """The state of reports at moments: now, and at every change.
 
-Belongs here: reading `Fates` at a moment. Not here: deciding them (`fates.py`).
+Belongs here: reading `Outcomes` at a moment. Not here: deciding them (`outcomes.py`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from bondsig_assets.trace.fates import FIXED, TRADE, Fates
+from bondsig_assets.trace.order import Positions
+from bondsig_assets.trace.outcomes import FIXED, TRADE, Outcomes
 from bondsig_assets.trace.prices import QUARANTINED, SHIFTED, UNJUDGED
 
 _BUY_LEG, _PRICE_ERROR = FIXED.index("interdealer_buy_leg"), FIXED.index("price_error")
@@ -18,134 +20,155 @@ _BUY_LEG, _PRICE_ERROR = FIXED.index("interdealer_buy_leg"), FIXED.index("price_
 
 @dataclass(frozen=True)
 class States:
-    """Arrays [k]: state of report `row[k]` after report `at[k]` arrived: its `code` (a position in
-    `Fates.names`; TRADE stands), the report that `cause`d it (-1: none), and its `price` then."""
+    """Arrays [k]: state of the report at `position[k]` after the one at `at[k]` arrived: its `code`
+    (an index in `Outcomes.names`; TRADE stands), the report that `cause`d it (-1: none), and its
+    `price` and `verdict` then.
+    """
 
-    row: np.ndarray
-    at: np.ndarray
+    position: Positions
+    at: Positions
     code: np.ndarray
-    cause: np.ndarray
+    cause: Positions
     price: np.ndarray
     verdict: np.ndarray
 
 
-def states(fates: Fates, row: np.ndarray, at: np.ndarray, sell_leg: np.ndarray) -> States:
-    """States of `row` after `at`; `sell_leg` is the sell leg that the report repeats then (-1:
-    none).
+@dataclass(frozen=True)
+class _Changes:
+    """Arrays [k], sorted by `position` and `at`: the report at `at[k]` may have changed the one at
+    `position[k]`, which repeats `sell_leg[k]` from then on (-1: none).
     """
-    judgement, ender = fates.judgement, fates.endings.enders_at(row, at)
-    released = (judgement.released_by[row] >= 0) & (judgement.released_by[row] <= at)
-    verdict = judgement.verdict[row]
+
+    position: Positions
+    at: Positions
+    sell_leg: Positions
+
+    def where(self, held: np.ndarray) -> _Changes:
+        """The changes for which `held` is true."""
+        return _Changes(
+            Positions(self.position[held]),
+            Positions(self.at[held]),
+            Positions(self.sell_leg[held]),
+        )
+
+
+def states(outcomes: Outcomes, position: Positions, at: Positions, sell_leg: Positions) -> States:
+    """States of the reports at `position` after `at`; `sell_leg` is the sell leg that the report
+    repeats then (-1: none).
+    """
+    judgement, ender = outcomes.judgement, outcomes.endings.enders_at(position, at)
+    released_by, verdict = judgement.released_by[position], judgement.verdict[position]
+    released = (released_by >= 0) & (released_by <= at)
     code = np.where((verdict == QUARANTINED) & ~released, _PRICE_ERROR, TRADE).astype(np.uint8)
-    cause = np.full(row.size, -1, dtype=np.int64)
+    cause = np.full(position.size, -1, dtype=np.int64)
+    screened, fixed = outcomes.screened[position], outcomes.fixed[position]
+    # The last condition that holds decides: it is the first in the order of `outcomes.py`.
     for condition, states_then, causes in (
-        (fates.screened[row] > 0, fates.screened[row], np.int64(-1)),
+        (screened > 0, screened, np.int64(-1)),
         (sell_leg >= 0, np.uint8(_BUY_LEG), sell_leg),
-        (ender >= 0, fates.ended_states(row, ender), ender),
-        (fates.fixed[row] > 0, fates.fixed[row], fates.cause_of_fixed[row]),
+        (ender >= 0, outcomes.ended_states(position, ender), ender),
+        (fixed > 0, fixed, outcomes.cause_of_fixed[position]),
     ):
         code = np.where(condition, states_then, code)
         cause = np.where(condition, causes, cause)
-    price = np.where((verdict == SHIFTED) & ~released, judgement.price[row], fates.price[row])
-    return States(
-        row, at, code, cause, price, np.where(released, UNJUDGED - 1, verdict).astype(np.int8)
-    )
+    is_shifted = (verdict == SHIFTED) & ~released
+    price = np.where(is_shifted, judgement.price[position], outcomes.price[position])
+    verdict_then = np.where(released, UNJUDGED - 1, verdict).astype(np.int8)
+    return States(position, at, code, Positions(cause), price, verdict_then)
 
 
-def now(fates: Fates) -> States:
+def now(outcomes: Outcomes) -> States:
     """The state of every report after the last one."""
-    rows = np.arange(fates.order.size)
-    return states(fates, rows, np.full(rows.size, rows.size), fates.legs.sell_leg)
+    everyone = _all_positions(outcomes)
+    after_all = Positions(np.full(everyone.size, everyone.size))
+    return states(outcomes, everyone, after_all, outcomes.legs.sell_leg)
 
 
-def changed_rows(fates: Fates) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`row, at, sell_leg` of every arrival that may have changed a report's state: a later one, or
-    a buy leg's own.
-
-    Sorted by row and at; `sell_leg` is what the report repeats from then on.
-    """
-    legs = fates.legs.changes
-    told = [
-        pl.DataFrame({"row": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]}).unique(
-            ["row", "at"], keep="last", maintain_order=True
-        )
-    ]
-    again = fates.endings.later
-    changes = [
-        (again[:, 0], again[:, 1]),
-        *(
-            (np.flatnonzero(by >= 0), by[by >= 0])
-            for by in (fates.endings.ended_by, fates.judgement.released_by)
-        ),
-    ]
-    told += [
-        pl.DataFrame({"row": row, "at": at, "leg": None}, schema_overrides={"leg": pl.Int64})
-        for row, at in changes
-    ]
-    frame = pl.concat(told)
-    # A change of leg and another change at the same moment are one change.
-    frame = (
-        frame.group_by("row", "at")
-        .agg(pl.col("leg").max())
-        .sort("row", "at")
-        .filter(pl.col("at") >= pl.col("row"))
-    )
-    frame = frame.with_columns(pl.col("leg").forward_fill().over("row").fill_null(-1))
-    return frame["row"].to_numpy(), frame["at"].to_numpy(), frame["leg"].to_numpy()
-
-
-def history(fates: Fates) -> States:
+def history(outcomes: Outcomes) -> States:
     """Every state of every report that differs from the one before, in order of `at`, then
-    `row`.
+    `position`.
     """
-    changed = changed_rows(fates)
-    moving = _moving(fates, *changed)
-    rows = np.setdiff1d(np.arange(fates.order.size), changed[0])
-    still = _frame(states(fates, rows, rows, np.full(rows.size, -1)))
-    return _unframed(pl.concat([still, moving]).sort("at", "row"))
+    changes = _changes(outcomes)
+    moving = _moving(outcomes, changes)
+    unmoved = Positions(np.setdiff1d(_all_positions(outcomes), changes.position))
+    still = _frame(states(outcomes, unmoved, unmoved, _none(unmoved.size)))
+    return _unframed(pl.concat([still, moving]).sort("at", "position"))
 
 
-def known_until(fates: Fates) -> np.ndarray:
+def known_until(outcomes: Outcomes) -> Positions:
     """Position of the report that made each former trade none; -1 where a report stands, or never
     stood.
     """
-    moving = _unframed(_moving(fates, *changed_rows(fates)))
-    stands, row = moving.code == TRADE, moving.row
-    until = np.full(fates.order.size, -1, dtype=np.int64)
-    # Sorted by row and moment: a later end overwrites an earlier one, and who stands at last has
-    # none.
-    ends = np.flatnonzero(stands[:-1] & ~stands[1:] & (row[:-1] == row[1:])) + 1
-    until[row[ends]] = moving.at[ends]
-    last = (
-        np.append(np.flatnonzero(row[:-1] != row[1:]), row.size - 1)
-        if row.size
-        else np.zeros(0, dtype=np.int64)
-    )
-    until[row[last[stands[last]]]] = -1
+    moving = _unframed(_moving(outcomes, _changes(outcomes)))
+    stands, position = moving.code == TRADE, moving.position
+    until = _none(outcomes.order.size)
+    # Sorted by position and moment: a later end overwrites an earlier one, and who stands at last
+    # has none.
+    goes_on = position[:-1] == position[1:]
+    ends = np.flatnonzero(stands[:-1] & ~stands[1:] & goes_on) + 1
+    until[position[ends]] = moving.at[ends]
+    is_last = np.append(~goes_on, True)[: position.size]
+    until[position[is_last & stands]] = -1
     return until
 
 
-def _moving(fates: Fates, row: np.ndarray, at: np.ndarray, leg: np.ndarray) -> pl.DataFrame:
+def _all_positions(outcomes: Outcomes) -> Positions:
+    return Positions(np.arange(outcomes.order.size))
+
+
+def _none(n: int) -> Positions:
+    return Positions(np.full(n, -1, dtype=np.int64))
+
+
+def _changes(outcomes: Outcomes) -> _Changes:
+    """Every arrival that may have changed a report's state: a later one, or a buy leg's own."""
+    legs, again = outcomes.legs.changes, outcomes.endings.later
+    of_legs = pl.DataFrame({"position": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]})
+    others = [(again[:, 0], again[:, 1])]
+    for by in (outcomes.endings.ended_by, outcomes.judgement.released_by):
+        others.append((np.flatnonzero(by >= 0), by[by >= 0]))
+    every = [of_legs.unique(["position", "at"], keep="last", maintain_order=True)]
+    every += [
+        pl.DataFrame(
+            {"position": position, "at": at, "leg": None}, schema_overrides={"leg": pl.Int64}
+        )
+        for position, at in others
+    ]
+    # A change of leg and another change at the same moment are one change.
+    frame = (
+        pl.concat(every)
+        .group_by("position", "at")
+        .agg(pl.col("leg").max())
+        .sort("position", "at")
+        .filter(pl.col("at") >= pl.col("position"))
+        .with_columns(pl.col("leg").forward_fill().over("position").fill_null(-1))
+    )
+    return _Changes(*(Positions(frame[name].to_numpy()) for name in ("position", "at", "leg")))
+
+
+def _moving(outcomes: Outcomes, changes: _Changes) -> pl.DataFrame:
     """States of the reports that later ones may have changed, from arrival on, each unlike the one
     before.
     """
-    rows = np.unique(row)
-    own = np.full(fates.order.size, -1, dtype=np.int64)
-    own[row[at == row]] = leg[at == row]
-    late = at > row
-    told = pl.concat(
+    arrivals = Positions(np.unique(changes.position))
+    own = changes.at == changes.position
+    sell_leg = _none(outcomes.order.size)
+    sell_leg[changes.position[own]] = changes.sell_leg[own]
+    late = changes.where(~own)
+    every = pl.concat(
         [
-            _frame(states(fates, rows, rows, own[rows])),
-            _frame(states(fates, row[late], at[late], leg[late])),
+            _frame(states(outcomes, arrivals, arrivals, Positions(sell_leg[arrivals]))),
+            _frame(states(outcomes, late.position, late.at, late.sell_leg)),
         ]
-    ).sort("row", "at")
+    ).sort("position", "at")
     unlike = pl.any_horizontal(
-        pl.col(name).ne_missing(pl.col(name).shift(1)) for name in ("row", "code", "cause", "price")
+        pl.col(name).ne_missing(pl.col(name).shift(1))
+        for name in ("position", "code", "cause", "price")
     )
-    return told.filter(unlike)
+    return every.filter(unlike)
 
 
-_COLUMNS = ("row", "at", "code", "cause", "price", "verdict")
+_COLUMNS = ("position", "at", "code", "cause", "price", "verdict")
 
 
 def _frame(these: States) -> pl.DataFrame:
@@ -153,4 +176,6 @@ def _frame(these: States) -> pl.DataFrame:
 
 
 def _unframed(frame: pl.DataFrame) -> States:
-    return States(*(frame[name].to_numpy() for name in _COLUMNS))
+    """The states that `_frame` made a frame of."""
+    columns: dict[str, Any] = {name: frame[name].to_numpy() for name in _COLUMNS}
+    return States(**columns)

@@ -30,10 +30,8 @@ def as_seen(reports: pl.DataFrame, view: View, bonds: pl.DataFrame | None = None
         grades = bonds.select("cusip", "is_high_yield").unique(
             "cusip", keep="last", maintain_order=True
         )
-        reports, high_yield = (
-            reports.join(grades, on="cusip", how="left", maintain_order="left"),
-            pl.col("is_high_yield"),
-        )
+        reports = reports.join(grades, on="cusip", how="left", maintain_order="left")
+        high_yield = pl.col("is_high_yield")
     # The feeds of the day have their cap already.
     is_capped = pl.col("is_par_capped").fill_null(False) | pl.col("feed").is_in(
         ["standard", "144a", "web"]

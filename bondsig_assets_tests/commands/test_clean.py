@@ -15,7 +15,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from benchmarks.known_fates import reports_of_known_fate
+from benchmarks.known_outcomes import reports_of_known_outcome
 
 TABLES = ("trades", "rejected", "bond_days")
 
@@ -32,7 +32,7 @@ def bondsig(*arguments: object, timeout: int = 120) -> subprocess.CompletedProce
 @pytest.fixture(scope="module")
 def enhanced(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("files") / "enhanced.parquet"
-    reports_of_known_fate(6_000).drop("fate").write_parquet(path)
+    reports_of_known_outcome(6_000).drop("outcome").write_parquet(path)
     return path
 
 
@@ -199,7 +199,7 @@ def test_killed_in_the_middle_it_leaves_the_old_result_and_the_next_run_sweeps(e
     assert bondsig("clean", enhanced, "--out", tmp_path / "out").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     big = tmp_path / "big.parquet"
-    reports_of_known_fate(900_000).drop("fate").write_parquet(big)
+    reports_of_known_outcome(900_000).drop("outcome").write_parquet(big)
     process = subprocess.Popen(
         [sys.executable, "-m", "bondsig_assets", "clean", str(big), "--out", str(tmp_path / "out")],
         stdout=subprocess.DEVNULL,

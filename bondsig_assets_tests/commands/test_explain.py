@@ -44,7 +44,7 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import ALL_FEATURES, LOOKBACK_DAYS
 from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.rows_of import rows_of
-from bondsig_assets_tests.trace.messages import DAYS, delivered, ending, message, remembered
+from bondsig_assets_tests.trace.messages import DAYS, delivered, ending, message, processed
 
 #: The last of the bonds goes quiet on DAYS[20], so that its issuer has no score later.
 TICKERS = ("AAA", "BBB", "CCC", "DDD", "EEE", "QUIET")
@@ -215,7 +215,7 @@ def small_market(path: Path, *, is_weak: bool = True, scored_from: int = 35) -> 
     lake = Warehouse(path)
     lake.initialize()
     tables = reference_tables()
-    memory = remembered(reports(is_weak), bonds=tables["bonds"])
+    memory = processed(reports(is_weak), bonds=tables["bonds"])
     tables |= {
         "trace_reports": memory.reports,
         "trade_events": memory.events,

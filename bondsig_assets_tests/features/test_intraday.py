@@ -18,7 +18,7 @@ from bondsig_assets.features.intraday import (
     EVENT_COLUMNS,
     MATCH_DAYS,
     REVISION_COLUMNS,
-    Taught,
+    IntradayInputs,
     issuer_intraday,
     times_of_day,
 )
@@ -26,7 +26,7 @@ from bondsig_assets.securities.master import build_master
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.features.markets import issuer, stock
 from bondsig_assets_tests.rows_of import rows_of
-from bondsig_assets_tests.trace.messages import DAYS, Memory, delivered, ending, message
+from bondsig_assets_tests.trace.messages import DAYS, TablesInMemory, delivered, ending, message
 
 NOON, CLOSE = time(12), time(16)
 TIMES = [NOON, CLOSE]
@@ -102,9 +102,9 @@ YIELDS = [row for k in range(60) for row in curve(DAYS[k], 4.0 + 0.01 * k, clock
 
 def tables(
     messages, bonds=BONDS, issuers=ISSUERS, stocks=STOCKS, yields=YIELDS, revisions=None
-) -> Taught:
-    """What a market has taught after all of `messages`; `revisions` stand in for its bond days with
-    spreads.
+) -> IntradayInputs:
+    """What is known of a market after all of `messages`; `revisions` stand in for its bond days
+    with spreads.
     """
     frames = {
         name: rows_of(name, *rows)
@@ -115,7 +115,7 @@ def tables(
             "treasury_yields": yields,
         }.items()
     }
-    memory = Memory(frames["bonds"])
+    memory = TablesInMemory(frames["bonds"])
     reports = delivered(*sorted(messages, key=lambda m: (m["delivery_date"], m["known_at"])))
     memory.take(reports, DAYS[0], DAYS[-1])
     reference = Reference(frames["bonds"], frames["treasury_yields"])
@@ -129,7 +129,7 @@ def tables(
         if revisions is None
         else pl.DataFrame(revisions, schema=schema, orient="row")
     )
-    return Taught(
+    return IntradayInputs(
         memory.events.select(EVENT_COLUMNS),
         spreads,
         build_master(frames["bonds"], frames["issuers"], frames["equities"]),
@@ -137,9 +137,11 @@ def tables(
     )
 
 
-def found(taught: Taught, day: int, at: time, parent: str = "P", times=TIMES) -> dict[str, Any]:
+def found(
+    inputs: IntradayInputs, day: int, at: time, parent: str = "P", times=TIMES
+) -> dict[str, Any]:
     """The row of a parent at a moment."""
-    rows = issuer_intraday(taught, DAYS[day], DAYS[day], times).filter(
+    rows = issuer_intraday(inputs, DAYS[day], DAYS[day], times).filter(
         parent_id=parent, as_of_time=f"{at:%H:%M}"
     )
     return rows.row(0, named=True) if rows.height else {}
@@ -266,7 +268,7 @@ def test_a_quarantined_price_has_no_weight_until_it_is_confirmed():
     doubted = [
         trade(2, str(k), time(10 + 2 * k, 30), price=60.0 + k, par_usd=1e6) for k in range(3)
     ]
-    taught = tables(
+    inputs = tables(
         [
             trade(1, "1", time(10)),
             trade(1, "2", time(11), cusip=C),
@@ -275,7 +277,7 @@ def test_a_quarantined_price_has_no_weight_until_it_is_confirmed():
         ]
     )
     rows = {
-        at: found(taught, 2, at, times=[NOON, time(14), CLOSE]) for at in (NOON, time(14), CLOSE)
+        at: found(inputs, 2, at, times=[NOON, time(14), CLOSE]) for at in (NOON, time(14), CLOSE)
     }
     assert [rows[at]["n_trades"] for at in rows] == [0, 0, 3]
     assert rows[NOON]["intraday_spread_bps"] is None and rows[time(14)]["par_usd"] == 0.0
@@ -292,21 +294,21 @@ def test_a_link_counts_from_the_moment_it_is_known(what):
         "issuers": [issuer("i", "P", **late), issuer("j", "Q")],
         "stocks": [stock("P", "PPP", **late), stock("Q", "QQQ")],
     }
-    taught = tables(
+    inputs = tables(
         [trade(2, "1", time(10)), trade(2, "2", time(10, 5), cusip=C)],
         **({"bonds": [terms(A, "i"), terms(C, "j")]} | {what: changed[what]}),
     )
-    assert found(taught, 2, NOON) == {}
-    assert found(taught, 2, CLOSE)["n_trades"] == 1
-    assert found(taught, 2, NOON, "Q")["n_trades"] == 1
+    assert found(inputs, 2, NOON) == {}
+    assert found(inputs, 2, CLOSE)["n_trades"] == 1
+    assert found(inputs, 2, NOON, "Q")["n_trades"] == 1
 
 
 def test_a_new_parent_and_a_new_ticker_count_from_their_moment():
     issuers = [*ISSUERS, issuer("i", "Q", valid_from_date=DAYS[2], known_at=clock(2, time(13)))]
     stocks = [*STOCKS, stock("Q", "NEW", valid_from_date=DAYS[1], known_at=clock(2, time(15)))]
-    taught = tables([trade(2, "1", time(10))], issuers=issuers, stocks=stocks)
-    assert found(taught, 2, NOON)["n_trades"] == 1 and found(taught, 2, CLOSE) == {}
-    noon, close = found(taught, 2, NOON, "Q"), found(taught, 2, CLOSE, "Q")
+    inputs = tables([trade(2, "1", time(10))], issuers=issuers, stocks=stocks)
+    assert found(inputs, 2, NOON)["n_trades"] == 1 and found(inputs, 2, CLOSE) == {}
+    noon, close = found(inputs, 2, NOON, "Q"), found(inputs, 2, CLOSE, "Q")
     assert (noon["n_trades"], noon["ticker"], close["n_trades"], close["ticker"]) == (
         0,
         "QQQ",
@@ -325,10 +327,10 @@ def test_a_new_parent_and_a_new_ticker_count_from_their_moment():
     ],
 )
 def test_a_row_needs_a_bond_outstanding_on_the_day(dates, present):
-    taught = tables(
+    inputs = tables(
         [trade(2, "1", time(10), cusip=C)], bonds=[terms(A, "i", **dates), terms(C, "j")]
     )
-    assert bool(found(taught, 2, NOON)) == present
+    assert bool(found(inputs, 2, NOON)) == present
 
 
 def test_the_curve_is_the_one_known_at_the_moment():
@@ -417,15 +419,15 @@ def volumes(n_days: int, par) -> list[dict[str, Any]]:
 
 def test_volume_is_compared_with_the_same_time_of_earlier_days():
     messages = volumes(66, lambda day: 1e6 * (1 + day % 7) if day % 5 else None)
-    taught = tables(messages)
+    inputs = tables(messages)
     x = np.log1p([1e6 * (1 + day % 7) if day % 5 else 0.0 for day in range(66)])
-    noon = found(taught, 64, NOON)["volume_zscore"]
+    noon = found(inputs, 64, NOON)["volume_zscore"]
     assert noon == pytest.approx((x[64] - x[1:64].mean()) / x[1:64].std(ddof=1), rel=1e-12)
     y = np.log1p(np.expm1(x) + 3e6)
-    assert found(taught, 64, CLOSE)["volume_zscore"] == pytest.approx(
+    assert found(inputs, 64, CLOSE)["volume_zscore"] == pytest.approx(
         (y[64] - y[1:64].mean()) / y[1:64].std(ddof=1), rel=1e-12
     )
-    assert found(taught, 65, NOON)["volume_zscore"] == pytest.approx(
+    assert found(inputs, 65, NOON)["volume_zscore"] == pytest.approx(
         (0.0 - x[2:65].mean()) / x[2:65].std(ddof=1), rel=1e-9
     )
 
@@ -606,8 +608,8 @@ def messages() -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def market(messages) -> Taught:
-    """What all of it taught."""
+def market(messages) -> IntradayInputs:
+    """What is known after all of it."""
     return tables(messages, **MARKET)
 
 
@@ -617,12 +619,12 @@ def whole(market) -> pl.DataFrame:
     return issuer_intraday(market, DAYS[FIRST], DAYS[N_DAYS - 1], TIMES)
 
 
-def loaded(taught: Taught, start: date, end: date) -> Taught:
+def loaded(inputs: IntradayInputs, start: date, end: date) -> IntradayInputs:
     """What `assets/intraday.py` would read for a range."""
     since, matched = offset(start, -BASELINE_DAYS), offset(start, -MATCH_DAYS)
-    return taught._replace(
-        events=taught.events.filter(pl.col("known_date").is_between(since, end)),
-        revisions=taught.revisions.filter(pl.col("known_date").is_between(matched, end)),
+    return inputs._replace(
+        events=inputs.events.filter(pl.col("known_date").is_between(since, end)),
+        revisions=inputs.revisions.filter(pl.col("known_date").is_between(matched, end)),
     )
 
 
@@ -681,7 +683,7 @@ def test_one_time_of_day_alone_is_the_same(market, whole):
 
 
 def test_the_order_of_the_rows_read_does_not_matter(market, whole):
-    mixed = Taught(
+    mixed = IntradayInputs(
         market.events.sample(fraction=1.0, shuffle=True, seed=1),
         market.revisions.sample(fraction=1.0, shuffle=True, seed=2),
         market.master.sample(fraction=1.0, shuffle=True, seed=3),
@@ -787,9 +789,9 @@ def test_poison_after_a_moment_changes_nothing_at_it(messages, whole, day, at):
 
 
 def test_nothing_known_is_nothing_said(market):
-    nothing = Taught(
+    nothing = IntradayInputs(
         market.events.head(0), market.revisions.head(0), market.master, market.reference
     )
-    for taught in (nothing, market._replace(master=market.master.head(0))):
-        rows = issuer_intraday(taught, DAYS[FIRST], DAYS[N_DAYS - 1], TIMES)
+    for inputs in (nothing, market._replace(master=market.master.head(0))):
+        rows = issuer_intraday(inputs, DAYS[FIRST], DAYS[N_DAYS - 1], TIMES)
         assert rows.is_empty() and TABLES["issuer_intraday"].conform(rows).is_empty()

@@ -28,7 +28,7 @@ from bondsig_assets_tests.sources.wrds_server import (
     enhanced,
     standard,
 )
-from bondsig_assets_tests.trace.messages import Memory, newest
+from bondsig_assets_tests.trace.messages import TablesInMemory, newest
 
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
 LAST_ENHANCED = date(2024, 2, 29)
@@ -171,8 +171,8 @@ def test_the_disseminated_tables_begin_after_enhanced(make):
     ]
 
 
-def _cleaned(*deliveries: pl.DataFrame) -> Memory:
-    memory = Memory(TABLES["bonds"].empty(), screens_named("none"))
+def _cleaned(*deliveries: pl.DataFrame) -> TablesInMemory:
+    memory = TablesInMemory(TABLES["bonds"].empty(), screens_named("none"))
     for rows in deliveries:
         for day in rows["delivery_date"].unique().sort():
             memory.take(rows, day, day)

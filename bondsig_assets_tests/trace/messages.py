@@ -1,4 +1,5 @@
-"""TRACE messages and bonds by hand, and a memory that feeds `learn` as the warehouse does.
+"""TRACE messages and bonds by hand, and tables in memory that feed `events_of_deliveries` as the
+warehouse does.
 
 Belongs here: what the tests of this folder share. Not here: tests. Days are numbered: DAYS[0] is
 the first delivery of a story, and an execution day is a number on the same scale.
@@ -15,17 +16,17 @@ import polars as pl
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace import Screens
-from bondsig_assets.trace.bond_days import revise, spans, touched_days
+from bondsig_assets.trace.bond_days import lifetimes, revise, touched_days
 from bondsig_assets.trace.events import (
     GRAPH,
     PRINT_COLUMNS,
-    TOLD_COLUMNS,
-    learn,
+    PRIOR_EVENT_COLUMNS,
+    events_of_deliveries,
+    look_back_start,
     may_be_confirmed_since,
-    memory_since,
+    prior_reports,
     touched_by,
 )
-from bondsig_assets.trace.events import remembered as as_remembered
 from bondsig_assets_tests.rows_of import rows_of
 
 DAYS = trading_days(date(2024, 3, 1), date(2024, 7, 31))
@@ -70,13 +71,13 @@ def ending(
     status: str, day: int, trade: dict[str, Any], number: str = "", **changes: Any
 ) -> dict[str, Any]:
     """The X, C or Y delivered on DAYS[day] that repeats the terms of `trade`."""
-    told = message(day, number or trade["message_number"], status)
+    message_of_end = message(day, number or trade["message_number"], status)
     terms = {
         name: trade[name]
         for name in ("cusip", "execution_date", "executed_at", "price", "par_usd", "side", "contra")
     }
     pointer = {"original_message_number": trade["message_number"]} if status == "Y" else {}
-    return told | terms | pointer | changes
+    return message_of_end | terms | pointer | changes
 
 
 def delivered(*messages: dict[str, Any]) -> pl.DataFrame:
@@ -101,11 +102,12 @@ def bond(cusip: str = CUSIP, **changes: Any) -> pl.DataFrame:
     return rows_of("bonds", terms | changes)
 
 
-class Memory:
-    """`trace_reports`, `trade_events` and `bond_day_revisions` of the deliveries so far, in memory.
+class TablesInMemory:
+    """`trace_reports`, `trade_events` and `bond_day_revisions` of the deliveries so far, in
+    memory.
 
-    `earlier_reports` and `spans_of_days` give what the functions of the same names in
-    `assets/clean.py` read from the warehouse; a test holds the two together.
+    `earlier_reports` and `lifetimes_of_days` give what the functions of the same names in
+    `reading/reports.py` read from the warehouse; a test holds the two together.
     """
 
     def __init__(self, bonds: pl.DataFrame, screens: Screens = GRAPH):
@@ -119,7 +121,7 @@ class Memory:
         prints = before.filter(
             (pl.col("revision") == 0)
             & pl.col("price_verdict").is_not_null()
-            & (pl.col("known_date") >= memory_since(start))
+            & (pl.col("known_date") >= look_back_start(start))
         )
         doubted = prints.filter(
             pl.col("price_verdict").is_in(["quarantined", "shifted"])
@@ -127,24 +129,26 @@ class Memory:
         )
         days, report_days = touched_by(reports)
         bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique().implode()
-        told = self.reports.filter((pl.col("delivery_date") < start) & pl.col("cusip").is_in(bonds))
+        earlier = self.reports.filter(
+            (pl.col("delivery_date") < start) & pl.col("cusip").is_in(bonds)
+        )
         wanted = pl.Series(
             [
                 *days,
                 *doubted["execution_date"],
-                *told.filter(pl.col("report_date").is_in(report_days))["execution_date"],
+                *earlier.filter(pl.col("report_date").is_in(report_days))["execution_date"],
             ],
             dtype=pl.Date,
         ).implode()
         is_wanted = pl.col("execution_date").is_in(wanted)
-        return as_remembered(
-            told.filter(is_wanted),
-            before.filter(is_wanted).select(TOLD_COLUMNS),
+        return prior_reports(
+            earlier.filter(is_wanted),
+            before.filter(is_wanted).select(PRIOR_EVENT_COLUMNS),
             prints.select(PRINT_COLUMNS),
         )
 
-    def spans_of_days(self, changed: pl.DataFrame, end: date) -> pl.DataFrame:
-        return spans(
+    def lifetimes_of_days(self, changed: pl.DataFrame, end: date) -> pl.DataFrame:
+        return lifetimes(
             self.events.filter(
                 (pl.col("known_date") <= end)
                 & pl.col("execution_date").is_in(changed["trade_date"].unique().implode())
@@ -155,7 +159,7 @@ class Memory:
         """One run over the deliveries from `start` to `end`."""
         part = reports.filter(pl.col("delivery_date").is_between(start, end))
         events = TABLES["trade_events"].conform(
-            learn(part, self.earlier_reports(part, start), self.bonds, self.screens)
+            events_of_deliveries(part, self.earlier_reports(part, start), self.bonds, self.screens)
         )
         self.reports, self.events = (
             pl.concat([self.reports, part]),
@@ -163,27 +167,27 @@ class Memory:
         )
         changed = touched_days(events)
         revisions = TABLES["bond_day_revisions"].conform(
-            revise(changed, self.spans_of_days(changed, end))
+            revise(changed, self.lifetimes_of_days(changed, end))
         )
         self.revisions = pl.concat([self.revisions, revisions]).sort(
             "known_date", "cusip", "trade_date"
         )
 
 
-def remembered(
+def processed(
     reports: pl.DataFrame, *ends: int, bonds: pl.DataFrame | None = None, screens: Screens = GRAPH
-) -> Memory:
-    """A memory that took `reports` in runs that end on DAYS[ends]; without ends, in one run."""
-    memory, start = Memory(bond() if bonds is None else bonds, screens), DAYS[0]
+) -> TablesInMemory:
+    """Tables that took `reports` in runs that end on DAYS[ends]; without ends, in one run."""
+    tables, start = TablesInMemory(bond() if bonds is None else bonds, screens), DAYS[0]
     for end in ends or (len(DAYS) - 1,):
-        memory.take(reports, start, DAYS[end])
+        tables.take(reports, start, DAYS[end])
         start = DAYS[end] + timedelta(days=1)
-    return memory
+    return tables
 
 
-def daily(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> Memory:
-    """A memory that took `reports` in one run for each day that delivered something."""
-    return remembered(
+def daily(reports: pl.DataFrame, bonds: pl.DataFrame | None = None) -> TablesInMemory:
+    """Tables that took `reports` in one run for each day that delivered something."""
+    return processed(
         reports, *sorted(DAYS.index(day) for day in reports["delivery_date"].unique()), bonds=bonds
     )
 
@@ -196,22 +200,3 @@ def arrivals(events: pl.DataFrame) -> pl.DataFrame:
 def newest(events: pl.DataFrame) -> pl.DataFrame:
     """Each report as it is now."""
     return events.sort(*ID, "revision").group_by(ID, maintain_order=True).last()
-
-
-def told(*messages: dict[str, Any], bonds: pl.DataFrame | None = None) -> list[str]:
-    """For each message what became of it: "trade", "reason" or "reason < n", n being the message
-    that caused it.
-
-    Runs day by day and at once must agree.
-    """
-    reports = delivered(*messages)
-    events = daily(reports, bonds).events
-    assert events.equals(remembered(reports, bonds=bonds).events)
-    place = {key: k for k, key in enumerate(reports.select(ID).rows())}
-    fates = [""] * len(messages)
-    for row in newest(events).iter_rows(named=True):
-        cause = place.get((row["cause_delivery_date"], row["cause_record_number"]))
-        fates[place[row["delivery_date"], row["record_number"]]] = (row["reason"] or "trade") + (
-            "" if cause is None else f" < {cause}"
-        )
-    return fates

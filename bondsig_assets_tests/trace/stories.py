@@ -16,7 +16,7 @@ from bondsig_assets.trace import Screens, clean
 from bondsig_assets.trace.options import screens_named
 from bondsig_assets.trace.order import order_of_knowledge, with_known_at
 from bondsig_assets.trace.reports import REPORT_SCHEMA
-from bondsig_assets_tests.trace.messages import ID, Memory, newest
+from bondsig_assets_tests.trace.messages import ID, TablesInMemory, newest
 
 CUSIP = "037833AK6"
 OLD, NEW = date(2010, 3, 1), date(2014, 3, 3)
@@ -29,16 +29,16 @@ def report(
     *,
     on: date | None = None,
     at: str = "10:00:00",
-    told: str | None = None,
+    reported: str | None = None,
     **changes: Any,
 ) -> dict[str, Any]:
-    """A report of `day`, told a minute after its execution `at` (or at `told`), of an execution
+    """A report of `day`, made a minute after its execution `at` (or at `reported`), of an execution
     `on` that day or another.
     """
     executed = datetime.combine(on or day, time.fromisoformat(at))
     reported = (
-        datetime.combine(day, time.fromisoformat(told))
-        if told
+        datetime.combine(day, time.fromisoformat(reported))
+        if reported
         else datetime.combine(day, executed.time()) + timedelta(minutes=1)
     )
     return {
@@ -63,12 +63,12 @@ def again(
     number: str | None,
     *,
     day: date | None = None,
-    told: str = "16:00:00",
+    reported: str = "16:00:00",
     points: bool = True,
     **changes: Any,
 ) -> dict[str, Any]:
     """A message about `trade` that repeats its terms, under its own number; it points back unless
-    told not to.
+    asked not to.
     """
     day = day or trade["report_date"]
     pointer = {"original_message_number": trade["message_number"]} if points else {}
@@ -76,7 +76,7 @@ def again(
         trade
         | {
             "report_date": day,
-            "reported_at": datetime.combine(day, time.fromisoformat(told)),
+            "reported_at": datetime.combine(day, time.fromisoformat(reported)),
             "message_number": number,
             "status": status,
         }
@@ -97,42 +97,44 @@ def frame(*reports: dict[str, Any]) -> pl.DataFrame:
     )
 
 
-def fates(*reports: dict[str, Any], screens: str | Screens = "none", **options: Any) -> list[str]:
+def outcomes(
+    *reports: dict[str, Any], screens: str | Screens = "none", **options: Any
+) -> list[str]:
     """What became of each report: "trade", or "reason" or "reason < n", n being the report that
     caused it.
     """
     result = clean(frame(*reports), screens=screens, **options)
-    told = dict.fromkeys(result.trades["row"], "trade")
+    became = dict.fromkeys(result.trades["row"], "trade")
     for row, reason, cause in result.rejected.select("row", "reason", "cause_row").iter_rows():
-        told[row] = reason if cause is None else f"{reason} < {cause}"
-    assert sorted(told) == list(range(len(reports)))
-    fates = [told[row] for row in range(len(reports))]
+        became[row] = reason if cause is None else f"{reason} < {cause}"
+    assert sorted(became) == list(range(len(reports)))
+    in_order = [became[row] for row in range(len(reports))]
     # The warehouse has no reports without a number.
     if not options and all(story["message_number"] for story in reports):
-        assert _told_by_deliveries(reports, screens_named(screens)) == fates
-    return fates
+        assert _from_deliveries(reports, screens_named(screens)) == in_order
+    return in_order
 
 
-def _told_by_deliveries(reports: Sequence[dict[str, Any]], screens: Screens) -> list[str]:
+def _from_deliveries(reports: Sequence[dict[str, Any]], screens: Screens) -> list[str]:
     """The same from the warehouse's table of events, one run for each report date."""
-    told = frame(*reports).with_columns(delivery_date="report_date")
-    told = with_known_at(told)[order_of_knowledge(with_known_at(told))].with_columns(
+    numbered = frame(*reports).with_columns(delivery_date="report_date")
+    numbered = with_known_at(numbered)[order_of_knowledge(with_known_at(numbered))].with_columns(
         record_number=pl.int_range(1, pl.len() + 1).over("delivery_date")
     )
     lacking = [
         pl.lit(None, dtype).alias(name)
         for name, dtype in TABLES["trace_reports"].polars_schema.items()
-        if name not in told.columns
+        if name not in numbered.columns
     ]
-    deliveries = told.with_columns(lacking).select(TABLES["trace_reports"].column_names)
-    memory = Memory(TABLES["bonds"].empty(), screens)
-    for day in told["delivery_date"].unique().sort():
-        memory.take(deliveries, day, day)
-    places = dict(zip(told.select(ID).rows(), told["row"], strict=True))
-    fates = {}
-    for row in newest(memory.events).iter_rows(named=True):
+    deliveries = numbered.with_columns(lacking).select(TABLES["trace_reports"].column_names)
+    tables = TablesInMemory(TABLES["bonds"].empty(), screens)
+    for day in numbered["delivery_date"].unique().sort():
+        tables.take(deliveries, day, day)
+    places = dict(zip(numbered.select(ID).rows(), numbered["row"], strict=True))
+    outcomes = {}
+    for row in newest(tables.events).iter_rows(named=True):
         cause = places.get((row["cause_delivery_date"], row["cause_record_number"]))
-        fates[places[row["delivery_date"], row["record_number"]]] = (row["reason"] or "trade") + (
-            "" if cause is None else f" < {cause}"
-        )
-    return [fates[row] for row in range(len(reports))]
+        outcomes[places[row["delivery_date"], row["record_number"]]] = (
+            row["reason"] or "trade"
+        ) + ("" if cause is None else f" < {cause}")
+    return [outcomes[row] for row in range(len(reports))]

@@ -24,7 +24,7 @@ from bondsig_assets_tests.trace.messages import (
     ending,
     message,
     newest,
-    remembered,
+    processed,
 )
 
 KNOWN, LATE, UNKNOWN = "037833AK6", "459200HU8", "000000AA0"
@@ -83,7 +83,7 @@ def streams(draw: st.DrawFn) -> pl.DataFrame:
 @FEW
 @given(streams())
 def test_every_report_is_accounted_for(reports):
-    events = remembered(reports, bonds=BONDS).events
+    events = processed(reports, bonds=BONDS).events
     kept = [
         "cusip",
         "execution_date",
@@ -94,8 +94,8 @@ def test_every_report_is_accounted_for(reports):
         "contra",
         "known_at",
     ]
-    for told in (arrivals(events), newest(events)):
-        assert told.select(*ID, *kept[:-1]).equals(reports.sort(ID).select(*ID, *kept[:-1]))
+    for known in (arrivals(events), newest(events)):
+        assert known.select(*ID, *kept[:-1]).equals(reports.sort(ID).select(*ID, *kept[:-1]))
     assert arrivals(events)["known_at"].equals(reports.sort(ID)["known_at"])
     assert (
         newest(events)
@@ -108,11 +108,11 @@ def test_every_report_is_accounted_for(reports):
 
 @FEW
 @given(streams(), st.sets(st.integers(0, 5)))
-def test_a_range_teaches_what_its_days_teach(reports, cuts):
+def test_a_range_gives_the_events_of_its_days(reports, cuts):
     whole, single, pieces = (
-        remembered(reports, bonds=BONDS),
+        processed(reports, bonds=BONDS),
         daily(reports, BONDS),
-        remembered(reports, *sorted(cuts), 6, bonds=BONDS),
+        processed(reports, *sorted(cuts), 6, bonds=BONDS),
     )
     for other in (single, pieces):
         assert other.events.equals(whole.events)
@@ -121,11 +121,11 @@ def test_a_range_teaches_what_its_days_teach(reports, cuts):
 
 @FEW
 @given(streams(), st.integers(0, 5))
-def test_later_deliveries_change_nothing_already_told(reports, last):
+def test_later_deliveries_change_nothing_already_known(reports, last):
     is_early = pl.col("delivery_date") <= DAYS[last]
     early, whole = (
-        remembered(reports.filter(is_early), bonds=BONDS),
-        remembered(reports, bonds=BONDS),
+        processed(reports.filter(is_early), bonds=BONDS),
+        processed(reports, bonds=BONDS),
     )
     assert early.events.equals(whole.events.filter(pl.col("known_date") <= DAYS[last]))
     assert early.revisions.equals(whole.revisions.filter(pl.col("known_date") <= DAYS[last]))
@@ -133,8 +133,8 @@ def test_later_deliveries_change_nothing_already_told(reports, last):
 
 @FEW
 @given(streams())
-def test_a_trade_ends_once_and_never_before_it_was_told(reports):
-    events = remembered(reports, bonds=BONDS).events
+def test_a_trade_ends_once_and_never_before_it_was_reported(reports):
+    events = processed(reports, bonds=BONDS).events
     cause = ["cause_delivery_date", "cause_record_number"]
     ended = events.filter(pl.col("reason").str.starts_with("ended_by"))
     assert (
@@ -202,7 +202,7 @@ def _naive_endings(reports: pl.DataFrame) -> dict[tuple, tuple]:
 @FEW
 @given(streams())
 def test_endings_agree_with_one_message_after_the_other(reports):
-    events = newest(remembered(reports, bonds=BONDS).events)
+    events = newest(processed(reports, bonds=BONDS).events)
     ended = events.filter(pl.col("reason").str.starts_with("ended_by")).select(
         "cause_delivery_date", "cause_record_number", *ID
     )
@@ -215,7 +215,7 @@ def test_live_legs_of_both_sides_are_paired_to_the_last(reports):
     """Among live inter-dealer trades of equal terms, as many buy legs stand as there are more of
     them than sell legs.
     """
-    events = newest(remembered(reports, bonds=BONDS, screens=NONE).events)
+    events = newest(processed(reports, bonds=BONDS, screens=NONE).events)
     legs = events.filter(
         (pl.col("contra") == "D")
         & (pl.col("reason").is_null() | (pl.col("reason") == "interdealer_buy_leg"))
@@ -229,9 +229,9 @@ def test_live_legs_of_both_sides_are_paired_to_the_last(reports):
 @FEW
 @given(streams())
 def test_revisions_agree_with_a_naive_count_as_of_their_day(reports):
-    memory = remembered(reports, bonds=BONDS)
-    for row in memory.revisions.iter_rows(named=True):
-        then = newest(memory.events.filter(pl.col("known_date") <= row["known_date"]))
+    tables = processed(reports, bonds=BONDS)
+    for row in tables.revisions.iter_rows(named=True):
+        then = newest(tables.events.filter(pl.col("known_date") <= row["known_date"]))
         day = then.filter(
             (pl.col("cusip") == row["cusip"]) & (pl.col("execution_date") == row["trade_date"])
         )
@@ -244,7 +244,7 @@ def test_revisions_agree_with_a_naive_count_as_of_their_day(reports):
 
 
 class _FileOfEvents:
-    """Just enough of a warehouse for the readers of `assets/clean.py`, over frames in memory."""
+    """Just enough of a warehouse for the readers of `reading/reports.py`, over frames in memory."""
 
     def __init__(self, **tables: pl.DataFrame):
         self.connection = duckdb.connect()
@@ -256,20 +256,20 @@ class _FileOfEvents:
 
 
 def _reads_alike(reports: pl.DataFrame, today: int) -> None:
-    from bondsig_assets.reading.reports import earlier_reports, spans_of_days
+    from bondsig_assets.reading.reports import earlier_reports, lifetimes_of_days
     from bondsig_assets.trace.bond_days import touched_days
 
-    memory = remembered(reports, bonds=BONDS)
+    tables = processed(reports, bonds=BONDS)
     lake, new = (
-        _FileOfEvents(trade_events=memory.events, trace_reports=memory.reports),
+        _FileOfEvents(trade_events=tables.events, trace_reports=tables.reports),
         reports.filter(pl.col("delivery_date") >= DAYS[today]),
     )
-    mine, theirs = memory.earlier_reports(new, DAYS[today]), earlier_reports(lake, new, DAYS[today])
+    mine, theirs = tables.earlier_reports(new, DAYS[today]), earlier_reports(lake, new, DAYS[today])
     assert mine.sort(ID).equals(theirs.select(mine.columns).sort(ID))
-    changed = touched_days(memory.events)
+    changed = touched_days(tables.events)
     mine, theirs = (
-        memory.spans_of_days(changed, DAYS[today]),
-        spans_of_days(lake, changed, DAYS[today]),
+        tables.lifetimes_of_days(changed, DAYS[today]),
+        lifetimes_of_days(lake, changed, DAYS[today]),
     )
     assert (
         mine.select(theirs.columns)
@@ -280,7 +280,7 @@ def _reads_alike(reports: pl.DataFrame, today: int) -> None:
 
 @settings(max_examples=5, deadline=None)
 @given(streams(), st.integers(1, 6))
-def test_the_memory_of_these_tests_reads_what_the_assets_read(reports, today):
+def test_the_tables_of_these_tests_read_what_the_assets_read(reports, today):
     _reads_alike(reports, today)
 
 
@@ -297,4 +297,4 @@ def test_it_reads_alike_what_a_sell_leg_ended_and_what_is_dated_ahead():
     ]
     for today in (1, 2, 3):
         _reads_alike(delivered(*story), today)
-    assert remembered(delivered(*story)).events.equals(daily(delivered(*story)).events)
+    assert processed(delivered(*story)).events.equals(daily(delivered(*story)).events)

@@ -17,7 +17,7 @@ from bondsig_assets_tests.trace.messages import (
     delivered,
     ending,
     message,
-    remembered,
+    processed,
 )
 
 STORY = [
@@ -38,7 +38,7 @@ STORY = [
 
 
 def test_a_bond_day_by_hand():
-    row = remembered(delivered(*STORY)).revisions.row(0, named=True)
+    row = processed(delivered(*STORY)).revisions.row(0, named=True)
     value = 99.0 * 1e5 + 101.0 * 3e5 + 98.0 * 2e5 + 100.0 * 4e5
     square = 99.0**2 * 1e5 + 101.0**2 * 3e5 + 98.0**2 * 2e5 + 100.0**2 * 4e5
     assert row == {
@@ -85,7 +85,7 @@ def test_a_bond_day_by_hand():
 
 
 def test_institutional_columns_leave_small_trades_out():
-    row = remembered(
+    row = processed(
         delivered(
             STORY[0],
             message(0, "2", par_usd=99_999.0, price=97.0),
@@ -111,7 +111,7 @@ def test_dealers_are_counted_once_whatever_their_side():
         message(0, "2", price=100.5, contra="D", **named | {"contra_party": "y"}),
         message(0, "3", price=101.0, **named | {"reporting_party": "y"}),
     ]
-    assert remembered(delivered(*story)).revisions["n_dealers"].to_list() == [2]
+    assert processed(delivered(*story)).revisions["n_dealers"].to_list() == [2]
 
 
 def _trips(*trades: tuple[time, float, float, str, str]) -> tuple:
@@ -119,7 +119,7 @@ def _trips(*trades: tuple[time, float, float, str, str]) -> tuple:
         message(0, str(k), at=at, price=price, par_usd=par, side=side, contra=contra)
         for k, (at, price, par, side, contra) in enumerate(trades)
     ]
-    row = remembered(delivered(*story)).revisions.row(0, named=True)
+    row = processed(delivered(*story)).revisions.row(0, named=True)
     return row["n_round_trips"], row["round_trip_cost_bps"], row["riskless_share"]
 
 
@@ -145,7 +145,7 @@ def test_riskless_share_is_of_customers_par():
 
 def test_quarantined_prints_are_counted_and_weigh_nothing():
     story = [message(0, "1"), message(1, "2"), message(1, "3", price=60.0)]
-    row = remembered(delivered(*story)).revisions.row(1, named=True)
+    row = processed(delivered(*story)).revisions.row(1, named=True)
     assert (row["n_trades"], row["price"], row["n_quarantined"], row["quarantined_share"]) == (
         1,
         100.0,
@@ -155,7 +155,7 @@ def test_quarantined_prints_are_counted_and_weigh_nothing():
 
 
 def test_one_side_only_has_no_price_on_the_other():
-    row = remembered(delivered(STORY[0])).revisions.row(0, named=True)
+    row = processed(delivered(STORY[0])).revisions.row(0, named=True)
     assert (row["customer_sell_par_usd"], row["customer_sell_price"]) == (0.0, None)
     assert (row["customer_buy_par_usd"], row["customer_buy_price"]) == (100_000.0, 99.0)
 
@@ -164,7 +164,7 @@ def test_late_trades_and_cancels_make_revisions_under_the_day_they_became_known(
     late = message(2, "5", on=0, at=time(16), price=110.0, par_usd=1e5)
     reports = delivered(STORY[0], late, ending("X", 4, STORY[0]), ending("X", 6, late))
     rows = (
-        remembered(reports)
+        processed(reports)
         .revisions.select("trade_date", "known_date", "n_trades", "price", "price_last", "par_usd")
         .rows()
     )
@@ -177,7 +177,7 @@ def test_late_trades_and_cancels_make_revisions_under_the_day_they_became_known(
 
 
 def test_a_trade_that_ends_on_its_own_day_leaves_an_empty_day():
-    assert remembered(delivered(STORY[0], ending("X", 0, STORY[0]))).revisions.select(
+    assert processed(delivered(STORY[0], ending("X", 0, STORY[0]))).revisions.select(
         "n_trades", "par_usd", "n_capped"
     ).rows() == [(0, 0.0, 0)]
 
@@ -188,12 +188,12 @@ def test_rejected_reports_touch_no_day():
         message(0, "2", contra="A"),
         ending("X", 1, message(0, "9")),
     ]
-    assert remembered(delivered(*story)).revisions.is_empty()
+    assert processed(delivered(*story)).revisions.is_empty()
 
 
 def test_touched_names_each_bond_day_once_per_delivery():
     other = "459200HU8"
-    events = remembered(
+    events = processed(
         delivered(*STORY, message(0, "9", cusip=other), ending("X", 1, STORY[1])),
         bonds=pl.concat([bond(), bond(other)]),
     ).events
@@ -210,4 +210,4 @@ def test_equal_times_are_ordered_by_delivery_so_that_the_last_price_is_settled()
         message(0, "2", price=101.0),
         message(0, "3", price=100.0),
     )
-    assert remembered(reports).revisions["price_last"].to_list() == [100.0, 99.0]
+    assert processed(reports).revisions["price_last"].to_list() == [100.0, 99.0]

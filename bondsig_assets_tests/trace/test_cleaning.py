@@ -15,8 +15,8 @@ from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace import clean
 from bondsig_assets.trace.events import GRAPH
 from bondsig_assets.trace.order import order_of_knowledge
-from bondsig_assets_tests.trace.messages import DAYS, ID, newest, remembered
-from bondsig_assets_tests.trace.stories import CUSIP, NEW, again, fates, frame, report
+from bondsig_assets_tests.trace.messages import DAYS, ID, newest, processed
+from bondsig_assets_tests.trace.stories import CUSIP, NEW, again, frame, outcomes, report
 from bondsig_assets_tests.trace.test_as_known import KNOWN, bond, streams
 
 LATER = NEW + timedelta(days=3)
@@ -40,9 +40,9 @@ def test_as_of_a_moment_is_what_was_known_then_and_what_the_warehouse_says(repor
     by_hand = clean(numbered.filter(pl.col("known_at") <= moment), bonds=bonds, screens=GRAPH)
     assert cut.trades.equals(by_hand.trades) and cut.bond_days.equals(by_hand.bond_days)
     assert cut.trades.height + cut.rejected.height == reports.height
-    events = newest(remembered(reports, bonds=bonds).events.filter(pl.col("known_at") <= moment))
-    told = numbered.join(events.select(*ID, "reason", told="price"), on=ID, how="inner")
-    standing = told.filter(pl.col("reason").is_null()).select("row", price="told").sort("row")
+    events = newest(processed(reports, bonds=bonds).events.filter(pl.col("known_at") <= moment))
+    known = numbered.join(events.select(*ID, "reason", known="price"), on=ID, how="inner")
+    standing = known.filter(pl.col("reason").is_null()).select("row", price="known").sort("row")
     assert cut.trades.select("row", "price").sort("row").equals(standing)
     reasons = (
         cut.rejected.filter(pl.col("reason") != "reported_later")
@@ -50,7 +50,7 @@ def test_as_of_a_moment_is_what_was_known_then_and_what_the_warehouse_says(repor
         .sort("row")
     )
     assert reasons.equals(
-        told.filter(pl.col("reason").is_not_null()).select("row", "reason").sort("row")
+        known.filter(pl.col("reason").is_not_null()).select("row", "reason").sort("row")
     )
 
 
@@ -85,7 +85,7 @@ def test_the_live_view_is_what_was_disseminated():
         report(NEW, "4", contra="A"),
         report(NEW, "5", is_disseminated=False, at="12:00:00"),
     ]
-    assert fates(*story, view="live") == [
+    assert outcomes(*story, view="live") == [
         "trade",
         "buy_leg_not_disseminated",
         "trade",
@@ -102,7 +102,7 @@ def test_the_live_view_is_what_was_disseminated():
 
 def test_a_cancel_still_finds_its_trade_under_the_cap():
     trade = report(NEW, "1", par_usd=7e6)
-    assert fates(trade, again(trade, "X", "1"), view="live") == [
+    assert outcomes(trade, again(trade, "X", "1"), view="live") == [
         "ended_by_cancel < 1",
         "cancel_message < 0",
     ]
@@ -164,7 +164,7 @@ def test_frames_of_wrds_are_understood_as_they_are():
     ],
 )
 def test_frames_are_checked_as_files_are(changes, reason):
-    assert fates(report(NEW, "1") | changes, report(NEW, "2"), view="regulatory") == [
+    assert outcomes(report(NEW, "1") | changes, report(NEW, "2"), view="regulatory") == [
         reason,
         "trade",
     ]
@@ -186,7 +186,7 @@ def test_no_reports_are_no_trades():
 
 
 def test_a_fault_goes_to_rejected_under_its_name():
-    assert fates(
+    assert outcomes(
         report(NEW, "1") | {"fault": "price_not_a_number", "price": None},
         report(NEW, "2"),
         view="regulatory",

@@ -10,31 +10,36 @@ from itertools import permutations
 
 import pytest
 
-from bondsig_assets_tests.trace.stories import NEW, OLD, again, fates, report
+from bondsig_assets_tests.trace.stories import NEW, OLD, again, outcomes, report
 
 NEXT, AFTER = OLD + timedelta(days=1), OLD + timedelta(days=2)
 
 
 def test_old_cancel():
     trade = report(OLD, "1")
-    assert fates(trade, again(trade, "C", "2")) == ["ended_by_cancel < 1", "cancel_message < 0"]
+    assert outcomes(trade, again(trade, "C", "2")) == ["ended_by_cancel < 1", "cancel_message < 0"]
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7])
 def test_old_correction_chain_of_any_length(steps):
     chain = [report(OLD, "1")]
     for k in range(steps):
-        chain.append(again(chain[-1], "W", str(k + 2), told=f"16:00:0{k}", price=100.5 + k))
-    assert fates(*chain) == [f"ended_by_correction < {k + 1}" for k in range(steps)] + ["trade"]
+        chain.append(again(chain[-1], "W", str(k + 2), reported=f"16:00:0{k}", price=100.5 + k))
+    assert outcomes(*chain) == [f"ended_by_correction < {k + 1}" for k in range(steps)] + ["trade"]
 
 
 def test_old_chain_that_changes_the_execution_time():
     first = report(OLD, "1")
     second = again(first, "W", "2", executed_at=datetime.combine(OLD, time(10, 30)))
     third = again(
-        second, "W", "3", told="16:30:00", executed_at=datetime.combine(OLD, time(11)), price=101.0
+        second,
+        "W",
+        "3",
+        reported="16:30:00",
+        executed_at=datetime.combine(OLD, time(11)),
+        price=101.0,
     )
-    assert fates(first, second, third) == [
+    assert outcomes(first, second, third) == [
         "ended_by_correction < 1",
         "ended_by_correction < 2",
         "trade",
@@ -44,7 +49,7 @@ def test_old_chain_that_changes_the_execution_time():
 def test_old_cancel_of_a_correction():
     first = report(OLD, "1")
     second = again(first, "W", "2", price=101.0)
-    assert fates(first, second, again(second, "C", "3", told="17:00:00")) == [
+    assert outcomes(first, second, again(second, "C", "3", reported="17:00:00")) == [
         "ended_by_correction < 1",
         "ended_by_cancel < 2",
         "cancel_message < 1",
@@ -54,9 +59,9 @@ def test_old_cancel_of_a_correction():
 def test_a_reversal_after_the_cut_of_a_trade_from_before():
     trade = report(date(2012, 2, 1), "0004711")
     reversal = again(trade, "Y", "0000009", day=date(2012, 3, 15))
-    assert fates(trade, reversal) == ["ended_by_reversal < 1", "reversal_message < 0"]
+    assert outcomes(trade, reversal) == ["ended_by_reversal < 1", "reversal_message < 0"]
     # Its pointer may mean nothing in today's numbers: the terms still name the trade.
-    assert fates(trade, reversal | {"original_message_number": "0999999"}) == [
+    assert outcomes(trade, reversal | {"original_message_number": "0999999"}) == [
         "ended_by_reversal < 1",
         "reversal_message < 0",
     ]
@@ -64,13 +69,13 @@ def test_a_reversal_after_the_cut_of_a_trade_from_before():
 
 def test_a_cancel_without_a_side_ends_its_own_trade_alone():
     trade, other = report(NEW, "1", side=None), report(NEW, "2", side=None)
-    assert fates(trade, other, again(trade, "X", "1", points=False)) == [
+    assert outcomes(trade, other, again(trade, "X", "1", points=False)) == [
         "ended_by_cancel < 2",
         "trade",
         "cancel_message < 0",
     ]
     with_side = report(NEW, "1")
-    assert fates(with_side, other, again(with_side, "X", "1", side=None)) == [
+    assert outcomes(with_side, other, again(with_side, "X", "1", side=None)) == [
         "ended_by_cancel < 2",
         "trade",
         "cancel_message < 0",
@@ -78,20 +83,20 @@ def test_a_cancel_without_a_side_ends_its_own_trade_alone():
 
 
 def test_affiliates_are_counted_and_listed():
-    assert fates(report(NEW, "1", contra="A"), report(NEW, "2")) == ["affiliate", "trade"]
+    assert outcomes(report(NEW, "1", contra="A"), report(NEW, "2")) == ["affiliate", "trade"]
 
 
 def test_one_sell_leg_and_two_buy_legs():
     legs = [
         report(NEW, str(k), contra="D", side=side, at=f"10:0{k}:00") for k, side in enumerate("SBB")
     ]
-    assert fates(*legs) == ["trade", "interdealer_buy_leg < 0", "trade"]
+    assert outcomes(*legs) == ["trade", "interdealer_buy_leg < 0", "trade"]
 
 
 def test_a_reversal_that_names_the_later_of_two_equal_trades():
     first, second = report(OLD, "1", at="10:00:00"), report(OLD, "2", at="11:00:00")
     reversal = report(NEXT, "3", on=OLD, at="11:00:00", asof_code="R")
-    assert fates(first, second, reversal) == [
+    assert outcomes(first, second, reversal) == [
         "trade",
         "ended_by_reversal < 2",
         "reversal_message < 1",
@@ -101,14 +106,14 @@ def test_a_reversal_that_names_the_later_of_two_equal_trades():
 def test_both_dealers_correct_the_same_trade_twice():
     sold, bought = report(OLD, "1", contra="D"), report(OLD, "2", contra="D", side="B")
     once = [
-        again(leg, "W", number, told="12:00:00", price=100.5)
+        again(leg, "W", number, reported="12:00:00", price=100.5)
         for leg, number in ((sold, "3"), (bought, "4"))
     ]
     twice = [
-        again(leg, "W", number, told="13:00:00", price=101.0)
+        again(leg, "W", number, reported="13:00:00", price=101.0)
         for leg, number in zip(once, "56", strict=True)
     ]
-    assert fates(sold, bought, *once, *twice) == [
+    assert outcomes(sold, bought, *once, *twice) == [
         "ended_by_correction < 2",
         "ended_by_correction < 3",
         "ended_by_correction < 4",
@@ -119,16 +124,16 @@ def test_both_dealers_correct_the_same_trade_twice():
 
 
 def test_regular_settlement_code_of_the_time_stays():
-    assert fates(
+    assert outcomes(
         report(OLD, "1", days_to_settle=3), report(OLD, "2", days_to_settle=7), screens="research"
     ) == ["trade", "non_standard_settlement"]
 
 
 def test_reversal_and_reentry_on_the_same_later_date():
     trade = report(OLD, "1")
-    reversal = report(NEXT, "2", on=OLD, asof_code="R", told="09:00:00")
-    reentered = report(NEXT, "3", on=OLD, asof_code="A", told="09:00:05", price=101.0)
-    assert fates(trade, reversal, reentered) == [
+    reversal = report(NEXT, "2", on=OLD, asof_code="R", reported="09:00:00")
+    reentered = report(NEXT, "3", on=OLD, asof_code="A", reported="09:00:05", price=101.0)
+    assert outcomes(trade, reversal, reentered) == [
         "ended_by_reversal < 1",
         "reversal_message < 0",
         "trade",
@@ -140,14 +145,14 @@ def test_reversal_and_reentry_on_the_same_later_date():
 
 def test_a_corrected_reversal_is_no_trade():
     trade = report(OLD, "1")
-    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00")
-    assert fates(trade, reversal, again(reversal, "W", "4", told="10:00:00")) == [
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", reported="09:00:00")
+    assert outcomes(trade, reversal, again(reversal, "W", "4", reported="10:00:00")) == [
         "ended_by_reversal < 1",
         "reversal_message < 0",
         "reversal_message_without_trade < 0",
     ]
     wrong = reversal | {"price": 99.0}
-    assert fates(trade, wrong, again(wrong, "W", "4", told="10:00:00", price=100.0)) == [
+    assert outcomes(trade, wrong, again(wrong, "W", "4", reported="10:00:00", price=100.0)) == [
         "ended_by_reversal < 2",
         "reversal_message_without_trade",
         "reversal_message < 0",
@@ -156,24 +161,31 @@ def test_a_corrected_reversal_is_no_trade():
 
 def test_a_cancelled_reversal_gives_its_trade_back_and_another_may_take_it():
     trade = report(OLD, "1")
-    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00")
-    cancel = again(reversal, "C", "4", told="10:00:00", asof_code=None)
-    assert fates(trade, reversal, cancel) == ["trade", "reversal_message < 0", "cancel_message < 1"]
-    # The same cancel told twice undoes nothing more.
-    second = report(AFTER, "5", on=OLD, asof_code="R", told="09:00:00")
-    told_again = again(
-        reversal, "C", "6", day=AFTER, told="11:00:00", asof_code=None, prior_report_date=NEXT
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", reported="09:00:00")
+    cancel = again(reversal, "C", "4", reported="10:00:00", asof_code=None)
+    assert outcomes(trade, reversal, cancel) == [
+        "trade",
+        "reversal_message < 0",
+        "cancel_message < 1",
+    ]
+    # The same cancel reported twice undoes nothing more.
+    second = report(AFTER, "5", on=OLD, asof_code="R", reported="09:00:00")
+    cancelled_again = again(
+        reversal, "C", "6", day=AFTER, reported="11:00:00", asof_code=None, prior_report_date=NEXT
     )
-    told = [
+    expected = [
         "ended_by_reversal < 3",
         "reversal_message < 0",
         "cancel_message < 1",
         "reversal_message < 0",
     ]
-    assert fates(trade, reversal, cancel, second, told_again) == [*told, "cancel_message < 1"]
+    assert outcomes(trade, reversal, cancel, second, cancelled_again) == [
+        *expected,
+        "cancel_message < 1",
+    ]
     # Until it was cancelled the reversal held.
     moment = datetime.combine(NEXT, time(9, 30))
-    assert fates(trade, reversal, cancel, as_of=moment) == [
+    assert outcomes(trade, reversal, cancel, as_of=moment) == [
         "ended_by_reversal < 1",
         "reversal_message < 0",
         "reported_later",
@@ -182,12 +194,12 @@ def test_a_cancelled_reversal_gives_its_trade_back_and_another_may_take_it():
 
 def test_the_cancel_of_a_corrected_reversal_means_its_correction():
     trade = report(OLD, "1")
-    wrong = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00", price=99.0)
-    right = again(wrong, "W", "4", told="10:00:00", price=100.0)
+    wrong = report(NEXT, "3", on=OLD, asof_code="R", reported="09:00:00", price=99.0)
+    right = again(wrong, "W", "4", reported="10:00:00", price=100.0)
     for meant in (wrong, right):
-        cancel = again(meant, "C", "5", told="11:00:00", asof_code=None)
+        cancel = again(meant, "C", "5", reported="11:00:00", asof_code=None)
         place = 1 if meant is wrong else 2
-        assert fates(trade, wrong, right, cancel) == [
+        assert outcomes(trade, wrong, right, cancel) == [
             "trade",
             "reversal_message_without_trade",
             "reversal_message < 0",
@@ -197,35 +209,38 @@ def test_the_cancel_of_a_corrected_reversal_means_its_correction():
 
 def test_a_leg_whose_reversal_was_cancelled_pairs_again():
     sold, bought = report(OLD, "1", contra="D"), report(OLD, "2", contra="D", side="B")
-    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00", contra="D")
-    cancel = again(reversal, "C", "4", told="10:00:00", asof_code=None)
-    assert fates(sold, bought, reversal)[:2] == ["ended_by_reversal < 2", "trade"]
-    assert fates(sold, bought, reversal, cancel)[:2] == ["trade", "interdealer_buy_leg < 0"]
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", reported="09:00:00", contra="D")
+    cancel = again(reversal, "C", "4", reported="10:00:00", asof_code=None)
+    assert outcomes(sold, bought, reversal)[:2] == ["ended_by_reversal < 2", "trade"]
+    assert outcomes(sold, bought, reversal, cancel)[:2] == ["trade", "interdealer_buy_leg < 0"]
     of_the_buyer = reversal | {"side": "B"}
-    assert fates(
-        sold, bought, of_the_buyer, again(of_the_buyer, "C", "4", told="10:00:00", asof_code=None)
+    assert outcomes(
+        sold,
+        bought,
+        of_the_buyer,
+        again(of_the_buyer, "C", "4", reported="10:00:00", asof_code=None),
     )[:2] == ["trade", "interdealer_buy_leg < 0"]
 
 
 @pytest.mark.parametrize(
-    ("enhanced_told", "reason"),
+    ("enhanced_reported", "reason"),
     [
         ("08:00:00", "superseded_feed < 3"),
         ("09:30:00", "ended_by_reversal < 1"),
         ("11:00:00", "superseded_feed < 3"),
     ],
 )
-def test_a_better_feed_ends_what_stands_when_it_comes(enhanced_told, reason):
+def test_a_better_feed_ends_what_stands_when_it_comes(enhanced_reported, reason):
     trade = report(OLD, "1", feed="standard")
-    reversal = report(NEXT, "3", on=OLD, asof_code="R", told="09:00:00", feed="standard")
-    cancel = again(reversal, "C", "4", told="10:00:00", asof_code=None)
-    better = report(NEXT, "7", on=OLD, told=enhanced_told)
-    assert fates(trade, reversal, cancel, better)[0] == reason
+    reversal = report(NEXT, "3", on=OLD, asof_code="R", reported="09:00:00", feed="standard")
+    cancel = again(reversal, "C", "4", reported="10:00:00", asof_code=None)
+    better = report(NEXT, "7", on=OLD, reported=enhanced_reported)
+    assert outcomes(trade, reversal, cancel, better)[0] == reason
 
 
 def test_a_cancel_under_a_number_of_its_own_names_its_trade_by_prior_reference():
     trade = report(date(2012, 2, 3), "17")
-    assert fates(
+    assert outcomes(
         trade, again(trade, "X", "99", day=date(2012, 2, 6), prior_report_date=date(2012, 2, 3))
     ) == ["ended_by_cancel < 1", "cancel_message < 0"]
 
@@ -235,14 +250,14 @@ def test_a_cancel_under_a_number_of_its_own_names_its_trade_by_prior_reference()
     [("academic", "2012345601"), ("web", None), ("standard", "7"), ("144a", "8")],
 )
 def test_every_feed_gives_way_to_a_better_one(worse, number):
-    assert fates(report(NEW, "1"), report(NEW, number, feed=worse)) == [
+    assert outcomes(report(NEW, "1"), report(NEW, number, feed=worse)) == [
         "trade",
         "superseded_feed < 0",
     ]
 
 
 def test_a_report_without_a_readable_date_is_set_aside():
-    assert fates(
+    assert outcomes(
         report(NEW, "1"),
         report(NEW, "2") | {"report_date": None, "reported_at": None},
         view="regulatory",
@@ -251,7 +266,7 @@ def test_a_report_without_a_readable_date_is_set_aside():
 
 def test_delayed_reversal_and_delayed_dissemination():
     trade, shown_late = report(OLD, "1"), report(OLD, "2", asof_code="D", price=99.0)
-    assert fates(trade, shown_late, report(NEXT, "3", on=OLD, asof_code="X")) == [
+    assert outcomes(trade, shown_late, report(NEXT, "3", on=OLD, asof_code="X")) == [
         "ended_by_reversal < 2",
         "trade",
         "reversal_message < 0",
@@ -259,18 +274,18 @@ def test_delayed_reversal_and_delayed_dissemination():
 
 
 def test_a_reversal_never_takes_what_was_reported_after_it():
-    reversal = report(NEXT, "2", on=OLD, asof_code="R", told="09:00:00")
-    late = report(NEXT, "3", on=OLD, asof_code="A", told="09:30:00")
-    assert fates(reversal, late) == ["reversal_message_without_trade", "trade"]
+    reversal = report(NEXT, "2", on=OLD, asof_code="R", reported="09:00:00")
+    late = report(NEXT, "3", on=OLD, asof_code="A", reported="09:30:00")
+    assert outcomes(reversal, late) == ["reversal_message_without_trade", "trade"]
 
 
 def test_reversals_are_one_to_one():
     trade = report(OLD, "1")
     twice = [
-        report(NEXT, number, on=OLD, asof_code="R", told=told)
-        for number, told in (("2", "09:00:00"), ("3", "09:30:00"))
+        report(NEXT, number, on=OLD, asof_code="R", reported=reported)
+        for number, reported in (("2", "09:00:00"), ("3", "09:30:00"))
     ]
-    assert fates(trade, *twice) == [
+    assert outcomes(trade, *twice) == [
         "ended_by_reversal < 1",
         "reversal_message < 0",
         "reversal_message_without_trade",
@@ -282,7 +297,9 @@ def test_a_reversal_at_another_time_takes_the_nearest():
         report(OLD, str(k), at=at) for k, at in enumerate(("09:00:00", "11:00:00", "15:00:00"))
     ]
     assert (
-        fates(*trades, report(NEXT, "9", on=OLD, at="11:20:00", asof_code="R", told="09:00:00"))[1]
+        outcomes(
+            *trades, report(NEXT, "9", on=OLD, at="11:20:00", asof_code="R", reported="09:00:00")
+        )[1]
         == "ended_by_reversal < 3"
     )
 
@@ -290,8 +307,8 @@ def test_a_reversal_at_another_time_takes_the_nearest():
 def test_a_correction_of_a_corrected_trade_means_its_newest_version():
     first = report(OLD, "1")
     second = again(first, "W", "2", price=101.0)
-    third = again(first, "W", "3", told="17:00:00", price=102.0)
-    assert fates(first, second, third) == [
+    third = again(first, "W", "3", reported="17:00:00", price=102.0)
+    assert outcomes(first, second, third) == [
         "ended_by_correction < 1",
         "ended_by_correction < 2",
         "trade",
@@ -300,7 +317,7 @@ def test_a_correction_of_a_corrected_trade_means_its_newest_version():
 
 def test_a_cancelled_trade_cannot_be_corrected():
     trade = report(OLD, "1")
-    assert fates(trade, again(trade, "C", "2"), again(trade, "W", "3", told="17:00:00")) == [
+    assert outcomes(trade, again(trade, "C", "2"), again(trade, "W", "3", reported="17:00:00")) == [
         "ended_by_cancel < 1",
         "cancel_message < 0",
         "correction_of_ended_trade < 1",
@@ -308,12 +325,12 @@ def test_a_cancelled_trade_cannot_be_corrected():
 
 
 def test_a_correction_whose_original_is_not_in_the_file_stands():
-    assert fates(again(report(OLD, "1"), "W", "2", price=101.0)) == ["trade"]
+    assert outcomes(again(report(OLD, "1"), "W", "2", price=101.0)) == ["trade"]
 
 
 def test_old_numbers_are_those_of_one_report_date():
     today, tomorrow = report(OLD, "1"), report(NEXT, "1")
-    assert fates(today, tomorrow, again(tomorrow, "C", "2")) == [
+    assert outcomes(today, tomorrow, again(tomorrow, "C", "2")) == [
         "trade",
         "ended_by_cancel < 2",
         "cancel_message < 1",
@@ -322,7 +339,7 @@ def test_old_numbers_are_those_of_one_report_date():
 
 def test_leading_zeros_do_not_matter():
     trade = report(OLD, "0000017")
-    assert fates(trade, again(trade, "C", "0000018") | {"original_message_number": "17"}) == [
+    assert outcomes(trade, again(trade, "C", "0000018") | {"original_message_number": "17"}) == [
         "ended_by_cancel < 1",
         "cancel_message < 0",
     ]
@@ -331,7 +348,7 @@ def test_leading_zeros_do_not_matter():
 @pytest.mark.parametrize("later", [0, 1, 19])
 def test_new_cancel_on_the_same_or_a_later_day(later):
     trade = report(NEW, "1")
-    assert fates(trade, again(trade, "X", "1", day=NEW + timedelta(days=later))) == [
+    assert outcomes(trade, again(trade, "X", "1", day=NEW + timedelta(days=later))) == [
         "ended_by_cancel < 1",
         "cancel_message < 0",
     ]
@@ -349,9 +366,9 @@ def test_new_chain_ends_with_its_last_version_also_when_told_in_the_same_second(
     }
     for order in permutations(range(1, 5)):
         story = [parts[0], *(parts[k] for k in order)]
-        told = fates(*story)
-        for part, fate in zip(story, told, strict=True):
-            assert fate.split(" <")[0] == expected.get(
+        became = outcomes(*story)
+        for part, outcome in zip(story, became, strict=True):
+            assert outcome.split(" <")[0] == expected.get(
                 (part["status"], part["price"]), "correction_message"
             ), order
 
@@ -361,14 +378,14 @@ def test_the_same_number_on_another_day_is_told_apart_by_the_prior_report_date()
     cancel = again(
         second, "X", "1", day=NEW + timedelta(days=2), prior_report_date=second["report_date"]
     )
-    assert fates(first, second, cancel) == ["trade", "ended_by_cancel < 2", "cancel_message < 1"]
+    assert outcomes(first, second, cancel) == ["trade", "ended_by_cancel < 2", "cancel_message < 1"]
 
 
 def test_prior_reference_names_the_trade_though_a_term_was_mistyped():
     trade = report(NEW, "1")
     cancel = again(trade, "X", "1", prior_report_date=NEW, price=100.5)
-    assert fates(trade, cancel) == ["ended_by_cancel < 1", "cancel_message < 0"]
-    assert fates(trade, cancel | {"prior_report_date": None}) == [
+    assert outcomes(trade, cancel) == ["ended_by_cancel < 1", "cancel_message < 0"]
+    assert outcomes(trade, cancel | {"prior_report_date": None}) == [
         "trade",
         "cancel_message_without_trade",
     ]
@@ -379,7 +396,7 @@ def test_first_control_number_leads_to_the_newest_version():
     chain = {"first_control_date": NEW, "first_control_number": "1"}
     gone, second = again(first, "C", "1", **chain), again(first, "R", "2", price=101.0, **chain)
     reversal = again(first, "Y", "8", day=NEW + timedelta(days=30), **chain)
-    assert fates(first, gone, second, reversal) == [
+    assert outcomes(first, gone, second, reversal) == [
         "ended_by_correction < 1",
         "correction_message < 0",
         "ended_by_reversal < 3",
@@ -390,17 +407,17 @@ def test_first_control_number_leads_to_the_newest_version():
 def test_a_replacement_ends_its_original_when_the_correction_message_is_missing():
     first = report(NEW, "1")
     second = again(first, "R", "2", price=101.0, prior_report_date=NEW)
-    assert fates(first, second) == ["ended_by_correction < 1", "trade"]
+    assert outcomes(first, second) == ["ended_by_correction < 1", "trade"]
 
 
 def test_a_cancel_delivered_twice_ends_one_trade():
-    trade, twin = report(NEW, "1"), report(NEW, "1", at="10:00:00", told="10:30:00")
+    trade, twin = report(NEW, "1"), report(NEW, "1", at="10:00:00", reported="10:30:00")
     cancel = again(trade, "X", "1")
-    assert fates(trade, twin, cancel, dict(cancel))[2:] == [
+    assert outcomes(trade, twin, cancel, dict(cancel))[2:] == [
         "cancel_message < 0",
         "duplicate_report < 2",
     ]
-    assert fates(trade, cancel, again(trade, "X", "1", told="17:00:00")) == [
+    assert outcomes(trade, cancel, again(trade, "X", "1", reported="17:00:00")) == [
         "ended_by_cancel < 1",
         "cancel_message < 0",
         "cancel_message_without_trade < 0",
@@ -416,19 +433,19 @@ def test_the_same_file_twice_changes_nothing():
         report(NEW, "3", contra="D"),
         report(NEW, "4", contra="D", side="B"),
     ]
-    once = fates(*story)
-    assert fates(*story, *story) == once + [f"duplicate_report < {k}" for k in range(len(story))]
+    once = outcomes(*story)
+    assert outcomes(*story, *story) == once + [f"duplicate_report < {k}" for k in range(len(story))]
 
 
 def test_an_unknown_status_is_listed():
-    assert fates(report(NEW, "1", status="Q")) == ["unknown_status"]
+    assert outcomes(report(NEW, "1", status="Q")) == ["unknown_status"]
 
 
 def test_a_locked_in_report_stands_for_both_sides():
     locked = report(NEW, "1", contra="D", is_locked_in=True)
-    assert fates(locked, report(NEW, "2", contra="D", side="B")) == ["trade", "trade"]
+    assert outcomes(locked, report(NEW, "2", contra="D", side="B")) == ["trade", "trade"]
     given_up = report(OLD, "1", contra="D", give_up_code="A")
-    assert fates(given_up, report(OLD, "2", contra="D", side="B")) == ["trade", "trade"]
+    assert outcomes(given_up, report(OLD, "2", contra="D", side="B")) == ["trade", "trade"]
 
 
 def test_legs_pair_with_the_nearest_whatever_their_order():
@@ -447,9 +464,9 @@ def test_legs_pair_with_the_nearest_whatever_their_order():
             legs[k] | {"reported_at": datetime.combine(NEW, time(16)) + timedelta(minutes=place)}
             for place, k in enumerate(order)
         ]
-        told = dict(zip(order, fates(*story), strict=True))
+        became = dict(zip(order, outcomes(*story), strict=True))
         place = {k: at for at, k in enumerate(order)}
-        assert told == {
+        assert became == {
             0: "trade",
             1: "trade",
             2: f"interdealer_buy_leg < {place[1]}",
@@ -461,7 +478,7 @@ def test_legs_pair_with_the_nearest_whatever_their_order():
 def test_a_corrected_buy_leg_is_not_counted_beside_its_sell_leg():
     sold, bought = report(NEW, "1", contra="D"), report(NEW, "2", contra="D", side="B")
     story = [sold, bought, again(bought, "C", "2", points=False), again(bought, "R", "3")]
-    assert fates(*story) == [
+    assert outcomes(*story) == [
         "trade",
         "ended_by_correction < 2",
         "correction_message < 1",
@@ -471,7 +488,7 @@ def test_a_corrected_buy_leg_is_not_counted_beside_its_sell_leg():
 
 def test_a_buy_leg_stands_again_when_its_sell_leg_is_cancelled():
     sold, bought = report(NEW, "1", contra="D"), report(NEW, "2", contra="D", side="B")
-    assert fates(sold, bought, again(sold, "X", "1")) == [
+    assert outcomes(sold, bought, again(sold, "X", "1")) == [
         "ended_by_cancel < 2",
         "trade",
         "cancel_message < 0",
@@ -484,15 +501,15 @@ def test_dealers_known_by_name_must_cross():
     partner = report(
         NEW, "3", contra="D", side="B", at="10:09:00", reporting_party="y", contra_party="x"
     )
-    assert fates(sold, stranger, partner) == ["trade", "trade", "interdealer_buy_leg < 0"]
-    assert fates(report(NEW, "4", contra="D", reporting_party="x", contra_party="x")) == [
+    assert outcomes(sold, stranger, partner) == ["trade", "trade", "interdealer_buy_leg < 0"]
+    assert outcomes(report(NEW, "4", contra="D", reporting_party="x", contra_party="x")) == [
         "self_trade"
     ]
 
 
 def test_messages_without_numbers_match_by_all_terms():
     trade, twin = report(NEW, None), report(NEW, None, at="10:00:01")
-    assert fates(trade, twin, again(trade, "X", None)) == [
+    assert outcomes(trade, twin, again(trade, "X", None)) == [
         "ended_by_cancel < 2",
         "trade",
         "cancel_message < 0",
@@ -502,19 +519,19 @@ def test_messages_without_numbers_match_by_all_terms():
 def test_dissemination_feeds_point_on_every_date():
     trade = report(NEW, "0006785", feed="standard")
     cancel = again(trade, "C", "0003463", day=NEW + timedelta(days=3), prior_report_date=NEW)
-    assert fates(trade, cancel) == ["ended_by_cancel < 1", "cancel_message < 0"]
+    assert outcomes(trade, cancel) == ["ended_by_cancel < 1", "cancel_message < 0"]
 
 
 def test_a_dissemination_feed_without_times_has_the_cancel_after_its_trade():
     trade = report(NEW, "0006785", feed="standard", reported_at=None)
     cancel = again(trade, "C", "0003463", reported_at=None)
-    assert fates(cancel, trade) == ["cancel_message < 1", "ended_by_cancel < 0"]
+    assert outcomes(cancel, trade) == ["cancel_message < 1", "ended_by_cancel < 0"]
 
 
 def test_enhanced_stands_before_standard_for_the_same_bond_and_day():
     better, worse = report(NEW, "1"), report(NEW, "2", feed="standard")
     elsewhere = report(NEW, "3", feed="144a", cusip="459200HU8")
-    assert fates(better, worse, elsewhere) == ["trade", "superseded_feed < 0", "trade"]
+    assert outcomes(better, worse, elsewhere) == ["trade", "superseded_feed < 0", "trade"]
 
 
 def test_screens_come_after_matching():
@@ -522,7 +539,7 @@ def test_screens_come_after_matching():
     trade.
     """
     trade = report(NEW, "1", is_special_price=True)
-    assert fates(trade, again(trade, "X", "1", is_special_price=False), screens="research") == [
+    assert outcomes(trade, again(trade, "X", "1", is_special_price=False), screens="research") == [
         "ended_by_cancel < 1",
         "cancel_message < 0",
     ]
@@ -530,4 +547,7 @@ def test_screens_come_after_matching():
         report(NEW, "1", contra="D", is_special_price=True),
         report(NEW, "2", contra="D", side="B"),
     )
-    assert fates(sold, bought, screens="research") == ["special_price", "interdealer_buy_leg < 0"]
+    assert outcomes(sold, bought, screens="research") == [
+        "special_price",
+        "interdealer_buy_leg < 0",
+    ]

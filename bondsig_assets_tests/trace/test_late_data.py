@@ -17,7 +17,7 @@ from bondsig_assets_tests.trace.messages import (
     ending,
     message,
     newest,
-    remembered,
+    processed,
 )
 
 
@@ -27,16 +27,16 @@ def _standard(day: int, number: str, **changes):
 
 def _enhanced(delivery: int, day: int, number: str, **changes):
     """A report of DAYS[day] that was delivered on DAYS[delivery]."""
-    told = message(
+    reported = message(
         delivery, number, on=day, feed="enhanced", par_usd=17e6, is_par_capped=False, **changes
     )
-    return told | {"report_date": DAYS[day], "reported_at": message(day, number)["reported_at"]}
+    return reported | {"report_date": DAYS[day], "reported_at": message(day, number)["reported_at"]}
 
 
 def test_the_uncapped_par_is_a_new_fact_and_the_past_stays_capped():
     reports = delivered(_standard(0, "11"), _standard(1, "12"), _enhanced(60, 0, "7"))
-    for memory in (remembered(reports), daily(reports)):
-        events = memory.events
+    for tables in (processed(reports), daily(reports)):
+        events = tables.events
         early = newest(events.filter(pl.col("known_date") < DAYS[60])).filter(
             pl.col("reason").is_null()
         )
@@ -53,7 +53,7 @@ def test_the_uncapped_par_is_a_new_fact_and_the_past_stays_capped():
             (DAYS[60], DAYS[60])
         ]
         days = (
-            memory.revisions.filter(pl.col("trade_date") == DAYS[0])
+            tables.revisions.filter(pl.col("trade_date") == DAYS[0])
             .select("known_date", "par_usd", "n_capped", "uncapped_par_usd")
             .rows()
         )
@@ -74,7 +74,7 @@ def test_what_was_cancelled_before_completion_stays_cancelled_and_is_not_complet
     )
     real = _enhanced(60, 0, "7")
     gone = ending("X", 60, real, feed="enhanced", is_par_capped=False)
-    events = newest(remembered(delivered(trade, cancel, real, gone)).events)
+    events = newest(processed(delivered(trade, cancel, real, gone)).events)
     assert events.sort(ID)["reason"].to_list() == [
         "ended_by_cancel",
         "cancel_message",
@@ -83,8 +83,8 @@ def test_what_was_cancelled_before_completion_stays_cancelled_and_is_not_complet
     ]
 
 
-def test_capped_and_uncapped_days_can_be_told_apart():
-    whole = remembered(
+def test_capped_and_uncapped_days_differ():
+    whole = processed(
         delivered(_standard(0, "1"), message(0, "2", feed="standard", par_usd=3e6, at=time(11)))
     ).revisions
     assert whole.select("par_usd", "uncapped_par_usd", "n_capped", "n_trades").rows() == [
@@ -94,9 +94,9 @@ def test_capped_and_uncapped_days_can_be_told_apart():
 
 def test_two_deliveries_that_overlap_are_one():
     trade, other = message(0, "1"), message(1, "2")
-    once = remembered(delivered(trade, other, ending("X", 2, trade)))
+    once = processed(delivered(trade, other, ending("X", 2, trade)))
     again = trade | {"delivery_date": DAYS[1]}
-    twice = remembered(delivered(trade, other, again, ending("X", 2, trade)))
+    twice = processed(delivered(trade, other, again, ending("X", 2, trade)))
     assert twice.revisions.equals(once.revisions)
     assert newest(twice.events)["reason"].to_list() == [
         "ended_by_cancel",
@@ -108,6 +108,6 @@ def test_two_deliveries_that_overlap_are_one():
 
 def test_a_cancel_for_a_day_long_stored_touches_that_day_alone():
     trades = [message(day, str(day), price=100.0 + day / 10) for day in range(40)]
-    memory = remembered(delivered(*trades, ending("X", 45, trades[3])), bonds=bond())
-    late = memory.revisions.filter(pl.col("known_date") == DAYS[45])
+    tables = processed(delivered(*trades, ending("X", 45, trades[3])), bonds=bond())
+    late = tables.revisions.filter(pl.col("known_date") == DAYS[45])
     assert late.select("trade_date", "n_trades").rows() == [(DAYS[3], 0)]

@@ -1,4 +1,4 @@
-"""What a cleaning may be told: presets, TOML files, calendars and settlement cycles."""
+"""Options of a cleaning: presets, TOML files, calendars and settlement cycles."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace import PRESETS, Screens, clean
 from bondsig_assets.trace.options import NONE, screens_named
 from bondsig_assets.validation import declared_fields
-from bondsig_assets_tests.trace.stories import NEW, OLD, fates, frame, report
+from bondsig_assets_tests.trace.stories import NEW, OLD, frame, outcomes, report
 
 
 def toml(tmp_path, text: str):
@@ -168,15 +168,15 @@ def test_each_option_drops_what_it_says_and_nothing_without_it(
         report(NEW, str(k), at=f"1{k}:00:00", **changes)
         for k, changes in enumerate([*dropped, kept])
     ]
-    assert fates(*story, screens=replace(NONE, **{option: value})) == [reason] * len(dropped) + [
+    assert outcomes(*story, screens=replace(NONE, **{option: value})) == [reason] * len(dropped) + [
         "trade"
     ]
-    assert set(fates(*story)) == {"trade"}
+    assert set(outcomes(*story)) == {"trade"}
 
 
 def test_flags_of_before_2012_alone():
     screens = replace(NONE, when_issued=True, only_before_2012=True)
-    assert fates(
+    assert outcomes(
         report(OLD, "1", is_when_issued=True),
         report(NEW, "2", is_when_issued=True),
         screens=screens,
@@ -185,21 +185,23 @@ def test_flags_of_before_2012_alone():
 
 def test_calendars_differ_on_columbus_day():
     columbus = date(2014, 10, 13)
-    for calendar, fate in (("nyse", "trade"), ("sifma", "off_calendar"), ("none", "trade")):
-        assert fates(report(columbus, "1"), screens=replace(NONE, calendar=calendar)) == [fate]
-    assert fates(report(date(2014, 10, 12), "1"), screens=replace(NONE, calendar="nyse")) == [
+    for calendar, outcome in (("nyse", "trade"), ("sifma", "off_calendar"), ("none", "trade")):
+        assert outcomes(report(columbus, "1"), screens=replace(NONE, calendar=calendar)) == [
+            outcome
+        ]
+    assert outcomes(report(date(2014, 10, 12), "1"), screens=replace(NONE, calendar="nyse")) == [
         "off_calendar"
     ]
 
 
 def test_after_an_early_close():
     day = date(2014, 11, 28)
-    told = [report(day, "1", at="12:59:00"), report(day, "2", at="14:30:00")]
-    assert fates(*told, screens=replace(NONE, calendar="nyse", early_close=True)) == [
+    reported = [report(day, "1", at="12:59:00"), report(day, "2", at="14:30:00")]
+    assert outcomes(*reported, screens=replace(NONE, calendar="nyse", early_close=True)) == [
         "trade",
         "after_early_close",
     ]
-    assert fates(*told, screens=replace(NONE, calendar="nyse")) == ["trade", "trade"]
+    assert outcomes(*reported, screens=replace(NONE, calendar="nyse")) == ["trade", "trade"]
 
 
 @pytest.mark.parametrize(
@@ -215,11 +217,11 @@ def test_after_an_early_close():
 def test_regular_settlement_is_that_of_its_date(executed, regular):
     from bondsig_assets.calendar import offset
 
-    told = [
+    reported = [
         report(executed, str(k), at=f"1{k}:00:00", settlement_date=offset(executed, regular + k))
         for k in range(3)
     ]
-    assert fates(*told, screens=replace(NONE, settlement_days=0)) == [
+    assert outcomes(*reported, screens=replace(NONE, settlement_days=0)) == [
         "trade",
         "trade",
         "non_standard_settlement",
@@ -240,4 +242,6 @@ def test_choices_of_double_counting():
 
 
 def test_affiliates_can_be_kept():
-    assert fates(report(NEW, "1", contra="A"), screens=replace(NONE, affiliate=False)) == ["trade"]
+    assert outcomes(report(NEW, "1", contra="A"), screens=replace(NONE, affiliate=False)) == [
+        "trade"
+    ]

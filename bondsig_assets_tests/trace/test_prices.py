@@ -19,16 +19,16 @@ from bondsig_assets_tests.trace.messages import (
     delivered,
     message,
     newest,
-    remembered,
+    processed,
 )
 
 
-def told(*messages, bonds: pl.DataFrame | None = None) -> list[tuple]:
+def verdicts(*messages, bonds: pl.DataFrame | None = None) -> list[tuple]:
     """(price_verdict on arrival, reason now, price now, day since when) of each message, the same
     at once and day by day.
     """
     reports = delivered(*messages)
-    events = remembered(reports, bonds=bonds).events
+    events = processed(reports, bonds=bonds).events
     assert events.equals(daily(reports, bonds).events)
     first = events.filter(pl.col("revision") == 0).sort(ID)
     last = newest(events)
@@ -43,7 +43,7 @@ def told(*messages, bonds: pl.DataFrame | None = None) -> list[tuple]:
     ("reported", "right"), [(10.02, 100.2), (1002.0, 100.2), (1.003, 100.3), (1000.0, 100.0)]
 )
 def test_a_decimal_shift_is_put_right_at_once(reported, right):
-    verdict, reason, price, day = told(
+    verdict, reason, price, day = verdicts(
         message(0, "1"), message(1, "2", price=min(reported, 1000.0))
     )[1]
     assert (verdict, reason, day) == ("shifted", None, 1)
@@ -52,30 +52,35 @@ def test_a_decimal_shift_is_put_right_at_once(reported, right):
 
 @pytest.mark.parametrize("price", [83.4, 119.9, 100.0])
 def test_within_twenty_percent_a_print_is_believed(price):
-    assert told(message(0, "1"), message(1, "2", price=price))[1] == ("believed", None, price, 1)
+    assert verdicts(message(0, "1"), message(1, "2", price=price))[1] == (
+        "believed",
+        None,
+        price,
+        1,
+    )
 
 
 @pytest.mark.parametrize("price", [80.0, 125.0, 11.0, 900.0])
 def test_a_stray_print_is_quarantined_and_stays_so(price):
-    assert told(message(0, "1"), message(1, "2", price=price), message(2, "3"))[1:] == [
+    assert verdicts(message(0, "1"), message(1, "2", price=price), message(2, "3"))[1:] == [
         ("quarantined", "price_error", price, 1),
         ("believed", None, 100.0, 2),
     ]
 
 
 def test_a_bond_that_is_worth_little_may_move_by_two_points():
-    assert told(message(0, "1", price=4.0), message(1, "2", price=6.0), message(2, "3", price=1.5))[
-        1:
-    ] == [("believed", None, 6.0, 1), ("quarantined", "price_error", 1.5, 2)]
+    assert verdicts(
+        message(0, "1", price=4.0), message(1, "2", price=6.0), message(2, "3", price=1.5)
+    )[1:] == [("believed", None, 6.0, 1), ("quarantined", "price_error", 1.5, 2)]
 
 
 def test_without_earlier_prints_a_print_is_believed():
-    assert told(message(0, "1", price=3.0)) == [("believed", None, 3.0, 0)]
+    assert verdicts(message(0, "1", price=3.0)) == [("believed", None, 3.0, 0)]
 
 
 def test_three_executions_in_a_row_confirm_each_other_when_the_third_arrives():
     crash = [message(1 + k, str(k), price=40.0 + k / 10) for k in range(3)]
-    assert told(message(0, "a"), *crash)[1:] == [
+    assert verdicts(message(0, "a"), *crash)[1:] == [
         ("quarantined", None, 40.0, 3),
         ("quarantined", None, 40.1, 3),
         ("confirming", None, 40.2, 3),
@@ -84,7 +89,7 @@ def test_three_executions_in_a_row_confirm_each_other_when_the_third_arrives():
 
 def test_on_one_day_too_and_from_the_third_ones_arrival():
     crash = [message(1, str(k), price=40.0, at=time(10 + k)) for k in range(3)]
-    events = remembered(delivered(message(0, "a"), *crash)).events.filter(pl.col("price") == 40.0)
+    events = processed(delivered(message(0, "a"), *crash)).events.filter(pl.col("price") == 40.0)
     assert events.select("record_number", "revision", "reason").rows() == [
         (1, 0, "price_error"),
         (1, 1, None),
@@ -98,7 +103,7 @@ def test_the_legs_of_one_execution_do_not_confirm_each_other():
     legs = [
         message(1, str(k), price=40.0, at=time(10, 0, k), side=side) for k, side in enumerate("SBS")
     ]
-    assert {row[1] for row in told(message(0, "a"), *legs)[1:]} == {"price_error"}
+    assert {row[1] for row in verdicts(message(0, "a"), *legs)[1:]} == {"price_error"}
 
 
 def test_a_believed_print_between_them_breaks_the_run():
@@ -109,7 +114,7 @@ def test_a_believed_print_between_them_breaks_the_run():
         message(3, "3"),
         message(4, "4", price=40.0),
     ]
-    assert [row[1] for row in told(*story)] == [
+    assert [row[1] for row in verdicts(*story)] == [
         None,
         "price_error",
         "price_error",
@@ -126,7 +131,7 @@ def test_a_late_report_of_an_older_execution_does_not_break_it():
         message(3, "3", on=0),
         message(4, "4", price=40.0),
     ]
-    assert [row[1] for row in told(*story)] == [None] * 5
+    assert [row[1] for row in verdicts(*story)] == [None] * 5
 
 
 def test_prints_that_disagree_confirm_nothing():
@@ -134,7 +139,7 @@ def test_prints_that_disagree_confirm_nothing():
         message(0, "a"),
         *(message(1 + k, str(k), price=price) for k, price in enumerate((40.0, 45.0, 50.0, 55.0))),
     ]
-    assert {row[1] for row in told(*story)[1:]} == {"price_error"}
+    assert {row[1] for row in verdicts(*story)[1:]} == {"price_error"}
 
 
 def test_agreement_after_a_fortnight_is_none():
@@ -145,12 +150,17 @@ def test_agreement_after_a_fortnight_is_none():
         message(2, "2", price=40.0),
         message(DAYS.index(days[0]), "3", price=40.0),
     ]
-    assert [row[1] for row in told(*story)] == [None, "price_error", "price_error", "price_error"]
+    assert [row[1] for row in verdicts(*story)] == [
+        None,
+        "price_error",
+        "price_error",
+        "price_error",
+    ]
 
 
 def test_what_looked_shifted_is_believed_as_reported_once_confirmed():
     fall = [message(1 + k, str(k), price=10.0) for k in range(3)]
-    assert told(message(0, "a"), *fall)[1:] == [
+    assert verdicts(message(0, "a"), *fall)[1:] == [
         ("shifted", None, 10.0, 3),
         ("shifted", None, 10.0, 3),
         ("confirming", None, 10.0, 3),
@@ -166,10 +176,10 @@ def test_the_issuers_other_bonds_vouch_for_a_fall():
     ]
     own = [message(0, "x"), message(4, "y", price=61.0)]
     bonds = pl.concat([bond(), *(bond(cusip) for cusip in others)])
-    assert told(*fallen, *own, bonds=bonds)[-1] == ("believed", None, 61.0, 4)
+    assert verdicts(*fallen, *own, bonds=bonds)[-1] == ("believed", None, 61.0, 4)
     stranger = [row | {"cusip": row["cusip"].replace("037833", "459200")} for row in fallen]
     assert (
-        told(
+        verdicts(
             *stranger,
             *own,
             bonds=pl.concat(
@@ -183,11 +193,11 @@ def test_the_issuers_other_bonds_vouch_for_a_fall():
 def test_prices_older_than_a_month_are_forgotten():
     late = [k for k, day in enumerate(DAYS) if (day - DAYS[0]).days > ANCHOR_DAYS][0]
     for day, reason in ((late - 1, "price_error"), (late, None)):
-        assert told(message(0, "1"), message(day, "2", price=60.0))[1][1] == reason
+        assert verdicts(message(0, "1"), message(day, "2", price=60.0))[1][1] == reason
 
 
 def test_a_screened_print_is_not_judged_and_no_anchor():
-    assert told(message(0, "1", par_usd=1000.0), message(1, "2", price=10.0)) == [
+    assert verdicts(message(0, "1", par_usd=1000.0), message(1, "2", price=10.0)) == [
         (None, "small_par", 100.0, 0),
         ("believed", None, 10.0, 1),
     ]
@@ -213,7 +223,7 @@ def test_however_the_days_are_cut_the_same_is_thought(prints, cuts):
         for k, (day, price, hour, late) in enumerate(prints)
     ]
     reports = delivered(*story)
-    assert remembered(reports, *sorted(cuts), len(DAYS) - 1).events.equals(daily(reports).events)
+    assert processed(reports, *sorted(cuts), len(DAYS) - 1).events.equals(daily(reports).events)
 
 
 def test_hindsight_is_never_used():
@@ -226,7 +236,7 @@ def test_hindsight_is_never_used():
         for k, day in enumerate(np.sort(random.integers(0, 30, 60)))
     ]
     reports = delivered(*story)
-    whole = remembered(reports).events
+    whole = processed(reports).events
     for last in (5, 12, 20):
-        early = remembered(reports.filter(pl.col("delivery_date") <= DAYS[last])).events
+        early = processed(reports.filter(pl.col("delivery_date") <= DAYS[last])).events
         assert early.equals(whole.filter(pl.col("known_date") <= DAYS[last]))

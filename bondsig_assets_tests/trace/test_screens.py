@@ -14,7 +14,7 @@ from bondsig_assets_tests.trace.messages import (
     daily,
     delivered,
     message,
-    remembered,
+    processed,
 )
 
 
@@ -23,7 +23,7 @@ def judged(*messages, bonds: pl.DataFrame | None = None) -> list[tuple]:
     day.
     """
     reports = delivered(*messages)
-    events = remembered(reports, bonds=bonds).events
+    events = processed(reports, bonds=bonds).events
     assert events.equals(daily(reports, bonds).events)
     return arrivals(events).select("reason", "price", "price_as_reported").rows()
 
@@ -85,10 +85,10 @@ def test_what_just_passes(report, terms):
 def test_a_trade_on_a_day_without_trading_is_off_the_calendar():
     good_friday = date(2024, 3, 29)
     after = DAYS.index(date(2024, 4, 1))
-    told = message(
+    reported = message(
         after, "1", execution_date=good_friday, executed_at=datetime.combine(good_friday, time(10))
     )
-    assert judged(told)[0][0] == "off_calendar"
+    assert judged(reported)[0][0] == "off_calendar"
 
 
 def test_the_first_screen_that_catches_is_named():

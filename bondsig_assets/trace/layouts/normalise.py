@@ -240,10 +240,10 @@ def _fault(layout: Layout) -> pl.Expr:
         ("unknown_side", ~pl.col("side").is_in(["B", "S"]).fill_null(True)),
         ("unknown_contra", ~pl.col("contra").is_in(["C", "D", "A"]).fill_null(True)),
     ]
-    told = pl.when(pl.col("line_fault").is_not_null()).then(pl.col("line_fault"))
+    fault = pl.when(pl.col("line_fault").is_not_null()).then(pl.col("line_fault"))
     for name, applies in faults:
-        told = told.when(applies).then(pl.lit(name))  # type: ignore[assignment]
-    return told.otherwise(pl.lit(None, pl.String))
+        fault = fault.when(applies).then(pl.lit(name))  # type: ignore[assignment]
+    return fault.otherwise(pl.lit(None, pl.String))
 
 
 def _mapped(text: pl.Expr, letters: dict[str, str], steps: Steps) -> pl.Expr:

@@ -16,7 +16,7 @@ AUTO = "auto"
 
 def variant_of(header: Sequence[str], layout: str = AUTO) -> Layout:
     """The layout of `header`: of the one named, the set of columns that fits best, or whichever can
-    be told (`auto`).
+    be known (`auto`).
 
     Raises LayoutError when a required column is missing, when two layouts could be meant or none
     is.
@@ -31,7 +31,7 @@ def variant_of(header: Sequence[str], layout: str = AUTO) -> Layout:
     fits = _nearest(folded, [variant for variant in VARIANTS if variant.name == layout])
     if _missing(folded, fits):
         raise LayoutError(
-            f"read as {layout} it lacks {_told(folded, fits)}: deliver it with them, or name"
+            f"read as {layout} it lacks {_described(folded, fits)}: deliver it with them, or name"
             " another layout"
         )
     return fits
@@ -71,7 +71,9 @@ def _recognised(folded: set[str]) -> Layout:
     if not found:
         nearest = _nearest(folded, VARIANTS)
         lacks = (
-            f"lacks {_told(folded, nearest)}" if _missing(folded, nearest) else "has other columns"
+            f"lacks {_described(folded, nearest)}"
+            if _missing(folded, nearest)
+            else "has other columns"
         )
         raise LayoutError(
             f"its columns are those of no layout; the nearest is {nearest.name}, for which it"
@@ -106,7 +108,7 @@ def _missing(folded: set[str], variant: Layout) -> list[str]:
     ]
 
 
-def _told(folded: set[str], variant: Layout) -> str:
+def _described(folded: set[str], variant: Layout) -> str:
     words = [
         f"{WORDS[column]} ({variant.columns[column][0]})" for column in _missing(folded, variant)
     ]

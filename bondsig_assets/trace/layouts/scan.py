@@ -1,7 +1,7 @@
 """Many files of reports as one lazy frame.
 
-Belongs here: `scan_reports`, the numbering of rows over files, what the user is told. Not here: one
-text (`text.py`), archives (`streams.py`), the meaning of columns (`normalise.py`).
+Belongs here: `scan_reports`, the numbering of rows over files, the notes on what was read. Not
+here: one text (`text.py`), archives (`streams.py`), the meaning of columns (`normalise.py`).
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class _Reading:
     _seen: dict[object, str] = field(default_factory=dict)
 
     def sentences(self) -> list[str]:
-        """The notes; one that holds for many files is told once."""
+        """The notes; one that holds for many files is given once."""
         return [f"{_several(labels)}: {sentence}" for sentence, labels in self._notes.items()]
 
     def parquet(self, path: Path) -> pl.LazyFrame:
@@ -256,7 +256,7 @@ class _Reading:
         self.has_report_times &= verdict.has_report_times
         for sentence in [*(note.removeprefix(f"{label}: ") for note in verdict.notes), *notes]:
             self._note(label, sentence)
-        # An archive is told as one file as long as its members agree.
+        # An archive counts as one file as long as its members agree.
         key = file if self.layouts.get(file, layout.name) == layout.name else label
         self.layouts[key] = layout.name
         self.files.append((label, self.n_rows, rows))

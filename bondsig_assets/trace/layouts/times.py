@@ -35,7 +35,7 @@ class Times:
 def check_times(
     frame: pl.LazyFrame, layout: str, name: str, allow_missing_times: bool = False
 ) -> Times:
-    """Refuses `frame` (a layout's own columns; `name` is told to the user) when its times are
+    """Refuses `frame` (a layout's own columns; `name` is shown to the user) when its times are
     missing or all null.
 
     A layout that has no report times by nature is not refused for them. Lazy: reads the time
@@ -75,20 +75,20 @@ def judge(
     has_report_times = variant.has_report_time and "report_time" not in lost
     if not lost:
         return Times([], has_report_times)
-    told = _told(found, variant, lost, absent)
+    what = _described(found, variant, lost, absent)
     instead = " and ".join(_INSTEAD[column] for column in reversed(lost))
     if not allow_missing_times:
         raise LayoutError(
-            f"{name}: {told}: the times were lost on the way here; --allow-missing-times goes on"
+            f"{name}: {what}: the times were lost on the way here; --allow-missing-times goes on"
             f" {instead}"
         )
-    notes = [f"{name}: {told}"]
+    notes = [f"{name}: {what}"]
     if "report_time" in lost:
         notes[0] += "; the end of the report date stands for the time of report"
     return Times(notes, has_report_times)
 
 
-def _told(
+def _described(
     found: dict[str, tuple[str, bool]], variant: Layout, lost: list[str], absent: list[str]
 ) -> str:
     null = [found[column][0] for column in lost if column not in absent]

@@ -133,8 +133,8 @@ def named_by(
 
 
 def end_new_trades(tally: Tally) -> None:
-    """X, C and Y of the regime since 2012 take their trades with them (reference 3.1; Dick-Nielsen
-    2014).
+    """X, C and Y of the regime since 2012 take their trades with them (Dick-Nielsen 2014;
+    docs/trace_cleaning.md, What ends what).
 
     X and C repeat the number of what they end, Y points back to it; all repeat the seven terms.
     A Y looks at trades of its own regime only: what was reported before the cut survives it.
@@ -169,7 +169,7 @@ def reverse_by_sequence(
     tally: Tally, numbered_in: Sequence[str], matched_on: Sequence[str]
 ) -> None:
     """As-of reversals of before 2012: the k-th reversal of a group takes the k-th trade (WRDS,
-    OSBAP, Tidy Finance; reference 3.2).
+    OSBAP, Tidy Finance).
 
     `numbered_in`: the group within which both are numbered, by execution, then report;
     `matched_on`: the terms on which the numbers are then compared. R, X and D fall first and D and
@@ -203,7 +203,8 @@ def reverse_by_sequence(
 
 
 def drop_matched_buys(tally: Tally) -> None:
-    """Double counting as WRDS, OSBAP and Tidy Finance remove it (reference 3.3 b).
+    """Double counting as WRDS, OSBAP and Tidy Finance remove it (docs/trace_cleaning.md, Double
+    counting).
 
     Every buy leg with a sell leg of equal bond, date, price and par falls, however many buys there
     are for one sell; only trades with customers and dealers survive.

@@ -3,7 +3,7 @@ faults included.
 
 Belongs here: the order of its steps and its own screens. Not here: what it shares with other
 recipes (`common.py`). Sources: Dick-Nielsen, "Liquidity biases in TRACE" (2009) and "How to clean
-Enhanced TRACE data" (2014, SSRN 2337908); reference 3.1 to 3.5. The Academic version of 2019 is
+Enhanced TRACE data" (2014, SSRN 2337908). The Academic version (Dick-Nielsen & Poulsen 2019) is
 another recipe.
 """
 
@@ -81,8 +81,8 @@ def _reverse(tally: Tally) -> None:
 
 
 def _count_once(tally: Tally) -> None:
-    """Riskless principal trades with customers, whose price is the dealers' own (reference 3.4),
-    then every dealer's buy (3.3 a).
+    """Riskless principal trades with customers, whose price is the dealers' own, then every
+    dealer's buy (Dick-Nielsen 2014; docs/trace_cleaning.md, Double counting).
     """
     capacity = (
         pl.when(pl.col("side") == "B")
@@ -96,8 +96,8 @@ def _count_once(tally: Tally) -> None:
 
 
 def _screen(tally: Tally) -> None:
-    """The flag screens of the note (reference 3.5, first column); a flag that a file does not have
-    drops nothing.
+    """The flag screens of Dick-Nielsen 2014 (docs/trace_screens.md, preset `dick-nielsen`); a flag
+    that a file does not have drops nothing.
     """
     tally.strike(pl.col("is_when_issued"), "when_issued")
     tally.strike(pl.col("days_to_settle") >= FEWEST_DAYS_TO_SETTLE_DROPPED, "days_to_settle")

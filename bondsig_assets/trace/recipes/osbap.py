@@ -3,7 +3,8 @@ rules, its faults included.
 
 Belongs here: the order of its steps, its matching and its filters with their defaults. Not here:
 what it shares with other recipes (`common.py`) and its price errors (`osbap_prices.py`). Source:
-the pipeline's rules as described in reference 3.1 to 3.3, 3.5, 3.6 and 6.
+the pipeline's published rules (Open Source Bond Asset Pricing); its filters by number are in
+docs/trace_screens.md, where it differs from ours in docs/trace_cleaning.md, Edge cases.
 """
 
 from __future__ import annotations
@@ -140,15 +141,17 @@ def _links(corrections: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     moment = ["cusip", "execution_date", "executed_at"]
     group = [*moment, "bond_symbol"]
     timed = corrections.filter(pl.col("executed_at").is_not_null())
-    told = pl.concat(
+    numbered = pl.concat(
         [
             timed.select("row", *group, number=name, is_own=pl.lit(name == "message_number"))
             for name in ("message_number", "original_message_number")
         ]
     ).filter(pl.col("number").is_not_null())
-    told = told.with_columns(is_inner=pl.col("is_own").n_unique().over([*group, "number"]) > 1)
-    inner = told.filter(pl.col("is_inner") & pl.col("is_own"))["row"]
-    ends = told.filter(~pl.col("is_inner")).with_columns(n_ends=pl.len().over(moment))
+    numbered = numbered.with_columns(
+        is_inner=pl.col("is_own").n_unique().over([*group, "number"]) > 1
+    )
+    inner = numbered.filter(pl.col("is_inner") & pl.col("is_own"))["row"]
+    ends = numbered.filter(~pl.col("is_inner")).with_columns(n_ends=pl.len().over(moment))
     own, pointed = (
         pl.col("number").filter("is_own").first(),
         pl.col("number").filter(~pl.col("is_own")).first(),
@@ -169,7 +172,9 @@ def _links(corrections: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _filter(tally: Tally, bonds: pl.DataFrame | None) -> None:
-    """The chain of filters after matching, in its order and with its defaults (reference 3.6)."""
+    """The chain of filters after matching, in its order and with its defaults (by number in
+    docs/trace_screens.md).
+    """
     tally.standing = shifted_prices(sorted_trades(tally.standing))
     tally.keep_only(
         pl.col("execution_date").is_in(pl.Series(open_days("nyse")).cast(pl.Date).implode()),

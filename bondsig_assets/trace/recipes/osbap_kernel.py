@@ -1,8 +1,8 @@
 """OSBAP's bounce-back rule over one bond's trades after another, compiled.
 
 Belongs here: the walk, which depends on what it flagged before. Not here: the steps around it
-(`osbap_prices.py`). Source: reference 3.6 step 6. Imported only where it runs: numba takes a
-second.
+(`osbap_prices.py`). Source: filter 6 of Open Source Bond Asset Pricing (docs/trace_screens.md).
+Imported only where it runs: numba takes a second.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 trades.
 
 Belongs here: these steps and their defaults. Not here: the loop of the bounce-back
-(`osbap_kernel.py`) and the other filters (`osbap.py`). Source: reference 3.6. All look at trades
-after the one they judge: they are of use in hindsight only.
+(`osbap_kernel.py`) and the other filters (`osbap.py`). Source: filters 1, 6 and 10 of Open Source
+Bond Asset Pricing (docs/trace_cleaning.md, Wrong prices). All look at trades after the one they
+judge: they are of use in hindsight only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Belongs here: the order of its steps and its own screens. Not here: what it shares with other
 recipes (`common.py`). Source: the appendix "Clean Enhanced TRACE" of Tidy Finance (2026; R version,
-whose joins hold null equal to null); reference 3.2, 3.3 b and 3.5.
+whose joins hold null equal to null).
 """
 
 from __future__ import annotations
@@ -75,7 +75,9 @@ def _correct(tally: Tally) -> None:
 
 
 def _screen(tally: Tally) -> None:
-    """The screens of the appendix, on both regimes and after matching (reference 3.5)."""
+    """The screens of the appendix, on both regimes and after matching (docs/trace_screens.md,
+    preset `tidy`).
+    """
     by_dates = (pl.col("settlement_date") - pl.col("execution_date")).dt.total_days()
     tally.strike(
         (pl.col("days_to_settle") > MOST_DAYS_TO_SETTLE)

@@ -28,7 +28,7 @@ def message(
     **changes: Any,
 ) -> dict[str, Any]:
     """A customer's trade of 100,000 at 100 on `day`; `changes` by canonical name."""
-    told = reported or day
+    report_date = reported or day
     return {
         "cusip": CUSIP,
         "bond_symbol": "AAPL.GA",
@@ -37,8 +37,8 @@ def message(
         "message_number": number,
         "execution_date": day,
         "executed_at": datetime.combine(day, at),
-        "report_date": told,
-        "reported_at": datetime.combine(told, time(17)),
+        "report_date": report_date,
+        "reported_at": datetime.combine(report_date, time(17)),
         "price": 100.0,
         "par_usd": 100_000.0,
         "side": "S",
@@ -85,8 +85,8 @@ def prices(
 
 def frame(*messages: dict[str, Any]) -> pl.DataFrame:
     """Messages as canonical reports, `row` in the order given."""
-    told = [dict.fromkeys(REPORT_SCHEMA) | dict(row=row) | m for row, m in enumerate(messages)]
-    return as_reports(pl.DataFrame(told, schema=REPORT_SCHEMA)).collect()
+    rows = [dict.fromkeys(REPORT_SCHEMA) | dict(row=row) | m for row, m in enumerate(messages)]
+    return as_reports(pl.DataFrame(rows, schema=REPORT_SCHEMA)).collect()
 
 
 def reasons(

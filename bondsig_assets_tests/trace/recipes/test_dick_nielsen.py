@@ -12,51 +12,59 @@ KEPT = None
 LATER = date(2010, 6, 3)
 
 
-def told(*messages):
+def verdicts(*messages):
     return reasons("dick-nielsen", *messages)
 
 
 def test_old_messages_go_by_number_and_report_date():
-    assert told(old("1"), old("3", "C", points="1", price=77.0)) == ["cancelled", "cancel_message"]
-    assert told(old("1"), old("3", "C", points="1", reported=LATER)) == [KEPT, "cancel_message"]
-    assert told(old("1"), old("3", "C", points="1", cusip="459200HU8")) == [KEPT, "cancel_message"]
+    assert verdicts(old("1"), old("3", "C", points="1", price=77.0)) == [
+        "cancelled",
+        "cancel_message",
+    ]
+    assert verdicts(old("1"), old("3", "C", points="1", reported=LATER)) == [KEPT, "cancel_message"]
+    assert verdicts(old("1"), old("3", "C", points="1", cusip="459200HU8")) == [
+        KEPT,
+        "cancel_message",
+    ]
 
 
 def test_chains_and_cancelled_corrections_are_right():
-    assert told(old("1"), old("2", "W", points="1"), old("3", "W", points="2", at=time(11))) == [
+    assert verdicts(
+        old("1"), old("2", "W", points="1"), old("3", "W", points="2", at=time(11))
+    ) == [
         "corrected",
         "corrected",
         KEPT,
     ]
-    assert told(old("1"), old("2", "W", points="1"), old("3", "C", points="2")) == [
+    assert verdicts(old("1"), old("2", "W", points="1"), old("3", "C", points="2")) == [
         "corrected",
         "cancelled",
         "cancel_message",
     ]
-    assert told(old("3", "W", points="9")) == [KEPT]
+    assert verdicts(old("3", "W", points="9")) == [KEPT]
 
 
 def test_a_reversal_names_the_exact_time_on_a_later_date():
     first, second = old("1", at=time(10)), old("2", at=time(14))
-    assert told(first, second, old("3", at=time(14), reported=LATER, asof_code="R")) == [
+    assert verdicts(first, second, old("3", at=time(14), reported=LATER, asof_code="R")) == [
         KEPT,
         "reversed",
         "reversal_message",
     ]
-    assert told(first, old("3", at=time(11), reported=LATER, asof_code="R")) == [
+    assert verdicts(first, old("3", at=time(11), reported=LATER, asof_code="R")) == [
         KEPT,
         "reversal_message",
     ]
-    assert told(first, old("3", asof_code="R")) == [KEPT, "reversal_message"]
+    assert verdicts(first, old("3", asof_code="R")) == [KEPT, "reversal_message"]
 
 
 def test_one_reversal_takes_one_trade():
-    assert told(old("1"), old("2"), old("3", reported=LATER, asof_code="R")) == [
+    assert verdicts(old("1"), old("2"), old("3", reported=LATER, asof_code="R")) == [
         "reversed",
         KEPT,
         "reversal_message",
     ]
-    story = told(
+    story = verdicts(
         old("1"),
         old("2"),
         old("3", reported=LATER, asof_code="R"),
@@ -66,21 +74,21 @@ def test_one_reversal_takes_one_trade():
 
 
 def test_delayed_dissemination_is_an_as_of_trade():
-    assert told(
+    assert verdicts(
         old("1", asof_code="D", reported=LATER), old("2", asof_code="A", reported=LATER)
     ) == [KEPT, KEPT]
 
 
 def test_fault_an_old_trade_survives_its_reversal_after_the_cut():
     trade = old("1", day=date(2012, 2, 3))
-    assert told(trade, again(trade, "Y", "9", report_date=date(2012, 3, 1))) == [
+    assert verdicts(trade, again(trade, "Y", "9", report_date=date(2012, 3, 1))) == [
         KEPT,
         "reversal_message",
     ]
 
 
 def test_fault_a_buy_that_no_seller_reported_is_lost():
-    assert told(
+    assert verdicts(
         message("1", **BUY),
         message("2", price=101.0, **SELL),
         message("3", contra="A"),
@@ -115,8 +123,8 @@ def test_fault_a_buy_that_no_seller_reported_is_lost():
     ],
 )
 def test_agency_trades_and_screens(changes, reason):
-    assert told(message("1", **changes)) == [reason]
-    assert told(old("1", **changes)) == [reason]
+    assert verdicts(message("1", **changes)) == [reason]
+    assert verdicts(old("1", **changes)) == [reason]
 
 
 def test_messages_of_today():
@@ -125,7 +133,7 @@ def test_messages_of_today():
         message("2", price=101.0),
         message("3", price=102.0, side=None),
     )
-    story = told(
+    story = verdicts(
         cancelled,
         corrected,
         late,

@@ -39,9 +39,9 @@ def messages(draw) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", RECIPES)
 @settings(max_examples=60, deadline=None)
-@given(told=st.lists(messages(), max_size=25))
-def test_every_report_has_one_answer(name, told):
-    reports = frame(*told)
+@given(reported=st.lists(messages(), max_size=25))
+def test_every_report_has_one_answer(name, reported):
+    reports = frame(*reported)
     answer = RECIPES[name](reports, None)
     assert dict(answer.schema) == {"row": pl.Int64, "reason": pl.String, "price": pl.Float64}
     assert answer["row"].to_list() == reports["row"].to_list()

@@ -1,5 +1,5 @@
-"""OSBAP as published: every row of the table of edge cases (reference 6), and its matching and
-filters.
+"""OSBAP as published: every row of the table in docs/trace_cleaning.md, Edge cases, and its
+matching and filters.
 """
 
 from __future__ import annotations
@@ -298,7 +298,7 @@ def test_filters_that_need_the_bond():
             "maturity_date": [date(2030, 1, 1)] * 2 + [NEW, date(2030, 1, 1)],
         }
     )
-    told = [
+    reported = [
         message("1"),
         message("2", par_usd=99_999.0),
         message("3", cusip="B"),
@@ -306,7 +306,7 @@ def test_filters_that_need_the_bond():
         message("5", cusip="C"),
         message("6", cusip="D"),
     ]
-    story = reasons("osbap", *told, bonds=bonds)
+    story = reasons("osbap", *reported, bonds=bonds)
     assert story == [
         "half_of_issue",
         KEPT,
@@ -315,7 +315,7 @@ def test_filters_that_need_the_bond():
         "unknown_offering_amount",
         "unknown_offering_amount",
     ]
-    assert reasons("osbap", *told, bonds=bonds.select("cusip", "maturity_date")) == [
+    assert reasons("osbap", *reported, bonds=bonds.select("cusip", "maturity_date")) == [
         KEPT,
         KEPT,
         KEPT,
@@ -323,7 +323,7 @@ def test_filters_that_need_the_bond():
         KEPT,
         "unknown_maturity",
     ]
-    assert reasons("osbap", *told, bonds=bonds.select("cusip")) == [KEPT] * 6
+    assert reasons("osbap", *reported, bonds=bonds.select("cusip")) == [KEPT] * 6
 
 
 def test_dissemination_feeds_point_on_every_date():

@@ -60,8 +60,8 @@ def by_counting(values: list[tuple[int, float]]) -> list[float]:
     once = list(dict.fromkeys(values))
     series = [price for _, price in once]
     answers = []
-    for told in values:
-        at, price = once.index(told), told[1]
+    for reported in values:
+        at, price = once.index(reported), reported[1]
         window = series[max(0, at - 5) : at + 6]
         anchor = median(window) if len(window) >= 6 else median(series[at : at + 6])
         found = sorted(
@@ -96,20 +96,20 @@ def by_counting(values: list[tuple[int, float]]) -> list[float]:
     )
 )
 def test_shifts_by_counting(values):
-    values = sorted(values, key=lambda told: told[0])
+    values = sorted(values, key=lambda reported: reported[0])
     days = prices(*(price for _, price in values))
     same = prices(*[100.0] * 3)
-    told = [
+    reported = [
         m
         | {name: same[day - 1][name] for name in ("execution_date", "executed_at")}
         | {"message_number": f"{n:04}"}
         for n, (m, (day, _)) in enumerate(zip(days, values, strict=True))
     ]
-    told = [
+    reported = [
         m | {"report_date": same[0]["report_date"], "reported_at": same[0]["reported_at"]}
-        for m in told
+        for m in reported
     ]
-    answer = shifted_prices(sorted_trades(frame(*told)))
+    answer = shifted_prices(sorted_trades(frame(*reported)))
     assert answer["row"].to_list() == list(range(len(values)))
     assert answer["price"].to_list() == pytest.approx(by_counting(values))
 

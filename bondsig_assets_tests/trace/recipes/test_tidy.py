@@ -21,20 +21,20 @@ KEPT = None
 LATER = date(2010, 6, 3)
 
 
-def told(*messages):
+def verdicts(*messages):
     return reasons("tidy", *messages)
 
 
 def test_old_cancels_do_not_ask_for_the_report_date():
-    assert told(old("1"), old("3", "C", points="1", reported=LATER)) == [
+    assert verdicts(old("1"), old("3", "C", points="1", reported=LATER)) == [
         "cancelled",
         "cancel_message",
     ]
-    assert told(old("1"), old("3", "C", points="1", side="B")) == [KEPT, "cancel_message"]
+    assert verdicts(old("1"), old("3", "C", points="1", side="B")) == [KEPT, "cancel_message"]
 
 
 def test_corrections_are_followed_whatever_time_they_give():
-    story = told(
+    story = verdicts(
         old("1"),
         old("2", "W", points="1", price=101.0),
         old("3", "W", points="2", price=102.0, at=time(11)),
@@ -54,7 +54,7 @@ def test_two_longer_chains_of_one_time_are_right():
         old("5", "W", points="4", **BUY),
         old("6", "W", points="5", price=102.0, **BUY),
     ]
-    assert told(*sell, *buy) == [
+    assert verdicts(*sell, *buy) == [
         "corrected",
         "corrected",
         KEPT,
@@ -65,7 +65,7 @@ def test_two_longer_chains_of_one_time_are_right():
 
 
 def test_fault_a_cancelled_correction_survives():
-    assert told(old("1"), old("2", "W", points="1"), old("3", "C", points="2")) == [
+    assert verdicts(old("1"), old("2", "W", points="1"), old("3", "C", points="2")) == [
         "corrected",
         KEPT,
         "cancel_message",
@@ -74,32 +74,32 @@ def test_fault_a_cancelled_correction_survives():
 
 def test_fault_an_old_trade_survives_its_reversal_after_the_cut():
     trade = old("1", day=date(2012, 2, 3))
-    assert told(trade, again(trade, "Y", "9", report_date=date(2012, 3, 1))) == [
+    assert verdicts(trade, again(trade, "Y", "9", report_date=date(2012, 3, 1))) == [
         KEPT,
         "reversal_message",
     ]
 
 
 def test_fault_the_earlier_of_two_equal_trades_is_reversed():
-    assert told(
+    assert verdicts(
         old("1", at=time(10)), old("2", at=time(14)), old("3", at=time(14), asof_code="R")
     ) == ["reversed", KEPT, "reversal_message"]
 
 
 def test_fault_one_sell_takes_both_equal_buys_and_affiliates_vanish():
-    assert told(message("1", **SELL), message("2", **BUY), message("3", **BUY)) == [
+    assert verdicts(message("1", **SELL), message("2", **BUY), message("3", **BUY)) == [
         KEPT,
         "interdealer_buy_leg",
         "interdealer_buy_leg",
     ]
     assert (
-        told(message("1", contra="A"), message("2", contra=None))
+        verdicts(message("1", contra="A"), message("2", contra=None))
         == ["affiliate_or_null_contra"] * 2
     )
 
 
 def test_fault_reentered_and_late_trades_go():
-    story = told(
+    story = verdicts(
         old("1"),
         old("2", asof_code="R", reported=LATER),
         old("3", asof_code="A", reported=LATER, price=101.0),
@@ -110,7 +110,7 @@ def test_fault_reentered_and_late_trades_go():
 
 def test_a_cancel_without_a_side_takes_its_own_trade_only():
     trade = message("1", side=None)
-    assert told(trade, message("2", side=None, price=101.0), again(trade, "X")) == [
+    assert verdicts(trade, message("2", side=None, price=101.0), again(trade, "X")) == [
         "cancelled",
         KEPT,
         "cancel_message",
@@ -119,7 +119,7 @@ def test_a_cancel_without_a_side_takes_its_own_trade_only():
 
 @pytest.mark.parametrize("day", [OLD, date(2016, 6, 1)])
 def test_screens_are_for_both_regimes(day):
-    story = told(
+    story = verdicts(
         message("1", day=day, days_to_settle=8),
         message("2", day=day, days_to_settle=7),
         message("3", day=day, settlement_date=day.replace(day=10)),
@@ -144,4 +144,4 @@ def test_screens_are_for_both_regimes(day):
 
 
 def test_prices_are_not_looked_at():
-    assert told(*prices(80, 8.1, 45, 80.2, 5000)) == [KEPT] * 5
+    assert verdicts(*prices(80, 8.1, 45, 80.2, 5000)) == [KEPT] * 5

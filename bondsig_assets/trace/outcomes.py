@@ -22,11 +22,12 @@ from bondsig_assets.trace.encoding import FEED_RANK, Encoded, encode, mix
 from bondsig_assets.trace.interdealer import BUY, DEALER, SELL, Legs, pair_legs
 from bondsig_assets.trace.lifecycle import Endings, match_endings
 from bondsig_assets.trace.options import Screens
+from bondsig_assets.trace.order import Positions, Rows
 from bondsig_assets.trace.reports import REGIME_CUT
 from bondsig_assets.trace.screens import BOND_TERMS, screen_code, screen_codes
 
 TRADE, FAULT = 0, 1
-#: Reasons that do not depend on the screens; a state is a position in `Fates.names`.
+#: Reasons that do not depend on the screens; a state is a position in `Outcomes.names`.
 FIXED = (
     "",
     "fault",
@@ -61,8 +62,8 @@ _ENDING = {
 
 
 @dataclass(frozen=True)
-class Fates:
-    """Everything about `reports` as arrays [position], a position being a place in the order of
+class Outcomes:
+    """What became of `reports` as arrays [position], a position being a place in the order of
     knowledge.
 
     `order[position]`: row of `reports`; `fixed`, `screened`: states that never change, 0 for none;
@@ -72,12 +73,12 @@ class Fates:
     """
 
     reports: pl.DataFrame
-    order: np.ndarray
+    order: Rows
     names: tuple[str, ...]
     known: np.ndarray
     price: np.ndarray
     fixed: np.ndarray
-    cause_of_fixed: np.ndarray
+    cause_of_fixed: Positions
     screened: np.ndarray
     endings: Endings
     role: np.ndarray
@@ -85,12 +86,14 @@ class Fates:
     legs: Legs
     judgement: prices.Judgement
 
-    def ended_states(self, row: np.ndarray, ender: np.ndarray) -> np.ndarray:
-        """State of each `row` that `ender` ended, by what that is; 0 where there is none (-1)."""
+    def ended_states(self, position: Positions, ender: Positions) -> np.ndarray:
+        """State of each report at `position` that `ender` ended, by what that is; 0 where there is
+        none (-1).
+        """
         of_role = np.zeros(8, dtype=np.uint8)
         for role, word in _ENDING.items():
             of_role[role] = _CODE[f"ended_by_{word}"]
-        by_better_feed = self.feed[ender] < self.feed[row]
+        by_better_feed = self.feed[ender] < self.feed[position]
         return np.where(
             ender < 0,
             0,
@@ -100,13 +103,13 @@ class Fates:
 
 def decide(
     reports: pl.DataFrame,
-    order: np.ndarray,
+    order: Rows,
     screens: Screens,
     bonds: pl.DataFrame | None = None,
     given: np.ndarray | None = None,
     known_day: np.ndarray | None = None,
-) -> Fates:
-    """The fates of `reports`, with the columns of REPORT_SCHEMA and `known_at`.
+) -> Outcomes:
+    """What becomes of `reports`, which have the columns of REPORT_SCHEMA and `known_at`.
 
     `order`: rows by issuer and then in the order in which they became known (`order.py`); `bonds`:
     cusip and BOND_TERMS (any may be missing), unless `reports` have them; `given` [position]:
@@ -114,64 +117,61 @@ def decide(
     print counts as known in the price rules (default: the report date).
     """
     terms = encode(reports, order)
-    known, price = (
-        _taken(reports["known_at"].cast(pl.Int64).fill_null(encoding.NULL), order),
-        _taken(reports["price"], order),
-    )
+    known = _taken(reports["known_at"].cast(pl.Int64).fill_null(encoding.NULL), order)
+    price = _taken(reports["price"], order)
     fixed, cause = _fixed(reports, order, terms, known)
     usable = fixed == 0
-    endings = match_endings(terms, usable, _CUT_DAY)
-    _name_messages(terms, usable, endings, fixed, cause)
-    endings = _with_superseded(terms, usable, endings)
-    fixed[endings.is_stillborn] = _CODE["correction_of_ended_trade"]
-    cause[endings.is_stillborn] = endings.ended_by[endings.is_stillborn]
+    endings = _endings(terms, usable, fixed, cause)
     opening = terms.opens & usable & ~endings.is_stillborn
     legs = _legs(reports, order, terms, opening, endings, screens)
     if screens.interdealer == "drop_buys":
-        fixed[opening & (terms.contra == DEALER) & (terms.side == BUY)] = _CODE[
-            "interdealer_buy_leg"
-        ]
-    screened = _taken(
-        _with_terms(reports, bonds).with_columns(screen_code(screens).alias("code"))["code"], order
-    )
-    screened = np.where(screened > 0, screened + len(FIXED) - 1, 0).astype(np.uint8)
-    judgement = _judge(
-        reports, order, terms, known, price, screens, opening & (screened == 0), given, known_day
-    )
-    names = (*FIXED, *screen_codes(screens))
-    return Fates(
-        reports,
-        order,
-        names,
-        known,
-        price,
-        fixed,
-        cause,
-        screened,
-        endings,
-        terms.role,
-        terms.feed,
-        legs,
-        judgement,
+        is_bought = (terms.contra == DEALER) & (terms.side == BUY)
+        fixed[opening & is_bought] = _CODE["interdealer_buy_leg"]
+    screened = _screened(reports, order, screens, bonds)
+    judged = opening & (screened == 0)
+    return Outcomes(
+        reports=reports,
+        order=order,
+        names=(*FIXED, *screen_codes(screens)),
+        known=known,
+        price=price,
+        fixed=fixed,
+        cause_of_fixed=cause,
+        screened=screened,
+        endings=endings,
+        role=terms.role,
+        feed=terms.feed,
+        legs=legs,
+        judgement=_judge(reports, order, terms, known, price, screens, judged, given, known_day),
     )
 
 
-def _taken(column: pl.Series, order: np.ndarray) -> np.ndarray:
+def _taken(column: pl.Series, order: Rows) -> np.ndarray:
     """A column of the reports by position."""
     return column.to_numpy()[order]
 
 
 def _fixed(
-    reports: pl.DataFrame, order: np.ndarray, terms: Encoded, known: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+    reports: pl.DataFrame, order: Rows, terms: Encoded, known: np.ndarray
+) -> tuple[np.ndarray, Positions]:
     """States that are clear on arrival, and the report each duplicate repeats."""
     fixed = np.zeros(order.size, dtype=np.uint8)
-    cause = np.full(order.size, -1, dtype=np.int64)
+    cause = Positions(np.full(order.size, -1, dtype=np.int64))
     fixed[terms.role < 0] = _CODE["unknown_status"]
     if reports["fault"].null_count() < reports.height:
         fixed[_taken(reports["fault"].is_not_null(), order)] = FAULT
     _mark_duplicates(terms, known, fixed, cause)
     return fixed, cause
+
+
+def _endings(terms: Encoded, usable: np.ndarray, fixed: np.ndarray, cause: Positions) -> Endings:
+    """What ends what; `fixed` and `cause` are filled in for messages and stillborn corrections."""
+    endings = match_endings(terms, usable, _CUT_DAY)
+    _name_messages(terms, usable, endings, fixed, cause)
+    endings = _with_superseded(terms, usable, endings)
+    fixed[endings.is_stillborn] = _CODE["correction_of_ended_trade"]
+    cause[endings.is_stillborn] = endings.ended_by[endings.is_stillborn]
+    return endings
 
 
 def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings) -> Endings:
@@ -200,21 +200,21 @@ def _with_superseded(terms: Encoded, usable: np.ndarray, endings: Endings) -> En
         at[worse["at"].to_numpy()] = worse["by"].to_numpy()
     superseded = terms.opens & (at >= 0) & ~endings.is_stillborn
     wins = superseded & ((endings.ended_by < 0) | (at < endings.ended_by))
-    row, told_at, _ = endings.later.T
+    trade, changed_at, _ = endings.later.T
     # Nothing that a worse feed says later matters; a trade that stood again by then ends for good.
-    kept = endings.later[~(superseded[row] & (told_at > at[row]))]
+    kept = endings.later[~(superseded[trade] & (changed_at > at[trade]))]
     last = np.append(kept[1:, 0] != kept[:-1, 0], True)[: len(kept)]
     stands = kept[last & (kept[:, 2] < 0) & superseded[kept[:, 0]], 0]
     later = np.concatenate([kept, np.column_stack([stands, at[stands], at[stands]])])
     return replace(
         endings,
-        ended_by=np.where(wins, at, endings.ended_by),
+        ended_by=Positions(np.where(wins, at, endings.ended_by)),
         later=later[np.lexsort((later[:, 1], later[:, 0]))],
     )
 
 
 def _mark_duplicates(
-    terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: np.ndarray
+    terms: Encoded, known: np.ndarray, fixed: np.ndarray, cause: Positions
 ) -> None:
     """A report delivered again, alike in all that matching reads, is a duplicate of its first
     copy.
@@ -238,23 +238,23 @@ def _mark_duplicates(
     again[asked] = ~pl.Series(keys[asked]).is_first_distinct().to_numpy()
     if not again.any():
         return
-    again_at, asked_at = np.flatnonzero(again), np.flatnonzero(asked & ~again)
+    again_at = np.flatnonzero(again)
+    asked_at = np.flatnonzero(asked & ~again)
     order = np.argsort(keys[asked_at], kind="stable")
     cause[again_at] = asked_at[order][np.searchsorted(keys[asked_at][order], keys[again_at])]
     fixed[again_at] = _CODE["duplicate_report"]
 
 
 def _name_messages(
-    terms: Encoded, usable: np.ndarray, endings: Endings, fixed: np.ndarray, cause: np.ndarray
+    terms: Encoded, usable: np.ndarray, endings: Endings, fixed: np.ndarray, cause: Positions
 ) -> None:
     """Reports that only end others are messages, with or without a trade."""
     messages = np.flatnonzero(usable & ~terms.opens)
-    with_trade, without = np.zeros(8, dtype=np.uint8), np.zeros(8, dtype=np.uint8)
+    with_trade = np.zeros(8, dtype=np.uint8)
+    without = np.zeros(8, dtype=np.uint8)
     for code, word in _ENDING.items():
-        with_trade[code], without[code] = (
-            _CODE[f"{word}_message"],
-            _CODE[f"{word}_message_without_trade"],
-        )
+        with_trade[code] = _CODE[f"{word}_message"]
+        without[code] = _CODE[f"{word}_message_without_trade"]
     target, role = endings.target[messages], terms.role[messages]
     by = np.where(target >= 0, endings.ended_by[np.maximum(target, 0)], -1)
     # The C of a pair C and R has its trade, also where the R came first.
@@ -267,7 +267,7 @@ def _name_messages(
 
 def _legs(
     reports: pl.DataFrame,
-    order: np.ndarray,
+    order: Rows,
     terms: Encoded,
     opening: np.ndarray,
     endings: Endings,
@@ -276,7 +276,8 @@ def _legs(
     """Pairs of the legs that both dealers report; a locked-in or give-up report stands for both
     sides and pairs with none.
     """
-    nothing = Legs(np.full(order.size, -1, dtype=np.int64), np.empty((0, 3), dtype=np.int64))
+    unpaired = Positions(np.full(order.size, -1, dtype=np.int64))
+    nothing = Legs(unpaired, np.empty((0, 3), dtype=np.int64))
     is_leg = opening & (terms.contra == DEALER) & ((terms.side == BUY) | (terms.side == SELL))
     if screens.interdealer != "pair" or not (is_leg & (terms.side == BUY)).any():
         return nothing
@@ -295,6 +296,15 @@ def _hash_or_zero(column: pl.Series) -> pl.Series:
     if column.null_count() == column.len():
         return pl.repeat(0, column.len(), dtype=pl.UInt64, eager=True)
     return column.hash().zip_with(column.is_not_null(), pl.Series([0], dtype=pl.UInt64))
+
+
+def _screened(
+    reports: pl.DataFrame, order: Rows, screens: Screens, bonds: pl.DataFrame | None
+) -> np.ndarray:
+    """State of each report that a screen drops, 0 for none."""
+    codes = _with_terms(reports, bonds).with_columns(code=screen_code(screens))["code"]
+    screened = _taken(codes, order)
+    return np.where(screened > 0, screened + len(FIXED) - 1, 0).astype(np.uint8)
 
 
 def _with_terms(reports: pl.DataFrame, bonds: pl.DataFrame | None) -> pl.DataFrame:
@@ -318,7 +328,7 @@ def _with_terms(reports: pl.DataFrame, bonds: pl.DataFrame | None) -> pl.DataFra
 
 def _judge(
     reports: pl.DataFrame,
-    order: np.ndarray,
+    order: Rows,
     terms: Encoded,
     known: np.ndarray,
     price: np.ndarray,
@@ -330,9 +340,8 @@ def _judge(
     """What is thought of each print; `given` verdicts are taken over."""
     n = order.size
     if screens.price_errors != "trailing":
-        return prices.Judgement(
-            np.full(n, prices.UNJUDGED, dtype=np.int8), price, np.full(n, -1, dtype=np.int64)
-        )
+        unjudged = np.full(n, prices.UNJUDGED, dtype=np.int8)
+        return prices.Judgement(unjudged, price, Positions(np.full(n, -1, dtype=np.int64)))
     given = np.full(n, prices.UNJUDGED, dtype=np.int8) if given is None else given
     known_day = terms.report_day if known_day is None else known_day
     issuer = _taken(reports["cusip"].str.slice(0, 6).hash(), order)

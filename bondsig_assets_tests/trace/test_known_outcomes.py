@@ -1,5 +1,5 @@
-"""The truth test: reports whose fate is known, all of them, from a generator that knows nothing of
-the cleaner.
+"""The truth test: reports whose outcome is known, all of them, from a generator that knows nothing
+of the cleaner.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from datetime import datetime
 import polars as pl
 import pytest
 
-from benchmarks.known_fates import (
+from benchmarks.known_outcomes import (
     AFFILIATE,
     DEAD,
     DUPLICATE,
     LEG,
     MESSAGE,
     TRADE,
-    reports_of_known_fate,
+    reports_of_known_outcome,
 )
 from bondsig_assets.errors import ReportsError
 from bondsig_assets.trace import clean
@@ -38,43 +38,43 @@ SAYS = {
 }
 
 
-def _told(raw: pl.DataFrame, trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-    """`fate` as it must be and `told` as it came out, for every report; of two equal copies either
-    may be the duplicate.
+def _compared(raw: pl.DataFrame, trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """`outcome` as it must be and `found` as it came out, for every report; of two equal copies
+    either may be the duplicate.
     """
     said = pl.concat(
         [
-            trades.select("row", told=pl.lit(TRADE)),
-            rejected.select("row", told=pl.col("reason").replace(SAYS)),
+            trades.select("row", found=pl.lit(TRADE)),
+            rejected.select("row", found=pl.col("reason").replace(SAYS)),
         ]
     )
-    told = (
+    found = (
         raw.with_row_index("row")
         .with_columns(pl.col("row").cast(pl.Int64))
         .join(said, on="row", how="left")
     )
-    content = [name for name in raw.columns if name != "fate"]
-    return told.group_by(content).agg(pl.col("fate").sort(), pl.col("told").sort())
+    content = [name for name in raw.columns if name != "outcome"]
+    return found.group_by(content).agg(pl.col("outcome").sort(), pl.col("found").sort())
 
 
 @pytest.fixture(scope="module")
 def raw() -> pl.DataFrame:
-    return reports_of_known_fate(200_000)
+    return reports_of_known_outcome(200_000)
 
 
 def test_no_dead_report_is_kept_no_trade_lost_no_leg_counted_twice(raw):
-    result = clean(normalise(raw.drop("fate").lazy(), "wrds-enhanced"), screens="none")
+    result = clean(normalise(raw.drop("outcome").lazy(), "wrds-enhanced"), screens="none")
     assert result.trades.height + result.rejected.height == raw.height
-    compared = _told(raw, result.trades, result.rejected)
-    wrong = compared.filter(pl.col("fate") != pl.col("told"))
+    compared = _compared(raw, result.trades, result.rejected)
+    wrong = compared.filter(pl.col("outcome") != pl.col("found"))
     assert wrong.is_empty(), wrong.select(
-        "trc_st", "trd_rpt_dt", "asof_cd", "cntra_mp_id", "rpt_side_cd", "fate", "told"
+        "trc_st", "trd_rpt_dt", "asof_cd", "cntra_mp_id", "rpt_side_cd", "outcome", "found"
     ).head(10)
-    assert set(raw["fate"]) == {TRADE, DEAD, MESSAGE, LEG, AFFILIATE, DUPLICATE}
+    assert set(raw["outcome"]) == {TRADE, DEAD, MESSAGE, LEG, AFFILIATE, DUPLICATE}
 
 
 def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path):
-    reports = normalise(raw.drop("fate").lazy(), "wrds-enhanced").collect()
+    reports = normalise(raw.drop("outcome").lazy(), "wrds-enhanced").collect()
     whole = clean(reports, screens="research")
     blocks = [
         reports.sample(fraction=1, shuffle=True, seed=1).lazy().slice(start, 30_000)
@@ -88,7 +88,7 @@ def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path):
 
 
 def test_as_of_asks_for_times_over_all_blocks(raw, tmp_path):
-    reports = normalise(raw.drop("fate").head(4_000).lazy(), "wrds-enhanced").collect()
+    reports = normalise(raw.drop("outcome").head(4_000).lazy(), "wrds-enhanced").collect()
     timeless = reports.with_columns(reported_at=pl.lit(None, pl.Datetime("us")))
     first, rest = timeless.filter(pl.col("row") < 100), reports.filter(pl.col("row") >= 100)
     moment = datetime(2012, 6, 1)

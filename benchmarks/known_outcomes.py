@@ -1,4 +1,4 @@
-"""TRACE reports whose fate is known: for the truth test, and as the benchmark's file.
+"""TRACE reports whose outcome is known: for the truth test, and as the benchmark's file.
 
 Belongs here: stories of a few reports each, in both regimes and across the cut, with what must
 become of every report. It knows nothing of the simulated market and nothing of the cleaner.
@@ -55,15 +55,15 @@ class _Reports:
         return ids
 
 
-def reports_of_known_fate(n_reports: int, seed: int = 0, first_bond: int = 0) -> pl.DataFrame:
-    """About `n_reports` reports in WRDS Enhanced's column names, shuffled, with `fate`, in both
+def reports_of_known_outcome(n_reports: int, seed: int = 0, first_bond: int = 0) -> pl.DataFrame:
+    """About `n_reports` reports in WRDS Enhanced's column names, shuffled, with `outcome`, in both
     regimes.
 
     One in two hundred is delivered twice. Days are weekdays. `first_bond`: number of the first of
     the `n_reports` // 3000 bonds, so that several calls are about different ones.
     """
     rng = np.random.default_rng(seed)
-    told = _Reports()
+    reports = _Reports()
     n_bonds = max(n_reports // 3000, 20)
     n = int(n_reports / 1.637)
     for era, names in (("old", _OLD), ("new", _NEW)):
@@ -75,8 +75,8 @@ def reports_of_known_fate(n_reports: int, seed: int = 0, first_bond: int = 0) ->
         for k, (tell, _) in enumerate(names):
             m = int((kinds == k).sum())
             if m:
-                tell(told, _stories(rng, era, m, n_bonds, told.size), rng)
-    return _delivered(told, rng, first_bond)
+                tell(reports, _stories(rng, era, m, n_bonds, reports.size), rng)
+    return _delivered(reports, rng, first_bond)
 
 
 def _stories(
@@ -100,7 +100,7 @@ def _stories(
         "side": rng.choice(["B", "S"], m),
         "contra": np.full(m, "C"),
         "status": np.full(m, "T"),
-        "fate": np.full(m, TRADE),
+        "outcome": np.full(m, TRADE),
     }
 
 
@@ -128,51 +128,51 @@ def _dealers(story: dict[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[
     }
 
 
-def _plain(told, story, rng):
-    told.add(story)
+def _plain(reports, story, rng):
+    reports.add(story)
 
 
-def _affiliate(told, story, rng):
-    told.add(story)
-    told.add(_later(story, 3), contra="A", fate=AFFILIATE)
+def _affiliate(reports, story, rng):
+    reports.add(story)
+    reports.add(_later(story, 3), contra="A", outcome=AFFILIATE)
 
 
-def _pair(told, story, rng):
+def _pair(reports, story, rng):
     sold, bought = _dealers(story)
-    told.add(sold)
-    told.add(bought, fate=LEG)
+    reports.add(sold)
+    reports.add(bought, outcome=LEG)
 
 
-def _pair_bought_first(told, story, rng):
+def _pair_bought_first(reports, story, rng):
     sold, bought = _dealers(story)
-    told.add(bought, fate=LEG)
-    told.add(_days_on(sold, 1), asof_code="A")
+    reports.add(bought, outcome=LEG)
+    reports.add(_days_on(sold, 1), asof_code="A")
 
 
-def _sell_and_two_buys(told, story, rng):
+def _sell_and_two_buys(reports, story, rng):
     sold, bought = _dealers(story)
-    told.add(sold)
-    told.add(bought, fate=LEG)
-    told.add(_later(bought, 60), execution_second=story["execution_second"] + 3000)
+    reports.add(sold)
+    reports.add(bought, outcome=LEG)
+    reports.add(_later(bought, 60), execution_second=story["execution_second"] + 3000)
 
 
-def _locked_in(told, story, rng):
+def _locked_in(reports, story, rng):
     sold, bought = _dealers(story)
-    told.add(sold, locked_in=True)
-    told.add(bought)
+    reports.add(sold, locked_in=True)
+    reports.add(bought)
 
 
 # Before the cut.
 
 
-def _old_cancel(told, story, rng):
-    trade = told.add(story, fate=DEAD)
-    told.add(_later(story, 1200), status="C", points_at=trade, fate=MESSAGE)
+def _old_cancel(reports, story, rng):
+    trade = reports.add(story, outcome=DEAD)
+    reports.add(_later(story, 1200), status="C", points_at=trade, outcome=MESSAGE)
 
 
 def _old_chain(steps: int, moves: bool = False, cancelled: bool = False):
-    def tell(told, story, rng):
-        last, price = told.add(story, fate=DEAD), story["price"]
+    def tell(reports, story, rng):
+        last, price = reports.add(story, outcome=DEAD), story["price"]
         for k in range(steps):
             now = _later(story, 1200 * (k + 1))
             ends = DEAD if k < steps - 1 or cancelled else TRADE
@@ -180,96 +180,98 @@ def _old_chain(steps: int, moves: bool = False, cancelled: bool = False):
                 {"execution_second": story["execution_second"] + 300 * (k + 1)} if moves else {}
             )
             price = price + 0.25
-            last = told.add({**now, **changes}, status="W", points_at=last, price=price, fate=ends)
+            last = reports.add(
+                {**now, **changes}, status="W", points_at=last, price=price, outcome=ends
+            )
             story = {**story, **changes}
         if cancelled:
-            told.add(
+            reports.add(
                 _later(story, 1200 * (steps + 1)),
                 status="C",
                 points_at=last,
                 price=price,
-                fate=MESSAGE,
+                outcome=MESSAGE,
             )
 
     return tell
 
 
-def _old_reversal(told, story, rng):
-    told.add(story, fate=DEAD)
-    told.add(
+def _old_reversal(reports, story, rng):
+    reports.add(story, outcome=DEAD)
+    reports.add(
         _days_on(story, rng.integers(1, 15, story["cusip"].size)),
         asof_code=rng.choice(["R", "X"], story["cusip"].size),
-        fate=MESSAGE,
+        outcome=MESSAGE,
     )
 
 
-def _old_reversal_and_reentry(told, story, rng):
-    told.add(story, fate=DEAD)
+def _old_reversal_and_reentry(reports, story, rng):
+    reports.add(story, outcome=DEAD)
     back = _days_on(story, 3)
-    told.add(back, asof_code="R", fate=MESSAGE)
-    told.add(_later(back, 5), asof_code="A", price=story["price"] + 0.5)
+    reports.add(back, asof_code="R", outcome=MESSAGE)
+    reports.add(_later(back, 5), asof_code="A", price=story["price"] + 0.5)
 
 
 def _old_reversal_cancelled(of_a_leg: bool):
-    def tell(told, story, rng):
+    def tell(reports, story, rng):
         sold, bought = _dealers(story) if of_a_leg else (story, story)
-        told.add(sold)
+        reports.add(sold)
         if of_a_leg:
-            told.add(bought, fate=LEG)
+            reports.add(bought, outcome=LEG)
         back = _days_on(sold, 2)
-        reversal = told.add(back, asof_code="R", fate=MESSAGE)
-        told.add(_later(back, 600), status="C", points_at=reversal, fate=MESSAGE)
+        reversal = reports.add(back, asof_code="R", outcome=MESSAGE)
+        reports.add(_later(back, 600), status="C", points_at=reversal, outcome=MESSAGE)
 
     return tell
 
 
-def _old_twins(told, story, rng):
-    told.add(story)
+def _old_twins(reports, story, rng):
+    reports.add(story)
     twin = {
         **story,
         "execution_second": story["execution_second"] + 1800,
         "report_second": story["report_second"] + 1800,
     }
-    told.add(twin, fate=DEAD)
-    told.add(_days_on(twin, 2), asof_code="R", fate=MESSAGE)
+    reports.add(twin, outcome=DEAD)
+    reports.add(_days_on(twin, 2), asof_code="R", outcome=MESSAGE)
 
 
-def _old_both_dealers(told, story, rng):
+def _old_both_dealers(reports, story, rng):
     sold, bought = _dealers(story)
-    ids = [told.add(sold, fate=DEAD), told.add(bought, fate=DEAD)]
-    for k, fates in enumerate(((DEAD, DEAD), (TRADE, LEG))):
+    ids = [reports.add(sold, outcome=DEAD), reports.add(bought, outcome=DEAD)]
+    for k, outcomes in enumerate(((DEAD, DEAD), (TRADE, LEG))):
         ids = [
-            told.add(
+            reports.add(
                 _later(leg, 1200 * (k + 1)),
                 status="W",
                 points_at=last,
                 price=story["price"] + 0.25 * (k + 1),
-                fate=fate,
+                outcome=outcome,
             )
-            for leg, last, fate in zip((sold, bought), ids, fates, strict=True)
+            for leg, last, outcome in zip((sold, bought), ids, outcomes, strict=True)
         ]
 
 
-def _old_shown_late(told, story, rng):
-    told.add(story, asof_code="D")
+def _old_shown_late(reports, story, rng):
+    reports.add(story, asof_code="D")
 
 
-def _old_give_up(told, story, rng):
+def _old_give_up(reports, story, rng):
     sold, bought = _dealers(story)
-    told.add(sold, give_up="A")
-    told.add(bought)
+    reports.add(sold, give_up="A")
+    reports.add(bought)
 
 
-def _across_the_cut(told, story, rng):
+def _across_the_cut(reports, story, rng):
     day = np.busday_offset(_CUT, -rng.integers(1, 15, story["cusip"].size), roll="backward")
     story = {**story, "execution_day": day, "report_day": day}
-    trade = told.add(story, fate=DEAD)
-    told.add(
+    trade = reports.add(story, outcome=DEAD)
+    reports.add(
         _days_on(story, rng.integers(21, 40, day.size)),
         status="Y",
         points_at=trade,
         prior_of=trade,
-        fate=MESSAGE,
+        outcome=MESSAGE,
     )
 
 
@@ -277,70 +279,76 @@ def _across_the_cut(told, story, rng):
 
 
 def _new_cancel(same_day: bool, without_side: bool = False):
-    def tell(told, story, rng):
-        trade = told.add(story, fate=DEAD)
+    def tell(reports, story, rng):
+        trade = reports.add(story, outcome=DEAD)
         after = (
             _later(story, 1200)
             if same_day
             else _days_on(story, rng.integers(1, 20, story["cusip"].size))
         )
         changes = {"side": ""} if without_side else {}
-        told.add({**after, **changes}, status="X", number_of=trade, prior_of=trade, fate=MESSAGE)
+        reports.add(
+            {**after, **changes}, status="X", number_of=trade, prior_of=trade, outcome=MESSAGE
+        )
 
     return tell
 
 
 def _new_chain(steps: int, ending: str = ""):
-    def tell(told, story, rng):
-        last = told.add(story, fate=DEAD)
+    def tell(reports, story, rng):
+        last = reports.add(story, outcome=DEAD)
         now = story
         for k in range(steps):
             later = _later(now, 900)
-            told.add(later, status="C", number_of=last, prior_of=last, fate=MESSAGE)
+            reports.add(later, status="C", number_of=last, prior_of=last, outcome=MESSAGE)
             now = {**later, "price": now["price"] + 0.25}
-            last = told.add(
+            last = reports.add(
                 now,
                 status="R",
                 points_at=last,
                 prior_of=last,
-                fate=DEAD if k < steps - 1 or ending else TRADE,
+                outcome=DEAD if k < steps - 1 or ending else TRADE,
             )
         if ending == "X":
-            told.add(_later(now, 900), status="X", number_of=last, prior_of=last, fate=MESSAGE)
+            reports.add(
+                _later(now, 900), status="X", number_of=last, prior_of=last, outcome=MESSAGE
+            )
         if ending == "Y":
-            told.add(_days_on(now, 30), status="Y", points_at=last, prior_of=last, fate=MESSAGE)
+            reports.add(
+                _days_on(now, 30), status="Y", points_at=last, prior_of=last, outcome=MESSAGE
+            )
 
     return tell
 
 
-def _new_reversal(told, story, rng):
-    trade = told.add(story, fate=DEAD)
-    told.add(
+def _new_reversal(reports, story, rng):
+    trade = reports.add(story, outcome=DEAD)
+    reports.add(
         _days_on(story, rng.integers(21, 60, story["cusip"].size)),
         status="Y",
         points_at=trade,
         prior_of=trade,
-        fate=MESSAGE,
+        outcome=MESSAGE,
     )
 
 
-def _late_report(told, story, rng):
-    told.add(_days_on(story, rng.integers(1, 8, story["cusip"].size)), asof_code="A")
+def _late_report(reports, story, rng):
+    reports.add(_days_on(story, rng.integers(1, 8, story["cusip"].size)), asof_code="A")
 
 
-def _buy_leg_corrected(told, story, rng):
+def _buy_leg_corrected(reports, story, rng):
     sold, bought = _dealers(story)
-    told.add(sold)
-    leg = told.add(bought, fate=DEAD)
-    told.add(_later(bought, 900), status="C", number_of=leg, prior_of=leg, fate=MESSAGE)
-    told.add(_later(bought, 900), status="R", points_at=leg, prior_of=leg, fate=LEG)
+    reports.add(sold)
+    leg = reports.add(bought, outcome=DEAD)
+    reports.add(_later(bought, 900), status="C", number_of=leg, prior_of=leg, outcome=MESSAGE)
+    reports.add(_later(bought, 900), status="R", points_at=leg, prior_of=leg, outcome=LEG)
 
 
-def _sell_leg_cancelled(told, story, rng):
+def _sell_leg_cancelled(reports, story, rng):
     sold, bought = _dealers(story)
-    leg = told.add(sold, fate=DEAD)
-    told.add(bought)
-    told.add(_later(sold, 900), status="X", number_of=leg, prior_of=leg, fate=MESSAGE)
+    leg = reports.add(sold, outcome=DEAD)
+    reports.add(bought)
+    reports.add(_later(sold, 900), status="X", number_of=leg, prior_of=leg, outcome=MESSAGE)
 
 
 _SHARED = [
@@ -384,10 +392,10 @@ _NEW = [
 ]
 
 
-def _delivered(told: _Reports, rng: np.random.Generator, first_bond: int) -> pl.DataFrame:
+def _delivered(reports: _Reports, rng: np.random.Generator, first_bond: int) -> pl.DataFrame:
     """The reports in WRDS Enhanced's columns; numbers count up within each report date."""
-    get = {name: np.concatenate(parts) for name, parts in told.columns.items()}
-    n = told.size
+    get = {name: np.concatenate(parts) for name, parts in reports.columns.items()}
+    n = reports.size
     order = np.lexsort((np.arange(n), get["report_second"], get["report_day"]))
     starts = np.append(True, get["report_day"][order][1:] != get["report_day"][order][:-1])
     position = np.arange(n) - np.maximum.accumulate(np.where(starts, np.arange(n), 0))
@@ -414,7 +422,7 @@ def _delivered(told: _Reports, rng: np.random.Generator, first_bond: int) -> pl.
             "agu_qsr_id": get["give_up"],
             "prior": get["report_day"][np.maximum(get["prior_of"], 0)].astype("datetime64[D]"),
             "has_prior": has_prior,
-            "fate": get["fate"],
+            "outcome": get["outcome"],
         }
     )
     blank = pl.col(pl.String).replace("", None)
@@ -449,10 +457,10 @@ def _delivered(told: _Reports, rng: np.random.Generator, first_bond: int) -> pl.
         trdg_mkt_cd=pl.lit("S1"),
         dissem_fl=pl.lit("Y"),
         pr_trd_dt=pl.when("has_prior").then("prior"),
-        fate="fate",
+        outcome="outcome",
     )
     again = rows[np.sort(rng.choice(n, n // 200, replace=False))].with_columns(
-        fate=pl.lit(DUPLICATE)
+        outcome=pl.lit(DUPLICATE)
     )
     both = pl.concat([rows, again])
     return both[rng.permutation(both.height)]
