@@ -116,7 +116,7 @@ def test_a_large_frame_is_written_in_chunks(warehouse, monkeypatch):
     monkeypatch.setattr("bondsig_assets.warehouse.warehouse.CHUNK_ROWS", 4)
     write_predictions(warehouse, 0, 4, 1.0)
     assert warehouse.row_counts("predictions") == {day(n): 3 for n in range(5)}
-    assert sum(1 for _ in warehouse.home.rglob("*.parquet")) == 4
+    assert sum(1 for _ in warehouse.home.glob("lake/files/main/predictions/**/*.parquet")) == 4
 
 
 def test_matching_narrows_what_is_replaced(warehouse):
