@@ -65,7 +65,7 @@ docs: .venv/ready     ## write the generated pages anew
 	$(BIN)/python -m studies.feature_truth docs/features.md
 
 docs-site: .venv/ready ## the documentation as a site in site/, strictly: a link that leads nowhere fails
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 import-graph: .venv/ready  ## draw docs/import_graph.svg: what imports what (needs graphviz)
 	$(BIN)/import-linter drawgraph bondsig_assets | tred | dot -Tsvg -Gbgcolor=white -Nshape=box -o docs/import_graph.svg

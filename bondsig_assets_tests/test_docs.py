@@ -73,6 +73,18 @@ def test_the_page_on_architecture_names_every_room_and_only_functions_that_exist
         assert f"\ndef {function}(" in text, f"{room}.{module}.{function} is no more"
 
 
+def test_the_guide_for_contributors_names_only_tests_and_files_that_exist():
+    guide = (_ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", guide)
+    assert named
+    for file, name in named:
+        text = (_ROOT / "bondsig_assets_tests" / file).read_text()
+        assert f"\ndef {name}(" in text, f"{file}::{name} is no more"
+    places = re.findall(r"`((?:bondsig_assets|bondsig_assets_tests|docs|sql)/[\w/.]*)`", guide)
+    for place in places:
+        assert "NAME" in place or (_ROOT / place).exists(), f"{place} is no more"
+
+
 def test_hooks_run_before_a_commit_what_make_lint_runs():
     hooks = (_ROOT / ".pre-commit-config.yaml").read_text()
     wanted = re.search(r"^lint: ([a-z\- ]+)", (_ROOT / "Makefile").read_text(), re.M)
