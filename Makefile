@@ -31,6 +31,16 @@ lint-pages: .venv/ready
 test: lint            ## lint, types, house rules and every test
 	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile --no-loadscope-reorder
 
+# What `make quick` leaves out: whole markets, long fits, Great Expectations, builds.
+SLOW := graph studies commands checks features/test_intraday.py features/test_issuer_days.py \
+	learning/test_models.py learning/test_training.py learning/test_tuning.py \
+	learning/test_walk_forward.py sources/test_wrds.py sources/test_wrds_faults.py \
+	sources/test_simulated_*.py warehouse/test_warehouse_processes.py test_planted_leaks.py \
+	test_site.py test_wheel.py
+
+quick: .venv/ready    ## units alone, while you work
+	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile $(SLOW:%=--ignore-glob='*/bondsig_assets_tests/%')
+
 test-services: .venv/ready  ## tests that start servers, browsers or clusters, or kill processes
 	$(BIN)/python -m pytest -q -m services -n 2 --dist loadfile --no-loadscope-reorder
 
