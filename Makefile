@@ -39,7 +39,7 @@ SLOW := graph studies commands checks features/test_intraday.py features/test_is
 	test_site.py test_wheel.py
 
 quick: .venv/ready    ## units alone, while you work
-	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile $(SLOW:%=--ignore-glob='*/bondsig_assets_tests/%')
+	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile $(SLOW:%=--ignore-glob='bondsig_assets_tests/%')
 
 test-services: .venv/ready  ## tests that start servers, browsers or clusters, or kill processes
 	$(BIN)/python -m pytest -q -m services -n 2 --dist loadfile --no-loadscope-reorder
