@@ -31,6 +31,19 @@ lint-pages: .venv/ready
 test: lint            ## lint, types, house rules and every test
 	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile --no-loadscope-reorder
 
+# What `make quick` leaves out: whole markets, long fits, other libraries as judges, the warehouse on
+# disk, Great Expectations, builds.
+SLOW := graph studies commands checks warehouse resources test_*.py trace/recipes \
+	bonds/test_callable_bonds.py features/test_intraday.py features/test_issuer_days.py \
+	features/test_liquidity.py features/test_structural.py learning/test_evaluation.py \
+	learning/test_gate.py learning/test_leaks.py learning/test_models.py learning/test_overfitting.py \
+	learning/test_scoring.py learning/test_training.py learning/test_tuning.py \
+	learning/test_walk_forward.py sources/test_simulated_*.py sources/test_wrds*.py \
+	trace/layouts/test_fuzz.py trace/test_as_known.py trace/test_known_fates.py trace/test_prices.py
+
+quick: .venv/ready    ## units alone, while you work
+	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile $(SLOW:%=--ignore-glob='bondsig_assets_tests/%')
+
 test-services: .venv/ready  ## tests that start servers, browsers or clusters, or kill processes
 	$(BIN)/python -m pytest -q -m services -n 2 --dist loadfile --no-loadscope-reorder
 
