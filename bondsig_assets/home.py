@@ -11,6 +11,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from bondsig_assets.errors import HomeError
 
@@ -167,13 +168,13 @@ class Home:
         os.environ["DAGSTER_HOME"] = str(self.dagster)
         os.environ["BONDSIG_HOME"] = str(self.path)
 
-    def _read(self) -> dict | None:
+    def _read(self) -> dict[str, Any] | None:
         if self.path.exists() and not self.path.is_dir():
             raise HomeError(f"{self.path} is a file; set BONDSIG_HOME to a folder")
         if not self.market_file.exists():
             return None
         try:
-            text = json.loads(self.market_file.read_text())
+            text: dict[str, Any] = json.loads(self.market_file.read_text())
             Market(**text["market"])
             date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
         except (OSError, ValueError, TypeError, KeyError) as error:

@@ -12,7 +12,7 @@ from datetime import date, datetime, time
 from difflib import get_close_matches
 from functools import wraps
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, dataclass_transform, get_args, get_origin
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, ValidationError
 from pydantic.dataclasses import dataclass as pydantic_dataclass
@@ -78,7 +78,7 @@ def checked(error: type[BondsigError], *, finite: bool = True) -> Callable[[type
                 raise error(_told(found, made, values, "", None)) from None
 
         made.__init__, made._error = init, error
-        return made
+        return cast(type[T], made)
 
     return decorate
 
@@ -102,7 +102,8 @@ def validated(
 
 def declared_fields(kind: type) -> dict[str, FieldInfo]:
     """The declaration of every setting by name, in order; none of a class that is not checked."""
-    return vars(kind).get("__pydantic_fields__", {})
+    fields: dict[str, FieldInfo] = vars(kind).get("__pydantic_fields__", {})
+    return fields
 
 
 def marked(declared: FieldInfo, marker: type[T]) -> T | None:

@@ -78,7 +78,7 @@ def panel_units(
     return units
 
 
-def null_world(folder: Path, world: list, seed: int) -> dict[str, Any]:
+def null_world(folder: Path, world: list[Any], seed: int) -> dict[str, Any]:
     """A world without a lead: what ridge and XGBoost seem to add."""
     data, labels, _ = _world(folder, world, seed, 0.0)
     settings = replace(LearningSettings(), models=NULL_MODELS)
@@ -86,7 +86,7 @@ def null_world(folder: Path, world: list, seed: int) -> dict[str, Any]:
 
 
 def permuted(
-    folder: Path, world: list, seed: int, lead_strength: float, draw: int
+    folder: Path, world: list[Any], seed: int, lead_strength: float, draw: int
 ) -> dict[str, Any]:
     """A world with a lead whose credit features are dealt out anew among the issuers of each day
     and sector.
@@ -105,7 +105,7 @@ def permuted(
 
 
 def shifted(
-    folder: Path, world: list, seed: int, lead_strength: float, draw: int
+    folder: Path, world: list[Any], seed: int, lead_strength: float, draw: int
 ) -> dict[str, Any]:
     """A world with a lead in which each issuer has its own credit history, turned by half a year or
     more.
@@ -124,7 +124,7 @@ def shifted(
     return _destroyed(folder, data, labels, source, f"{world[0]}-{seed}-{lead_strength}")
 
 
-def power(folder: Path, world: list, seed: int, lead_strength: float) -> dict[str, Any]:
+def power(folder: Path, world: list[Any], seed: int, lead_strength: float) -> dict[str, Any]:
     """Every tabular model and the oracle that sees the news, in one world."""
     data, labels, _ = _world(folder, world, seed, lead_strength)
     settings = LearningSettings()
@@ -173,7 +173,7 @@ def _control(folder: Path, data: Dataset, settings: LearningSettings, key: str) 
     return pl.read_parquet(path)
 
 
-def _named(world: World) -> list:
+def _named(world: World) -> list[Any]:
     """A world's size as JSON holds it."""
     return [
         world.name,
@@ -184,7 +184,7 @@ def _named(world: World) -> list:
     ]
 
 
-def _world_of(named: list, seed: int, lead_strength: float) -> World:
+def _world_of(named: list[Any], seed: int, lead_strength: float) -> World:
     name, n_parents, start, end, reports = named
     return World(
         name,
@@ -198,7 +198,7 @@ def _world_of(named: list, seed: int, lead_strength: float) -> World:
 
 
 def _world(
-    folder: Path, named: list, seed: int, lead_strength: float
+    folder: Path, named: list[Any], seed: int, lead_strength: float
 ) -> tuple[Dataset, pl.DataFrame, np.ndarray]:
     """Dataset, labels and sector codes of a world; its tables are kept, for pieces that share
     it.

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Floats
 from bondsig_assets.bonds.analytics import (
     DAYS_PER_YEAR,
     LONGEST_WEIGHTED_YEARS,
@@ -309,16 +310,15 @@ def _analytics(market: Market, cells: _Cells, amount: np.ndarray) -> dict[str, n
     return {name: np.where(has_spread, values, np.nan) for name, values in out.items()}
 
 
-def _zero_rates(market: Market, day: np.ndarray, years: np.ndarray) -> np.ndarray:
+def _zero_rates(market: Market, day: np.ndarray, years: Floats) -> Floats:
     """Zero rate of each day at each time to maturity, from a table in steps of _GRID years."""
     grid = np.arange(0.0, 31.0, _GRID)
     table = nelson_siegel_zero(market.curve_factors, grid)
-    return table[day, np.clip(np.rint(years / _GRID), 0, grid.size - 1).astype(np.int64)]
+    rates: Floats = table[day, np.clip(np.rint(years / _GRID), 0, grid.size - 1).astype(np.int64)]
+    return rates
 
 
-def _dirty(
-    rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float
-) -> np.ndarray:
+def _dirty(rate: Floats, coupon: Floats, years: Floats, redemption: Floats | float) -> Floats:
     """Price with accrued interest at one continuous rate, of semi-annual coupons and a redemption
     after `years`.
     """
@@ -328,9 +328,7 @@ def _dirty(
     return coupon / 2 * annuity + redemption * np.exp(-rate * years)
 
 
-def _duration(
-    rate: np.ndarray, coupon: np.ndarray, years: np.ndarray, redemption: np.ndarray | float
-) -> np.ndarray:
+def _duration(rate: Floats, coupon: Floats, years: Floats, redemption: Floats | float) -> Floats:
     """Relative fall of the price with accrued interest per unit of the rate, in years."""
     high, low = (
         _dirty(rate + _BUMP, coupon, years, redemption),
@@ -339,11 +337,11 @@ def _duration(
     return (low - high) / (low + high) / _BUMP
 
 
-def _accrued(coupon: np.ndarray, years: np.ndarray) -> np.ndarray:
+def _accrued(coupon: Floats, years: Floats) -> Floats:
     return coupon * (_coupons_left(years) / 2 - years)
 
 
-def _coupons_left(years: np.ndarray) -> np.ndarray:
+def _coupons_left(years: Floats) -> Floats:
     return np.maximum(np.ceil(2 * years), 1)
 
 

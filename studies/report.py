@@ -141,7 +141,7 @@ def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
     return _table(columns, rows)
 
 
-def gained(one: dict[str, list], honest: dict[str, list]) -> tuple[float, float]:
+def gained(one: dict[str, list[Any]], honest: dict[str, list[Any]]) -> tuple[float, float]:
     """Mean difference of two models' daily ICs over the days that both were judged on, and its
     Newey-West standard error.
     """

@@ -7,6 +7,7 @@ Belongs here: facts counted from reports, trades and their truth. Not here: fact
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -33,7 +34,7 @@ class Reports:
     bond_days: pl.DataFrame
 
 
-def read_reports(source: Source, days: list, mids: pl.DataFrame) -> Reports:
+def read_reports(source: Source, days: list[date], mids: pl.DataFrame) -> Reports:
     """Reports of `days`; `source` must deliver the regulatory view with its truth."""
     delivery = source.daily("trace_reports", days[0], days[-1])
     if not delivery.rows.is_empty() and delivery.rows["view"][0] != "regulatory":

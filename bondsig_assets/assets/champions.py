@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from bondsig_assets.assets.common import table_asset, whole_result
+from bondsig_assets.assets.common import Result, table_asset, whole_result
 from bondsig_assets.assets.learning_config import gate_config
 from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.settings import GateSettings, LearningSettings
@@ -35,7 +35,7 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     )
     def champions(
         config: config_class, warehouse: WarehouseResource, tracking: TrackingResource
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         """Who scores each day: the gate replayed over every fold in order, with its numbers.
 
         A refit of the champion's specification takes over unless it is clearly worse on days

@@ -9,7 +9,7 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
+from bondsig_assets.assets.common import Result, chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.assets.late_days import days_listed, replace_range
 from bondsig_assets.reading.reports import earlier_reports, lifetimes_of_days
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -30,9 +30,7 @@ def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         doing="cleaning trades",
         seconds=40,
     )
-    def trade_events(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    def trade_events(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
         """What each delivery changed: new trades, ended trades, and every other report with its
         reason.
 
@@ -82,7 +80,7 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
     )
     def bond_day_revisions(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         """Price, volume and customer prices of each bond and day, as known at each cutoff.
 
         A late report or cancel adds a revision under the day it became known. The view `bond_days`
@@ -140,9 +138,7 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         doing="solving yields and spreads",
         seconds=16,
     )
-    def bond_analytics(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    def bond_analytics(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
         """Yield to worst, duration and spreads of each bond-day revision.
 
         Spreads are over the newest Treasury curve known at the cutoff of the trade date, which is

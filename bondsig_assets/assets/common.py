@@ -9,7 +9,7 @@ import base64
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import polars as pl
@@ -24,6 +24,12 @@ from bondsig_assets.warehouse import Warehouse
 OWNER = "team:bondsig"
 #: Trading days that are worked on at once; bounds memory.
 CHUNK_DAYS = 63
+
+if TYPE_CHECKING:
+    Result = dg.MaterializeResult[Any]
+else:
+    # Dagster takes the subscripted class for a result with a value.
+    Result = dg.MaterializeResult
 
 
 def column_schema(table: Table) -> dg.TableSchema:
@@ -53,7 +59,7 @@ def table_asset(
     stage: str = DAYS,
     doing: str = "",
     seconds: float = 0.0,
-) -> Callable[[Callable[..., dg.MaterializeResult]], dg.AssetsDefinition]:
+) -> Callable[[Callable[..., Result]], dg.AssetsDefinition]:
     """An asset that fills `table` and bears its name: group, kinds, owner, columns and range policy
     from its declaration.
 
@@ -103,9 +109,7 @@ def chunks(
         progress.update(name, min((first + len(piece)) / len(wanted), 1.0))
 
 
-def daily_result(
-    context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any
-) -> dg.MaterializeResult:
+def daily_result(context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any) -> Result:
     """Row counts and numbers for each day of the run, so that the UI can plot them.
 
     `per_day`: column `day`, column `rows`, further numeric columns become metadata of their day.
@@ -128,7 +132,7 @@ def daily_result(
     return dg.MaterializeResult(metadata={"rows_in_run": total, **whole})
 
 
-def whole_result(frame: pl.DataFrame, **more: Any) -> dg.MaterializeResult:
+def whole_result(frame: pl.DataFrame, **more: Any) -> Result:
     """Row count and a preview of a table that is replaced whole."""
     return dg.MaterializeResult(
         metadata={
@@ -171,7 +175,7 @@ def newest_day(context: dg.AssetExecutionContext, warehouse: Warehouse, fallback
     """
     tags = context.run.tags
     asked = tags.get("dagster/asset_partition_range_end") or tags.get("dagster/partition")
-    found = warehouse.read(
+    found: date | None = warehouse.read(
         "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date)"
         " FROM trace_reports)) AS day"
     )["day"][0]

@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import markdown_picture, markdown_table, table_asset
+from bondsig_assets.assets.common import Result, markdown_picture, markdown_table, table_asset
 from bondsig_assets.errors import TrackingError
 from bondsig_assets.home import Home
 from bondsig_assets.learning.explanation import stability
@@ -46,9 +46,7 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         doing="judging",
         seconds=25,
     )
-    def evaluations(
-        warehouse: WarehouseResource, tracking: TrackingResource
-    ) -> dg.MaterializeResult:
+    def evaluations(warehouse: WarehouseResource, tracking: TrackingResource) -> Result:
         """Does it know anything? The IC each model adds over the equity-only control, by horizon
         and slice, with what could have been seen.
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
+from bondsig_assets.assets.common import Result, chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.calendar import offset
 from bondsig_assets.learning.labels import LOOKBACK
 from bondsig_assets.learning.labels import labels as compute_labels
@@ -64,9 +64,7 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         doing="computing issuer features",
         seconds=25,
     )
-    def issuer_days(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    def issuer_days(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
         """One row per issuer and day with every feature as known at that day's cutoff (18:30 New
         York).
 
@@ -116,9 +114,7 @@ def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         doing="computing labels",
         seconds=12,
     )
-    def labels(
-        context: dg.AssetExecutionContext, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    def labels(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
         """The stock's log return from close t+1 to close t+1+h minus its sector ETF's, for horizons
         h of 1, 5, 10 and 21 days.
 

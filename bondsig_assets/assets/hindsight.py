@@ -8,7 +8,7 @@ from collections.abc import Callable
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import table_asset
+from bondsig_assets.assets.common import Result, table_asset
 from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.stages import ON_ASKING
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -37,7 +37,7 @@ def _replaced_by_group(
 
 
 @table_asset("ex_post_trades", kinds={"polars"}, deps=["trade_events"], stage=ON_ASKING)
-def ex_post_trades_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
+def ex_post_trades_asset(warehouse: WarehouseResource) -> Result:
     """What a researcher downloads: trades that stand now, prices judged with the whole history in
     view.
 
@@ -64,7 +64,7 @@ def ex_post_trades_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
 
 
 @table_asset("ex_post_bond_days", kinds={"polars"}, deps=["ex_post_trades"], stage=ON_ASKING)
-def ex_post_bond_days_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
+def ex_post_bond_days_asset(warehouse: WarehouseResource) -> Result:
     """Bond days of `ex_post_trades`, with the columns of `bond_days`: prices and volumes as
     hindsight has them.
     """

@@ -11,7 +11,7 @@ import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from bondsig_assets.assets.common import chunks, daily_result, rows_per_day, table_asset
+from bondsig_assets.assets.common import Result, chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.reading.intraday import load_intraday_inputs
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -57,7 +57,7 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
     def issuer_intraday(
         context: dg.AssetExecutionContext, config: IntradayConfig, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         """Spread, volume and customer imbalance of each issuer at noon and at the close (or when
         you say), as known then.
 

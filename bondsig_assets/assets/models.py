@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from bondsig_assets.assets.common import table_asset, whole_result
+from bondsig_assets.assets.common import Result, table_asset, whole_result
 from bondsig_assets.assets.learning_config import settings_of, training_config
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.dataset import Dataset, without_information
@@ -53,7 +53,7 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
         config: config_class,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         """The models of each quarter, trained on what was known before it began.
 
         Every model of the study, their mean rank and an equity-only control on the same days, each

@@ -7,6 +7,7 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.assets.common import (
+    Result,
     chunks,
     daily_result,
     newest_day,
@@ -19,7 +20,7 @@ from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.base import Delivery
 from bondsig_assets.tables import RAW_REFERENCE, TABLES
-from bondsig_assets.warehouse import Write
+from bondsig_assets.warehouse import Days, Write
 
 _WHAT_TO_KNOW = {
     "equity_prices": (
@@ -71,7 +72,7 @@ _WHO_WAITS = {
 }
 
 
-def _writes(delivery: Delivery, between) -> list[Write]:
+def _writes(delivery: Delivery, between: Days) -> list[Write]:
     """Everything a daily delivery brings, replaced together."""
     writes = [
         Write(delivery.table, delivery.rows, between),
@@ -90,7 +91,7 @@ def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefin
         context: dg.AssetExecutionContext,
         source: MarketSourceResource,
         warehouse: WarehouseResource,
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         lake, origin, counted, set_aside = warehouse.open(), source.open(), [], 0
         column = TABLES[table].partition or ""
         for start, end in chunks(context):
@@ -115,7 +116,7 @@ def reference_asset(table: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         source: MarketSourceResource,
         warehouse: WarehouseResource,
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         lake, origin = warehouse.open(), source.open()
         delivery = origin.reference(table, newest_day(context, lake, origin.date_range()[0]))
         lake.replace(
@@ -153,9 +154,7 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     tags={TAG: TRUTH},
     metadata={"dagster/table_name": "truth.credit_news", "dagster/storage_kind": "ducklake"},
 )
-def simulated_truth(
-    source: MarketSourceResource, warehouse: WarehouseResource
-) -> dg.MaterializeResult:
+def simulated_truth(source: MarketSourceResource, warehouse: WarehouseResource) -> Result:
     """What the simulated market really was: planted credit news and true mids, in the schema
     `truth`.
 

@@ -8,7 +8,13 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import markdown_picture, markdown_table, table_asset, whole_result
+from bondsig_assets.assets.common import (
+    Result,
+    markdown_picture,
+    markdown_table,
+    table_asset,
+    whole_result,
+)
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.home import Home
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -26,7 +32,7 @@ from bondsig_assets.warehouse import Write
     kinds={"polars"},
     deps=["bonds", "issuers", "equities", "equity_links"],
 )
-def security_master_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
+def security_master_asset(warehouse: WarehouseResource) -> Result:
     """Which stock a bond leads to on a day, as known on that day.
 
     One row per bond and period in which the whole chain CUSIP → issuer → parent → ticker holds,
@@ -62,7 +68,7 @@ def security_master_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
     kinds={"polars"},
     deps=["security_master", "bond_day_revisions", "amounts_outstanding"],
 )
-def security_coverage_asset(warehouse: WarehouseResource) -> dg.MaterializeResult:
+def security_coverage_asset(warehouse: WarehouseResource) -> Result:
     """How much of the market reaches a stock at each month's end: share of bonds, par and trading,
     and why the rest does not.
     """

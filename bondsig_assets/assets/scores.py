@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 
 from bondsig_assets.assets.common import (
+    Result,
     chunks,
     daily_result,
     markdown_table,
@@ -54,7 +55,7 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
     )
     def scores(
         context: dg.AssetExecutionContext, warehouse: WarehouseResource, tracking: TrackingResource
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         """One score per issuer and day, by the model that was champion at that day's cutoff, loaded
         from MLflow's registry.
 
@@ -131,7 +132,7 @@ def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> 
     )
     def signals(
         context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource
-    ) -> dg.MaterializeResult:
+    ) -> Result:
         """Scores worth acting on: top or bottom tenth of the day, probability away from the
         champion's base rate, liquid and fresh.
 

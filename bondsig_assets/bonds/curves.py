@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
+from bondsig_assets.arrays import Floats
+
 #: Years at which zero rates are kept: months up to half a year, then every half year to 30.
 KNOTS = np.concatenate(([1 / 12, 2 / 12, 3 / 12, 4 / 12], np.arange(1, 61) / 2))
 _FIRST_COUPON = 4  # position of the half-year knot
@@ -30,18 +32,19 @@ class ZeroCurves(NamedTuple):
     curve.
     """
 
-    knots: np.ndarray  # (k,), years, ascending
-    rates: np.ndarray  # (days, k), continuously compounded, as fractions
+    knots: Floats  # (k,), years, ascending
+    rates: Floats  # (days, k), continuously compounded, as fractions
 
 
-def zero_curve(tenors: ArrayLike, par_yields_pct: ArrayLike) -> np.ndarray:
+def zero_curve(tenors: ArrayLike, par_yields_pct: ArrayLike) -> Floats:
     """Zero rates at KNOTS (shape (64,), fractions, continuous) from one day's par yields (shape
     (m,)).
     """
     par = ParCurves(
         np.asarray(tenors, dtype=float), np.atleast_2d(np.asarray(par_yields_pct, dtype=float))
     )
-    return zero_curves(par).rates[0]
+    rates: Floats = zero_curves(par).rates[0]
+    return rates
 
 
 def zero_curves(par: ParCurves) -> ZeroCurves:
@@ -97,12 +100,14 @@ def par_yields(par: ParCurves, curve_index: np.ndarray, years: np.ndarray) -> np
     return result
 
 
-def discount_factors(curves: ZeroCurves, curve_index: int, years: ArrayLike) -> np.ndarray:
+def discount_factors(curves: ZeroCurves, curve_index: int, years: ArrayLike) -> Floats:
     """Discount factors of one curve at `years`: exp(-z(t) t), z linear between knots, flat
     beyond.
     """
     years = np.asarray(years, dtype=float)
-    return np.exp(-np.interp(years, curves.knots, curves.rates[curve_index]) * years)
+    rates: Floats = np.interp(years, curves.knots, curves.rates[curve_index])
+    factors: Floats = np.exp(-rates * years)
+    return factors
 
 
 def known_curves(yields: pl.DataFrame) -> tuple[pl.DataFrame, ParCurves]:

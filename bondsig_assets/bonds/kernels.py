@@ -361,7 +361,8 @@ def discount_factors(curves, curve_index, offsets, years) -> np.ndarray:
     `offsets` (n + 1,) as in `CashFlows`; `curve_index` scalar or (n,).
     """
     index = np.array(np.broadcast_to(curve_index, len(offsets) - 1), np.int64)
-    return _discount_factors(curves, index, offsets, years)
+    factors: np.ndarray = _discount_factors(curves, index, offsets, years)
+    return factors
 
 
 @_inner

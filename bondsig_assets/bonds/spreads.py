@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike
 
+from bondsig_assets.arrays import Floats, Ints
 from bondsig_assets.bonds import kernels
 from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, terms
 from bondsig_assets.bonds.curves import ZeroCurves
@@ -26,6 +27,9 @@ from bondsig_assets.market_rules import RECOVERY
 LOWEST_HAZARD, HIGHEST_HAZARD = -0.5, 10.0
 #: Years by ACT/365 to years by ACT/360.
 _ACT_360 = 365.0 / 360.0
+
+#: Offsets and two arrays of one row per payment: flows and years, or years and factors.
+_Flows = tuple[Ints, Floats, Floats]
 
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
@@ -154,7 +158,9 @@ def _with_leg(
 
 
 @_compiled
-def _durations(offsets, present, years, spread):
+def _durations(
+    offsets: Ints, present: Floats, years: Floats, spread: Floats
+) -> tuple[Floats, Floats]:
     """Spread duration and price per bp of flows already discounted on the curve."""
     duration, per_bp = np.full(len(spread), np.nan), np.full(len(spread), np.nan)
     for i in range(len(spread)):
@@ -168,7 +174,14 @@ def _durations(offsets, present, years, spread):
 
 
 @_compiled
-def _asset_swaps(offsets, present, leg_offsets, leg_years, leg_factors, dirty):
+def _asset_swaps(
+    offsets: Ints,
+    present: Floats,
+    leg_offsets: Ints,
+    leg_years: Floats,
+    leg_factors: Floats,
+    dirty: Floats,
+) -> Floats:
     """(P_rf - Dirty) / A of every bond."""
     result = np.full(len(dirty), np.nan)
     for i in range(len(dirty)):
@@ -183,7 +196,7 @@ def _asset_swaps(offsets, present, leg_offsets, leg_years, leg_factors, dirty):
 
 
 @_compiled
-def _middles(offsets, years):
+def _middles(offsets: Ints, years: Floats) -> Floats:
     """The middle of every period, the first begun at time zero."""
     result = np.empty(len(years))
     for i in range(len(offsets) - 1):
@@ -195,7 +208,9 @@ def _middles(offsets, years):
 
 
 @_compiled
-def _risky_value(i, flows, leg, middles, paid_at_default, hazard):
+def _risky_value(
+    i: int, flows: _Flows, leg: _Flows, middles: Floats, paid_at_default: float, hazard: float
+) -> tuple[float, float]:
     """Value of bond i's flows at a hazard rate, and its derivative."""
     offsets, present, years = flows
     leg_offsets, leg_years, _ = leg
@@ -214,7 +229,9 @@ def _risky_value(i, flows, leg, middles, paid_at_default, hazard):
 
 
 @_compiled
-def _hazard_rate(i, flows, leg, middles, paid_at_default, dirty):
+def _hazard_rate(
+    i: int, flows: _Flows, leg: _Flows, middles: Floats, paid_at_default: float, dirty: float
+) -> float:
     """The hazard rate at which bond i is worth `dirty`, or NaN: Newton's steps inside a bracket."""
     low, high = LOWEST_HAZARD, HIGHEST_HAZARD
     cheapest, _ = _risky_value(i, flows, leg, middles, paid_at_default, high)
@@ -239,7 +256,9 @@ def _hazard_rate(i, flows, leg, middles, paid_at_default, dirty):
 
 
 @_compiled
-def _par_cds(flows, leg, middles, dirty, recovery):
+def _par_cds(
+    flows: _Flows, leg: _Flows, middles: Floats, dirty: Floats, recovery: float
+) -> tuple[Floats, Floats]:
     """Par spread and hazard rate of every bond with a price; NaN where none fits."""
     leg_offsets, leg_years, leg_factors = leg
     spread, hazards = np.full(len(dirty), np.nan), np.full(len(dirty), np.nan)

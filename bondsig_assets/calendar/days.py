@@ -90,7 +90,8 @@ def early_closes(calendar: str) -> dict[date, time]:
 def trading_days(start: date, end: date) -> list[date]:
     """Trading days from `start` to `end`, both included."""
     days = all_trading_days()
-    return days[(days >= np.datetime64(start)) & (days <= np.datetime64(end))].tolist()
+    found: list[date] = days[(days >= np.datetime64(start)) & (days <= np.datetime64(end))].tolist()
+    return found
 
 
 def is_trading_day(day: date) -> bool:
@@ -101,7 +102,8 @@ def is_trading_day(day: date) -> bool:
 def at_or_after(day: date) -> date:
     """`day` itself or the next trading day."""
     days = all_trading_days()
-    return days[np.searchsorted(days, np.datetime64(day), side="left")].item()
+    found: date = days[np.searchsorted(days, np.datetime64(day), side="left")].item()
+    return found
 
 
 def at_or_before(day: date) -> date:
@@ -109,13 +111,15 @@ def at_or_before(day: date) -> date:
     days = all_trading_days()
     if np.datetime64(day) < days[0]:
         raise ValueError(f"no trading day at or before {day}: the calendar begins on {FIRST_DAY}")
-    return days[np.searchsorted(days, np.datetime64(day), side="right") - 1].item()
+    found: date = days[np.searchsorted(days, np.datetime64(day), side="right") - 1].item()
+    return found
 
 
 def offset(day: date, count: int) -> date:
     """The trading day `count` steps from trading day `day`; never before FIRST_DAY."""
     days = all_trading_days()
-    return days[max(int(np.searchsorted(days, np.datetime64(day))) + count, 0)].item()
+    found: date = days[max(int(np.searchsorted(days, np.datetime64(day))) + count, 0)].item()
+    return found
 
 
 def day_number(days: pl.Series) -> pl.Series:

@@ -121,7 +121,8 @@ def _n_checked(expectation: Expectation, values: pl.DataFrame, height: int) -> i
     columns = list(expectation.columns())
     if expectation.counts_nulls or not columns:
         return height
-    return height - values.select(pl.any_horizontal(pl.col(columns).is_null()).sum()).item()
+    missing: int = values.select(pl.any_horizontal(pl.col(columns).is_null()).sum()).item()
+    return height - missing
 
 
 def _validate(

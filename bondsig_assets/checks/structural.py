@@ -8,6 +8,7 @@ range of partitions (None: everything), counts in SQL and returns an `Outcome` w
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from bondsig_assets.checks.expectations import SAMPLE_KEYS, Outcome
@@ -183,7 +184,7 @@ def _outcome(
     )
 
 
-def _within(table: str, days: Days | None) -> tuple[str, list]:
+def _within(table: str, days: Days | None) -> tuple[str, list[date]]:
     return (
         ("", [])
         if days is None or not TABLES[table].partition
@@ -191,6 +192,6 @@ def _within(table: str, days: Days | None) -> tuple[str, list]:
     )
 
 
-def _rows(warehouse: Warehouse, sql: str, values: list) -> list[dict[str, Any]]:
+def _rows(warehouse: Warehouse, sql: str, values: list[date]) -> list[dict[str, Any]]:
     columns, rows = warehouse.query(sql, values)
     return [plain(dict(zip(columns, row, strict=True))) for row in rows]

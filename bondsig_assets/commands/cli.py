@@ -12,7 +12,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
@@ -21,11 +21,14 @@ from bondsig_assets.extras import needs
 from bondsig_assets.home import VIEWS, Market, current_home
 from bondsig_assets.sources.registry import SOURCES
 
+if TYPE_CHECKING:
+    from bondsig_assets.trace.view import View
+
 
 class _OneLine(click.ClickException):
     """A mistake of the user: one line, exit status 1."""
 
-    def show(self, file=None) -> None:
+    def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
         click.echo(f"bondsig: {self.message}", err=True)
 
@@ -125,19 +128,19 @@ def cli() -> None:
 )
 @click.option("--again", is_flag=True, help="Do work again that is already done.")
 def run(
-    start,
-    end,
-    select,
-    source,
-    data,
-    config,
-    world,
-    lead_strength,
-    seed,
-    view,
-    tables,
-    allow_missing_times,
-    again,
+    start: date | None,
+    end: date | None,
+    select: str,
+    source: str | None,
+    data: Path | None,
+    config: Path | None,
+    world: str | None,
+    lead_strength: float | None,
+    seed: int | None,
+    view: str | None,
+    tables: str | None,
+    allow_missing_times: bool | None,
+    again: bool,
 ) -> None:
     """Materialize a range of days, from raw reports to scores, and say what was found."""
     from bondsig_assets.commands.run import run_range
@@ -231,7 +234,17 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     is_flag=True,
     help="Go on where a file lost its times; reports are then known at the end of their date.",
 )
-def clean(files, out, layout, as_of, bonds, screens, view, compare, allow_missing_times) -> None:
+def clean(
+    files: tuple[Path, ...],
+    out: Path,
+    layout: str,
+    as_of: str | None,
+    bonds: Path | None,
+    screens: str,
+    view: View,
+    compare: str | None,
+    allow_missing_times: bool,
+) -> None:
     """Clean TRACE files: message lifecycle, double counting, screens, price errors, bond days.
 
     FILES: Parquet, csv, text, gz, zip or zip of zips, from WRDS or FINRA.

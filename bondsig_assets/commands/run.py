@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -23,6 +24,9 @@ from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home, Market
 from bondsig_assets.sources.base import Source
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
+
+if TYPE_CHECKING:
+    from bondsig_assets.warehouse import Warehouse
 
 
 def run_range(
@@ -63,7 +67,7 @@ def _market(home: Home) -> Market:
     return market
 
 
-def _warehouse(home: Home):
+def _warehouse(home: Home) -> Warehouse:
     from bondsig_assets.warehouse import Warehouse
 
     _market(home)

@@ -9,6 +9,7 @@ import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
@@ -38,7 +39,7 @@ def print_query(home: Home, query: str, form: str) -> None:
         _print_table(names, rows)
 
 
-def _print_table(names: list[str], rows: list[tuple]) -> None:
+def _print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
     from rich.table import Table
     from rich.text import Text
 

@@ -7,11 +7,13 @@ worth, index rebalancings and new issues (the caller flags them).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import betainc
 
+from bondsig_assets.arrays import Bools, Floats
 from bondsig_assets.features import windows as w
 
 #: Days before the present one that the baseline is made of: six half-lives, beyond which 1.6 % of
@@ -143,7 +145,7 @@ def tail_probability(counts: np.ndarray, mean: np.ndarray, dispersion: np.ndarra
     return np.where(counts <= 0, np.where(np.isfinite(share), 1.0, np.nan), tail)
 
 
-def benjamini_hochberg(p: np.ndarray, q: float = 0.05) -> np.ndarray:
+def benjamini_hochberg(p: Floats, q: float = 0.05) -> Bools:
     """Which of each day's names are discoveries at a false discovery rate of `q`; bool, like `p`
     [day, name].
 
@@ -159,10 +161,11 @@ def benjamini_hochberg(p: np.ndarray, q: float = 0.05) -> np.ndarray:
     ordered = np.sort(np.where(present, p, np.inf), axis=1)
     rank = np.arange(1, p.shape[1] + 1)
     passing = np.where(ordered <= q * rank / tests, ordered, -np.inf)
-    return present & (p <= passing.max(axis=1, keepdims=True, initial=-np.inf))
+    found: Bools = present & (p <= passing.max(axis=1, keepdims=True, initial=-np.inf))
+    return found
 
 
-def _baseline(factor: np.ndarray, weekday: np.ndarray):
+def _baseline(factor: Floats, weekday: np.ndarray) -> Iterator[tuple[int, float, Floats]]:
     """Each lag of the baseline with its weight and the factors, as known on the later day, of the
     earlier day's weekday [day, 1].
     """

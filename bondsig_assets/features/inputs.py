@@ -11,6 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bondsig_assets.arrays import Floats
 from bondsig_assets.features import replay as rp
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.issuer_levels import Curves, fit_curves
@@ -115,7 +116,7 @@ class Inputs:
         return w.median_of_others(self.five_day_change, self.panels.sector, OTHERS)
 
     @cached_property
-    def market_cap(self) -> np.ndarray:
+    def market_cap(self) -> Floats:
         """Market value of the stock."""
         return self.panels.close * self.panels.shares
 

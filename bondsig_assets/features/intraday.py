@@ -30,8 +30,7 @@ from bondsig_assets.calendar import (
     trading_days,
 )
 from bondsig_assets.features import windows as w
-from bondsig_assets.features.replay import MATCH_DAYS
-from bondsig_assets.tables.issuer_features import INTRADAY_LOOKBACK_DAYS
+from bondsig_assets.tables.issuer_features import INTRADAY_LOOKBACK_DAYS, MATCH_DAYS
 from bondsig_assets.trace.bond_days import TRADE_COLUMNS, aggregate
 
 #: Trading days before the present one that a volume is compared with, how many of them must be

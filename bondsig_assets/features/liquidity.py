@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bondsig_assets.arrays import Bools, Floats
 from bondsig_assets.features import windows as w
 from bondsig_assets.tables.issuer_features import MATCH_DAYS
 
@@ -27,7 +28,7 @@ _BLOCK = 256
 _K = 3 - 2 * np.sqrt(2)
 
 
-def price_changes_pct(price: np.ndarray, cap: int = MATCH_DAYS) -> np.ndarray:
+def price_changes_pct(price: Floats, cap: int = MATCH_DAYS) -> Floats:
     """Log price change in percent since the last traded day at most `cap` days before.
 
     `price` [day, bond] in any unit, NaN on days without a trade. NaN on those days and after more
@@ -39,8 +40,8 @@ def price_changes_pct(price: np.ndarray, cap: int = MATCH_DAYS) -> np.ndarray:
 
 
 def roll_measure(
-    price_change_pct: np.ndarray, window: int = 21, minimum: int = 4, cap: int = MATCH_DAYS
-) -> np.ndarray:
+    price_change_pct: Floats, window: int = 21, minimum: int = 4, cap: int = MATCH_DAYS
+) -> Floats:
     """Roll's effective bid-ask spread in percent: 2 sqrt(-cov(dp_k, dp_k-1)).
 
     `price_change_pct` [day, bond] as from `price_changes_pct`, with the same `cap`. The covariance
@@ -55,8 +56,8 @@ def roll_measure(
 
 
 def bao_pan_wang_gamma(
-    price_change_pct: np.ndarray, window: int = 42, minimum: int = 10, cap: int = MATCH_DAYS
-) -> np.ndarray:
+    price_change_pct: Floats, window: int = 42, minimum: int = 10, cap: int = MATCH_DAYS
+) -> Floats:
     """Bao, Pan and Wang's illiquidity gamma = -cov(dp_t, dp_t+1) in percent squared.
 
     `price_change_pct` [day, bond]: changes of log prices as from `price_changes_pct`. A pair
@@ -69,13 +70,13 @@ def bao_pan_wang_gamma(
 
 
 def corwin_schultz(
-    high: np.ndarray,
-    low: np.ndarray,
-    close: np.ndarray | None = None,
+    high: Floats,
+    low: Floats,
+    close: Floats | None = None,
     window: int = 21,
     minimum: int = 5,
     cap: int = MATCH_DAYS,
-) -> np.ndarray:
+) -> Floats:
     """Corwin and Schultz's high-low spread in percent of price: the mean of at least `minimum`
     two-day estimates.
 
@@ -103,16 +104,14 @@ def corwin_schultz(
     return 100 * w.mean(estimate, window, minimum)
 
 
-def amihud_daily(price_change_pct: np.ndarray, par_usd: np.ndarray) -> np.ndarray:
+def amihud_daily(price_change_pct: Floats, par_usd: Floats) -> Floats:
     """|price change| in percent per million of par on each day; NaN without a change or without
     par. Amihud (2002), equation 1.
     """
     return np.abs(price_change_pct) / (np.where(par_usd > 0, par_usd, np.nan) / 1e6)
 
 
-def amihud(
-    price_change_pct: np.ndarray, par_usd: np.ndarray, window: int = 21, minimum: int = 5
-) -> np.ndarray:
+def amihud(price_change_pct: Floats, par_usd: Floats, window: int = 21, minimum: int = 5) -> Floats:
     """Median over the window of `amihud_daily`, percent per million of par, from at least `minimum`
     days.
 
@@ -123,14 +122,14 @@ def amihud(
 
 
 def price_dispersion(
-    high: np.ndarray,
-    low: np.ndarray,
-    par_usd: np.ndarray,
+    high: Floats,
+    low: Floats,
+    par_usd: Floats,
     n_trades: np.ndarray,
     window: int = 21,
     minimum: int = 5,
     least_trades: int = 3,
-) -> np.ndarray:
+) -> Floats:
     """Dispersion of the prices at which a bond trades within a day, in percent: sqrt(sum par d^2 /
     sum par).
 
@@ -149,8 +148,8 @@ def price_dispersion(
 
 
 def turnover_pct(
-    par_usd: np.ndarray, outstanding_usd: np.ndarray, window: int = 21, minimum: int = 15
-) -> np.ndarray:
+    par_usd: Floats, outstanding_usd: Floats, window: int = 21, minimum: int = 15
+) -> Floats:
     """Par traded over the window in percent of the amount outstanding, each day's par over that
     day's amount.
 
@@ -162,7 +161,7 @@ def turnover_pct(
     return 100 * np.maximum(w.total(share, window, minimum), 0.0)
 
 
-def round_trip_cost(daily_cost: np.ndarray, window: int = 21, minimum: int = 3) -> np.ndarray:
+def round_trip_cost(daily_cost: Floats, window: int = 21, minimum: int = 3) -> Floats:
     """Mean of the days' imputed round-trip costs, in their unit, from at least `minimum` days with
     one.
 
@@ -173,12 +172,12 @@ def round_trip_cost(daily_cost: np.ndarray, window: int = 21, minimum: int = 3) 
 
 
 def lambda_composite(
-    daily_amihud: np.ndarray,
-    daily_round_trip: np.ndarray,
+    daily_amihud: Floats,
+    daily_round_trip: Floats,
     window: int = 63,
     minimum: int = 10,
     least_names: int = 10,
-) -> np.ndarray:
+) -> Floats:
     """Dick-Nielsen, Feldhütter and Lando's lambda: the sum of four z-scores of illiquidity.
 
     Both inputs [day, name], one value a day. The four are, over the window: the median of Amihud,
@@ -198,7 +197,7 @@ def lambda_composite(
     return first + second + third + fourth
 
 
-def change_vs_own_median(values: np.ndarray, window: int = 63, minimum: int = 20) -> np.ndarray:
+def change_vs_own_median(values: Floats, window: int = 63, minimum: int = 20) -> Floats:
     """Level minus the median of the name's own last `window` days that ended the day before, in the
     unit of `values`.
 
@@ -208,12 +207,12 @@ def change_vs_own_median(values: np.ndarray, window: int = 63, minimum: int = 20
     return values - w.lag(_by_blocks(w.median, values, window, minimum), 1)
 
 
-def _log(price: np.ndarray) -> np.ndarray:
+def _log(price: Floats) -> Floats:
     """ln, NaN where the price is not positive."""
     return np.log(np.where(price > 0, price, np.nan))
 
 
-def _serial_covariance(change: np.ndarray, window: int, minimum: int, cap: int) -> np.ndarray:
+def _serial_covariance(change: Floats, window: int, minimum: int, cap: int) -> Floats:
     """Sample covariance of each change with the one before it, over the pairs of the window.
 
     The change before ends where this one starts, at most `cap` days back; whatever is nearer would
@@ -236,23 +235,25 @@ def _serial_covariance(change: np.ndarray, window: int, minimum: int, cap: int) 
     return np.where(pairs >= max(minimum, 2), products / np.maximum(pairs - 1, 1), np.nan)
 
 
-def _same_day(first: np.ndarray, second: np.ndarray, cap: int) -> np.ndarray:
+def _same_day(first: Floats, second: Floats, cap: int) -> Bools:
     """Whether the newest earlier values of both, within `cap` days, are of one day."""
-    return w.latest(w.lag(first, 1), cap)[1] == w.latest(w.lag(second, 1), cap)[1]
+    same: Bools = w.latest(w.lag(first, 1), cap)[1] == w.latest(w.lag(second, 1), cap)[1]
+    return same
 
 
 def _two_day_spread(
-    top: np.ndarray, bottom: np.ndarray, top_before: np.ndarray, bottom_before: np.ndarray
-) -> np.ndarray:
+    top: Floats, bottom: Floats, top_before: Floats, bottom_before: Floats
+) -> Floats:
     """Two-day estimates as a share of price, negative ones as 0; arguments are logs."""
     one, other = top - bottom, top_before - bottom_before
     both = np.maximum(top, top_before) - np.minimum(bottom, bottom_before)
     beta = one * one + other * other
     alpha = (np.sqrt(2 * beta) - np.sqrt(beta)) / _K - np.sqrt(both * both / _K)
-    return np.maximum(2 * np.tanh(alpha / 2), 0.0)
+    spread: Floats = np.maximum(2 * np.tanh(alpha / 2), 0.0)
+    return spread
 
 
-def _across_names(values: np.ndarray, least_names: int) -> np.ndarray:
+def _across_names(values: Floats, least_names: int) -> Floats:
     """z-scores within each day; NaN with fewer than `least_names` or where all are alike."""
     out = np.full_like(values, np.nan)
     for day in range(values.shape[0]):
@@ -264,9 +265,7 @@ def _across_names(values: np.ndarray, least_names: int) -> np.ndarray:
     return out
 
 
-def _by_blocks(
-    statistic: Callable[..., np.ndarray], values: np.ndarray, *arguments: int
-) -> np.ndarray:
+def _by_blocks(statistic: Callable[..., Floats], values: Floats, *arguments: int) -> Floats:
     """A window statistic, a block of names at a time."""
     if values.shape[1] <= _BLOCK:
         return statistic(values, *arguments)

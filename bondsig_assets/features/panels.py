@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.bonds.curves import known_curves, par_yields
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.securities.amounts import amount_steps
@@ -91,16 +92,17 @@ class Panels:
         return np.array(sorted(self.master["cusip"].unique()), dtype=object).astype(str)
 
     @cached_property
-    def parent_of(self) -> np.ndarray:
+    def parent_of(self) -> Ints:
         """Position of the parent that each bond leads to on each day [day, bond], -1 for none."""
         rows = positions_as_of(self.master, "cusip", self.bond_ids, self.days)
         parent_code = np.append(
             np.searchsorted(self.parents, self.master["parent_id"].to_numpy().astype(str)), -1
         )
-        return parent_code[rows].astype(np.int64)
+        parents: Ints = parent_code[rows].astype(np.int64)
+        return parents
 
     @cached_property
-    def outstanding(self) -> np.ndarray:
+    def outstanding(self) -> Bools:
         """Whether each bond is issued, not yet matured, and not known to be redeemed [day,
         bond].
         """
@@ -111,12 +113,13 @@ class Panels:
             terms["offering_date"].to_numpy().astype("datetime64[D]"),
             terms["maturity_date"].to_numpy().astype("datetime64[D]"),
         )
-        return (
+        stands: Bools = (
             (issued <= self.days[:, None]) & (self.days[:, None] < matures) & ~(self._amount == 0)
         )
+        return stands
 
     @cached_property
-    def replay_arguments(self) -> tuple:
+    def replay_arguments(self) -> tuple[np.ndarray | int, ...]:
         """The arguments of `replay.replay`."""
         # numba takes a second to import.
         from bondsig_assets.features.replay import REVISION_COLUMNS
@@ -180,14 +183,15 @@ class Panels:
         return out
 
     @cached_property
-    def _amount(self) -> np.ndarray:
+    def _amount(self) -> Floats:
         """Par of each bond as known on each day [day, bond], NaN where it is not."""
         steps = amount_steps(self.bonds, self.amounts).rows.filter(
             pl.col("cusip").is_in(self.bond_ids.tolist())
         )
-        return np.append(steps["amount_usd"].to_numpy(), np.nan)[
+        par: Floats = np.append(steps["amount_usd"].to_numpy(), np.nan)[
             positions_as_of(steps, "cusip", self.bond_ids, self.days)
         ]
+        return par
 
     @cached_property
     def outstanding_usd(self) -> np.ndarray:
@@ -295,12 +299,12 @@ class Panels:
         return _taken(grid, names, self.stocks["ticker"], self._followed_row, -1)
 
     @cached_property
-    def close(self) -> np.ndarray:
+    def close(self) -> Floats:
         """Closing price."""
         return self._by_ticker("close_usd", self.stocks["ticker"])
 
     @cached_property
-    def shares(self) -> np.ndarray:
+    def shares(self) -> Floats:
         """Shares outstanding."""
         return self._by_ticker("shares_outstanding", self.stocks["ticker"])
 

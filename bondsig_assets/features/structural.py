@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtr
 
+from bondsig_assets.arrays import Floats
 from bondsig_assets.features import windows as w
 
 #: Returns in the window of a Merton fit, and how few will do.
@@ -40,12 +41,12 @@ class Merton:
     `asset_volatility` a year, `distance_to_default` in sigmas.
     """
 
-    asset_value: np.ndarray
-    asset_volatility: np.ndarray
-    distance_to_default: np.ndarray
+    asset_value: Floats
+    asset_volatility: Floats
+    distance_to_default: Floats
 
 
-def default_point(short_term_debt: np.ndarray, long_term_debt: np.ndarray) -> np.ndarray:
+def default_point(short_term_debt: Floats, long_term_debt: Floats) -> Floats:
     """F = short-term debt + half of long-term debt, NaN where either is unknown or the sum is not
     positive. Crosbie and Bohn (2003).
     """
@@ -54,9 +55,9 @@ def default_point(short_term_debt: np.ndarray, long_term_debt: np.ndarray) -> np
 
 
 def merton(
-    equity: np.ndarray,
-    debt: np.ndarray,
-    rate: np.ndarray | float,
+    equity: Floats,
+    debt: Floats,
+    rate: Floats | float,
     day_number: np.ndarray,
     *,
     window: int = WINDOW,
@@ -99,8 +100,8 @@ def merton(
 
 
 def naive_distance_to_default(
-    equity: np.ndarray, debt: np.ndarray, stock_return: np.ndarray, horizon: float = 1.0
-) -> np.ndarray:
+    equity: Floats, debt: Floats, stock_return: Floats, horizon: float = 1.0
+) -> Floats:
     """Bharath and Shumway's distance to default, which needs no solving, in sigmas.
 
     `equity`, `debt` (F) [day, name]; `stock_return` daily simple returns [day, name]. sigma_D =
@@ -114,18 +115,19 @@ def naive_distance_to_default(
     equity, debt = _positive(equity), _positive(debt)
     share = equity / (equity + debt)
     sigma = _positive(share * sigma_equity + (1 - share) * (0.05 + 0.25 * sigma_equity))
-    return (np.log((equity + debt) / debt) + (drift - 0.5 * sigma * sigma) * horizon) / (
-        sigma * np.sqrt(horizon)
-    )
+    distance: Floats = (
+        np.log((equity + debt) / debt) + (drift - 0.5 * sigma * sigma) * horizon
+    ) / (sigma * np.sqrt(horizon))
+    return distance
 
 
 def merton_spread_bps(
-    value: np.ndarray,
-    sigma: np.ndarray,
-    debt: np.ndarray,
-    rate: np.ndarray | float,
+    value: Floats,
+    sigma: Floats,
+    debt: Floats,
+    rate: Floats | float,
     horizon: float = 5.0,
-) -> np.ndarray:
+) -> Floats:
     """Spread in bps of the zero bond in Merton's model: -(1/T) ln[N(d2) + V/(F e^(-rT)) N(-d1)].
 
     All [day, name] or broadcastable; `debt` is the face due at `horizon` years. Merton (1974).
@@ -139,12 +141,12 @@ def merton_spread_bps(
 
 
 def hedge_ratio(
-    value: np.ndarray,
-    sigma: np.ndarray,
-    debt: np.ndarray,
-    rate: np.ndarray | float,
+    value: Floats,
+    sigma: Floats,
+    debt: Floats,
+    rate: Floats | float,
     horizon: float = 5.0,
-) -> np.ndarray:
+) -> Floats:
     """Percent that Merton's debt moves when the stock moves one: h = (1/N(d1) - 1)(1/L - 1).
 
     All [day, name] or broadcastable. L = D/V with D the model's own value of the debt due at
@@ -157,20 +159,21 @@ def hedge_ratio(
     claim = debt * np.exp(-rate * horizon)
     leverage = ndtr(-d1) + claim / value * ndtr(d2)
     stock = ndtr(d1) - claim / value * ndtr(d2)
-    return ndtr(-d1) / _positive(ndtr(d1)) * np.maximum(stock, 0.0) / leverage
+    ratio: Floats = ndtr(-d1) / _positive(ndtr(d1)) * np.maximum(stock, 0.0) / leverage
+    return ratio
 
 
 def credit_grades_spread_bps(
-    equity: np.ndarray,
-    debt: np.ndarray,
-    sigma_equity: np.ndarray,
-    rate: np.ndarray | float,
+    equity: Floats,
+    debt: Floats,
+    sigma_equity: Floats,
+    rate: Floats | float,
     *,
     horizon: float = 5.0,
     barrier: float = 0.5,
     barrier_sd: float = 0.3,
     recovery: float = 0.4,
-) -> np.ndarray:
+) -> Floats:
     """CreditGrades par spread in bps, by the technical document's closed form.
 
     `equity` and `debt` (all of it, market and book value; or both per share), `sigma_equity` a
@@ -198,21 +201,20 @@ def credit_grades_spread_bps(
     )
 
 
-def survival(
-    time: float, log_d: np.ndarray, sigma: np.ndarray, barrier_sd: float = 0.3
-) -> np.ndarray:
+def survival(time: float, log_d: Floats, sigma: Floats, barrier_sd: float = 0.3) -> Floats:
     """CreditGrades' probability Q(t) of surviving `time` years; below 1 at 0, since the barrier
     itself is not known.
     """
     spread = np.sqrt(sigma * sigma * time + barrier_sd**2)
-    return ndtr(log_d / spread - spread / 2) - np.exp(
+    survives: Floats = ndtr(log_d / spread - spread / 2) - np.exp(
         log_d + log_ndtr(-log_d / spread - spread / 2)
     )
+    return survives
 
 
 def _discounted_default(
-    horizon: float, xi: np.ndarray, log_d: np.ndarray, sigma: np.ndarray, rate: np.ndarray
-) -> np.ndarray:
+    horizon: float, xi: Floats, log_d: Floats, sigma: Floats, rate: Floats
+) -> Floats:
     """H = e^(r xi) (G(T + xi) - G(xi)), G(u) = d^(1/2+z) N(-ln d/w - z w) + d^(1/2-z) N(-ln d/w + z
     w), w = sigma sqrt(u).
 
@@ -226,24 +228,26 @@ def _discounted_default(
     )
     sign = np.where(z * start > log_d / start, -1.0, 1.0)
 
-    def at(width: np.ndarray) -> np.ndarray:
+    def at(width: Floats) -> Floats:
         near = rate * xi + (0.5 + z) * log_d + log_ndtr(-log_d / width - z * width)
         far = rate * xi + (0.5 - z) * log_d + log_ndtr(sign * (z * width - log_d / width))
-        return np.exp(near) + sign * np.exp(far)
+        discounted: Floats = np.exp(near) + sign * np.exp(far)
+        return discounted
 
-    return at(end) - at(start)
+    growth: Floats = at(end) - at(start)
+    return growth
 
 
 def divergence_level(
-    market_spread_bps: np.ndarray,
-    model_spread_bps: np.ndarray,
-    rating: np.ndarray,
+    market_spread_bps: Floats,
+    model_spread_bps: Floats,
+    rating: Floats,
     sector: np.ndarray,
     *,
     floor_bps: float = 1.0,
     least_names: int = 30,
     least_in_sector: int = 3,
-) -> np.ndarray:
+) -> Floats:
     """How much wider the market's spread is than model, rating and sector make it, in ln: the
     residual of each day's regression of ln(market) on ln(model), rating and sector dummies.
 
@@ -264,17 +268,18 @@ def divergence_level(
         for side in (market, model, rating)
     )
     sector = np.ascontiguousarray(np.broadcast_to(sector, shape), dtype=np.int64)
-    return residuals(market, model, rating, sector, least_names, least_in_sector)
+    level: Floats = residuals(market, model, rating, sector, least_names, least_in_sector)
+    return level
 
 
 def divergence_flow_pct(
-    spread_change_bps: np.ndarray,
-    duration_years: np.ndarray,
-    hedge: np.ndarray,
-    stock_return_pct: np.ndarray,
+    spread_change_bps: Floats,
+    duration_years: Floats,
+    hedge: Floats,
+    stock_return_pct: Floats,
     window: int = 5,
     minimum: int = 2,
-) -> np.ndarray:
+) -> Floats:
     """What bonds earned beyond what the stock's moves explain, in percent: the sum of -D ds over
     `window` days less that of h r_E.
 
@@ -291,8 +296,8 @@ def divergence_flow_pct(
 
 
 def shrunk_to_rating(
-    hedge: np.ndarray, rating_group: np.ndarray, weight: float = 0.5, minimum: int = 5
-) -> np.ndarray:
+    hedge: Floats, rating_group: np.ndarray, weight: float = 0.5, minimum: int = 5
+) -> Floats:
     """Hedge ratios drawn towards the mean of their rating group on the same day.
 
     `hedge` [day, name]; `rating_group` int codes, negative for none. `weight` on the own value;
@@ -315,8 +320,8 @@ def shrunk_to_rating(
 
 
 def _d(
-    value: np.ndarray, sigma: np.ndarray, debt: np.ndarray, rate: np.ndarray | float, horizon: float
-) -> tuple[np.ndarray, np.ndarray]:
+    value: Floats, sigma: Floats, debt: Floats, rate: Floats | float, horizon: float
+) -> tuple[Floats, Floats]:
     """Merton's d1 and d2."""
     width = sigma * np.sqrt(horizon)
     d2 = (
@@ -325,6 +330,6 @@ def _d(
     return d2 + width, d2
 
 
-def _positive(values: np.ndarray) -> np.ndarray:
+def _positive(values: Floats) -> Floats:
     """`values`, NaN where they are not above zero."""
     return np.where(np.asarray(values) > 0, values, np.nan)

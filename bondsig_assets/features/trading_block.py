@@ -13,9 +13,10 @@ from bondsig_assets.features import liquidity, windows
 from bondsig_assets.features import replay as rp
 from bondsig_assets.features.detection import volume_spikes
 from bondsig_assets.features.inputs import Columns, Inputs
+from bondsig_assets.tables.issuer_features import MATCH_DAYS
 
 #: Days that measures of single bonds look back to: the longest window and the last trade before it.
-_BOND_HISTORY = 42 + 2 * liquidity.MATCH_DAYS + 1
+_BOND_HISTORY = 42 + 2 * MATCH_DAYS + 1
 
 
 def trading_features(inputs: Inputs) -> Columns:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from bondsig_assets.arrays import Floats, Ints
 
-def lag(values: np.ndarray, days: int) -> np.ndarray:
+
+def lag(values: Floats, days: int) -> Floats:
     """`values` of `days` earlier, NaN before the first."""
     if days == 0:
         return values
@@ -19,7 +21,7 @@ def lag(values: np.ndarray, days: int) -> np.ndarray:
     return out
 
 
-def count(values: np.ndarray, window: int) -> np.ndarray:
+def count(values: Floats, window: int) -> Floats:
     """Number of values present in each window."""
     present = np.isfinite(values).astype(float)
     total = np.zeros_like(present)
@@ -28,7 +30,7 @@ def count(values: np.ndarray, window: int) -> np.ndarray:
     return total
 
 
-def total(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
+def total(values: Floats, window: int, minimum: int) -> Floats:
     """Sum over each window, NaN with fewer than `minimum` values."""
     filled = np.nan_to_num(values)
     out = np.zeros_like(filled)
@@ -37,12 +39,12 @@ def total(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
     return np.where(count(values, window) >= minimum, out, np.nan)
 
 
-def mean(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
+def mean(values: Floats, window: int, minimum: int) -> Floats:
     """Mean over each window."""
     return total(values, window, minimum) / np.maximum(count(values, window), 1)
 
 
-def deviation(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
+def deviation(values: Floats, window: int, minimum: int) -> Floats:
     """Sample standard deviation over each window, in two passes."""
     center = mean(values, window, max(minimum, 2))
     squares = np.zeros_like(center)
@@ -55,7 +57,7 @@ def deviation(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
     )
 
 
-def median(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
+def median(values: Floats, window: int, minimum: int) -> Floats:
     """Median over each window."""
     padded = np.concatenate([np.full((window - 1, *values.shape[1:]), np.nan), values])
     ordered = np.sort(np.lib.stride_tricks.sliding_window_view(padded, window, axis=0), axis=-1)
@@ -67,7 +69,7 @@ def median(values: np.ndarray, window: int, minimum: int) -> np.ndarray:
     return np.where(present >= max(minimum, 1), (low + high) / 2, np.nan)
 
 
-def latest(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
+def latest(values: Floats, window: int) -> tuple[Floats, Floats]:
     """Newest value within each window and its age in days, NaN where there is none."""
     value, age = np.full_like(values, np.nan), np.full_like(values, np.nan)
     for step in range(min(window, values.shape[0])):
@@ -77,7 +79,7 @@ def latest(values: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
     return value, age
 
 
-def median_of_others(values: np.ndarray, group: np.ndarray, minimum: int) -> np.ndarray:
+def median_of_others(values: Floats, group: Ints, minimum: int) -> Floats:
     """Median over the other members of each name's group on the same day.
 
     `group` is an int array [day, name], negative for no group. NaN with fewer than `minimum`
@@ -95,7 +97,7 @@ def median_of_others(values: np.ndarray, group: np.ndarray, minimum: int) -> np.
     return out
 
 
-def _leave_one_out(values: np.ndarray, minimum: int) -> np.ndarray:
+def _leave_one_out(values: Floats, minimum: int) -> Floats:
     """Median of all values but each one's own, from one sort."""
     n = values.size
     if n - 1 < max(minimum, 1):
@@ -105,4 +107,5 @@ def _leave_one_out(values: np.ndarray, minimum: int) -> np.ndarray:
     rank = np.empty(n, dtype=int)
     rank[order] = np.arange(n)
     low, high = (n - 2) // 2, (n - 1) // 2
-    return (ordered[low + (rank <= low)] + ordered[high + (rank <= high)]) / 2
+    middle: Floats = (ordered[low + (rank <= low)] + ordered[high + (rank <= high)]) / 2
+    return middle

@@ -11,6 +11,8 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from bondsig_assets.arrays import Floats
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -22,9 +24,10 @@ class Calibration:
     slope: float
     base_rate: float
 
-    def probability(self, prediction: np.ndarray) -> np.ndarray:
+    def probability(self, prediction: Floats) -> Floats:
         """Probability that the label is negative, for each prediction."""
-        return expit(self.intercept + self.slope * prediction)
+        probability: Floats = expit(self.intercept + self.slope * prediction)
+        return probability
 
 
 def calibrate(prediction: np.ndarray, label: np.ndarray) -> Calibration:

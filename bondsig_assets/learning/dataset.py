@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Floats, Ints
 from bondsig_assets.calendar import CUTOFF, day_number
 from bondsig_assets.learning.inputs import normal_scores, standardised
 from bondsig_assets.learning.labels import KINDS
@@ -66,10 +67,10 @@ class Dataset:
     """
 
     keys: pl.DataFrame
-    z: np.ndarray
+    z: Floats
     scorable: np.ndarray
     excess: np.ndarray
-    label: np.ndarray
+    label: Floats
     label_end: np.ndarray
     horizon: int
 
@@ -98,13 +99,13 @@ class Dataset:
         table[self.day - first, self.parent] = np.arange(self.day.size)
         return table
 
-    def between(self, first: date | None, last: date) -> np.ndarray:
+    def between(self, first: date | None, last: date) -> Ints:
         """Rows dated `first` … `last`, both included; from the beginning when `first` is None."""
         days = self.keys["trade_date"]
         low = days.search_sorted(first, side="left") if first is not None else 0
         return np.arange(low, max(low, days.search_sorted(last, side="right")))
 
-    def labelled(self, first: date | None, last: date) -> np.ndarray:
+    def labelled(self, first: date | None, last: date) -> Ints:
         """Rows of these days that have a label to learn from."""
         rows = self.between(first, last)
         return rows[np.isfinite(self.label[rows])]
@@ -117,11 +118,13 @@ class Dataset:
         """
         columns = columns_of(specification)
         if specification.history_days == 1:
-            return self.z[np.ix_(rows, columns)]
+            wide: Floats = self.z[np.ix_(rows, columns)]
+            return wide
         narrow = np.vstack([self.z[:, columns], np.full((1, columns.size), np.nan)]).astype(
             np.float32
         )
-        return narrow[self.seen(rows, specification.history_days)]
+        seen: np.ndarray = narrow[self.seen(rows, specification.history_days)]
+        return seen
 
     def seen(self, rows: np.ndarray, history_days: int) -> np.ndarray:
         """Rows that a look back of `history_days` from each of `rows` meets, [row, day], oldest day

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Floats, Ints
 from bondsig_assets.calendar import day_number
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
@@ -295,7 +296,8 @@ def _centered(values: np.ndarray, group: np.ndarray) -> np.ndarray:
     rows.
     """
     lowest, highest = ranked(values, group)
-    return lowest + highest - (np.bincount(group)[group, None] + 1)
+    centered: np.ndarray = lowest + highest - (np.bincount(group)[group, None] + 1)
+    return centered
 
 
 def _slices(panel: _Panel, given: pl.DataFrame | None) -> dict[str, pl.Series]:
@@ -394,21 +396,21 @@ def _correlation(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> np.ndarray:
     return np.where(of_y > 0, np.clip(found, -1.0, 1.0), np.nan)
 
 
-def _spread(
-    label: np.ndarray, bottom: np.ndarray, top: np.ndarray, group: np.ndarray
-) -> np.ndarray:
+def _spread(label: Floats, bottom: Floats, top: Floats, group: np.ndarray) -> Floats:
     """Mean label of the top less that of the bottom, [group, column], in the label's unit."""
-    return _sums(top * label, group) / _sums(top, group) - _sums(bottom * label, group) / _sums(
-        bottom, group
-    )
+    spread: Floats = _sums(top * label, group) / _sums(top, group) - _sums(
+        bottom * label, group
+    ) / _sums(bottom, group)
+    return spread
 
 
-def _predicted_side(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> np.ndarray:
+def _predicted_side(lowest: np.ndarray, highest: np.ndarray, n: np.ndarray) -> Ints:
     """+1 in the top fifth, -1 in the bottom fifth, 0 between and where a tie straddles the
     border.
     """
     bottom, top = outer_weights(lowest, highest, n, FIFTH)
-    return (top == 1).astype(np.int64) - (bottom == 1)
+    side: Ints = (top == 1).astype(np.int64) - (bottom == 1)
+    return side
 
 
 def _summaries(daily: pl.DataFrame, horizon: int, slice_name: str) -> list[dict[str, Any]]:

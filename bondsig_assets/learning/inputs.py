@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from bondsig_assets.arrays import Floats
+
 #: Robust z-scores are cut here: a feature cannot shout louder than eight deviations.
 CLIP = 8.0
 
@@ -47,10 +49,11 @@ def _robust_z(values: np.ndarray) -> np.ndarray:
     return np.where(present, np.clip((values - center) / spread, -CLIP, CLIP), np.nan)
 
 
-def normal_scores(days: pl.Series, values: pl.Series) -> np.ndarray:
+def normal_scores(days: pl.Series, values: pl.Series) -> Floats:
     """Rank of each value within its day turned into a normal score: Φ⁻¹((rank - ½)/n)."""
     frame = pl.DataFrame({"day": days, "value": values})
     share = frame.select(((pl.col("value").rank() - 0.5) / pl.len()).over("day"))[
         "value"
     ].to_numpy()
-    return ndtri(share)
+    scores: Floats = ndtri(share)
+    return scores

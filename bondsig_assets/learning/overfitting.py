@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import kurtosis, norm, skew
 
+from bondsig_assets.arrays import Floats
 from bondsig_assets.calendar import day_number
 from bondsig_assets.learning.evaluation import FIFTH
 from bondsig_assets.learning.statistics import outer_weights, ranked
@@ -185,7 +186,7 @@ def overfitting_probability(returns: np.ndarray, blocks: int = 16) -> float | No
     return float((share <= 0.5).mean())
 
 
-def _sharpes(half: np.ndarray, sums: np.ndarray, sizes: np.ndarray, mean: np.ndarray) -> np.ndarray:
+def _sharpes(half: Floats, sums: Floats, sizes: Floats, mean: Floats) -> Floats:
     """Sharpe ratio per period [choice, trial] over the blocks each row of `half` marks with 1;
     `sums` are of returns and squares about `mean`.
     """

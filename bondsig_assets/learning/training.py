@@ -180,7 +180,15 @@ def _stop_sample(
 
 
 def _finished(
-    data, fold, specification, model, late, prediction, contributions, explained, every
+    data: Dataset,
+    fold: Fold,
+    specification: Specification,
+    model: Model | Ensemble,
+    late: np.ndarray,
+    prediction: np.ndarray,
+    contributions: np.ndarray,
+    explained: np.ndarray,
+    every: np.ndarray,
 ) -> FoldModel:
     excess = data.excess[late]
     ics = daily_ics(data, late, prediction)["information_coefficient"].to_numpy()
@@ -210,18 +218,14 @@ def ensemble_of(
         [normal_scores(days, pl.Series(member.holdout_prediction)) for member in members]
     )
     context = fingerprint([member.specification.hash for member in members])
-    chosen = Specification(
-        ENSEMBLE,
-        Ensemble(tuple(member.name for member in members)),
-        first.specification.features,
-        context,
-    )
+    mean = Ensemble(tuple(member.name for member in members))
+    chosen = Specification(ENSEMBLE, mean, first.specification.features, context)
     every = data.labelled(fold.train_start, fold.train_end)
     made = _finished(
         data,
         fold,
         chosen,
-        chosen.settings,
+        mean,
         first.holdout_rows,
         ranks,
         np.empty((0, 0)),
@@ -266,7 +270,7 @@ def train_folds(
     A fold that cannot be trained comes as its FoldError.
     """
     with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
-        submitted: list[tuple[Fold, list | FoldError]] = []
+        submitted: list[tuple[Fold, list[_Waiting] | FoldError]] = []
         found: list[FoldModel] | FoldError
         for fold in folds:
             try:
@@ -292,7 +296,18 @@ def train_folds(
             raise
 
 
-def _submit(data, fold, specifications, settings, pool, tune) -> list:
+#: A model, or one that a thread is still fitting.
+_Waiting = FoldModel | Future[FoldModel]
+
+
+def _submit(
+    data: Dataset,
+    fold: Fold,
+    specifications: Sequence[Specification],
+    settings: LearningSettings,
+    pool: ThreadPoolExecutor | None,
+    tune: Tune | None,
+) -> list[_Waiting]:
     check_fold(data, fold, settings)
     if pool is None:
         return [train_model(data, fold, one, settings, tune) for one in specifications]
@@ -300,7 +315,7 @@ def _submit(data, fold, specifications, settings, pool, tune) -> list:
 
 
 def _wait(
-    submitted: list, data: Dataset, fold: Fold, settings: LearningSettings
+    submitted: list[_Waiting], data: Dataset, fold: Fold, settings: LearningSettings
 ) -> list[FoldModel]:
     trained = [one.result() if isinstance(one, Future) else one for one in submitted]
     members = [model for model in trained if model.name != CONTROL]

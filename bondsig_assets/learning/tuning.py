@@ -133,15 +133,17 @@ def _search(
 
 def _suggest(trial: Any, name: str, low: float, high: float) -> float:
     if isinstance(low, int):
-        return trial.suggest_int(name, low, high, log=low > 0)
-    return trial.suggest_float(name, low, high, log=low > 0)
+        whole: int = trial.suggest_int(name, low, high, log=low > 0)
+        return whole
+    number: float = trial.suggest_float(name, low, high, log=low > 0)
+    return number
 
 
 def _inner_ic(
     data: Dataset,
     rows: np.ndarray,
     specification: Specification,
-    splits: list,
+    splits: list[tuple[np.ndarray, np.ndarray]],
     settings: LearningSettings,
 ) -> float:
     """Mean daily IC over the validation days of all splits."""

@@ -89,7 +89,8 @@ def _same_place(origin: str, host: str) -> bool:
 
 
 def _is_graphql(scope: Scope) -> bool:
-    return scope["path"].rstrip("/").endswith("/graphql")
+    path: str = scope["path"]
+    return path.rstrip("/").endswith("/graphql")
 
 
 def _asks_by_get(scope: Scope) -> bool:

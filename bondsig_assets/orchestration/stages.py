@@ -26,4 +26,5 @@ OWN_PAST_TAG = "bondsig/rests_on_own_past"
 
 def stage_of(node: Any) -> str:
     """Stage of an asset node."""
-    return node.tags[TAG]
+    stage: str = node.tags[TAG]
+    return stage

@@ -75,7 +75,7 @@ def _hold(lead: int, command: Sequence[str]) -> int:
     return server.returncode
 
 
-def _end_group(server: subprocess.Popen) -> None:
+def _end_group(server: subprocess.Popen[bytes]) -> None:
     """End the server, all it started and ourselves: by asking, after GRACE_SECONDS by force."""
     _ask_group()
     with contextlib.suppress(subprocess.TimeoutExpired):

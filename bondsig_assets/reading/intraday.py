@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bondsig_assets.calendar import offset
 from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.issuer_features import MATCH_DAYS
 from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ def load_intraday_inputs(lake: Warehouse, start: date, end: date) -> IntradayInp
     from bondsig_assets.features.intraday import (
         BASELINE_DAYS,
         EVENT_COLUMNS,
-        MATCH_DAYS,
         REVISION_COLUMNS,
         IntradayInputs,
     )

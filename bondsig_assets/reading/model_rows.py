@@ -75,7 +75,8 @@ def _row(
 
 def first_labelled(data: Dataset, fold: Fold) -> date:
     """First training day of the fold."""
-    return data.keys["trade_date"][int(data.labelled(fold.train_start, fold.train_end)[0])]
+    day: date = data.keys["trade_date"][int(data.labelled(fold.train_start, fold.train_end)[0])]
+    return day
 
 
 def holdout_rows(data: Dataset, models: Sequence[FoldModel]) -> pl.DataFrame:

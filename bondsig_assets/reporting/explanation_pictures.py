@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _UP, _DOWN, _GREY = "#2a6f97", "#c1121f", "#8d99ae"
@@ -67,7 +68,7 @@ def draw_waterfall_of_score(
     return figure
 
 
-def _mark(axes, at: float, row: float, text: str) -> None:
+def _mark(axes: Axes, at: float, row: float, text: str) -> None:
     """A line through all bars at a value, named in a row of its own."""
     axes.axvline(at, color="black", linewidth=0.6, linestyle=":", zorder=0)
     axes.text(

@@ -7,6 +7,7 @@ themselves (`pictures.py` calls these too), and computing anything that is not i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import Locator, LogLocator, NullFormatter
 
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.reporting.waterfall import Read
@@ -212,7 +213,8 @@ def draw_spreads(read: Read) -> Figure | None:
     left.plot(at, bands[:, 2], color=_BLUE, label="median")
     left.set_yscale("log")
     _plain_numbers(left.yaxis)
-    left.xaxis.set_major_locator(AutoDateLocator(minticks=3, maxticks=6))
+    dates: Callable[..., Locator] = AutoDateLocator
+    left.xaxis.set_major_locator(dates(minticks=3, maxticks=6))
     _title(left, "Issuer spreads, bps")
     if newest.height:
         spreads = newest["spread_bps"].to_numpy()

@@ -6,7 +6,7 @@ Belongs here: the queries and the counting. Not here: how it is printed or drawn
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -14,7 +14,7 @@ import polars as pl
 class Read(Protocol):
     """A question to the warehouse."""
 
-    def __call__(self, sql: str, parameters: Sequence = ()) -> pl.DataFrame:
+    def __call__(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """Its answer."""
 
 

@@ -49,7 +49,7 @@ class RegisteredModel:
     def __init__(self, scorer: Scorer) -> None:
         self.scorer = scorer
 
-    def predict(self, model_input: Any, params: dict | None = None) -> pd.DataFrame:
+    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Prediction and P(underperform) for rows of robust z-scores: a frame with the inputs as
         columns, or an array.
         """

@@ -116,7 +116,8 @@ class TrackingResource(dg.ConfigurableResource):
                 pip_requirements=["bondsig"],
                 metadata={"feature_hash": row.feature_hash},
             )
-        return logged.model_uri
+        uri: str = logged.model_uri
+        return uri
 
     def register(self, mlflow: Any, row: ModelSummary) -> str:
         """The registry's version of a row of `models`, registered now if it was not yet."""

@@ -7,6 +7,7 @@ printed (`commands/issuer.py`), pages (`reporting/`).
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -245,7 +246,7 @@ class _World:
 
     def _by_name(self, wanted: str, *, whole: bool) -> set[str]:
         small = wanted.lower()
-        fits = (
+        fits: Callable[[pl.Expr], pl.Expr] = (
             (lambda name: name.str.to_lowercase() == small)
             if whole
             else (lambda name: name.str.to_lowercase().str.contains(small, literal=True))

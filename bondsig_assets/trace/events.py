@@ -265,18 +265,15 @@ def _event_rows(outcomes: Outcomes, is_new: np.ndarray) -> pl.DataFrame:
     reasons = pl.Series([None, *outcomes.names[1:]], dtype=pl.String)
     as_reported = pl.Series(outcomes.price[position])
     revision = frame.select(pl.int_range(pl.len()).over("position") + events_before).to_series()
-    return (
-        reports.select(*ID, *_KEPT)[order[position]]
-        .with_columns(
-            revision.alias("revision"),
-            arrival["delivery_date"].alias("known_date"),
-            arrival["known_at"],
-            frame["price"],
-            pl.when(frame["price"] != as_reported).then(as_reported).alias("price_as_reported"),
-            reasons.gather(frame["code"].cast(pl.UInt32)).alias("reason"),
-            verdicts.gather((frame["verdict"] + 2).cast(pl.UInt32)).alias("price_verdict"),
-            *(pl.when(has_cause).then(causes[name]).alias(f"cause_{name}") for name in ID),
-            pl.col("is_par_capped").fill_null(False),
-        )
-        .sort("known_date", *ID, "revision")
-    )
+    arrived: pl.DataFrame = reports.select(*ID, *_KEPT)[order[position]]
+    return arrived.with_columns(
+        revision.alias("revision"),
+        arrival["delivery_date"].alias("known_date"),
+        arrival["known_at"],
+        frame["price"],
+        pl.when(frame["price"] != as_reported).then(as_reported).alias("price_as_reported"),
+        reasons.gather(frame["code"].cast(pl.UInt32)).alias("reason"),
+        verdicts.gather((frame["verdict"] + 2).cast(pl.UInt32)).alias("price_verdict"),
+        *(pl.when(has_cause).then(causes[name]).alias(f"cause_{name}") for name in ID),
+        pl.col("is_par_capped").fill_null(False),
+    ).sort("known_date", *ID, "revision")

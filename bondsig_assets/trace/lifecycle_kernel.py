@@ -210,7 +210,8 @@ def _rank(
         and terms.side[report] == terms.side[ender]
         and terms.contra[report] == terms.contra[ender]
     )
-    return 4 * named + 2 * alike + 1 * exact
+    rank: int = 4 * named + 2 * alike + 1 * exact
+    return rank
 
 
 @_stage

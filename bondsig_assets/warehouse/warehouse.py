@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -132,12 +133,14 @@ class Warehouse:
 
     # Reading
 
-    def read(self, sql: str, parameters: Sequence = ()) -> pl.DataFrame:
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """The result of one read-only statement, on the newest snapshot."""
         with self._lake.reading() as lake:
             return lake.execute(sql, list(parameters)).pl()
 
-    def query(self, sql: str, parameters: Sequence = ()) -> tuple[list[str], list[tuple]]:
+    def query(
+        self, sql: str, parameters: Sequence[Any] = ()
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and rows of one question, as Python values.
 
         The lake is attached read-only, but a statement could attach, copy or export past that:
@@ -275,7 +278,8 @@ class Warehouse:
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
-    return connection.execute(sql).fetchall()[0][0]
+    found: int = connection.execute(sql).fetchall()[0][0]
+    return found
 
 
 def _table(name: str) -> Table:
@@ -297,10 +301,10 @@ def _order(table: Table) -> list[str]:
 
 def _condition(
     table: Table, between: Days | None, matching: Mapping[str, str], where: str = ""
-) -> tuple[str, list]:
+) -> tuple[str, list[date | str]]:
     """A WHERE clause, empty when every row is meant, and its parameters."""
     conditions: list[str] = []
-    values: list = []
+    values: list[date | str] = []
     if between is not None:
         conditions.append(f"{_partition(table)} BETWEEN ? AND ?")
         values += between

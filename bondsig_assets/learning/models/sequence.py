@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Self
 import numpy as np
 from pydantic import Field
 
+from bondsig_assets.arrays import Floats
 from bondsig_assets.errors import ModelError, SettingsError
 from bondsig_assets.learning.models.interface import ModelSettings, Sample, Tunable
 from bondsig_assets.validation import checked
@@ -169,13 +170,14 @@ class LSTMModel:
             )
         return self
 
-    def predict(self, features: np.ndarray) -> np.ndarray:
+    def predict(self, features: np.ndarray) -> Floats:
         """Predictions [row]."""
         from bondsig_assets.learning.models.sequence_kernel import predicted
 
-        return predicted(_inputs(features), self.network)
+        prediction: Floats = predicted(_inputs(features), self.network)
+        return prediction
 
-    def contributions(self, features: np.ndarray) -> np.ndarray:
+    def contributions(self, features: Floats) -> Floats:
         """Integrated gradients from the median issuer on every day (Sundararajan et al. 2017),
         summed over days.
 
@@ -186,7 +188,7 @@ class LSTMModel:
         from bondsig_assets.learning.models.sequence_kernel import explained
 
         inputs, prediction = _inputs(features), self.predict(features)
-        out = explained(inputs, self.network, *_path(PATH_POINTS[0]))
+        out: Floats = explained(inputs, self.network, *_path(PATH_POINTS[0]))
         for points in PATH_POINTS[1:]:
             short = np.abs(out.sum(axis=1) - prediction) > COMPLETENESS * np.abs(out[:, :-1]).sum(
                 axis=1
@@ -313,8 +315,8 @@ def _trainer(
         optimizer.build(network.trainable_variables)
 
     def loss(
-        weights: list, others: list, features: Any, label: Any, weight: Any
-    ) -> tuple[Any, list]:
+        weights: list[Any], others: list[Any], features: Any, label: Any, weight: Any
+    ) -> tuple[Any, list[Any]]:
         prediction, others = network.stateless_call(weights, others, features, training=True)
         squares = sum((values**2).sum() for values in weights if values.ndim == 2)
         return (

@@ -155,7 +155,8 @@ class XGBoostModel:
         return self
 
     def _boosting_rounds(self) -> int:
-        return self.settings.n_trees
+        n_trees: int = self.settings.n_trees
+        return n_trees
 
     def _parameters(self) -> dict[str, Any]:
         s = self.settings
@@ -309,7 +310,8 @@ class LightGBMModel:
 
     def to_text(self) -> str:
         """The booster's own text."""
-        return self.booster.model_to_string()
+        text: str = self.booster.model_to_string()
+        return text
 
     @classmethod
     def from_text(cls, text: str) -> Self:

@@ -57,7 +57,7 @@ def link_rows(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
     of two maps, or holdings of two funds, replaces the older. Their claims come with the first of
     them, bad rows each with its own file.
     """
-    together: dict[tuple, list[int]] = {}
+    together: dict[tuple[Any, ...], list[int]] = {}
     for place, (_, feed) in enumerate(sources):
         if feed.layout:
             together.setdefault((feed.layout, *_options(feed).items()), []).append(place)

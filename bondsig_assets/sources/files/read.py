@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Bools
 from bondsig_assets.errors import SourceError
 from bondsig_assets.sources.files.config import Feed, Lookup
 from bondsig_assets.sources.files.values import text
@@ -253,12 +254,13 @@ def _refuse_encoding(path: Path, data: bytes) -> None:
         ) from None
 
 
-def _ragged(body: bytes, delimiter: str) -> np.ndarray:
+def _ragged(body: bytes, delimiter: str) -> Bools:
     """Of each line after the header: whether its number of fields differs from the header's."""
     characters = np.frombuffer(body, dtype=np.uint8)
     starts = np.concatenate(([0], np.flatnonzero(characters == ord("\n")) + 1))
     counts = np.add.reduceat(characters == ord(delimiter), starts, dtype=np.int32)
-    return counts[1:] != counts[0]
+    ragged: Bools = counts[1:] != counts[0]
+    return ragged
 
 
 def _bytes(path: Path) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -29,7 +30,7 @@ _CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?"
 Schema = Mapping[str, pl.DataType]
 
 
-def text(name: str, schema: Schema, nulls: list) -> pl.Expr:
+def text(name: str, schema: Schema, nulls: list[Any]) -> pl.Expr:
     """Column `name` as trimmed text, null where it is one of `nulls`; 7.0 in a float column reads
     `7`.
     """
@@ -50,7 +51,7 @@ def text(name: str, schema: Schema, nulls: list) -> pl.Expr:
 
 
 def read_value(
-    rule: ColumnRule, column: Column, schema: Schema, nulls: list
+    rule: ColumnRule, column: Column, schema: Schema, nulls: list[Any]
 ) -> tuple[pl.Expr, pl.Expr]:
     """Two expressions on the file's frame: the value as read, and whether the field should hold
     one.
@@ -140,7 +141,7 @@ def apply_null_rules(raw: pl.DataFrame, rules: list[NullRule], day: pl.Expr) -> 
     return raw
 
 
-def _mapped(words: pl.Expr, pairs: dict, dtype: pl.DataType) -> pl.Expr:
+def _mapped(words: pl.Expr, pairs: dict[str, Any], dtype: pl.DataType) -> pl.Expr:
     listed = {key: value for key, value in pairs.items() if key != "*"}
     default = pl.when(words.is_not_null()).then(pl.lit(pairs.get("*"), dtype=dtype))
     return words.replace_strict(

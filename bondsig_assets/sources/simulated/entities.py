@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Floats, Ints
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.sources.simulated.worlds import World
@@ -99,10 +100,11 @@ class Issuers:
     parent: np.ndarray
 
 
-def spread_for_rating(rating: np.ndarray) -> np.ndarray:
+def spread_for_rating(rating: np.ndarray) -> Floats:
     """Typical 5-year spread of a rating number, bps (long-run averages, log-interpolated)."""
     numbers, spreads = _SPREAD_BY_RATING
-    return np.exp(np.interp(rating, numbers, np.log(spreads)))
+    typical: Floats = np.exp(np.interp(rating, numbers, np.log(spreads)))
+    return typical
 
 
 def make_parents(world: World) -> Parents:
@@ -242,12 +244,13 @@ def _tickers(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.char.add(np.char.add(parts[0], parts[1]), np.char.add(parts[2], parts[3]))
 
 
-def _pick_issuer(rng: np.random.Generator, issuers: Issuers, parent: np.ndarray) -> np.ndarray:
+def _pick_issuer(rng: np.random.Generator, issuers: Issuers, parent: np.ndarray) -> Ints:
     """An issuer of the bond's own parent, the first one twice as likely as chance."""
     first = np.searchsorted(issuers.parent, parent, side="left")
     count = np.searchsorted(issuers.parent, parent, side="right") - first
     pick = np.floor(rng.random(parent.size) * (count + 1)).astype(int) - 1
-    return first + np.maximum(pick, 0)
+    picked: Ints = first + np.maximum(pick, 0)
+    return picked
 
 
 def _rank_within(group: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ randomness but that of what a table adds (volumes, CDS noise).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import cached_property
 
@@ -160,7 +161,7 @@ class SimulatedSource:
     def _activity_scale(self) -> float:
         """Puts the mean number of reports a day where the world wants it."""
         mid, _ = self._mids
-        on_average = np.isfinite(mid).mean(axis=0) @ self.market.bonds.activity
+        on_average: float = np.isfinite(mid).mean(axis=0) @ self.market.bonds.activity
         reports_per_event = (0.45 + 2 * 0.55) * 1.065
         busy = 1.12 * (1 + 1.5 * NEWS_PER_DAY)
         return self.world.reports_per_day / (on_average * reports_per_event * busy)
@@ -299,7 +300,7 @@ class SimulatedSource:
         ].conform(truth)
 
 
-def _gather(values: pl.Series):
+def _gather(values: pl.Series) -> Callable[[str], pl.Expr]:
     """A function that turns a column of positions into `values`; negative or late positions into
     null.
     """

@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bondsig_assets.arrays import Bools, Floats
 from bondsig_assets.sources.simulated.entities import (
     SECTORS,
     Bonds,
@@ -59,8 +60,8 @@ class Market:
     etf_return: np.ndarray
     news: np.ndarray
     news_delay: np.ndarray
-    log_spread: np.ndarray
-    curve_factors: np.ndarray
+    log_spread: Floats
+    curve_factors: Floats
     rating: np.ndarray
     rating_actions: list[tuple[int, int, int]]
 
@@ -82,7 +83,7 @@ class Market:
         """Treasury par yields [day, tenor], semi-annual, from the zero curve of each day."""
         return _par_yields(self.curve_factors)
 
-    def spread_bps(self, tenors: np.ndarray) -> np.ndarray:
+    def spread_bps(self, tenors: Floats) -> Floats:
         """Issuer spreads [day, parent, tenor]; upward curves for good names, inverted for the
         weakest.
         """
@@ -128,12 +129,13 @@ def make_market(world: World) -> Market:
     )
 
 
-def term_slope(rating: np.ndarray) -> np.ndarray:
+def term_slope(rating: np.ndarray) -> Floats:
     """Exponent of maturity in the spread curve: rising for investment grade, falling for CCC."""
-    return np.interp(rating, [1, 8, 11, 15, 18], [0.35, 0.28, 0.15, 0.0, -0.12])
+    slope: Floats = np.interp(rating, [1, 8, 11, 15, 18], [0.35, 0.28, 0.15, 0.0, -0.12])
+    return slope
 
 
-def nelson_siegel_zero(factors: np.ndarray, years: np.ndarray) -> np.ndarray:
+def nelson_siegel_zero(factors: Floats, years: Floats) -> Floats:
     """Continuously compounded zero rates [day, years] for level, slope, curvature (Nelson-Siegel
     1987, decay 0.5).
     """
@@ -142,7 +144,7 @@ def nelson_siegel_zero(factors: np.ndarray, years: np.ndarray) -> np.ndarray:
     return factors[:, :1] + factors[:, 1:2] * loading + factors[:, 2:3] * (loading - np.exp(-x))
 
 
-def _par_yields(factors: np.ndarray) -> np.ndarray:
+def _par_yields(factors: Floats) -> Floats:
     grid = np.arange(0.5, 30.5, 0.5)
     discount = np.exp(-nelson_siegel_zero(factors, grid) * grid)
     annuity = np.cumsum(discount, axis=1) / 2
@@ -157,12 +159,13 @@ def _par_yields(factors: np.ndarray) -> np.ndarray:
     return 100 * np.stack(columns, axis=1)
 
 
-def _student(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def _student(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Student t with 5 degrees of freedom, scaled to unit variance."""
-    return rng.standard_t(5, shape) / np.sqrt(5 / 3)
+    drawn: Floats = rng.standard_t(5, shape) / np.sqrt(5 / 3)
+    return drawn
 
 
-def _autoregression(shocks: np.ndarray, persistence: float) -> np.ndarray:
+def _autoregression(shocks: Floats, persistence: float) -> Floats:
     """x_t = persistence x_t-1 + shock_t along the first axis, starting at the stationary scale."""
     path = np.empty_like(shocks)
     path[0] = shocks[0] / np.sqrt(1 - persistence**2)
@@ -186,9 +189,10 @@ def news_share(world: World, parents: Parents) -> np.ndarray:
     return np.minimum(world.lead_strength * np.where(parents.is_high_yield, 2.0, 1.0), 0.6)
 
 
-def _earnings(world: World, n_days: int) -> np.ndarray:
+def _earnings(world: World, n_days: int) -> Bools:
     offset = world.rng(_STREAM, 9).integers(0, EARNINGS_EVERY, world.n_parents)
-    return (np.arange(n_days)[:, None] + offset) % EARNINGS_EVERY == 0
+    is_day: Bools = (np.arange(n_days)[:, None] + offset) % EARNINGS_EVERY == 0
+    return is_day
 
 
 def _credit_news(world: World, parents: Parents, n_days: int) -> tuple[np.ndarray, np.ndarray]:
@@ -217,18 +221,19 @@ def _landed(news: np.ndarray, delay: np.ndarray) -> np.ndarray:
     return landed
 
 
-def _public_news(world: World, parents: Parents, n_days: int) -> np.ndarray:
+def _public_news(world: World, parents: Parents, n_days: int) -> Floats:
     rng = world.rng(_STREAM, 3)
     shape = (n_days, world.n_parents)
     log_volatility = _autoregression(rng.normal(0, 0.08, shape), 0.95)
     scale = parents.sigma * np.sqrt(1 - news_share(world, parents))
     shocks = _student(rng, shape) * np.exp(log_volatility - log_volatility.var() / 2)
-    return scale * shocks * np.where(_earnings(world, n_days), 2.5, 1.0)
+    news: Floats = scale * shocks * np.where(_earnings(world, n_days), 2.5, 1.0)
+    return news
 
 
 def _log_spreads(
-    world: World, parents: Parents, public: np.ndarray, news: np.ndarray, sector: np.ndarray
-) -> np.ndarray:
+    world: World, parents: Parents, public: Floats, news: Floats, sector: np.ndarray
+) -> Floats:
     rng = world.rng(_STREAM, 4)
     n_days, n = public.shape
     followed = np.zeros_like(public)
@@ -245,7 +250,8 @@ def _log_spreads(
     for t in range(n_days):
         deviation = 0.997 * deviation + np.clip(shocks[t], -0.35, 0.35)
         path[t] = deviation
-    return np.log(parents.base_spread) + path
+    log_spread: Floats = np.log(parents.base_spread) + path
+    return log_spread
 
 
 def _follow_acquirer(log_spread: np.ndarray, parents: Parents) -> None:
@@ -258,7 +264,7 @@ def _follow_acquirer(log_spread: np.ndarray, parents: Parents) -> None:
     )
 
 
-def _curve_factors(world: World, n_days: int) -> np.ndarray:
+def _curve_factors(world: World, n_days: int) -> Floats:
     rng = world.rng(_STREAM, 7)
     center = np.array([0.040, -0.010, -0.008])
     shocks = rng.normal(0, 1, (n_days, 3)) * np.array([0.00055, 0.0006, 0.0008])

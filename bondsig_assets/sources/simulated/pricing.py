@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.calendar import all_trading_days
 from bondsig_assets.sources.simulated.paths import Market, term_slope
 
@@ -85,20 +86,20 @@ def _bend_towards_calls(mid: np.ndarray, market: Market, days: np.ndarray) -> No
 
 @njit(cache=True)
 def _price(
-    days,
-    settlement,
-    offering,
-    maturity,
-    coupon,
-    frequency,
-    factors,
-    level,
-    slope,
-    noise,
-    floating,
-    mid,
-    spread,
-):  # pragma: no cover
+    days: Ints,
+    settlement: Ints,
+    offering: Ints,
+    maturity: Ints,
+    coupon: Floats,
+    frequency: Ints,
+    factors: Floats,
+    level: Floats,
+    slope: Floats,
+    noise: Floats,
+    floating: Bools,
+    mid: Floats,
+    spread: Floats,
+) -> None:  # pragma: no cover
     for t in range(days.size):
         for b in range(offering.size):
             if days[t] < offering[b] or days[t] >= maturity[b] - 7:

@@ -98,7 +98,16 @@ def equity_prices(market: Market, low: int, high: int) -> pl.DataFrame:
     return pl.concat([stocks, etfs]).sort("ticker", "trade_date")
 
 
-def _prices(ticker, day, close, log_return, volume, shares, first, is_etf) -> pl.DataFrame:
+def _prices(
+    ticker: np.ndarray,
+    day: np.ndarray,
+    close: np.ndarray,
+    log_return: np.ndarray,
+    volume: np.ndarray,
+    shares: np.ndarray,
+    first: np.ndarray,
+    is_etf: bool,
+) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "ticker": ticker,
@@ -406,7 +415,8 @@ def _dates(days: np.ndarray) -> np.ndarray:
 
 
 def _long_before(market: Market) -> date:
-    return market.days[0].item() - _LONG_AGO
+    first: date = market.days[0].item()
+    return first - _LONG_AGO
 
 
 MAKERS: dict[str, Callable[[Market, date], pl.DataFrame]] = {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bondsig_assets.arrays import Ints
 from bondsig_assets.sources.simulated.worlds import MAX_REPORT_LAG
 
 _STREAM = 3
@@ -213,7 +214,7 @@ def _report_times(
     return report_index, np.where(as_of, morning, report_second)
 
 
-def _numbers(index: int, report_index: np.ndarray, position: np.ndarray) -> np.ndarray:
+def _numbers(index: int, report_index: Ints, position: Ints) -> Ints:
     """Message numbers unique within a report date whatever the day of execution."""
     return (report_index - index) * MESSAGES_PER_DAY + position + 1
 

@@ -151,7 +151,8 @@ class DayCache:
 
 
 def _height(path: Path) -> int:
-    return pl.scan_parquet(path).select(pl.len()).collect().item()
+    height: int = pl.scan_parquet(path).select(pl.len()).collect().item()
+    return height
 
 
 def cache_name(text: str) -> str:

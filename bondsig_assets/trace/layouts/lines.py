@@ -95,7 +95,8 @@ def _unquoted(data: bytes, separator: bytes) -> bytes:
     out = bytes_.copy()
     out[out == UNIT[0]] = ord(" ")
     out[(bytes_ == separator[0]) & ~inside] = UNIT[0]
-    return out[~quotes].tobytes()
+    kept: bytes = out[~quotes].tobytes()
+    return kept
 
 
 def fields(line: str, delimiter: str, quoting: bool) -> list[str]:
