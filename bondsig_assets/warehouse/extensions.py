@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -26,7 +27,7 @@ MEMORY_LIMIT = "2GB"
 _idle: list[duckdb.DuckDBPyConnection] = []
 
 
-def forget_before_fork(held: list | dict) -> None:
+def forget_before_fork(held: list[Any] | dict[str, Any]) -> None:
     """Empty a collection of engines before the process forks: their threads do not survive it, and
     a child that closed an inherited one would wait for them for ever.
     """
