@@ -116,20 +116,20 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
-    """One row a sin: XGBoost's IC, what it gains on the honest one of the same days, and the Sharpe
-    ratio, in each market.
+    """One row a bias: XGBoost's IC, what it gains on the honest one of the same days, and the
+    Sharpe ratio, in each market.
     """
     markets = list(dict.fromkeys(name.split(": ")[0] for name in found))
-    sins = list(dict.fromkeys(name.split(": ")[1] for name in found))
+    biases = list(dict.fromkeys(name.split(": ")[1] for name in found))
     columns = [
         "what was done",
         *(f"{market}: {what}" for market in markets for what in ("IC (t)", "gained (t)", "Sharpe")),
     ]
     rows = []
-    for sin in sins:
+    for bias in biases:
         cells = []
         for market in markets:
-            one, honest = (found[f"{market}: {what}"] for what in (sin, "honest"))
+            one, honest = (found[f"{market}: {what}"] for what in (bias, "honest"))
             gain, error = gained(one["daily_ics"], honest["daily_ics"])
             judged = one["models"]["xgboost"]
             cells += [
@@ -137,7 +137,7 @@ def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
                 f"{gain:+.4f} ({gain / error:+.1f})" if error > 0 else "",
                 f"{judged['sharpe']:+.1f}",
             ]
-        rows.append([f"**{sin}**" if sin == "honest" else sin, *cells])
+        rows.append([f"**{bias}**" if bias == "honest" else bias, *cells])
     return _table(columns, rows)
 
 

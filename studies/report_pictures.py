@@ -21,7 +21,7 @@ _ADDED = "_over_equity"
 
 
 def draw_cheating(found: dict[str, dict[str, Any]], path: Path) -> None:
-    """Bars of XGBoost's IC, honest and with each sin, one panel a market."""
+    """Bars of XGBoost's IC, honest and with each bias, one panel a market."""
     markets = list(dict.fromkeys(name.split(": ")[0] for name in found))
     figure = Figure(figsize=(10, 3.6))
     panels = np.atleast_1d(figure.subplots(1, len(markets), sharex=True, sharey=True))
@@ -34,12 +34,12 @@ def draw_cheating(found: dict[str, dict[str, Any]], path: Path) -> None:
         place = np.arange(len(rows))[::-1]
         errors, colors = (
             [1.96 * one["standard_error"] for _, one in rows],
-            [_BLUE if sin == "honest" else _RED for sin, _ in rows],
+            [_BLUE if bias == "honest" else _RED for bias, _ in rows],
         )
         axes.barh(
             place, [one["mean_ic"] for _, one in rows], xerr=errors, color=colors, ecolor=_GREY
         )
-        axes.set_yticks(place, [sin for sin, _ in rows], fontsize=8)
+        axes.set_yticks(place, [bias for bias, _ in rows], fontsize=8)
         axes.axvline(0, color="black", linewidth=0.6)
         axes.set_title(market, loc="left")
         axes.set_xlabel("mean daily IC, 95 % interval", fontsize=8)

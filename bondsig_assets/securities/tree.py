@@ -94,7 +94,6 @@ def security_tree(
         >>> from datetime import date, datetime
         >>> import polars as pl
         >>> from bondsig_assets import security_tree
-        >>> from bondsig_assets.securities.tree import render
         >>> from bondsig_assets.tables import TABLES
         >>> def rows(table, **values):
         ...     return pl.DataFrame([values], schema=TABLES[table].polars_schema)
@@ -134,11 +133,9 @@ def security_tree(
         ... )
         >>> company.equity.ticker
         'F'
-        >>> print(*render(company), sep="\\n")
-        ford  Ford Motor Company  as known 2024-03-05 18:30
-        ├─ stock F since 2019-01-02  Consumer Discretionary (XLY)
-        └─ Ford Motor Credit Company LLC [345397]
-           └─ 345397A45  5.000%  2030-06-15  750.0 m
+        >>> (issuer,) = company.issuers
+        >>> issuer.issuer_name, [bond.cusip for bond in issuer.bonds]
+        ('Ford Motor Credit Company LLC', ['345397A45'])
     """
     world = _World(moment, master, issuers, equities, bonds)
     parent = world.parent_of(query)

@@ -121,7 +121,7 @@ def test_pooling_by_hand():
 def test_the_page_holds_what_was_found(found, tmp_path):
     _, results = found
     cheating = {
-        f"market: {sin}": {
+        f"market: {bias}": {
             "models": {
                 "xgboost": {"mean_ic": ic, "standard_error": 0.01, "t": 100 * ic, "sharpe": 1.0}
             },
@@ -130,12 +130,12 @@ def test_the_page_holds_what_was_found(found, tmp_path):
                 "information_coefficient": [ic + swing * (-1) ** day for day in range(first, 29)],
             },
         }
-        for sin, ic, first, swing in (("honest", 0.01, 1, 0.0), ("a sin", 0.2, 3, 0.1))
+        for bias, ic, first, swing in (("honest", 0.01, 1, 0.0), ("a bias", 0.2, 3, 0.1))
     }
     write_report({**results, "cheating": cheating}, tmp_path, "make research", "in no time")
     page = (tmp_path / "results.md").read_text()
     assert "| **honest** | +0.0100 (+1.0) |  | +1.0 |" in page
-    assert "| a sin | +0.2000 (+20.0) | +0.1900 (" in page
+    assert "| a bias | +0.2000 (+20.0) | +0.1900 (" in page
     assert (
         "## Where there is nothing" in page
         and "*oracle*" in page
