@@ -137,13 +137,11 @@ class Lake:
         """
         statement = self._attach_statement(read_only=True)
         attached_at, duck = _readers.pop(statement, (None, None))
-        if duck is not None and attached_at != state:
-            duck.close()
-            duck = None
-        if duck is None:
-            duck = start(*self._extensions())
-            duck.execute(statement)
+        duck = duck or start(*self._extensions())
         try:
+            if attached_at != state:
+                duck.execute("DETACH DATABASE IF EXISTS lake")
+                duck.execute(statement)
             connection = duck.cursor()
             connection.execute("USE lake")
             yield connection

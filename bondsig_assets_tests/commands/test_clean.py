@@ -195,6 +195,7 @@ def test_an_earlier_result_survives_a_later_mistake(enhanced, mistakes, tmp_path
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.services
 def test_killed_in_the_middle_it_leaves_the_old_result_and_the_next_run_sweeps(enhanced, tmp_path):
     assert bondsig("clean", enhanced, "--out", tmp_path / "out").returncode == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}

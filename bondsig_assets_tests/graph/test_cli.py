@@ -236,6 +236,7 @@ def test_another_market_is_refused_with_the_way_out(full_home):
     assert done.returncode == 1 and "BONDSIG_HOME" in done.stderr
 
 
+@pytest.mark.services
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
     """kill -9 in the middle of cleaning; the same command again ends with the same tables as an
     undisturbed run.

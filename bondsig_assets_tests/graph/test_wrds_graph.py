@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
+
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.home import Home, Market
 from bondsig_assets.sources.registry import make_source
 from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import run
 from bondsig_assets_tests.sources.wrds_server import APPLE, PASSWORD, USER, enhanced, standard
+
+pytestmark = pytest.mark.services
 
 DAYS = trading_days(date(2024, 1, 2), date(2024, 1, 31))
 

@@ -30,6 +30,8 @@ from bondsig_assets_tests.sources.wrds_server import (
 )
 from bondsig_assets_tests.trace.messages import TablesInMemory, newest
 
+pytestmark = pytest.mark.services
+
 JAN, FEB, MAR = (date(2024, month, 1) for month in (1, 2, 3))
 LAST_ENHANCED = date(2024, 2, 29)
 ENHANCED_DAYS, STANDARD_DAYS = (

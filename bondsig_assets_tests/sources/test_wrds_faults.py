@@ -19,6 +19,8 @@ from bondsig_assets.sources.wrds import WrdsSource
 from bondsig_assets.sources.wrds.connection import WrdsSettings, scrub
 from bondsig_assets_tests.sources.wrds_server import PASSWORD, USER, enhanced, standard
 
+pytestmark = pytest.mark.services
+
 DAY, NEXT = date(2024, 1, 2), date(2024, 1, 3)
 _WRDS_VARIABLES = (
     "WRDS_USERNAME",

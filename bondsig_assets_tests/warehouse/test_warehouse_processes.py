@@ -25,6 +25,8 @@ from bondsig_assets_tests.warehouse.frames import (
     write_versions_for_ever,
 )
 
+pytestmark = pytest.mark.services
+
 SPAWN = multiprocessing.get_context("spawn")
 
 
