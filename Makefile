@@ -29,7 +29,7 @@ lint-pages: .venv/ready
 	$(BIN)/python -m pytest -q bondsig_assets_tests/test_docs.py
 
 test: lint            ## lint, types, house rules and every test
-	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m "not services" -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 
 # What `make quick` leaves out: whole markets, long fits, other libraries as judges, the warehouse on
 # disk, Great Expectations, builds.
@@ -42,10 +42,10 @@ SLOW := graph studies commands checks warehouse resources test_*.py trace/recipe
 	trace/layouts/test_fuzz.py trace/test_as_known.py trace/test_known_fates.py trace/test_prices.py
 
 quick: .venv/ready    ## units alone, while you work
-	$(BIN)/python -m pytest -q -m "not services" -n 2 --dist loadfile $(SLOW:%=--ignore-glob='bondsig_assets_tests/%')
+	$(BIN)/python -m pytest -q -m "not services" -rs --durations=10 -n 2 --dist loadfile $(SLOW:%=--ignore-glob='bondsig_assets_tests/%')
 
 test-services: .venv/ready  ## tests that start servers, browsers or clusters, or kill processes
-	$(BIN)/python -m pytest -q -m services -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m services -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 
 setup: .venv/ready    ## install only
 
