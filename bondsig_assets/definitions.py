@@ -11,16 +11,16 @@ from datetime import date
 import dagster as dg
 
 from bondsig_assets.assets import (
-    champions,
     clean,
-    evaluations,
+    dataset,
     features,
     hindsight,
-    intraday,
     models,
+    monitoring,
     raw,
     reference,
     scores,
+    signals,
 )
 from bondsig_assets.checks.asset_checks import build_asset_checks
 from bondsig_assets.checks.learning_checks import build_learning_checks
@@ -57,13 +57,13 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         clean.bond_day_revisions_asset(days),
         clean.bond_analytics_asset(days),
         features.issuer_days_asset(days),
-        intraday.issuer_intraday_asset(days),
-        features.labels_asset(days),
+        features.issuer_intraday_asset(days),
+        dataset.labels_asset(days),
         models.models_asset(folds, settings),
-        champions.champions_asset(settings),
+        models.champions_asset(settings),
         scores.scores_asset(days, settings),
-        scores.signals_asset(days, settings),
-        evaluations.evaluations_asset(settings),
+        signals.signals_asset(days, settings),
+        monitoring.evaluations_asset(settings),
         reference.security_coverage_asset,
         hindsight.ex_post_trades_asset,
         hindsight.ex_post_bond_days_asset,

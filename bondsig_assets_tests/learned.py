@@ -71,7 +71,7 @@ def learned(
         rows["models"].append(frame_of("models", model_rows(data, models, settings, 1, "run")))
         rows["holdout_ics"].append(holdout_rows(data, models))
         rows["feature_importances"].append(importance_rows(models))
-        # As `assets/champions.py` replays the gate, with frames for a warehouse.
+        # As `assets/models.py` replays the gate, with frames for a warehouse.
         eligible = set(rows["models"][-1].filter("is_eligible")["model_name"])
         candidates = [
             Candidate(fold.quarter, fold.first_day, model.name, model.specification.hash)

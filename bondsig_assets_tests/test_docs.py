@@ -99,3 +99,10 @@ def test_every_module_says_what_belongs_there():
         assert (
             "Belongs here" in text or "Belongs in this package" in text
         ) and "Not here" in text, f"{module} opens without saying what belongs there"
+
+
+def test_modules_that_texts_name_exist():
+    for module in [*(_ROOT / "bondsig_assets").rglob("*.py"), *(_ROOT / "studies").glob("*.py")]:
+        for name in set(re.findall(r"`([a-z_/0-9]+\.py)`", module.read_text())):
+            places = (module.parent, module.parents[1], _ROOT / "bondsig_assets", _ROOT)
+            assert any((place / name).exists() for place in places), f"{module} names {name}"

@@ -1,24 +1,26 @@
-"""Issuer days and labels.
+"""Issuer days, and issuers at times of day.
 
-Belongs here: the assets of the groups features and dataset. Not here: formulas (`features/`).
+Belongs here: the assets of the group features. Not here: formulas (`features/`).
 numba takes a second to import, so what needs it is imported by the asset that runs it.
 """
 
-from dataclasses import replace
-
 import dagster as dg
 import polars as pl
+from pydantic import Field
 
 from bondsig_assets.assets.common import Result, chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.calendar import offset
-from bondsig_assets.learning.labels import LOOKBACK
-from bondsig_assets.learning.labels import labels as compute_labels
-from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.orchestration.partitions import rests_on
+from bondsig_assets.reading.intraday import load_intraday_inputs
 from bondsig_assets.reading.panels import load_panels
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
+from bondsig_assets.tables.issuer_features import (
+    FEATURES,
+    INTRADAY_LOOKBACK_DAYS,
+    LOOKBACK_DAYS,
+    MATCH_DAYS,
+)
 from bondsig_assets.warehouse import Write
 
 _YEAR = 4 * 63
@@ -103,44 +105,70 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     )
 
 
-def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    """The asset of labels."""
+class IntradayConfig(dg.Config):
+    """The times of day that get rows."""
+
+    times_of_day: list[str] = Field(
+        default=["12:00", "16:00"],
+        description=(
+            "Times of day 'HH:MM', New York, up to 18:30. The days of the run get one row per"
+            " issuer for each and lose those of other times."
+        ),
+    )
+
+
+def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of intraday issuer features."""
 
     @table_asset(
-        "labels",
-        kinds={"polars"},
+        "issuer_intraday",
+        kinds={"polars", "numpy"},
         partitions=days,
-        deps=[rests_on("equity_prices", days_back=LOOKBACK), "equities", "delistings"],
-        doing="computing labels",
+        deps=[
+            rests_on("trade_events", days_back=INTRADAY_LOOKBACK_DAYS),
+            rests_on("bond_day_revisions", days_back=MATCH_DAYS),
+            rests_on("bond_analytics", days_back=MATCH_DAYS),
+            "security_master",
+            "bonds",
+            "call_schedules",
+            "amounts_outstanding",
+            "treasury_yields",
+        ],
+        doing="computing intraday features",
         seconds=12,
     )
-    def labels(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
-        """The stock's log return from close t+1 to close t+1+h minus its sector ETF's, for horizons
-        h of 1, 5, 10 and 21 days.
+    def issuer_intraday(
+        context: dg.AssetExecutionContext, config: IntradayConfig, warehouse: WarehouseResource
+    ) -> Result:
+        """Spread, volume and customer imbalance of each issuer at noon and at the close (or when
+        you say), as known then.
 
-        Filed under the day it became known (`label_end_date` = t+1+h), so that no training can use
-        a label before its time. `trade_date` is the day t of the features it belongs to. A stock
-        that is delisted within the label earns its delisting return, then the ETF's. The numbers
-        per day are those of 5 days.
+        A row sees the reports of its day that were known by its moment, as they stood then: a
+        cancel of 14:00 is in the row of 16:00 and not in that of noon. Changes are against the
+        cutoff of the day before. Nothing downstream reads it. The times are set in the launchpad.
         """
-        lake, counted = warehouse.open(), []
-        for start, end in chunks(context, _YEAR):
-            panels = replace(
-                load_panels(lake, offset(start, -LOOKBACK), end, with_bonds=False),
-                delistings=lake.read_table("delistings"),
+        from bondsig_assets.features.intraday import issuer_intraday as compute_issuer_intraday
+        from bondsig_assets.features.intraday import times_of_day
+
+        times, lake, counted = times_of_day(config.times_of_day), warehouse.open(), []
+        for start, end in chunks(context):
+            frame = compute_issuer_intraday(
+                load_intraday_inputs(lake, start, end), start, end, times
             )
-            frame = compute_labels(panels, start, end)
-            lake.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
-            excess = pl.col("excess_return_pct").filter(pl.col("horizon_days") == HORIZON)
+            lake.replace(
+                Write("issuer_intraday", TABLES["issuer_intraday"].conform(frame), (start, end))
+            )
             counted.append(
                 rows_per_day(
                     frame,
-                    "label_end_date",
-                    share_underperforming=(excess < 0).mean(),
-                    sd_excess_return_pct=excess.std(),
-                    n_delisted=pl.col("is_delisted").sum(),
+                    "trade_date",
+                    spread_coverage=pl.col("intraday_spread_bps").is_not_null().mean(),
+                    change_coverage=pl.col("intraday_spread_change_bps").is_not_null().mean(),
+                    median_change_bps=pl.col("intraday_spread_change_bps").median(),
                 )
             )
-        return daily_result(context, pl.concat(counted))
+        return daily_result(
+            context, pl.concat(counted), times_of_day=", ".join(f"{time:%H:%M}" for time in times)
+        )
 
-    return labels
+    return issuer_intraday

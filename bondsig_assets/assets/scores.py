@@ -1,12 +1,11 @@
-"""Daily scores, signals and their evaluation.
+"""Daily scores by the champion of their day.
 
-Belongs here: the assets of the groups scores and signals. Not here: applying models
-(`learning/scoring.py`), filters (`portfolio/`), judging (`evaluations.py`).
+Belongs here: the asset of the group scores. Not here: applying models (`learning/scoring.py`),
+judging (`monitoring.py`).
 """
 
 from datetime import date
 from functools import partial
-from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -19,13 +18,11 @@ from bondsig_assets.assets.common import (
     rows_per_day,
     table_asset,
 )
-from bondsig_assets.assets.learning_config import signal_config
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.errors import MismatchError, TrackingError
-from bondsig_assets.learning.settings import LearningSettings, SignalSettings
+from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.partitions import rests_on, rests_on_its_quarter
 from bondsig_assets.orchestration.stages import SCORING
-from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.reading.scoring import OUTPUT, marks, score_range, scoring_ranges
 from bondsig_assets.resources.champion import load_champion
 from bondsig_assets.resources.tracking import TrackingResource
@@ -115,50 +112,3 @@ def mark_unscored(lake: Warehouse, first: date, last: date, reason: str, explana
     for day in trading_days(first, last):
         if day not in scored:
             lake.replace(Write("unscored_days", marks([day], reason, explanation), (day, day)))
-
-
-def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> dg.AssetsDefinition:
-    """The asset of signals; `settings` are the launchpad's defaults."""
-    config_class: Any = signal_config(settings)
-
-    @table_asset(
-        "signals",
-        kinds={"polars"},
-        partitions=days,
-        deps=["scores", "issuer_days"],
-        stage=SCORING,
-        doing="filtering signals",
-        seconds=12,
-    )
-    def signals(
-        context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource
-    ) -> Result:
-        """Scores worth acting on: top or bottom tenth of the day, probability away from the
-        champion's base rate, liquid and fresh.
-
-        A day may have none: a calibrated probability stays near the base rate when little is known.
-        """
-        lake, counted = warehouse.open(), []
-        for start, end in chunks(context, 10_000):
-            liquidity = lake.read_table(
-                "issuer_days",
-                between=(start, end),
-                columns=["parent_id", "trade_date", "staleness_days", "n_trades_21d"],
-            )
-            chosen = select_signals(
-                lake.read_table("scores", between=(start, end)),
-                liquidity,
-                SignalSettings(**config.model_dump()),
-            )
-            lake.replace(Write("signals", TABLES["signals"].conform(chosen), (start, end)))
-            counted.append(
-                rows_per_day(
-                    chosen,
-                    "trade_date",
-                    long=(pl.col("direction") > 0).sum(),
-                    short=(pl.col("direction") < 0).sum(),
-                )
-            )
-        return daily_result(context, pl.concat(counted))
-
-    return signals

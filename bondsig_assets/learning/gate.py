@@ -1,7 +1,7 @@
 """The gate: which model scores from which day on.
 
 Belongs here: comparing a challenger with the champion on days that neither had seen. Not here:
-fitting (`training.py`), MLflow's alias and the table of champions (`assets/champions.py`).
+fitting (`training.py`), MLflow's alias and the table of champions (`assets/models.py`).
 
 A refit of the champion's specification takes over unless it is worse than the champion by more than
 `refit_tolerance` standard errors of the difference of daily ICs, on the days of the fold's

@@ -620,7 +620,7 @@ def whole(market) -> pl.DataFrame:
 
 
 def loaded(inputs: IntradayInputs, start: date, end: date) -> IntradayInputs:
-    """What `assets/intraday.py` would read for a range."""
+    """What `reading/intraday.py` would read for a range."""
     since, matched = offset(start, -BASELINE_DAYS), offset(start, -MATCH_DAYS)
     return inputs._replace(
         events=inputs.events.filter(pl.col("known_date").is_between(since, end)),

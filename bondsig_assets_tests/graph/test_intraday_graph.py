@@ -10,7 +10,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from bondsig_assets.assets.intraday import issuer_intraday_asset
+from bondsig_assets.assets.features import issuer_intraday_asset
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.partitions import trading_days_definition

@@ -2,7 +2,7 @@
 alone promotes.
 
 Belongs here: `decide` and its numbers. Not here: the replay over the warehouse and MLflow
-(`assets/champions.py`).
+(`assets/models.py`).
 """
 
 from __future__ import annotations
