@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -25,17 +24,10 @@ from bondsig_assets.tables.schema import quote
 MEMORY_LIMIT = "2GB"
 
 _idle: list[duckdb.DuckDBPyConnection] = []
-
-
-def forget_before_fork(held: list[Any] | dict[str, Any]) -> None:
-    """Empty a collection of engines before the process forks: their threads do not survive it, and
-    a child that closed an inherited one would wait for them for ever.
-    """
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=held.clear)
-
-
-forget_before_fork(_idle)
+if hasattr(os, "register_at_fork"):
+    # The threads of an engine do not survive a fork: a child that closed an inherited one would
+    # wait for them for ever.
+    os.register_at_fork(before=_idle.clear)
 
 
 def extension_file(name: str) -> Path | None:
@@ -66,28 +58,13 @@ def engine(*extensions: str) -> Iterator[duckdb.DuckDBPyConnection]:
     except IndexError:
         connection = _start()
     try:
-        _load_all(connection, extensions)
+        for name in extensions:
+            _load(connection, name)
         yield connection
     except BaseException:
         connection.close()
         raise
     _idle.append(connection)
-
-
-def start(*extensions: str) -> duckdb.DuckDBPyConnection:
-    """A new engine with `extensions` loaded, which the caller closes. Raises as `engine`."""
-    connection = _start()
-    try:
-        _load_all(connection, extensions)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _load_all(connection: duckdb.DuckDBPyConnection, extensions: Iterable[str]) -> None:
-    for name in extensions:
-        _load(connection, name)
 
 
 def _start() -> duckdb.DuckDBPyConnection:

@@ -22,17 +22,11 @@ from filelock import FileLock, Timeout
 
 from bondsig_assets.errors import WarehouseError
 from bondsig_assets.tables.schema import quote
-from bondsig_assets.warehouse.extensions import engine, forget_before_fork, start
+from bondsig_assets.warehouse.extensions import engine
 
 #: The advisory lock of whoever writes: any number that nobody else uses in that database.
 WRITER = 20020701
 
-
-#: What a catalog's files are and when they were last written.
-State = tuple[tuple[int, int, int] | None, ...]
-#: Engines attached for reading, by how they were attached, with the state they were attached at.
-_readers: dict[str, tuple[State | None, duckdb.DuckDBPyConnection]] = {}
-forget_before_fork(_readers)
 
 #: Asks whether a lock that was taken is held still.
 StillHeld = Callable[[], bool]
@@ -67,18 +61,9 @@ class Lake:
     def reading(
         self, what: str = "could not read the warehouse"
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection on the newest snapshot; raises WarehouseError, its message opening
-        with `what`.
-        """
-        with _in_one_line(what):
-            self._require()
-            state = self._state()
-            if state is None:
-                with self._attached(read_only=True) as connection:
-                    yield connection
-            else:
-                with self._kept(state) as connection:
-                    yield connection
+        """A read-only connection; raises WarehouseError, its message opening with `what`."""
+        with _in_one_line(what), self._attached(read_only=True) as connection:
+            yield connection
 
     @contextmanager
     def writing(self, what: str) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -118,46 +103,13 @@ class Lake:
         if not create and not self.exists:
             raise WarehouseError(f"there is no warehouse in {self.home} yet")
 
-    def _state(self) -> State | None:
-        """What changes with every commit to the catalog; None for a server's, where to ask costs as
-        much as to attach anew.
-        """
-        if self.is_shared:
-            return None
-        # A look, not a question: a second SQLite in this process would, on closing the file, let go
-        # of the locks that DuckDB's own holds on it.
-        return tuple(_look(Path(self.catalog + ending)) for ending in ("", "-wal"))
-
-    @contextmanager
-    def _kept(self, state: State) -> Iterator[duckdb.DuckDBPyConnection]:
-        """An engine that stays attached from one read to the next, while nobody commits: DuckLake
-        takes 25 ms to read its schemas, most of what a small read costs. After any commit, an
-        error, or in another file at the same place, it is attached anew, so that nothing it
-        remembers can be old.
-        """
-        statement = self._attach_statement(read_only=True)
-        attached_at, duck = _readers.pop(statement, (None, None))
-        duck = duck or start(*self._extensions())
-        try:
-            if attached_at != state:
-                duck.execute("DETACH DATABASE IF EXISTS lake")
-                duck.execute(statement)
-            connection = duck.cursor()
-            connection.execute("USE lake")
-            yield connection
-            connection.close()
-        except BaseException:
-            duck.close()
-            raise
-        # Another thread may have put its own there meanwhile: one is enough.
-        if _readers.setdefault(statement, (state, duck))[1] is not duck:
-            duck.close()
-
     @contextmanager
     def _attached(
         self, read_only: bool, create: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Attached for this call alone."""
+        """Attach anew for each call: it costs 25 ms, and no state outlives an error, a fork or a
+        moved folder.
+        """
         self._require(create)
         with engine(*self._extensions()) as duck:
             duck.execute(self._attach_statement(read_only))
@@ -244,15 +196,6 @@ class Lake:
         return WarehouseError(
             f"another process has been writing for {self.lock_timeout:g} s and holds {lock}"
         )
-
-
-def _look(path: Path) -> tuple[int, int, int] | None:
-    """Which file there is, when it was last written and how large it is; None for none."""
-    try:
-        file = path.stat()
-    except FileNotFoundError:
-        return None
-    return file.st_ino, file.st_mtime_ns, file.st_size
 
 
 def _holds_lock(duck: duckdb.DuckDBPyConnection) -> bool:
