@@ -43,8 +43,10 @@ def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         bonds = lake.read_table("bonds")
 
         def events_between(start: date, end: date) -> pl.DataFrame:
-            reports = lake.read_table("trace_reports", between=(start, end))
-            return events_of_deliveries(reports, earlier_reports(lake, reports, start), bonds)
+            with lake.on_snapshot():
+                reports = lake.read_table("trace_reports", between=(start, end))
+                earlier = earlier_reports(lake, reports, start)
+            return events_of_deliveries(reports, earlier, bonds)
 
         for start, end in chunks(context):
             events, later = replace_range(lake, "trade_events", start, end, events_between, context)
@@ -89,14 +91,16 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         lake, counted, rewritten = warehouse.open(), [], []
 
         def revisions_between(start: date, end: date) -> pl.DataFrame:
-            changed = touched_days(
-                lake.read_table(
-                    "trade_events",
-                    between=(start, end),
-                    columns=["known_date", "revision", "cusip", "execution_date", "reason"],
+            with lake.on_snapshot():
+                changed = touched_days(
+                    lake.read_table(
+                        "trade_events",
+                        between=(start, end),
+                        columns=["known_date", "revision", "cusip", "execution_date", "reason"],
+                    )
                 )
-            )
-            return revise(changed, lifetimes_of_days(lake, changed, end))
+                lived = lifetimes_of_days(lake, changed, end)
+            return revise(changed, lived)
 
         for start, end in chunks(context):
             revisions, later = replace_range(
@@ -149,7 +153,8 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
 
         lake, counted = warehouse.open(), []
-        reference = Reference(*(lake.read_table(name) for name in Reference._fields))
+        with lake.on_snapshot():
+            reference = Reference(*(lake.read_table(name) for name in Reference._fields))
         unused = unused_rows(reference)
         for start, end in chunks(context, 4 * 63):
             revisions = lake.read_table("bond_day_revisions", between=(start, end))

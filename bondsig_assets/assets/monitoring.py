@@ -75,7 +75,8 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
             notes["overfitting_not_judged"] = str(error)
             tables["overfitting"] = lake.read_table("overfitting")
         lake.replace(*(Write(name, TABLES[name].conform(frame)) for name, frame in tables.items()))
-        pictures = save_pictures(lake.read, Home(lake.home).pictures)
+        with lake.on_snapshot():
+            pictures = save_pictures(lake.read, Home(lake.home).pictures)
         summary = tables["evaluations"].filter(
             (pl.col("slice") == "all") & (pl.col("horizon_days") == horizon)
         )

@@ -41,8 +41,11 @@ def security_master_asset(warehouse: WarehouseResource) -> Result:
     sides, and where two of equal rank do, the bond has no link.
     """
     lake = warehouse.open()
-    bonds, issuers, equities = (lake.read_table(name) for name in ("bonds", "issuers", "equities"))
-    claims = lake.read_table("equity_links").select(list(CLAIM_SCHEMA))
+    with lake.on_snapshot():
+        bonds, issuers, equities, claims = (
+            lake.read_table(name) for name in ("bonds", "issuers", "equities", "equity_links")
+        )
+    claims = claims.select(list(CLAIM_SCHEMA))
     master, settled = link_master(bonds, issuers, equities, claims, names=listed_names(equities))
     master = TABLES["security_master"].conform(master.rename({"confidence": "link_confidence"}))
     numbered = settled.conflicts.with_columns(
@@ -75,22 +78,23 @@ def security_coverage_asset(warehouse: WarehouseResource) -> Result:
     from bondsig_assets.reporting.security_pictures import save_coverage
 
     lake = warehouse.open()
-    traded = lake.read(
-        "SELECT last_day(known_date) AS month, cusip, sum(n_trades)::BIGINT AS n_trades,"
-        " sum(par_usd::DECIMAL(38, 2))::DOUBLE AS par_usd FROM bond_day_revisions WHERE known_date"
-        " = trade_date GROUP BY ALL ORDER BY 1, 2"
-    )
-    tables = {
-        name: lake.read_table(name)
-        for name in (
-            "bonds",
-            "issuers",
-            "equities",
-            "security_master",
-            "link_conflicts",
-            "amounts_outstanding",
+    with lake.on_snapshot():
+        traded = lake.read(
+            "SELECT last_day(known_date) AS month, cusip, sum(n_trades)::BIGINT AS n_trades,"
+            " sum(par_usd::DECIMAL(38, 2))::DOUBLE AS par_usd FROM bond_day_revisions WHERE"
+            " known_date = trade_date GROUP BY ALL ORDER BY 1, 2"
         )
-    }
+        tables = {
+            name: lake.read_table(name)
+            for name in (
+                "bonds",
+                "issuers",
+                "equities",
+                "security_master",
+                "link_conflicts",
+                "amounts_outstanding",
+            )
+        }
     steps = amount_steps(tables["bonds"], tables["amounts_outstanding"]).rows
     months = (
         [_covered(tables, steps, part) for part in traded.partition_by("month")]

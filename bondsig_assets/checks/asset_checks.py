@@ -91,12 +91,16 @@ def _quality(asset: str, tables: tuple[str, ...]) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         days, opened = checked_days(context.run.tags), warehouse.open()
         selected = {key.name for key in context.selected_asset_check_keys}
-        for table in tables:
-            if selected.isdisjoint(expectation.name for expectation in SUITES[table]):
-                continue
-            for outcome in check_table(opened, table, days):
-                if outcome.name in selected:
-                    yield result(asset, outcome, dg.AssetCheckSeverity.WARN)
+        with opened.on_snapshot():
+            outcomes = [
+                outcome
+                for table in tables
+                if not selected.isdisjoint(expectation.name for expectation in SUITES[table])
+                for outcome in check_table(opened, table, days)
+            ]
+        for outcome in outcomes:
+            if outcome.name in selected:
+                yield result(asset, outcome, dg.AssetCheckSeverity.WARN)
 
     return quality
 
@@ -114,9 +118,12 @@ def _structure(asset: str, tables: tuple[str, ...]) -> dg.AssetChecksDefinition:
     ) -> Iterator[dg.AssetCheckResult]:
         days, opened = checked_days(context.run.tags), warehouse.open()
         selected = {key.name for key in context.selected_asset_check_keys}
-        for name, (_, check) in checks.items():
-            if name in selected:
-                yield result(asset, check(opened, days), dg.AssetCheckSeverity.ERROR)
+        with opened.on_snapshot():
+            outcomes = [
+                check(opened, days) for name, (_, check) in checks.items() if name in selected
+            ]
+        for outcome in outcomes:
+            yield result(asset, outcome, dg.AssetCheckSeverity.ERROR)
 
     return structure
 

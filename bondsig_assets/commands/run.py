@@ -55,9 +55,11 @@ def show_summary(home: Home, took: str = "") -> None:
     """Print what the warehouse of `home` holds."""
     from bondsig_assets.reporting.summary import print_summary
 
-    print_summary(
-        open_console(), _warehouse(home).read, _market(home).describe(), str(home.pictures), took
-    )
+    warehouse = _warehouse(home)
+    with warehouse.on_snapshot():
+        print_summary(
+            open_console(), warehouse.read, _market(home).describe(), str(home.pictures), took
+        )
 
 
 def _market(home: Home) -> Market:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from bondsig_assets.calendar import offset
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import MATCH_DAYS
-from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 if TYPE_CHECKING:
     from bondsig_assets.features.intraday import IntradayInputs
 
 
+@of_one_snapshot
 def load_intraday_inputs(lake: Warehouse, start: date, end: date) -> IntradayInputs:
     """Everything the intraday features of the days `start` … `end` are made of."""
     from bondsig_assets.bonds.analytics import Reference

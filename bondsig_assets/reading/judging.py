@@ -14,7 +14,7 @@ from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.probability import brier, reliability
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.thresholds import thresholds
-from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 
 def trained_label(lake: Warehouse) -> tuple[int, str]:
@@ -26,6 +26,7 @@ def trained_label(lake: Warehouse) -> tuple[int, str]:
     return found[0] if found else (usual.horizon_days, usual.label)
 
 
+@of_one_snapshot
 def judged(
     lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int
 ) -> dict[str, pl.DataFrame]:

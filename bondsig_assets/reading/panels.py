@@ -11,7 +11,7 @@ import numpy as np
 
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.features.panels import Panels
-from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 ANALYTICS_COLUMNS = [
     "cusip",
@@ -26,6 +26,7 @@ ANALYTICS_COLUMNS = [
 ]
 
 
+@of_one_snapshot
 def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
     """Everything the features of the days `first` … `last` are made of."""
     between = (first, last)

@@ -20,7 +20,7 @@ from bondsig_assets.learning.rows import ChampionRow, ModelRow, rows_from
 from bondsig_assets.learning.scoring import Scorer, predict, score, scorer_of
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.tables import TABLES
-from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def scoring_ranges(lake: Warehouse, start: date, end: date) -> Iterator[ScoringR
         yield ScoringRange(days[0], days[-1], fold, champion)
 
 
+@of_one_snapshot
 def score_range(
     lake: Warehouse, load: Callable[[ChampionRow], Scorer], days: ScoringRange
 ) -> dict[str, pl.DataFrame]:

@@ -11,9 +11,10 @@ from bondsig_assets.learning.folds import Fold
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import ensemble_hash, training_hash
-from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 
+@of_one_snapshot
 def training_data(
     lake: Warehouse, last: Fold, settings: LearningSettings, snapshot: int
 ) -> Dataset:

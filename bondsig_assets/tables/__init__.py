@@ -12,6 +12,7 @@ from bondsig_assets.errors import SchemaError
 from bondsig_assets.tables import clean, features, learning, raw, reference, truth
 from bondsig_assets.tables.raw import RAW_DAILY, RAW_REFERENCE
 from bondsig_assets.tables.schema import Column, Table, quote
+from bondsig_assets.tables.views import VIEWS, View
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -20,4 +21,14 @@ TABLES: dict[str, Table] = {
     if isinstance(table, Table)
 }
 
-__all__ = ["RAW_DAILY", "RAW_REFERENCE", "TABLES", "Column", "SchemaError", "Table", "quote"]
+__all__ = [
+    "RAW_DAILY",
+    "RAW_REFERENCE",
+    "TABLES",
+    "VIEWS",
+    "Column",
+    "SchemaError",
+    "Table",
+    "View",
+    "quote",
+]

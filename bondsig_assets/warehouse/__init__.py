@@ -5,6 +5,6 @@ stands in a warehouse before any data. Not here: Dagster, and what rows mean.
 """
 
 from bondsig_assets.errors import WarehouseError
-from bondsig_assets.warehouse.warehouse import Days, Warehouse, Write
+from bondsig_assets.warehouse.warehouse import Days, Warehouse, Write, of_one_snapshot
 
-__all__ = ["Days", "Warehouse", "WarehouseError", "Write"]
+__all__ = ["Days", "Warehouse", "WarehouseError", "Write", "of_one_snapshot"]

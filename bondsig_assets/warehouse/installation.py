@@ -18,7 +18,7 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
 from bondsig_assets.warehouse.migrations import files, migrate
 
-VIEWS = PACKAGE / "sql" / "views"
+VIEW_FILES = PACKAGE / "sql" / "views"
 
 
 def fingerprint(database: str) -> str:
@@ -93,11 +93,11 @@ def _install_views(connection: duckdb.DuckDBPyConnection) -> None:
         except duckdb.Error as error:
             raise WarehouseError(f"sql/views/{file.name}: {error}") from error
         if f"VIEW {file.stem}" in text:
-            connection.execute(f"COMMENT ON VIEW {file.stem} IS {quote(_opening(text))}")
+            connection.execute(f"COMMENT ON VIEW {file.stem} IS {quote(opening(text))}")
 
 
-def _opening(text: str) -> str:
-    """The comment lines a file opens with, as one sentence."""
+def opening(text: str) -> str:
+    """The comment lines that a file of `sql/views/` opens with, as one text."""
     lines = []
     for line in text.splitlines():
         if not line.startswith("--"):
@@ -107,4 +107,4 @@ def _opening(text: str) -> str:
 
 
 def _view_files() -> list[Path]:
-    return sorted(VIEWS.glob("*.sql"))
+    return sorted(VIEW_FILES.glob("*.sql"))

@@ -8,11 +8,13 @@ lake is opened (`lake.py`), or what the rows mean.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import duckdb
 import polars as pl
@@ -133,8 +135,14 @@ class Warehouse:
 
     # Reading
 
+    def on_snapshot(self) -> AbstractContextManager[None]:
+        """A block in which all this thread reads is of one snapshot; many reads in it cost little
+        more than one.
+        """
+        return self._lake.on_snapshot()
+
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
-        """The result of one read-only statement, on the newest snapshot."""
+        """The result of one read-only statement, on the newest snapshot (but see `on_snapshot`)."""
         with self._lake.reading() as lake:
             return lake.execute(sql, list(parameters)).pl()
 
@@ -275,6 +283,25 @@ class Warehouse:
             # files look like a slow one's.
             lake.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {age})")
             lake.execute(f"CALL ducklake_delete_orphaned_files('lake', older_than => {age})")
+
+
+_Arguments = ParamSpec("_Arguments")
+_Found = TypeVar("_Found")
+
+
+def of_one_snapshot(
+    load: Callable[Concatenate[Warehouse, _Arguments], _Found],
+) -> Callable[Concatenate[Warehouse, _Arguments], _Found]:
+    """`load(warehouse, …)`, all of whose reads are of one snapshot."""
+
+    @wraps(load)
+    def loaded(
+        warehouse: Warehouse, /, *arguments: _Arguments.args, **named: _Arguments.kwargs
+    ) -> _Found:
+        with warehouse.on_snapshot():
+            return load(warehouse, *arguments, **named)
+
+    return loaded
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -19,7 +19,7 @@ def filled_home(tmp_path_factory) -> Path:
     """A home whose warehouse holds the good frames; copied, never written."""
     home = tmp_path_factory.mktemp("filled")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(installation, "VIEWS", home / "no_views")
+        patch.setattr(installation, "VIEW_FILES", home / "no_views")
         warehouse = Warehouse(home)
         warehouse.initialize()
         warehouse.replace(*(Write(table, good(table)) for table in SUITES))
@@ -29,6 +29,6 @@ def filled_home(tmp_path_factory) -> Path:
 @pytest.fixture
 def warehouse(filled_home, tmp_path, monkeypatch) -> Warehouse:
     """A filled warehouse of the test's own, without the views of the project."""
-    monkeypatch.setattr(installation, "VIEWS", filled_home / "no_views")
+    monkeypatch.setattr(installation, "VIEW_FILES", filled_home / "no_views")
     shutil.copytree(filled_home, tmp_path / "home")
     return Warehouse(tmp_path / "home")

@@ -17,7 +17,7 @@ def initialized_home(tmp_path_factory) -> Path:
     """A home with an empty warehouse; copied, never written."""
     home = tmp_path_factory.mktemp("template")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(installation, "VIEWS", home / "no_views")
+        patch.setattr(installation, "VIEW_FILES", home / "no_views")
         Warehouse(home).initialize()
     return home
 
@@ -25,6 +25,6 @@ def initialized_home(tmp_path_factory) -> Path:
 @pytest.fixture
 def warehouse(initialized_home, tmp_path, monkeypatch) -> Warehouse:
     """An empty warehouse of the test's own, without the views of the project."""
-    monkeypatch.setattr(installation, "VIEWS", initialized_home / "no_views")
+    monkeypatch.setattr(installation, "VIEW_FILES", initialized_home / "no_views")
     shutil.copytree(initialized_home, tmp_path / "home")
     return Warehouse(tmp_path / "home")

@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from bondsig_assets.errors import WarehouseError
-from bondsig_assets.tables import TABLES
+from bondsig_assets.tables import TABLES, VIEWS
 from bondsig_assets.tables.schema import Column
-from bondsig_assets.warehouse import Write, installation
+from bondsig_assets.warehouse import Warehouse, Write, installation
 from bondsig_assets.warehouse.extensions import extension_file
 from bondsig_assets_tests.warehouse.frames import day, values_by_day, write_predictions
 
@@ -31,7 +31,7 @@ def views(tmp_path, monkeypatch):
         "-- As of a moment.\nCREATE OR REPLACE MACRO latest_as_of(ts) AS TABLE\n"
         "SELECT l.* FROM latest l JOIN predictions p USING (parent_id) WHERE known_at <= ts;"
     )
-    monkeypatch.setattr(installation, "VIEWS", folder)
+    monkeypatch.setattr(installation, "VIEW_FILES", folder)
     return folder
 
 
@@ -147,3 +147,16 @@ def test_extensions_come_from_the_wheels():
     for name in ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs"):
         assert extension_file(name)
     assert extension_file("no_such_thing") is None
+
+
+def test_views_show_the_declared_columns(tmp_path):
+    warehouse = Warehouse(tmp_path)
+    warehouse.initialize()
+    assert {file.stem for file in installation.VIEW_FILES.glob("*.sql")} == set(VIEWS)
+    with warehouse.on_snapshot():
+        for view in VIEWS.values():
+            call = f"{view.name}(TIMESTAMP '2024-03-28 18:30')" if view.parameter else view.name
+            shown = [
+                (name, dtype) for name, dtype, *_ in warehouse.query(f"DESCRIBE FROM {call}")[1]
+            ]
+            assert shown == [(column.name, column.type) for column in view.columns], view.name

@@ -283,6 +283,28 @@ def test_an_earlier_snapshot_can_be_read(warehouse):
     assert values_by_day(warehouse)[day(1)] == 2.0
 
 
+def test_reads_on_a_snapshot_see_nothing_of_what_is_written_meanwhile(warehouse):
+    write_predictions(warehouse, 0, 1, 1.0)
+    before, held = values_by_day(warehouse), warehouse.snapshot_id()
+    with warehouse.on_snapshot(), ThreadPoolExecutor(1) as other:
+        with warehouse.on_snapshot():
+            assert values_by_day(warehouse) == before
+        other.submit(write_predictions, warehouse, 1, 2, 2.0).result()
+        write_predictions(warehouse, 3, 3, 3.0)
+        assert values_by_day(warehouse) == before
+        assert warehouse.snapshot_id() == held
+        after = other.submit(values_by_day, warehouse).result()
+    assert values_by_day(warehouse) == after
+    assert after == {day(0): 1.0, day(1): 2.0, day(2): 2.0, day(3): 3.0}
+
+
+def test_an_error_on_a_snapshot_ends_with_its_block(warehouse):
+    write_predictions(warehouse, 0, 1, 1.0)
+    with pytest.raises(WarehouseError, match="nowhere"), warehouse.on_snapshot():
+        warehouse.read("FROM nowhere")
+    assert len(values_by_day(warehouse)) == 2
+
+
 def test_threads_share_a_warehouse(warehouse):
     with ThreadPoolExecutor(4) as pool:
         list(
