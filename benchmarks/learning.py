@@ -71,14 +71,14 @@ def _score_one_day() -> None:
     home = current_home()
     if home.market() is None:
         return
-    lake, tracking = Warehouse(home.path), TrackingResource(home=str(home.path))
-    newest = lake.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
+    warehouse, tracking = Warehouse(home.path), TrackingResource(home=str(home.path))
+    newest = warehouse.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
     if newest is None:
         return
     for what in ("first, MLflow imported on the way", "again"):
         began = perf_counter()
-        (days,) = scoring_ranges(lake, newest, newest)
-        made = score_range(lake, partial(load_champion, tracking), days)
+        (days,) = scoring_ranges(warehouse, newest, newest)
+        made = score_range(warehouse, partial(load_champion, tracking), days)
         _line(f"scoring {newest}, {what}", began, f"{made['scores'].height} issuers")
 
 

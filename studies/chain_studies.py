@@ -85,7 +85,7 @@ def findings(home: Path) -> dict[str, Any]:
     from bondsig_assets.reporting.waterfall import waterfall
     from bondsig_assets.warehouse import Warehouse
 
-    lake = Warehouse(home)
+    warehouse = Warehouse(home)
     tables = (
         "evaluations",
         "probability_evaluations",
@@ -94,16 +94,16 @@ def findings(home: Path) -> dict[str, Any]:
         "overfitting",
         "champions",
     )
-    found = {name: _plain(lake.read_table(name).to_dicts()) for name in tables}
-    ics = lake.read(
+    found = {name: _plain(warehouse.read_table(name).to_dicts()) for name in tables}
+    ics = warehouse.read(
         "SELECT trade_date, model_name, information_coefficient FROM information_coefficients WHERE"
         " horizon_days = 5 ORDER BY ALL"
     )
-    importances = lake.read(
+    importances = warehouse.read(
         "SELECT model_name, feature, avg(share) AS share FROM feature_importances GROUP BY ALL"
         " ORDER BY model_name, share DESC, feature"
     )
-    stability = lake.read(
+    stability = warehouse.read(
         "SELECT model_name, avg(rank_correlation) AS rank_correlation FROM attribution_stability"
         " GROUP BY 1 ORDER BY 1"
     )
@@ -112,7 +112,7 @@ def findings(home: Path) -> dict[str, Any]:
         "daily_ics": _plain(ics.to_dict(as_series=False)),
         "importances": _plain(importances.to_dicts()),
         "stability": _plain(stability.to_dicts()),
-        "waterfall": _plain(waterfall(lake.read).to_dicts()),
+        "waterfall": _plain(waterfall(warehouse.read).to_dicts()),
     }
 
 

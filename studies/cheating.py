@@ -63,8 +63,8 @@ def _same_close(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     the features.
     """
     issuer_days, labels = _tables(home_of(folder, home))
-    lake = Warehouse(home_of(folder, home))
-    panels = load_panels(lake, *_date_range(lake), with_bonds=False)
+    warehouse = Warehouse(home_of(folder, home))
+    panels = load_panels(warehouse, *_date_range(warehouse), with_bonds=False)
     return _judge(issuer_days, same_close_labels(panels, labels))
 
 
@@ -97,27 +97,29 @@ def _hindsight(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     """
     path = home_of(folder, home)
     run(path, ["--select", "key:ex_post_trades+"])
-    lake = Warehouse(path)
-    date_range = _date_range(lake)
-    panels = load_panels(lake, *date_range)
+    warehouse = Warehouse(path)
+    date_range = _date_range(warehouse)
+    panels = load_panels(warehouse, *date_range)
     frame, _ = compute_issuer_days(
-        replace(panels, revisions=_ex_post_revisions(lake, panels)), *date_range
+        replace(panels, revisions=_ex_post_revisions(warehouse, panels)), *date_range
     )
-    return _judge(TABLES["issuer_days"].conform(frame), lake.read_table("labels"))
+    return _judge(TABLES["issuer_days"].conform(frame), warehouse.read_table("labels"))
 
 
-def _ex_post_revisions(lake: Warehouse, panels: Panels) -> pl.DataFrame:
+def _ex_post_revisions(warehouse: Warehouse, panels: Panels) -> pl.DataFrame:
     """Ex-post bond days as if each had been known on its own day, with their analytics."""
     days = pl.Series(panels.days)
     final = (
-        lake.read_table("ex_post_bond_days")
+        warehouse.read_table("ex_post_bond_days")
         .drop("cusip_group")
         .filter(pl.col("trade_date").is_in(days.to_list()))
         .with_columns(
             known_date=pl.col("trade_date"), known_at=pl.col("trade_date").dt.combine(CUTOFF)
         )
     )
-    analytics = analyze(final, Reference(*(lake.read_table(name) for name in Reference._fields)))
+    analytics = analyze(
+        final, Reference(*(warehouse.read_table(name) for name in Reference._fields))
+    )
     keep = [
         "cusip",
         "trade_date",
@@ -201,12 +203,12 @@ BIASES: dict[str, Callable[[Path, str, list[str]], dict[str, Any]]] = {
 
 
 def _tables(home: Path) -> Frames:
-    lake = Warehouse(home)
-    return lake.read_table("issuer_days"), lake.read_table("labels")
+    warehouse = Warehouse(home)
+    return warehouse.read_table("issuer_days"), warehouse.read_table("labels")
 
 
-def _date_range(lake: Warehouse) -> tuple[date, date]:
-    row = lake.read(
+def _date_range(warehouse: Warehouse) -> tuple[date, date]:
+    row = warehouse.read(
         "SELECT min(trade_date) AS first, max(trade_date) AS last FROM equity_prices"
     ).to_dicts()[0]
     return row["first"], row["last"]

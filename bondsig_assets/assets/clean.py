@@ -39,17 +39,19 @@ def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         `trades_as_of(moment)` (what stood then) and `rejected_reports` (everything else, with
         reason and cause).
         """
-        lake, counted, rewritten = warehouse.open(), [], []
-        bonds = lake.read_table("bonds")
+        opened, counted, rewritten = warehouse.open(), [], []
+        bonds = opened.read_table("bonds")
 
         def events_between(start: date, end: date) -> pl.DataFrame:
-            with lake.on_snapshot():
-                reports = lake.read_table("trace_reports", between=(start, end))
-                earlier = earlier_reports(lake, reports, start)
+            with opened.on_snapshot():
+                reports = opened.read_table("trace_reports", between=(start, end))
+                earlier = earlier_reports(opened, reports, start)
             return events_of_deliveries(reports, earlier, bonds)
 
         for start, end in chunks(context):
-            events, later = replace_range(lake, "trade_events", start, end, events_between, context)
+            events, later = replace_range(
+                opened, "trade_events", start, end, events_between, context
+            )
             rewritten += later
             arrived, stands = pl.col("revision") == 0, pl.col("reason").is_null()
             counted.append(
@@ -88,23 +90,23 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         A late report or cancel adds a revision under the day it became known. The view `bond_days`
         shows the newest revision, `bond_days_as_of(moment)` what was known then.
         """
-        lake, counted, rewritten = warehouse.open(), [], []
+        opened, counted, rewritten = warehouse.open(), [], []
 
         def revisions_between(start: date, end: date) -> pl.DataFrame:
-            with lake.on_snapshot():
+            with opened.on_snapshot():
                 changed = touched_days(
-                    lake.read_table(
+                    opened.read_table(
                         "trade_events",
                         between=(start, end),
                         columns=["known_date", "revision", "cusip", "execution_date", "reason"],
                     )
                 )
-                lived = lifetimes_of_days(lake, changed, end)
+                lived = lifetimes_of_days(opened, changed, end)
             return revise(changed, lived)
 
         for start, end in chunks(context):
             revisions, later = replace_range(
-                lake, "bond_day_revisions", start, end, revisions_between, context
+                opened, "bond_day_revisions", start, end, revisions_between, context
             )
             rewritten += later
             late = pl.col("trade_date") != pl.col("known_date")
@@ -152,14 +154,14 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         """
         from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
 
-        lake, counted = warehouse.open(), []
-        with lake.on_snapshot():
-            reference = Reference(*(lake.read_table(name) for name in Reference._fields))
+        opened, counted = warehouse.open(), []
+        with opened.on_snapshot():
+            reference = Reference(*(opened.read_table(name) for name in Reference._fields))
         unused = unused_rows(reference)
         for start, end in chunks(context, 4 * 63):
-            revisions = lake.read_table("bond_day_revisions", between=(start, end))
+            revisions = opened.read_table("bond_day_revisions", between=(start, end))
             analytics = TABLES["bond_analytics"].conform(analyze(revisions, reference))
-            lake.replace(Write("bond_analytics", analytics, (start, end)))
+            opened.replace(Write("bond_analytics", analytics, (start, end)))
             counted.append(
                 rows_per_day(
                     analytics,

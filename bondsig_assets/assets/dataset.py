@@ -42,14 +42,14 @@ def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         that is delisted within the label earns its delisting return, then the ETF's. The numbers
         per day are those of 5 days.
         """
-        lake, counted = warehouse.open(), []
+        opened, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
             panels = replace(
-                load_panels(lake, offset(start, -LOOKBACK), end, with_bonds=False),
-                delistings=lake.read_table("delistings"),
+                load_panels(opened, offset(start, -LOOKBACK), end, with_bonds=False),
+                delistings=opened.read_table("delistings"),
             )
             frame = compute_labels(panels, start, end)
-            lake.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
+            opened.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
             excess = pl.col("excess_return_pct").filter(pl.col("horizon_days") == HORIZON)
             counted.append(
                 rows_per_day(

@@ -76,12 +76,12 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         """
         from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
 
-        lake, counted = warehouse.open(), []
+        opened, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
             frame, coverage = compute_issuer_days(
-                load_panels(lake, offset(start, -LOOKBACK_DAYS), end), start, end
+                load_panels(opened, offset(start, -LOOKBACK_DAYS), end), start, end
             )
-            lake.replace(
+            opened.replace(
                 Write("issuer_days", TABLES["issuer_days"].conform(frame), (start, end)),
                 Write(
                     "feature_coverage", TABLES["feature_coverage"].conform(coverage), (start, end)
@@ -150,12 +150,12 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from bondsig_assets.features.intraday import issuer_intraday as compute_issuer_intraday
         from bondsig_assets.features.intraday import times_of_day
 
-        times, lake, counted = times_of_day(config.times_of_day), warehouse.open(), []
+        times, opened, counted = times_of_day(config.times_of_day), warehouse.open(), []
         for start, end in chunks(context):
             frame = compute_issuer_intraday(
-                load_intraday_inputs(lake, start, end), start, end, times
+                load_intraday_inputs(opened, start, end), start, end, times
             )
-            lake.replace(
+            opened.replace(
                 Write("issuer_intraday", TABLES["issuer_intraday"].conform(frame), (start, end))
             )
             counted.append(

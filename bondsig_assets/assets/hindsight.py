@@ -20,17 +20,17 @@ _GROUP = "cusip_group"
 
 
 def _replaced_by_group(
-    lake: Warehouse, table: str, groups: list[str], build: Callable[[str], pl.DataFrame]
+    warehouse: Warehouse, table: str, groups: list[str], build: Callable[[str], pl.DataFrame]
 ) -> int:
     """Replaces `table` one group of bonds after the other, which bounds memory; returns its
     rows.
     """
     rows = 0
     progress.update(table, 0.0)
-    held = lake.read(f"SELECT DISTINCT {_GROUP} FROM {table}")[_GROUP].to_list()
+    held = warehouse.read(f"SELECT DISTINCT {_GROUP} FROM {table}")[_GROUP].to_list()
     for place, group in enumerate(sorted({*groups, *held}), 1):
         frame = TABLES[table].conform(build(group).with_columns(pl.lit(group).alias(_GROUP)))
-        lake.replace(Write(table, frame, matching={_GROUP: group}))
+        warehouse.replace(Write(table, frame, matching={_GROUP: group}))
         rows += frame.height
         progress.update(table, place / len({*groups, *held}))
     return rows
@@ -45,19 +45,21 @@ def ex_post_trades_asset(warehouse: WarehouseResource) -> Result:
     (docs/hindsight.md). Run it on asking (`bondsig run --select 'key:ex_post_trades+'`, or the job
     `hindsight`); nothing reads it.
     """
-    lake = warehouse.open()
-    groups = lake.read(f"SELECT DISTINCT cusip[1] AS {_GROUP} FROM trade_events")[_GROUP].to_list()
+    opened = warehouse.open()
+    groups = opened.read(f"SELECT DISTINCT cusip[1] AS {_GROUP} FROM trade_events")[
+        _GROUP
+    ].to_list()
     rows = _replaced_by_group(
-        lake,
+        opened,
         "ex_post_trades",
         groups,
         lambda group: ex_post_trades(
-            lake.read_table("trade_events", where=f"cusip[1] = '{group}'", columns=EVENT_COLUMNS)
+            opened.read_table("trade_events", where=f"cusip[1] = '{group}'", columns=EVENT_COLUMNS)
         ),
     )
-    put_right = lake.read("SELECT count(price_as_reported)::BIGINT AS n FROM ex_post_trades")["n"][
-        0
-    ]
+    put_right = opened.read("SELECT count(price_as_reported)::BIGINT AS n FROM ex_post_trades")[
+        "n"
+    ][0]
     return dg.MaterializeResult(
         metadata={"dagster/row_count": rows, "prices_put_right": int(put_right)}
     )
@@ -68,14 +70,14 @@ def ex_post_bond_days_asset(warehouse: WarehouseResource) -> Result:
     """Bond days of `ex_post_trades`, with the columns of `bond_days`: prices and volumes as
     hindsight has them.
     """
-    lake = warehouse.open()
-    groups = lake.read(f"SELECT DISTINCT {_GROUP} FROM ex_post_trades")[_GROUP].to_list()
+    opened = warehouse.open()
+    groups = opened.read(f"SELECT DISTINCT {_GROUP} FROM ex_post_trades")[_GROUP].to_list()
     rows = _replaced_by_group(
-        lake,
+        opened,
         "ex_post_bond_days",
         groups,
         lambda group: ex_post_bond_days(
-            lake.read_table("ex_post_trades", where=f"{_GROUP} = '{group}'")
+            opened.read_table("ex_post_trades", where=f"{_GROUP} = '{group}'")
         ),
     )
     return dg.MaterializeResult(metadata={"dagster/row_count": rows})

@@ -21,7 +21,7 @@ Build = Callable[[date, date], pl.DataFrame]
 
 
 def replace_range(
-    lake: Warehouse,
+    warehouse: Warehouse,
     table: str,
     start: date,
     end: date,
@@ -34,14 +34,14 @@ def replace_range(
     tells Dagster, day by day and with the reason.
     """
     declared = TABLES[table]
-    later = _days_after(lake, table, end)
-    before = lake.read_table(table, between=(start, end)) if later else None
+    later = _days_after(warehouse, table, end)
+    before = warehouse.read_table(table, between=(start, end)) if later else None
     rows = declared.conform(build(start, end))
-    lake.replace(Write(table, rows, (start, end)))
+    warehouse.replace(Write(table, rows, (start, end)))
     if before is None:
         return rows, []
     changed = _differences(before, rows)
-    return rows, _ripple(lake, table, changed, end, build, context)
+    return rows, _ripple(warehouse, table, changed, end, build, context)
 
 
 def days_listed(days: list[date]) -> str:
@@ -49,12 +49,12 @@ def days_listed(days: list[date]) -> str:
     return ", ".join(str(day) for day in sorted(set(days))) or "none"
 
 
-def _days_after(lake: Warehouse, table: str, end: date) -> list[date]:
+def _days_after(warehouse: Warehouse, table: str, end: date) -> list[date]:
     """Days of deliveries after `end` up to the table's last; one that has no row in it yet may get
     its first.
     """
     last = f"(SELECT max({TABLES[table].partition}) FROM {table})"
-    return lake.read(
+    return warehouse.read(
         f"SELECT DISTINCT known_date AS day FROM trade_events WHERE known_date > DATE '{end}' AND"
         f" known_date <= {last} ORDER BY 1"
     )["day"].to_list()
@@ -67,7 +67,7 @@ def _differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ripple(
-    lake: Warehouse,
+    warehouse: Warehouse,
     table: str,
     changed: pl.DataFrame,
     end: date,
@@ -84,14 +84,14 @@ def _ripple(
     horizon = end + timedelta(LOOK_BACK_DAYS)
     if not days:
         return rewritten
-    for day in _days_after(lake, table, end):
-        if day > horizon and not _is_about(lake, day, days):
+    for day in _days_after(warehouse, table, end):
+        if day > horizon and not _is_about(warehouse, day, days):
             continue
-        before = lake.read_table(table, between=(day, day))
+        before = warehouse.read_table(table, between=(day, day))
         after = declared.conform(build(day, day))
         if before.sort(declared.key).equals(after.sort(declared.key)):
             continue
-        lake.replace(Write(table, after, (day, day)))
+        warehouse.replace(Write(table, after, (day, day)))
         rewritten.append(day)
         days |= set(_differences(before, after)[event_time].to_list())
         horizon = max(horizon, day + timedelta(LOOK_BACK_DAYS))
@@ -106,11 +106,11 @@ def _ripple(
     return rewritten
 
 
-def _is_about(lake: Warehouse, day: date, days: set[date]) -> bool:
+def _is_about(warehouse: Warehouse, day: date, days: set[date]) -> bool:
     """Whether a delivery has reports about any of some execution dates."""
     listed = ", ".join(f"DATE '{one}'" for one in sorted(days))
     return bool(
-        lake.read(
+        warehouse.read(
             f"SELECT count(*)::BIGINT AS n FROM trace_reports WHERE delivery_date = DATE '{day}'"
             f" AND execution_date IN ({listed})"
         )["n"][0]

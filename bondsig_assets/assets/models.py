@@ -63,17 +63,17 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
         run that is stopped goes on with the next one, and what was fitted on the same data is not
         fitted again.
         """
-        asked, lake = settings_of(config, settings), warehouse.open()
+        asked, opened = settings_of(config, settings), warehouse.open()
         wanted = [
             fold_of(date.fromisoformat(key), asked.walk_forward)
             for key in sorted(context.partition_keys)
         ]
-        snapshot = lake.snapshot_id()
-        data = training_data(lake, wanted[-1], asked, snapshot)
+        snapshot = opened.snapshot_id()
+        data = training_data(opened, wanted[-1], asked, snapshot)
         missing = (
             wanted
             if config.refit
-            else [fold for fold in wanted if not is_fitted(lake, data, fold, asked)]
+            else [fold for fold in wanted if not is_fitted(opened, data, fold, asked)]
         )
         tags = {
             "dagster.run_id": context.run_id,
@@ -87,10 +87,10 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
                 asked.study, f"training {missing[0].quarter} … {missing[-1].quarter}", tags
             ) as mlflow:
                 run_id = mlflow.active_run().info.run_id
-                refused = _train(lake, data, missing, asked, snapshot, mlflow, tracking)
-        _drop(lake, refused)
+                refused = _train(opened, data, missing, asked, snapshot, mlflow, tracking)
+        _drop(opened, refused)
         progress.update("models", 1.0)
-        trained = lake.read_table(
+        trained = opened.read_table(
             "models", between=(wanted[0].quarter, wanted[-1].quarter), columns=_SHOWN
         )
         empty = without_information(data, data.between(None, wanted[-1].train_end))
@@ -125,7 +125,7 @@ _SHOWN = [
 
 
 def _train(
-    lake: Warehouse,
+    warehouse: Warehouse,
     data: Dataset,
     folds: list[Fold],
     settings: LearningSettings,
@@ -159,7 +159,7 @@ def _train(
                 holdout_rows(data, models),
                 importance_rows(models),
             )
-            lake.replace(
+            warehouse.replace(
                 *(
                     Write(name, TABLES[name].conform(frame), between)
                     for name, frame in zip(_TABLES, frames, strict=True)
@@ -175,17 +175,19 @@ def _train(
 _TABLES = ("models", "holdout_ics", "feature_importances")
 
 
-def _drop(lake: Warehouse, refused: Refused) -> None:
+def _drop(warehouse: Warehouse, refused: Refused) -> None:
     """Take out the models of refused quarters. Raises Failure, and takes out nothing, where that
     would leave no model at all.
     """
-    held = set(lake.read_table("models", columns=["fold"])["fold"])
+    held = set(warehouse.read_table("models", columns=["fold"])["fold"])
     if held and held <= refused.keys():
         raise dg.Failure(
             f"nothing could be trained, models stay as they were: {next(iter(refused.values()))}"
         )
     for quarter in held & refused.keys():
-        lake.replace(*(Write(name, TABLES[name].empty(), (quarter, quarter)) for name in _TABLES))
+        warehouse.replace(
+            *(Write(name, TABLES[name].empty(), (quarter, quarter)) for name in _TABLES)
+        )
 
 
 def _log_trial(mlflow: Any, parent: Any, trial: Any) -> None:
@@ -238,14 +240,14 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         version in MLflow's registry; the newest has the alias `champion`, the one before it
         `previous`. `bondsig champion` shows and changes it.
         """
-        lake = warehouse.open()
-        rows = replay_gate(lake, GateSettings(**config.model_dump()))
+        opened = warehouse.open()
+        rows = replay_gate(opened, GateSettings(**config.model_dump()))
         if not rows:
-            lake.replace(Write("champions", TABLES["champions"].empty()))
+            opened.replace(Write("champions", TABLES["champions"].empty()))
             return whole_result(
                 TABLES["champions"].empty(), note="no fold has models yet: materialize models first"
             )
-        registered = register_champions(lake, tracking, rows)
+        registered = register_champions(opened, tracking, rows)
         newest = registered[-1]
         shown = [
             "valid_from_date",

@@ -55,28 +55,30 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         and how much of the best Sharpe ratio is luck of the search, counted over every trial logged
         in MLflow.
         """
-        lake = warehouse.open()
+        opened = warehouse.open()
         predictions, labels = (
-            lake.read_table("predictions"),
-            lake.read_table("labels", columns=_LABELS),
+            opened.read_table("predictions"),
+            opened.read_table("labels", columns=_LABELS),
         )
-        horizon, kind = trained_label(lake)
+        horizon, kind = trained_label(opened)
         labels = known_labels(labels, kind)
-        tables = judged(lake, predictions, labels, horizon)
+        tables = judged(opened, predictions, labels, horizon)
         progress.update("evaluations", 0.6)
         notes: dict[str, Any] = {}
         try:
             log_trials(
-                tracking, settings.study, lake, long_short(predictions, labels, horizon), horizon
+                tracking, settings.study, opened, long_short(predictions, labels, horizon), horizon
             )
             returns, n_trials = read_trials(tracking, settings.study, horizon)
             tables["overfitting"] = overfitting(returns, n_trials, settings.study, horizon)
         except TrackingError as error:
             notes["overfitting_not_judged"] = str(error)
-            tables["overfitting"] = lake.read_table("overfitting")
-        lake.replace(*(Write(name, TABLES[name].conform(frame)) for name, frame in tables.items()))
-        with lake.on_snapshot():
-            pictures = save_pictures(lake.read, Home(lake.home).pictures)
+            tables["overfitting"] = opened.read_table("overfitting")
+        opened.replace(
+            *(Write(name, TABLES[name].conform(frame)) for name, frame in tables.items())
+        )
+        with opened.on_snapshot():
+            pictures = save_pictures(opened.read, Home(opened.home).pictures)
         summary = tables["evaluations"].filter(
             (pl.col("slice") == "all") & (pl.col("horizon_days") == horizon)
         )
@@ -94,7 +96,7 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
                     for name in ("thresholds", "probability_evaluations", "overfitting")
                 },
                 "attribution_stability": dg.MetadataValue.md(
-                    markdown_table(stability(lake.read_table("feature_importances")))
+                    markdown_table(stability(opened.read_table("feature_importances")))
                 ),
                 **{
                     f"{picture.stem}_picture": dg.MetadataValue.md(markdown_picture(picture))

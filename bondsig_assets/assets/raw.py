@@ -92,11 +92,11 @@ def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefin
         source: MarketSourceResource,
         warehouse: WarehouseResource,
     ) -> Result:
-        lake, origin, counted, set_aside = warehouse.open(), source.open(), [], 0
+        opened, origin, counted, set_aside = warehouse.open(), source.open(), [], 0
         column = TABLES[table].partition or ""
         for start, end in chunks(context):
             delivery = origin.daily(table, start, end)
-            lake.replace(*_writes(delivery, (start, end)))
+            opened.replace(*_writes(delivery, (start, end)))
             counted.append(rows_per_day(delivery.rows, column))
             set_aside += delivery.quarantined.height
         return daily_result(context, pl.concat(counted), quarantined_in_run=set_aside)
@@ -117,9 +117,9 @@ def reference_asset(table: str) -> dg.AssetsDefinition:
         source: MarketSourceResource,
         warehouse: WarehouseResource,
     ) -> Result:
-        lake, origin = warehouse.open(), source.open()
-        delivery = origin.reference(table, newest_day(context, lake, origin.date_range()[0]))
-        lake.replace(
+        opened, origin = warehouse.open(), source.open()
+        delivery = origin.reference(table, newest_day(context, opened, origin.date_range()[0]))
+        opened.replace(
             Write(table, delivery.rows),
             Write("quarantined_rows", delivery.quarantined, matching={"table_name": table}),
         )

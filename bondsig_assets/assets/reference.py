@@ -40,10 +40,10 @@ def security_master_asset(warehouse: WarehouseResource) -> Result:
     present. Sources are ranked; what they disagree about stands in `link_conflicts` with both
     sides, and where two of equal rank do, the bond has no link.
     """
-    lake = warehouse.open()
-    with lake.on_snapshot():
+    opened = warehouse.open()
+    with opened.on_snapshot():
         bonds, issuers, equities, claims = (
-            lake.read_table(name) for name in ("bonds", "issuers", "equities", "equity_links")
+            opened.read_table(name) for name in ("bonds", "issuers", "equities", "equity_links")
         )
     claims = claims.select(list(CLAIM_SCHEMA))
     master, settled = link_master(bonds, issuers, equities, claims, names=listed_names(equities))
@@ -51,7 +51,7 @@ def security_master_asset(warehouse: WarehouseResource) -> Result:
     numbered = settled.conflicts.with_columns(
         conflict_number=pl.int_range(1, pl.len() + 1).over("cusip")
     )
-    lake.replace(
+    opened.replace(
         Write("security_master", master),
         Write("link_conflicts", TABLES["link_conflicts"].conform(numbered)),
     )
@@ -77,15 +77,15 @@ def security_coverage_asset(warehouse: WarehouseResource) -> Result:
     """
     from bondsig_assets.reporting.security_pictures import save_coverage
 
-    lake = warehouse.open()
-    with lake.on_snapshot():
-        traded = lake.read(
+    opened = warehouse.open()
+    with opened.on_snapshot():
+        traded = opened.read(
             "SELECT last_day(known_date) AS month, cusip, sum(n_trades)::BIGINT AS n_trades,"
             " sum(par_usd::DECIMAL(38, 2))::DOUBLE AS par_usd FROM bond_day_revisions WHERE"
             " known_date = trade_date GROUP BY ALL ORDER BY 1, 2"
         )
         tables = {
-            name: lake.read_table(name)
+            name: opened.read_table(name)
             for name in (
                 "bonds",
                 "issuers",
@@ -104,8 +104,8 @@ def security_coverage_asset(warehouse: WarehouseResource) -> Result:
     table = TABLES["security_coverage"].conform(
         pl.concat(months) if months else TABLES["security_coverage"].empty()
     )
-    lake.replace(Write("security_coverage", table))
-    pictures = save_coverage(table, Home(lake.home).pictures)
+    opened.replace(Write("security_coverage", table))
+    pictures = save_coverage(table, Home(opened.home).pictures)
     newest = table.filter(pl.col("month_end_date") == pl.col("month_end_date").max())
     return dg.MaterializeResult(
         metadata={

@@ -60,20 +60,20 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
         whole range. `explanations` keeps the contribution of every feature, `predictions` what
         every model said, `unscored_days` the days without scores and why.
         """
-        lake, counted, scored = warehouse.open(), [], TABLES["scores"].empty()
+        opened, counted, scored = warehouse.open(), [], TABLES["scores"].empty()
         load = partial(load_champion, tracking)
         for start, end in chunks(context, 10_000):
-            for days in scoring_ranges(lake, start, end):
+            for days in scoring_ranges(opened, start, end):
                 first, last = days.first, days.last
                 try:
-                    made = score_range(lake, load, days)
+                    made = score_range(opened, load, days)
                 except (TrackingError, MismatchError) as error:
                     is_unreachable = isinstance(error, TrackingError)
                     reason = "registry_unreachable" if is_unreachable else "model_does_not_fit"
-                    mark_unscored(lake, first, last, reason, str(error))
+                    mark_unscored(opened, first, last, reason, str(error))
                     # The message says it all; what MLflow said below it is within.
                     raise dg.Failure(f"{first} … {last} not scored: {error}") from None
-                lake.replace(*(Write(name, made[name], (first, last)) for name in OUTPUT))
+                opened.replace(*(Write(name, made[name], (first, last)) for name in OUTPUT))
                 scored = made["scores"]
                 counted.append(
                     rows_per_day(
@@ -106,9 +106,11 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
     return scores
 
 
-def mark_unscored(lake: Warehouse, first: date, last: date, reason: str, explanation: str) -> None:
+def mark_unscored(
+    warehouse: Warehouse, first: date, last: date, reason: str, explanation: str
+) -> None:
     """Mark the days that have no scores yet; scores made earlier stay as they were."""
-    scored = lake.partitions("scores")
+    scored = warehouse.partitions("scores")
     for day in trading_days(first, last):
         if day not in scored:
-            lake.replace(Write("unscored_days", marks([day], reason, explanation), (day, day)))
+            warehouse.replace(Write("unscored_days", marks([day], reason, explanation), (day, day)))

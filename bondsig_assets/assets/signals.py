@@ -45,19 +45,19 @@ def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> 
 
         A day may have none: a calibrated probability stays near the base rate when little is known.
         """
-        lake, counted = warehouse.open(), []
+        opened, counted = warehouse.open(), []
         for start, end in chunks(context, 10_000):
-            liquidity = lake.read_table(
+            liquidity = opened.read_table(
                 "issuer_days",
                 between=(start, end),
                 columns=["parent_id", "trade_date", "staleness_days", "n_trades_21d"],
             )
             chosen = select_signals(
-                lake.read_table("scores", between=(start, end)),
+                opened.read_table("scores", between=(start, end)),
                 liquidity,
                 SignalSettings(**config.model_dump()),
             )
-            lake.replace(Write("signals", TABLES["signals"].conform(chosen), (start, end)))
+            opened.replace(Write("signals", TABLES["signals"].conform(chosen), (start, end)))
             counted.append(
                 rows_per_day(
                     chosen,

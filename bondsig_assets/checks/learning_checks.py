@@ -69,10 +69,10 @@ def _dominance() -> dg.AssetChecksDefinition:
 
     @dg.asset_check(asset="models", name="no_feature_dominates", description=says)
     def no_feature_dominates(warehouse: WarehouseResource) -> dg.AssetCheckResult:
-        lake = warehouse.open()
-        newest = lake.read("SELECT max(fold) AS fold FROM feature_importances")["fold"][0]
+        opened = warehouse.open()
+        newest = opened.read("SELECT max(fold) AS fold FROM feature_importances")["fold"][0]
         found = (
-            dominant(lake.read_table("feature_importances", between=(newest, newest))).to_dicts()
+            dominant(opened.read_table("feature_importances", between=(newest, newest))).to_dicts()
             if newest
             else []
         )

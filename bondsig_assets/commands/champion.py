@@ -53,10 +53,10 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
     from bondsig_assets.resources.tracking import TrackingResource
     from bondsig_assets.warehouse import Write
 
-    lake = open_warehouse(home)
-    rows = _champions(lake)
-    wanted = _wanted(lake, rows, version)
-    valid_from = _first_day(lake, rows, wanted, day)
+    warehouse = open_warehouse(home)
+    rows = _champions(warehouse)
+    wanted = _wanted(warehouse, rows, version)
+    valid_from = _first_day(warehouse, rows, wanted, day)
     decided = ChampionRow(
         valid_from_date=valid_from,
         model_version=wanted.model_version,
@@ -71,14 +71,14 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
         known_at=cutoff(offset(valid_from, -1)),
     )
     others = [row for row in rows if row.valid_from_date != valid_from]
-    lake.replace(Write("champions", _frame([*others, decided])))
+    warehouse.replace(Write("champions", _frame([*others, decided])))
     try:
         tracking = TrackingResource(home=str(home.path))
         register_champions(
-            lake, tracking, replay_gate(lake, load_settings(home.learning_file).gate)
+            warehouse, tracking, replay_gate(warehouse, load_settings(home.learning_file).gate)
         )
     except TrackingError:
-        lake.replace(Write("champions", _frame(rows)))
+        warehouse.replace(Write("champions", _frame(rows)))
         raise
     again = f"bondsig run --start {valid_from} --select 'key:scores+' --again"
     click.echo(
@@ -87,21 +87,21 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
     )
 
 
-def _champions(lake: Warehouse) -> list[ChampionRow]:
+def _champions(warehouse: Warehouse) -> list[ChampionRow]:
     """Every champion in order of validity. Raises UserError where there is none."""
-    rows = rows_from(ChampionRow, lake.read_table("champions"))
+    rows = rows_from(ChampionRow, warehouse.read_table("champions"))
     if not rows:
         raise UserError("there is no champion yet: `bondsig run` trains models and chooses one")
     return rows
 
 
 def _first_day(
-    lake: Warehouse, rows: list[ChampionRow], wanted: ModelSummary, day: date | None
+    warehouse: Warehouse, rows: list[ChampionRow], wanted: ModelSummary, day: date | None
 ) -> date:
     """The day from which `wanted` scores. Raises UserError where it cannot."""
     from bondsig_assets.learning.folds import fold_of
 
-    latest = _next_day(lake)
+    latest = _next_day(warehouse)
     valid_from = day or latest
     if not is_trading_day(valid_from):
         raise UserError(
@@ -127,7 +127,7 @@ def _first_day(
     return valid_from
 
 
-def _wanted(lake: Warehouse, champions: list[ChampionRow], version: str) -> ModelSummary:
+def _wanted(warehouse: Warehouse, champions: list[ChampionRow], version: str) -> ModelSummary:
     """The model that `version` means. Raises UserError where there is none that may be champion."""
     if version == "previous":
         newest = champions[-1].model_version
@@ -135,7 +135,9 @@ def _wanted(lake: Warehouse, champions: list[ChampionRow], version: str) -> Mode
         if not before:
             raise UserError(f"{newest} has been the only champion: there is no previous one")
         version = before[-1]
-    frame = lake.read_table("models", where="is_eligible", columns=columns_of_row(ModelSummary))
+    frame = warehouse.read_table(
+        "models", where="is_eligible", columns=columns_of_row(ModelSummary)
+    )
     models = rows_from(ModelSummary, frame)
     for model in models:
         if model.model_version == version:
@@ -148,8 +150,8 @@ def _wanted(lake: Warehouse, champions: list[ChampionRow], version: str) -> Mode
     )
 
 
-def _next_day(lake: Warehouse) -> date:
-    newest = lake.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
+def _next_day(warehouse: Warehouse) -> date:
+    newest = warehouse.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
     return offset(newest, 1) if newest else at_or_after(date.today())
 
 

@@ -108,14 +108,14 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
     """
     from bondsig_assets.reporting import score_trail as trails
 
-    lake = open_warehouse(home)
-    trail = find_trail(home, lake, ticker, day)
+    warehouse = open_warehouse(home)
+    trail = find_trail(home, warehouse, ticker, day)
     first, parent = offset(day, -LOOKBACK_DAYS), trail.score.parent_id
-    cusips = trails.linked_bonds(lake.read, parent, day, trail.score.known_at)
-    events = trails.events_since(lake.read, cusips, first, day)
-    changed = trails.changed_bond_days(lake.read, first, day)
+    cusips = trails.linked_bonds(warehouse.read, parent, day, trail.score.known_at)
+    events = trails.events_since(warehouse.read, cusips, first, day)
+    changed = trails.changed_bond_days(warehouse.read, first, day)
     own = changed.filter(pl.col("cusip").is_in(cusips))
-    newest = lake.read("SELECT max(known_date) AS day FROM trade_events")["day"][0]
+    newest = warehouse.read("SELECT max(known_date) AS day FROM trade_events")["day"][0]
     console = open_console()
     compared = (
         f"compared with what is known after the delivery of {newest}; only trades are brought up to"
@@ -126,7 +126,7 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
     if changed.is_empty():
         console.print("nothing has become known since that changes this score")
         return
-    then, now, recomputed = _recomputed(home, lake, trail, changed)
+    then, now, recomputed = _recomputed(home, warehouse, trail, changed)
     print_section(console, _feature_section(then, now, parent))
     if not _differs(then.prediction(parent), now.prediction(parent)):
         others = changed.height - own.height
@@ -140,7 +140,7 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
 
 
 def _recomputed(
-    home: Home, lake: Warehouse, trail: Trail, changed: pl.DataFrame
+    home: Home, warehouse: Warehouse, trail: Trail, changed: pl.DataFrame
 ) -> tuple[Knowledge, Knowledge, Recomputed]:
     """The day as stored, as known now, and what is needed to compute it otherwise.
 
@@ -151,16 +151,16 @@ def _recomputed(
 
     day, champion = trail.score.trade_date, _champion(home, trail)
     begin = offset(day, 1 - champion.specification.history_days)
-    stored = lake.read_table("issuer_days", between=(begin, day))
+    stored = warehouse.read_table("issuer_days", between=(begin, day))
     then = knowledge_of(stored, day, champion, trail.score.registry_version)
     if _differs(then.prediction(trail.score.parent_id), trail.score.prediction):
         raise UserError(
             f"{day} was scored on other features than issuer_days has now: bondsig run --start"
             f" {day} --end {day} --select key:scores --again"
         )
-    panels = load_panels(lake, offset(begin, -LOOKBACK_DAYS), day)
+    panels = load_panels(warehouse, offset(begin, -LOOKBACK_DAYS), day)
     recomputed = Recomputed(
-        day, panels, changed, _placed(lake, changed), champion, trail.score.registry_version
+        day, panels, changed, _placed(warehouse, changed), champion, trail.score.registry_version
     )
     return then, recomputed.knowing(changed), recomputed
 
@@ -178,7 +178,7 @@ def _champion(home: Home, trail: Trail) -> Scorer:
     return load_champion(TrackingResource(home=str(home.path)), trail.champion)
 
 
-def _placed(lake: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
+def _placed(warehouse: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
     """Changed bond days as known now, on the days on which something was known of them then, with
     the analytics they would have had.
 
@@ -190,7 +190,7 @@ def _placed(lake: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
     from bondsig_assets.reading.panels import ANALYTICS_COLUMNS
     from bondsig_assets.reporting.score_trail import placed_then
 
-    reference = Reference(*(lake.read_table(name) for name in Reference._fields))
+    reference = Reference(*(warehouse.read_table(name) for name in Reference._fields))
     placed = placed_then(changed)
     analytics = analyze(placed, reference).select(ANALYTICS_COLUMNS)
     return placed.join(analytics, on=[*_KEYS, "known_date"], how="left", maintain_order="left")

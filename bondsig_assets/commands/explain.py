@@ -42,12 +42,12 @@ def print_explanation(
 
     if picture is not None and picture.suffix.lower() not in _PICTURES:
         raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
-    lake = open_warehouse(home)
-    trail = find_trail(home, lake, ticker, day)
-    parts = trails.contributions_of(lake.read, trail)
-    cusips = trails.linked_bonds(lake.read, trail.score.parent_id, day, trail.score.known_at)
-    bonds = trails.bonds_behind(lake.read, cusips, day, trail.score.known_at)
-    reports = trails.reports_behind(lake.read, cusips, day, trail.score.known_at)
+    warehouse = open_warehouse(home)
+    trail = find_trail(home, warehouse, ticker, day)
+    parts = trails.contributions_of(warehouse.read, trail)
+    cusips = trails.linked_bonds(warehouse.read, trail.score.parent_id, day, trail.score.known_at)
+    bonds = trails.bonds_behind(warehouse.read, cusips, day, trail.score.known_at)
+    reports = trails.reports_behind(warehouse.read, cusips, day, trail.score.known_at)
     if picture is not None:
         # Before the text: a reader who pipes it into `head` ends the program there.
         _draw(trail, parts, picture)
@@ -58,14 +58,14 @@ def print_explanation(
         _contribution_section(trail, parts),
         _bond_section(bonds),
         _report_section(reports, n_reports, trail),
-        _label_lines(trails.label_of(lake.read, trail), trail),
+        _label_lines(trails.label_of(warehouse.read, trail), trail),
     ):
         print_section(console, section)
     if picture is not None:
         console.print(Text(f"drawn: {picture}"))
 
 
-def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
+def find_trail(home: Home, warehouse: Warehouse, ticker: str, day: date) -> Trail:
     """The score of `ticker` on `day` with its model. Raises UnknownNameError that says why there is
     none.
     """
@@ -73,7 +73,7 @@ def find_trail(home: Home, lake: Warehouse, ticker: str, day: date) -> Trail:
 
     date_range = home.date_range()
     assert date_range is not None, "open_warehouse has refused a home without a market"
-    return trail_of(lake.read, ticker, day, date_range)
+    return trail_of(warehouse.read, ticker, day, date_range)
 
 
 def score_section(trail: Trail) -> list[RenderableType]:

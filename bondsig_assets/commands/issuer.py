@@ -31,8 +31,8 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
 
     With `picture` also draws spread, curve, volume, basis and stock into that file.
     """
-    lake = open_warehouse(home)
-    newest = lake.read(
+    warehouse = open_warehouse(home)
+    newest = warehouse.read(
         "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date)"
         " FROM trace_reports)) AS day"
     )["day"][0]
@@ -43,16 +43,19 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     moment: datetime = cutoff(day or newest)
     if newest is not None and day is not None and day > newest:
         click.echo(f"the warehouse ends on {newest}: nothing later is known", err=True)
-    tables = {name: lake.read_table(name) for name in ("issuers", "equities", "bonds", "ratings")}
+    tables = {
+        name: warehouse.read_table(name) for name in ("issuers", "equities", "bonds", "ratings")
+    }
     amounts = amounts_on(
-        amount_steps(tables["bonds"], lake.read_table("amounts_outstanding")).rows, moment.date()
+        amount_steps(tables["bonds"], warehouse.read_table("amounts_outstanding")).rows,
+        moment.date(),
     )
     tree = security_tree(
-        query, moment, master=lake.read_table("security_master"), amounts=amounts, **tables
+        query, moment, master=warehouse.read_table("security_master"), amounts=amounts, **tables
     )
     open_console().print(drawn(tree))
     if picture is not None:
-        _draw(lake, tree.parent_id, moment.date(), picture)
+        _draw(warehouse, tree.parent_id, moment.date(), picture)
 
 
 def drawn(tree: Tree) -> Drawing:
@@ -96,12 +99,12 @@ def _bond_line(bond: Bond) -> str:
     return f"{bond.cusip}  {coupon}  {bond.maturity_date}  {amount}"
 
 
-def _draw(lake: Warehouse, parent_id: str, day: date, picture: Path) -> None:
+def _draw(warehouse: Warehouse, parent_id: str, day: date, picture: Path) -> None:
     from bondsig_assets.reporting.issuer_page import draw_issuer
 
     if picture.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
-    figure = draw_issuer(lake.read, parent_id, day)
+    figure = draw_issuer(warehouse.read, parent_id, day)
     if figure is None:
         raise UserError(
             f"{parent_id} has no issuer days to draw up to {day}: run `bondsig run` over them first"

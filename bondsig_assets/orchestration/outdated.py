@@ -28,11 +28,11 @@ _ANEW = 2**62
 Made = dict[str, int]
 
 
-def trained_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
+def trained_otherwise(warehouse: Warehouse, settings: LearningSettings) -> set[str]:
     """Folds whose models are not those that `settings` declare."""
     declared = {one.name: one.hash for one in settings.specifications()}
     trained: dict[str, dict[str, str]] = {}
-    for fold, name, specification in lake.read_table(
+    for fold, name, specification in warehouse.read_table(
         "models", columns=["fold", "model_name", "specification_hash"]
     ).rows():
         trained.setdefault(fold.isoformat(), {})[name] = specification
@@ -43,18 +43,18 @@ def trained_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
     }
 
 
-def filtered_otherwise(lake: Warehouse, settings: LearningSettings) -> set[str]:
+def filtered_otherwise(warehouse: Warehouse, settings: LearningSettings) -> set[str]:
     """Days whose signals are not those that `settings` let through."""
-    scores = lake.read_table(
+    scores = warehouse.read_table(
         "scores", columns=[name for name in SCORES.column_names if not name.startswith("top_")]
     )
-    liquidity = lake.read_table(
+    liquidity = warehouse.read_table(
         "issuer_days", columns=["parent_id", "trade_date", "staleness_days", "n_trades_21d"]
     )
     key = ["ticker", "trade_date", "direction"]
     wanted, held = (
         select_signals(scores, liquidity, settings.signals).select(key),
-        lake.read_table("signals", columns=key),
+        warehouse.read_table("signals", columns=key),
     )
     differ = pl.concat(
         [wanted.join(held, on=key, how="anti"), held.join(wanted, on=key, how="anti")]

@@ -113,11 +113,11 @@ def _by_stage(graph: Any, chosen: Collection[str]) -> dict[str, tuple[str, ...]]
     return {stage: tuple(names) for stage, names in stages.items()}
 
 
-def to_retrain(defs: dg.Definitions, lake: Warehouse, settings: LearningSettings) -> set[str]:
+def to_retrain(defs: dg.Definitions, warehouse: Warehouse, settings: LearningSettings) -> set[str]:
     """Quarters of the graph whose models other settings trained; one that is no quarter of it any
     more keeps what it has.
     """
-    return trained_otherwise(lake, settings) & set(_fold_keys(defs.resolve_asset_graph()))
+    return trained_otherwise(warehouse, settings) & set(_fold_keys(defs.resolve_asset_graph()))
 
 
 def plan_outdated(

@@ -33,17 +33,17 @@ from bondsig_assets.warehouse import Warehouse
 Models = dict[str, ModelSummary]
 
 
-def replay_gate(lake: Warehouse, settings: GateSettings) -> list[ChampionRow]:
+def replay_gate(warehouse: Warehouse, settings: GateSettings) -> list[ChampionRow]:
     """Rows of `champions` without registry versions: the gate over all folds, and what persons
     decided, in order of validity.
     """
-    models = model_summaries(lake)
+    models = model_summaries(warehouse)
     by_fold: dict[date, list[Candidate]] = {}
     for model in models.values():
         if model.is_eligible:
             by_fold.setdefault(model.fold, []).append(_candidate(model))
-    persons = _decided_by_persons(lake, models)
-    incumbent_ics = _incumbent_ics(lake, models)
+    persons = _decided_by_persons(warehouse, models)
+    incumbent_ics = _incumbent_ics(warehouse, models)
     rows: list[ChampionRow] = []
     incumbent: Candidate | None = None
     beginnings: dict[date, date | None] = {
@@ -55,7 +55,7 @@ def replay_gate(lake: Warehouse, settings: GateSettings) -> list[ChampionRow]:
             verdict = decide(
                 fold,
                 by_fold[fold],
-                _siblings(lake, models, fold),
+                _siblings(warehouse, models, fold),
                 incumbent,
                 incumbent_ics,
                 _horizon(models, fold),
@@ -70,15 +70,15 @@ def replay_gate(lake: Warehouse, settings: GateSettings) -> list[ChampionRow]:
     return [replace(row, valid_to_date=end) for row, end in zip(rows, ends, strict=False)]
 
 
-def model_summaries(lake: Warehouse) -> Models:
+def model_summaries(warehouse: Warehouse) -> Models:
     """Every model of the warehouse."""
-    frame = lake.read_table("models", columns=columns_of_row(ModelSummary))
+    frame = warehouse.read_table("models", columns=columns_of_row(ModelSummary))
     return {row.model_version: row for row in rows_from(ModelSummary, frame)}
 
 
-def _decided_by_persons(lake: Warehouse, models: Models) -> dict[date, ChampionRow]:
+def _decided_by_persons(warehouse: Warehouse, models: Models) -> dict[date, ChampionRow]:
     """Champions that persons chose, by their first day; not those that are trained no more."""
-    frame = lake.read_table("champions", where="decision = 'person'")
+    frame = warehouse.read_table("champions", where="decision = 'person'")
     return {
         row.valid_from_date: row
         for row in rows_from(ChampionRow, frame)
@@ -91,7 +91,7 @@ def _horizon(models: Models, fold: date) -> int:
     return next(model.horizon_days for model in models.values() if model.fold == fold)
 
 
-def _siblings(lake: Warehouse, models: Models, fold: date) -> pl.DataFrame:
+def _siblings(warehouse: Warehouse, models: Models, fold: date) -> pl.DataFrame:
     """Daily ICs of the siblings of `fold` and those before it: of days that two folds share, the
     newer fold's.
     """
@@ -101,7 +101,7 @@ def _siblings(lake: Warehouse, models: Models, fold: date) -> pl.DataFrame:
         orient="row",
     )
     ics = (
-        lake.read_table("holdout_ics", between=(FIRST_DAY, fold))
+        warehouse.read_table("holdout_ics", between=(FIRST_DAY, fold))
         .join(known, on=["fold", "model_name"])
         .sort("fold", "trade_date")
     )
@@ -114,7 +114,9 @@ def _candidate(model: ModelSummary) -> Candidate:
     )
 
 
-def _incumbent_ics(lake: Warehouse, models: Models) -> Callable[[Candidate, date], pl.DataFrame]:
+def _incumbent_ics(
+    warehouse: Warehouse, models: Models
+) -> Callable[[Candidate, date], pl.DataFrame]:
     """Daily ICs of an earlier fold's model over a later fold's calibration span, from the model
     itself.
     """
@@ -122,29 +124,29 @@ def _incumbent_ics(lake: Warehouse, models: Models) -> Callable[[Candidate, date
     def ics(incumbent: Candidate, fold: date) -> pl.DataFrame:
         of_fold = next(model for model in models.values() if model.fold == fold)
         start, end = of_fold.calibration_start_date, of_fold.calibration_end_date
-        frame = lake.read_table(
+        frame = warehouse.read_table(
             "models",
             between=(incumbent.fold, incumbent.fold),
             where=f"model_version = '{incumbent.version}'",
         )
         stored = rows_from(ModelRow, frame)[0]
         scorer = scorer_of(stored)
-        data = holdout_dataset(lake, start, end, stored)
+        data = holdout_dataset(warehouse, start, end, stored)
         rows = judged_rows(data, start, end)
         return daily_ics(data, rows, scorer.fitted.predict(data.inputs(rows, scorer.specification)))
 
     return ics
 
 
-def holdout_dataset(lake: Warehouse, start: date, end: date, model: ModelSummary) -> Dataset:
+def holdout_dataset(warehouse: Warehouse, start: date, end: date, model: ModelSummary) -> Dataset:
     """The days `start` … `end` with the labels of `model`'s kind and horizon, and the history a
     sequence model looks back on.
     """
     settings = WalkForwardSettings(horizon_days=model.horizon_days, label=model.label)
-    issuer_days = lake.read_table(
+    issuer_days = warehouse.read_table(
         "issuer_days", between=(offset(start, 1 - model.history_days), end)
     )
-    labels = lake.read_table(
+    labels = warehouse.read_table(
         "labels",
         between=(start, offset(end, days_to_label_end(settings.horizon_days))),
         where=f"horizon_days = {settings.horizon_days}",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @of_one_snapshot
-def load_intraday_inputs(lake: Warehouse, start: date, end: date) -> IntradayInputs:
+def load_intraday_inputs(warehouse: Warehouse, start: date, end: date) -> IntradayInputs:
     """Everything the intraday features of the days `start` … `end` are made of."""
     from bondsig_assets.bonds.analytics import Reference
     from bondsig_assets.features.intraday import (
@@ -30,7 +30,7 @@ def load_intraday_inputs(lake: Warehouse, start: date, end: date) -> IntradayInp
     )
 
     of_the_day = "execution_date = known_date"
-    events = lake.read_table(
+    events = warehouse.read_table(
         "trade_events",
         between=(offset(start, -BASELINE_DAYS), end),
         columns=EVENT_COLUMNS,
@@ -38,11 +38,15 @@ def load_intraday_inputs(lake: Warehouse, start: date, end: date) -> IntradayInp
     )
     key = list(TABLES["bond_day_revisions"].key)
     known = (offset(start, -MATCH_DAYS), end)
-    revisions = lake.read_table("bond_day_revisions", between=known, columns=[*key, "n_trades"])
-    spreads = lake.read_table("bond_analytics", between=known, columns=[*key, "oas_bps", "weight"])
+    revisions = warehouse.read_table(
+        "bond_day_revisions", between=known, columns=[*key, "n_trades"]
+    )
+    spreads = warehouse.read_table(
+        "bond_analytics", between=known, columns=[*key, "oas_bps", "weight"]
+    )
     return IntradayInputs(
         events,
         revisions.join(spreads, on=key, how="left", maintain_order="left").select(REVISION_COLUMNS),
-        lake.read_table("security_master"),
-        Reference(*(lake.read_table(name) for name in Reference._fields)),
+        warehouse.read_table("security_master"),
+        Reference(*(warehouse.read_table(name) for name in Reference._fields)),
     )

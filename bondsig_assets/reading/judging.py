@@ -17,26 +17,28 @@ from bondsig_assets.learning.thresholds import thresholds
 from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 
-def trained_label(lake: Warehouse) -> tuple[int, str]:
+def trained_label(warehouse: Warehouse) -> tuple[int, str]:
     """Horizon and kind of the label of the newest fold's models: what predictions are judged on.
     The settings' own before there is a fold.
     """
     usual = WalkForwardSettings()
-    found = lake.read("SELECT horizon_days, label FROM models ORDER BY fold DESC LIMIT 1").rows()
+    found = warehouse.read(
+        "SELECT horizon_days, label FROM models ORDER BY fold DESC LIMIT 1"
+    ).rows()
     return found[0] if found else (usual.horizon_days, usual.label)
 
 
 @of_one_snapshot
 def judged(
-    lake: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int
+    warehouse: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int
 ) -> dict[str, pl.DataFrame]:
     """Rows of every table of the judgement but `overfitting`."""
     known = attributes(
-        lake.read_table("issuer_days", columns=_ATTRIBUTES),
-        lake.read_table("fundamentals", columns=["parent_id", "known_at"]),
+        warehouse.read_table("issuer_days", columns=_ATTRIBUTES),
+        warehouse.read_table("fundamentals", columns=["parent_id", "known_at"]),
     )
-    versions = lake.read_table("models", columns=["model_version", "base_rate"])
-    scores, signals = lake.read_table("scores"), lake.read_table("signals")
+    versions = warehouse.read_table("models", columns=["model_version", "base_rate"])
+    scores, signals = warehouse.read_table("scores"), warehouse.read_table("signals")
     return {
         "information_coefficients": daily_ic(predictions, labels, CONTROL),
         "evaluations": judge(predictions, labels, known, horizon, CONTROL),

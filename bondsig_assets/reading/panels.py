@@ -27,12 +27,12 @@ ANALYTICS_COLUMNS = [
 
 
 @of_one_snapshot
-def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
+def load_panels(warehouse: Warehouse, first: date, last: date, with_bonds: bool = True) -> Panels:
     """Everything the features of the days `first` … `last` are made of."""
     between = (first, last)
     of_bonds = between if with_bonds else (first, first)
-    revisions = lake.read_table("bond_day_revisions", between=of_bonds).drop("known_at")
-    analytics = lake.read_table(
+    revisions = warehouse.read_table("bond_day_revisions", between=of_bonds).drop("known_at")
+    analytics = warehouse.read_table(
         "bond_analytics",
         between=of_bonds,
         columns=ANALYTICS_COLUMNS,
@@ -42,15 +42,17 @@ def load_panels(lake: Warehouse, first: date, last: date, with_bonds: bool = Tru
         revisions=revisions.join(
             analytics, on=["cusip", "trade_date", "known_date"], how="left", maintain_order="left"
         ),
-        master=lake.read_table("security_master"),
-        equities=lake.read_table("equities"),
-        bonds=lake.read_table("bonds"),
-        prices=lake.read_table("equity_prices", between=between),
-        cds=lake.read_table("cds_quotes", between=between),
-        fundamentals=lake.read_table("fundamentals"),
-        ratings=lake.read_table("ratings"),
-        issuers=lake.read_table("issuers"),
-        amounts=lake.read_table("amounts_outstanding"),
-        yields=lake.read_table("treasury_yields"),
-        reports_since=lake.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][0],
+        master=warehouse.read_table("security_master"),
+        equities=warehouse.read_table("equities"),
+        bonds=warehouse.read_table("bonds"),
+        prices=warehouse.read_table("equity_prices", between=between),
+        cds=warehouse.read_table("cds_quotes", between=between),
+        fundamentals=warehouse.read_table("fundamentals"),
+        ratings=warehouse.read_table("ratings"),
+        issuers=warehouse.read_table("issuers"),
+        amounts=warehouse.read_table("amounts_outstanding"),
+        yields=warehouse.read_table("treasury_yields"),
+        reports_since=warehouse.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][
+            0
+        ],
     )

@@ -28,7 +28,7 @@ def _dates_sql(days: list[date]) -> str:
 
 
 @of_one_snapshot
-def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
+def earlier_reports(warehouse: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
     """Reports of deliveries before `start` that `reports` could be about, and prints their prices
     are compared with.
     """
@@ -37,7 +37,9 @@ def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.D
         "revision = 0 AND price_verdict IS NOT NULL"
         f" AND known_date >= DATE '{look_back_start(start)}'"
     )
-    prints = lake.read_table("trade_events", where=f"{judged} AND {before}", columns=PRINT_COLUMNS)
+    prints = warehouse.read_table(
+        "trade_events", where=f"{judged} AND {before}", columns=PRINT_COLUMNS
+    )
     doubted = prints.filter(
         pl.col("price_verdict").is_in(["quarantined", "shifted"])
         & (pl.col("delivery_date") >= may_be_confirmed_since(start))
@@ -46,29 +48,33 @@ def earlier_reports(lake: Warehouse, reports: pl.DataFrame, start: date) -> pl.D
     wanted = {*days, *doubted["execution_date"].to_list()}
     bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique()
     if report_days:
-        named = _reports_before(lake, start, f"report_date IN ({_dates_sql(report_days)})", bonds)
+        named = _reports_before(
+            warehouse, start, f"report_date IN ({_dates_sql(report_days)})", bonds
+        )
         wanted |= set(named["execution_date"].to_list())
     of_days = f"execution_date IN ({_dates_sql(sorted(wanted))})"
-    touched = _reports_before(lake, start, of_days, bonds)
-    events = lake.read_table(
+    touched = _reports_before(warehouse, start, of_days, bonds)
+    events = warehouse.read_table(
         "trade_events", where=f"{of_days} AND {before}", columns=PRIOR_EVENT_COLUMNS
     )
     return prior_reports(touched, events, prints)
 
 
-def _reports_before(lake: Warehouse, start: date, where: str, bonds: pl.Series) -> pl.DataFrame:
+def _reports_before(
+    warehouse: Warehouse, start: date, where: str, bonds: pl.Series
+) -> pl.DataFrame:
     """Reports of some bonds delivered before `start`."""
-    return lake.read_table(
+    return warehouse.read_table(
         "trace_reports", where=f"delivery_date < DATE '{start}' AND {where}"
     ).filter(pl.col("cusip").is_in(bonds.implode()))
 
 
-def lifetimes_of_days(lake: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
+def lifetimes_of_days(warehouse: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
     """When each report of the execution dates in `changed` counted or was quarantined, as `revise`
     wants it.
     """
     days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
-    events = lake.read_table(
+    events = warehouse.read_table(
         "trade_events",
         where=f"known_date <= DATE '{end}' AND execution_date IN ({days})",
         columns=[

@@ -35,10 +35,10 @@ class ScoringRange:
     champion: ChampionRow | None
 
 
-def scoring_ranges(lake: Warehouse, start: date, end: date) -> Iterator[ScoringRange]:
+def scoring_ranges(warehouse: Warehouse, start: date, end: date) -> Iterator[ScoringRange]:
     """What covers the trading days `start` … `end`, in order."""
-    folds = lake.read("SELECT DISTINCT fold FROM models ORDER BY fold")["fold"].to_list()
-    champions = rows_from(ChampionRow, lake.read_table("champions"))
+    folds = warehouse.read("SELECT DISTINCT fold FROM models ORDER BY fold")["fold"].to_list()
+    champions = rows_from(ChampionRow, warehouse.read_table("champions"))
 
     def models_of(day: date) -> tuple[date | None, ChampionRow | None]:
         return (
@@ -53,7 +53,7 @@ def scoring_ranges(lake: Warehouse, start: date, end: date) -> Iterator[ScoringR
 
 @of_one_snapshot
 def score_range(
-    lake: Warehouse, load: Callable[[ChampionRow], Scorer], days: ScoringRange
+    warehouse: Warehouse, load: Callable[[ChampionRow], Scorer], days: ScoringRange
 ) -> dict[str, pl.DataFrame]:
     """Rows of every table of scores for `days`, by the champion that `load` gives."""
     first, last, fold, champion = days.first, days.last, days.fold, days.champion
@@ -68,10 +68,10 @@ def score_range(
     found = load(champion)
     scorers = [
         scorer_of(row)
-        for row in rows_from(ModelRow, lake.read_table("models", between=(fold, fold)))
+        for row in rows_from(ModelRow, warehouse.read_table("models", between=(fold, fold)))
     ]
     history = max(one.specification.history_days for one in (found, *scorers))
-    issuer_days = lake.read_table("issuer_days", between=(offset(first, 1 - history), last))
+    issuer_days = warehouse.read_table("issuer_days", between=(offset(first, 1 - history), last))
     data = make_dataset(issuer_days, TABLES["labels"].empty(), WalkForwardSettings())
     rows = data.between(first, last)
     rows = rows[data.scorable[rows]]

@@ -16,15 +16,15 @@ from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 @of_one_snapshot
 def training_data(
-    lake: Warehouse, last: Fold, settings: LearningSettings, snapshot: int
+    warehouse: Warehouse, last: Fold, settings: LearningSettings, snapshot: int
 ) -> Dataset:
     """Every issuer day up to the last fold's training end, with the labels known before that fold
     began.
     """
-    issuer_days = lake.read_table(
+    issuer_days = warehouse.read_table(
         "issuer_days", between=(FIRST_DAY, last.train_end), at_snapshot=snapshot
     )
-    labels = lake.read_table(
+    labels = warehouse.read_table(
         "labels",
         between=(FIRST_DAY, offset(last.first_day, -1)),
         where=f"horizon_days = {settings.walk_forward.horizon_days}",
@@ -33,7 +33,7 @@ def training_data(
     return make_dataset(issuer_days, labels, settings.walk_forward)
 
 
-def is_fitted(lake: Warehouse, data: Dataset, fold: Fold, settings: LearningSettings) -> bool:
+def is_fitted(warehouse: Warehouse, data: Dataset, fold: Fold, settings: LearningSettings) -> bool:
     """Whether the warehouse holds exactly this study's models of the fold, fitted on exactly these
     rows.
     """
@@ -41,7 +41,7 @@ def is_fitted(lake: Warehouse, data: Dataset, fold: Fold, settings: LearningSett
     hashes = {one.name: training_hash(data, rows, one) for one in settings.specifications()}
     members = [value for name, value in hashes.items() if name != CONTROL]
     expected = {**hashes, **({ENSEMBLE: ensemble_hash(members)} if len(members) > 1 else {})}
-    held = lake.read_table(
+    held = warehouse.read_table(
         "models", between=(fold.quarter, fold.quarter), columns=["model_name", "data_hash"]
     )
     return dict(held.rows()) == expected

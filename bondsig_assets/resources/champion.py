@@ -34,19 +34,19 @@ def load_champion(tracking: TrackingResource, champion: ChampionRow) -> Scorer:
 
 
 def register_champions(
-    lake: Warehouse, tracking: TrackingResource, rows: Sequence[ChampionRow]
+    warehouse: Warehouse, tracking: TrackingResource, rows: Sequence[ChampionRow]
 ) -> list[ChampionRow]:
     """Register whoever is not registered yet, write `champions`, point the aliases; returns the
     rows with their versions.
     """
     mlflow = tracking.connect()
-    stored = model_summaries(lake)
+    stored = model_summaries(warehouse)
     versions = {
         version: tracking.register(mlflow, stored[version])
         for version in dict.fromkeys(row.model_version for row in rows)
     }
     complete = [replace(row, registry_version=versions[row.model_version]) for row in rows]
-    lake.replace(Write("champions", frame_of("champions", complete)))
+    warehouse.replace(Write("champions", frame_of("champions", complete)))
     newest = complete[-1].registry_version
     others = [row.registry_version for row in complete if row.registry_version != newest]
     tracking.promote(mlflow, newest, others[-1] if others else "")

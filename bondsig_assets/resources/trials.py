@@ -22,7 +22,11 @@ _KIND, _TRIAL, _HORIZON = "bondsig.kind", "bondsig.trial", "bondsig.horizon_days
 
 
 def log_trials(
-    tracking: TrackingResource, study: str, lake: Warehouse, returns: pl.DataFrame, horizon: int
+    tracking: TrackingResource,
+    study: str,
+    warehouse: Warehouse,
+    returns: pl.DataFrame,
+    horizon: int,
 ) -> None:
     """Log each model's returns (`long_short` rows of periods of `horizon` days) and newest settings
     as a trial of the study.
@@ -31,7 +35,7 @@ def log_trials(
     stays the same trial, and keeps the days it was judged on before.
     """
     mlflow = tracking.connect(study)
-    fitted = lake.read(
+    fitted = warehouse.read(
         "SELECT DISTINCT model_name, specification_hash, label, settings FROM models ORDER BY ALL"
     )
     known = {run.data.tags.get(_TRIAL): run.info.run_id for run in _runs(mlflow, study, "trial")}

@@ -215,5 +215,5 @@ def following(day: date) -> date:
 
 def tamper(warehouse: Warehouse, sql: str) -> None:
     """Write past the checks of the warehouse."""
-    with warehouse._lake.writing("could not tamper") as lake:
-        lake.execute(sql)
+    with warehouse._lake.writing("could not tamper") as opened:
+        opened.execute(sql)

@@ -58,7 +58,7 @@ def _registry(monkeypatch) -> None:
 def test_a_late_cancel_is_found_and_measured(small, monkeypatch):
     done = small.bondsig(monkeypatch, "diff", "aaa", DAY)
     assert done.exit_code == 0, done.output
-    cancel = small.lake.read(
+    cancel = small.warehouse.read(
         "SELECT delivery_date, record_number FROM trace_reports WHERE message_number = '77777' AND"
         " status = 'X'"
     ).row(0)
@@ -87,18 +87,18 @@ def test_with_todays_knowledge_the_day_is_that_of_a_market_without_the_trade(sma
     """All issuers, every feature, and the scores: as stored where the trade that was taken back had
     never been.
     """
-    changed = changed_bond_days(small.lake.read, offset(DAY, -LOOKBACK_DAYS), DAY)
+    changed = changed_bond_days(small.warehouse.read, offset(DAY, -LOOKBACK_DAYS), DAY)
     assert changed.select("cusip", "trade_date", "n_trades", "n_trades_then").rows() == [
         (CUSIPS[0], DAYS[WEAK], 2, 3)
     ]
-    trail = trail_of(small.lake.read, "AAA", DAY, (DAYS[0], DAYS[LAST]))
-    then, now, _ = _recomputed(small.home, small.lake, trail, changed)
-    for lake, known in ((small.lake, then), (never_weak.lake, now)):
-        stored = lake.read_table("issuer_days", between=(DAY, DAY))
+    trail = trail_of(small.warehouse.read, "AAA", DAY, (DAYS[0], DAYS[LAST]))
+    then, now, _ = _recomputed(small.home, small.warehouse, trail, changed)
+    for warehouse, known in ((small.warehouse, then), (never_weak.warehouse, now)):
+        stored = warehouse.read_table("issuer_days", between=(DAY, DAY))
         assert known.issuers.select(stored.columns).equals(stored)
         assert np.allclose(
             known.scores["prediction"],
-            lake.read_table("scores", between=(DAY, DAY))["prediction"],
+            warehouse.read_table("scores", between=(DAY, DAY))["prediction"],
             rtol=0,
             atol=1e-12,
         )
@@ -150,10 +150,10 @@ def test_a_champion_that_cannot_be_had_is_one_line(small, monkeypatch, error):
 
 def test_features_made_anew_since_are_told(tmp_path, monkeypatch):
     small = small_market(tmp_path / "home", scored_from=WEAK)
-    small.lake.replace(
+    small.warehouse.replace(
         Write(
             "issuer_days",
-            small.lake.read_table("issuer_days", between=(DAY, DAY)).with_columns(
+            small.warehouse.read_table("issuer_days", between=(DAY, DAY)).with_columns(
                 pl.col("spread_bps") + pl.int_range(pl.len()) ** 2 * 50.0
             ),
             (DAY, DAY),
@@ -164,7 +164,7 @@ def test_features_made_anew_since_are_told(tmp_path, monkeypatch):
 
 
 def test_messages_and_reports_that_never_traded_are_no_events(small):
-    events = events_since(small.lake.read, CUSIPS, DAYS[0], DAY)
+    events = events_since(small.warehouse.read, CUSIPS, DAYS[0], DAY)
     assert (
         events["record_number"].len() == 1
         and events["is_arrival"].to_list() == [False]

@@ -201,7 +201,7 @@ class Small:
     """A finished home and its warehouse."""
 
     home: Home
-    lake: Warehouse
+    warehouse: Warehouse
 
     def bondsig(self, monkeypatch, *arguments: object) -> Any:
         monkeypatch.setenv("BONDSIG_HOME", str(self.home.path))
@@ -212,8 +212,8 @@ def small_market(path: Path, *, is_weak: bool = True, scored_from: int = 35) -> 
     """The small market in the home at `path`, its last days scored by `champion()`."""
     home = Home(path)
     home.claim(Market(world="tiny"), (DAYS[0], DAYS[LAST]))
-    lake = Warehouse(path)
-    lake.initialize()
+    warehouse = Warehouse(path)
+    warehouse.initialize()
     tables = reference_tables()
     memory = processed(reports(is_weak), bonds=tables["bonds"])
     tables |= {
@@ -221,23 +221,23 @@ def small_market(path: Path, *, is_weak: bool = True, scored_from: int = 35) -> 
         "trade_events": memory.events,
         "bond_day_revisions": memory.revisions,
     }
-    lake.replace(*(Write(name, frame) for name, frame in tables.items()))
-    reference = Reference(*(lake.read_table(name) for name in Reference._fields))
-    lake.replace(
+    warehouse.replace(*(Write(name, frame) for name, frame in tables.items()))
+    reference = Reference(*(warehouse.read_table(name) for name in Reference._fields))
+    warehouse.replace(
         Write(
             "bond_analytics", TABLES["bond_analytics"].conform(analyze(memory.revisions, reference))
         )
     )
     first, last = DAYS[scored_from], DAYS[LAST]
-    frame, _ = issuer_days(load_panels(lake, offset(first, -LOOKBACK_DAYS), last), first, last)
-    lake.replace(Write("issuer_days", TABLES["issuer_days"].conform(frame)))
+    frame, _ = issuer_days(load_panels(warehouse, offset(first, -LOOKBACK_DAYS), last), first, last)
+    warehouse.replace(Write("issuer_days", TABLES["issuer_days"].conform(frame)))
     data = make_dataset(frame, TABLES["labels"].empty(), WalkForwardSettings())
     # The last day but two could not be scored.
     rows = np.flatnonzero(data.scorable & (data.keys["trade_date"] != DAYS[LAST - 2]).to_numpy())
     scores, explanations = score(
         data, rows, champion(), "3", frame.sort("trade_date", "parent_id")[rows]
     )
-    lake.replace(
+    warehouse.replace(
         Write("scores", TABLES["scores"].conform(scores)),
         Write("explanations", TABLES["explanations"].conform(explanations)),
         Write(
@@ -314,7 +314,7 @@ def small_market(path: Path, *, is_weak: bool = True, scored_from: int = 35) -> 
             ),
         ),
     )
-    return Small(home, lake)
+    return Small(home, warehouse)
 
 
 @pytest.fixture(scope="module")
@@ -325,10 +325,10 @@ def small(tmp_path_factory) -> Small:
 def test_it_says_everything_about_a_score(small, monkeypatch):
     done = small.bondsig(monkeypatch, "explain", "aaa", DAYS[45])
     assert done.exit_code == 0, done.output
-    stored = small.lake.read(
+    stored = small.warehouse.read(
         "SELECT * FROM scores WHERE ticker = 'AAA' AND trade_date = ?", [DAYS[45]]
     ).row(0, named=True)
-    rank = small.lake.read(
+    rank = small.warehouse.read(
         "SELECT count(*) AS n FROM scores WHERE trade_date = ? AND prediction >= ?",
         [DAYS[45], stored["prediction"]],
     )["n"][0]
@@ -365,7 +365,7 @@ def test_contributions_are_sorted_and_add_up(small, monkeypatch):
         (abs(size) for size in sizes[:10]), reverse=True
     )
     assert "base value" in lines[11] and sizes[11] == BASE
-    prediction = small.lake.read(
+    prediction = small.warehouse.read(
         "SELECT prediction FROM scores WHERE ticker = 'BBB' AND trade_date = ?", [DAYS[50]]
     )["prediction"][0]
     assert sum(sizes) == pytest.approx(prediction, abs=1e-5)

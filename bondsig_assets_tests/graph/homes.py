@@ -75,7 +75,7 @@ def contents(
     home: Home, *, until: date | None = None, without: tuple[str, ...] = ()
 ) -> dict[str, pl.DataFrame]:
     """Every table, ordered; daily ones up to `until`."""
-    lake = Warehouse(home.path)
+    warehouse = Warehouse(home.path)
     tables = {}
     for name, table in TABLES.items():
         if name in without:
@@ -85,7 +85,7 @@ def contents(
             if until and table.partition and table.partition != "fold"
             else None
         )
-        frame = lake.read_table(name, between=between)
+        frame = warehouse.read_table(name, between=between)
         tables[name] = frame.drop(_OF_THE_RUN.get(name, []))
     return tables
 

@@ -94,10 +94,10 @@ def test_every_example_answers_its_question(full_home, path):
 
 
 def test_a_score_leads_back_to_reports(full_home):
-    lake = Warehouse(full_home.path)
-    reports = lake.read(Path("sql/examples/from_score_to_reports.sql").read_text())
+    warehouse = Warehouse(full_home.path)
+    reports = warehouse.read(Path("sql/examples/from_score_to_reports.sql").read_text())
     first = reports.row(0, named=True)
-    found = lake.read(
+    found = warehouse.read(
         "select price, cusip from trace_reports where delivery_date = ? and record_number = ?",
         [first["delivery_date"], first["record_number"]],
     )
@@ -105,9 +105,9 @@ def test_a_score_leads_back_to_reports(full_home):
 
 
 def test_trades_as_of_shows_what_stood_then(full_home):
-    lake = Warehouse(full_home.path)
+    warehouse = Warehouse(full_home.path)
     then, now = (
-        lake.read(f"select count(*) as n from {view}")["n"][0]
+        warehouse.read(f"select count(*) as n from {view}")["n"][0]
         for view in (
             "trades_as_of(timestamp '2023-06-30 18:30') where execution_date <= date '2023-06-30'",
             (
@@ -145,14 +145,14 @@ def test_summary_and_doctor(full_home):
 
 
 def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
-    lake = Warehouse(full_home.path)
-    taken = lake.read(
+    warehouse = Warehouse(full_home.path)
+    taken = warehouse.read(
         "SELECT issuer_cusip, parent_id, valid_from_date AS day FROM issuers QUALIFY count(*) OVER"
         " (PARTITION BY issuer_id) = 2 ORDER BY day DESC LIMIT 1"
     ).row(0, named=True)
-    ticker = lake.read("SELECT ticker FROM equities WHERE parent_id = ?", [taken["parent_id"]])[
-        "ticker"
-    ][0]
+    ticker = warehouse.read(
+        "SELECT ticker FROM equities WHERE parent_id = ?", [taken["parent_id"]]
+    )["ticker"][0]
     before = bondsig(
         full_home.path, "issuer", ticker, "--as-of", str(taken["day"] - timedelta(days=1))
     )

@@ -62,9 +62,9 @@ def contents(home: Home) -> pl.DataFrame:
     return Warehouse(home.path).read_table("issuer_intraday")
 
 
-def asked(lake: Warehouse, sql: str, moment: datetime) -> pl.DataFrame:
+def asked(warehouse: Warehouse, sql: str, moment: datetime) -> pl.DataFrame:
     """The answer to a question about a day as known at a moment of it."""
-    return lake.read(
+    return warehouse.read(
         sql.replace("$moment", f"TIMESTAMP '{moment}'").replace("$day", f"DATE '{moment.date()}'")
     )
 
@@ -89,7 +89,7 @@ def materialize(
 
 
 def test_every_row_is_what_the_warehouse_says_was_known_then(home):
-    lake, rows = Warehouse(home.path), contents(home)
+    warehouse, rows = Warehouse(home.path), contents(home)
     assert rows.height == len(rows.unique(["parent_id", "trade_date", "as_of_time"])) > 300
     assert (
         rows["intraday_spread_bps"].count() > 150
@@ -99,7 +99,7 @@ def test_every_row_is_what_the_warehouse_says_was_known_then(home):
     for day in DAYS:
         for at in (time(12), time(16)):
             mine = rows.filter(trade_date=day, as_of_time=f"{at:%H:%M}").sort("parent_id")
-            theirs = asked(lake, _AS_KNOWN, datetime.combine(day, at))
+            theirs = asked(warehouse, _AS_KNOWN, datetime.combine(day, at))
             same = [
                 "parent_id",
                 "ticker",
@@ -124,7 +124,7 @@ def test_days_one_by_one_are_the_range_to_the_last_bit(home):
 
 
 def test_at_the_cutoff_the_level_is_that_of_the_bond_days_and_a_bad_time_writes_nothing(home):
-    lake, before = Warehouse(home.path), contents(home)
+    warehouse, before = Warehouse(home.path), contents(home)
     with dg.DagsterInstance.ephemeral() as instance:
         failed = materialize(home, DAYS[-3:], instance, times_of_day=["25:00"])
         assert not failed.success and contents(home).equals(before)
@@ -141,9 +141,9 @@ def test_at_the_cutoff_the_level_is_that_of_the_bond_days_and_a_bad_time_writes_
                 .sort("parent_id")
                 .select("parent_id", "intraday_spread_bps")
             )
-            theirs = asked(lake, _AT_THE_CUTOFF, datetime.combine(day, time(18, 30))).drop_nulls(
-                "level"
-            )
+            theirs = asked(
+                warehouse, _AT_THE_CUTOFF, datetime.combine(day, time(18, 30))
+            ).drop_nulls("level")
             assert mine["parent_id"].equals(theirs["parent_id"]) and mine.height > 10
             assert (mine["intraday_spread_bps"] - theirs["level"]).abs().max() < 1e-9
         assert materialize(home, DAYS[-3:], instance).success

@@ -14,8 +14,8 @@ from bondsig_assets_tests.trace.messages import DAYS, bond, delivered, ending, m
 
 
 def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_late(tmp_path):
-    lake = Warehouse(tmp_path)
-    lake.initialize()
+    warehouse = Warehouse(tmp_path)
+    warehouse.initialize()
     days = trading_days_definition(DAYS[0], DAYS[-1])
     trade = message(2, "7")
     reports = {
@@ -25,11 +25,11 @@ def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_
         ).partition_by("delivery_date")
     }
     last = DAYS[9]
-    lake.replace(Write("bonds", bond()))
+    warehouse.replace(Write("bonds", bond()))
     with dg.DagsterInstance.ephemeral() as instance:
 
         def deliver(day):
-            lake.replace(Write("trace_reports", reports[day], (day, day)))
+            warehouse.replace(Write("trace_reports", reports[day], (day, day)))
             assets = [trade_events_asset(days), bond_day_revisions_asset(days)]
             done = dg.materialize(
                 assets,
@@ -41,7 +41,7 @@ def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_
 
         for day in (DAYS[5], last):
             deliver(day)
-        assert lake.partitions("bond_day_revisions") == {last}
+        assert warehouse.partitions("bond_day_revisions") == {last}
         deliver(DAYS[2])
         told = [
             record.asset_materialization
@@ -49,7 +49,7 @@ def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_
                 dg.AssetKey("bond_day_revisions"), limit=20
             ).records
         ]
-    after = lake.read(
+    after = warehouse.read(
         "SELECT trade_date, n_trades FROM bond_day_revisions WHERE known_date = ? ORDER BY 1",
         [DAYS[5]],
     ).rows()

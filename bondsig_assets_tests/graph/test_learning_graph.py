@@ -36,7 +36,7 @@ def home(full_home, tmp_path) -> Home:
 
 def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatch):
     home.learning_file.write_text('models = ["ridge", "elastic_net"]\n[ridge]\npenalty = 0.5\n')
-    lake, fitted, fit = Warehouse(home.path), [], training.train_model
+    warehouse, fitted, fit = Warehouse(home.path), [], training.train_model
 
     def stops_in_the_third(data, fold, *others):
         if fold.quarter == date(2024, 1, 1):
@@ -46,7 +46,7 @@ def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatc
     monkeypatch.setattr(training, "train_model", stops_in_the_third)
     with pytest.raises((KeyboardInterrupt, RunError)):
         run(home, select="key:models", again=True)
-    kept = lake.read_table("models", columns=["fold", "model_name", "data_hash"]).filter(
+    kept = warehouse.read_table("models", columns=["fold", "model_name", "data_hash"]).filter(
         pl.col("fold") < date(2024, 1, 1)
     )
     assert set(kept["model_name"]) == {
@@ -62,7 +62,7 @@ def test_a_training_that_was_stopped_goes_on_with_the_next_fold(home, monkeypatc
     )
     run(home, select="key:models", again=True)
     assert set(fitted) == {date(2024, 1, 1)}, "folds finished before the stop are not fitted again"
-    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {
+    assert set(warehouse.read_table("models", columns=["model_name"])["model_name"]) == {
         "ridge",
         "elastic_net",
         "equity_only",
@@ -74,35 +74,35 @@ def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them
     home, monkeypatch
 ):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
-    lake, told = Warehouse(home.path), CliRunner()
-    before = lake.read_table("scores")
+    warehouse, told = Warehouse(home.path), CliRunner()
+    before = warehouse.read_table("scores")
     home.learning_file.write_text('models = ["ridge"]\n[ridge]\npenalty = -1.0\n')
     assert (
         "learning.toml: ridge.penalty = -1.0 must be above 0"
         in (wrong := told.invoke(cli, ["run"]).output)
         and "SettingsError" not in wrong
     )
-    assert lake.read_table("scores").equals(before)
+    assert warehouse.read_table("scores").equals(before)
     home.learning_file.write_text('models = ["ridge"]\n[ridge]\npenalty = 5.0\n')
     done = told.invoke(cli, ["run"])
     assert (
         done.exit_code == 0
         and "asks for other models than were trained for 3 quarters" in done.output
     ), done.output
-    assert set(lake.read_table("models", columns=["model_name"])["model_name"]) == {
+    assert set(warehouse.read_table("models", columns=["model_name"])["model_name"]) == {
         "ridge",
         "equity_only",
     }
-    assert lake.read_table("scores").height == before.height and not lake.read_table("scores")[
-        "prediction"
-    ].equals(before["prediction"])
+    assert warehouse.read_table("scores").height == before.height and not warehouse.read_table(
+        "scores"
+    )["prediction"].equals(before["prediction"])
     assert "everything is done already" in told.invoke(cli, ["run"]).output
 
 
 def test_another_rule_for_signals_filters_every_day_again_and_trains_nothing(home, monkeypatch):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
-    lake, told = Warehouse(home.path), CliRunner()
-    before, models = lake.read_table("signals"), lake.read_table("models")
+    warehouse, told = Warehouse(home.path), CliRunner()
+    before, models = warehouse.read_table("signals"), warehouse.read_table("models")
     home.learning_file.write_text("[signals]\nmargin = 0.0\nquantile = 0.2\n")
     done = told.invoke(cli, ["run"])
     assert (
@@ -110,14 +110,14 @@ def test_another_rule_for_signals_filters_every_day_again_and_trains_nothing(hom
         and "asks for other signals than there are on" in done.output
         and "other models" not in done.output
     ), done.output
-    after = lake.read_table("signals")
+    after = warehouse.read_table("signals")
     assert (
         after.height > 1.5 * before.height
         and before.join(after, on=["ticker", "trade_date", "direction"], how="anti").is_empty()
     )
     assert (
-        lake.read_table("models").equals(models)
-        and lake.read("SELECT n_signals FROM thresholds WHERE rule = 'signals'").item()
+        warehouse.read_table("models").equals(models)
+        and warehouse.read("SELECT n_signals FROM thresholds WHERE rule = 'signals'").item()
         == after.height
     )
     again = told.invoke(cli, ["run"]).output
@@ -133,9 +133,9 @@ def test_another_rule_for_signals_filters_every_day_again_and_trains_nothing(hom
     ],
 )
 def test_windows_that_leave_nothing_to_train_on_leave_everything_as_it_was(home, windows):
-    lake = Warehouse(home.path)
+    warehouse = Warehouse(home.path)
     before = {
-        name: lake.read_table(name)
+        name: warehouse.read_table(name)
         for name in ("models", "holdout_ics", "champions", "scores", "evaluations")
     }
     home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
@@ -144,7 +144,7 @@ def test_windows_that_leave_nothing_to_train_on_leave_everything_as_it_was(home,
         match="^models: nothing could be trained, models stay as they were: fold 2023-07-01: ",
     ):
         run(home, select="key:models+", again=True)
-    assert all(lake.read_table(name).equals(frame) for name, frame in before.items())
+    assert all(warehouse.read_table(name).equals(frame) for name, frame in before.items())
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_a_quarter_that_settings_leave_out_is_told_once_and_the_next_run_finds_i
     any more keeps them.
     """
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
-    lake = Warehouse(home.path)
+    warehouse = Warehouse(home.path)
     home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
     done = CliRunner().invoke(cli, ["run"])
     assert done.exit_code == 0, done.output
-    assert lake.read_table("models")["fold"].min() == first and lake.read_table("scores")[
+    assert warehouse.read_table("models")["fold"].min() == first and warehouse.read_table("scores")[
         "trade_date"
     ].min() == at_or_after(first)
     again = CliRunner().invoke(cli, ["run"]).output
@@ -170,65 +170,65 @@ def test_a_quarter_that_settings_leave_out_is_told_once_and_the_next_run_finds_i
 
 
 def test_a_home_without_models_has_no_champions_and_days_without_scores(home):
-    lake = Warehouse(home.path)
-    lake.replace(
+    warehouse = Warehouse(home.path)
+    warehouse.replace(
         *(Write(name, TABLES[name].empty()) for name in ("models", "holdout_ics", "champions"))
     )
     run(home, select="key:champions", again=True)
-    assert lake.read_table("champions").is_empty()
+    assert warehouse.read_table("champions").is_empty()
 
 
 def test_a_registry_that_is_down_leaves_the_day_marked_and_earlier_scores_as_they_were(
     home, monkeypatch
 ):
-    lake = Warehouse(home.path)
-    lake.replace(
+    warehouse = Warehouse(home.path)
+    warehouse.replace(
         *(
             Write(name, TABLES[name].empty(), (LAST, LAST))
             for name in ("scores", "predictions", "explanations")
         )
     )
-    before = lake.read_table("scores")
+    before = warehouse.read_table("scores")
     monkeypatch.setenv("BONDSIG_MLFLOW", "http://127.0.0.1:9")
     with pytest.raises(
         RunError, match="2024-03-28 not scored: MLflow at http://127.0.0.1:9 does not answer"
     ):
         run(home, LAST, LAST, select="key:scores", again=True)
-    marked = lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).to_dicts()
+    marked = warehouse.read_table("unscored_days").filter(pl.col("trade_date") == LAST).to_dicts()
     assert [row["reason"] for row in marked] == ["registry_unreachable"] and "start it" in marked[
         0
     ]["explanation"]
-    assert lake.read_table("scores").equals(before)
+    assert warehouse.read_table("scores").equals(before)
     monkeypatch.delenv("BONDSIG_MLFLOW")
     run(home, LAST, LAST, select="key:scores", again=True)
-    assert lake.read_table("scores", between=(LAST, LAST)).height > 15
-    assert lake.read_table("unscored_days").filter(pl.col("trade_date") == LAST).is_empty(), (
+    assert warehouse.read_table("scores", between=(LAST, LAST)).height > 15
+    assert warehouse.read_table("unscored_days").filter(pl.col("trade_date") == LAST).is_empty(), (
         "a day that is scored later leaves the table"
     )
 
 
 def test_a_model_whose_features_are_declared_otherwise_is_refused(home, monkeypatch):
-    lake, before = Warehouse(home.path), Warehouse(home.path).read_table("scores")
+    warehouse, before = Warehouse(home.path), Warehouse(home.path).read_table("scores")
     monkeypatch.setattr(scoring, "feature_hash", lambda features: "another")
     with pytest.raises(
         RunError, match=r"not scored: model ridge .* was trained on features declared otherwise"
     ):
         run(home, LAST, LAST, select="key:scores", again=True)
-    assert lake.read_table("scores").equals(before)
+    assert warehouse.read_table("scores").equals(before)
 
 
 def test_the_registry_holds_what_scored(full_home):
-    lake, tracking = Warehouse(full_home.path), TrackingResource(home=str(full_home.path))
-    champion = lake.read_table("champions").to_dicts()[-1]
+    warehouse, tracking = Warehouse(full_home.path), TrackingResource(home=str(full_home.path))
+    champion = warehouse.read_table("champions").to_dicts()[-1]
     mlflow = tracking.connect()
     loaded = mlflow.pyfunc.load_model("models:/bondsig@champion")
     assert champion["registry_version"] == str(
         mlflow.MlflowClient().get_model_version_by_alias("bondsig", "champion").version
     )
-    rows = lake.read_table("explanations", between=(LAST, LAST)).join(
-        lake.read_table("scores", between=(LAST, LAST)), on=["parent_id", "trade_date"]
+    rows = warehouse.read_table("explanations", between=(LAST, LAST)).join(
+        warehouse.read_table("scores", between=(LAST, LAST)), on=["parent_id", "trade_date"]
     )
-    names = lake.read(
+    names = warehouse.read(
         "SELECT features FROM models WHERE model_version = ?", [champion["model_version"]]
     )["features"][0].to_list()
     import pandas as pd
@@ -245,8 +245,11 @@ def test_the_registry_holds_what_scored(full_home):
 def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat_it(
     full_home, tmp_path
 ):
-    lake, mlflow = Warehouse(full_home.path), TrackingResource(home=str(full_home.path)).connect()
-    client, models = mlflow.MlflowClient(), lake.read_table("models").sort("fold")
+    warehouse, mlflow = (
+        Warehouse(full_home.path),
+        TrackingResource(home=str(full_home.path)).connect(),
+    )
+    client, models = mlflow.MlflowClient(), warehouse.read_table("models").sort("fold")
     fold = client.get_run(models["mlflow_run_id"][-1])
     parent = client.get_run(fold.data.tags["mlflow.parentRunId"])
     assert (
@@ -263,13 +266,13 @@ def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat
 
 
 def test_contributions_add_up_to_every_score(full_home):
-    lake = Warehouse(full_home.path)
-    rows = lake.read_table("explanations").join(
-        lake.read_table("scores").select("parent_id", "trade_date", "prediction"),
+    warehouse = Warehouse(full_home.path)
+    rows = warehouse.read_table("explanations").join(
+        warehouse.read_table("scores").select("parent_id", "trade_date", "prediction"),
         on=["parent_id", "trade_date"],
     )
     total = rows["base_value"] + rows["contributions"].list.sum()
-    assert rows.height == lake.read_table("scores").height
+    assert rows.height == warehouse.read_table("scores").height
     np.testing.assert_allclose(total.to_numpy(), rows["prediction"].to_numpy(), atol=1e-6)
 
 
@@ -277,15 +280,15 @@ def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_dec
     home, monkeypatch
 ):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
-    lake = Warehouse(home.path)
-    before = lake.read_table("champions")
+    warehouse = Warehouse(home.path)
+    before = warehouse.read_table("champions")
     run(home, select="key:champions", again=True)
-    assert lake.read_table("champions").equals(before)
+    assert warehouse.read_table("champions").equals(before)
     assert before["known_at"].is_sorted() and before["valid_to_date"].null_count() == 1
     done = CliRunner().invoke(cli, ["champion", "xgboost 2024-01-01", "--from", "2024-03-01"])
     assert done.exit_code == 0 and "champion from 2024-03-01 on" in done.output
     run(home, select="key:champions", again=True)
-    decided = lake.read_table("champions").to_dicts()[-1]
+    decided = warehouse.read_table("champions").to_dicts()[-1]
     assert (decided["valid_from_date"], decided["model_version"], decided["decision"]) == (
         date(2024, 3, 1),
         "xgboost 2024-01-01",
@@ -293,7 +296,7 @@ def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_dec
     )
     run(home, date(2024, 2, 29), date(2024, 3, 1), select="key:scores", again=True)
     versions = dict(
-        lake.read(
+        warehouse.read(
             "SELECT trade_date, any_value(model_version) FROM scores WHERE trade_date IN"
             " ('2024-02-29', '2024-03-01') GROUP BY 1"
         ).rows()
@@ -363,10 +366,10 @@ def test_trials_are_specifications_however_often_they_are_judged(home):
 def test_a_trial_judged_on_fewer_days_keeps_the_others(home):
     from bondsig_assets.resources.trials import log_trials, read_trials
 
-    tracking, lake = TrackingResource(home=str(home.path)), Warehouse(home.path)
+    tracking, warehouse = TrackingResource(home=str(home.path)), Warehouse(home.path)
     before = read_trials(tracking, "bondsig", 5)[0].filter(model_name="ridge").sort("trade_date")
     last = before.tail(3).with_columns(pl.col("return_pct") + 1.0)
-    log_trials(tracking, "bondsig", lake, last, 5)
+    log_trials(tracking, "bondsig", warehouse, last, 5)
     after = read_trials(tracking, "bondsig", 5)[0].filter(model_name="ridge").sort("trade_date")
     wanted = pl.concat([before.head(before.height - 3), last.select(before.columns)])
     assert after["trade_date"].equals(wanted["trade_date"])
@@ -381,34 +384,34 @@ def test_models_are_judged_on_the_label_they_were_trained_on(home, monkeypatch):
     )
     done = CliRunner().invoke(cli, ["run"])
     assert done.exit_code == 0 and "10-day beta-adjusted return" in done.output, done.output
-    lake = Warehouse(home.path)
+    warehouse = Warehouse(home.path)
     joined = """predictions p JOIN labels l USING (parent_id, trade_date)
         WHERE l.horizon_days = 10 AND isfinite(l.beta_adjusted_return_pct) AND p.model_name =
           'ridge'"""
-    brier, differ = lake.read(
+    brier, differ = warehouse.read(
         f"""SELECT avg((p.probability_underperform - (l.beta_adjusted_return_pct < 0)::DOUBLE) ** 2)
           AS brier,
         count(*) FILTER (WHERE (l.beta_adjusted_return_pct < 0) <> (l.excess_return_pct < 0)) AS
           differ FROM {joined}"""
     ).row(0)
     assert differ > 50
-    found = lake.read(
+    found = warehouse.read(
         "SELECT brier_score FROM probability_evaluations WHERE model_name = 'ridge'"
     ).item()
     assert found == pytest.approx(brier, rel=1e-9)
-    ic = lake.read(
+    ic = warehouse.read(
         f"""SELECT avg(ic) FROM (SELECT trade_date, corr(x, y) AS ic FROM (
         SELECT p.trade_date, rank() OVER (PARTITION BY p.trade_date ORDER BY p.prediction) AS x,
                rank() OVER (PARTITION BY p.trade_date ORDER BY l.beta_adjusted_return_pct) AS y FROM
                  {joined}) GROUP BY 1 HAVING count(*) >= 15)"""
     ).item()
-    judged = lake.read(
+    judged = warehouse.read(
         "SELECT mean_ic FROM evaluations WHERE model_name = 'ridge' AND horizon_days = 10 AND slice"
         " = 'all'"
     ).item()
     assert judged == pytest.approx(ic, abs=1e-9)
     # Trials of five days are counted; their periods are others and not compared with.
-    luck = lake.read_table("overfitting")
+    luck = warehouse.read_table("overfitting")
     assert (
         set(luck["model_name"]) == {"ridge", "equity_only"} and luck["n_trials"][0] == n_before + 2
     )

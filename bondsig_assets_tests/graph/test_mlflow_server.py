@@ -54,13 +54,13 @@ def test_models_are_trained_registered_and_score(full_home, tmp_path, monkeypatc
     monkeypatch.setenv("BONDSIG_MLFLOW", mlflow_server)
     run(home, select="key:models+", again=True)
 
-    lake, tracking = Warehouse(home.path), TrackingResource(home=str(home.path))
-    champions = lake.read("SELECT * FROM champions ORDER BY valid_from_date")
+    warehouse, tracking = Warehouse(home.path), TrackingResource(home=str(home.path))
+    champions = warehouse.read("SELECT * FROM champions ORDER BY valid_from_date")
     assert champions.height > 1
     mlflow = tracking.connect()
     newest = mlflow.MlflowClient().get_model_version_by_alias(REGISTERED_MODEL, CHAMPION)
     assert newest.version == champions["registry_version"][-1]
     for version, name in champions.select("registry_version", "model_version").iter_rows():
         assert tracking.load(version).model_version == name
-    scored = lake.read("SELECT DISTINCT registry_version AS v FROM scores")["v"]
+    scored = warehouse.read("SELECT DISTINCT registry_version AS v FROM scores")["v"]
     assert set(scored) <= set(champions["registry_version"])

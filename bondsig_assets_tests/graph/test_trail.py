@@ -37,13 +37,13 @@ def bondsig(full_home, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def lake(full_home) -> Warehouse:
+def warehouse(full_home) -> Warehouse:
     return Warehouse(full_home.path)
 
 
-def some_scores(lake: Warehouse, n: int, seed: int = 7) -> list[dict[str, Any]]:
+def some_scores(warehouse: Warehouse, n: int, seed: int = 7) -> list[dict[str, Any]]:
     return (
-        lake.read(
+        warehouse.read(
             "SELECT ticker, parent_id, trade_date, prediction, known_at FROM scores ORDER BY"
             " trade_date, ticker"
         )
@@ -52,11 +52,11 @@ def some_scores(lake: Warehouse, n: int, seed: int = 7) -> list[dict[str, Any]]:
     )
 
 
-def late_cancels(lake: Warehouse) -> list[dict[str, Any]]:
+def late_cancels(warehouse: Warehouse) -> list[dict[str, Any]]:
     """Scores of days on which a trade of one of the issuer's bonds stood that was cancelled later,
     the trade being of that day.
     """
-    return lake.read("""
+    return warehouse.read("""
         SELECT s.ticker, s.trade_date, s.parent_id, e.delivery_date, e.record_number,
           e.cause_delivery_date, e.cause_record_number, e.cusip
         FROM trade_events e
@@ -71,27 +71,27 @@ def late_cancels(lake: Warehouse) -> list[dict[str, Any]]:
     """).to_dicts()
 
 
-def test_base_and_contributions_are_the_prediction(lake, full_home):
-    for score in some_scores(lake, 25):
+def test_base_and_contributions_are_the_prediction(warehouse, full_home):
+    for score in some_scores(warehouse, 25):
         trail = trail_of(
-            lake.read, score["ticker"].lower(), score["trade_date"], full_home.date_range()
+            warehouse.read, score["ticker"].lower(), score["trade_date"], full_home.date_range()
         )
-        parts = contributions_of(lake.read, trail)
+        parts = contributions_of(warehouse.read, trail)
         assert trail.explanation.base_value + parts["contribution"].sum() == pytest.approx(
             score["prediction"], abs=1e-5
         )
         assert parts["contribution"].abs().is_sorted(descending=True)
 
 
-def test_the_view_of_contributions_holds_the_same(lake):
-    summed = lake.read(
+def test_the_view_of_contributions_holds_the_same(warehouse):
+    summed = warehouse.read(
         "SELECT ticker, trade_date, sum(contribution) + any_value(base_value) AS total, count(*) AS"
         " n FROM score_contributions GROUP BY 1, 2 ORDER BY 2, 1"
     )
-    scores = lake.read("SELECT ticker, trade_date, prediction FROM scores ORDER BY 2, 1")
+    scores = warehouse.read("SELECT ticker, trade_date, prediction FROM scores ORDER BY 2, 1")
     assert summed.select("ticker", "trade_date").equals(scores.select("ticker", "trade_date"))
     assert np.allclose(summed["total"], scores["prediction"], atol=1e-5)
-    row = lake.read(
+    row = warehouse.read(
         "SELECT * FROM score_contributions c JOIN scores s USING (ticker, trade_date) WHERE"
         " c.feature = s.top_features[1] ORDER BY 2, 1 LIMIT 50"
     )
@@ -100,9 +100,9 @@ def test_the_view_of_contributions_holds_the_same(lake):
     ).item()
 
 
-def test_attributions_are_compared_with_the_fold_before(lake):
-    rows = lake.read("FROM attribution_stability ORDER BY model_name, fold")
-    folds = lake.read(
+def test_attributions_are_compared_with_the_fold_before(warehouse):
+    rows = warehouse.read("FROM attribution_stability ORDER BY model_name, fold")
+    folds = warehouse.read(
         "SELECT model_name, count(DISTINCT fold) - 1 AS n FROM feature_importances GROUP BY 1"
         " HAVING n > 0 ORDER BY 1"
     )
@@ -117,11 +117,13 @@ def test_attributions_are_compared_with_the_fold_before(lake):
     assert (rows["fold"] > rows["fold_before"]).all()
 
 
-def test_reports_behind_a_score_were_known_then(lake, bondsig):
+def test_reports_behind_a_score_were_known_then(warehouse, bondsig):
     found = 0
-    for score in some_scores(lake, 12):
-        cusips = linked_bonds(lake.read, score["parent_id"], score["trade_date"], score["known_at"])
-        reports = reports_behind(lake.read, cusips, score["trade_date"], score["known_at"])
+    for score in some_scores(warehouse, 12):
+        cusips = linked_bonds(
+            warehouse.read, score["parent_id"], score["trade_date"], score["known_at"]
+        )
+        reports = reports_behind(warehouse.read, cusips, score["trade_date"], score["known_at"])
         assert (reports["known_at"] <= score["known_at"]).all() and (
             reports["execution_date"] <= score["trade_date"]
         ).all()
@@ -131,7 +133,7 @@ def test_reports_behind_a_score_were_known_then(lake, bondsig):
     printed = re.findall(r"^  .*:\d\d  (\d{4}-\d\d-\d\d) +(\d+)$", done.output, re.M)
     assert len(printed) == reports.height
     for delivery, record in printed[:5]:
-        known = lake.read(
+        known = warehouse.read(
             "SELECT known_at FROM trace_reports WHERE delivery_date = CAST(? AS DATE) AND"
             " record_number = ?",
             [delivery, int(record)],
@@ -140,8 +142,8 @@ def test_reports_behind_a_score_were_known_then(lake, bondsig):
     assert found > 50
 
 
-def test_a_cancelled_report_stood_behind_its_day_and_diff_names_it(lake, bondsig, full_home):
-    cancels = late_cancels(lake)
+def test_a_cancelled_report_stood_behind_its_day_and_diff_names_it(warehouse, bondsig, full_home):
+    cancels = late_cancels(warehouse)
     assert cancels, "the tiny world has late cancels"
     one = cancels[len(cancels) // 2]
     explained = bondsig("explain", one["ticker"], one["trade_date"], "--reports", 100_000).output
@@ -157,9 +159,9 @@ def test_a_cancelled_report_stood_behind_its_day_and_diff_names_it(lake, bondsig
     assert "Features: " in done.output
 
 
-def test_nothing_is_known_about_the_newest_day_that_was_not_known_then(lake, bondsig):
-    newest = lake.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
-    for ticker in lake.read(
+def test_nothing_is_known_about_the_newest_day_that_was_not_known_then(warehouse, bondsig):
+    newest = warehouse.read("SELECT max(trade_date) AS day FROM scores")["day"][0]
+    for ticker in warehouse.read(
         "SELECT ticker FROM scores WHERE trade_date = ? ORDER BY 1 LIMIT 3", [newest]
     )["ticker"]:
         done = bondsig("diff", ticker, newest)
@@ -169,17 +171,17 @@ def test_nothing_is_known_about_the_newest_day_that_was_not_known_then(lake, bon
         )
 
 
-def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(lake, full_home):
+def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(warehouse, full_home):
     """What `diff` shows comes from later reports alone: without them every feature of the day is as
     it was to the last bit.
     """
-    one = late_cancels(lake)[0]
+    one = late_cancels(warehouse)[0]
     day = one["trade_date"]
-    trail = trail_of(lake.read, one["ticker"], day, full_home.date_range())
-    changed = changed_bond_days(lake.read, offset(day, -LOOKBACK_DAYS), day)
-    then, now, recomputed = _recomputed(full_home, lake, trail, changed)
+    trail = trail_of(warehouse.read, one["ticker"], day, full_home.date_range())
+    changed = changed_bond_days(warehouse.read, offset(day, -LOOKBACK_DAYS), day)
+    then, now, recomputed = _recomputed(full_home, warehouse, trail, changed)
     again = recomputed.knowing(changed[:0])
-    stored = lake.read_table("scores", between=(day, day))
+    stored = warehouse.read_table("scores", between=(day, day))
     for known in (then, again):
         assert known.scores["ticker"].equals(stored["ticker"])
         assert np.allclose(known.scores["prediction"], stored["prediction"], rtol=0, atol=1e-12), (

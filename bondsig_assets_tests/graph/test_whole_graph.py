@@ -23,10 +23,10 @@ from bondsig_assets_tests.graph.homes import assert_same, contents, copy_home, r
 
 
 def test_every_table_has_rows_and_unique_keys(full_home):
-    lake = Warehouse(full_home.path)
+    warehouse = Warehouse(full_home.path)
     for name, table in TABLES.items():
         key = ", ".join(table.key)
-        rows, keys = lake.read(
+        rows, keys = warehouse.read(
             f"SELECT count(*), count(DISTINCT ({key})) FROM {table.qualified_name}"
         ).row(0)
         assert rows == keys, name
@@ -36,16 +36,16 @@ def test_every_table_has_rows_and_unique_keys(full_home):
 def test_hindsight_is_what_the_cleaner_makes_of_the_same_reports(full_home, tmp_path):
     home = copy_home(full_home, tmp_path / "home")
     assert run(home, select="key:ex_post_trades+") == 1
-    lake = Warehouse(home.path)
-    reports = lake.read_table("trace_reports").with_row_index("row").cast({"row": pl.Int64})
+    warehouse = Warehouse(home.path)
+    reports = warehouse.read_table("trace_reports").with_row_index("row").cast({"row": pl.Int64})
     wanted = clean(
-        reports, bonds=lake.read_table("bonds"), screens=replace(GRAPH, price_errors="ex_post")
+        reports, bonds=warehouse.read_table("bonds"), screens=replace(GRAPH, price_errors="ex_post")
     )
-    trades = lake.read_table("ex_post_trades").join(reports.select("row", *ID), on=ID)
+    trades = warehouse.read_table("ex_post_trades").join(reports.select("row", *ID), on=ID)
     same = ["row", "price", "price_as_reported", "par_usd", "side"]
     assert trades.select(same).sort("row").equals(wanted.trades.select(same).sort("row"))
     days, sample = (
-        lake.read_table("ex_post_bond_days"),
+        warehouse.read_table("ex_post_bond_days"),
         wanted.bond_days.filter(pl.col("n_trades") > 0),
     )
     prices = ["cusip", "trade_date", "price", "par_usd", "n_trades", "price_low", "price_high"]
@@ -65,13 +65,13 @@ def test_reports_in_are_trades_plus_rejected(full_home):
 
 
 def test_scores_are_what_they_say(full_home):
-    lake = Warehouse(full_home.path)
-    scores = lake.read_table("scores")
+    warehouse = Warehouse(full_home.path)
+    scores = warehouse.read_table("scores")
     assert ((scores["score"] - (1 - 2 * scores["probability_underperform"])).abs() < 1e-12).all()
     assert scores["score"].is_between(-1, 1).all() and scores["score_rank"].is_between(-1, 1).all()
     assert (scores["top_features"].list.len() == 5).all()
     assert set(scores["top_features"].explode()) & set(CREDIT_FEATURES)
-    late = lake.read(
+    late = warehouse.read(
         "SELECT count(*) AS n FROM scores s LEFT JOIN champions c ON c.model_version ="
         " s.model_version AND s.trade_date >= c.valid_from_date AND s.trade_date <="
         " coalesce(c.valid_to_date, DATE '9999-01-01') WHERE c.known_at IS NULL OR c.known_at >="

@@ -50,18 +50,18 @@ def test_from_wrds_to_bond_days(server, tmp_path, monkeypatch):
     home = Home(tmp_path / "home")
     home.claim(market, make_source(market).date_range())
     assert run(home, select="+key:bond_day_revisions") == 1
-    lake = Warehouse(home.path)
-    feeds = lake.read(
+    warehouse = Warehouse(home.path)
+    feeds = warehouse.read(
         "SELECT feed, min(delivery_date), count(*) FROM trace_reports GROUP BY 1 ORDER BY 1"
     ).rows()
     assert feeds == [("enhanced", DAYS[0], 11), ("standard", DAYS[10], len(DAYS) - 10)]
-    fates = lake.read(
+    fates = warehouse.read(
         "SELECT coalesce(reason, 'trade'), count(*) FROM trade_events WHERE revision = 0 GROUP BY 1"
         " ORDER BY 1"
     ).rows()
-    assert sum(n for _, n in fates) == lake.read("SELECT count(*) FROM trace_reports").item()
+    assert sum(n for _, n in fates) == warehouse.read("SELECT count(*) FROM trace_reports").item()
     assert dict(fates)["cancel_message"] == 1
-    ended = lake.read(
+    ended = warehouse.read(
         "SELECT known_date, execution_date FROM trade_events WHERE reason = 'ended_by_cancel'"
     ).rows()
     assert ended == [(DAYS[9], DAYS[4])]

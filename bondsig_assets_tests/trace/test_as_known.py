@@ -260,16 +260,19 @@ def _reads_alike(reports: pl.DataFrame, today: int) -> None:
     from bondsig_assets.trace.bond_days import touched_days
 
     tables = processed(reports, bonds=BONDS)
-    lake, new = (
+    warehouse, new = (
         _FileOfEvents(trade_events=tables.events, trace_reports=tables.reports),
         reports.filter(pl.col("delivery_date") >= DAYS[today]),
     )
-    mine, theirs = tables.earlier_reports(new, DAYS[today]), earlier_reports(lake, new, DAYS[today])
+    mine, theirs = (
+        tables.earlier_reports(new, DAYS[today]),
+        earlier_reports(warehouse, new, DAYS[today]),
+    )
     assert mine.sort(ID).equals(theirs.select(mine.columns).sort(ID))
     changed = touched_days(tables.events)
     mine, theirs = (
         tables.lifetimes_of_days(changed, DAYS[today]),
-        lifetimes_of_days(lake, changed, DAYS[today]),
+        lifetimes_of_days(warehouse, changed, DAYS[today]),
     )
     assert (
         mine.select(theirs.columns)

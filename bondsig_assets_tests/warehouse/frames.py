@@ -120,19 +120,19 @@ def hold_a_read_open(home: Path, ready, done) -> None:
     """Read twice in one transaction, once before and once after `done`, and fail when the answers
     differ.
     """
-    with Warehouse(home)._lake.reading() as lake:
-        lake.execute("BEGIN")
-        before = lake.execute("SELECT count(*) FROM predictions").fetchall()
+    with Warehouse(home)._lake.reading() as warehouse:
+        warehouse.execute("BEGIN")
+        before = warehouse.execute("SELECT count(*) FROM predictions").fetchall()
         ready.set()
         done.wait(60)
-        assert lake.execute("SELECT count(*) FROM predictions").fetchall() == before
+        assert warehouse.execute("SELECT count(*) FROM predictions").fetchall() == before
 
 
 def hold_the_lock(home: Path, ready, done) -> None:
     """Stand in the middle of a write until `done`."""
-    with Warehouse(home)._lake.writing("could not write") as lake:
-        lake.execute("BEGIN")
-        lake.execute("DELETE FROM predictions")
+    with Warehouse(home)._lake.writing("could not write") as warehouse:
+        warehouse.execute("BEGIN")
+        warehouse.execute("DELETE FROM predictions")
         ready.set()
         done.wait(60)
 
