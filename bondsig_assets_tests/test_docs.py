@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bondsig_assets.commands.cli import cli
+from bondsig_assets.learning.models.catalogue import KINDS
+from bondsig_assets.sources.registry import SOURCES
 from studies.dictionary import PAGES, TRUTH
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -99,6 +102,19 @@ def test_every_module_says_what_belongs_there():
         assert (
             "Belongs here" in text or "Belongs in this package" in text
         ) and "Not here" in text, f"{module} opens without saying what belongs there"
+
+
+def test_the_pages_name_every_model_source_and_command():
+    learning = (_ROOT / "docs" / "learning.md").read_text()
+    everything = " ".join(page.read_text() for page in _BY_HAND)
+    for kind in KINDS:
+        assert f"`{kind}`" in learning, f"docs/learning.md lacks the model {kind}"
+    for command in cli.commands:
+        assert f"bondsig {command}" in everything, f"no page shows bondsig {command}"
+    rooms = {path.parent.name for path in (_ROOT / "bondsig_assets/sources").glob("*/__init__.py")}
+    assert rooms == set(SOURCES), "a room of sources/ without an entry in sources/registry.py"
+    for source in SOURCES:
+        assert f"--source {source}" in everything or source == "simulated", source
 
 
 def test_modules_that_texts_name_exist():

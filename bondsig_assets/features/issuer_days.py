@@ -54,6 +54,8 @@ def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, p
     columns |= trading_features(inputs)
     columns |= cds_features(inputs)
     columns |= structure_features(inputs, columns)
+    if undeclared := sorted(set(columns) - set(ALL_FEATURES)):
+        raise ValueError(f"tables/issuer_features.py does not declare {', '.join(undeclared)}")
     credit = inputs.credit
     keep = panels.listed & ((credit[rp.OUTSTANDING] > 0) | np.isfinite(columns["cds_spread_bps"]))
     keep &= ((panels.days >= np.datetime64(start)) & (panels.days <= np.datetime64(end)))[:, None]
