@@ -13,10 +13,10 @@ from __future__ import annotations
 from datetime import date
 
 #: Rating number (1 = AAA) from which an issuer is of high yield: 11 = BB+. Grades below BBB- and
-#: Baa3 are Non-Investment Grade (FINRA Rule 6710).
+#: Baa3 are Non-Investment Grade (FINRA Rule 6710(i)).
 HIGH_YIELD_RATING = 11
 #: Par above which the live feed shows "5MM+" and "1MM+" instead: investment grade, and all others
-#: (dissemination protocols of FINRA's TRACE, Rule 6750).
+#: (FINRA, "TRACE Reporting Timeframes"; grades as in Rule 6710(h) and (i)).
 CAP_USD, HIGH_YIELD_CAP_USD = 5_000_000.0, 1_000_000.0
 #: First trade date of each regular settlement cycle and its trading days (SEC Rule 15c6-1 as
 #: amended).

@@ -77,16 +77,12 @@ def contents(
     """Every table, ordered; daily ones up to `until`."""
     warehouse = Warehouse(home.path)
     tables = {}
-    for name, table in TABLES.items():
-        if name in without:
-            continue
-        between = (
-            (date(2000, 1, 1), until)
-            if until and table.partition and table.partition != "fold"
-            else None
-        )
-        frame = warehouse.read_table(name, between=between)
-        tables[name] = frame.drop(_OF_THE_RUN.get(name, []))
+    with warehouse.on_snapshot():
+        for name in [one for one in TABLES if one not in without]:
+            has_days = TABLES[name].partition not in ("", "fold")
+            between = (date(2000, 1, 1), until) if until and has_days else None
+            frame = warehouse.read_table(name, between=between)
+            tables[name] = frame.drop(_OF_THE_RUN.get(name, []))
     return tables
 
 
