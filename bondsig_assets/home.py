@@ -166,6 +166,8 @@ class Home:
             + _EVENT_LOG.format(folder=self.dagster / "history" / "runs")
         )
         os.environ["DAGSTER_HOME"] = str(self.dagster)
+        # Else Dagster stores each event of a range of days by itself (`resources/event_log.py`).
+        os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
         os.environ["BONDSIG_HOME"] = str(self.path)
 
     def _read(self) -> dict[str, Any] | None:

@@ -20,14 +20,13 @@ from bondsig_assets.trace.events import (
     prior_reports,
     touched_by,
 )
-from bondsig_assets.warehouse import Warehouse, of_one_snapshot
+from bondsig_assets.warehouse import Warehouse
 
 
 def _dates_sql(days: list[date]) -> str:
     return ", ".join(f"DATE '{day}'" for day in days) or "NULL"
 
 
-@of_one_snapshot
 def earlier_reports(warehouse: Warehouse, reports: pl.DataFrame, start: date) -> pl.DataFrame:
     """Reports of deliveries before `start` that `reports` could be about, and prints their prices
     are compared with.

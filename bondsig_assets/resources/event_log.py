@@ -1,22 +1,27 @@
 """Dagster's SQLite event log, made fit for thousands of partitions in one run.
 
-Belongs here: reuse of database engines and of what they said of their schema. Not here: what is
-logged. The stock storage makes an engine for every event, so each one connects and compiles its SQL
-anew; a range of a thousand days writes tens of thousands of events. `dagster.yaml` in the home
-names this class; files and tables are exactly those of the stock storage, and either can read the
-other's.
+Belongs here: reuse of database engines and of what they said of their schema, and events stored
+many at once. Not here: what is logged. The stock storage makes an engine and two transactions for
+every event, so each one connects and compiles its SQL anew; a range of a thousand days writes tens
+of thousands of events. Dagster hands them over in batches where DAGSTER_EVENT_BATCH_SIZE says so
+(`home.py` does). `dagster.yaml` in the home names this class; files and tables are exactly those of
+the stock storage, and either can read the other's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
+from dagster._core.events import ASSET_EVENTS, DagsterEventType
+from dagster._core.events.log import EventLogEntry
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
 )
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster_shared.record import replace
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import QueuePool
@@ -51,6 +56,49 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
             with engine.connect() as connection, connection.begin():
                 yield connection
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event as the stock storage does."""
+        super().store_event(_without_partitions(event))
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events about assets' partitions in one transaction a file, all others one by one.
+
+        An asset's own row holds its newest event, so that of each kind the last alone is written.
+        """
+        about_assets = [one for one in events if one.dagster_event_type in ASSET_EVENTS]
+        for one in events:
+            if one.dagster_event_type not in ASSET_EVENTS:
+                self.store_event(one)
+        by_run: dict[str, list[EventLogEntry]] = {}
+        for one in about_assets:
+            by_run.setdefault(one.run_id, []).append(one)
+        for run_id, of_run in by_run.items():
+            rows = [self._event_to_row(one) for one in of_run]
+            with self.run_connection(run_id) as connection:
+                connection.execute(SqlEventLogStorageTable.insert(), rows)
+            with self.index_connection() as connection:
+                self._index(connection, of_run, rows)
+
+    def _index(
+        self, connection: Connection, events: Sequence[EventLogEntry], rows: list[dict[str, Any]]
+    ) -> None:
+        """Mirror events in the index of all runs, as `store_event` does for one."""
+        ids = list(
+            connection.scalars(
+                SqlEventLogStorageTable.insert().returning(
+                    SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
+                ),
+                rows,
+            )
+        )
+        self._store_asset_event_tags(connection, events, ids)
+        newest = {
+            (row["asset_key"], row["dagster_event_type"]): (one, number)
+            for one, row, number in zip(events, rows, ids, strict=True)
+        }
+        for one, number in newest.values():
+            self._store_asset_event(connection, one, number)
+
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:
             engine = create_engine(
@@ -84,6 +132,20 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
         for engine in self._engines.values():
             engine.dispose()
         super().dispose()
+
+
+def _without_partitions(event: EventLogEntry) -> EventLogEntry:
+    """The event; of a check that is planned, without the partitions of its run.
+
+    No check here has partitions of its own, so its outcome has none either, and a row planned for
+    each partition of the run would stay planned for ever: 37,000 of them a range of a thousand
+    days.
+    """
+    told = event.dagster_event
+    if told is None or told.event_type is not DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
+        return event
+    planned = replace(cast("Any", told.event_specific_data), partitions_subset=None)
+    return event._replace(dagster_event=told._replace(event_specific_data=planned))
 
 
 def _settings(connection: Any, _record: Any) -> None:
