@@ -138,8 +138,7 @@ def _without_partitions(event: EventLogEntry) -> EventLogEntry:
     """The event; of a check that is planned, without the partitions of its run.
 
     No check here has partitions of its own, so its outcome has none either, and a row planned for
-    each partition of the run would stay planned for ever: 37,000 of them a range of a thousand
-    days.
+    each partition of the run would stay planned for ever: 7,452 of them in a run of the tiny world.
     """
     told = event.dagster_event
     if told is None or told.event_type is not DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED:
