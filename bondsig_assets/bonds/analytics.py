@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from bondsig_assets.bonds import callable_bonds, conventions, curves, kernels, spreads
+from bondsig_assets.bonds import callable_bonds, conventions, curves, floating, kernels, spreads
 from bondsig_assets.bonds.conventions import DAY_COUNTS, Bonds, settlement_dates
+from bondsig_assets.bonds.coupon_dates import coupon_dates
+from bondsig_assets.bonds.coupon_steps import coupon_steps
 from bondsig_assets.bonds.terms_checks import bad_terms
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.market_rules import HALF_SPREAD_POINTS
@@ -22,7 +24,8 @@ from bondsig_assets.securities.amounts import amount_steps, call_schedules
 #: Only bonds this near or far from maturity speak for their issuer.
 SHORTEST_WEIGHTED_YEARS, LONGEST_WEIGHTED_YEARS = 1.0, 30.0
 DAYS_PER_YEAR = 365.0
-#: A bond that is callable at par in its last months alone is valued as a bullet.
+#: A bond that is callable at par in its last months alone has no tree: its OAS is the z-spread to
+#: the date of its lowest yield, which that call can be.
 SHORT_PAR_CALL_DAYS = 190
 _WHY = {kernels.BAD_CALLS: "bad_calls", kernels.DEEP_CALL: "deep_call"}
 
@@ -33,7 +36,14 @@ _TERMS = (
     "coupons_per_year",
     "maturity_date",
     "offering_amount_usd",
+    "is_callable",
+    "first_call_date",
+    "first_call_price",
     "is_convertible",
+    "coupon_steps",
+    "ex_coupon_days",
+    "float_margin_pct",
+    "float_payments_per_year",
 )
 _RESULT = (
     "cusip",
@@ -54,8 +64,10 @@ _RESULT = (
     "spread_duration_years",
     "asset_swap_spread_bps",
     "cds_equivalent_spread_bps",
+    "discount_margin_bps",
     "amount_outstanding_usd",
     "weight",
+    "terms_assumed",
     "reason",
     "known_at",
 )
@@ -92,15 +104,28 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     - `at`: the time of the day, New York, at which each revision looks at them (18:30).
 
     A revision sees the terms, call prices and amount known at time `at` of its known_date, the
-    newest Treasury curve known at that time of its trade date, and nothing later. Yield, duration,
-    G-, Z-, asset-swap and CDS-equivalent spread are those to the date of the lowest yield:
-    maturity, or a date of the call schedule after settlement. The OAS of a bond with fixed call
-    prices is that of a Hull-White tree to maturity (`oas_method` hw); of all others it is the
+    newest Treasury curve known at that time of its trade date, and nothing later. Yields follow the
+    street convention (`conventions.py`), coupon dates the rules of `coupon_dates.py`. Yield,
+    duration, G-, Z-, asset-swap and CDS-equivalent spread are those to the date of the lowest
+    yield: maturity, or a date of the call schedule after settlement. The OAS of a bond with fixed
+    call prices is that of a Hull-White tree to maturity (`oas_method` hw); of all others it is the
     z-spread (z). Bonds without a schedule of their own are called at first_call_price on
-    first_call_date, falling in a line to 100 at maturity. `reason` says why there is no spread:
-    no_terms, `bad_terms: ...`, convertible, floating, no_price, matured, no_curve, bad_calls,
-    deep_call or unsolved; what can be solved without a curve is given all the same. So nothing in
-    a row is an error; a missing column is Polars' ColumnNotFoundError.
+    first_call_date, falling in a line to 100 at maturity.
+
+    A fixed-to-floating bond is valued to the end of its fixed coupon, on which it may be called at
+    par; its z-spread and OAS go on to maturity with the floating leg on the curve's forward rates
+    where its margin is known (`floating.py`). A floater, and such a bond once it floats, has a
+    discount margin instead of spreads.
+
+    `terms_assumed` names what a source left out and a rule filled in: accrual_start, first_coupon,
+    last_coupon (`coupon_dates.py`), call_schedule (callable on terms alone, as above),
+    no_call_schedule (callable, nobody says when: valued to maturity), float_margin (valued to the
+    end of the fixed coupon alone), float_start (the first call date).
+
+    `reason` says why there is no spread: no_terms, `bad_terms: ...`, convertible, no_float_start,
+    floating, no_price, matured, no_curve, bad_calls, deep_call or unsolved; what can be solved
+    without a curve is given all the same. So nothing in a row is an error; a missing column is
+    Polars' ColumnNotFoundError.
 
     A row's result does not depend on the other rows, to the last bit.
 
@@ -153,11 +178,19 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     versions, par = curves.known_curves(reference.treasury_yields)
     rows = _rows(revisions, reference, versions, at)
     calls = _known_calls(rows, reference)
+    rows = rows.with_columns(terms_assumed=_assumed(rows, calls))
     solvable = rows.filter(pl.col("reason").is_null() | (pl.col("reason") == "no_curve"))
     zero = curves.zero_curves(par)
     worst = _spreads(_worst(solvable, calls), par, zero)
-    solved = worst.join(
-        _option_adjusted(solvable, calls, zero), on="row", how="left", maintain_order="left"
+    solved = (
+        worst.join(
+            _option_adjusted(solvable, calls, zero), on="row", how="left", maintain_order="left"
+        )
+        .join(_floating_legs(worst, zero), on="row", how="left", maintain_order="left")
+        .with_columns(
+            z_spread_bps=pl.coalesce("leg_spread_bps", "z_spread_bps"),
+            spread_duration_years=pl.coalesce("leg_duration_years", "spread_duration_years"),
+        )
     ).with_columns(
         oas_bps=pl.when(pl.col("oas_method") == "hw").then("oas_bps").otherwise("z_spread_bps"),
         oas_method=pl.col("oas_method").fill_null("z"),
@@ -181,6 +214,7 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     )
     return (
         rows.join(solved.select(columns), on="row", how="left", maintain_order="left")
+        .join(_discount_margins(rows, zero), on="row", how="left", maintain_order="left")
         .with_columns(
             reason=pl.coalesce("reason", unsolved),
             oas_method=pl.when(has_spread).then("oas_method"),
@@ -214,15 +248,7 @@ def _rows(
     """Each revision with its terms, amount and curve as known, settlement, and the reason if it has
     none.
     """
-    bonds = reference.bonds
-    terms = bonds.select(
-        *_TERMS,
-        terms_known_at="known_at",
-        fault=bad_terms(bonds),
-        day_count_code=pl.col("day_count").replace_strict(
-            DAY_COUNTS, default=-1, return_dtype=pl.Int64
-        ),
-    )
+    terms = _terms_of(reference)
     rows = (
         revisions.select("cusip", "trade_date", "known_date", "n_trades", "price", "known_at")
         .with_row_index("row")
@@ -244,6 +270,9 @@ def _rows(
         .with_columns(pl.col("curve_index").fill_null(-1))
     )
     rows = rows.join(_amounts(rows, reference), on="row", how="left", maintain_order="left")
+    # Who buys before interest runs settles on the day of issue.
+    rows = rows.with_columns(settlement_date=pl.max_horizontal("settlement_date", "accrual_start"))
+    floats = (pl.col("coupon_type") == "V") | (pl.col("float_start") <= pl.col("settlement_date"))
     unknown = (
         pl.col("terms_known_at").is_null()
         | pl.col("maturity_date").is_null()
@@ -253,14 +282,54 @@ def _rows(
     reasons = (
         (unknown, pl.lit("no_terms")),
         (pl.col("is_convertible"), pl.lit("convertible")),
-        (pl.col("coupon_type") == "V", pl.lit("floating")),
         (pl.col("fault").is_not_null(), pl.format("bad_terms: {}", "fault")),
+        (
+            (pl.col("coupon_type") == "X") & pl.col("float_start").is_null(),
+            pl.lit("no_float_start"),
+        ),
         (~priced.fill_null(False), pl.lit("no_price")),
         (pl.col("settlement_date") >= pl.col("maturity_date"), pl.lit("matured")),
+        (floats, pl.lit("floating")),
         (pl.col("curve_index") < 0, pl.lit("no_curve")),
     )
     return rows.with_columns(
         reason=pl.coalesce(*(pl.when(holds).then(text) for holds, text in reasons))
+    )
+
+
+def _terms_of(reference: Reference) -> pl.DataFrame:
+    """Terms of each bond with its coupon dates, the end of its fixed coupon and what was assumed.
+
+    `float_start` is null but for fixed-to-floating bonds; `end_date` is it, or maturity.
+    """
+    bonds = reference.bonds
+    bears_both = pl.col("coupon_type").is_in(["F", "X"])
+    to_call = pl.when(pl.col("coupon_type") == "X").then("first_call_date")
+    float_start = pl.when(bears_both).then(pl.coalesce("float_start_date", to_call))
+    bonds = bonds.with_columns(
+        fault=bad_terms(bonds),
+        float_start=pl.when(float_start < pl.col("maturity_date")).then(float_start),
+    ).with_columns(end_date=pl.coalesce("float_start", "maturity_date"))
+    dates = coupon_dates(bonds.with_columns(maturity_date="end_date"))
+    has_float = pl.col("float_start").is_not_null()
+    words = pl.concat_str(
+        dates["assumed_dates"],
+        pl.when(has_float & pl.col("float_start_date").is_null()).then(pl.lit("float_start")),
+        pl.when(has_float & pl.col("float_margin_pct").is_null()).then(pl.lit("float_margin")),
+        separator=",",
+        ignore_nulls=True,
+    )
+    return bonds.select(
+        *_TERMS,
+        "fault",
+        "float_start",
+        "end_date",
+        *dates.drop("assumed_dates").get_columns(),
+        assumed=words,
+        terms_known_at="known_at",
+        day_count_code=pl.col("day_count").replace_strict(
+            DAY_COUNTS, default=-1, return_dtype=pl.Int64
+        ),
     )
 
 
@@ -310,44 +379,69 @@ def _yearly_calls(bonds: pl.DataFrame) -> pl.DataFrame:
 
 
 def _known_calls(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
-    """`row, call_date, call_price` of each row's schedule as known at its cutoff, before maturity,
-    by row and date.
+    """`row, call_date, call_price, is_of_terms, has_tree` of each row's schedule as known at its
+    cutoff, before the end of the fixed coupon, by row and date.
 
     Until a schedule of its own is known, the bond has the yearly steps of its terms.
     """
-    calls = _as_known(rows, _yearly_calls(reference.bonds))
+    calls = _as_known(rows, _yearly_calls(reference.bonds)).with_columns(is_of_terms=True)
     if reference.call_schedules is not None:
-        explicit = _as_known(rows, call_schedules(reference.call_schedules, reference.bonds).rows)
+        explicit = _as_known(
+            rows, call_schedules(reference.call_schedules, reference.bonds).rows
+        ).with_columns(is_of_terms=False)
         calls = pl.concat([explicit, calls.join(explicit, on="row", how="anti")])
     last_months = pl.col("call_date").min().over("row") >= pl.col("maturity_date").dt.offset_by(
         f"-{SHORT_PAR_CALL_DAYS}d"
     )
     at_par = pl.col("call_price").max().over("row") <= 100.0
-    return (
-        calls.filter(~(last_months & at_par))
-        .select("row", "call_date", "call_price")
-        .sort("row", "call_date")
+    return calls.select(
+        "row",
+        "call_date",
+        "call_price",
+        "is_of_terms",
+        has_tree=~(last_months & at_par) & (pl.col("end_date") == pl.col("maturity_date")),
+    ).sort("row", "call_date")
+
+
+def _assumed(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.Series:
+    """The words of `terms_assumed`, with those on calls as known at each row's cutoff."""
+    by_row = calls.group_by("row").agg(on_terms=pl.col("is_of_terms").any())
+    found = rows.select("row", "assumed", "is_callable", "float_start", "fault").join(
+        by_row, on="row", how="left", maintain_order="left"
     )
+    is_silent = (
+        pl.col("is_callable") & pl.col("on_terms").is_null() & pl.col("float_start").is_null()
+    )
+    words = pl.concat_str(
+        pl.when(pl.col("assumed") != "").then("assumed"),
+        pl.when(pl.col("on_terms")).then(pl.lit("call_schedule")),
+        pl.when(is_silent).then(pl.lit("no_call_schedule")),
+        separator=",",
+        ignore_nulls=True,
+    )
+    return found.select(terms_assumed=pl.when(words != "").then(words)).to_series()
 
 
 def _as_known(rows: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
-    """`row, maturity_date, call_date, call_price` known at each row's cutoff, before maturity."""
-    found = rows.select("row", "cusip", "cutoff", "maturity_date").join(
+    """`row, maturity_date, end_date, call_date, call_price` known at each row's cutoff, before the
+    end of the fixed coupon.
+    """
+    found = rows.select("row", "cusip", "cutoff", "maturity_date", "end_date").join(
         schedules, on="cusip", maintain_order="left"
     )
     known = (pl.col("known_at") <= pl.col("cutoff")) & (
         pl.col("known_until").is_null() | (pl.col("known_until") > pl.col("cutoff"))
     )
-    return found.filter(known & (pl.col("call_date") < pl.col("maturity_date"))).select(
-        "row", "maturity_date", "call_date", "call_price"
+    return found.filter(known & (pl.col("call_date") < pl.col("end_date"))).select(
+        "row", "maturity_date", "end_date", "call_date", "call_price"
     )
 
 
 def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     """Each row once, at the redemption of its lowest yield; rows without any yield are left out."""
-    to_maturity = rows.with_columns(redemption_date="maturity_date", redemption=100.0)
+    to_maturity = rows.with_columns(redemption_date="end_date", redemption=100.0)
     to_calls = rows.join(
-        calls.rename({"call_date": "redemption_date", "call_price": "redemption"}),
+        calls.select("row", redemption_date="call_date", redemption="call_price"),
         on="row",
         maintain_order="left",
     )
@@ -377,7 +471,7 @@ def _spreads(rows: pl.DataFrame, par: curves.ParCurves, zero: curves.ZeroCurves)
     )
     years = (terms.redemption_date - terms.settlement) / DAYS_PER_YEAR
     z_spread, _ = kernels.z_spread(terms, zero, curve_index, price)
-    frequency = pl.max_horizontal("coupons_per_year", 1)
+    frequency = pl.when(pl.col("coupons_per_year") > 0).then("coupons_per_year").otherwise(2)
     semi_annual_pct = 200.0 * (
         (1.0 + pl.col("yield_pct") / 100.0 / frequency).pow(frequency / 2) - 1.0
     )
@@ -403,9 +497,10 @@ def _option_adjusted(
     """`row, oas_method, oas_bps, oas_duration_years, option_cost_bps, why` of the rows with a call
     schedule.
     """
+    calls = calls.filter("has_tree")
     callable_rows = rows.join(
         calls.select("row").unique(), on="row", how="semi", maintain_order="left"
-    ).with_columns(redemption_date="maturity_date", redemption=100.0)
+    ).with_columns(redemption_date="end_date", redemption=100.0)
     place = callable_rows.select("row", place=pl.int_range(pl.len()))
     mine = calls.join(place, on="row").sort("place", "call_date")
     offsets = np.searchsorted(mine["place"].to_numpy(), np.arange(callable_rows.height + 1))
@@ -430,18 +525,79 @@ def _option_adjusted(
     return callable_rows.select("row", oas_method=pl.lit("hw"), why=why, **names)
 
 
+def _floating_legs(rows: pl.DataFrame, zero: curves.ZeroCurves) -> pl.DataFrame:
+    """`row, leg_spread_bps, leg_duration_years` of the fixed-to-floating bonds whose margin is
+    known and whose lowest yield is to the end of the fixed coupon.
+    """
+    goes_on = (
+        pl.col("float_start").is_not_null()
+        & pl.col("float_margin_pct").is_not_null()
+        & (pl.col("redemption_date") == pl.col("end_date"))
+    )
+    some = rows.filter(goes_on)
+    index = some["curve_index"].to_numpy()
+    spread, _, flows = floating.fixed_to_floating_spread(
+        _terms(some), _legs(some), zero, index, some["price"].to_numpy()
+    )
+    duration = spreads.duration_of_flows(flows, zero, index, spread)
+    return some.select(
+        "row",
+        leg_spread_bps=pl.Series(spread, nan_to_null=True),
+        leg_duration_years=pl.Series(duration, nan_to_null=True),
+    )
+
+
+def _discount_margins(rows: pl.DataFrame, zero: curves.ZeroCurves) -> pl.DataFrame:
+    """`row, discount_margin_bps` of what floats at settlement and has a price and a curve."""
+    is_floater = pl.col("coupon_type") == "V"
+    some = rows.filter(
+        (pl.col("reason") == "floating") & (pl.col("curve_index") >= 0)
+    ).with_columns(
+        float_margin_pct=pl.when(is_floater).then("coupon_pct").otherwise("float_margin_pct"),
+        float_payments_per_year=pl.when(is_floater & (pl.col("coupons_per_year") > 0))
+        .then("coupons_per_year")
+        .otherwise("float_payments_per_year"),
+    )
+    some = some.drop_nulls("float_margin_pct")
+    found, _ = floating.discount_margin(
+        _day_numbers(some, "settlement_date"),
+        _legs(some),
+        zero,
+        some["curve_index"].to_numpy(),
+        some["price"].to_numpy(),
+    )
+    return some.select("row", discount_margin_bps=pl.Series(found, nan_to_null=True))
+
+
+def _legs(rows: pl.DataFrame) -> floating.Leg:
+    return floating.Leg(
+        _day_numbers(rows, "maturity_date"),
+        rows["float_margin_pct"].to_numpy(),
+        rows["float_payments_per_year"].fill_null(floating.USUAL_PAYMENTS).to_numpy(),
+    )
+
+
+def _day_numbers(rows: pl.DataFrame, name: str) -> np.ndarray:
+    """Dates as days since 1970-01-01, conventions.NO_DATE for none."""
+    return rows[name].to_numpy().astype("datetime64[D]").astype(np.int64)
+
+
 def _terms(rows: pl.DataFrame) -> Bonds:
     """The columns of `rows` that kernels need."""
-
-    def days(name: str) -> np.ndarray:
-        return rows[name].to_numpy().astype("datetime64[D]")
-
+    step_dates, step_coupons = coupon_steps(rows["coupon_steps"])
     return conventions.terms(
-        settlement=days("settlement_date"),
-        maturity=days("maturity_date"),
+        settlement=_day_numbers(rows, "settlement_date"),
+        maturity=_day_numbers(rows, "end_date"),
         coupon_pct=rows["coupon_pct"].fill_null(float("nan")).to_numpy(),
         frequency=rows["coupons_per_year"].fill_null(-1).to_numpy(),
         day_count=rows["day_count_code"].fill_null(-1).to_numpy(),
-        redemption_date=days("redemption_date"),
+        redemption_date=_day_numbers(rows, "redemption_date"),
         redemption=rows["redemption"].to_numpy(),
+        accrual_start=_day_numbers(rows, "accrual_start"),
+        first_coupon=_day_numbers(rows, "first_coupon"),
+        last_coupon=_day_numbers(rows, "last_coupon"),
+        is_month_end=rows["month_end"].to_numpy(),
+        ex_coupon_days=rows["ex_coupon_days"].fill_null(0).to_numpy(),
+        step_dates=step_dates,
+        step_coupons_pct=step_coupons,
     )

@@ -147,15 +147,19 @@ def option_adjusted_spread(
 
     `curve_index` and `price` broadcast to (n,). Coupon and call dates are steps of the tree
     whatever `steps_per_year`. Status is OK or that of `kernels.z_spread`, or BAD_CALLS (dates not
-    ascending or after the end, a price not above zero), or DEEP_CALL (price more than a point above
-    the next call price and duration below 0.25 years: the spread would be noise), or NO_ROOT (none
-    between -50 % and 1000 %). A bond's result is the same to the last bit in any batch and on any
-    number of threads. Raises ValueError for impossible parameters or shapes.
+    ascending or after the end, a price not above zero), or DEEP_CALL, or NO_ROOT (none between
+    -50 % and 1000 %). DEEP_CALL is a price that no spread explains: above the call price of a bond
+    that may be called on any day already, which the issuer could buy back for less; or more than a
+    point above the next call price with a duration below 0.25 years.
+
+    A bond's result is the same to the last bit in any batch and on any number of threads. Raises
+    ValueError for impossible parameters or shapes.
     """
     index, clean = _aligned(bonds, schedules, curve_index, price, model, steps_per_year, threads)
     n = len(bonds.settlement)
     z_spread, status = kernels.z_spread(bonds, curves, index, clean)
     results = np.full((3, n), np.nan)
+    running = _running_price(schedules, bonds.settlement)
 
     def solve(rows: slice) -> None:
         grid = _grid(bonds, schedules, curves, index, rows, steps_per_year)
@@ -171,6 +175,7 @@ def option_adjusted_spread(
             *map(float, model),
         )
         outcome = np.choose(code, (kernels.OK, kernels.NO_ROOT, kernels.DEEP_CALL))
+        outcome = np.where(clean[rows] > running[rows], kernels.DEEP_CALL, outcome)
         # Far from any market a spread may exist with calls and none without: then there is no cost
         # of the option.
         outcome = np.where(
@@ -254,6 +259,16 @@ def _aligned(
     return np.array(np.broadcast_to(curve_index, n), dtype=np.int64), np.array(
         np.broadcast_to(values, n), dtype=np.float64
     )
+
+
+def _running_price(schedules: CallSchedules, settlement: np.ndarray) -> np.ndarray:
+    """The price at which each bond may be called on the day of settlement; NaN for none."""
+    owner = np.repeat(np.arange(len(settlement)), np.diff(schedules.offsets))
+    begun = (schedules.dates <= settlement[owner]) & schedules.is_continuous[owner]
+    price = np.full(len(settlement), np.nan)
+    # Dates ascend within a bond, so that the last one that has begun is written last.
+    price[owner[begun]] = schedules.prices[begun]
+    return price
 
 
 def _grid(

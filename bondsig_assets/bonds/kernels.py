@@ -21,6 +21,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+#: As in `conventions.py`; a test holds them equal.
+STREET, TREASURY, COMPOUNDED, CONTINUOUS = range(4)
+NO_DATE = int(np.iinfo(np.int64).min)
 OK, MATURED, BAD_PRICE, NO_CURVE, NO_ROOT, BAD_TERMS = range(6)
 #: Only callable bonds have these: a schedule out of order, and an option too deep in the money to
 #: value.
@@ -29,6 +32,8 @@ BAD_CALLS, DEEP_CALL = 6, 7
 LOWEST, HIGHEST = -0.5, 10.0
 #: Lives beyond this are taken for errors; it bounds the cash flows of one bond.
 _LONGEST_YEARS = 120
+#: More periods than any life has: every coupon date is a regular one.
+_ENDLESS = 1_000_000
 #: First day of each month, as days since 1970-01-01; dates outside 1901 to 2299 are bad terms.
 _MONTHS = (
     np.arange("1900-01", "2301-01", dtype="datetime64[M]").astype("datetime64[D]").astype(np.int64)
@@ -93,7 +98,9 @@ def _day_number(month, day):
 
 @_inner
 def _elapsed(day, last_month, coupon_day, step, day_count):
-    """Coupon date on or before `day`, as periods before maturity, and the periods elapsed since."""
+    """Coupon date on or before `day`, as periods before the last regular one, and the periods
+    elapsed since.
+    """
     month, day_of_month = _month_and_day(day)
     periods = (last_month - month) // step
     if _day_number(last_month - periods * step, coupon_day) > day:
@@ -111,6 +118,73 @@ def _elapsed(day, last_month, coupon_day, step, day_count):
 
 
 @_inner
+def _in_periods(begin, day, last_month, coupon_day, step, day_count):
+    """Interest from `begin` to `day`, neither a regular coupon date, in regular periods' worth."""
+    if day_count == 0:
+        month_1, day_1 = _month_and_day(begin)
+        month_2, day_2 = _month_and_day(day)
+        day_1 = min(day_1, 30)
+        day_2 = 30 if day_2 == 31 and day_1 == 30 else day_2
+        return (30 * (month_2 - month_1) + day_2 - day_1) / (30.0 * step)
+    if day_count == 1:
+        before, part = _elapsed(begin, last_month, coupon_day, step, day_count)
+        after, of_day = _elapsed(day, last_month, coupon_day, step, day_count)
+        return before - after + of_day - part
+    return 12.0 / step * (day - begin) / (360.0 if day_count == 2 else 365.0)
+
+
+@_inner
+def _coupon(bonds, i, begin):
+    """The coupon of bond i in a period that begins on `begin`, % a year."""
+    coupon = bonds.coupon_pct[i]
+    for k in range(bonds.step_dates.shape[1]):
+        if bonds.step_dates[i, k] != NO_DATE and bonds.step_dates[i, k] <= begin:
+            coupon = bonds.step_coupons_pct[i, k]
+    return coupon
+
+
+@_inner
+def _is_sound(bonds, i):
+    """Whether the terms of bond i can be those of a bond."""
+    settlement, end, maturity = bonds.settlement[i], bonds.redemption_date[i], bonds.maturity[i]
+    for day in (bonds.accrual_start[i], bonds.first_coupon[i], bonds.last_coupon[i]):
+        # The only payment is also the first.
+        is_only = day == maturity and bonds.first_coupon[i] == day
+        if day != NO_DATE and not is_only and not _FIRST_DAY <= day < maturity:
+            return False
+    for k in range(bonds.step_dates.shape[1]):
+        if bonds.step_dates[i, k] != NO_DATE and not 0.0 <= bonds.step_coupons_pct[i, k] < np.inf:
+            return False
+    return (
+        0.0 <= bonds.coupon_pct[i] < np.inf
+        and 0.0 < bonds.redemption[i] < np.inf
+        and bonds.frequency[i] in (0, 1, 2, 4, 12)
+        and 0 <= bonds.day_count[i] <= 3
+        and end <= maturity <= settlement + 365 * _LONGEST_YEARS
+    )
+
+
+@_inner
+def _opening(bonds, i, last_month, coupon_day, step):
+    """First day of interest of bond i and its first coupon, as periods before the last regular
+    coupon date; (NO_DATE, _ENDLESS) where neither is given, (NO_DATE, -1) where they fit no coupon
+    date.
+    """
+    begin, first = bonds.accrual_start[i], bonds.first_coupon[i]
+    if begin == NO_DATE and first == NO_DATE:
+        return NO_DATE, _ENDLESS
+    if first == NO_DATE:
+        opening, _ = _elapsed(begin, last_month, coupon_day, step, 1)
+        return begin, opening - 1
+    opening, part = _elapsed(first, last_month, coupon_day, step, 1)
+    if part != 0.0:
+        return NO_DATE, -1
+    if begin == NO_DATE:
+        begin = _day_number(last_month - (opening + 1) * step, coupon_day)
+    return (begin, opening) if begin < first else (NO_DATE, -1)
+
+
+@_inner
 def _flows(bonds, i, room):
     """Fill the cash flows of bond i after settlement: amount, time in coupon periods and in years.
 
@@ -118,43 +192,77 @@ def _flows(bonds, i, room):
     """
     amounts, periods, years = room
     settlement, end, maturity = bonds.settlement[i], bonds.redemption_date[i], bonds.maturity[i]
-    coupon, frequency, day_count = bonds.coupon_pct[i], bonds.frequency[i], bonds.day_count[i]
     if min(settlement, end, maturity) < _FIRST_DAY or max(settlement, end, maturity) >= _LAST_DAY:
         return BAD_TERMS, 0, np.nan, 1.0
     if settlement >= end:
         return MATURED, 0, np.nan, 1.0
-    sound = (
-        0.0 <= coupon < np.inf
-        and 0.0 < bonds.redemption[i] < np.inf
-        and frequency in (0, 1, 2, 4, 12)
-    )
-    if not (sound and 0 <= day_count <= 3 and end <= maturity <= settlement + 365 * _LONGEST_YEARS):
+    if not _is_sound(bonds, i):
         return BAD_TERMS, 0, np.nan, 1.0
-    if frequency == 0:
-        coupon, frequency = 0.0, 1
+    frequency, day_count = bonds.frequency[i], bonds.day_count[i]
+    bears = frequency > 0
+    if not bears:
+        frequency = 2
     step = 12 // frequency
-    last_month, coupon_day = _month_and_day(maturity)
+    scale, actual = frequency / (360.0 if day_count == 2 else 365.0), day_count >= 2
+    anchor = bonds.last_coupon[i] if bonds.last_coupon[i] != NO_DATE and bears else maturity
+    last_month, coupon_day = _month_and_day(anchor)
+    if bonds.is_month_end[i]:
+        coupon_day = 31
+    begin, opening = NO_DATE, _ENDLESS
+    if bears:
+        begin, opening = _opening(bonds, i, last_month, coupon_day, step)
+        if opening < 0:
+            return BAD_TERMS, 0, np.nan, 1.0
     first, elapsed = _elapsed(settlement, last_month, coupon_day, step, day_count)
     final, final_elapsed = _elapsed(end, last_month, coupon_day, step, day_count)
-    paid = coupon / frequency
-    scale, actual = frequency / (360.0 if day_count == 2 else 365.0), day_count >= 2
-    n, before = 0, _day_number(last_month - first * step, coupon_day)
-    for period in range(first - 1, final - 1, -1):
+
+    # The coupon running at settlement, and what of it has accrued.
+    since = _day_number(last_month - first * step, coupon_day)
+    if first > opening:
+        since = begin
+    elif anchor < maturity and first <= 0:
+        since = anchor
+    accrued, before = 0.0, since
+    if bears and settlement > since:
+        part = elapsed
+        if first > opening or (anchor < maturity and first <= 0):
+            part = _in_periods(since, settlement, last_month, coupon_day, step, day_count)
+        accrued = _coupon(bonds, i, since) / frequency * part
+
+    n = 0
+    for period in range(min(first - 1, opening), max(final, 0) - 1, -1):
         date = _day_number(last_month - period * step, coupon_day)
-        amounts[n] = paid * scale * (date - before) if actual else paid
+        if period == opening:
+            before = begin
+            part = _in_periods(begin, date, last_month, coupon_day, step, day_count)
+            regular = begin == _day_number(last_month - (period + 1) * step, coupon_day)
+            part = 1.0 if regular and not actual else part
+        else:
+            part = scale * (date - before) if actual else 1.0
+        amounts[n] = _coupon(bonds, i, before) / frequency * part if bears else 0.0
         periods[n] = scale * (date - settlement) if actual else first - period - elapsed
         years[n] = (date - settlement) / 365.0
         before = date
         n += 1
-    if n == 0 or before != end:  # called between two coupons
-        amounts[n] = paid * final_elapsed
+    if n == 0 or before != end:  # called between two coupons, or an irregular last period
+        part = final_elapsed
+        if final > opening:
+            before = begin
+            part = _in_periods(begin, end, last_month, coupon_day, step, day_count)
+        elif end > anchor:
+            before = anchor
+            part = _in_periods(anchor, end, last_month, coupon_day, step, day_count)
+        amounts[n] = _coupon(bonds, i, before) / frequency * part if bears else 0.0
         periods[n] = (
             scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
         )
         years[n] = (end - settlement) / 365.0
         n += 1
+    if bears and np.round(365.0 * years[0]) <= bonds.ex_coupon_days[i]:
+        accrued -= amounts[0]
+        amounts[0] = 0.0
     amounts[n - 1] += bonds.redemption[i]
-    return OK, n, paid * elapsed, float(frequency)
+    return OK, n, accrued, float(frequency)
 
 
 @_inner
@@ -227,58 +335,156 @@ def accrued_interest(bonds):
     return result, status
 
 
-@_over_bonds
-def price_from_yield(bonds, yield_pct):
+@_inner
+def _is_simple(bonds, i, flows, periods, convention):
+    """Whether bond i is quoted at simple interest: within its last coupon period."""
+    last = flows == 1 and (bonds.frequency[i] > 0 or periods[0] <= 1.0)
+    return last and convention <= TREASURY
+
+
+@_inner
+def _value(amounts, periods, flows, rate):
+    """Value of the flows at a continuous rate a coupon period, and its first two derivatives in the
+    yield a period of that rate, exp(rate) - 1.
+    """
+    value = first = second = 0.0
+    for k in range(flows):
+        present = amounts[k] * np.exp(-periods[k] * rate)
+        value += present
+        first += periods[k] * present
+        second += periods[k] * (periods[k] + 1.0) * present
+    growth = np.exp(rate)
+    return value, -first / growth, second / (growth * growth)
+
+
+@_inner
+def _priced(bonds, i, room, flows, per_period, convention):
+    """Dirty price of bond i at a yield a period, and its first two derivatives in that yield; NaN
+    where no discount factor is positive.
+    """
+    amounts, periods, _ = room
+    if _is_simple(bonds, i, flows, periods, convention):
+        growth = 1.0 + per_period * periods[0]
+        value = amounts[0] / growth if growth > 0.0 else np.nan
+        share = periods[0] / growth
+        return value, -value * share, 2.0 * value * share * share
+    if convention == CONTINUOUS:
+        value = first = second = 0.0
+        for k in range(flows):
+            present = amounts[k] * np.exp(-periods[k] * per_period)
+            value += present
+            first -= periods[k] * present
+            second += periods[k] * periods[k] * present
+        return value, first, second
+    if not per_period > -1.0:
+        return np.nan, np.nan, np.nan
+    rate = np.log1p(per_period)
+    value, first, second = _value(amounts, periods, flows, rate)
+    if convention == TREASURY and periods[0] < 1.0:
+        # Simple interest to the next coupon date instead of compounding.
+        stub = periods[0]
+        growth = 1.0 + per_period * stub
+        if not growth > 0.0:
+            return np.nan, np.nan, np.nan
+        factor = np.exp(stub * rate) / growth
+        slope = stub / (1.0 + per_period) - stub / growth
+        bend = (stub / growth) ** 2 - stub / (1.0 + per_period) ** 2 + slope * slope
+        second = factor * (second + 2.0 * slope * first + bend * value)
+        first = factor * (first + slope * value)
+        value = factor * value
+    return value, first, second
+
+
+@_inner
+def _treasury_yield(bonds, i, room, flows, start, dirty, low, high):
+    """Yield a period at which bond i has a dirty price by the US Treasury's convention, or NaN."""
+    found = start
+    for _ in range(60):
+        value, first, _ = _priced(bonds, i, room, flows, found, TREASURY)
+        if not (value > 0.0 and first < 0.0):
+            return np.nan
+        move = np.log(value / dirty) * value / -first
+        moved = min(max(found + move, low), high)
+        if abs(moved - found) <= 1e-15 + 1e-15 * abs(found):
+            return moved if low < moved < high else np.nan
+        found = moved
+    return found
+
+
+@_inner
+def _yield(bonds, i, room, flows, dirty, frequency, convention):
+    """Yield a period at which bond i has a dirty price, or NaN where none lies in the range."""
+    amounts, periods, _ = room
+    low, high = LOWEST / frequency, HIGHEST / frequency
+    if _is_simple(bonds, i, flows, periods, convention):
+        found = (amounts[0] / dirty - 1.0) / periods[0]
+        return found if low <= found <= high else np.nan
+    if convention == CONTINUOUS:
+        return _solve(amounts, periods, flows, dirty, low, high)
+    found = np.expm1(_solve(amounts, periods, flows, dirty, np.log1p(low), np.log1p(high)))
+    if convention == TREASURY and periods[0] < 1.0 and not np.isnan(found):
+        return _treasury_yield(bonds, i, room, flows, found, dirty, low, high)
+    return found
+
+
+def price_from_yield(bonds, yield_pct, convention=STREET) -> tuple[np.ndarray, np.ndarray]:
     """Clean price at a yield, % of par: (price, status).
 
-    Dirty = sum CF_k (1 + y/f)^(-x_k), x_k in coupon periods.
+    By STREET, dirty = sum CF_k (1 + y/f)^(-x_k), x_k in coupon periods, and CF (1 + x y/f)^(-1)
+    within the last period. `conventions.py` has the others; `convention` broadcasts to (n,).
     """
+    found: tuple[np.ndarray, np.ndarray] = _price_from_yield(bonds, yield_pct, convention)
+    return found
+
+
+@_over_bonds
+def _price_from_yield(bonds, yield_pct, convention):
     result, status, room = _outputs(bonds)
-    amounts, periods, years = room
     for i in range(len(result)):
         status[i], flows, accrued, frequency = _flows(bonds, i, room)
         if status[i] == OK and not LOWEST <= yield_pct[i] / 100.0 <= HIGHEST:
             status[i] = NO_ROOT
         if status[i] != OK:
             continue
-        rate, value = np.log1p(yield_pct[i] / 100.0 / frequency), 0.0
-        for k in range(flows):
-            value += amounts[k] * np.exp(-periods[k] * rate)
+        value, _, _ = _priced(
+            bonds, i, room, flows, yield_pct[i] / 100.0 / frequency, convention[i]
+        )
+        if np.isnan(value):
+            status[i] = NO_ROOT
         result[i] = value - accrued
     return result, status
 
 
-@_over_bonds
-def yield_duration_convexity(bonds, price):
+def yield_duration_convexity(bonds, price, convention=STREET) -> tuple[np.ndarray, ...]:
     """Yield to the redemption date, modified duration and convexity at a clean price.
 
-    Returns (yield_pct, duration_years, convexity_years2, status). With v_k = CF_k (1+y/f)^(-x_k)
-    and P = sum v_k: D = sum (x_k/f) v_k / (P (1+y/f)), C = sum x_k(x_k+1)/f^2 v_k / (P (1+y/f)^2).
+    Returns (yield_pct, duration_years, convexity_years2, status): D = -dP/dy / P and
+    C = d2P/dy2 / P with P the dirty price of `price_from_yield`.
     """
+    found: tuple[np.ndarray, ...] = _yield_duration_convexity(bonds, price, convention)
+    return found
+
+
+@_over_bonds
+def _yield_duration_convexity(bonds, price, convention):
     result, status, room = _outputs(bonds)
-    amounts, periods, years = room
     duration, convexity = result.copy(), result.copy()
     for i in range(len(result)):
         status[i], flows, accrued, frequency = _flows(bonds, i, room)
         if status[i] == OK and not 0.0 < price[i] < np.inf:
             status[i] = BAD_PRICE
+        if status[i] == OK and not price[i] + accrued > 0.0:
+            status[i] = BAD_PRICE
         if status[i] != OK:
             continue
-        low, high = np.log1p(LOWEST / frequency), np.log1p(HIGHEST / frequency)
-        rate = _solve(amounts, periods, flows, price[i] + accrued, low, high)
-        if np.isnan(rate):
+        found = _yield(bonds, i, room, flows, price[i] + accrued, frequency, convention[i])
+        if np.isnan(found):
             status[i] = NO_ROOT
             continue
-        value = first = second = 0.0
-        for k in range(flows):
-            present = amounts[k] * np.exp(-periods[k] * rate)
-            value += present
-            first += periods[k] * present
-            second += periods[k] * (periods[k] + 1.0) * present
-        growth = np.exp(rate) * frequency
-        result[i] = 100.0 * frequency * np.expm1(rate)
-        duration[i] = first / (value * growth)
-        convexity[i] = second / (value * growth * growth)
+        value, first, second = _priced(bonds, i, room, flows, found, convention[i])
+        result[i] = 100.0 * frequency * found
+        duration[i] = -first / (value * frequency)
+        convexity[i] = second / (value * frequency * frequency)
     return result, duration, convexity, status
 
 
@@ -352,6 +558,39 @@ def _cash_flows(bonds):
         amounts[offsets[i] : offsets[i + 1]] = room[0, :flows]
         years[offsets[i] : offsets[i + 1]] = room[2, :flows]
     return offsets, amounts, years, accrued, status
+
+
+def z_spread_of_flows(flows, curves, curve_index, dirty) -> tuple[np.ndarray, np.ndarray]:
+    """Z-spread in bps of flows that are given, at dirty prices: (spread_bps, status); see
+    `z_spread`. `curve_index` and `dirty` broadcast to (n,).
+    """
+    n = len(flows.status)
+    index = np.array(np.broadcast_to(curve_index, n), np.int64)
+    wanted = np.array(np.broadcast_to(dirty, n), np.float64)
+    found: tuple[np.ndarray, np.ndarray] = _z_spread_of_flows(tuple(flows), curves, index, wanted)
+    return found
+
+
+@_inner
+def _z_spread_of_flows(flows, curves, curve_index, dirty):
+    offsets, amounts, years, _, sound = flows
+    result, status = np.full(len(dirty), np.nan), sound.copy()
+    for i in range(len(dirty)):
+        if status[i] == OK and not _has_curve(curves, curve_index[i]):
+            status[i] = NO_CURVE
+        elif status[i] == OK and not 0.0 < dirty[i] < np.inf:
+            status[i] = BAD_PRICE
+        if status[i] != OK:
+            continue
+        rows, knot = slice(offsets[i], offsets[i + 1]), 0
+        present, times = amounts[rows].copy(), years[rows]
+        for k in range(len(present)):
+            zero, knot = _zero_rate(curves, curve_index[i], times[k], knot)
+            present[k] *= np.exp(-zero * times[k])
+        result[i] = 1e4 * _solve(present, times, len(present), dirty[i], LOWEST, HIGHEST)
+        if np.isnan(result[i]):
+            status[i] = NO_ROOT
+    return result, status
 
 
 def discount_factors(curves, curve_index, offsets, years) -> np.ndarray:

@@ -52,6 +52,19 @@ def spread_duration(
     return np.where(solved, duration, np.nan), np.where(solved, per_bp, np.nan), status
 
 
+def duration_of_flows(
+    flows: kernels.CashFlows, curves: ZeroCurves, curve_index: ArrayLike, spread_bps: np.ndarray
+) -> np.ndarray:
+    """Spread duration in years of flows that are given, as in `spread_duration`; NaN where the
+    spread is NaN.
+    """
+    factors = kernels.discount_factors(curves, curve_index, flows.offsets, flows.years)
+    duration, _ = _durations(
+        flows.offsets, flows.amounts * factors, flows.years, np.asarray(spread_bps) / 1e4
+    )
+    return np.asarray(duration)
+
+
 def par_asset_swap_spread(
     bonds: Bonds,
     curves: ZeroCurves,

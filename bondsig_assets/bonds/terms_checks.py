@@ -10,13 +10,14 @@ from __future__ import annotations
 import polars as pl
 
 from bondsig_assets.bonds.conventions import DAY_COUNTS
+from bondsig_assets.bonds.coupon_steps import unreadable_steps
 
 FREQUENCIES = (0, 1, 2, 4, 12)
 #: Longer lives are taken for typing errors; the kernels stop there too.
 LONGEST_YEARS = 120
 
 _c = pl.col
-_PAYS_FIXED = _c("coupon_type") == "F"
+_PAYS_FIXED = _c("coupon_type").is_in(["F", "X"])
 _HAS_CALLS = _c("is_callable").fill_null(False)
 
 #: (reason, what is wrong); the first that holds is a row's reason. Null holds nothing but where it
@@ -53,7 +54,17 @@ _REASONS: tuple[tuple[str, pl.Expr], ...] = (
     ("call before it is issued", _HAS_CALLS & (_c("first_call_date") < _c("offering_date"))),
     ("call after maturity", _HAS_CALLS & (_c("first_call_date") > _c("maturity_date"))),
 )
-REASONS: tuple[str, ...] = (*(reason for reason, _ in _REASONS), "call schedule out of order")
+_DATES: tuple[tuple[str, pl.Expr], ...] = (
+    ("interest starts after the first coupon", _c("accrual_start_date") >= _c("first_coupon_date")),
+    ("interest starts after maturity", _c("accrual_start_date") >= _c("maturity_date")),
+    ("coupon floats before it is issued", _c("float_start_date") < _c("offering_date")),
+    ("negative ex-coupon days", _c("ex_coupon_days") < 0),
+    ("unreadable coupon steps", unreadable_steps(_c("coupon_steps"))),
+)
+REASONS: tuple[str, ...] = (
+    *(reason for reason, _ in (*_REASONS, *_DATES)),
+    "call schedule out of order",
+)
 
 
 def bad_terms(bonds: pl.DataFrame, calls: pl.DataFrame | None = None) -> pl.Series:
@@ -64,9 +75,9 @@ def bad_terms(bonds: pl.DataFrame, calls: pl.DataFrame | None = None) -> pl.Seri
     after the terms, and a schedule is out of order unless its dates ascend. The result depends on
     nothing but the row and its schedule.
     """
-    reason = pl.coalesce(*(pl.when(wrong).then(pl.lit(text)) for text, wrong in _REASONS)).alias(
-        "reason"
-    )
+    reason = pl.coalesce(
+        *(pl.when(wrong).then(pl.lit(text)) for text, wrong in (*_REASONS, *_DATES))
+    ).alias("reason")
     found = bonds.select("cusip", "maturity_date", reason)
     if calls is not None:
         found = found.join(_bad_calls(calls, bonds), on="cusip", how="left", maintain_order="left")

@@ -212,10 +212,26 @@ BOND_ANALYTICS = Table(
         R("trade_date", "DATE", "Date of execution"),
         R("known_date", "DATE", "Trading day at whose cutoff the revision became known"),
         C("curve_date", "DATE", "Day of the Treasury curve used"),
-        C("settlement_date", "DATE", "Regular settlement of trade_date"),
-        C("maturity_years", "DOUBLE", "Settlement to maturity, or to the worst call", "years"),
+        C(
+            "settlement_date",
+            "DATE",
+            "Regular settlement of trade_date, or the day interest starts if that is later",
+        ),
+        C(
+            "maturity_years",
+            "DOUBLE",
+            "Settlement to maturity, to the worst call, or to the end of a fixed coupon that then"
+            " floats",
+            "years",
+        ),
         C("accrued_interest", "DOUBLE", "Accrued interest at settlement", "% of par"),
-        C("yield_pct", "DOUBLE", "Yield to worst, compounded at the coupon frequency", "pct"),
+        C(
+            "yield_pct",
+            "DOUBLE",
+            "Yield to worst by the street convention: compounded at the coupon frequency,"
+            " semi-annually without coupons, simple in the last coupon period",
+            "pct",
+        ),
         C("duration_years", "DOUBLE", "Modified duration", "years"),
         C("convexity", "DOUBLE", "Convexity", "years^2"),
         C(
@@ -241,7 +257,8 @@ BOND_ANALYTICS = Table(
             "oas_method",
             "VARCHAR",
             "hw: Hull-White tree over the call schedule; z: no fixed call prices (make-whole and"
-            " par calls of the last months count as none), the z-spread",
+            " par calls of the last months count as none), or a fixed-to-floating bond: the"
+            " z-spread",
         ),
         C(
             "option_cost_bps",
@@ -262,6 +279,12 @@ BOND_ANALYTICS = Table(
             "Par CDS spread that the price implies with 40 % recovery (PECS)",
             "bps",
         ),
+        C(
+            "discount_margin_bps",
+            "DOUBLE",
+            "Floaters alone: spread over the curve's forward rates, continuously compounded",
+            "bps",
+        ),
         C("amount_outstanding_usd", "DOUBLE", "Par outstanding on the trade date, as known", "usd"),
         C(
             "weight",
@@ -269,6 +292,12 @@ BOND_ANALYTICS = Table(
             "Weight in issuer averages and curves: amount outstanding x inverse variance of the"
             " price in spread terms; null outside 1 to 30 maturity_years and where nothing is"
             " outstanding",
+        ),
+        C(
+            "terms_assumed",
+            "VARCHAR",
+            "Terms that a source left out and a rule filled in: accrual_start, first_coupon,"
+            " last_coupon, call_schedule, no_call_schedule, float_start, float_margin",
         ),
         C("reason", "VARCHAR", "Why the analytics are null"),
         KNOWN,

@@ -264,12 +264,49 @@ BONDS = Table(
         R("cusip", "VARCHAR", "Nine-character CUSIP with a valid check digit"),
         R("issuer_id", "VARCHAR", "Issuing entity"),
         C("bond_symbol", "VARCHAR", "FINRA symbol"),
-        R("coupon_type", "VARCHAR", "F fixed, V floating, Z zero"),
-        R("coupon_pct", "DOUBLE", "Annual coupon, of a floater the margin", "pct"),
+        R("coupon_type", "VARCHAR", "F fixed, V floating, Z zero, X fixed-to-floating"),
+        R(
+            "coupon_pct",
+            "DOUBLE",
+            "Annual coupon, of a floater the margin, of a fixed-to-floating bond the fixed one",
+            "pct",
+        ),
+        C(
+            "coupon_steps",
+            "VARCHAR",
+            "Later coupons of a step-up bond, as '2026-06-15 5.25, 2028-06-15 6': each from its"
+            " date",
+        ),
         R("coupons_per_year", "BIGINT", "Coupon payments a year: 0, 1, 2, 4 or 12"),
         R("day_count", "VARCHAR", "30/360, ACT/ACT, ACT/360 or ACT/365"),
         R("offering_date", "DATE", "Day of issue"),
+        C(
+            "accrual_start_date",
+            "DATE",
+            "Dated date: interest runs from here; without it from the offering date, or the coupon"
+            " date within 14 days after it",
+        ),
         C("first_coupon_date", "DATE", "First coupon, where the source has it"),
+        C(
+            "last_coupon_date",
+            "DATE",
+            "Last coupon before maturity, where the last period is irregular",
+        ),
+        C("is_month_end", "BOOLEAN", "Coupons fall on the last day of their months"),
+        C(
+            "ex_coupon_days",
+            "BIGINT",
+            "Who buys within so many days before a coupon does not get it",
+            "days",
+        ),
+        C(
+            "float_start_date",
+            "DATE",
+            "End of the fixed coupon of a fixed-to-floating bond, which is when it may be called at"
+            " par",
+        ),
+        C("float_margin_pct", "DOUBLE", "Margin of the floating coupon from then on", "pct"),
+        C("float_payments_per_year", "BIGINT", "Floating coupons a year; 4 without it"),
         R("maturity_date", "DATE", "Maturity"),
         R("offering_amount_usd", "DOUBLE", "Par issued", "usd"),
         R("is_callable", "BOOLEAN", "Has a schedule of fixed call prices"),

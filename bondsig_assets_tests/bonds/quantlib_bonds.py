@@ -20,7 +20,7 @@ DAY_COUNTERS = (
     ql.Actual360(),
     ql.Actual365Fixed(),
 )
-FREQUENCIES = {0: ql.Annual, 1: ql.Annual, 2: ql.Semiannual, 4: ql.Quarterly, 12: ql.Monthly}
+FREQUENCIES = {0: ql.Semiannual, 1: ql.Annual, 2: ql.Semiannual, 4: ql.Quarterly, 12: ql.Monthly}
 EPOCH = date(1970, 1, 1)
 
 
@@ -29,7 +29,7 @@ def random_bonds(n: int, seed: int, settlement: date | None = None) -> tuple[Bon
 
     Left out is what QuantLib does by another convention than the rule book: under 30/360 it
     counts from the last of February where coupons fall on the 29th to 31st (its periods are
-    then not of equal length), and it has no coupon periods for zeros that settle on a 31st.
+    then not of equal length).
     """
     generator = np.random.default_rng(seed)
     first = date(2005, 1, 3)
@@ -41,9 +41,7 @@ def random_bonds(n: int, seed: int, settlement: date | None = None) -> tuple[Bon
             int(generator.choice([0, 1, 2, 2, 2, 4, 12])),
             int(generator.integers(0, 4)),
         )
-        if day_count == 0 and (matures.day > 28 or (frequency == 0 and settles.day == 31)):
-            continue
-        if frequency == 0 and matures.day == 29:
+        if day_count == 0 and matures.day > 28:
             continue
         coupon = 0.0 if frequency == 0 else float(np.round(generator.uniform(0.0, 12.0), 3))
         redemption = float(generator.choice([100.0, 100.0, 103.5]))
@@ -71,13 +69,11 @@ def quantlib_date(days: int) -> ql.Date:
 
 
 def quantlib_bond(bonds: Bonds, i: int) -> ql.Bond:
-    """Bond i, its schedule run back from maturity to a coupon date before settlement."""
+    """Bond i, its schedule run back from maturity to a coupon date before settlement; one without
+    coupons as a semi-annual bond that pays nothing.
+    """
     settles, matures = quantlib_date(bonds.settlement[i]), quantlib_date(bonds.maturity[i])
-    frequency, redemption = int(bonds.frequency[i]), float(bonds.redemption[i])
-    if frequency == 0:
-        return ql.ZeroCouponBond(
-            0, ql.NullCalendar(), 100.0, matures, ql.Unadjusted, redemption, ql.Date(1, 1, 1990)
-        )
+    frequency, redemption = int(bonds.frequency[i]) or 2, float(bonds.redemption[i])
     schedule, counter = _schedule(settles, matures, frequency, int(bonds.day_count[i]))
     return ql.FixedRateBond(
         0, 100.0, schedule, [float(bonds.coupon_pct[i]) / 100.0], counter, ql.Unadjusted, redemption
@@ -107,21 +103,26 @@ def _schedule(
 
 
 def quantlib_yield(bonds: Bonds, i: int, bond: ql.Bond, price: float) -> tuple[float, float, float]:
-    """Yield in pct, modified duration and convexity of bond i by QuantLib."""
+    """Yield in pct by the street convention, modified duration and convexity of bond i by
+    QuantLib: simple interest within the last coupon period.
+    """
     settles, frequency = quantlib_date(bonds.settlement[i]), FREQUENCIES[int(bonds.frequency[i])]
     counter = DAY_COUNTERS[bonds.day_count[i]]
+    left = [one for one in bond.cashflows() if one.date() > settles]
+    is_last = len({one.date() for one in left}) == 1
+    compounding = ql.Simple if is_last else ql.Compounded
     found = ql.BondFunctions.bondYield(
         bond,
         ql.BondPrice(price, ql.BondPrice.Clean),
         counter,
-        ql.Compounded,
+        compounding,
         frequency,
         settles,
         1e-14,
         1000,
         0.05,
     )
-    rate = ql.InterestRate(found, counter, ql.Compounded, frequency)
+    rate = ql.InterestRate(found, counter, compounding, frequency)
     return (
         100.0 * found,
         ql.BondFunctions.duration(bond, rate, ql.Duration.Modified, settles),

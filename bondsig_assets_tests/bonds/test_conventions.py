@@ -42,7 +42,8 @@ def test_terms_broadcast():
         np.datetime64("2030-01-01"),
         5,
     )
-    assert [len(field) for field in bonds] == [2] * 7
+    assert [len(field) for field in bonds] == [2] * len(bonds)
+    assert bonds.step_dates.shape == bonds.step_coupons_pct.shape == (2, 0)
     assert bonds.maturity.tolist() == bonds.redemption_date.tolist() == [21915, 21915]
     with pytest.raises(ValueError):
         terms(np.arange(2), np.arange(3), 5)

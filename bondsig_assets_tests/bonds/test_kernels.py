@@ -249,7 +249,9 @@ def test_call_between_coupons_pays_the_coupon_accrued():
         102.0,
     )
     price, _ = kernels.price_from_yield(bonds, 4.0)
-    assert price[0] == pytest.approx((102.0 + 1.5) / 1.02**0.5, abs=1e-12)
+    assert price[0] == pytest.approx((102.0 + 1.5) / (1.0 + 0.5 * 0.02), abs=1e-12)
+    compounded, _ = kernels.price_from_yield(bonds, 4.0, kernels.COMPOUNDED)
+    assert compounded[0] == pytest.approx((102.0 + 1.5) / 1.02**0.5, abs=1e-12)
 
 
 def test_a_bond_does_not_depend_on_its_batch():

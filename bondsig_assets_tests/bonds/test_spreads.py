@@ -136,7 +136,7 @@ def test_par_equivalent_cds_is_quantlibs(market):
     """
     bonds, handle, curves, _, price = market
     spread, hazard, status = par_equivalent_cds_spread(bonds, curves, 0, price)
-    solved = np.flatnonzero(status == kernels.OK)[:1000]
+    solved = np.flatnonzero((status == kernels.OK) & (spread < 15_000))[:1000]
     assert len(solved) == 1000
     for i in solved:
         rate = ql.QuoteHandle(ql.SimpleQuote(float(hazard[i])))

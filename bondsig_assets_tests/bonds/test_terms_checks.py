@@ -61,6 +61,15 @@ WRONG = [
     ({"first_call_price": NAN}, "call price not positive"),
     ({"first_call_date": date(2019, 6, 14)}, "call before it is issued"),
     ({"first_call_date": date(2030, 6, 16)}, "call after maturity"),
+    ({"accrual_start_date": date(2019, 12, 15)}, "interest starts after the first coupon"),
+    (
+        {"accrual_start_date": date(2030, 6, 15), "first_coupon_date": None},
+        "interest starts after maturity",
+    ),
+    ({"float_start_date": date(2019, 6, 14)}, "coupon floats before it is issued"),
+    ({"ex_coupon_days": -1}, "negative ex-coupon days"),
+    ({"coupon_steps": "June 2026: 5.25"}, "unreadable coupon steps"),
+    ({"coupon_steps": "2026-06-15 5.25 2028-06-15 6"}, "unreadable coupon steps"),
 ]
 SOUND = [
     {},
@@ -76,6 +85,9 @@ SOUND = [
     {"offering_date": None},
     {"offering_amount_usd": None},
     {"is_callable": None},
+    {"coupon_type": "X", "float_start_date": date(2029, 6, 15), "float_margin_pct": 1.5},
+    {"coupon_steps": "2026-06-15 5.25, 2028-06-15 6"},
+    {"accrual_start_date": date(2019, 6, 1), "ex_coupon_days": 0},
 ]
 
 
