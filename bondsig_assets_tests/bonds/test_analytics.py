@@ -436,3 +436,129 @@ def test_spread_reprices_the_bond():
     assert kernels.price_from_z_spread(held, curves, 0, row["oas_bps"])[0][0] == pytest.approx(
         98.0, abs=1e-9
     )
+
+
+FLOATS = {
+    "coupon_type": "X",
+    "maturity_date": date(2031, 6, 15),
+    "float_start_date": date(2030, 6, 15),
+    "float_margin_pct": 1.2,
+}
+
+
+def test_a_fixed_to_floating_bond_is_valued_to_the_end_of_its_fixed_coupon():
+    plain, both, silent = (
+        run([revision("A")], [bond("A", **changes)]).row(0, named=True)
+        for changes in ({}, FLOATS, FLOATS | {"float_margin_pct": None})
+    )
+    same = ("yield_pct", "duration_years", "g_spread_bps", "maturity_years", "accrued_interest")
+    for row in (both, silent):
+        assert [row[name] for name in same] == [plain[name] for name in same]
+        assert row["reason"] is None and row["weight"] is not None and row["oas_method"] == "z"
+    # The margin is near the spread, so that the year of floating changes little.
+    assert both["oas_bps"] == pytest.approx(plain["oas_bps"], abs=3)
+    assert both["oas_bps"] != plain["oas_bps"] == silent["oas_bps"]
+    assert both["spread_duration_years"] == pytest.approx(
+        plain["spread_duration_years"] + 0.8, abs=0.2
+    )
+    assert "float_margin" in silent["terms_assumed"].split(",")
+    assert "float_margin" not in (both["terms_assumed"] or "").split(",")
+
+
+def test_a_fixed_to_floating_bond_without_the_date_floats_from_its_call():
+    changes = {**FLOATS, "float_start_date": None}
+    lost = run([revision("A")], [bond("A", **changes)]).row(0, named=True)
+    assert lost["reason"] == "no_float_start" and lost["yield_pct"] is None
+    called = bond("A", **changes, is_callable=True, first_call_date=date(2030, 6, 15))
+    found = run([revision("A")], [called]).row(0, named=True)
+    known = run([revision("A")], [bond("A", **FLOATS)]).row(0, named=True)
+    assert found["oas_bps"] == known["oas_bps"]
+    assert "float_start" in found["terms_assumed"].split(",")
+
+
+def test_what_floats_has_a_discount_margin_and_no_spread():
+    floater = bond("A", coupon_type="V", coupon_pct=1.0, coupons_per_year=4, day_count="ACT/360")
+    begun = bond("B", **FLOATS | {"float_start_date": date(2023, 6, 15)})
+    found = run([revision("A", 100.0), revision("B", 100.0)], [floater, begun])
+    assert found["reason"].to_list() == ["floating"] * 2
+    assert found["oas_bps"].null_count() == found["yield_pct"].null_count() == 2
+    assert found["discount_margin_bps"].to_list() == [
+        pytest.approx(100, abs=3),
+        pytest.approx(120, abs=3),
+    ]
+
+
+def test_what_was_assumed_is_said():
+    row = run([revision("A")], [bond("A")]).row(0, named=True)
+    assert row["terms_assumed"] == "accrual_start,first_coupon"
+    told = bond("A", accrual_start_date=date(2019, 6, 15), first_coupon_date=date(2019, 12, 15))
+    assert run([revision("A")], [told]).row(0, named=True)["terms_assumed"] is None
+    silent = run([revision("A")], [told | {"is_callable": True}]).row(0, named=True)
+    assert silent["terms_assumed"] == "no_call_schedule" and silent["oas_method"] == "z"
+    on_terms = told | {"is_callable": True, "first_call_date": date(2026, 6, 15)}
+    row = run([revision("A")], [on_terms]).row(0, named=True)
+    assert row["terms_assumed"] == "call_schedule" and row["oas_method"] == "hw"
+
+
+def test_a_bond_bought_before_interest_runs_settles_on_its_first_day():
+    early = bond("A", accrual_start_date=date(2024, 3, 15), first_coupon_date=date(2024, 12, 15))
+    row = run([revision("A")], [early]).row(0, named=True)
+    assert row["settlement_date"] == date(2024, 3, 15) and row["accrued_interest"] == 0.0
+    assert row["yield_pct"] == pytest.approx(5.37, abs=0.02)
+
+
+def test_a_par_call_of_the_last_months_makes_the_worst_yield_and_no_tree():
+    calls = frame(
+        CALL_SCHEDULES,
+        [
+            {
+                "cusip": "A",
+                "call_date": date(2030, 3, 15),
+                "call_price": 100.0,
+                "known_at": datetime(2019, 6, 15),
+            }
+        ],
+    )
+    callable_bond = bond("A", is_callable=True)
+    above, below = (
+        run([revision("A", price)], [callable_bond], YIELDS, calls).row(0, named=True)
+        for price in (104.0, 96.0)
+    )
+    assert above["maturity_years"] == pytest.approx(6.02, abs=0.02)
+    assert below["maturity_years"] == pytest.approx(6.27, abs=0.02)
+    assert above["oas_method"] == below["oas_method"] == "z"
+    assert above["oas_bps"] == above["z_spread_bps"]
+
+
+def test_no_price_above_a_running_call_price_has_a_spread():
+    """The spread rises to where the price meets the call, and is not identified beyond."""
+    called = bond(
+        "A",
+        coupon_pct=9.5,
+        is_callable=True,
+        first_call_date=date(2023, 6, 15),
+        first_call_price=100.0,
+    )
+    prices = [98.0, 99.0, 99.5, 99.9, 100.0, 100.02, 100.1, 100.15, 101.0, 103.0]
+    found = [run([revision("A", price)], [called]).row(0, named=True) for price in prices]
+    spreads = [row["oas_bps"] for row in found]
+    assert spreads[5:] == [None] * 5 and {row["reason"] for row in found[5:]} == {"deep_call"}
+    assert all(row["yield_pct"] is not None for row in found)
+    below = np.array(spreads[:5])
+    assert (np.diff(below) < 0).all() and below.min() > 0
+
+
+def test_steps_of_a_coupon_are_paid():
+    stepped = bond("A", coupon_steps="2026-06-15 6, 2028-06-15 7.5")
+    row, plain = (run([revision("A")], [one]).row(0, named=True) for one in (stepped, bond("A")))
+    held = terms(
+        np.datetime64("2024-03-07"),
+        np.datetime64("2030-06-15"),
+        5.0,
+        step_dates=np.array([["2026-06-15", "2028-06-15"]], dtype="datetime64[D]"),
+        step_coupons_pct=[[6.0, 7.5]],
+    )
+    assert row["yield_pct"] == kernels.yield_duration_convexity(held, 98.0)[0][0]
+    assert row["yield_pct"] - plain["yield_pct"] == pytest.approx((2 * 1 + 2 * 2.5) / 6.3, abs=0.15)
+    flows = kernels.cash_flows(held)
+    assert flows.amounts[:-1].tolist() == [2.5] * 5 + [3.0] * 4 + [3.75] * 3
