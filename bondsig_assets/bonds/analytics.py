@@ -99,7 +99,7 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     trade_date): yields in percent, spreads in basis points, durations in years.
 
     - `revisions`: rows of `bond_day_revisions` (at least `cusip, trade_date, known_date, n_trades,
-      known_at` and `price` in % of par).
+      known_at` and `price` in % of par). A `settlement_date` wins over the regular one.
     - `reference`: terms, Treasury curve, call prices, amounts.
     - `at`: the time of the day, New York, at which each revision looks at them (18:30).
 
@@ -249,11 +249,14 @@ def _rows(
     none.
     """
     terms = _terms_of(reference)
+    settled = settlement_dates(revisions["trade_date"])
+    if "settlement_date" in revisions.columns:
+        settled = revisions["settlement_date"].fill_null(settled)
     rows = (
         revisions.select("cusip", "trade_date", "known_date", "n_trades", "price", "known_at")
         .with_row_index("row")
         .with_columns(
-            settlement_date=settlement_dates(revisions["trade_date"]),
+            settlement_date=settled,
             cutoff=pl.col("known_date").dt.combine(at),
             priced_at=pl.min_horizontal("known_date", "trade_date").dt.combine(at),
         )

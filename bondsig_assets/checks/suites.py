@@ -31,7 +31,16 @@ _ENDINGS = tuple(
     for end in ("", "_without_trade")
 )
 #: Reasons why a bond day has no spread by its nature, not because solving failed.
-_NOT_SOLVABLE = ("no_terms", "convertible", "floating", "no_price", "matured", "no_curve")
+_NOT_SOLVABLE = (
+    "no_terms",
+    "convertible",
+    "no_float_start",
+    "floating",
+    "no_price",
+    "matured",
+    "no_curve",
+    "deep_call",
+)
 _ROUNDING = 1e-6
 
 

@@ -296,10 +296,24 @@ BOND_ANALYTICS = Table(
         C(
             "terms_assumed",
             "VARCHAR",
-            "Terms that a source left out and a rule filled in: accrual_start, first_coupon,"
-            " last_coupon, call_schedule, no_call_schedule, float_start, float_margin",
+            "Terms that a source left out and a rule filled in: accrual_start (from the"
+            " offering date), first_coupon (the first regular date), last_coupon (the last"
+            " period is irregular, as the first coupon shows), call_schedule (from"
+            " first_call_date and price), no_call_schedule (callable, no date: valued to"
+            " maturity), float_start (the first call date), float_margin (valued to the end of"
+            " the fixed coupon)",
         ),
-        C("reason", "VARCHAR", "Why the analytics are null"),
+        C(
+            "reason",
+            "VARCHAR",
+            "Why the analytics are null: no_terms (not delivered or not known yet), bad_terms:"
+            " … (what contradicts itself), convertible, no_float_start (fixed-to-floating,"
+            " nobody says from when), floating (see discount_margin_bps), no_price, matured"
+            " (settles at maturity or after), no_curve (no Treasury yields known), bad_calls"
+            " (schedule out of order), deep_call (above the running call price, or about to be"
+            " called: no spread explains the price), unsolved (no yield or spread within the"
+            " bounds)",
+        ),
         KNOWN,
     ),
     key=("cusip", "trade_date", "known_date"),
