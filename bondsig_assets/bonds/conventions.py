@@ -26,7 +26,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from bondsig_assets.calendar import all_trading_days
+from bondsig_assets.calendar import settlement_days
 from bondsig_assets.market_rules import SETTLEMENT_CYCLES
 
 #: Codes by which kernels know the day counts of table `bonds`.
@@ -125,11 +125,11 @@ _FLOATS = ("coupon_pct", "redemption", "step_coupons_pct")
 def settlement_dates(trade_dates: pl.Series) -> pl.Series:
     """Regular settlement of each trade date: T+3, T+2 from 2017-09-05, T+1 from 2024-05-28.
 
-    Counted in NYSE trading days strictly after the trade date; on Columbus and Veterans Day,
-    when bonds settle later, this is a day early. Null where the date is null or the calendar
+    Counted in days on which corporate bonds settle, strictly after the trade date: neither on
+    Columbus and Veterans Day nor on any Good Friday. Null where the date is null or the calendar
     (2002-07 to 2035) does not reach.
     """
-    calendar = all_trading_days()
+    calendar = settlement_days()
     starts = np.array([start for start, _ in SETTLEMENT_CYCLES], dtype="datetime64[D]")
     cycles = np.array([days for _, days in SETTLEMENT_CYCLES])
     traded = trade_dates.cast(pl.Date).to_numpy().astype("datetime64[D]")

@@ -19,6 +19,7 @@ from bondsig_assets.calendar.days import (
     next_trading_days,
     offset,
     open_days,
+    settlement_days,
     sifma_days,
     trading_days,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "offset",
     "open_days",
     "quarter_of",
+    "settlement_days",
     "sifma_days",
     "trading_days",
 ]

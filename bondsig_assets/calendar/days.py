@@ -3,17 +3,26 @@ days.
 
 Belongs here: which days are trading days, arithmetic on them, and the daily cutoff.
 Not here: Dagster's partitions (`orchestration/partitions.py`). `data/nyse_holidays.csv` lists
-the weekday closures from 2002-07-01, when TRACE began.
+the weekday closures from 2002-07-01, when TRACE began. `data/nyse_early_closes.csv` was generated
+once from pandas-market-calendars 5.5.0 (MIT), calendar NYSE.
 
-`data/sifma_days.csv` (the bond market's closures and early closes) and `data/nyse_early_closes.csv`
-were generated once from pandas-market-calendars 5.5.0 (MIT), calendars SIFMA_US and NYSE. Its SIFMA
-days follow rules: SIFMA's recommendations of the moment (Hurricane Sandy, days of mourning, the
-early close of some Good Fridays before 2021) are not in them.
+`data/sifma_days.csv` is a table of announcements: what SIFMA, before 2006-11 the Bond Market
+Association, recommended for US dollar corporate and government bonds, a row a day, `full` or
+`early`, with its source in `data/sifma_sources.csv`. `open` is a day on which a rule would have the
+market close and an announcement has it trade. Where no announcement was found the day is as in the
+years around it and its source says `rule`, or `policy-2009`: SIFMA's statement of 2009-04-03 that
+there had been twelve early closes a year and would be five. Early closes before Independence Day
+came back by 2013.
+
+Closing and settling differ: on days of mourning and of storm the market was closed and corporate
+bonds settled, and on a Good Friday with a payroll report it opens until noon and nothing settles.
+Column `settles` has what was announced.
 """
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from datetime import date, datetime, time
 from functools import lru_cache
 from importlib import resources
@@ -53,12 +62,27 @@ def all_trading_days() -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def sifma_days() -> np.ndarray:
-    """Every day from FIRST_DAY to LAST_DAY on which SIFMA's rules have the bond market open,
-    datetime64[D], ascending.
+    """Every day from FIRST_DAY to LAST_DAY on which the bond market opens, datetime64[D],
+    ascending.
     """
-    closed = [row["date"] for row in _table("sifma_days.csv") if row["kind"] == "closed"]
+    return _weekdays_without(
+        row["date"] for row in _table("sifma_days.csv") if row["kind"] == "full"
+    )
+
+
+@lru_cache(maxsize=1)
+def settlement_days() -> np.ndarray:
+    """Every day from FIRST_DAY to LAST_DAY on which corporate bonds settle, datetime64[D],
+    ascending.
+    """
+    return _weekdays_without(
+        row["date"] for row in _table("sifma_days.csv") if row["settles"] == "no"
+    )
+
+
+def _weekdays_without(closed: Iterable[str]) -> np.ndarray:
     days = np.arange(np.datetime64(FIRST_DAY), np.datetime64(LAST_DAY) + 1)
-    return days[np.is_busday(days, holidays=np.array(closed, dtype="datetime64[D]"))]
+    return days[np.is_busday(days, holidays=np.array(list(closed), dtype="datetime64[D]"))]
 
 
 def open_days(calendar: Literal["nyse", "sifma"]) -> np.ndarray:

@@ -148,9 +148,12 @@ def test_the_cutoff_is_when_trace_closes():
         (date(2024, 10, 14), True, False),
         (date(2024, 11, 11), True, False),
         (date(2006, 10, 9), True, False),
-        (date(2004, 6, 11), False, True),
+        (date(2004, 6, 11), False, False),
         (date(2007, 1, 2), False, True),
-        (date(2018, 12, 5), False, True),
+        (date(2012, 10, 29), False, True),
+        (date(2012, 10, 30), False, False),
+        (date(2018, 12, 5), False, False),
+        (date(2025, 1, 9), False, True),
         (date(2023, 4, 7), False, True),
         (date(2024, 3, 29), False, False),
         (date(2024, 12, 25), False, False),
@@ -172,7 +175,7 @@ def test_how_often_the_calendars_differ():
     assert (bond_holidays < until).sum() == 43 and {
         day.month for day in bond_holidays.tolist()
     } == {10, 11}
-    assert (np.setdiff1d(sifma, nyse) < until).sum() == 7
+    assert (np.setdiff1d(sifma, nyse) < until).sum() == 8
 
 
 @pytest.mark.parametrize(
@@ -182,6 +185,7 @@ def test_how_often_the_calendars_differ():
         ("sifma", date(2024, 12, 31), time(14)),
         ("sifma", date(2023, 4, 7), time(12)),
         ("sifma", date(2024, 7, 2), None),
+        ("sifma", date(2024, 7, 3), time(14)),
         ("sifma", date(2024, 12, 25), None),
         ("nyse", date(2024, 11, 29), time(13)),
         ("nyse", date(2003, 12, 26), time(13)),
