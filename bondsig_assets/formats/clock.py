@@ -121,8 +121,8 @@ def _readings(values: pl.Series | pl.DataFrame) -> tuple[list[str], float | None
         pl.col("text").is_not_null() & number.is_null()
     )
     with_words = texts.filter(pl.col("text").str.contains(r"[AaPp]\.?[Mm]\.?$|[A-Za-z]{3}\d{2,4}:"))
-    is_worded = texts.height > 0 and total(with_words) >= 0.5 * total(texts)
-    if not given.height or not (given["number"] != 0).any():
+    is_worded = with_words.height > 0
+    if total(given) <= total(texts) or not (given["number"] != 0).any():
         return [], None, is_worded
     padded = seen["value"].dtype == pl.String and bool(
         given["value"].str.strip_chars().str.contains(r"^0\d{5}$").any()
@@ -144,12 +144,12 @@ def _of_magnitude(v: np.ndarray, n: np.ndarray, padded: bool) -> list[str]:
     if most(1e11, 8.64e13):
         return ["nanoseconds"]
     with_milliseconds = _share(n, _is_clock(np.floor(v / 1000))) >= _FITS
-    if with_milliseconds and (most(8.64e7, 2.4e8) or v.size >= _MANY and most(1e6, 2.4e8)):
+    if with_milliseconds and (most(8.64e7, 2.4e8) or v.size >= _MANY and most(1e7, 2.4e8)):
         return ["hhmmssmmm"]
     if most(1e8, 8.64e10):
         # Nanoseconds of the first minute and a half after midnight are microseconds of a day.
         return ["microseconds"]
-    if most(1e6, 8.64e7):
+    if most(1e7, 8.64e7):
         return ["milliseconds"]
     return _clock_or_seconds(v, n, padded) if most(1, 1e6) else []
 
@@ -163,13 +163,14 @@ def _clock_or_seconds(v: np.ndarray, n: np.ndarray, padded: bool) -> list[str]:
     if _share(n, serial & (np.abs(in_seconds - np.round(in_seconds)) < 0.05)) >= 0.9:
         return ["excel"]
     clock, seconds = _share(n, _is_clock(v)), _share(n, v < 86_400)
+    as_clock = v // 10_000 * 3600 + v // 100 % 100 * 60 + v % 100
+    in_hours = [_share(n, (x >= _OPEN) & (x <= _CLOSE)) for x in (as_clock, v)]
     if padded or clock < _FITS or seconds < _FITS:
-        return ["hhmmss" if padded or clock >= seconds else "seconds"]
+        is_odd = v.size < _FEW and in_hours[1] == 0
+        return ["hhmmss" if padded or clock >= seconds or is_odd else "seconds"]
     if v.size >= _MANY:
         is_short = _share(n, (v <= 2359) & (v % 100 < 60)) >= _FITS and v.max() > 100
         return ["hhmm" if is_short else "hhmmss"]
-    as_clock = v // 10_000 * 3600 + v // 100 % 100 * 60 + v % 100
-    in_hours = [_share(n, (x >= _OPEN) & (x <= _CLOSE)) for x in (as_clock, v)]
     if in_hours[0] >= in_hours[1]:
         return ["hhmmss"]
     return ["seconds"] if v.size >= _FEW else ["hhmmss", "seconds"]

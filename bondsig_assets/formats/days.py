@@ -75,6 +75,9 @@ _ALIKE = 0.02
 #: A reading with as many more weekend days than another one is the wrong one of the two.
 _WEEKENDS = 0.10
 
+#: What hardly any program writes as plain numbers gives way to what many do.
+_RARE = ("excel-1904", "stata-milliseconds")
+
 _TIME = r"(?:[T: ]+\d{1,2}:\d\d.*)?$"
 _YEAR = r"(\d{4}|\d{2})"
 _ISO = rf"^(\d{{4}})[-/.](\d{{1,2}})[-/.](\d{{1,2}}){_TIME}"
@@ -165,10 +168,11 @@ class _Seen:
         given = seen.with_columns(number=numbers).filter(
             pl.col("number").is_not_null() & (pl.col("number") != 0)
         )
-        readings = _readings(given, expected) if given.height else []
         texts = seen.with_columns(text=texts_of(seen["value"])).filter(
             pl.col("text").is_not_null() & numbers.is_null()
         )
+        # A few numbers among texts are faults of their rows.
+        readings = _readings(given, expected) if total(given) > total(texts) else []
         return _Seen(
             readings,
             _day_first(texts, expected) if texts.height else None,
@@ -219,9 +223,7 @@ def _readings(given: pl.DataFrame, expected: Expected) -> list[str]:
     if expected.on_weekdays and len(left) > 1:
         fewest = min(weekends[name] for name in left)
         left = [name for name in left if weekends[name] < fewest + _WEEKENDS]
-    # Nobody writes it but an old Mac.
-    rare = [name for name in left if name != "excel-1904"]
-    return rare or left
+    return [name for name in left if name not in _RARE] or left
 
 
 def _days_of_numbers(numbers: pl.Series, name: str) -> pl.Series:
@@ -299,10 +301,9 @@ def _day_first(texts: pl.DataFrame, expected: Expected) -> bool | None:
 
 
 def _style(texts: pl.DataFrame) -> str:
-    """An example of texts with names of months or two digits of the year, where most are such."""
-    n = total(texts)
+    """An example of texts with names of months or two digits of the year, if there are any."""
     for pattern in (_NAMED, _NAMED_FIRST, r"^\d{1,2}[-/.]\d{1,2}[-/.]\d{2}(?:$|[T: ])"):
         such = texts.filter(pl.col("text").str.contains(pattern))
-        if such.height and total(such) >= 0.5 * n:
+        if such.height:
             return str(such["text"][0])
     return ""
