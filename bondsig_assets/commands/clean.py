@@ -28,6 +28,12 @@ from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.partitions import TABLES_OUT, Cleaned, clean_to, sweep
 from bondsig_assets.trace.view import View
 
+#: More bad reports than this share of a file stop it, as they stop `bondsig run`.
+MAX_BAD_SHARE = 0.05
+#: As few bad reports are faults of rows, whatever their share, unless all are bad.
+_FEW_BAD = 5
+#: What stands aside and is no fault of a file.
+_NOT_BAD = ("reported_later", "shown_as_cancelled")
 #: Reports read at once.
 BLOCK_REPORTS = 500_000
 
@@ -42,6 +48,7 @@ def clean_files(
     view: View,
     recipes: str | None,
     allow_missing_times: bool,
+    max_bad_share: float = MAX_BAD_SHARE,
 ) -> None:
     """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a
     user is a UserError of one line.
@@ -63,7 +70,7 @@ def clean_files(
             _say_what_was_read(console, scan)
             if moment is not None and not scan.has_report_times:
                 raise ReportsError(NO_TIMES)
-            cleaned = _clean(console, scan, out, chosen, terms, moment, view, named)
+            cleaned = _clean(console, scan, out, chosen, terms, moment, view, named, max_bad_share)
             if not named:
                 # A comparison of an earlier result would lie beside this one.
                 for left in out.glob("comparison_*.csv"):
@@ -128,6 +135,7 @@ def _clean(
     moment: datetime | None,
     view: View,
     recipes: list[str],
+    max_bad_share: float,
 ) -> Cleaned:
     blocks = scan.blocks(BLOCK_REPORTS)
     if not blocks:
@@ -154,7 +162,38 @@ def _clean(
             moment,
             view,
             progress=lambda share: bars.update(task, completed=share),
+            judge=lambda faults: _refuse_bad_files(scan, faults, max_bad_share),
             beside=beside,
+        )
+
+
+def _refuse_bad_files(scan: Scan, faults: pl.DataFrame, max_bad_share: float) -> None:
+    """Raises ReportsError for the first file of which more than that share cannot be used: a fault
+    of the file is none of its rows.
+    """
+    bad = faults.filter(~pl.col("fault").is_in(_NOT_BAD)).sort("row")
+    for k, (label, first, n) in enumerate(scan.files):
+        low, high = (int(bad["row"].search_sorted(row)) for row in (first, first + n))
+        of_file = bad["fault"].slice(low, high - low)
+        if len(of_file) <= max_bad_share * n or len(of_file) < min(_FEW_BAD, n):
+            continue
+        counts = of_file.value_counts(sort=True).sort("count", "fault", descending=[True, False])
+        fault, n_fault = counts.row(0)
+        where = scan.blame(k, fault)
+        detail = ""
+        if where is not None:
+            held = (
+                "its rows do not keep that order"
+                if not where.reports
+                else f"the commonest value is {where.value!r} ({where.reports:,} reports)"
+                if where.value is not None
+                else f"{where.reports:,} are empty"
+            )
+            detail = f"; {where.column}: {where.expected} was expected, {held}"
+        raise ReportsError(
+            f"{label}: {len(of_file):,} of {n:,} reports cannot be used, more than"
+            f" {max_bad_share:.0%} ({n_fault:,} {fault}){detail}; mend the file, or take more with"
+            " --max-bad-share. Nothing was written"
         )
 
 

@@ -234,6 +234,13 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     is_flag=True,
     help="Go on where a file lost its times; reports are then known at the end of their date.",
 )
+@click.option(
+    "--max-bad-share",
+    default=0.05,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="More reports of one file that cannot be used than this share stop it.",
+)
 def clean(
     files: tuple[Path, ...],
     out: Path,
@@ -244,6 +251,7 @@ def clean(
     view: View,
     compare: str | None,
     allow_missing_times: bool,
+    max_bad_share: float,
 ) -> None:
     """Clean TRACE files: message lifecycle, double counting, screens, price errors, bond days.
 
@@ -251,7 +259,18 @@ def clean(
     """
     from bondsig_assets.commands.clean import clean_files
 
-    clean_files(files, out, layout, as_of, bonds, screens, view, compare, allow_missing_times)
+    clean_files(
+        files,
+        out,
+        layout,
+        as_of,
+        bonds,
+        screens,
+        view,
+        compare,
+        allow_missing_times,
+        max_bad_share,
+    )
 
 
 @cli.command()

@@ -77,6 +77,7 @@ def clean_to(
     view: View = "regulatory",
     part_reports: int = PART_REPORTS,
     progress: Callable[[float], None] | None = None,
+    judge: Callable[[pl.DataFrame], None] | None = None,
     beside: Callable[[Path, pl.DataFrame], None] | None = None,
 ) -> Cleaned:
     """Cleans the reports of `blocks` into `out`/trades.parquet, rejected.parquet and
@@ -85,16 +86,25 @@ def clean_to(
     `blocks`: reports in pieces that fit into memory, `row` unique over all of them. The files
     appear together when all is done, or not at all, with what `beside` writes, given a folder and
     the waterfall, into that folder. `progress` is called with the share
-    done, 0 to 1. Raises ReportsError as
-    `clean` does, OSError when `out` cannot be written.
+    done, 0 to 1; `judge` with `row` and `fault` of every report that cannot be used, before any is
+    cleaned: what it raises stops the work. Raises ReportsError as `clean` does, OSError when `out`
+    cannot be written.
     """
     report_share = progress or (lambda _share: None)
     out.mkdir(parents=True, exist_ok=True)
     sweep(out)
     with tempfile.TemporaryDirectory(prefix=f".cleaning-{os.getpid()}-", dir=out) as scratch:
+        faults: list[pl.DataFrame] = []
         parts = _parts(
-            blocks, Path(scratch), part_reports, as_of, lambda share: report_share(0.4 * share)
+            blocks,
+            Path(scratch),
+            part_reports,
+            as_of,
+            lambda share: report_share(0.4 * share),
+            faults,
         )
+        if judge:
+            judge(pl.concat(faults))
         reasons = []
         with _Writers(Path(scratch)) as writers:
             for k, result in enumerate(
@@ -140,9 +150,10 @@ def _parts(
     part_reports: int,
     as_of: datetime | None,
     report_share: Callable[[float], None],
+    faults: list[pl.DataFrame],
 ) -> list[Callable[[], pl.DataFrame]]:
     """What reads each part: reports of whole issuers, in their order, about `part_reports` of
-    them.
+    them. `faults` is filled with what cannot be used.
     """
     if as_of is not None and not any(
         block.select(pl.col("reported_at").is_not_null().any()).collect().item() for block in blocks
@@ -156,11 +167,12 @@ def _parts(
     )
     issuers = counts.group_by("issuer").agg(pl.col("n").sum().cast(pl.Int64)).sort("issuer")
     if issuers["n"].sum() <= part_reports:
-        return [lambda: _read(pl.concat(blocks), as_of)]
+        whole = _read(pl.concat(blocks), as_of, faults)
+        return [lambda: whole]
     numbered = issuers.select("issuer", _part=(pl.col("n").cum_sum() - pl.col("n")) // part_reports)
 
     def scatter(block: tuple[int, pl.LazyFrame]) -> None:
-        frame = _read(block[1], as_of)
+        frame = _read(block[1], as_of, faults)
         # Half of the columns are empty in most files: they are left out on the way.
         frame = frame.select(
             name
@@ -182,8 +194,11 @@ def _parts(
     return [partial(_read_part, scratch, number) for number in numbered["_part"].unique().sort()]
 
 
-def _read(reports: pl.LazyFrame, as_of: datetime | None) -> pl.DataFrame:
+def _read(
+    reports: pl.LazyFrame, as_of: datetime | None, faults: list[pl.DataFrame]
+) -> pl.DataFrame:
     frame = as_reports(reports).collect()
+    faults.append(frame.select("row", "fault").filter(pl.col("fault").is_not_null()))
     return frame if as_of is None else known_by(frame, as_of)
 
 

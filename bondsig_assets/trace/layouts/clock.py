@@ -6,8 +6,11 @@ Belongs here: reading a time of day and joining it to its date. Not here: other 
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
+from bondsig_assets.formats import TimeForm, read_times
 from bondsig_assets.trace.layouts.steps import Steps
 from bondsig_assets.trace.layouts.values import Source
 
@@ -16,8 +19,8 @@ _SECOND = 1_000_000_000
 
 
 def time_of_day(source: Source) -> pl.Expr:
-    """Microseconds since midnight (Int64) of a time, a moment, a duration, nanoseconds, HHMMSS or
-    H:MM:SS; null when it is none.
+    """Microseconds since midnight (Int64) of a time, a moment, a duration, nanoseconds, HHMMSS,
+    H:MM:SS or what was recognised in the column; null when it is none.
     """
     if isinstance(source.dtype, pl.Time):
         return source.let(source.column.cast(pl.Int64) // 1000)
@@ -25,6 +28,11 @@ def time_of_day(source: Source) -> pl.Expr:
         return source.let(source.column.dt.replace_time_zone(None).dt.time().cast(pl.Int64) // 1000)
     if isinstance(source.dtype, pl.Duration):
         return _within_day(source.steps, source.column.dt.total_microseconds())
+    if isinstance(source.form, TimeForm):
+        read = partial(read_times, form=source.form)
+        return source.let(
+            source.column.map_batches(read, return_dtype=pl.Int64(), is_elementwise=True)
+        )
     if source.dtype.is_numeric():
         return _of_digits(source.steps, source.column.cast(pl.Float64, strict=False))
     if not source.is_text:

@@ -31,18 +31,14 @@ class Piece:
 
 
 def tidy(data: bytes) -> bytes:
-    """UTF-8 with plain line ends, the last one there, and no blank lines."""
+    """`data`, which is UTF-8, with plain line ends, the last one there, and no blank lines."""
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b" ")
     if data and not data.endswith(b"\n"):
         data += b"\n"
     if b"\n\n" in data or b"\n " in data or data[:1] in (b"\n", b" "):
         data = _BLANK_LINE.sub(b"", data)
-    try:
-        data.decode("utf-8")
-        return data
-    except UnicodeDecodeError:
-        return data.decode("latin-1").encode("utf-8")
+    return data
 
 
 def shape(data: bytes, separator: bytes, n_fields: int, quoting: bool) -> Piece:

@@ -10,16 +10,15 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from bondsig_assets.errors import LayoutError
+from bondsig_assets.errors import FormatError, LayoutError
 from bondsig_assets.trace.layouts import clock, values
 from bondsig_assets.trace.layouts.declared import Layout, fold
+from bondsig_assets.trace.layouts.forms import DATES, FIRST_REPORT_DATE, TIMES, Forms, forms_of
 from bondsig_assets.trace.layouts.recognise import variant_of
 from bondsig_assets.trace.layouts.steps import Steps
 from bondsig_assets.trace.layouts.values import Source
 from bondsig_assets.trace.reports import REPORT_SCHEMA
 
-#: Reporting to TRACE began on this day; an earlier report date is a fault.
-FIRST_REPORT_DATE = date(2002, 7, 1)
 #: Optional column of a frame: the fault its line had as text (too many or too few fields).
 LINE_FAULT = "line fault"
 STATUSES = ("T", "C", "W", "R", "X", "Y")
@@ -44,16 +43,7 @@ _TEXT = (
 _READERS = {
     **dict.fromkeys(_TEXT, values.as_is),
     **dict.fromkeys(("cusip", "status", "side", "contra"), values.upper),
-    **dict.fromkeys(
-        (
-            "execution_date",
-            "report_date",
-            "settlement_date",
-            "prior_report_date",
-            "first_control_date",
-        ),
-        values.day,
-    ),
+    **dict.fromkeys(DATES, values.day),
     **dict.fromkeys(
         ("message_number", "original_message_number", "first_control_number"), values.message
     ),
@@ -65,9 +55,15 @@ _READERS = {
 
 
 class Columns:
-    """The columns of a frame as a layout knows them."""
+    """The columns of a frame as a layout knows them, in the forms that were recognised."""
 
-    def __init__(self, schema: pl.Schema, layout: Layout, steps: Steps | None = None) -> None:
+    def __init__(
+        self,
+        schema: pl.Schema,
+        layout: Layout,
+        steps: Steps | None = None,
+        forms: Forms | None = None,
+    ) -> None:
         self._folded: dict[str, str] = {}
         for name in schema.names():
             if fold(name) in self._folded and fold(name):
@@ -75,7 +71,11 @@ class Columns:
             self._folded[fold(name)] = name
         self._schema, self._layout = schema, layout
         self._sources: dict[str, Source] = {}
-        self.steps = steps or Steps()
+        self.steps, self._forms = steps or Steps(), forms or Forms()
+
+    def of_time(self) -> dict[str, list[Source]]:
+        """The columns of dates and times, whose form has to be recognised."""
+        return {column: self.sources(column) for column in (*DATES, *TIMES)}
 
     def sources(self, column: str) -> list[Source]:
         """The columns of the frame that hold canonical `column`, first choice first."""
@@ -90,7 +90,14 @@ class Columns:
                     f"column {name} holds lists or records, not values: deliver it flat"
                 )
             self._sources.setdefault(
-                name, Source(name, self._schema[name], self._layout.nulls, self.steps)
+                name,
+                Source(
+                    name,
+                    self._schema[name],
+                    self._layout.nulls,
+                    self.steps,
+                    self._forms.of(name),
+                ),
             )
         return [self._sources[name] for name in names]
 
@@ -99,19 +106,27 @@ def normalise(frame: pl.LazyFrame, layout: str, row: str = "row") -> pl.LazyFram
     """`frame` with a layout's own column names (any case, any of the types clients deliver) as
     reports with `fault` set.
 
-    Lazy, one pass, no row is lost; `row` names the column that numbers them, which is made when
+    Lazy, no row is lost; only columns of dates and times that are not of such a type are read here,
+    to recognise how they are written. `row` names the column that numbers them, which is made when
     missing. Raises LayoutError when a required column is missing (WRDS and FINRA layouts alike) or
-    held twice.
+    held twice, or when its dates or times can be read in two ways.
     """
-    return as_reports(frame, variant_of(frame.collect_schema().names(), layout), row)
+    variant = variant_of(frame.collect_schema().names(), layout)
+    try:
+        forms = forms_of(frame, Columns(frame.collect_schema(), variant).of_time())
+    except FormatError as error:
+        raise LayoutError(str(error)) from error
+    return as_reports(frame, variant, row, forms)
 
 
-def as_reports(frame: pl.LazyFrame, layout: Layout, row: str) -> pl.LazyFrame:
-    """`normalise` for a layout already found."""
+def as_reports(
+    frame: pl.LazyFrame, layout: Layout, row: str, forms: Forms | None = None
+) -> pl.LazyFrame:
+    """`normalise` for a layout already found, and the forms of its dates and times."""
     schema = frame.collect_schema()
     numbered = frame if row in schema else frame.with_row_index(row)
     steps = Steps()
-    read = _columns(Columns(schema, layout, steps), layout)
+    read = _columns(Columns(schema, layout, steps, forms), layout)
     line_fault = pl.col(LINE_FAULT) if LINE_FAULT in schema else pl.lit(None, pl.String)
     selected = steps.run(numbered).select(row=pl.col(row), line_fault=line_fault, **read)
     faults = selected.with_columns(

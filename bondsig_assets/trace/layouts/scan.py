@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -19,9 +20,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bondsig_assets.errors import LayoutError
+from bondsig_assets.errors import FormatError, LayoutError
 from bondsig_assets.trace.layouts.declared import Layout
-from bondsig_assets.trace.layouts.normalise import absences, as_reports
+from bondsig_assets.trace.layouts.diagnose import Blame, blame
+from bondsig_assets.trace.layouts.forms import Forms, forms_of
+from bondsig_assets.trace.layouts.normalise import Columns, absences, as_reports
 from bondsig_assets.trace.layouts.recognise import AUTO, variant_of
 from bondsig_assets.trace.layouts.streams import PARQUET, kind_of, texts
 from bondsig_assets.trace.layouts.text import Text
@@ -29,6 +32,10 @@ from bondsig_assets.trace.layouts.times import given, judge
 from bondsig_assets.trace.layouts.writer import Writer
 
 _ROW = "row of the file"
+#: Rows of a Parquet file read at once when it is read again.
+_AGAIN_ROWS = 500_000
+#: Reads a file again: its rows as they stand, the same as reports, and its columns.
+Again = Callable[[], Iterator[tuple[pl.DataFrame, pl.DataFrame, Columns]]]
 #: Some rows of a file, from a first one on, as reports.
 Piece = Callable[[int, int], pl.LazyFrame]
 _UNREADABLE = (
@@ -57,6 +64,13 @@ class Scan:
     has_report_times: bool
     files: list[tuple[str, int, int]]
     _pieces: tuple[tuple[int, Piece], ...] = ()
+    _again: tuple[Again, ...] = ()
+
+    def blame(self, file: int, fault: str) -> Blame | None:
+        """Where most reports with `fault` have it, of the file (or member) at that place in
+        `files`; reads it again.
+        """
+        return blame(fault, self._again[file]())
 
     def blocks(self, rows: int) -> list[pl.LazyFrame]:
         """`frame` in pieces of at most `rows`, in order, each read without reading what is before
@@ -128,6 +142,7 @@ def scan_reports(
         reading.has_report_times,
         reading.files,
         tuple(reading.pieces),
+        tuple(reading.again),
     )
 
 
@@ -160,6 +175,7 @@ class _Reading:
     files: list[tuple[str, int, int]] = field(default_factory=list)
     has_report_times: bool = True
     pieces: list[tuple[int, Piece]] = field(default_factory=list)
+    again: list[Again] = field(default_factory=list)
     n_rows: int = 0
     _notes: dict[str, list[str]] = field(default_factory=dict)
     _seen: dict[object, str] = field(default_factory=dict)
@@ -176,6 +192,7 @@ class _Reading:
             frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             variant = variant_of(frame.collect_schema().names(), self.layout)
             times = given(frame, variant)
+            forms = forms_of(frame, Columns(frame.collect_schema(), variant).of_time())
             numbered = pl.scan_parquet(
                 path,
                 glob=False,
@@ -183,15 +200,17 @@ class _Reading:
                 row_index_name=_ROW,
                 row_index_offset=self.n_rows,
             )
-            reports = as_reports(numbered, variant, _ROW)
+            reports = as_reports(numbered, variant, _ROW, forms)
             reports.collect_schema()
-        except LayoutError as error:
+        except (FormatError, LayoutError) as error:
             raise LayoutError(f"{label}: {error}") from error
         except _UNREADABLE as error:
             raise LayoutError(
                 f"{label}: is damaged or cut short ({_first_line(error)}): deliver it again"
             ) from error
-        self.pieces.append((rows, self._piece(path, variant, self.n_rows)))
+        piece = self._piece(path, variant, forms, self.n_rows)
+        self.pieces.append((rows, piece))
+        self.again.append(partial(_parquet_again, path, variant, forms, rows, piece))
         self._repeats(label, path.resolve())
         self._add(
             label,
@@ -200,6 +219,7 @@ class _Reading:
             times,
             rows,
             [
+                *forms.sentences(),
                 *absences(frame.collect_schema(), variant),
                 *([] if rows else ["it holds no reports"]),
             ],
@@ -217,11 +237,13 @@ class _Reading:
         return written
 
     @staticmethod
-    def _piece(path: Path, variant: Layout, offset: int) -> Piece:
+    def _piece(path: Path, variant: Layout, forms: Forms, offset: int) -> Piece:
         def rows_of(start: int, n: int) -> pl.LazyFrame:
             # Sliced before it is numbered: only then the rows before are not read.
             rows = pl.scan_parquet(path, glob=False, hive_partitioning=False).slice(start, n)
-            return as_reports(rows.with_row_index(_ROW, offset=offset + start), variant, _ROW)
+            return as_reports(
+                rows.with_row_index(_ROW, offset=offset + start), variant, _ROW, forms
+            )
 
         return rows_of
 
@@ -230,6 +252,7 @@ class _Reading:
         file = self._label(path)
         for label, stream in texts(path, file, passed_over):
             text = Text(label, stream, self.layout, self.n_rows)
+            self.again.append(partial(_text_again, path, file, label, self.layout, self.n_rows))
             for frame in text.frames():
                 writer.add(frame)
             self._repeats(label, text.digest)
@@ -280,6 +303,25 @@ class _Reading:
             if len({other for other in self.paths if other.name == path.name}) == 1
             else str(path)
         )
+
+
+def _parquet_again(
+    path: Path, variant: Layout, forms: Forms, rows: int, piece: Piece
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame, Columns]]:
+    scanned = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+    columns = Columns(scanned.collect_schema(), variant, forms=forms)
+    for start in range(0, rows, _AGAIN_ROWS):
+        n = min(_AGAIN_ROWS, rows - start)
+        yield scanned.slice(start, n).collect(), piece(start, n).collect(), columns
+
+
+def _text_again(
+    path: Path, file: str, wanted: str, layout: str, first_row: int
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame, Columns]]:
+    for label, stream in texts(path, file, []):
+        if label == wanted:
+            text = Text(label, stream, layout, first_row)
+            yield from ((raw, reports, text.columns()) for raw, reports in text.pairs())
 
 
 def _several(labels: list[str]) -> str:

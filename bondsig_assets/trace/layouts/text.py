@@ -16,9 +16,11 @@ from typing import IO
 
 import polars as pl
 
-from bondsig_assets.errors import LayoutError
+from bondsig_assets.errors import FormatError, LayoutError
+from bondsig_assets.formats import as_utf8
 from bondsig_assets.trace.layouts import lines
 from bondsig_assets.trace.layouts.declared import Layout, fold
+from bondsig_assets.trace.layouts.forms import ENOUGH_REPORTS, Forms
 from bondsig_assets.trace.layouts.normalise import LINE_FAULT, Columns, as_reports
 from bondsig_assets.trace.layouts.recognise import AUTO, variant_of
 from bondsig_assets.trace.layouts.streams import pieces
@@ -64,11 +66,12 @@ class Text:
         self._stream, self._layout_asked = stream, layout
         self._filled: set[str] = set()
         self._trailer: int | None = None
+        self._forms, self._is_decided = Forms(), False
 
     @property
     def times(self) -> dict[str, tuple[str, bool]]:
         """As `times.given`: time column → its name and whether any row fills it."""
-        columns = self._columns()
+        columns = self.columns()
         named = {column: columns.sources(column) for column in asked(self.header.layout)}
         return {
             column: (found[0].name if found else "", not self.n_rows or column in self._filled)
@@ -79,10 +82,33 @@ class Text:
         """Frames of REPORT_SCHEMA, in order. Raises LayoutError when the text as a whole cannot be
         read.
         """
+        return (reports for _, reports in self.pairs())
+
+    def pairs(self) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+        """The same, each with its rows as they stand."""
+        held: list[pl.DataFrame] = []
+        for frame in self._raws():
+            held.append(frame)
+            if not self._is_decided:
+                self._forms.look(frame.lazy(), self.columns().of_time())
+            if self._is_decided or self._decide(is_all=False):
+                yield from ((raw, self._as_reports(raw)) for raw in held)
+                held = []
+        if held and self._decide(is_all=True):
+            yield from ((raw, self._as_reports(raw)) for raw in held)
+        self._close()
+
+    def _raws(self) -> Iterator[pl.DataFrame]:
+        """Frames of the texts as they stand, with the number of each row and the fault of its
+        line.
+        """
         started = False
         for data, is_last in pieces(self._stream, self.label):
             self.digest = (zlib.crc32(data, self.digest[0]), self.digest[1] + len(data))
-            clean = lines.tidy(data if started else data.removeprefix(b"\xef\xbb\xbf"))
+            plain, said = as_utf8(data)
+            if said and said not in self.notes:
+                self.notes.append(said)
+            clean = lines.tidy(plain)
             if clean and not started:
                 first, _, clean = clean.partition(b"\n")
                 self.header, started = self._read_header(first.decode("utf-8")), True
@@ -92,7 +118,22 @@ class Text:
                 yield self._read(clean)
         if not started:
             raise LayoutError(f"{self.label}: holds no header and no reports")
-        self._close()
+
+    def _decide(self, is_all: bool) -> bool:
+        """Whether it is clear how dates and times are written. More reports are waited for while
+        they are few, or while two readings are left, unless these are all.
+        """
+        if self.n_rows < ENOUGH_REPORTS and not is_all:
+            return False
+        try:
+            self._forms.decide()
+        except FormatError as error:
+            if not is_all:
+                return False
+            raise LayoutError(f"{self.label}: {error}") from error
+        self.notes += self._forms.sentences()
+        self._is_decided = True
+        return True
 
     def _read_header(self, line: str) -> Header:
         delimiter = max(_DELIMITERS, key=line.count)
@@ -161,7 +202,8 @@ class Text:
                 return header
         return None
 
-    def _columns(self) -> Columns:
+    def columns(self) -> Columns:
+        """The columns of the text as its layout knows them, once its header is read."""
         return Columns(
             pl.Schema({name: pl.String() for name in self.header.names}), self.header.layout
         )
@@ -181,7 +223,7 @@ class Text:
         return b""
 
     def _read(self, data: bytes) -> pl.DataFrame:
-        """One piece of lines as reports."""
+        """One piece of lines as a frame of texts."""
         names = self.header.names
         piece = lines.shape(data, self.header.delimiter.encode(), len(names), self.header.quoting)
         frame = _parsed(piece, names)
@@ -202,10 +244,13 @@ class Text:
             )
         self.n_rows += frame.height
         self._look_for_times(frame)
-        return as_reports(frame.lazy(), self.header.layout, _ROW).collect()
+        return frame
+
+    def _as_reports(self, frame: pl.DataFrame) -> pl.DataFrame:
+        return as_reports(frame.lazy(), self.header.layout, _ROW, self._forms).collect()
 
     def _look_for_times(self, frame: pl.DataFrame) -> None:
-        columns = self._columns()
+        columns = self.columns()
         for column in asked(self.header.layout):
             if column not in self._filled and any(
                 frame.select(given_alone(source).any()).item() for source in columns.sources(column)

@@ -8,10 +8,11 @@ times of day (`clock.py`). A value that cannot be read is null; where that is a 
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 
 import polars as pl
 
+from bondsig_assets.formats import DayForm, TimeForm, read_days
 from bondsig_assets.trace.layouts.steps import Steps
 
 #: What clients write where there is nothing: pandas, R, SAS, databases.
@@ -19,14 +20,19 @@ NOTHING = ("", "NA", "N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "null", "None",
 
 
 class Source:
-    """A column of the file: its expression, its type, the texts that mean nothing in it, and the
-    steps to compute in.
+    """A column of the file: its expression, its type, the texts that mean nothing in it, the steps
+    to compute in, and the form of its dates or times where that is none of the usual ones.
     """
 
     def __init__(
-        self, name: str, dtype: pl.DataType, nulls: tuple[str, ...] = (), steps: Steps | None = None
+        self,
+        name: str,
+        dtype: pl.DataType,
+        nulls: tuple[str, ...] = (),
+        steps: Steps | None = None,
+        form: DayForm | TimeForm | None = None,
     ) -> None:
-        self.name, self.dtype = name, dtype
+        self.name, self.dtype, self.form = name, dtype, form
         self.column = pl.col(name)
         self.steps = steps or Steps()
         self.let = self.steps.let
@@ -106,6 +112,11 @@ def day(source: Source) -> pl.Expr:
         return source.column
     if isinstance(source.dtype, pl.Datetime):
         return source.let(source.column.dt.replace_time_zone(None).dt.date())
+    if isinstance(source.form, DayForm):
+        read = partial(read_days, form=source.form)
+        return source.let(
+            source.column.map_batches(read, return_dtype=pl.Date(), is_elementwise=True)
+        )
     if not source.is_text:
         return source.let(source.text.str.strptime(pl.Date, "%Y%m%d", strict=False))
     return source.let(

@@ -48,6 +48,13 @@ def one(
         "3/31/2020 0:00:00",
         "2020-03-31 00:00:00.000000",
         Decimal("20200331"),
+        "31/03/2020",
+        "3/31/20",
+        "31MAR2020",
+        "31-Mar-2020",
+        "43921",
+        22_005,
+        1_585_612_800_000,
     ],
 )
 def test_dates(value):
@@ -56,7 +63,7 @@ def test_dates(value):
 
 
 @pytest.mark.parametrize(
-    "value", ["2020-13-01", "20201301", 20201301, "31/12/2020", "3/31/20", "", None, "43921"]
+    "value", ["2020-13-01", "20201301", 20201301, "31/13/2020", "", None, "9999999", 3]
 )
 def test_no_dates(value):
     assert one("settlement_date", value, "stlmnt_dt") in (None, date(20, 3, 31))
@@ -67,11 +74,7 @@ def test_no_dates(value):
     [
         "03:15:00",
         "3:15:00",
-        "31500",
         "031500",
-        "31500.0",
-        31500,
-        31500.0,
         time(3, 15),
         timedelta(hours=3, minutes=15),
         11_700_000_000_000,
@@ -81,13 +84,35 @@ def test_no_dates(value):
         "03:15",
         datetime(1970, 1, 1, 3, 15),
         "1970-01-01 03:15:00",
-        Decimal("31500"),
+        "3:15:00 AM",
+        "31MAR2020:03:15:00",
         " 03:15:00",
     ],
 )
 def test_times(value):
     assert one("executed_at", value, "trd_exctn_tm") == datetime(2020, 3, 31, 3, 15)
     assert one("fault", value, "trd_exctn_tm") is None
+
+
+@pytest.mark.parametrize(
+    "as_written", [int, float, str, lambda n: f"{n}.0", lambda n: Decimal(str(n))]
+)
+def test_numbers_that_may_be_hhmmss_or_seconds(as_written):
+    """One value alone may be either; another one of the column decides for all."""
+
+    def times(*values):
+        frame = pl.DataFrame({name: [given] * len(values) for name, given in GOOD.items()})
+        column = pl.Series("trd_exctn_tm", [as_written(value) for value in values])
+        return (
+            normalise(frame.with_columns(column).lazy(), "wrds-enhanced")
+            .collect()["executed_at"]
+            .dt.time()
+        )
+
+    assert times(31_500, 161_500).to_list() == [time(3, 15), time(16, 15)]
+    assert times(31_500, 31_501, 31_499).to_list()[:2] == [time(8, 45), time(8, 45, 1)]
+    with pytest.raises(LayoutError, match="trd_exctn_tm may be HHMMSS.*03:15:00.*08:45:00"):
+        times(31_500)
 
 
 @pytest.mark.parametrize("value", [0, "0", "000000", "00:00:00", time(0), 0.0, timedelta(0)])

@@ -1,0 +1,112 @@
+"""How the dates and times of one file are written: evidence from its columns, decided once.
+
+Belongs here: which columns hold dates and times, and what may be expected of them. Not here: the
+forms themselves (`formats/`), reading a value (`values.py`, `clock.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import polars as pl
+
+from bondsig_assets.formats import (
+    DayForm,
+    Expected,
+    TimeForm,
+    added,
+    recognise_days,
+    recognise_times,
+)
+from bondsig_assets.trace.layouts.values import Source
+
+#: Reporting to TRACE began on this day.
+FIRST_REPORT_DATE = date(2002, 7, 1)
+DATES = (
+    "execution_date",
+    "report_date",
+    "settlement_date",
+    "prior_report_date",
+    "first_control_date",
+)
+TIMES = ("execution_time", "report_time")
+#: Reports that are enough to decide by; those of a longer file that come later are read alike.
+ENOUGH_REPORTS = 50_000
+
+
+@dataclass
+class Forms:
+    """How columns are written, by their names in the file. Filled from pieces with `look`, decided
+    with `decide`.
+    """
+
+    days: dict[str, DayForm] = field(default_factory=dict)
+    times: dict[str, TimeForm] = field(default_factory=dict)
+    _counts: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
+    _is_day: dict[str, bool] = field(default_factory=dict)
+
+    def look(self, frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> None:
+        """Counts the values of the columns of dates and times that have to be recognised;
+        `sources`: canonical column → columns of the frame.
+        """
+        for column in (*DATES, *TIMES):
+            for source in sources.get(column, ()):
+                if source.dtype.is_temporal() or isinstance(source.dtype, pl.Null):
+                    continue
+                self._is_day[source.name] = column in DATES
+                counts = _counted(frame, source)
+                if counts is not None:
+                    self._counts.setdefault(source.name, []).append(counts)
+
+    def decide(self) -> None:
+        """Recognises every column looked at. Raises FormatError where two readings are left."""
+        counts = {name: added(pieces) for name, pieces in self._counts.items()}
+        # A day of slack: the clock here may be behind New York's; settlements lie ahead.
+        today = date.today()
+        expected = Expected(FIRST_REPORT_DATE, today + timedelta(days=30), on_weekdays=True)
+        self.days = recognise_days(
+            {name: (seen, expected) for name, seen in counts.items() if self._is_day[name]}
+        )
+        self.times = recognise_times(
+            {name: seen for name, seen in counts.items() if not self._is_day[name]}
+        )
+
+    def of(self, name: str) -> DayForm | TimeForm | None:
+        """The form of a column where it is another than the usual ones."""
+        form = self.days.get(name) or self.times.get(name)
+        return form if form is not None and form.said else None
+
+    def sentences(self) -> list[str]:
+        """What was recognised, for the user."""
+        forms: dict[str, DayForm | TimeForm] = {**self.days, **self.times}
+        return [f"{name} holds {form.said}" for name, form in forms.items() if form.said]
+
+
+def forms_of(frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> Forms:
+    """The forms of a frame that is read as a whole. Raises FormatError."""
+    forms = Forms()
+    forms.look(frame, sources)
+    forms.decide()
+    return forms
+
+
+def _counted(frame: pl.LazyFrame, source: Source) -> pl.DataFrame | None:
+    """Counts of a column, None where all of it is in the commonest way."""
+    column = frame.select(pl.col(source.name).alias("value"))
+    grouped = (
+        column.filter(pl.col("value").is_not_null())
+        .group_by("value")
+        .agg(n=pl.len())
+        .collect(engine="streaming")
+        .sort("value")
+    )
+    if grouped["value"].dtype == pl.String:
+        text = grouped["value"]
+        for pattern in ("%Y-%m-%d", "%H:%M:%S"):
+            kind = pl.Date() if pattern == "%Y-%m-%d" else pl.Time()
+            if text.str.strptime(kind, pattern, strict=False).null_count() == text.null_count():
+                return None
+    elif grouped["value"].dtype.is_nested() or grouped["value"].dtype == pl.Object:
+        return None
+    return grouped
