@@ -35,6 +35,10 @@ class SourceError(BondsigError):
     """A fault of the source of raw data."""
 
 
+class FormatError(BondsigError, ValueError):
+    """A column, or a file of another program, whose form cannot be told or read."""
+
+
 class ReportsError(BondsigError, ValueError):
     """Trade reports cannot be cleaned as they are."""
 

@@ -15,6 +15,8 @@ from bondsig_assets.errors import MissingExtraError
 EXTRAS = {
     "adbc_driver_postgresql": "wrds",
     "adbc_driver_manager": "wrds",
+    "pyreadstat": "formats",
+    "fastexcel": "formats",
     "keras": "deep",
     "jax": "deep",
     **dict.fromkeys(

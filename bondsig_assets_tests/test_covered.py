@@ -48,6 +48,7 @@ COVERED_BY = {
     "features/structural_kernel.py": "features/test_structural.py",
     "features/replay.py": "features/test_liquidity.py",
     "features/*": "features/test_issuer_days.py",
+    "formats/counted.py": "formats/test_days.py",
     "home.py": "graph/test_cli.py",
     "learning/ensemble.py": "learning/test_training.py",
     "learning/models/*": "learning/test_models.py",
