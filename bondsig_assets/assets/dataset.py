@@ -3,8 +3,6 @@
 Belongs here: the asset of the group dataset. Not here: formulas (`learning/labels.py`).
 """
 
-from dataclasses import replace
-
 import dagster as dg
 import polars as pl
 
@@ -44,10 +42,7 @@ def labels_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         """
         opened, counted = warehouse.open(), []
         for start, end in chunks(context, _YEAR):
-            panels = replace(
-                load_panels(opened, offset(start, -LOOKBACK), end, with_bonds=False),
-                delistings=opened.read_table("delistings"),
-            )
+            panels = load_panels(opened, offset(start, -LOOKBACK), end, with_bonds=False)
             frame = compute_labels(panels, start, end)
             opened.replace(Write("labels", TABLES["labels"].conform(frame), (start, end)))
             excess = pl.col("excess_return_pct").filter(pl.col("horizon_days") == HORIZON)

@@ -52,6 +52,7 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         "ratings",
         "issuers",
         "equities",
+        "delistings",
         "bonds",
         "amounts_outstanding",
         "treasury_yields",

@@ -17,6 +17,7 @@ from bondsig_assets.assets.common import (
 )
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.home import Home
+from bondsig_assets.reading.panels import standing
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.securities.amounts import amount_steps, amounts_on
 from bondsig_assets.securities.claims import CLAIM_SCHEMA, listed_names
@@ -30,7 +31,7 @@ from bondsig_assets.warehouse import Write
     "security_master",
     also=["link_conflicts"],
     kinds={"polars"},
-    deps=["bonds", "issuers", "equities", "equity_links"],
+    deps=["bonds", "issuers", "equities", "equity_links", "delistings", "equity_prices"],
 )
 def security_master_asset(warehouse: WarehouseResource) -> Result:
     """Which stock a bond leads to on a day, as known on that day.
@@ -45,8 +46,11 @@ def security_master_asset(warehouse: WarehouseResource) -> Result:
         bonds, issuers, equities, claims = (
             opened.read_table(name) for name in ("bonds", "issuers", "equities", "equity_links")
         )
+        gone = standing(opened)
     claims = claims.select(list(CLAIM_SCHEMA))
-    master, settled = link_master(bonds, issuers, equities, claims, names=listed_names(equities))
+    master, settled = link_master(
+        bonds, issuers, equities, claims, names=listed_names(equities), delistings=gone
+    )
     master = TABLES["security_master"].conform(master.rename({"confidence": "link_confidence"}))
     numbered = settled.conflicts.with_columns(
         conflict_number=pl.int_range(1, pl.len() + 1).over("cusip")

@@ -1,5 +1,5 @@
-"""`bondsig doctor`: versions, paths, extensions, locks, dead runs, disk; what is wrong and how to
-mend it.
+"""`bondsig doctor`: versions, paths, extensions, locks, dead runs, disk, inputs; what is wrong and
+how to mend it.
 
 Belongs here: looking. Not here: repairs, but for one that loses nothing: runs whose process is gone
 are ended, since they hold up all others.
@@ -144,6 +144,25 @@ def _lake(home: Home) -> Iterator[Finding]:
         yield _lock_finding(lock)
 
 
+def _inputs(home: Home) -> Iterator[Finding]:
+    """Inputs that nobody delivered are told, not held against the home: it may do without."""
+    if not (home.path / "lake").exists():
+        return
+    from bondsig_assets.commands.inputs import lacking_in_home, odd_units
+    from bondsig_assets.warehouse import Warehouse
+
+    warehouse = Warehouse(home.path)
+    for line in odd_units(warehouse, home.market()):
+        yield (
+            False,
+            line,
+            "mend the unit in source.toml and run again, or say unusual = true if the numbers are"
+            " right",
+        )
+    for line in lacking_in_home(warehouse):
+        yield True, f"does without: {line}", ""
+
+
 def _lock_finding(lock: Path) -> Finding:
     from filelock import FileLock, Timeout
 
@@ -198,4 +217,4 @@ def _settings(home: Home) -> Iterator[Finding]:
 
 
 _OF_EVERY_INSTALL = (_versions, _files, _home, _disk)
-_OF_THE_GRAPH = (_extensions, _lake, _runs, _mlflow, _settings)
+_OF_THE_GRAPH = (_extensions, _lake, _inputs, _runs, _mlflow, _settings)

@@ -43,6 +43,7 @@ def run_range(
     again = again or _must_be_redone(console, home, market)
     home.claim(market, date_range, _fingerprint(market))
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
+    _say_what_is_lacking(console, market, source)
     _materialize(console, home, first, last, select, again)
     took = time.monotonic() - began
     show_summary(
@@ -108,6 +109,16 @@ def _read_all_files(market: Market, source: Source, first: date) -> None:
         source.daily(table, first, first)
     for table in RAW_REFERENCE:
         source.reference(table, first)
+
+
+def _say_what_is_lacking(console: Console, market: Market, source: Source) -> None:
+    """Tell which inputs the files do not hold, and what that costs, before anything runs."""
+    if market.source != "files":
+        return
+    from bondsig_assets.commands.inputs import lacking_in_source
+
+    for line in lacking_in_source(source):
+        console.print(f"does without: {line}", style="dim", markup=False, highlight=False)
 
 
 def _fingerprint(market: Market) -> str:

@@ -16,6 +16,7 @@ from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.bonds.curves import known_curves, par_yields
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.securities.amounts import amount_steps
+from bondsig_assets.securities.delisted import ended, standing_delistings
 from bondsig_assets.securities.master import bitemporal, positions_as_of
 from bondsig_assets.securities.ratings import parent_ratings
 
@@ -32,7 +33,8 @@ class Panels:
     `revisions`: bond_day_revisions joined with bond_analytics for known days in `days`; `master`:
     security_master; the rest are the raw tables of the same names, rows up to the last day.
     `reports_since`: first delivery of trade reports there is; before it nobody knows what traded.
-    `delistings`: for labels alone, features are made without.
+    `delistings`: the raw table, with `known_until` where it was taken from all prices; they end
+    links, and labels earn their returns.
     """
 
     days: np.ndarray
@@ -56,9 +58,17 @@ class Panels:
         return cutoff_moments(self.days)
 
     @cached_property
-    def stocks(self) -> pl.DataFrame:
-        """Parent-to-stock links as rectangles of validity and knowledge."""
+    def _told(self) -> pl.DataFrame:
+        """Parent-to-stock links as rectangles, whatever became of the stocks."""
         return bitemporal(self.equities, "parent_id")
+
+    @cached_property
+    def stocks(self) -> pl.DataFrame:
+        """Parent-to-stock links as rectangles of validity and knowledge, ended by delistings."""
+        gone = self.delistings
+        if gone is not None and "known_until" not in gone.columns:
+            gone = standing_delistings(gone, self.prices)
+        return ended(self._told, gone)
 
     @cached_property
     def parents(self) -> np.ndarray:
@@ -68,6 +78,18 @@ class Panels:
     @cached_property
     def _stock_row(self) -> np.ndarray:
         return positions_as_of(self.stocks, "parent_id", self.parents, self.days)
+
+    @cached_property
+    def _told_row(self) -> np.ndarray:
+        return positions_as_of(self._told, "parent_id", self.parents, self.days)
+
+    @property
+    def is_told(self) -> Bools:
+        """Whether `equities` has a stock of the parent on each day, delisted or not [day, parent].
+        For labels only.
+        """
+        told: Bools = self._told_row >= 0
+        return told
 
     @property
     def listed(self) -> np.ndarray:
@@ -256,14 +278,14 @@ class Panels:
 
     @cached_property
     def _followed_row(self) -> np.ndarray:
-        """Position in `stocks` of each parent's link on each day, after the end of a listing still
+        """Position in `_told` of each parent's link on each day, after the end of a listing still
         its last, -1 before any.
         """
         last = np.maximum.accumulate(
-            np.where(self.listed, np.arange(self.days.size)[:, None], -1), axis=0
+            np.where(self.is_told, np.arange(self.days.size)[:, None], -1), axis=0
         )
         return np.where(
-            last >= 0, np.take_along_axis(self._stock_row, np.maximum(last, 0), axis=0), -1
+            last >= 0, np.take_along_axis(self._told_row, np.maximum(last, 0), axis=0), -1
         )
 
     @cached_property
@@ -273,7 +295,7 @@ class Panels:
         return _taken(
             arrays["simple_return"],
             arrays["tickers"],
-            self.stocks["ticker"],
+            self._told["ticker"],
             self._followed_row,
             np.nan,
         )
@@ -296,7 +318,7 @@ class Panels:
         order = np.argsort(-self.delistings["known_at"].to_physical().to_numpy(), kind="stable")
         order = order[(last[order] >= self.days[0]) & (day[order] < self.days.size)]
         grid[day[order], ticker[order]] = order
-        return _taken(grid, names, self.stocks["ticker"], self._followed_row, -1)
+        return _taken(grid, names, self._told["ticker"], self._followed_row, -1)
 
     @cached_property
     def close(self) -> Floats:

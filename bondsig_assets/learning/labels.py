@@ -52,10 +52,11 @@ def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
 
     label of h days = sum of the stock's log returns over t+2 … t+1+h (close t+1 to close t+1+h)
     minus those of the ETF that was its sector's on t, in percent. A renamed stock is followed. A
-    delisting counts where it is known by the cutoff of t+1+h and the stock has no return of its own
-    on the day after its last trade; one without a return counts as DROPPED_RETURN_PCT where the
-    stock was dropped. Any other missing return: no label. `beta` is drawn half-way to 1 (Vasicek
-    1973 with a fixed weight). `panels` must reach back LOOKBACK days before `start` for the same
+    delisting counts where it is known by the cutoff of t+1+h; the day after the last trade earns
+    the return of its own row where there is one and the stock has none on the next day (as CRSP's
+    present format has it), else the delisting's; one without a return counts as DROPPED_RETURN_PCT
+    where the stock was dropped. Any other missing return: no label. `beta` is drawn half-way to 1
+    (Vasicek 1973 with a fixed weight). `panels` must reach back LOOKBACK days before `start` for the same
     bits whatever the range.
     """
     slope = _beta(panels)
@@ -92,23 +93,29 @@ def _windows(panels: Panels) -> Iterator[_Window]:
     n_days, shape = panels.days.size, panels.listed.shape
     own, (is_paid, paid, known) = np.log1p(panels.followed_return), _payments(panels)
     stock, etf = np.zeros(shape), np.zeros(shape)
-    # Paid out, without a listing on some day before, and position of the day that knows why.
+    # Paid out, without a listing on some day before, a delisting with a price of its own on the day
+    # before, and position of the day that knows it.
     out = np.zeros(shape, dtype=bool)
     astray = np.zeros(shape, dtype=bool)
-    known_day = np.full(shape, -1)
+    waits = np.zeros(shape, dtype=bool)
+    known_day = np.full(shape, n_days)
     for step in range(SKIP + 1, min(days_to_label_end(max(HORIZONS)), n_days - 1) + 1):
-        of_etf = np.log1p(panels.etf_return_ahead(step))
-        pays = _ahead(is_paid, step, False) & ~out
-        stock = stock + np.where(
-            out, of_etf, np.where(pays, _ahead(paid, step, np.nan), _ahead(own, step, np.nan))
-        )
+        of_etf, of_own = np.log1p(panels.etf_return_ahead(step)), _ahead(own, step, np.nan)
+        trades = np.isfinite(of_own)
+        # CRSP's present format has the delisting return as a price row of the day after the last:
+        # who has none on the next day has been paid by it.
+        out = out | (waits & ~trades)
+        left = _ahead(is_paid, step, False) & ~out
+        pays, waits = left & ~trades, left & trades
+        stock = stock + np.where(out, of_etf, np.where(pays, _ahead(paid, step, np.nan), of_own))
         etf = etf + of_etf
-        astray = astray | (~out & ~_ahead(panels.listed, step, False))
-        known_day = np.where(pays, _ahead(known, step, n_days), known_day)
+        astray = astray | (~out & ~_ahead(panels.is_told, step, False))
+        known_day = np.where(left, _ahead(known, step, n_days), known_day)
         out = out | pays
         if step - SKIP in HORIZONS:
             # A stock without a link is followed only where a delisting says what became of it.
-            has_end = np.where(out, known_day <= np.arange(n_days)[:, None] + step, ~astray)
+            is_known = known_day <= np.arange(n_days)[:, None] + step
+            has_end = np.where(out, is_known, ~astray | (waits & is_known))
             yield _Window(step - SKIP, np.where(has_end, stock, np.nan), etf, out)
 
 
@@ -116,11 +123,10 @@ def _payments(panels: Panels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Three arrays [day, parent] of the first day after a stock's last: whether it is one, the log
     return of its holders, and the position of the day that knows it.
 
-    NaN for a return that nobody knows. A stock that has a return of its own on that day did trade,
-    or was replaced by another.
+    NaN for a return that nobody knows.
     """
     row = panels.delisting
-    is_paid = (row >= 0) & ~np.isfinite(panels.followed_return)
+    is_paid = row >= 0
     if not is_paid.any() or panels.delistings is None:
         return is_paid, np.full(row.shape, np.nan), np.full(row.shape, -1)
     dropped = pl.when(pl.col("reason") == "dropped").then(DROPPED_RETURN_PCT)

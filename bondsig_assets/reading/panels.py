@@ -8,9 +8,11 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import polars as pl
 
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.securities.delisted import standing_delistings
 from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 ANALYTICS_COLUMNS = [
@@ -24,6 +26,16 @@ ANALYTICS_COLUMNS = [
     "spread_duration_years",
     "cds_equivalent_spread_bps",
 ]
+
+
+@of_one_snapshot
+def standing(warehouse: Warehouse) -> pl.DataFrame:
+    """The delistings that were believed, each with when a price took it back."""
+    prices = warehouse.read(
+        "SELECT ticker, trade_date, known_at FROM equity_prices SEMI JOIN delistings USING (ticker)"
+        " ORDER BY ALL"
+    )
+    return standing_delistings(warehouse.read_table("delistings"), prices)
 
 
 @of_one_snapshot
@@ -52,6 +64,7 @@ def load_panels(warehouse: Warehouse, first: date, last: date, with_bonds: bool 
         issuers=warehouse.read_table("issuers"),
         amounts=warehouse.read_table("amounts_outstanding"),
         yields=warehouse.read_table("treasury_yields"),
+        delistings=standing(warehouse),
         reports_since=warehouse.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][
             0
         ],

@@ -55,6 +55,11 @@ def _evaluations(read: Read) -> Table | Group | str:
         " ORDER BY model_name LIKE '%over_equity', model_name"
     ).to_dicts()
     if not rows:
+        if not read("SELECT count(*) AS n FROM labels")["n"][0]:
+            return (
+                "\nNo evaluation: there is not one label, so nothing could be trained. `bondsig"
+                " doctor` says which input is lacking."
+            )
         return (
             "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a"
             f" year), or no day has {MINIMUM_NAMES} issuers."

@@ -18,7 +18,7 @@ import polars as pl
 
 from bondsig_assets.calendar import LAST_DAY, next_trading_days
 from bondsig_assets.securities.cusips import with_check_digit
-from bondsig_assets.securities.master import bitemporal, replaced
+from bondsig_assets.securities.master import bitemporal, replaced, stock_links
 from bondsig_assets.securities.rectangles import SIDES, is_lasting, overlay
 
 #: A claim: an entity leads to a parent or a stock on days `valid_from_date` … `valid_to_date`, as
@@ -340,18 +340,17 @@ def etf_holdings(
     )
 
 
-def issuer_chain(issuers: pl.DataFrame, equities: pl.DataFrame) -> pl.DataFrame:
+def issuer_chain(
+    issuers: pl.DataFrame, equities: pl.DataFrame, delistings: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Claims of the raw tables `issuers` and `equities`: issuer → parent → ticker, where both links
-    hold and while both are known.
+    hold and while both are known; `delistings` end them as in `master.stock_links`.
     """
     links = bitemporal(
         issuers.select("issuer_id", "parent_id", "valid_from_date", "valid_to_date", "known_at"),
         "issuer_id",
     )
-    stocks = bitemporal(
-        equities.select("parent_id", "ticker", "valid_from_date", "valid_to_date", "known_at"),
-        "parent_id",
-    )
+    stocks = stock_links(equities, delistings=delistings)
     chain = (
         links.join(stocks, on="parent_id", suffix="_stock")
         .with_columns(
@@ -376,7 +375,10 @@ def issuer_chain(issuers: pl.DataFrame, equities: pl.DataFrame) -> pl.DataFrame:
 
 
 def with_identity(
-    claims: pl.DataFrame, equities: pl.DataFrame, names: pl.DataFrame | None = None
+    claims: pl.DataFrame,
+    equities: pl.DataFrame,
+    names: pl.DataFrame | None = None,
+    delistings: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Claims with what they leave out filled in from dated tables, cut where those change; nothing
     given is overwritten.
@@ -385,13 +387,10 @@ def with_identity(
     figi and ticker get each other from `names` (`dated_names`). A re-used ticker leads to whoever
     has it on the day. A stock listed under another share class finds its parent through the permco.
     What nothing is known of stays null; where a table names two, there are two claims. Returns
-    CLAIM_SCHEMA.
+    CLAIM_SCHEMA. `delistings` end the links of `equities` as in `master.stock_links`.
     """
     good, bad = split_claims(claims.select(list(CLAIM_SCHEMA)))
-    stocks = bitemporal(
-        equities.select("parent_id", "ticker", "valid_from_date", "valid_to_date", "known_at"),
-        "parent_id",
-    )
+    stocks = stock_links(equities, delistings=delistings)
     good = _filled(
         good,
         stocks.select("parent_id", "ticker", *SIDES),

@@ -120,6 +120,7 @@ def link_master(
     ranks: Mapping[str, int] | None = None,
     names: pl.DataFrame | None = None,
     share_classes: pl.DataFrame | None = None,
+    delistings: pl.DataFrame | None = None,
 ) -> tuple[pl.DataFrame, Resolution]:
     """Rows of `security_master` where `claims` compete with the chain of `issuers` and `equities`,
     and how they were settled.
@@ -127,9 +128,11 @@ def link_master(
     Arguments as of `build_master`, `with_identity` and `resolve`. With no claims the master is what
     `build_master` alone makes of the same tables, as seen on any day at any moment.
     """
-    everything = pl.concat([issuer_chain(issuers, equities), claims.select(list(CLAIM_SCHEMA))])
-    settled = resolve(with_identity(everything, equities, names), bonds, ranks, share_classes)
-    return build_master(bonds, issuers, equities, settled.links), settled
+    chain = issuer_chain(issuers, equities, delistings)
+    everything = pl.concat([chain, claims.select(list(CLAIM_SCHEMA))])
+    filled = with_identity(everything, equities, names, delistings)
+    settled = resolve(filled, bonds, ranks, share_classes)
+    return build_master(bonds, issuers, equities, settled.links, delistings), settled
 
 
 def _shaped(claims: pl.DataFrame) -> pl.DataFrame:

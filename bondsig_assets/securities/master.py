@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import CUTOFF
+from bondsig_assets.securities.delisted import ended
 from bondsig_assets.securities.rectangles import is_lasting, overlay
 
 _MASTER_COLUMNS = [
@@ -124,11 +125,24 @@ def replaced(rows: pl.DataFrame, entity: str, *, corrects: bool = True) -> pl.Da
     )
 
 
+def stock_links(
+    equities: pl.DataFrame, columns: Sequence[str] = (), delistings: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Links of the raw table `equities` as rectangles: parent, ticker, `columns` and the sides.
+
+    `delistings`, as from `delisted.standing_delistings`, end the links of their tickers.
+    """
+    dated = ("valid_from_date", "valid_to_date", "known_at")
+    rows = equities.select("parent_id", "ticker", *columns, *dated)
+    return ended(bitemporal(rows, "parent_id"), delistings)
+
+
 def build_master(
     bonds: pl.DataFrame,
     issuers: pl.DataFrame,
     equities: pl.DataFrame,
     links: pl.DataFrame | None = None,
+    delistings: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Rows of `security_master` from the raw tables of the same names.
 
@@ -140,20 +154,10 @@ def build_master(
     With `links`, as `links.resolve` settled them, a bond's parent comes from them instead of
     `issuers` (put `claims.issuer_chain` among the claims to keep it), and the rows say which claim
     it was (LINK_COLUMNS); ticker and sector remain those of `equities`. A link without a parent has
-    no row.
+    no row. `delistings`, as from `delisted.standing_delistings`, end chains on the stock's last day
+    from when they are known.
     """
-    stocks = bitemporal(
-        equities.select(
-            "parent_id",
-            "ticker",
-            "sector",
-            "sector_etf",
-            "valid_from_date",
-            "valid_to_date",
-            "known_at",
-        ),
-        "parent_id",
-    )
+    stocks = stock_links(equities, ("sector", "sector_etf"), delistings)
     if links is not None:
         return _chained(_linked_issuers(bonds, issuers, links), stocks, LINK_COLUMNS)
     owned = bitemporal(

@@ -42,7 +42,11 @@ def _files(market: Market) -> Source:
 
     if not market.data:
         raise SourceError("--source files needs --data DIR, the folder that holds source.toml")
-    return FilesSource(Path(market.data), Path(market.config) if market.config else None)
+    return FilesSource(
+        Path(market.data),
+        Path(market.config) if market.config else None,
+        cast("View", market.view),
+    )
 
 
 def _wrds(market: Market) -> Source:

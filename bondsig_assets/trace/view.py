@@ -9,9 +9,31 @@ from typing import Literal
 
 import polars as pl
 
-from bondsig_assets.market_rules import CAP_USD, HIGH_YIELD_CAP_USD
+from bondsig_assets.market_rules import CAP_USD, HIGH_YIELD_CAP_USD, HIGH_YIELD_RATING
+from bondsig_assets.securities.ratings import composite
 
 View = Literal["regulatory", "live"]
+
+
+def graded(reports: pl.DataFrame, bonds: pl.DataFrame, ratings: pl.DataFrame) -> pl.DataFrame:
+    """`reports` with `is_high_yield`, the grade of each bond's issuer as known when the trade was
+    made; null where nobody rated it.
+
+    `bonds`: `cusip, issuer_id`; `ratings`: the raw table. The grade is the composite's. A cancel
+    repeats the execution of its trade, so both have one cap, whatever became of the grade between.
+    """
+    steps = composite(ratings).sort("known_at")
+    issuer = bonds.select("cusip", "issuer_id").unique("cusip", keep="last", maintain_order=True)
+    moment = pl.coalesce("executed_at", pl.col("execution_date").cast(pl.Datetime("us")))
+    asked = (
+        reports.select("cusip", known_at=moment)
+        .with_row_index("place")
+        .join(issuer, on="cusip", how="left", maintain_order="left")
+        .sort("known_at")
+    )
+    found = asked.join_asof(steps, on="known_at", by="issuer_id", check_sortedness=False)
+    numbers = found.sort("place")["rating_number"]
+    return reports.with_columns(is_high_yield=numbers >= HIGH_YIELD_RATING)
 
 
 def as_seen(reports: pl.DataFrame, view: View, bonds: pl.DataFrame | None = None) -> pl.DataFrame:
@@ -20,13 +42,15 @@ def as_seen(reports: pl.DataFrame, view: View, bonds: pl.DataFrame | None = None
 
     `live`: reports whose dissemination flag is not N, without the buy leg between dealers and
     without affiliates, par above the cap shown as the cap. The cap is $5m for bonds whose
-    `is_high_yield` is false in `bonds`, $1m for all others: unknown grades are capped as the
-    stricter group.
+    `is_high_yield` is false in `bonds`, or for reports that say so themselves (`graded`), $1m for
+    all others: unknown grades are capped as the stricter group.
     """
     if view == "regulatory":
         return reports
     high_yield = pl.lit(None, dtype=pl.Boolean).alias("is_high_yield")
-    if bonds is not None and "is_high_yield" in bonds.columns:
+    if "is_high_yield" in reports.columns:
+        high_yield = pl.col("is_high_yield")
+    elif bonds is not None and "is_high_yield" in bonds.columns:
         grades = bonds.select("cusip", "is_high_yield").unique(
             "cusip", keep="last", maintain_order=True
         )

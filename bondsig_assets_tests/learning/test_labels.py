@@ -355,6 +355,24 @@ def test_a_merger_by_hand(link):
     )
 
 
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("known", [7, 9])
+def test_a_delisting_return_as_a_price_row_gives_the_same_labels(link, known):
+    """CRSP's present format has it in the prices, on the day after the last trade."""
+    gone = [left(6, -60.0, known, reason="dropped")]
+    old = labelled([1.0] * 7, ETF_PATH, LINKS[link], gone=gone)
+    new = labelled([1.0] * 7 + [-60.0], ETF_PATH, LINKS[link], gone=gone)
+    # A label that ends with the row itself can have it before the delisting is known.
+    both = old if known == 7 else old.filter(pl.col("label_end_date") != DAYS[7])
+    columns = [name for name in both.columns if name != "is_delisted"]
+    mine = new.join(both, on=["trade_date", "horizon_days"], how="semi")
+    assert mine.select(columns).equals(both.select(columns))
+    late = mine.filter(pl.col("label_end_date") != DAYS[7])
+    assert late.equals(both.filter(pl.col("label_end_date") != DAYS[7]))
+    spans = [on(new, day) for day in range(1, 5) if on(new, day) is not None]
+    assert known == 9 or link == "ended before" or len(spans) == 4 and max(spans) < -80
+
+
 def test_the_proceeds_earn_the_etf():
     found = labelled([0.0] * 7, ETF_PATH, gone=[left(6, 0.0)])
     merged = found.filter("is_delisted", horizon_days=5)
@@ -409,7 +427,10 @@ def test_a_delisting_known_too_late_gives_no_label():
 
 def test_a_stock_that_trades_on_was_not_delisted():
     found = labelled([1.0] * 13, [0.0] * 13)
-    assert labelled([1.0] * 13, [0.0] * 13, gone=[left(6, -90.0)]).equals(found)
+    # On the day after, nobody can know that: the stock is not there to be chosen. Later it is.
+    told = labelled([1.0] * 13, [0.0] * 13, gone=[left(6, -90.0)])
+    assert told.equals(found.filter(pl.col("trade_date") != DAYS[7]))
+    assert not told["is_delisted"].any()
     assert labelled([1.0] * 13, [0.0] * 13, gone=[left(6, -90.0, ticker="ZZZ")]).equals(found)
 
 

@@ -136,15 +136,15 @@ def test_crsp_options(tmp_path):
         config,
         prices_csv=lines(
             "symbol,date,close,ret,shrout",
-            "A,20240105,-12.5,0.01,20",
-            "A,20240108,13,C,20",
-            "A,20240109,0,,20",
+            "A,20240105,-12.5,0.01,20000",
+            "A,20240108,13,C,20000",
+            "A,20240109,0,,20000",
         ),
     )
     delivery = source.daily("equity_prices", FRIDAY, TUESDAY)
     assert delivery.rows.select("close_usd", "total_return_pct", "shares_outstanding").rows() == [
-        (12.5, 1.0, 20_000.0),
-        (13.0, None, 20_000.0),
+        (12.5, 1.0, 20_000_000.0),
+        (13.0, None, 20_000_000.0),
     ]
     assert reasons(delivery.quarantined) == {"no close_usd": 1}
 

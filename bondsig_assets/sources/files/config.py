@@ -28,20 +28,12 @@ from bondsig_assets.sources.files.complaints import (
 )
 from bondsig_assets.sources.files.layouts import LAYOUTS, PRESETS
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
+from bondsig_assets.tables.ranges import UNITS
 from bondsig_assets.tables.schema import Column
 from bondsig_assets.validation import Says, checked, unknown_name, validated
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", ".")
 MAX_BAD_SHARE = 0.05
-#: Declared unit → units a file may be in → factor.
-UNITS: dict[str, dict[str, float]] = {
-    "pct": {"pct": 1.0, "bps": 0.01, "fraction": 100.0},
-    "bps": {"bps": 1.0, "pct": 100.0, "fraction": 10_000.0},
-    "% of par": {"% of par": 1.0, "fraction": 100.0},
-    "usd": {"usd": 1.0, "thousands": 1e3, "millions": 1e6},
-    "shares": {"shares": 1.0, "thousands": 1e3, "millions": 1e6},
-    "years": {"years": 1.0, "months": 1 / 12, "days": 1 / 365.25},
-}
 #: Columns filled by the source where the file has none: see `rows.py`.
 DERIVED: dict[str, frozenset[str]] = {
     "trace_reports": frozenset(
@@ -156,7 +148,7 @@ class ColumnRule:
 
     column: str | None = None  # column of the file
     value: Any = None  # a constant instead
-    unit: str | None = None  # unit in the file: see UNITS
+    unit: str | None = None  # unit in the file: see tables/ranges.py
     scale: Annotated[float, *_Factor] = 1.0  # a further factor
     format: str | None = None  # strftime format of dates and moments
     time: str | None = None  # column with the time of day of a moment
@@ -173,6 +165,9 @@ class ColumnRule:
         default=0, ge=0, le=MAX_PAD
     )  # zero-fill a text of digits to this width
     sign: str | None = None  # column that holds "-" where the number is negative
+    unusual: bool = (
+        False  # numbers outside the column's usual range are meant, see tables/ranges.py
+    )
     # par_usd: larger pars are cut to this and flagged is_par_capped
     cap: Annotated[float | None, *_Factor] = None
 

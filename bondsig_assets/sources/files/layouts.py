@@ -171,4 +171,15 @@ PRESETS: dict[str, Preset] = {
             },
         },
     ),
+    # CIZ: `crsp.stkdelists`. Its `delistingdt` is the last day of trading; the return is in the
+    # prices of `deldlydt`, the day after.
+    "crsp-ciz-delistings": Preset(
+        "delistings",
+        {},
+        {
+            "ticker": "ticker",
+            "last_trade_date": "delistingdt",
+            "delisting_return_pct": {"column": "delret", "unit": "fraction"},
+        },
+    ),
 }

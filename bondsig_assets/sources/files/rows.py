@@ -30,6 +30,7 @@ from bondsig_assets.sources.files.checks import (
 from bondsig_assets.sources.files.config import ColumnRule, Feed
 from bondsig_assets.sources.files.read import RAGGED, ROW, row_texts
 from bondsig_assets.sources.files.values import apply_null_rules, finish_value, read_value, text
+from bondsig_assets.tables.ranges import RANGES, complaint, judge
 from bondsig_assets.tables.schema import Column, Table
 
 #: Rank of the row among duplicates, 0 the best.
@@ -112,6 +113,7 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
         refuse_wrong_columns(path, table, rules, long, frame, failed)
     frame = frame.with_columns(_derived(table, feed, rules))
     frame = _with_midpoints(frame, feed)
+    refuse_wrong_units(path, table, rules, frame)
     # Not called reason: a table may have a column of that name.
     frame = frame.with_columns(_reason(table, rules, failed).alias(_FAULT))
     bad = frame.filter(_c(_FAULT).is_not_null())
@@ -229,6 +231,32 @@ def refuse_wrong_columns(
             raise SourceError(
                 f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or"
                 " source.toml"
+            )
+
+
+def refuse_wrong_units(
+    path: Path, table: Table, rules: dict[str, ColumnRule], frame: pl.DataFrame
+) -> None:
+    """A column most of whose numbers lie outside its usual range is in another unit: a fault of the
+    file or of source.toml, never of rows.
+    """
+    for column in table.columns:
+        usual, rule = RANGES.get(table.name, {}).get(column.name), rules.get(column.name)
+        if usual is None or rule is None or rule.column is None or rule.unusual:
+            continue
+        needed = {name for one in usual.among for name in one.meta.root_names()}
+        if not needed <= set(frame.columns):
+            continue
+        found = complaint(
+            judge(frame, column.name, usual), usual, column.unit, rule.unit or column.unit
+        )
+        if found:
+            source = {_CELL: "melted columns", _NAME: "names of melted columns"}.get(
+                rule.column, rule.column
+            )
+            raise SourceError(
+                f"{path}: column '{source}' for {table.name}.{column.name} {found} in"
+                f" columns.{column.name} of source.toml, or unusual = true if the numbers are right"
             )
 
 

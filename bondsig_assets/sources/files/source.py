@@ -31,9 +31,10 @@ from bondsig_assets.sources.files.rows import RANK, check_share, rows_of
 from bondsig_assets.sources.files.trace import at_or_after_days, deliver
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 from bondsig_assets.tables.schema import Table
+from bondsig_assets.trace.view import View, as_seen, graded
 from bondsig_assets.validation import unknown_name
 
-_FILE = "__file"
+_FILE, _PLACE = "__file", "__place"
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,17 @@ class _Loaded:
 class FilesSource:
     """Reads the files below `data` as `config` says (default: `source.toml` beside them).
 
+    `view`: what is shown of the reports that the files call `regulatory`; `live` shows what was
+    disseminated of them (`trace/view.py`), each par capped by the grade known when it was reported.
+    Reports that the files call `live` stay as they are, and are refused where everything is asked
+    for. Without a view all reports come as they are.
+
     Every fault a user can mend is a SourceError of one line. The toml is read at once, a
     data file when its table is first asked for.
     """
 
-    def __init__(self, data: Path, config: Path | None = None):
-        self.data = Path(data)
+    def __init__(self, data: Path, config: Path | None = None, view: View | None = None):
+        self.data, self._view = Path(data), view
         if not self.data.is_dir():
             raise SourceError(
                 f"{self.data}: no such folder; give the one that holds the data with --data"
@@ -181,10 +187,38 @@ class FilesSource:
                 bad.filter(pl.col(_FILE) == number).group_by("reason").len(),
             )
         good = good.drop(_FILE, ROW, RANK)
-        rows = deliver(good) if table.name == "trace_reports" else good.sort(*_order(table))
+        if table.name == "trace_reports":
+            rows = deliver(self._seen(good))
+        else:
+            rows = good.sort(*_order(table))
         return _Loaded(
             table.conform(rows), self._quarantined(table, bad, [path for path, _ in sources])
         )
+
+    def _seen(self, reports: pl.DataFrame) -> pl.DataFrame:
+        """The reports that the view shows; what it hides is no fault of a row."""
+        if self._view is None:
+            return reports
+        is_live = pl.col("view") == "live"
+        if self._view == "regulatory":
+            if n_live := reports.filter(is_live).height:
+                raise SourceError(
+                    f"{self.data}: {n_live} of {reports.height} reports are what was disseminated"
+                    " (view = live in source.toml), and everything is asked for; run with --view"
+                    " live, or leave their block out"
+                )
+            return reports
+        named = reports.with_row_index(_PLACE).with_columns(
+            pl.lit(None, dtype=pl.String).alias("fault")
+        )
+        bonds, ratings = (
+            self._load(name).rows if name in self.feeds else TABLES[name].empty()
+            for name in ("bonds", "ratings")
+        )
+        seen = as_seen(graded(named.filter(~is_live), bonds, ratings), "live")
+        shown = seen.filter(pl.col("fault").is_null()).with_columns(view=pl.lit("live"))
+        both = pl.concat([named.filter(is_live).select(shown.columns), shown])
+        return both.sort(_PLACE, maintain_order=True).drop("fault", _PLACE)
 
     def _with_lookups(self, feed: Feed) -> Feed:
         """The feed with each lookup file read into a map."""

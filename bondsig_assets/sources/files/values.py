@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from bondsig_assets.sources.files.complaints import as_list
-from bondsig_assets.sources.files.config import UNITS, ColumnRule, NullRule
+from bondsig_assets.sources.files.config import ColumnRule, NullRule
+from bondsig_assets.tables.ranges import UNITS
 from bondsig_assets.tables.schema import POLARS_TYPES, Column
 
 #: Dates outside are typing errors, whatever the column.
