@@ -120,6 +120,7 @@ RANGES: dict[str, dict[str, Range | None]] = {
     "bonds": {
         # The coupon of a floater is a margin, of a zero nothing.
         "coupon_pct": Range(0.12, 40.0, 5.0, among=(_c("coupon_type") == "F",), lows=(0.12,)),
+        "float_margin_pct": Range(0.12, 20.0, 2.0),
         "offering_amount_usd": Range(2e6, 3e10, 5e8),
         "first_call_price": Range(50.0, 200.0, 100.0),
     },
