@@ -15,6 +15,7 @@ import polars as pl
 from bondsig_assets.calendar.knowledge import end_of_day, next_morning
 from bondsig_assets.sources.simulated.entities import SECTORS
 from bondsig_assets.sources.simulated.paths import TREASURY_TENORS, Market
+from bondsig_assets.tables import TABLES
 
 _EPOCH = date(1970, 1, 1)
 _LONG_AGO = timedelta(days=3650)
@@ -221,10 +222,19 @@ def _bonds(market: Market, through: date) -> pl.DataFrame:
             "is_144a": bonds.is_144a,
             "is_convertible": bonds.is_convertible,
         }
-    ).with_columns(pl.when("is_callable").then(pl.col("first_call_date", "first_call_price")))
-    return frame.filter(pl.col("offering_date") <= through).with_columns(
-        known_at=pl.col("offering_date").cast(pl.Datetime("us"))
+    ).with_columns(
+        pl.when("is_callable").then(pl.col("first_call_date", "first_call_price")),
+        # Every period is regular here: interest runs from half a year before the first coupon.
+        accrual_start_date=pl.col("first_coupon_date").dt.offset_by("-6mo"),
+        known_at=pl.col("offering_date").cast(pl.Datetime("us")),
     )
+    table = TABLES["bonds"]
+    absent = [
+        pl.lit(None, dtype).alias(name)
+        for name, dtype in table.polars_schema.items()
+        if name not in frame.columns
+    ]
+    return frame.filter(pl.col("offering_date") <= through).with_columns(absent)
 
 
 def _call_schedules(market: Market, through: date) -> pl.DataFrame:
