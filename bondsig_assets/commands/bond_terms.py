@@ -1,103 +1,218 @@
 """The bonds a user gives to `bondsig clean`: terms in our names or FISD's.
 
-Belongs here: reading that file. Not here: what terms are for (`trace/screens.py`).
+Belongs here: reading that file, and stopping where a column of it cannot be read. Not here: what
+terms are for (`trace/screens.py`), how dates and identifiers are recognised (`formats/`,
+`securities/identifiers.py`).
 """
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import polars as pl
 
-from bondsig_assets.errors import UserError
+from bondsig_assets.errors import FormatError, UserError
+from bondsig_assets.formats import (
+    Expected,
+    as_utf8,
+    is_table,
+    read_days,
+    read_table,
+    recognise_days,
+)
+from bondsig_assets.formats.counted import numbers_of, texts_of
+from bondsig_assets.securities.identifiers import read_cusips, recognise_cusips
 
-#: Our name → names it goes by (Mergent FISD), and the factor to our unit.
-_NAMES: dict[str, tuple[tuple[str, ...], float]] = {
-    "cusip": (("cusip", "complete_cusip", "cusip_id"), 1),
-    "maturity_date": (("maturity_date", "maturity"), 1),
-    "offering_date": (("offering_date",), 1),
-    "offering_amount_usd": (("offering_amount_usd",), 1),
-    "is_convertible": (("is_convertible", "convertible"), 1),
-    "is_high_yield": (("is_high_yield",), 1),
+#: Our name → names it goes by (Mergent FISD, WRDS).
+_NAMES: dict[str, tuple[str, ...]] = {
+    "cusip": (
+        "cusip",
+        "complete_cusip",
+        "cusip_id",
+        "cusip9",
+        "cusip_9",
+        "isin",
+        "cusip8",
+        "cusip_8",
+    ),
+    "bond_symbol": ("bond_symbol", "bond_sym_id", "trace_symbol", "issue_symbol", "symbol"),
+    "maturity_date": ("maturity_date", "maturity"),
+    "offering_date": ("offering_date",),
+    "offering_amount_usd": ("offering_amount_usd",),
+    "is_convertible": ("is_convertible", "convertible"),
+    "is_high_yield": ("is_high_yield",),
 }
 #: FISD counts in thousands of dollars.
 _IN_THOUSANDS = "offering_amt"
-_DATES = ("%Y-%m-%d", "%Y%m%d", "%m/%d/%Y")
+#: Keys by which prints find their bond; all others are terms.
+_KEYS = ("cusip", "bond_symbol")
+#: More unreadable cells than this share of a column are a fault of the column.
+MAX_BAD_SHARE = 0.05
+_WORDS = {"_date": "a date", "is_": "Y or N", "offering_amount_usd": "a number"}
 
 
-def read_bonds(path: Path) -> tuple[pl.DataFrame, str]:
-    """`cusip` and the terms the file has, and a line that says how many and what could not be read.
-    Raises UserError when it cannot be read, has no CUSIP or no term.
+def read_bonds(path: Path) -> tuple[pl.DataFrame, list[str]]:
+    """`cusip` and the terms the file has, and sentences that say how many, how they were written
+    and what could not be read.
+
+    Raises UserError when the file cannot be read, has no CUSIP or no term, or when a column of it
+    can't be read: screens on terms do not fall silent.
     """
-    try:
-        raw = (
-            pl.read_parquet(path)
-            if path.suffix == ".parquet"
-            else pl.read_csv(path, infer_schema=False)
-        )
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or 'cannot be read'}") from error
-    except pl.exceptions.PolarsError as error:
-        raise UserError(
-            f"{path}: no readable Parquet or csv: {str(error).splitlines()[0][:120]}"
-        ) from error
+    raw, notes = _read(path)
     by_name = {name.strip().lower(): name for name in raw.columns}
     found = {
-        ours: by_name[theirs]
-        for ours, (names, _) in _NAMES.items()
-        for theirs in names
-        if theirs in by_name
+        ours: next(by_name[theirs] for theirs in names if theirs in by_name)
+        for ours, names in _NAMES.items()
+        if any(theirs in by_name for theirs in names)
     }
-    columns = [_typed(raw.schema[source], source, ours) for ours, source in found.items()]
+    factor = 1.0
     if _IN_THOUSANDS in by_name and "offering_amount_usd" not in found:
-        columns.append(
-            (pl.col(by_name[_IN_THOUSANDS]).cast(pl.Float64, strict=False) * 1000).alias(
-                "offering_amount_usd"
-            )
-        )
-    if "cusip" not in found or len(columns) < 2:
-        wanted = ", ".join(name for name in _NAMES if name != "cusip")
+        found["offering_amount_usd"], factor = by_name[_IN_THOUSANDS], 1000.0
+    if "cusip" not in found and "bond_symbol" not in found or not set(found) - set(_KEYS):
+        wanted = ", ".join(name for name in _NAMES if name not in _KEYS)
         raise UserError(
             f"{path}: bonds need cusip and any of {wanted} (or FISD's names); it has"
             f" {', '.join(raw.columns[:12])}"
         )
-    bonds = raw.select(columns).filter(pl.col("cusip").is_not_null())
-    unread = [
-        f"{name}: {n} unreadable"
-        for name, source in found.items()
-        if (n := raw.select(columns)[name].null_count() - raw[source].null_count()) > 0
-    ]
+    terms = _terms(path, raw, found, factor, notes)
+    if "bond_symbol" in terms.columns:
+        # Prints of 144A bonds may hold no CUSIP and stand under their symbol.
+        terms = terms.with_columns(cusip=pl.coalesce("cusip", "bond_symbol"))
+    bonds = terms.filter(pl.col("cusip").is_not_null())
     once = bonds.unique("cusip", keep="last", maintain_order=True)
     if once.height < bonds.height:
-        unread.append(f"{bonds.height - once.height} repeat a CUSIP, the last counts")
-    if (short := once.filter(pl.col("cusip").str.len_chars() != 9).height) > 0:
-        unread.append(f"{short} CUSIPs have not nine characters and match nothing")
-    return once, f"{path}: terms of {once.height:,} bonds" + (
-        f" ({'; '.join(unread)})" if unread else ""
-    )
+        notes.append(f"{bonds.height - once.height} repeat a CUSIP, the last counts")
+    return once, [f"{path}: terms of {once.height:,} bonds", *(f"{path}: {one}" for one in notes)]
 
 
-def _yes_no(column: pl.Expr) -> pl.Expr:
-    text = column.cast(pl.String).str.strip_chars().str.to_uppercase()
-    return (
-        pl.when(text.is_in(["Y", "YES", "TRUE", "1"]))
-        .then(True)
-        .when(text.is_in(["N", "NO", "FALSE", "0"]))
-        .then(False)
-    )
+def _read(path: Path) -> tuple[pl.DataFrame, list[str]]:
+    """The file as it stands, and what was decided on the way."""
+    try:
+        if is_table(path):
+            return read_table(path)
+        if path.suffix.lower() in (".parquet", ".pq"):
+            return pl.read_parquet(path, glob=False), []
+        data, said = as_utf8(path.read_bytes())
+        first = data.partition(b"\n")[0].decode()
+        delimiter = max(",|\t;", key=first.count)
+        frame = pl.read_csv(data, infer_schema=False, separator=delimiter)
+        return frame, [said] if said else []
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or 'cannot be read'}") from error
+    except FormatError as error:
+        raise UserError(str(error)) from error
+    except pl.exceptions.PolarsError as error:
+        raise UserError(
+            f"{path}: no readable Parquet or csv: {str(error).splitlines()[0][:120]}"
+        ) from error
 
 
-def _typed(dtype: pl.DataType, source: str, ours: str) -> pl.Expr:
-    column = pl.col(source)
-    if ours == "cusip":
-        return column.cast(pl.String).str.strip_chars().str.to_uppercase().alias(ours)
-    if ours.endswith("_date"):
-        text = column.cast(pl.String).str.strip_chars()
-        return (
-            column.cast(pl.Date)
-            if dtype.is_temporal()
-            else pl.coalesce(*(text.str.to_date(form, strict=False) for form in _DATES))
+def _terms(
+    path: Path, raw: pl.DataFrame, found: dict[str, str], factor: float, notes: list[str]
+) -> pl.DataFrame:
+    """The columns found, by our names and types; `notes` gets what is to be said of them."""
+    soon = date.today() + timedelta(days=365)
+    # New issues are sold on working days; they mature on any.
+    expected = {
+        "maturity_date": Expected(date(1950, 1, 1), date(2150, 1, 1)),
+        "offering_date": Expected(date(1950, 1, 1), soon, on_weekdays=True),
+    }
+    try:
+        forms = recognise_days(
+            {found[name]: (raw[found[name]], of) for name, of in expected.items() if name in found}
+        )
+    except FormatError as error:
+        raise UserError(f"{path}: {error}") from error
+    notes += [f"{name} holds {form.said}" for name, form in forms.items() if form.said]
+    columns = []
+    if "cusip" not in found:
+        columns.append(pl.Series("cusip", [None] * raw.height, dtype=pl.String))
+    for ours, source in found.items():
+        column = raw[source]
+        if ours == "cusip":
+            columns.append(_cusips(path, column, notes))
+            continue
+        if ours == "bond_symbol":
+            columns.append(texts_of(column).str.to_uppercase().alias(ours))
+            continue
+        read = (
+            read_days(column, forms[source])
+            if ours in expected
+            else _yes_no(column)
+            if ours.startswith("is_")
+            else _amount(column) * factor
         ).alias(ours)
-    if ours.startswith("is_"):
-        return (column if dtype == pl.Boolean else _yes_no(column)).alias(ours)
-    return column.cast(pl.Float64, strict=False).alias(ours)
+        _refuse_unreadable(path, ours, column, read, notes)
+        columns.append(read)
+    return pl.DataFrame(columns)
+
+
+def _cusips(path: Path, column: pl.Series, notes: list[str]) -> pl.Series:
+    """CUSIPs of nine characters; a wrong check digit is counted and matches nothing."""
+    form = recognise_cusips(column)
+    read = read_cusips(column, form)
+    if form.said:
+        notes.append(f"{column.name}: {form.said}")
+    n_wrong, n = int(read["is_wrong"].sum()), len(column) - column.null_count()
+    if n_wrong > MAX_BAD_SHARE * n:
+        first = column.filter(read["is_wrong"])[0]
+        raise UserError(
+            f"{path}: {column.name}: {n_wrong:,} of {n:,} are no CUSIPs and no ISINs, such as"
+            f" {str(first)!r}; mend the column"
+        )
+    if n_wrong:
+        notes.append(f"{column.name}: {n_wrong} have a wrong check digit and match nothing")
+    return read["cusip"].set(read["is_wrong"], None)
+
+
+def _refuse_unreadable(
+    path: Path, ours: str, column: pl.Series, read: pl.Series, notes: list[str]
+) -> None:
+    """Raises UserError where too many of the cells that say something could not be read; counts
+    a few.
+    """
+    given = texts_of(column)
+    unread = given.filter(read.is_null() & given.is_not_null())
+    n = len(given) - given.null_count()
+    if not len(unread):
+        return
+    if len(unread) > MAX_BAD_SHARE * n:
+        value, n_value = (
+            unread.alias("value")
+            .value_counts(name="n")
+            .sort("n", "value", descending=[True, False])
+            .row(0)
+        )
+        words = next(
+            text for part, text in _WORDS.items() if ours.startswith(part) or ours.endswith(part)
+        )
+        raise UserError(
+            f"{path}: {column.name}: {len(unread):,} of {n:,} cannot be read: {words} was expected,"
+            f" the commonest value is {value!r} ({n_value:,}); mend the column, or leave it out"
+            " where its screens are not wanted"
+        )
+    notes.append(f"{column.name}: {len(unread)} unreadable")
+
+
+def _yes_no(column: pl.Series) -> pl.Series:
+    if column.dtype == pl.Boolean:
+        return column
+    text = texts_of(column).str.to_uppercase().str.replace(r"\.0$", "")
+    return (
+        pl.DataFrame({"text": text})
+        .select(
+            pl.when(pl.col("text").is_in(["Y", "YES", "T", "TRUE", "1"]))
+            .then(True)
+            .when(pl.col("text").is_in(["N", "NO", "F", "FALSE", "0"]))
+            .then(False)
+        )
+        .to_series()
+    )
+
+
+def _amount(column: pl.Series) -> pl.Series:
+    """A number, perhaps with commas between its thousands."""
+    if column.dtype.is_numeric():
+        return numbers_of(column)
+    return numbers_of(texts_of(column).str.replace_all(",", "", literal=True))

@@ -24,6 +24,7 @@ from bondsig_assets.commands.console import open_console
 from bondsig_assets.errors import ReportsError, UserError
 from bondsig_assets.trace.cleaning import NO_TIMES
 from bondsig_assets.trace.layouts import Scan, scan_reports
+from bondsig_assets.trace.layouts.products import words_of
 from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.partitions import TABLES_OUT, Cleaned, clean_to, sweep
 from bondsig_assets.trace.view import View
@@ -56,8 +57,8 @@ def clean_files(
     began, console = clock.monotonic(), open_console()
     try:
         chosen, moment, named = screens_named(screens), _moment(as_of), _recipes(recipes)
-        terms, note = read_bonds(bonds) if bonds else (None, "")
-        if note:
+        terms, notes = read_bonds(bonds) if bonds else (None, [])
+        for note in notes:
             console.print(note, markup=False)
         _refuse_to_overwrite(files, out)
         out.mkdir(parents=True, exist_ok=True)
@@ -140,6 +141,7 @@ def _clean(
     blocks = scan.blocks(BLOCK_REPORTS)
     if not blocks:
         raise ReportsError(f"{', '.join(scan.layouts)}: no reports in it, nothing to clean")
+    symbols = _symbols(scan, bonds)
     columns = TextColumn("cleaning"), BarColumn(40), TextColumn("{task.percentage:3.0f} %")
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
@@ -155,7 +157,7 @@ def _clean(
                 _compare(console, scan, ready, recipes, bonds, moment)
 
         return clean_to(
-            blocks,
+            [_under_cusips(block, symbols) for block in blocks],
             out,
             screens,
             bonds,
@@ -167,6 +169,38 @@ def _clean(
         )
 
 
+def _symbols(scan: Scan, bonds: pl.DataFrame | None) -> dict[str, str]:
+    """Bond symbol → CUSIP, where reports stand under symbols and the bonds or other reports say
+    which is meant, and only one.
+    """
+    if not scan.has_symbol_keys:
+        return {}
+    pairs = [
+        scan.frame.filter(pl.col("cusip") != pl.col("bond_symbol").str.to_uppercase())
+        .select(pl.col("bond_symbol").str.to_uppercase(), "cusip")
+        .unique()
+        .collect(engine="streaming")
+    ]
+    if bonds is not None and "bond_symbol" in bonds.columns:
+        pairs.append(bonds.select("bond_symbol", "cusip"))
+    known = pl.concat(pairs).drop_nulls().filter(pl.col("cusip") != pl.col("bond_symbol")).unique()
+    known = known.filter(pl.col("bond_symbol").is_unique())
+    return dict(known.iter_rows())
+
+
+def _under_cusips(block: pl.LazyFrame, symbols: dict[str, str]) -> pl.LazyFrame:
+    """`block` with the CUSIP in place of a symbol where it is known."""
+    if not symbols:
+        return block
+    symbol = pl.col("bond_symbol").str.to_uppercase()
+    known = symbol.replace_strict(
+        list(symbols), list(symbols.values()), default=pl.col("cusip"), return_dtype=pl.String
+    )
+    return block.with_columns(
+        cusip=pl.when(pl.col("cusip") == symbol).then(known).otherwise("cusip")
+    )
+
+
 def _refuse_bad_files(scan: Scan, faults: pl.DataFrame, max_bad_share: float) -> None:
     """Raises ReportsError for the first file of which more than that share cannot be used: a fault
     of the file is none of its rows.
@@ -175,6 +209,15 @@ def _refuse_bad_files(scan: Scan, faults: pl.DataFrame, max_bad_share: float) ->
     for k, (label, first, n) in enumerate(scan.files):
         low, high = (int(bad["row"].search_sorted(row)) for row in (first, first + n))
         of_file = bad["fault"].slice(low, high - low)
+        if n and (of_file == "other_product").sum() == n:
+            where = scan.blame(k, "other_product")
+            code = where.value if where else None
+            raise ReportsError(
+                f"{label}: holds {words_of(code, scan.sister(k))}, no corporate bonds"
+                f"{f' ({where.column} {code})' if where and code else ''}: name a file of"
+                " corporates. Nothing was written"
+            )
+        of_file = of_file.filter(of_file != "other_product")
         if len(of_file) <= max_bad_share * n or len(of_file) < min(_FEW_BAD, n):
             continue
         counts = of_file.value_counts(sort=True).sort("count", "fault", descending=[True, False])

@@ -21,6 +21,7 @@ from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.order import Positions, order_of_knowledge, with_known_at
 from bondsig_assets.trace.outcomes import FAULT, TRADE, Outcomes, decide
 from bondsig_assets.trace.reports import REQUIRED, as_reports
+from bondsig_assets.trace.screens import is_portfolio_trade
 from bondsig_assets.trace.states import States, known_until, now
 from bondsig_assets.trace.view import View, as_seen
 
@@ -48,6 +49,8 @@ _KEPT = (
     "settlement_date",
     "commission_code",
     "is_ats",
+    "trade_modifier_3",
+    "trade_modifier_4",
     "buyer_capacity",
     "seller_capacity",
     "known_at",
@@ -63,13 +66,14 @@ class CleanResult:
     """What became of the reports: in = trades + rejected, always.
 
     - `trades`: a row a report that stands, by issuer and in order of knowledge: what was reported
-      (`price` in % of par, `par_usd`, moments of New York), `row`, its position in what was given,
-      and `price_as_reported` where a price was put right.
+      (`price` in % of par, `par_usd`, moments of New York, `is_ats`, the modifiers), `row`, its
+      position in what was given, `is_portfolio_trade`, and `price_as_reported` where a price was
+      put right.
     - `rejected`: every other report, a row each, with `reason`; `cause_row`, `cause_report_date`
       and `cause_message_number` name the report that caused it. `known_until` is when it was known
       to be no trade, if it had been one.
-    - `bond_days`: a row a bond and execution date (`trade_date`): prices in % of par, volumes in
-      US dollars, counts.
+    - `bond_days`: a row a bond and execution date (`trade_date`) with a trade: prices in % of par,
+      volumes in US dollars, counts.
     - `waterfall`: `step, reports, share`: from reports in, reason by reason, to trades that stand;
       shares of the reports in, 0 to 1.
 
@@ -248,7 +252,9 @@ def _trades(outcomes: Outcomes, last: States, stands: Positions) -> pl.DataFrame
     ).with_columns(pl.col("price_as_reported").fill_nan(None))
     others = outcomes.reports.select(name for name in _KEPT if name != "price")
     return others[outcomes.order[stands]].with_columns(
-        *prices, pl.lit(None, dtype=pl.Datetime("us")).alias("known_until")
+        *prices,
+        is_portfolio_trade().fill_null(False).alias("is_portfolio_trade"),
+        pl.lit(None, dtype=pl.Datetime("us")).alias("known_until"),
     )
 
 
@@ -316,7 +322,9 @@ def _in_hindsight(
 
 
 def days_of(trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
-    """Bond days of the trades; prints with reason `price_error` are counted with weight zero."""
+    """Bond days of the trades; prints with reason `price_error` are counted with weight zero, and
+    make no day by themselves (as in the view `bond_days`).
+    """
     columns = [
         "row",
         "cusip",
@@ -337,12 +345,13 @@ def days_of(trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
             doubted.select(*columns, is_quarantined=pl.lit(True)),
         ]
     )
-    return aggregate(
+    days = aggregate(
         both.rename({"execution_date": "trade_date"}).with_columns(
             pl.col("is_par_capped").fill_null(False)
         ),
         ["cusip", "trade_date"],
     )
+    return days.filter(pl.col("n_trades") > 0)
 
 
 def waterfall(reasons: pl.DataFrame, n_trades: int) -> pl.DataFrame:

@@ -17,6 +17,11 @@ from bondsig_assets.trace.order import Positions
 
 DEALER = 1
 BUY, SELL = 0, 1
+#: Further apart than any two moments, and than an unknown one from any.
+FAR = np.iinfo(np.int64).max
+#: Two sides that one firm reports of one trade carry its one time of execution, as far as clocks
+#: and rounding allow. Ours: no specification says more than that one report stands for both sides.
+SAME_SUBMISSION_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -35,21 +40,30 @@ def pair_legs(
     terms: Encoded,
     endings: Endings,
     is_leg: np.ndarray,
+    is_for_both: np.ndarray,
     reporter: np.ndarray,
     counterparty: np.ndarray,
 ) -> Legs:
     """Pairs live legs of equal bond, execution date, price and par; the sell leg is the trade.
 
-    `is_leg` [position]: opens a trade between dealers that both report; `reporter`, `counterparty`:
-    hashes of the dealers, 0 where unknown: known ones must cross. A pairing is stable: no buy and
-    sell leg are nearer in execution time to each other than to their partners. Surplus legs of
+    `is_leg` [position]: opens a trade between dealers; `is_for_both`: one firm reported it for both
+    sides (locked in, given up): such a leg pairs with such a leg alone, at most
+    SAME_SUBMISSION_SECONDS away; `reporter`, `counterparty`: hashes of the dealers, 0 where
+    unknown: known ones must cross. A pairing is stable: no buy and sell leg are nearer in execution
+    time to each other than to their partners. Surplus legs of
     either side stand. When a leg ends, its partner is free again and takes the nearest free leg; a
     leg that stands again seeks one like a new one.
     """
     from bondsig_assets.trace.interdealer_kernel import pair
 
     rows = np.flatnonzero(is_leg)
-    keys = mix(terms.cusip[rows], terms.execution_day[rows], terms.price[rows], terms.par[rows])
+    keys = mix(
+        terms.cusip[rows],
+        terms.execution_day[rows],
+        terms.price[rows],
+        terms.par[rows],
+        is_for_both[rows],
+    )
     buys = terms.side[rows] == BUY
     # Only groups with both sides can have pairs: in the dissemination feed there are none.
     with_buys = pl.Series(keys).is_in(pl.Series(keys[buys]).unique().implode()).to_numpy()
@@ -60,6 +74,7 @@ def pair_legs(
         np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if rows.size else [], rows.size
     ).astype(np.int64)
     events = _events(rows, starts, endings)
+    farthest = np.where(is_for_both, SAME_SUBMISSION_SECONDS * 1_000_000, FAR)
     of_group = np.searchsorted(events[:, 0], np.arange(starts.size))
     sell_leg, changes = pair(
         rows,
@@ -71,6 +86,7 @@ def pair_legs(
         terms.executed,
         reporter,
         counterparty,
+        farthest,
     )
     return Legs(sell_leg, changes)
 

@@ -33,7 +33,7 @@ def _may_pair(side, reporter, counterparty, a, b):  # pragma: no cover
 
 @njit(cache=True, nogil=True)
 def _seek(
-    group, n_open, leg, partner, is_over, side, executed, reporter, counterparty
+    group, n_open, leg, partner, is_over, side, executed, reporter, counterparty, farthest
 ):  # pragma: no cover
     """Nearest live leg that is free or further from its partner; among equals a free one, then the
     first reported.
@@ -49,6 +49,8 @@ def _seek(
         ):
             continue
         gap, free = _gap(executed, leg, other), partner[other] < 0
+        if gap > farthest[leg]:
+            continue
         if not free and gap >= _gap(executed, other, partner[other]):
             continue
         if best < 0 or gap < best_gap or (gap == best_gap and free and not best_free):
@@ -58,7 +60,7 @@ def _seek(
 
 @njit(cache=True, nogil=True)
 def pair(
-    rows, starts, events, events_of, ended_by, side, executed, reporter, counterparty
+    rows, starts, events, events_of, ended_by, side, executed, reporter, counterparty, farthest
 ):  # pragma: no cover
     """`sell_leg` [position] and `changes` [n, 3] of `interdealer.Legs`; group g has
     `events[events_of[g]:events_of[g + 1]]`.
@@ -94,7 +96,16 @@ def pair(
             first = seeker
             while seeker >= 0:
                 other = _seek(
-                    group, n_open, seeker, partner, is_over, side, executed, reporter, counterparty
+                    group,
+                    n_open,
+                    seeker,
+                    partner,
+                    is_over,
+                    side,
+                    executed,
+                    reporter,
+                    counterparty,
+                    farthest,
                 )
                 unseated = -1
                 if other >= 0:

@@ -22,6 +22,7 @@ Interdealer = Literal["pair", "drop_buys", "keep"]
 Markets = tuple[Literal["P1", "P2", "S1", "S2"], ...]
 GiveUps = tuple[Literal["A", "G", "Q"], ...]
 Conditions = tuple[Literal["A", "C", "N", "R", "W", "Z"], ...]
+Modifiers = tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]$")], ...]
 Days = Annotated[int | None, Says("is not a whole number of days, 0 or more")]
 
 
@@ -86,6 +87,23 @@ class Screens:
         False,
         "drop weighted average prices (modifier 4 or sale condition W)",
         "FINRA Rule 6730(d)(4)",
+    )
+    portfolio_trade: bool = _option(
+        False,
+        "drop portfolio trades (modifier 4 P, since 2023-05-15): at least ten bonds for one price",
+        "FINRA Rule 6730(d)(4)(H), Regulatory Notice 22-12",
+    )
+    ats: bool = _option(
+        False,
+        "drop executions on an alternative trading system, where the file flags them",
+        "FINRA's layout of historic files: ATS Indicator",
+    )
+    trade_modifiers: Modifiers = _option(
+        (),
+        "codes of modifier 3 or 4 to drop, as the file has them: the one of delayed Treasury spot"
+        " trades (price fixed later than the spread), say",
+        "FINRA's layout of historic files: Trade Modifier 3 and 4; Regulatory Notice 22-12",
+        strict=False,
     )
     sale_conditions: Conditions = _option(
         (),

@@ -273,8 +273,9 @@ def _legs(
     endings: Endings,
     screens: Screens,
 ) -> Legs:
-    """Pairs of the legs that both dealers report; a locked-in or give-up report stands for both
-    sides and pairs with none.
+    """Pairs of the legs that both dealers report. A locked-in or give-up report stands for both
+    sides, so it pairs with no dealer's own report; two such reports of opposite sides, seconds
+    apart, are the two sides of one.
     """
     unpaired = Positions(np.full(order.size, -1, dtype=np.int64))
     nothing = Legs(unpaired, np.empty((0, 3), dtype=np.int64))
@@ -288,7 +289,7 @@ def _legs(
     reporter, counterparty = (
         _taken(_hash_or_zero(reports[name]), order) for name in ("reporting_party", "contra_party")
     )
-    return pair_legs(terms, endings, is_leg & ~_taken(alone, order), reporter, counterparty)
+    return pair_legs(terms, endings, is_leg, _taken(alone, order), reporter, counterparty)
 
 
 def _hash_or_zero(column: pl.Series) -> pl.Series:

@@ -22,6 +22,9 @@ BOND_TERMS: dict[str, pl.DataType] = {
     "is_convertible": pl.Boolean(),
 }
 
+#: Second modifier of a portfolio trade since 2023-05-15 (FINRA Regulatory Notice 22-12).
+PORTFOLIO = "P"
+
 #: Whether a screen is on (what is false, empty or 0 is off), its reason, and what it drops.
 _Screen = tuple[object, str, pl.Expr]
 
@@ -95,6 +98,14 @@ def _of_flags(screens: Screens) -> list[_Screen]:
             "weighted_average_price",
             (pl.col("trade_modifier_4") == "W") | (pl.col("sale_condition") == "W"),
         ),
+        (screens.portfolio_trade, "portfolio_trade", is_portfolio_trade()),
+        (screens.ats, "ats", pl.col("is_ats")),
+        (
+            screens.trade_modifiers,
+            "trade_modifier",
+            pl.col("trade_modifier_3").is_in(screens.trade_modifiers).fill_null(False)
+            | pl.col("trade_modifier_4").is_in(screens.trade_modifiers).fill_null(False),
+        ),
         (
             screens.sale_conditions,
             "sale_condition",
@@ -118,6 +129,11 @@ def _of_flags(screens: Screens) -> list[_Screen]:
     if screens.only_before_2012:
         return [(is_on, name, condition & old) for is_on, name, condition in flags]
     return flags
+
+
+def is_portfolio_trade() -> pl.Expr:
+    """Whether a report says that it is part of a portfolio trade."""
+    return pl.col("trade_modifier_4") == PORTFOLIO
 
 
 def _of_values(screens: Screens) -> list[_Screen]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -166,7 +167,7 @@ def test_names_with_brackets_and_files_of_two_layouts(enhanced, tmp_path):
     standard = tmp_path / "[red]a.csv"
     standard.write_text(
         "cusip_id,trd_exctn_dt,trd_exctn_tm,msg_seq_nb,trc_st,ascii_rptd_vol_tx,rptd_pr,orig_msg_seq_nb,diss_rptg_side_cd,contra_party_type,trans_dt\n"
-        "000000AA0,2014-03-03,10:00:00,1,M,5MM+,99.5,,S,C,2014-03-03\n0000\n"
+        "037833AK6,2014-03-03,10:00:00,1,M,5MM+,99.5,,S,C,2014-03-03\n0000\n"
     )
     done = bondsig(
         "clean",
@@ -244,6 +245,137 @@ def test_bonds_in_fisd_names(enhanced, tmp_path):
     assert "after_maturity" in set(pl.read_parquet(tmp_path / "out" / "rejected.parquet")["reason"])
 
 
+HEADER = (
+    "cusip_id,bond_sym_id,trd_exctn_dt,trd_exctn_tm,trd_rpt_dt,trd_rpt_tm,msg_seq_nb,trc_st,"
+    "entrd_vol_qt,rptd_pr,rpt_side_cd,cntra_mp_id"
+)
+ROW = {
+    "cusip_id": "037833AK6",
+    "bond_sym_id": "AAPL1",
+    "trd_exctn_dt": "2024-04-01",
+    "trd_exctn_tm": "10:00:00",
+    "trd_rpt_dt": "2024-04-01",
+    "trd_rpt_tm": "10:01:00",
+    "trc_st": "T",
+    "entrd_vol_qt": "500000",
+    "rptd_pr": "100.1",
+    "rpt_side_cd": "S",
+    "cntra_mp_id": "C",
+}
+
+
+def prints(path: Path, *changes: dict[str, object]) -> Path:
+    """A file of 100 reports, of which the first ones are changed."""
+    rows = [ROW | {"msg_seq_nb": str(k)} for k in range(100)]
+    for k, change in enumerate(changes):
+        rows[k] |= {name: str(value) for name, value in change.items()}
+    lines = [",".join(row[name] for name in HEADER.split(",")) for row in rows]
+    path.write_text("\n".join([HEADER, *lines]) + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"trd_exctn_tm": "noon"}, "trd_exctn_tm: a time of day was expected, the commonest value"),
+        ({"trd_rpt_dt": "spring"}, "trd_rpt_dt: a date, executions no later than reports"),
+        ({"trd_exctn_dt": "2024-04-02"}, "the dates: a date, executions no later than reports"),
+        ({"rptd_pr": "par"}, "rptd_pr: a number was expected, the commonest value is 'par'"),
+        ({"entrd_vol_qt": ""}, "entrd_vol_qt: a number was expected, 6 are empty"),
+        ({"trc_st": "Z"}, "trc_st: a status, of T C W R X Y was expected"),
+        ({"cusip_id": "037833AK1"}, "cusip_id: a CUSIP whose check digit is right was expected"),
+    ],
+)
+def test_a_fault_of_the_file_is_none_of_its_rows(tmp_path, change, said):
+    bad = prints(tmp_path / "bad.csv", *[change] * 6)
+    done = bondsig("clean", bad, "--out", tmp_path / "out")
+    assert done.returncode == 1 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert said in done.stderr and "6 of 100 reports cannot be used" in done.stderr, done.stderr
+    assert not list((tmp_path / "out").glob("*"))
+    pl.read_csv(bad, infer_schema=False).write_parquet(tmp_path / "bad.parquet")
+    again = bondsig("clean", tmp_path / "bad.parquet", "--out", tmp_path / "out")
+    assert again.stderr == done.stderr.replace("bad.csv", "bad.parquet")
+    few = prints(tmp_path / "few.csv", *[change] * 5)
+    assert bondsig("clean", few, "--out", tmp_path / "few").returncode == 0
+    rejected = pl.read_parquet(tmp_path / "few" / "rejected.parquet")
+    assert rejected.filter(pl.col("row") < 5).height == 5
+    taken = bondsig("clean", bad, "--out", tmp_path / "out", "--max-bad-share", "0.06")
+    assert taken.returncode == 0
+
+
+def test_a_file_of_another_product_is_refused_by_its_name(tmp_path):
+    rows = pl.read_csv(prints(tmp_path / "a.csv"), infer_schema=False)
+    for code, words in (("NOTE", "Treasuries"), ("TBA", "securitized products")):
+        path = tmp_path / f"{code}.csv"
+        rows.with_columns(sub_prdct=pl.lit(code)).write_csv(path)
+        done = bondsig("clean", path, "--out", tmp_path / "out")
+        assert done.returncode == 1 and f"holds {words}, no corporate bonds" in done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1 and not list((tmp_path / "out").glob("*"))
+    mixed = rows.with_columns(
+        sub_prdct=pl.when(pl.int_range(pl.len()) < 60).then(pl.lit("TBA")).otherwise(pl.lit("CORP"))
+    )
+    mixed.write_csv(tmp_path / "mixed.csv")
+    done = bondsig("clean", tmp_path / "mixed.csv", "--out", tmp_path / "out", "--screens", "none")
+    assert done.returncode == 0, done.stderr
+    reasons = pl.read_parquet(tmp_path / "out" / "rejected.parquet")["reason"]
+    assert (reasons == "other_product").sum() == 60
+
+
+def test_reports_without_a_cusip_stand_under_their_symbol_or_its_cusip(tmp_path):
+    changes = [{"cusip_id": "", "bond_sym_id": name} for name in ("AAPL1", "SVNZ1", "SVNZ2")]
+    bonds = tmp_path / "bonds.csv"
+    bonds.write_text("cusip,bond_symbol,maturity\n459200HU8,SVNZ1,2030-01-01\n,SVNZ2,2020-01-01\n")
+    done = bondsig(
+        "clean", prints(tmp_path / "a.csv", *changes), "--out", tmp_path, "--bonds", bonds
+    )
+    assert done.returncode == 0 and "stand under their bond symbol" in done.stdout, done.stderr
+    trades = pl.read_parquet(tmp_path / "trades.parquet").sort("row")
+    assert trades["cusip"].to_list()[:3] == ["037833AK6", "459200HU8", "037833AK6"]
+    rejected = pl.read_parquet(tmp_path / "rejected.parquet").filter(pl.col("cusip") == "SVNZ2")
+    assert rejected["reason"].to_list() == ["after_maturity"]
+
+
+@pytest.mark.parametrize(
+    ("column", "bad", "said"),
+    [
+        ("maturity", "soon", "maturity: 6 of 100 cannot be read: a date was expected"),
+        ("offering_amt", "much", "offering_amt: 6 of 100 cannot be read: a number was expected"),
+        ("convertible", "?", "convertible: 6 of 100 cannot be read: Y or N was expected"),
+        ("complete_cusip", "037833AK1", "complete_cusip: 6 of 100 are no CUSIPs and no ISINs"),
+    ],
+)
+def test_a_column_of_bonds_that_cannot_be_read_stops(tmp_path, column, bad, said):
+    from bondsig_assets.commands.bond_terms import read_bonds
+    from bondsig_assets.errors import UserError
+
+    frame = pl.DataFrame(
+        {
+            "complete_cusip": ["037833AK6"] * 100,
+            "maturity": ["08MAR2030"] * 100,
+            "offering_amt": ["500,000"] * 100,
+            "convertible": ["N"] * 100,
+        }
+    )
+
+    def with_bad(n: int) -> Path:
+        path = tmp_path / f"{n}.csv"
+        values = [bad] * n + frame[column].to_list()[n:]
+        frame.with_columns(pl.Series(column, values)).write_csv(path)
+        return path
+
+    with pytest.raises(UserError) as caught:
+        read_bonds(with_bad(6))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    terms, notes = read_bonds(with_bad(5))
+    assert terms.height == 1 and any(f"{column}: 5 " in note for note in notes)
+    assert terms.row(0, named=True) == {
+        "cusip": "037833AK6",
+        "maturity_date": date(2030, 3, 8),
+        "offering_amount_usd": 5e8,
+        "is_convertible": False,
+    }
+
+
 PRINTS = Path(__file__).parents[3] / "shared/real/trace_prints"
 
 
@@ -256,7 +388,12 @@ PRINTS = Path(__file__).parents[3] / "shared/real/trace_prints"
         ("wrds_standard_2011.csv", ["--layout", "wrds-standard", "--screens", "none"], 5, 4),
         ("wrds_enhanced_2002.csv", ["--allow-missing-times", "--screens", "none"], 5, 2),
         ("wrds_enhanced_2024.csv", ["--allow-missing-times", "--screens", "none"], 10, 4),
-        ("wrds_144a.csv", ["--layout", "wrds-144a", "--allow-missing-times"], 5, 0),
+        (
+            "wrds_144a.csv",
+            ["--layout", "wrds-144a", "--allow-missing-times", "--screens", "none"],
+            5,
+            4,
+        ),
         ("wrds_enhanced_2014_selected_columns.csv", [], None, "lacks a status"),
         ("wrds_144a.csv", [], None, "--layout wrds-standard or --layout wrds-144a"),
         ("wrds_enhanced_2002.csv", [], None, "the times were lost"),

@@ -22,6 +22,20 @@ from bondsig_assets_tests.trace.test_as_known import KNOWN, bond, streams
 LATER = NEW + timedelta(days=3)
 
 
+def test_a_day_of_doubted_prints_alone_is_none_and_portfolio_trades_are_told():
+    trades = [
+        report(NEW, str(k), at=f"10:0{k}:00", price=100.0)
+        | ({"trade_modifier_4": "P", "trade_modifier_3": "Z"} if k == 2 else {})
+        for k in range(5)
+    ]
+    wrong = report(NEW + timedelta(days=1), "9", price=500.0)
+    result = clean(frame(*trades, wrong))
+    assert result.rejected["reason"].to_list() == ["price_error"]
+    assert result.bond_days["trade_date"].to_list() == [NEW]
+    assert result.trades["is_portfolio_trade"].to_list() == [False, False, True, False, False]
+    assert result.trades["trade_modifier_3"].to_list()[2] == "Z"
+
+
 @settings(max_examples=25, deadline=None)
 @given(streams(), st.integers(0, 6))
 def test_as_of_a_moment_is_what_was_known_then_and_what_the_warehouse_says(reports, day):

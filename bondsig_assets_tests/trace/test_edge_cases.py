@@ -448,6 +448,42 @@ def test_a_locked_in_report_stands_for_both_sides():
     assert outcomes(given_up, report(OLD, "2", contra="D", side="B")) == ["trade", "trade"]
 
 
+@pytest.mark.parametrize(
+    ("day", "flag"), [(NEW, {"is_locked_in": True}), (OLD, {"give_up_code": "A"})]
+)
+def test_two_sides_that_one_firm_reports_are_one_trade(day, flag):
+    sell = report(day, "1", contra="D", at="10:00:00", **flag)
+
+    def buy(number="2", at="10:00:04", **changes):
+        return report(day, number, contra="D", side="B", at=at, **flag | changes)
+
+    one = ["trade", "interdealer_buy_leg < 0"]
+    assert outcomes(sell, buy()) == one
+    assert outcomes(sell, buy(at="10:00:10")) == one
+    # Later, at other terms, or of the same side: another trade.
+    for other in (
+        buy(at="10:00:11"),
+        buy(price=99.0),
+        buy(par_usd=5.0),
+        report(day, "2", contra="D", at="10:00:00", **flag),
+    ):
+        assert outcomes(sell, other) == ["trade", "trade"]
+    # A dealer's own report is of another trade than one that was locked in.
+    own = report(day, "3", contra="D", side="B", at="10:00:00")
+    assert outcomes(sell, own, buy()) == ["trade", "trade", "interdealer_buy_leg < 0"]
+    # Cancelled, the side that is left stands for both again.
+    ends = again(sell, "X", "1", points=False) if day == NEW else again(sell, "C", "9")
+    assert outcomes(sell, buy(), ends)[1] == "trade"
+
+
+def test_locked_in_reports_without_a_time_stay_apart():
+    sides = [
+        report(NEW, str(k), contra="D", side=side, is_locked_in=True) | {"executed_at": None}
+        for k, side in enumerate("SB")
+    ]
+    assert outcomes(*sides) == ["trade", "trade"]
+
+
 def test_legs_pair_with_the_nearest_whatever_their_order():
     early, late = (
         report(NEW, "1", contra="D", at="10:00:00"),

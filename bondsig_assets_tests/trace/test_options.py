@@ -122,6 +122,21 @@ CASES = [
         {"trade_modifier_4": "P"},
     ),
     (
+        "portfolio_trade",
+        True,
+        "portfolio_trade",
+        [{"trade_modifier_4": "P"}],
+        {"trade_modifier_4": "W", "trade_modifier_3": "P"},
+    ),
+    ("ats", True, "ats", [{"is_ats": True}], {"is_ats": False}),
+    (
+        "trade_modifiers",
+        ("Z", "S"),
+        "trade_modifier",
+        [{"trade_modifier_3": "Z"}, {"trade_modifier_4": "S", "trade_modifier_3": "T"}],
+        {"trade_modifier_3": "T", "trade_modifier_4": "P"},
+    ),
+    (
         "sale_conditions",
         ("C", "R"),
         "sale_condition",

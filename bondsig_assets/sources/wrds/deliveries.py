@@ -64,7 +64,7 @@ def refuse_bad_share(delivery: Delivery, max_bad_share: float) -> None:
     """Raises SourceError when more than `max_bad_share` of a delivery of some size was set
     aside.
     """
-    held = delivery.quarantined.filter(pl.col("reason") != _WITHOUT_CUSIP)
+    held = delivery.quarantined.filter(~pl.col("reason").is_in([_WITHOUT_CUSIP, "other_product"]))
     n_bad, n = held.height, delivery.rows.height + held.height
     if n >= _ENOUGH and n_bad > max_bad_share * n:
         reasons = held["reason"].value_counts(sort=True).head(5)

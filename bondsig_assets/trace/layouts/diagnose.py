@@ -16,6 +16,7 @@ from bondsig_assets.trace.layouts.normalise import Columns
 
 #: Fault → columns it may lie in (canonical), and the column that is null where it does.
 _EXPECTED: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "other_product": (("security_type", None),),
     "no_cusip": (("cusip", None),),
     "wrong_cusip": (("cusip", None),),
     "impossible_date": (("execution_date", "execution_date"), ("report_date", "report_date")),
@@ -28,6 +29,7 @@ _EXPECTED: dict[str, tuple[tuple[str, str | None], ...]] = {
     "unknown_contra": (("contra", None), ("contra_party", None)),
 }
 _WORDS = {
+    "other_product": "a corporate bond",
     "no_cusip": "a CUSIP",
     "wrong_cusip": "a CUSIP whose check digit is right",
     "impossible_date": "a date, executions no later than reports",

@@ -1,7 +1,7 @@
-"""How the dates and times of one file are written: evidence from its columns, decided once.
+"""How dates, times and CUSIPs of one file are written: evidence from its columns, decided once.
 
-Belongs here: which columns hold dates and times, and what may be expected of them. Not here: the
-forms themselves (`formats/`), reading a value (`values.py`, `clock.py`).
+Belongs here: which columns hold them, and what may be expected of them. Not here: the forms
+themselves (`formats/`, `securities/identifiers.py`), reading a value (`values.py`, `clock.py`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from bondsig_assets.formats import (
     recognise_days,
     recognise_times,
 )
+from bondsig_assets.formats.counted import texts_of
+from bondsig_assets.securities.identifiers import CusipForm, recognise_cusips
 from bondsig_assets.trace.layouts.values import Source
 
 #: Reporting to TRACE began on this day.
@@ -43,21 +45,30 @@ class Forms:
 
     days: dict[str, DayForm] = field(default_factory=dict)
     times: dict[str, TimeForm] = field(default_factory=dict)
+    cusips: dict[str, CusipForm] = field(default_factory=dict)
+    lacks_cusips: bool = False
     _counts: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _is_day: dict[str, bool] = field(default_factory=dict)
+    _cusip: str = ""
 
     def look(self, frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> None:
-        """Counts the values of the columns of dates and times that have to be recognised;
+        """Counts the values of the columns of dates, times and CUSIPs that have to be recognised;
         `sources`: canonical column → columns of the frame.
         """
+        for source in sources.get("cusip", ())[:1]:
+            counts = _grouped(frame, source)
+            is_given = texts_of(counts["value"]).is_not_null()
+            self.lacks_cusips |= not bool(is_given.all())
+            self._counts.setdefault(source.name, []).append(counts.filter(is_given))
+            self._cusip = source.name
         for column in (*DATES, *TIMES):
             for source in sources.get(column, ()):
                 if source.dtype.is_temporal() or isinstance(source.dtype, pl.Null):
                     continue
-                self._is_day[source.name] = column in DATES
-                counts = _counted(frame, source)
-                if counts is not None:
-                    self._counts.setdefault(source.name, []).append(counts)
+                seen = _counted(frame, source)
+                if seen is not None:
+                    self._is_day[source.name] = column in DATES
+                    self._counts.setdefault(source.name, []).append(seen)
 
     def decide(self) -> None:
         """Recognises every column looked at. Raises FormatError where two readings are left."""
@@ -66,21 +77,27 @@ class Forms:
         today = date.today()
         expected = Expected(FIRST_REPORT_DATE, today + timedelta(days=30), on_weekdays=True)
         self.days = recognise_days(
-            {name: (seen, expected) for name, seen in counts.items() if self._is_day[name]}
+            {name: (counts[name], expected) for name, is_day in self._is_day.items() if is_day}
         )
         self.times = recognise_times(
-            {name: seen for name, seen in counts.items() if not self._is_day[name]}
+            {name: counts[name] for name, is_day in self._is_day.items() if not is_day}
         )
+        if self._cusip:
+            self.cusips = {self._cusip: recognise_cusips(counts[self._cusip])}
 
-    def of(self, name: str) -> DayForm | TimeForm | None:
+    def of(self, name: str) -> DayForm | TimeForm | CusipForm | None:
         """The form of a column where it is another than the usual ones."""
+        cusips = self.cusips.get(name)
+        if cusips is not None and cusips.is_checked and not cusips.is_usual:
+            return cusips
         form = self.days.get(name) or self.times.get(name)
         return form if form is not None and form.said else None
 
     def sentences(self) -> list[str]:
         """What was recognised, for the user."""
         forms: dict[str, DayForm | TimeForm] = {**self.days, **self.times}
-        return [f"{name} holds {form.said}" for name, form in forms.items() if form.said]
+        said = [f"{name} holds {form.said}" for name, form in forms.items() if form.said]
+        return said + [f"{name}: {form.said}" for name, form in self.cusips.items() if form.said]
 
 
 def forms_of(frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> Forms:
@@ -91,22 +108,25 @@ def forms_of(frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> Forms:
     return forms
 
 
-def _counted(frame: pl.LazyFrame, source: Source) -> pl.DataFrame | None:
-    """Counts of a column, None where all of it is in the commonest way."""
-    column = frame.select(pl.col(source.name).alias("value"))
-    grouped = (
-        column.filter(pl.col("value").is_not_null())
+def _grouped(frame: pl.LazyFrame, source: Source) -> pl.DataFrame:
+    """`value, n` of a column, with the nulls, sorted."""
+    value = source.column if source.dtype.is_numeric() else source.column.cast(pl.String)
+    return (
+        frame.select(value.alias("value"))
         .group_by("value")
         .agg(n=pl.len())
         .collect(engine="streaming")
         .sort("value")
     )
+
+
+def _counted(frame: pl.LazyFrame, source: Source) -> pl.DataFrame | None:
+    """Counts of a column, None where all of it is in the commonest way."""
+    grouped = _grouped(frame, source).filter(pl.col("value").is_not_null())
     if grouped["value"].dtype == pl.String:
         text = grouped["value"]
         for pattern in ("%Y-%m-%d", "%H:%M:%S"):
             kind = pl.Date() if pattern == "%Y-%m-%d" else pl.Time()
             if text.str.strptime(kind, pattern, strict=False).null_count() == text.null_count():
                 return None
-    elif grouped["value"].dtype.is_nested() or grouped["value"].dtype == pl.Object:
-        return None
     return grouped

@@ -14,6 +14,7 @@ from bondsig_assets.errors import FormatError, LayoutError
 from bondsig_assets.trace.layouts import clock, values
 from bondsig_assets.trace.layouts.declared import Layout, fold
 from bondsig_assets.trace.layouts.forms import DATES, FIRST_REPORT_DATE, TIMES, Forms, forms_of
+from bondsig_assets.trace.layouts.products import SISTERS, is_other_product
 from bondsig_assets.trace.layouts.recognise import variant_of
 from bondsig_assets.trace.layouts.steps import Steps
 from bondsig_assets.trace.layouts.values import Source
@@ -42,7 +43,7 @@ _TEXT = (
 #: How each column is read; those that take more than one value of the file stand in `_columns`.
 _READERS = {
     **dict.fromkeys(_TEXT, values.as_is),
-    **dict.fromkeys(("cusip", "status", "side", "contra"), values.upper),
+    **dict.fromkeys(("status", "side", "contra"), values.upper),
     **dict.fromkeys(DATES, values.day),
     **dict.fromkeys(
         ("message_number", "original_message_number", "first_control_number"), values.message
@@ -73,9 +74,14 @@ class Columns:
         self._sources: dict[str, Source] = {}
         self.steps, self._forms = steps or Steps(), forms or Forms()
 
-    def of_time(self) -> dict[str, list[Source]]:
-        """The columns of dates and times, whose form has to be recognised."""
-        return {column: self.sources(column) for column in (*DATES, *TIMES)}
+    def of_forms(self) -> dict[str, list[Source]]:
+        """The columns of dates, times and CUSIPs, whose form has to be recognised."""
+        return {column: self.sources(column) for column in ("cusip", *DATES, *TIMES)}
+
+    @property
+    def sister(self) -> str | None:
+        """The sister product that the header gives away."""
+        return next((what for name, what in SISTERS.items() if name in self._folded), None)
 
     def sources(self, column: str) -> list[Source]:
         """The columns of the frame that hold canonical `column`, first choice first."""
@@ -113,24 +119,35 @@ def normalise(frame: pl.LazyFrame, layout: str, row: str = "row") -> pl.LazyFram
     """
     variant = variant_of(frame.collect_schema().names(), layout)
     try:
-        forms = forms_of(frame, Columns(frame.collect_schema(), variant).of_time())
+        forms = forms_of(frame, Columns(frame.collect_schema(), variant).of_forms())
     except FormatError as error:
         raise LayoutError(str(error)) from error
     return as_reports(frame, variant, row, forms)
 
 
 def as_reports(
-    frame: pl.LazyFrame, layout: Layout, row: str, forms: Forms | None = None
+    frame: pl.LazyFrame,
+    layout: Layout,
+    row: str,
+    forms: Forms | None = None,
+    by_symbol: bool = False,
 ) -> pl.LazyFrame:
-    """`normalise` for a layout already found, and the forms of its dates and times."""
+    """`normalise` for a layout already found, and the forms of its columns. `by_symbol`: what has
+    no CUSIP stands under its bond symbol.
+    """
     schema = frame.collect_schema()
     numbered = frame if row in schema else frame.with_row_index(row)
     steps = Steps()
-    read = _columns(Columns(schema, layout, steps, forms), layout)
+    columns = Columns(schema, layout, steps, forms)
+    read = _columns(columns, layout)
+    if by_symbol and "bond_symbol" in read:
+        read["cusip"] = pl.coalesce(read["cusip"], read["bond_symbol"].str.to_uppercase())
     line_fault = pl.col(LINE_FAULT) if LINE_FAULT in schema else pl.lit(None, pl.String)
     selected = steps.run(numbered).select(row=pl.col(row), line_fault=line_fault, **read)
     faults = selected.with_columns(
-        fault=_fault(layout), side=_one_of("side", "BS"), contra=_one_of("contra", "CDA")
+        fault=_fault(layout, columns.sister is not None),
+        side=_one_of("side", "BS"),
+        contra=_one_of("contra", "CDA"),
     )
     return faults.select(
         (pl.col(name) if name in read or name in ("row", "fault") else pl.lit(None))
@@ -154,7 +171,9 @@ def absences(schema: pl.Schema, layout: Layout) -> list[str]:
 
 def _columns(columns: Columns, layout: Layout) -> dict[str, pl.Expr]:
     # Without these there is nothing to tell a fault from; a layout or a file may lack them.
-    read = dict.fromkeys(("side", "contra", "message_number"), pl.lit(None, pl.String))
+    absent = ("side", "contra", "message_number", "security_type")
+    read = dict.fromkeys(absent, pl.lit(None, pl.String))
+    read["cusip"], read["wrong_cusip"] = values.cusip(columns.sources("cusip")[0])
     for column, reader in _READERS.items():
         found = [reader(source) for source in columns.sources(column)]
         if found:
@@ -231,7 +250,7 @@ def _one_of(column: str, letters: str) -> pl.Expr:
     return pl.when(pl.col(column).is_in(list(letters))).then(pl.col(column))
 
 
-def _fault(layout: Layout) -> pl.Expr:
+def _fault(layout: Layout, is_of_sister: bool) -> pl.Expr:
     """The first fault that applies. A line with a wrong number of fields says so before anything
     its shifted values say.
     """
@@ -240,7 +259,9 @@ def _fault(layout: Layout) -> pl.Expr:
     tomorrow = date.today() + timedelta(days=1)
     wrong_date = (reported < FIRST_REPORT_DATE) | (reported > tomorrow) | (executed > reported)
     faults = [
+        ("other_product", is_other_product(is_of_sister)),
         ("no_cusip", pl.col("cusip").is_null()),
+        ("wrong_cusip", pl.col("wrong_cusip")),
         ("impossible_date", wrong_date.fill_null(True)),
         ("impossible_time", pl.col("bad_time")),
         ("unknown_status", ~pl.col("status").is_in(STATUSES).fill_null(False)),

@@ -55,7 +55,8 @@ class Scan:
     `frame`: exactly the columns of REPORT_SCHEMA, `row` unique and increasing over the files in
     their order. `layouts`: file → layout taken. `notes`: sentences for the user.
     `has_report_times`: whether every file holds the times of report. `files`: (file or member,
-    first row, rows), to trace a row.
+    first row, rows), to trace a row. `has_symbol_keys`: whether reports without a CUSIP stand under
+    their bond symbol, as `cusip`.
     """
 
     frame: pl.LazyFrame
@@ -63,8 +64,13 @@ class Scan:
     notes: list[str]
     has_report_times: bool
     files: list[tuple[str, int, int]]
+    has_symbol_keys: bool = False
     _pieces: tuple[tuple[int, Piece], ...] = ()
     _again: tuple[Again, ...] = ()
+
+    def sister(self, file: int) -> str | None:
+        """The sister product that the header of a file gives away, by its place in `files`."""
+        return next((columns.sister for _, _, columns in self._again[file]()), None)
 
     def blame(self, file: int, fault: str) -> Blame | None:
         """Where most reports with `fault` have it, of the file (or member) at that place in
@@ -141,6 +147,7 @@ def scan_reports(
         reading.sentences(),
         reading.has_report_times,
         reading.files,
+        reading.has_symbol_keys,
         tuple(reading.pieces),
         tuple(reading.again),
     )
@@ -174,6 +181,7 @@ class _Reading:
     layouts: dict[str, str] = field(default_factory=dict)
     files: list[tuple[str, int, int]] = field(default_factory=list)
     has_report_times: bool = True
+    has_symbol_keys: bool = False
     pieces: list[tuple[int, Piece]] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
     n_rows: int = 0
@@ -192,7 +200,8 @@ class _Reading:
             frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
             variant = variant_of(frame.collect_schema().names(), self.layout)
             times = given(frame, variant)
-            forms = forms_of(frame, Columns(frame.collect_schema(), variant).of_time())
+            columns = Columns(frame.collect_schema(), variant)
+            forms = forms_of(frame, columns.of_forms())
             numbered = pl.scan_parquet(
                 path,
                 glob=False,
@@ -200,7 +209,7 @@ class _Reading:
                 row_index_name=_ROW,
                 row_index_offset=self.n_rows,
             )
-            reports = as_reports(numbered, variant, _ROW, forms)
+            reports = as_reports(numbered, variant, _ROW, forms, True)
             reports.collect_schema()
         except (FormatError, LayoutError) as error:
             raise LayoutError(f"{label}: {error}") from error
@@ -223,6 +232,7 @@ class _Reading:
                 *absences(frame.collect_schema(), variant),
                 *([] if rows else ["it holds no reports"]),
             ],
+            forms.lacks_cusips and bool(columns.sources("bond_symbol")),
         )
         return reports
 
@@ -261,7 +271,15 @@ class _Reading:
                 *text.notes,
                 *([] if text.header.date_in_name else absences(schema, text.header.layout)),
             ]
-            self._add(file, label, text.header.layout, text.times, text.n_rows, notes)
+            self._add(
+                file,
+                label,
+                text.header.layout,
+                text.times,
+                text.n_rows,
+                notes,
+                text.has_symbol_keys,
+            )
         for label in passed_over:
             self._note(label, "passed over, it is no text file")
 
@@ -273,8 +291,12 @@ class _Reading:
         times: dict[str, tuple[str, bool]],
         rows: int,
         notes: list[str],
+        has_symbol_keys: bool,
     ) -> None:
         """One file, or one member of archive `file`, read to its end."""
+        if has_symbol_keys:
+            self.has_symbol_keys = True
+            notes = [*notes, "reports without a CUSIP stand under their bond symbol"]
         verdict = judge(times, layout, label, self.allow_missing_times)
         self.has_report_times &= verdict.has_report_times
         for sentence in [*(note.removeprefix(f"{label}: ") for note in verdict.notes), *notes]:

@@ -66,7 +66,7 @@ class Text:
         self._stream, self._layout_asked = stream, layout
         self._filled: set[str] = set()
         self._trailer: int | None = None
-        self._forms, self._is_decided = Forms(), False
+        self._forms, self._is_decided, self.has_symbol_keys = Forms(), False, False
 
     @property
     def times(self) -> dict[str, tuple[str, bool]]:
@@ -90,7 +90,7 @@ class Text:
         for frame in self._raws():
             held.append(frame)
             if not self._is_decided:
-                self._forms.look(frame.lazy(), self.columns().of_time())
+                self._forms.look(frame.lazy(), self.columns().of_forms())
             if self._is_decided or self._decide(is_all=False):
                 yield from ((raw, self._as_reports(raw)) for raw in held)
                 held = []
@@ -247,7 +247,10 @@ class Text:
         return frame
 
     def _as_reports(self, frame: pl.DataFrame) -> pl.DataFrame:
-        return as_reports(frame.lazy(), self.header.layout, _ROW, self._forms).collect()
+        reports = as_reports(frame.lazy(), self.header.layout, _ROW, self._forms, True).collect()
+        symbol = pl.col("bond_symbol").str.to_uppercase()
+        self.has_symbol_keys |= bool(reports.select((pl.col("cusip") == symbol).any()).item())
+        return reports
 
     def _look_for_times(self, frame: pl.DataFrame) -> None:
         columns = self.columns()

@@ -13,6 +13,7 @@ from functools import cached_property, partial
 import polars as pl
 
 from bondsig_assets.formats import DayForm, TimeForm, read_days
+from bondsig_assets.securities.identifiers import CusipForm, read_cusips
 from bondsig_assets.trace.layouts.steps import Steps
 
 #: What clients write where there is nothing: pandas, R, SAS, databases.
@@ -30,7 +31,7 @@ class Source:
         dtype: pl.DataType,
         nulls: tuple[str, ...] = (),
         steps: Steps | None = None,
-        form: DayForm | TimeForm | None = None,
+        form: DayForm | TimeForm | CusipForm | None = None,
     ) -> None:
         self.name, self.dtype, self.form = name, dtype, form
         self.column = pl.col(name)
@@ -104,6 +105,25 @@ def as_is(source: Source) -> pl.Expr:
 def upper(source: Source) -> pl.Expr:
     """A code in capitals."""
     return source.let(source.text.str.to_uppercase())
+
+
+def cusip(source: Source) -> tuple[pl.Expr, pl.Expr]:
+    """A CUSIP of nine characters and whether what stands there is none."""
+    form = source.form
+    if not isinstance(form, CusipForm):
+        return upper(source), pl.lit(False)
+    schema = {"cusip": pl.String(), "is_wrong": pl.Boolean()}
+    read = source.let(
+        source.column.map_batches(
+            lambda column: read_cusips(column, form).to_struct("cusip"),
+            return_dtype=pl.Struct(schema),
+            is_elementwise=True,
+        )
+    )
+    return (
+        source.let(read.struct.field("cusip")),
+        source.let(read.struct.field("is_wrong")).fill_null(False),
+    )
 
 
 def day(source: Source) -> pl.Expr:

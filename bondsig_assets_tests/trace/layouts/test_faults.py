@@ -139,5 +139,13 @@ def test_quotes_hide_delimiters_and_a_stray_one_spoils_its_own_line_only(tmp_pat
 @pytest.mark.parametrize("text", [samples.RAW_SINCE, samples.RAW_BEFORE])
 def test_a_non_cusip_delivery(tmp_path, text):
     blank = text.replace("G857ABAC4", "").replace("000325AA8", "")
-    frame = read(put(tmp_path, blank, "enhanced-time-and-sales-non-cusip-2020-01-02.txt"))[1]
+    """FINRA's version without CUSIPs: its symbol is one of each bond."""
+    file = put(tmp_path, blank, "enhanced-time-and-sales-non-cusip-2020-01-02.txt")
+    scan, frame = read(file)
+    symbol = "SUHJ4887191" if "SUHJ" in text else "AAFM.GA"
+    assert frame["cusip"].to_list() == [symbol] * 2 and not frame["fault"].drop_nulls().len()
+    assert scan.has_symbol_keys
+    assert any("stand under their bond symbol" in note for note in scan.notes)
+    bare = blank.replace(symbol, "")
+    frame = read(put(tmp_path, bare, "enhanced-time-and-sales-non-cusip-2020-01-03.txt"))[1]
     assert frame["fault"].to_list() == ["no_cusip"] * 2

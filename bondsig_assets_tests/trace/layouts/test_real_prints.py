@@ -79,7 +79,7 @@ def test_refused(name, layout, line):
     [
         ("wrds_enhanced_2002.csv", "auto", {None}),
         ("wrds_enhanced_2024.csv", "auto", {None}),
-        ("wrds_144a.csv", "wrds-144a", {"no_cusip"}),
+        ("wrds_144a.csv", "wrds-144a", {None}),
         ("wrds_standard.csv", "wrds-standard", {None}),
         ("wrds_standard_2011.csv", "wrds-standard", {None}),
         ("finra_web_trade_activity_2019-01-02.csv", "auto", {None, "shown_as_cancelled"}),
