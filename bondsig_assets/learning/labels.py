@@ -56,8 +56,8 @@ def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
     the return of its own row where there is one and the stock has none on the next day (as CRSP's
     present format has it), else the delisting's; one without a return counts as DROPPED_RETURN_PCT
     where the stock was dropped. Any other missing return: no label. `beta` is drawn half-way to 1
-    (Vasicek 1973 with a fixed weight). `panels` must reach back LOOKBACK days before `start` for the same
-    bits whatever the range.
+    (Vasicek 1973 with a fixed weight). `panels` must reach back LOOKBACK days before `start` for
+    the same bits whatever the range.
     """
     slope = _beta(panels)
     found = [_rows(panels, window, slope, start, end) for window in _windows(panels)]
