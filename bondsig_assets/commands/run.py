@@ -112,11 +112,15 @@ def _read_all_files(market: Market, source: Source, first: date) -> None:
 
 
 def _say_what_is_lacking(console: Console, market: Market, source: Source) -> None:
-    """Tell which inputs the files do not hold, and what that costs, before anything runs."""
+    """Tell what was recognised in the files, which inputs they do not hold, and what that costs,
+    before anything runs.
+    """
     if market.source != "files":
         return
     from bondsig_assets.commands.inputs import lacking_in_source
 
+    for line in dict.fromkeys(getattr(source, "told", [])):
+        console.print(line, markup=False, highlight=False)
     for line in lacking_in_source(source):
         console.print(f"does without: {line}", style="dim", markup=False, highlight=False)
 

@@ -57,8 +57,8 @@ def _evaluations(read: Read) -> Table | Group | str:
     if not rows:
         if not read("SELECT count(*) AS n FROM labels")["n"][0]:
             return (
-                "\nNo evaluation: there is not one label, so nothing could be trained. `bondsig"
-                " doctor` says which input is lacking."
+                "\nNo evaluation: there is not one label, so nothing could be trained. If labels"
+                " were asked for, `bondsig doctor` says which input is lacking."
             )
         return (
             "\nNo evaluation yet: no fold has enough labelled days before it (it takes about a"

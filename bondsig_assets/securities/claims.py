@@ -17,7 +17,7 @@ from datetime import date, datetime, time, timedelta
 import polars as pl
 
 from bondsig_assets.calendar import LAST_DAY, next_trading_days
-from bondsig_assets.securities.cusips import with_check_digit
+from bondsig_assets.securities.cusips import as_cusips
 from bondsig_assets.securities.master import bitemporal, replaced, stock_links
 from bondsig_assets.securities.rectangles import SIDES, is_lasting, overlay
 
@@ -439,10 +439,10 @@ def _filled(
 
 
 def full_cusips(values: pl.Series) -> pl.Series:
-    """CUSIPs in capitals without blanks; eight characters get their check digit."""
-    text = _clean(values)
-    eight = (text.str.len_chars() == 8).fill_null(False)
-    return text.zip_with(~eight, with_check_digit(text.set(~eight, None)))
+    """CUSIPs in capitals without blanks; eight characters get their check digit, of ISINs the CUSIP
+    inside is taken.
+    """
+    return as_cusips(values.cast(pl.String))
 
 
 def _clean(values: pl.Series) -> pl.Series:

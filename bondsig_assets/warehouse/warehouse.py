@@ -8,8 +8,8 @@ lake is opened (`lake.py`), or what the rows mean.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from functools import wraps
@@ -149,7 +149,16 @@ class Warehouse:
     def query(
         self, sql: str, parameters: Sequence[Any] = ()
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Column names and rows of one question, as Python values.
+        """Column names and rows of one question, as Python values; see `stream`."""
+        with self.stream(sql, parameters) as (names, batches):
+            return names, [row for batch in batches for row in batch]
+
+    @contextmanager
+    def stream(
+        self, sql: str, parameters: Sequence[Any] = (), rows: int = 10_000
+    ) -> Iterator[tuple[list[str], Iterator[list[tuple[Any, ...]]]]]:
+        """Column names of one question and its rows, as Python values, in batches of up to `rows`:
+        memory holds one batch, whatever the size of the result.
 
         The lake is attached read-only, but a statement could attach, copy or export past that:
         only a single SELECT (or FROM, WITH, EXPLAIN, DESCRIBE, SHOW) is let through.
@@ -168,7 +177,8 @@ class Warehouse:
                     " data, run the graph"
                 )
             lake.execute(statements[0], list(parameters))
-            return [column[0] for column in lake.description or ()], lake.fetchall()
+            names = [column[0] for column in lake.description or ()]
+            yield names, iter(lambda: lake.fetchmany(rows), [])
 
     def read_table(
         self,

@@ -366,18 +366,15 @@ def test_a_moment_cut_short_is_no_date(tmp_path, cut):
 
 
 def test_encodings(tmp_path):
-    for encoding, name in (
-        ("utf-16", "UTF-16"),
-        ("utf-32", "UTF-32"),
-        ("utf-16-le", "UTF-16 or UTF-32, or no text at all"),
-    ):
-        assert f"prices.csv: is in {name}, not in UTF-8; save as UTF-8" in complaint(
-            tmp_path, PRICES, prices_csv=GOOD.encode(encoding)
-        )
-    message = complaint(
-        tmp_path, PRICES, prices_csv=GOOD.replace("A,2024-01-03", "É,2024-01-03").encode("latin-1")
-    )
-    assert "prices.csv: not in UTF-8 (byte 0xc9 in row 2); save as UTF-8" in message
+    for encoding in ("utf-8", "utf-16", "utf-32", "utf-8-sig"):
+        source = folder(tmp_path, PRICES, prices_csv=GOOD.encode(encoding))
+        assert source.daily("equity_prices", FRIDAY, LAST).rows.height == 3
+    message = complaint(tmp_path, PRICES, prices_csv=GOOD.encode("utf-16-le"))
+    assert "is in UTF-16 or UTF-32 without a mark, or no text at all; save as UTF-8" in message
+    accented = GOOD.replace("A,2024-01-05", "É,2024-01-05").encode("latin-1")
+    source = folder(tmp_path, PRICES, prices_csv=accented)
+    assert source.daily("equity_prices", FRIDAY, FRIDAY).rows["ticker"].to_list() == ["É"]
+    assert source.told == ["prices.csv: not UTF-8, read as Windows-1252 (Latin-1)"]
     assert (
         folder(tmp_path, "\ufeff" + PRICES, prices_csv=GOOD.encode("utf-8-sig")).date_range()[1].day
         == 9

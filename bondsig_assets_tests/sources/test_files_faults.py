@@ -188,7 +188,7 @@ def test_cut_short_gzip_and_parquet(tmp_path):
     (tmp_path / "prices.parquet").write_bytes(whole[: len(whole) - 5])
     assert "prices.parquet: cut short, or not a Parquet file" in complaint(tmp_path, config)
     assert "neither .csv" in complaint(
-        tmp_path, PRICES.replace("prices.csv", "prices.xls"), prices_xls="x"
+        tmp_path, PRICES.replace("prices.csv", "prices.doc"), prices_doc="x"
     )
 
 

@@ -216,6 +216,9 @@ class Feed:
         None
     )
     quoted: bool | None = None  # fields may stand in double quotes: not in .txt
+    # lines above the header; else the first line that has all columns is the header
+    skip_rows: Annotated[int | None, Field(ge=0, le=1000), Says("should be from 0 to 1000")] = None
+    sheet: str | None = None  # of a workbook; else its first
     trailer: bool = False  # the last line is a trailer that ends in the row count
     # values that mean null, in place of NULLS
     null: list[Any] = Field(default_factory=lambda: list(NULLS))

@@ -12,6 +12,8 @@ from typing import Any
 
 from bondsig_assets.tables.schema import Column, Table
 
+#: Identifiers of a stock that a map may give beside its parent.
+STOCK_NAMES = ("permno", "permco", "ticker")
 #: The readers of `securities/claims.py` judge a claim by these, beside what a row itself lacks.
 CLAIM_REASONS = (
     "unknown kind of entity",
@@ -21,6 +23,7 @@ CLAIM_REASONS = (
     "no knowledge time",
     "ends before it begins",
     "confidence outside 0 to 1",
+    *(f"unknown {name}" for name in STOCK_NAMES),
 )
 #: Every option that some layout takes.
 OPTIONS = ("delivered_at", "updated_on", "grace_days", "days", "confidence", "kind")
@@ -108,7 +111,7 @@ LAYOUTS: dict[str, Layout] = {
             required="etf_ticker as_of_date",
         ),
         "cusip",
-        ("etf_ticker", "as_of_date", "cusip", "ticker"),
+        ("etf_ticker", "as_of_date", "cusip"),
         ("days", "confidence"),
     ),
 }

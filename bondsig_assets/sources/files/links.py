@@ -17,7 +17,8 @@ from bondsig_assets.errors import SourceError
 from bondsig_assets.securities import claims
 from bondsig_assets.sources.files.checks import RAGGED_ROW, UNREAD
 from bondsig_assets.sources.files.config import ColumnRule, Feed
-from bondsig_assets.sources.files.layouts import LAYOUTS, OPTIONS, Layout
+from bondsig_assets.sources.files.forms import recognised
+from bondsig_assets.sources.files.layouts import LAYOUTS, OPTIONS, STOCK_NAMES, Layout
 from bondsig_assets.sources.files.read import RAGGED, ROW, read_file, row_texts
 from bondsig_assets.sources.files.rows import (
     RANK,
@@ -50,8 +51,11 @@ _READERS: dict[str, Callable[..., pl.DataFrame]] = {
 }
 
 
-def link_rows(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
-    """What each file of `equity_links` holds, in the order of `sources`.
+def link_rows(
+    table: Table, sources: list[tuple[Path, Feed]], told: list[str], equities: pl.DataFrame | None
+) -> list[FileRows]:
+    """What each file of `equity_links` holds, in the order of `sources`; `told` gets what was
+    recognised on the way, `equities` says which stocks there are.
 
     Files of one layout and the same options are read as one, whichever blocks name them: the newer
     of two maps, or holdings of two funds, replaces the older. Their claims come with the first of
@@ -62,29 +66,37 @@ def link_rows(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
         if feed.layout:
             together.setdefault((feed.layout, *_options(feed).items()), []).append(place)
     found = {
-        place: rows_of(path, table, feed, read_file(path, feed))
+        place: rows_of(path, table, feed, read_file(path, feed, told), told)
         for place, (path, feed) in enumerate(sources)
         if not feed.layout
     }
     for places in together.values():
         found |= dict(
-            zip(places, _claimed(table, [sources[place] for place in places]), strict=True)
+            zip(
+                places,
+                _claimed(table, [sources[place] for place in places], told, equities),
+                strict=True,
+            )
         )
     return [found[place] for place in range(len(sources))]
 
 
-def _claimed(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
+def _claimed(
+    table: Table, sources: list[tuple[Path, Feed]], told: list[str], equities: pl.DataFrame | None
+) -> list[FileRows]:
     """Claims and bad rows of files of one layout with the same options."""
     feed = sources[0][1]
     where = ", ".join(str(path) for path, _ in sources[:3]) + (
         " and others" if len(sources) > 3 else ""
     )
     try:
-        rows = pl.concat(
-            [_values(path, mine, place) for place, (path, mine) in enumerate(sources)],
-            how="diagonal",
-        )
+        parts = [_values(path, mine, place, told) for place, (path, mine) in enumerate(sources)]
+        rows = pl.concat(parts, how="diagonal")
+        if _is_mute(feed, rows):
+            rows = rows.with_columns(ticker=pl.lit(None, pl.String))
         rows = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_ID))
+        if feed.layout == "map" and equities is not None:
+            rows = _with_strangers(rows, equities)
         readable, unreadable = (
             rows.filter(_c("reason").is_null()),
             rows.filter(_c("reason").is_not_null()),
@@ -105,23 +117,30 @@ def _claimed(table: Table, sources: list[tuple[Path, Feed]]) -> list[FileRows]:
     }
     good = good.with_columns(**filled).select(*table.column_names, ROW, RANK)
     counts = dict(rows.group_by(_PLACE).len().iter_rows())
+    mute = {place for place, frame in enumerate(parts) if _is_mute(feed, frame)}
+    told.extend(
+        f"{sources[place][0].name}: has no column ticker, so no holding leads to a stock"
+        for place in sorted(mute)
+    )
     return [
         FileRows(
             good if place == 0 else good.clear(),
             _bad_rows(path, mine, bad.filter(_c(_PLACE) == place).sort(ROW)),
             counts.get(place, 0),
+            place in mute,
         )
         for place, (path, mine) in enumerate(sources)
     ]
 
 
-def _values(path: Path, feed: Feed, place: int) -> pl.DataFrame:
+def _values(path: Path, feed: Feed, place: int, told: list[str]) -> pl.DataFrame:
     """The layout's columns that a file has, as values, with ROW, the file's place, and the `reason`
     of rows that cannot be read.
     """
     table = _layout(feed).table
-    raw = kept(table, feed, read_file(path, feed))
+    raw = read_file(path, feed, told)
     rules = _rules(path, feed, raw)
+    raw = kept(table, feed, recognised(path, table, feed, raw, told))
     frame, failed = declared(table, feed, rules, raw)
     if frame.height:
         refuse_wrong_columns(path, table, rules, raw, frame, failed)
@@ -172,6 +191,31 @@ def _rules(path: Path, feed: Feed, raw: pl.DataFrame) -> dict[str, ColumnRule]:
         for column in layout.table.columns
     }
     return {name: rule for name, rule in found.items() if name in feed.columns or name in there}
+
+
+def _is_mute(feed: Feed, rows: pl.DataFrame) -> bool:
+    """Whether these are holdings of a fund that names no stocks."""
+    return feed.layout == "etf-holdings" and "ticker" not in rows.columns
+
+
+def _with_strangers(rows: pl.DataFrame, equities: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a map with the `reason` of those that name no parent and only stocks that are not in
+    `equities`: nobody would ever say to whom they lead.
+    """
+    names = [name for name in STOCK_NAMES if name in rows.columns]
+    if not names:
+        return rows
+    is_known = pl.any_horizontal(
+        _c(name).is_in(equities[name].drop_nulls().unique().implode()).fill_null(False)
+        for name in names
+    )
+    has_parent = _c("parent_id").is_not_null() if "parent_id" in rows.columns else pl.lit(False)
+    first = pl.coalesce(
+        pl.when(_c(name).is_not_null()).then(pl.lit(f"unknown {name}")) for name in names
+    )
+    return rows.with_columns(
+        reason=pl.coalesce("reason", pl.when(~is_known & ~has_parent).then(first))
+    )
 
 
 def _refused(rows: pl.DataFrame, feed: Feed) -> pl.DataFrame:

@@ -7,11 +7,12 @@ columns). Not here: what the values mean (`values.py`).
 
 from __future__ import annotations
 
-import codecs
+import csv
 import gzip
 import io
 import re
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.arrays import Bools
-from bondsig_assets.errors import SourceError
+from bondsig_assets.errors import FormatError, MissingExtraError, SourceError
+from bondsig_assets.formats import as_utf8, header_row, is_table, read_table
 from bondsig_assets.sources.files.config import Feed, Lookup
+from bondsig_assets.sources.files.layouts import LAYOUTS
 from bondsig_assets.sources.files.values import text
 from bondsig_assets.validation import unknown_name
 
@@ -28,13 +31,10 @@ from bondsig_assets.validation import unknown_name
 ROW = "__row"
 #: The line has more or fewer fields than the header.
 RAGGED = "__ragged"
-#: First bytes of files in other encodings, the longer ones first.
-_MARKS = (
-    (codecs.BOM_UTF32_LE, "UTF-32"),
-    (codecs.BOM_UTF32_BE, "UTF-32"),
-    (codecs.BOM_UTF16_LE, "UTF-16"),
-    (codecs.BOM_UTF16_BE, "UTF-16"),
-)
+#: Lines of a file among which its header is sought.
+_ABOVE = 60
+#: A blank line, or one of nothing but delimiters and blanks that are no ASCII.
+_BLANK = re.compile(rb"^[\s,;|\t\"\xa0\xc2]*$")
 
 
 def find_files(data: Path, feed: Feed, table: str) -> list[Path]:
@@ -79,12 +79,21 @@ def _refuse_no_file(path: Path, table: str) -> None:
         )
 
 
-def read_file(path: Path, feed: Feed) -> pl.DataFrame:
-    """The file as it stands (CSV fields as text, Parquet as typed), with ROW and RAGGED.
+def read_file(path: Path, feed: Feed, told: list[str] | None = None) -> pl.DataFrame:
+    """The file as it stands (CSV fields as text, others as typed), with ROW and RAGGED.
 
-    Raises SourceError when the file is cut short, empty, or lacks a column that a rule needs.
+    `told` gets a sentence for whatever was decided on the way: another encoding, a header further
+    down, a sheet. Raises SourceError when the file is cut short, empty, or lacks a column that a
+    rule needs.
     """
-    if _format(path, feed) == "parquet":
+    notes: list[str] = []
+    if is_table(path) and not feed.format:
+        try:
+            frame, notes = read_table(path, feed.sheet, feed.skip_rows, _is_header(feed))
+        except (FormatError, MissingExtraError) as error:
+            raise SourceError(str(error)) from None
+        ragged = np.zeros(frame.height, dtype=bool)
+    elif _format(path, feed) == "parquet":
         try:
             frame = pl.read_parquet(path, glob=False)
         except (pl.exceptions.PolarsError, OSError) as error:
@@ -93,7 +102,9 @@ def read_file(path: Path, feed: Feed) -> pl.DataFrame:
             ) from None
         ragged = np.zeros(frame.height, dtype=bool)
     else:
-        frame, ragged = _read_csv(path, feed)
+        frame, ragged = _read_csv(path, feed, notes)
+    if told is not None:
+        told.extend(f"{path.name}: {note}" for note in notes)
     names = [_without_suffix(name, frame.columns).strip() for name in frame.columns]
     missing = next((name for name in feed.columns_needed if name not in names), None)
     doubles = [name for name in names if names.count(name) > 1]
@@ -167,6 +178,15 @@ def row_texts(raw: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
     return raw.select(ROW, pl.struct(fields).struct.json_encode().alias("row_text"))
 
 
+def _is_header(feed: Feed) -> Callable[[Sequence[str]], bool] | None:
+    """Whether fields are those of the header: all columns that the block needs."""
+    layout = LAYOUTS[feed.layout].needed if feed.layout else ()
+    wanted = {*feed.columns_needed, *(name for name in layout if name not in feed.columns)}
+    if not wanted:
+        return None
+    return lambda fields: wanted <= {field.strip().strip('"').strip() for field in fields}
+
+
 def _without_suffix(name: str, names: list[str]) -> str:
     """The name in the header: the reader of CSV tells a second `close` apart as
     `close_duplicated_0`.
@@ -184,15 +204,14 @@ def _format(path: Path, feed: Feed) -> str:
     if name.endswith((".parquet", ".pq")):
         return "parquet"
     raise SourceError(
-        f'{path}: neither .csv, .txt (each also .gz) nor .parquet; say format = "csv" or "parquet"'
-        " in source.toml"
+        f"{path}: neither .csv, .txt (each also .gz), .parquet nor a file of SAS, Stata or Excel;"
+        ' say format = "csv" or "parquet" in source.toml'
     )
 
 
-def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
+def _read_csv(path: Path, feed: Feed, notes: list[str]) -> tuple[pl.DataFrame, np.ndarray]:
     """Fields as text, and which lines have the wrong number of them."""
-    data = _bytes(path)
-    _refuse_encoding(path, data)
+    data = _in_utf8(path, _bytes(path), notes)
     is_txt = ".txt" in path.name.lower()
     delimiter = feed.delimiter or ("|" if is_txt else ",")
     quoted = (not is_txt if feed.quoted is None else feed.quoted) and b'"' in data
@@ -202,6 +221,7 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
     if feed.trailer:
         body, _, trailer = body.rpartition(b"\n")
         body = body.rstrip(b"\r\n")
+    body = _from_header(path, body, feed, delimiter, notes)
     header, last = body.partition(b"\n")[0], body.rpartition(b"\n")[2]
     n_delimiters = header.count(delimiter.encode())
     # Inside quotes a delimiter is text: what can be told then is left to the parser.
@@ -236,22 +256,44 @@ def _read_csv(path: Path, feed: Feed) -> tuple[pl.DataFrame, np.ndarray]:
     return frame, ragged
 
 
-def _refuse_encoding(path: Path, data: bytes) -> None:
-    """Complains of anything but UTF-8."""
-    name = next((name for mark, name in _MARKS if data.startswith(mark)), None)
-    if name or b"\0" in data.partition(b"\n")[0]:
-        raise SourceError(
-            f"{path}: is in {name or 'UTF-16 or UTF-32, or no text at all'}, not in UTF-8; save as"
-            " UTF-8"
-        )
+def _in_utf8(path: Path, data: bytes, notes: list[str]) -> bytes:
+    """The bytes in UTF-8 without a mark; complains of what is no text."""
     try:
-        if not data.isascii():
-            data.decode("utf-8")
+        plain, said = as_utf8(data)
     except UnicodeDecodeError as error:
-        row = data.count(b"\n", 0, error.start)
+        raise SourceError(f"{path}: not readable as text ({error.reason}); save as UTF-8") from None
+    if b"\0" in plain.partition(b"\n")[0]:
         raise SourceError(
-            f"{path}: not in UTF-8 (byte {data[error.start]:#x} in row {row}); save as UTF-8"
-        ) from None
+            f"{path}: is in UTF-16 or UTF-32 without a mark, or no text at all; save as UTF-8"
+        )
+    notes += [said] if said else []
+    return plain
+
+
+def _from_header(path: Path, body: bytes, feed: Feed, delimiter: str, notes: list[str]) -> bytes:
+    """The lines from the header on: below `skip_rows`, or below the lines above the first that has
+    every column that is needed. Where there are any above it, a blank line ends the table.
+    """
+    above = feed.skip_rows
+    if above is None:
+        is_header = _is_header(feed)
+        lines = body.split(b"\n", _ABOVE)[:_ABOVE]
+        fields = [
+            next(csv.reader([line.decode(errors="replace").strip("\r")], delimiter=delimiter), [])
+            for line in lines
+        ]
+        above = header_row(fields, is_header) if is_header and any(map(is_header, fields)) else 0
+        if above:
+            notes.append(f"{above} lines above the header are passed over")
+    if not above:
+        return body
+    lines = body.split(b"\n")[above:]
+    end = next((k for k, line in enumerate(lines) if _BLANK.match(line)), len(lines))
+    if not end:
+        raise SourceError(f"{path}: no header below the {above} lines of skip_rows")
+    if end < len(lines):
+        notes.append(f"{len(lines) - end} lines from the first blank one on are passed over")
+    return b"\n".join(lines[:end]).rstrip(b"\r\n")
 
 
 def _ragged(body: bytes, delimiter: str) -> Bools:

@@ -15,6 +15,7 @@ import polars as pl
 from bondsig_assets.calendar import CUTOFF, LAST_DAY
 from bondsig_assets.calendar.knowledge import end_of_day, next_morning
 from bondsig_assets.errors import SourceError
+from bondsig_assets.securities.cusips import as_cusips
 from bondsig_assets.securities.ratings import is_withdrawn, letter_number
 from bondsig_assets.securities.sectors import sector_etf
 from bondsig_assets.sources.files.checks import (
@@ -28,6 +29,7 @@ from bondsig_assets.sources.files.checks import (
     time_faults,
 )
 from bondsig_assets.sources.files.config import ColumnRule, Feed
+from bondsig_assets.sources.files.forms import recognised
 from bondsig_assets.sources.files.read import RAGGED, ROW, row_texts
 from bondsig_assets.sources.files.values import apply_null_rules, finish_value, read_value, text
 from bondsig_assets.tables.ranges import RANGES, complaint, judge
@@ -43,23 +45,24 @@ _c = pl.col
 @dataclass(frozen=True)
 class FileRows:
     """Good rows (declared columns, ROW, RANK) and bad ones (`ROW, day, reason, row_text`) of one
-    file.
+    file; `is_mute`: it lacks what its rows would have to say, and is no fault.
     """
 
     good: pl.DataFrame
     bad: pl.DataFrame
     n_rows: int
+    is_mute: bool = False
 
 
-def rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows:
-    """What the frame of `read_file` holds for `table`.
+def rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame, told: list[str]) -> FileRows:
+    """What the frame of `read_file` holds for `table`; `told` gets what was recognised on the way.
 
     Rows of daily tables dated before the calendar begins (2002-07-01) are set aside and do not
     count as rows of the file. Raises SourceError when a column can nowhere be read, or a
     required one is empty throughout.
     """
     try:
-        return _rows_of(path, table, feed, raw)
+        return _rows_of(path, table, feed, raw, told)
     except pl.exceptions.PolarsError as error:
         raise SourceError(
             f"{path}: does not fit {table.name}: {str(error).splitlines()[0]}"
@@ -93,8 +96,9 @@ def known_moments(rule: str, days: pl.Series) -> pl.Series:
     return days.to_frame().select(moment).to_series()
 
 
-def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRows:
-    raw = kept(table, feed, raw)
+def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame, told: list[str]) -> FileRows:
+    as_written = raw
+    raw = kept(table, feed, recognised(path, table, feed, raw, told))
     rules = dict(feed.columns)
     long = raw
     if feed.melt:
@@ -109,8 +113,12 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
         rules[feed.melt.value] = replace(rules.get(feed.melt.value, ColumnRule()), column=_CELL)
         long = long.filter(text(_CELL, long.schema, feed.null).is_not_null())
     frame, failed = declared(table, feed, rules, long)
+    frame = _with_identifiers(table, frame)
     if frame.height:
         refuse_wrong_columns(path, table, rules, long, frame, failed)
+    if table.name == "treasury_yields":
+        # On holidays FRED writes a date and no yield: nothing is told, and nothing is wrong.
+        frame = frame.filter(_c("par_yield_pct").is_not_null() | _c(failed["par_yield_pct"]))
     frame = frame.with_columns(_derived(table, feed, rules))
     frame = _with_midpoints(frame, feed)
     refuse_wrong_units(path, table, rules, frame)
@@ -118,7 +126,7 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame) -> FileRow
     frame = frame.with_columns(_reason(table, rules, failed).alias(_FAULT))
     bad = frame.filter(_c(_FAULT).is_not_null())
     bad = bad.select(ROW, quarantine_day(table).alias("day"), _c(_FAULT).alias("reason")).join(
-        row_texts(raw, bad[ROW]), on=ROW, how="left", maintain_order="left"
+        row_texts(as_written, bad[ROW]), on=ROW, how="left", maintain_order="left"
     )
     good = _with_knowledge(frame.filter(_c(_FAULT).is_null()), table)
     return FileRows(
@@ -186,6 +194,17 @@ def declared(
         rank = rank * (len(words) + 1) + place
     # Two steps, so that each field is read once and then judged.
     return raw.select(*read, ROW, RAGGED, rank.alias(RANK)).with_columns(finished), failed
+
+
+def _with_identifiers(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """CUSIPs of nine characters, whatever the file identifies bonds by."""
+    if table.name == "equity_links":
+        is_cusip = _c("entity_kind") == "cusip"
+        full = pl.when(is_cusip).then(as_cusips(frame["entity"])).otherwise("entity")
+        return frame.with_columns(full.alias("entity"))
+    if "cusip" not in table.column_names:
+        return frame
+    return frame.with_columns(as_cusips(frame["cusip"]))
 
 
 def refuse_wrong_columns(

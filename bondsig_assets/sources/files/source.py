@@ -71,6 +71,8 @@ class FilesSource:
             )
         self.feeds = read_config(Path(config) if config else self.data / "source.toml")
         self._tables: dict[str, _Loaded] = {}
+        #: What was recognised while the files were read, a sentence each.
+        self.told: list[str] = []
 
     def date_range(self) -> tuple[date, date]:
         """First and last trading day of the equity prices; without any, of the TRACE reports, then
@@ -144,11 +146,19 @@ class FilesSource:
         ]
         is_links = table.name == "equity_links"
         parts = (
-            link_rows(table, sources)
+            link_rows(
+                table,
+                sources,
+                self.told,
+                self._load("equities").rows if "equities" in self.feeds else None,
+            )
             if is_links
-            else [rows_of(path, table, feed, read_file(path, feed)) for path, feed in sources]
+            else [
+                rows_of(path, table, feed, read_file(path, feed, self.told), self.told)
+                for path, feed in sources
+            ]
         )
-        if not any(part.good.height or part.bad.height for part in parts):
+        if not any(part.good.height or part.bad.height or part.is_mute for part in parts):
             names = ", ".join(path.name for path, _ in sources[:20])
             raise SourceError(
                 f"{self.data}: {names}: no row for {table.name}; deliver files with rows, mend"
