@@ -39,6 +39,12 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "bond_symbol": ("bond_symbol", "bond_sym_id", "trace_symbol", "issue_symbol", "symbol"),
     "maturity_date": ("maturity_date", "maturity"),
     "offering_date": ("offering_date",),
+    "accrual_start_date": ("accrual_start_date", "dated_date"),
+    "first_coupon_date": ("first_coupon_date", "first_interest_date"),
+    "last_coupon_date": ("last_coupon_date", "last_interest_date"),
+    "coupon_pct": ("coupon_pct", "coupon"),
+    "coupons_per_year": ("coupons_per_year", "interest_frequency"),
+    "day_count": ("day_count", "day_count_basis"),
     "offering_amount_usd": ("offering_amount_usd",),
     "is_convertible": ("is_convertible", "convertible"),
     "is_high_yield": ("is_high_yield",),
@@ -49,7 +55,7 @@ _IN_THOUSANDS = "offering_amt"
 _KEYS = ("cusip", "bond_symbol")
 #: More unreadable cells than this share of a column are a fault of the column.
 MAX_BAD_SHARE = 0.05
-_WORDS = {"_date": "a date", "is_": "Y or N", "offering_amount_usd": "a number"}
+_WORDS = {"_date": "a date", "is_": "Y or N", "_usd": "a number", "coupon": "a number"}
 
 
 def read_bonds(path: Path) -> tuple[pl.DataFrame, list[str]]:
@@ -117,6 +123,9 @@ def _terms(
     expected = {
         "maturity_date": Expected(date(1950, 1, 1), date(2150, 1, 1)),
         "offering_date": Expected(date(1950, 1, 1), soon, on_weekdays=True),
+        "accrual_start_date": Expected(date(1950, 1, 1), soon),
+        "first_coupon_date": Expected(date(1950, 1, 1), date(2150, 1, 1)),
+        "last_coupon_date": Expected(date(1950, 1, 1), date(2150, 1, 1)),
     }
     try:
         forms = recognise_days(
@@ -133,7 +142,7 @@ def _terms(
         if ours == "cusip":
             columns.append(_cusips(path, column, notes))
             continue
-        if ours == "bond_symbol":
+        if ours in ("bond_symbol", "day_count"):
             columns.append(texts_of(column).str.to_uppercase().alias(ours))
             continue
         read = (
@@ -141,7 +150,7 @@ def _terms(
             if ours in expected
             else _yes_no(column)
             if ours.startswith("is_")
-            else _amount(column) * factor
+            else _amount(column) * (factor if ours == "offering_amount_usd" else 1.0)
         ).alias(ours)
         _refuse_unreadable(path, ours, column, read, notes)
         columns.append(read)

@@ -21,6 +21,7 @@ from rich.table import Table
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.commands.bond_terms import read_bonds
 from bondsig_assets.commands.console import open_console
+from bondsig_assets.commands.yields import compare_yields
 from bondsig_assets.errors import ReportsError, UserError
 from bondsig_assets.trace.cleaning import NO_TIMES
 from bondsig_assets.trace.layouts import Scan, scan_reports
@@ -153,6 +154,8 @@ def _clean(
             # Which `row` lies in which file, so that any report can be found again.
             columns = {"file": pl.String, "first_row": pl.Int64, "rows": pl.Int64}
             pl.DataFrame(scan.files, schema=columns, orient="row").write_csv(ready / "files.csv")
+            if bonds is not None:
+                compare_yields(console, ready, bonds)
             if recipes:
                 _compare(console, scan, ready, recipes, bonds, moment)
 

@@ -418,3 +418,41 @@ def test_real_prints(tmp_path, name, options, rows, trades):
         pl.read_parquet(tmp_path / "out" / f"{table}.parquet") for table in ("trades", "rejected")
     )
     assert (kept.height, kept.height + rejected.height) == (trades, rows), done.stdout
+
+
+def test_reported_yields_are_set_beside_those_of_the_terms(tmp_path):
+    rows = [
+        # A published quote, the same compounded in the last period, and a fat finger.
+        ("37045XEQ5", "2023-04-14", "10:00:00", "99.914", "4.933"),
+        ("37045XEQ5", "2023-04-14", "10:05:00", "99.914", "4.9824"),
+        ("37045XEQ5", "2023-04-14", "10:10:00", "99.914", "49.33"),
+        ("37045XEQ5", "2023-04-14", "10:15:00", "99.914", ""),
+    ]
+    header = (
+        "cusip_id,trd_exctn_dt,trd_exctn_tm,trd_rpt_dt,trd_rpt_tm,msg_seq_nb,orig_msg_seq_nb,trc_st,"
+        "entrd_vol_qt,rptd_pr,yld_pt,rpt_side_cd,cntra_mp_id,stlmnt_dt"
+    )
+    lines = [
+        f"{cusip},{day},{at},{day},{at},{k:07d},,T,500000,{price},{yield_pct},S,C,"
+        for k, (cusip, day, at, price, yield_pct) in enumerate(rows, 1)
+    ]
+    (tmp_path / "trace.csv").write_text("\n".join([header, *lines]) + "\n")
+    (tmp_path / "bonds.csv").write_text(
+        "complete_cusip,maturity,offering_date,offering_amt,coupon,interest_frequency,dated_date,"
+        "first_interest_date\n37045XEQ5,2023-05-22,2013-05-20,1000000,4.1,2,2013-05-22,2013-11-22\n"
+    )
+    done = bondsig(
+        "clean",
+        tmp_path / "trace.csv",
+        "--out",
+        tmp_path / "out",
+        "--screens",
+        "none",
+        "--bonds",
+        tmp_path / "bonds.csv",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Reported yields beside those of price and terms (3 trades)" in done.stdout
+    counts = dict(pl.read_csv(tmp_path / "out" / "reported_yields.csv").iter_rows())
+    assert [n for n in counts.values() if n] == [1, 1, 1]
+    assert counts["agrees within 1 bp"] == counts["differs by more than 10 bp"] == 1
