@@ -209,6 +209,29 @@ def test_calendars_differ_on_columbus_day():
     ]
 
 
+@pytest.mark.parametrize(
+    ("day", "at", "outcome"),
+    [
+        (date(2004, 6, 11), "10:00:00", "off_calendar"),
+        (date(2007, 1, 2), "10:00:00", "trade"),
+        (date(2007, 1, 2), "15:00:00", "after_early_close"),
+        (date(2008, 8, 29), "15:00:00", "after_early_close"),
+        (date(2009, 9, 4), "15:00:00", "trade"),
+        (date(2010, 4, 2), "11:59:59", "trade"),
+        (date(2010, 4, 2), "12:00:01", "after_early_close"),
+        (date(2010, 12, 31), "15:00:00", "trade"),
+        (date(2012, 10, 29), "15:00:00", "after_early_close"),
+        (date(2012, 10, 30), "10:00:00", "off_calendar"),
+        (date(2015, 4, 2), "15:00:00", "trade"),
+        (date(2018, 12, 5), "10:00:00", "off_calendar"),
+        (date(2025, 1, 9), "13:59:59", "trade"),
+    ],
+)
+def test_the_bond_market_closes_as_announced(day, at, outcome):
+    screens = replace(NONE, calendar="sifma", early_close=True)
+    assert outcomes(report(day, "1", at=at), screens=screens) == [outcome]
+
+
 def test_after_an_early_close():
     day = date(2014, 11, 28)
     reported = [report(day, "1", at="12:59:00"), report(day, "2", at="14:30:00")]
