@@ -18,7 +18,7 @@ HIGH_YIELD_RATING = 11
 #: Par above which the live feed shows "5MM+" and "1MM+" instead: investment grade, and all others
 #: (FINRA, "TRACE Reporting Timeframes"; grades as in Rule 6710(h) and (i)).
 CAP_USD, HIGH_YIELD_CAP_USD = 5_000_000.0, 1_000_000.0
-#: First trade date of each regular settlement cycle and its trading days (SEC Rule 15c6-1 as
+#: First trade date of each regular settlement cycle and its days of settlement (SEC Rule 15c6-1 as
 #: amended).
 SETTLEMENT_CYCLES: tuple[tuple[date, int], ...] = (
     (date(1995, 6, 7), 3),

@@ -12,7 +12,10 @@ The rules, in this order:
   maturity, the last date before maturity of the run forward from the first coupon (word
   `last_coupon`).
 - **First coupon.** As delivered; one that is the business day after a coupon date on a weekend is
-  that date. Else the first coupon date after interest begins (word `first_coupon`).
+  that date. Else the first coupon date after interest begins, or the one after it where that is
+  less than SHORTEST_FIRST_DAYS away and coupons are semi-annual or rarer (word `first_coupon`): of
+  4,801 bonds of a public list with both dates, 1,990 of the 2,038 with less than 76 days to the
+  next coupon date skip it, and about one in a hundred of those with more than 92.
 - **Accrual start.** As delivered (the dated date). Else the offering date, or the coupon date
   within SETTLING_DAYS after it, as issues settle some days after they are priced; else a regular
   period before the first coupon (word `accrual_start`).
@@ -24,6 +27,8 @@ import polars as pl
 
 #: An issue that is priced this many days before a regular coupon date settled on it.
 SETTLING_DAYS = 14
+#: Fewer days make no first period of their own, where coupons are semi-annual or rarer.
+SHORTEST_FIRST_DAYS = 84
 
 _c = pl.col
 
@@ -73,6 +78,9 @@ def coupon_dates(bonds: pl.DataFrame) -> pl.DataFrame:
     # An offering date after the first coupon is that of a later tranche.
     offered = pl.when((_c("offered") < _c("first")).fill_null(True)).then("offered")
     found = found.with_columns(accrual_start=pl.coalesce("dated", regular, offered))
+    found = _with_next_dates(found).with_columns(
+        first_coupon=pl.coalesce("first", pl.when(_skips_next()).then("next_but_one"))
+    )
     words = pl.concat_str(
         pl.when(_c("dated").is_null()).then(pl.lit("accrual_start")),
         pl.when(_c("first").is_null()).then(pl.lit("first_coupon")),
@@ -83,7 +91,7 @@ def coupon_dates(bonds: pl.DataFrame) -> pl.DataFrame:
     pays = _c("step").is_not_null()
     return found.select(
         accrual_start=pl.when(pays).then("accrual_start"),
-        first_coupon=pl.when(pays).then("first"),
+        first_coupon=pl.when(pays).then("first_coupon"),
         last_coupon=pl.when(pays).then("last_coupon"),
         month_end=(pays & _c("month_end")).fill_null(False),
         assumed_dates=pl.when(pays & (words != "")).then(words),
@@ -165,3 +173,23 @@ def _settled() -> pl.Expr:
     return pl.coalesce(
         pl.when(in_time[0]).then("regular"), pl.when(in_time[1]).then("regular_before")
     )
+
+
+def _with_next_dates(found: pl.DataFrame) -> pl.DataFrame:
+    """`found` with the first two coupon dates after interest begins: `next`, `next_but_one`."""
+    step = _c("step")
+    months = (_months_before("accrual_start", "anchor") // step) * step
+    nearest = _grid_date(months, "anchor")
+    months = pl.when(nearest > _c("accrual_start")).then(months).otherwise(months - step)
+    return found.with_columns(to_next=months).with_columns(
+        next=_grid_date(_c("to_next"), "anchor"),
+        next_but_one=_grid_date(_c("to_next") - _c("step"), "anchor"),
+    )
+
+
+def _skips_next() -> pl.Expr:
+    """Whether the next coupon date is too near to be the first."""
+    days = (_c("next") - _c("accrual_start")).dt.total_days()
+    return (
+        (_c("step") >= 6) & (days < SHORTEST_FIRST_DAYS) & (_c("next_but_one") <= _c("anchor"))
+    ).fill_null(False)

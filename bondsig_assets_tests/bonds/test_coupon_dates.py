@@ -58,6 +58,13 @@ def test_an_issue_settles_some_days_after_it_is_priced():
     assert tapped["accrual_start"] is None and tapped["first_coupon"] == date(2019, 12, 15)
 
 
+def test_a_first_period_of_less_than_twelve_weeks_joins_the_next():
+    near = found(offering_date=date(2019, 4, 1))
+    assert (near["accrual_start"], near["first_coupon"]) == (date(2019, 4, 1), date(2019, 12, 15))
+    assert found(offering_date=date(2019, 3, 1))["first_coupon"] is None
+    assert found(offering_date=date(2019, 4, 1), coupons_per_year=4)["first_coupon"] is None
+
+
 def test_a_first_coupon_off_the_run_from_maturity_makes_the_last_period_irregular():
     row = found(first_coupon_date=date(2019, 10, 1))
     assert row["last_coupon"] == date(2029, 4, 1)
