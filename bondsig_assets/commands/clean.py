@@ -21,10 +21,11 @@ from rich.table import Table
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.commands.bond_terms import read_bonds
 from bondsig_assets.commands.console import open_console
+from bondsig_assets.commands.report_columns import read_mapping
 from bondsig_assets.commands.yields import compare_yields
 from bondsig_assets.errors import ReportsError, UserError
 from bondsig_assets.trace.cleaning import NO_TIMES
-from bondsig_assets.trace.layouts import Scan, scan_reports
+from bondsig_assets.trace.layouts import Own, Scan, scan_reports
 from bondsig_assets.trace.layouts.products import words_of
 from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.partitions import TABLES_OUT, Cleaned, clean_to, sweep
@@ -51,6 +52,8 @@ def clean_files(
     recipes: str | None,
     allow_missing_times: bool,
     max_bad_share: float = MAX_BAD_SHARE,
+    mapped: Sequence[str] = (),
+    skip_rows: int | None = None,
 ) -> None:
     """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a
     user is a UserError of one line.
@@ -61,6 +64,7 @@ def clean_files(
         terms, notes = read_bonds(bonds) if bonds else (None, [])
         for note in notes:
             console.print(note, markup=False)
+        own = Own(read_mapping(mapped), skip_rows)
         _refuse_to_overwrite(files, out)
         out.mkdir(parents=True, exist_ok=True)
         sweep(out)
@@ -68,7 +72,7 @@ def clean_files(
             prefix=f".cleaning-{os.getpid()}-read-", dir=out
         ) as scratch:
             with console.status("reading"):
-                scan = scan_reports(files, layout, Path(scratch), allow_missing_times)
+                scan = scan_reports(files, layout, Path(scratch), allow_missing_times, own)
             _say_what_was_read(console, scan)
             if moment is not None and not scan.has_report_times:
                 raise ReportsError(NO_TIMES)

@@ -193,7 +193,7 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     default="auto",
     help=(
         "auto (by header), wrds-enhanced, wrds-standard, wrds-144a, finra-enhanced, finra-academic,"
-        " finra-web; several with commas: each file takes its own."
+        " finra-web, finra-btds, finra-btds-144a; several with commas: each file takes its own."
     ),
 )
 @click.option(
@@ -241,6 +241,22 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     type=click.FloatRange(0, 1),
     help="More reports of one file that cannot be used than this share stop it.",
 )
+@click.option(
+    "--map",
+    "mapped",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help=(
+        "Which column of the file is which: executed_at='trade time', cusip=value:037833AK6, or a"
+        " source.toml with [[trace_reports]]. May be given again."
+    ),
+)
+@click.option(
+    "--skip-rows",
+    default=None,
+    type=click.IntRange(min=0),
+    help="Lines above the header (default: the header is found).",
+)
 def clean(
     files: tuple[Path, ...],
     out: Path,
@@ -252,10 +268,12 @@ def clean(
     compare: str | None,
     allow_missing_times: bool,
     max_bad_share: float,
+    mapped: tuple[str, ...],
+    skip_rows: int | None,
 ) -> None:
     """Clean TRACE files: message lifecycle, double counting, screens, price errors, bond days.
 
-    FILES: Parquet, csv, text, gz, zip or zip of zips, from WRDS or FINRA.
+    FILES: Parquet, csv, text, gz, zip or zip of zips, SAS, Stata or Excel, from WRDS or FINRA.
     """
     from bondsig_assets.commands.clean import clean_files
 
@@ -270,6 +288,8 @@ def clean(
         compare,
         allow_missing_times,
         max_bad_share,
+        mapped,
+        skip_rows,
     )
 
 

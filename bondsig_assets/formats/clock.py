@@ -39,6 +39,7 @@ _UNITS = {
 }
 NUMBERS: dict[str, str] = {
     "hhmmss": "HHMMSS",
+    "yyyymmddhhmmss": "YYYYMMDDHHMMSS",
     "hhmm": "HHMM",
     "hhmmssmmm": "HHMMSS with milliseconds",
     "seconds": "seconds since midnight, as SAS counts",
@@ -139,6 +140,8 @@ def _of_magnitude(v: np.ndarray, n: np.ndarray, padded: bool) -> list[str]:
     def most(low: float, high: float) -> bool:
         return bool(weight[(v >= low) & (v < high)].sum() > 0.5 * weight.sum())
 
+    if most(1.9e13, 2.2e13) and _share(n, _is_dated(v)) >= _FITS:
+        return ["yyyymmddhhmmss"]
     if most(1e-9, 1):
         return ["day-fraction"]
     if most(1e11, 8.64e13):
@@ -181,6 +184,12 @@ def _is_clock(v: np.ndarray) -> np.ndarray:
     return found
 
 
+def _is_dated(v: np.ndarray) -> np.ndarray:
+    month, day = np.floor(v / 1e8) % 100, np.floor(v / 1e6) % 100
+    found: np.ndarray = _is_clock(v % 1e6) & (month % 13 >= 1) & (day >= 1) & (day <= 31)
+    return found
+
+
 def _share(n: np.ndarray, holds: np.ndarray) -> float:
     return float(n[holds].sum() / n.sum())
 
@@ -213,8 +222,10 @@ def _of_numbers(numbers: pl.Series, name: str) -> pl.Series:
     frame = pl.DataFrame({"v": numbers})
     v = pl.col("v")
     found: pl.Expr
-    if name in ("hhmmss", "hhmm", "hhmmssmmm"):
-        scaled = v * 100 if name == "hhmm" else v / 1000 if name == "hhmmssmmm" else v
+    if name in ("hhmmss", "hhmm", "hhmmssmmm", "yyyymmddhhmmss"):
+        scaled = {"hhmm": v * 100, "hhmmssmmm": v / 1000, "yyyymmddhhmmss": v % 1_000_000}.get(
+            name, v
+        )
         whole = scaled.floor()
         minutes, seconds = (whole / 100).floor() % 100, whole % 100
         time = (whole / 10_000).floor() * 3600 + minutes * 60 + seconds + (scaled - whole)

@@ -56,6 +56,7 @@ _SAS, _EXCEL = -3653, -25569
 #: What numbers may count. SAS and Stata start at 1960, Excel's day 60 is one that never was.
 NUMBERS: dict[str, _Count] = {
     "yyyymmdd": _Count("YYYYMMDD"),
+    "yyyymmddhhmmss": _Count("YYYYMMDDHHMMSS"),
     "sas": _Count("days since 1960-01-01, as SAS and Stata count", start=_SAS),
     "epoch": _Count("days since 1970-01-01"),
     "excel": _Count("serial days, as Excel counts", start=_EXCEL),
@@ -228,6 +229,8 @@ def _readings(given: pl.DataFrame, expected: Expected) -> list[str]:
 
 def _days_of_numbers(numbers: pl.Series, name: str) -> pl.Series:
     """Dates of floats under one reading; null outside FIRST_DATE to LAST_DATE."""
+    if name == "yyyymmddhhmmss":
+        return _days_of_numbers((numbers / 1_000_000).floor(), "yyyymmdd")
     if name == "yyyymmdd":
         whole = pl.DataFrame({"n": numbers}).select(
             pl.when((pl.col("n") == pl.col("n").floor()) & pl.col("n").is_between(1e7, 1e8))

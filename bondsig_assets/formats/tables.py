@@ -32,6 +32,11 @@ def is_table(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def is_workbook(path: Path) -> bool:
+    """Whether the name is one of a workbook, which may hold lines above its header."""
+    return path.suffix.lower() in _EXCEL
+
+
 def read_table(
     path: Path,
     sheet: str | None = None,
@@ -46,7 +51,7 @@ def read_table(
     Raises FormatError when the file cannot be read, MissingExtraError (see `extras.py`) where the
     library is not installed.
     """
-    if path.suffix.lower() in _EXCEL:
+    if is_workbook(path):
         return _of_excel(path, sheet, skip_rows, wanted)
     blocks = list(table_blocks(path))
     return pl.concat(blocks, how="vertical_relaxed"), []
@@ -56,7 +61,7 @@ def table_blocks(path: Path, rows: int = BLOCK_ROWS) -> Iterator[pl.DataFrame]:
     """The same for SAS and Stata in blocks of at most `rows`; one empty block where there are no
     rows. A workbook is one block.
     """
-    if path.suffix.lower() in _EXCEL:
+    if is_workbook(path):
         yield read_table(path)[0]
         return
     with needs(f"reading {path.name}"):

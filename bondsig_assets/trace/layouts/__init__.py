@@ -8,6 +8,16 @@ from bondsig_assets.errors import LayoutError
 from bondsig_assets.trace.layouts.declared import LAYOUTS
 from bondsig_assets.trace.layouts.normalise import normalise
 from bondsig_assets.trace.layouts.scan import Scan, scan_reports
+from bondsig_assets.trace.layouts.text import Own
 from bondsig_assets.trace.layouts.times import Times, check_times
 
-__all__ = ["LAYOUTS", "LayoutError", "Scan", "Times", "check_times", "normalise", "scan_reports"]
+__all__ = [
+    "LAYOUTS",
+    "LayoutError",
+    "Own",
+    "Scan",
+    "Times",
+    "check_times",
+    "normalise",
+    "scan_reports",
+]

@@ -10,7 +10,7 @@ from functools import partial
 
 import polars as pl
 
-from bondsig_assets.formats import TimeForm, read_times
+from bondsig_assets.formats import read_times
 from bondsig_assets.trace.layouts.steps import Steps
 from bondsig_assets.trace.layouts.values import Source
 
@@ -28,8 +28,8 @@ def time_of_day(source: Source) -> pl.Expr:
         return source.let(source.column.dt.replace_time_zone(None).dt.time().cast(pl.Int64) // 1000)
     if isinstance(source.dtype, pl.Duration):
         return _within_day(source.steps, source.column.dt.total_microseconds())
-    if isinstance(source.form, TimeForm):
-        read = partial(read_times, form=source.form)
+    if source.forms.time is not None:
+        read = partial(read_times, form=source.forms.time)
         return source.let(
             source.column.map_batches(read, return_dtype=pl.Int64(), is_elementwise=True)
         )

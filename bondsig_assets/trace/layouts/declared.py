@@ -26,7 +26,9 @@ class Layout:
     `columns`: canonical column → names, the first filled one counts; beside the columns of
     REPORT_SCHEMA `execution_time`, `report_time` and `yield_sign`. `required`: refused without.
     `marks`: one of these must be in the header to recognise it, `strange`: none of these may be.
-    `statuses`: letter of the file → letter of the reports. `nulls`: texts that say "nothing".
+    `statuses`: letter of the file → letter of the reports, `letters`: the same of other columns
+    ("" is nothing). `nulls`: texts that say "nothing". `constants`: columns that every row holds
+    alike and no file has; `factors`: canonical column → factor to our unit.
     """
 
     name: str
@@ -38,6 +40,9 @@ class Layout:
     others: tuple[str, ...] = ()
     statuses: dict[str, str] = field(default_factory=dict)
     nulls: tuple[str, ...] = ()
+    letters: dict[str, dict[str, str]] = field(default_factory=dict)
+    constants: dict[str, str] = field(default_factory=dict)
+    factors: dict[str, float] = field(default_factory=dict)
     has_report_time: bool = True
     has_message_number: bool = True
     is_finra: bool = False
@@ -224,6 +229,60 @@ _WEB: Names = {
     "cusip": ("cusip",),
 }
 
+#: The fields of FINRA's web service behind that page, folded.
+_SERVICE: Names = {
+    "cusip": ("cusip", "cusipidentifier"),
+    "bond_symbol": ("issuesymbolidentifier",),
+    "execution_date": ("tradeexecutiondate", "tradedate"),
+    "execution_time": ("tradeexecutiontime", "tradetime"),
+    "settlement_date": ("settlementdate", "tradesettlementdate"),
+    "status": ("tradestatus", "tradestatuscode"),
+    "par_usd": ("reportedtradevolume",),
+    "price": ("lastsaleprice",),
+    "yield_pct": ("lastsaleyield",),
+    "commission_code": ("remunerationcode", "remuneration"),
+    "is_ats": ("atsflag", "atsindicator"),
+    "trade_modifier_3": ("trademodifier1code", "trademodifiercode"),
+    "trade_modifier_4": ("trademodifier2code",),
+    "is_special_price": ("specialpriceflag", "specialpriceindicator"),
+    "asof_code": ("isasof", "asofflag", "asofindicator"),
+    "side": ("reportingpartysidecode", "reportingsidecode", "sidecode"),
+    "reporting_party_type": ("reportingpartytypecode", "reportingpartytype"),
+    "contra": ("contrapartytypecode", "contrapartytype"),
+    "security_type": ("productsubtypecode",),
+}
+#: FINRA's end-of-day dissemination file, of BTDS and of BTDS-144A.
+_BTDS: Names = {
+    "message_category": ("message_category",),
+    "status": ("message_type",),
+    "message_number": ("message_sequence_number",),
+    "original_message_number": ("original_message_sequence_number",),
+    "report_date": ("date_time",),
+    "report_time": ("date_time",),
+    "bond_symbol": ("symbol",),
+    "cusip": ("cusip",),
+    "security_type": ("sub_product_type",),
+    "prior_report_date": ("original_dissemination_date",),
+    "quantity_indicator": ("quantity_indicator",),
+    "par_usd": ("quantity",),
+    "price": ("price",),
+    "commission_code": ("remuneration",),
+    "is_special_price": ("special_price_indicator",),
+    "side": ("side",),
+    "asof_code": ("as_of_indicator",),
+    "execution_date": ("execution_date_time",),
+    "execution_time": ("execution_date_time",),
+    "trade_modifier_3": ("sale_condition_3",),
+    "trade_modifier_4": ("sale_condition_4",),
+    "settlement_date": ("settlement_date",),
+    "yield_sign": ("yield_direction",),
+    "yield_pct": ("yield",),
+    "is_when_issued": ("when_issued_indicator",),
+    "reporting_party_type": ("reporting_party_type",),
+    "contra": ("contra_party_type",),
+    "is_ats": ("ats_indicator",),
+}
+
 _ISSUE = ("cmpny_nm", "mtrty_dt")
 _STANDARD_LETTERS = dict.fromkeys("GM", "T") | dict.fromkeys("HN", "C") | dict.fromkeys("IO", "W")
 _WRDS_OTHERS = (
@@ -312,5 +371,33 @@ VARIANTS: tuple[Layout, ...] = (
         has_message_number=False,
     ),
 )
+VARIANTS += (
+    Layout(
+        "finra-web",
+        "web",
+        _SERVICE,
+        tuple(name for name in _SHOWN if name not in ("message_number", "cusip", "status")),
+        ("tradeexecutiondate", "reportedtradevolume"),
+        statuses={"M": "T", "N": "X", "O": "R"} | _WEB_LETTERS,
+        letters={"asof_code": {"Y": "A", "N": "", "TRUE": "A", "FALSE": ""}},
+        nulls=("_", "-"),
+        has_report_time=False,
+        has_message_number=False,
+    ),
+    *(
+        Layout(
+            name,
+            feed,
+            _BTDS,
+            _DELIVERED,
+            ("message_sequence_number",),
+            others=("market_center", "bsym", "change_indicator", "function"),
+            statuses=_STANDARD_LETTERS,
+        )
+        for name, feed in (("finra-btds", "standard"), ("finra-btds-144a", "144a"))
+    ),
+)
+#: What FINRA's file names say of two layouts that look alike.
+NAMED_PRODUCTS = {"btdss": "finra-btds", "bt14s": "finra-btds-144a"}
 #: The names `--layout` takes.
 LAYOUTS: tuple[str, ...] = tuple(dict.fromkeys(variant.name for variant in VARIANTS))

@@ -64,6 +64,8 @@ def blame(fault: str, pieces: Iterable[tuple[pl.DataFrame, pl.DataFrame, Columns
     for raw, reports, columns in pieces:
         for canonical, read_as in _EXPECTED.get(fault, ()):
             for source in columns.sources(canonical)[:1]:
+                if source.name not in raw.columns:
+                    continue
                 is_bad = reports["fault"] == fault
                 if read_as is not None:
                     is_bad &= reports[read_as].is_null()

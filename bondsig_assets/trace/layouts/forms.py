@@ -21,7 +21,7 @@ from bondsig_assets.formats import (
 )
 from bondsig_assets.formats.counted import texts_of
 from bondsig_assets.securities.identifiers import CusipForm, recognise_cusips
-from bondsig_assets.trace.layouts.values import Source
+from bondsig_assets.trace.layouts.values import Source, SourceForms
 
 #: Reporting to TRACE began on this day.
 FIRST_REPORT_DATE = date(2002, 7, 1)
@@ -48,7 +48,8 @@ class Forms:
     cusips: dict[str, CusipForm] = field(default_factory=dict)
     lacks_cusips: bool = False
     _counts: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
-    _is_day: dict[str, bool] = field(default_factory=dict)
+    _of_days: dict[str, None] = field(default_factory=dict)
+    _of_times: dict[str, None] = field(default_factory=dict)
     _cusip: str = ""
 
     def look(self, frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> None:
@@ -61,14 +62,17 @@ class Forms:
             self.lacks_cusips |= not bool(is_given.all())
             self._counts.setdefault(source.name, []).append(counts.filter(is_given))
             self._cusip = source.name
+        seen_here: dict[str, pl.DataFrame | None] = {}
         for column in (*DATES, *TIMES):
             for source in sources.get(column, ()):
                 if source.dtype.is_temporal() or isinstance(source.dtype, pl.Null):
                     continue
-                seen = _counted(frame, source)
-                if seen is not None:
-                    self._is_day[source.name] = column in DATES
-                    self._counts.setdefault(source.name, []).append(seen)
+                if source.name not in seen_here:
+                    seen_here[source.name] = seen = _counted(frame, source)
+                    if seen is not None:
+                        self._counts.setdefault(source.name, []).append(seen)
+                if seen_here[source.name] is not None:
+                    (self._of_days if column in DATES else self._of_times)[source.name] = None
 
     def decide(self) -> None:
         """Recognises every column looked at. Raises FormatError where two readings are left."""
@@ -76,27 +80,24 @@ class Forms:
         # A day of slack: the clock here may be behind New York's; settlements lie ahead.
         today = date.today()
         expected = Expected(FIRST_REPORT_DATE, today + timedelta(days=30), on_weekdays=True)
-        self.days = recognise_days(
-            {name: (counts[name], expected) for name, is_day in self._is_day.items() if is_day}
-        )
-        self.times = recognise_times(
-            {name: counts[name] for name, is_day in self._is_day.items() if not is_day}
-        )
+        self.days = recognise_days({name: (counts[name], expected) for name in self._of_days})
+        self.times = recognise_times({name: counts[name] for name in self._of_times})
         if self._cusip:
             self.cusips = {self._cusip: recognise_cusips(counts[self._cusip])}
 
-    def of(self, name: str) -> DayForm | TimeForm | CusipForm | None:
-        """The form of a column where it is another than the usual ones."""
-        cusips = self.cusips.get(name)
-        if cusips is not None and cusips.is_checked and not cusips.is_usual:
-            return cusips
-        form = self.days.get(name) or self.times.get(name)
-        return form if form is not None and form.said else None
+    def of(self, name: str) -> SourceForms:
+        """The forms of a column where they are others than the usual ones."""
+        day, time, cusips = self.days.get(name), self.times.get(name), self.cusips.get(name)
+        return SourceForms(
+            day if day is not None and day.said else None,
+            time if time is not None and time.said else None,
+            cusips if cusips is not None and cusips.is_checked and not cusips.is_usual else None,
+        )
 
     def sentences(self) -> list[str]:
         """What was recognised, for the user."""
-        forms: dict[str, DayForm | TimeForm] = {**self.days, **self.times}
-        said = [f"{name} holds {form.said}" for name, form in forms.items() if form.said]
+        forms: list[tuple[str, DayForm | TimeForm]] = [*self.days.items(), *self.times.items()]
+        said = list(dict.fromkeys(f"{name} holds {form.said}" for name, form in forms if form.said))
         return said + [f"{name}: {form.said}" for name, form in self.cusips.items() if form.said]
 
 

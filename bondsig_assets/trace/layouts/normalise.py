@@ -43,7 +43,7 @@ _TEXT = (
 #: How each column is read; those that take more than one value of the file stand in `_columns`.
 _READERS = {
     **dict.fromkeys(_TEXT, values.as_is),
-    **dict.fromkeys(("status", "side", "contra"), values.upper),
+    **dict.fromkeys(("status", "side", "contra", "message_category"), values.upper),
     **dict.fromkeys(DATES, values.day),
     **dict.fromkeys(
         ("message_number", "original_message_number", "first_control_number"), values.message
@@ -66,6 +66,8 @@ class Columns:
         forms: Forms | None = None,
     ) -> None:
         self._folded: dict[str, str] = {}
+        absent = {name: pl.String() for name in layout.constants if name not in schema}
+        schema = pl.Schema({**schema, **absent})
         for name in schema.names():
             if fold(name) in self._folded and fold(name):
                 raise LayoutError(f"two columns are called {name.strip()}: leave one of them out")
@@ -118,6 +120,7 @@ def normalise(frame: pl.LazyFrame, layout: str, row: str = "row") -> pl.LazyFram
     held twice, or when its dates or times can be read in two ways.
     """
     variant = variant_of(frame.collect_schema().names(), layout)
+    frame = with_constants(frame, variant)
     try:
         forms = forms_of(frame, Columns(frame.collect_schema(), variant).of_forms())
     except FormatError as error:
@@ -135,6 +138,7 @@ def as_reports(
     """`normalise` for a layout already found, and the forms of its columns. `by_symbol`: what has
     no CUSIP stands under its bond symbol.
     """
+    frame = with_constants(frame, layout)
     schema = frame.collect_schema()
     numbered = frame if row in schema else frame.with_row_index(row)
     steps = Steps()
@@ -143,7 +147,8 @@ def as_reports(
     if by_symbol and "bond_symbol" in read:
         read["cusip"] = pl.coalesce(read["cusip"], read["bond_symbol"].str.to_uppercase())
     line_fault = pl.col(LINE_FAULT) if LINE_FAULT in schema else pl.lit(None, pl.String)
-    selected = steps.run(numbered).select(row=pl.col(row), line_fault=line_fault, **read)
+    held = {"message_category": pl.lit("T")} | read
+    selected = steps.run(numbered).select(row=pl.col(row), line_fault=line_fault, **held)
     faults = selected.with_columns(
         fault=_fault(layout, columns.sister is not None),
         side=_one_of("side", "BS"),
@@ -157,11 +162,32 @@ def as_reports(
     )
 
 
+def with_constants(frame: pl.LazyFrame, layout: Layout) -> pl.LazyFrame:
+    """`frame` with the columns that every row holds alike and no file has."""
+    held = frame.collect_schema() if layout.constants else {}
+    return frame.with_columns(
+        pl.lit(value).alias(name) for name, value in layout.constants.items() if name not in held
+    )
+
+
 def absences(schema: pl.Schema, layout: Layout) -> list[str]:
     """What the user should know that the columns of a file, which reads as `layout`, do not
     hold.
     """
     columns, notes = Columns(schema, layout), []
+    if not columns.sources("status"):
+        notes.append("no column holds the status; every report is read as a trade that stands")
+    if layout.feed == "own" and not columns.sources("message_number"):
+        notes.append(
+            "no column holds a message number; what is alike counts as often as it is there"
+        )
+    constant = {
+        canonical: layout.constants[name]
+        for canonical, names in layout.columns.items()
+        for name in layout.constants
+        if fold(name) in names
+    }
+    notes += [f"{canonical} is {value} in every report" for canonical, value in constant.items()]
     if not columns.sources("side"):
         notes.append("no column holds the side; it is null in every report")
     if not layout.has_report_time and not columns.sources("report_date"):
@@ -173,7 +199,9 @@ def _columns(columns: Columns, layout: Layout) -> dict[str, pl.Expr]:
     # Without these there is nothing to tell a fault from; a layout or a file may lack them.
     absent = ("side", "contra", "message_number", "security_type")
     read = dict.fromkeys(absent, pl.lit(None, pl.String))
-    read["cusip"], read["wrong_cusip"] = values.cusip(columns.sources("cusip")[0])
+    read["cusip"], read["wrong_cusip"] = pl.lit(None, pl.String), pl.lit(False)
+    for source in columns.sources("cusip")[:1]:
+        read["cusip"], read["wrong_cusip"] = values.cusip(source)
     for column, reader in _READERS.items():
         found = [reader(source) for source in columns.sources(column)]
         if found:
@@ -191,11 +219,25 @@ def _columns(columns: Columns, layout: Layout) -> dict[str, pl.Expr]:
         # A stand-in date cannot be compared with the original dissemination date.
         if "prior_report_date" in read:
             read["prior_report_date"] = pl.when(~stands_in).then(read["prior_report_date"])
+    # Columns of one's own choice may hold none: then every report is a trade.
+    if "status" not in read:
+        read["status"] = pl.lit("T")
+    for column, letters in layout.letters.items():
+        if column in read:
+            capitals = columns.steps.let(read[column].str.to_uppercase())
+            exchanged = _mapped(capitals, letters, columns.steps)
+            read[column] = columns.steps.let(pl.when(exchanged != "").then(exchanged))
     if layout.statuses:
         read["status"] = _mapped(read["status"], layout.statuses, columns.steps)
     read |= _moments(columns, read) | _parties(columns, read) | _yield(columns)
     (volume,) = columns.sources("par_usd")[:1]
     read["par_usd"], read["is_par_capped"] = values.par(volume)
+    for source in columns.sources("quantity_indicator")[:1]:
+        # An estimate stands for a par above the cap.
+        read["is_par_capped"] |= (values.upper(source) == "E").fill_null(False)
+    for column, factor in layout.factors.items():
+        if factor != 1.0 and column in read:
+            read[column] = read[column] * factor
     return read | {"feed": pl.lit(layout.feed)}
 
 
@@ -259,6 +301,7 @@ def _fault(layout: Layout, is_of_sister: bool) -> pl.Expr:
     tomorrow = date.today() + timedelta(days=1)
     wrong_date = (reported < FIRST_REPORT_DATE) | (reported > tomorrow) | (executed > reported)
     faults = [
+        ("no_trade_message", (pl.col("message_category") != "T").fill_null(False)),
         ("other_product", is_other_product(is_of_sister)),
         ("no_cusip", pl.col("cusip").is_null()),
         ("wrong_cusip", pl.col("wrong_cusip")),

@@ -21,13 +21,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bondsig_assets.errors import FormatError, LayoutError
+from bondsig_assets.formats import is_table, is_workbook, read_table, table_blocks
 from bondsig_assets.trace.layouts.declared import Layout
 from bondsig_assets.trace.layouts.diagnose import Blame, blame
 from bondsig_assets.trace.layouts.forms import Forms, forms_of
-from bondsig_assets.trace.layouts.normalise import Columns, absences, as_reports
+from bondsig_assets.trace.layouts.normalise import (
+    Columns,
+    absences,
+    as_reports,
+    with_constants,
+)
 from bondsig_assets.trace.layouts.recognise import AUTO, variant_of
 from bondsig_assets.trace.layouts.streams import PARQUET, kind_of, texts
-from bondsig_assets.trace.layouts.text import Text
+from bondsig_assets.trace.layouts.text import NOTHING_OWN, Own, Text
 from bondsig_assets.trace.layouts.times import given, judge
 from bondsig_assets.trace.layouts.writer import Writer
 
@@ -94,14 +100,16 @@ def scan_reports(
     layout: str = AUTO,
     scratch: Path | None = None,
     allow_missing_times: bool = False,
+    own: Own = NOTHING_OWN,
 ) -> Scan:
-    """The reports of `paths` (.parquet, text with any delimiter, .gz, .zip, zips in zips), in their
-    order.
+    """The reports of `paths` (.parquet, text with any delimiter, .gz, .zip, zips in zips, and with
+    the extra `formats` .sas7bdat, .xpt, .dta and .xlsx), in their order.
 
     - `layout`: one of LAYOUTS for all files, or "auto": each file's own, by its header.
     - `scratch`: a folder that texts are read into, piece by piece, as Parquet; the frame reads from
       there, so it must stay until the frame was read. None: a temporary folder, removed at exit.
     - `allow_missing_times`: note lost times instead of stopping.
+    - `own`: columns of one's own choice, and lines above the header.
 
     Returns a Scan: `frame` is lazy and goes to `clean`; `layouts`, `notes` and `files` say what was
     taken for what. No row of a file is lost: what cannot be used says so in `fault`. Raises
@@ -129,11 +137,18 @@ def scan_reports(
     if not paths:
         raise LayoutError("no files are named: name at least one")
     with _folder(scratch) as folder:
-        reading = _Reading(layout, allow_missing_times, [Path(path) for path in paths])
+        reading = _Reading(layout, allow_missing_times, [Path(path) for path in paths], own)
         kinds = [(number, path, kind_of(path)) for number, path in enumerate(reading.paths)]
-        for is_parquet, files in groupby(kinds, key=lambda file: file[2] == PARQUET):
-            if is_parquet:
-                reading.frames += [reading.parquet(path) for _, path, _ in files]
+        for is_columnar, files in groupby(
+            kinds, key=lambda file: is_table(file[1]) or file[2] == PARQUET
+        ):
+            if is_columnar:
+                reading.frames += [
+                    reading.table(path, folder / f"table_{number:05d}.parquet")
+                    if is_table(path)
+                    else reading.parquet(path)
+                    for number, path, _ in files
+                ]
             else:
                 reading.frames.append(
                     reading.texts(
@@ -177,6 +192,7 @@ class _Reading:
     layout: str
     allow_missing_times: bool
     paths: list[Path]
+    own: Own = NOTHING_OWN
     frames: list[pl.LazyFrame] = field(default_factory=list)
     layouts: dict[str, str] = field(default_factory=dict)
     files: list[tuple[str, int, int]] = field(default_factory=list)
@@ -192,13 +208,44 @@ class _Reading:
         """The notes; one that holds for many files is given once."""
         return [f"{_several(labels)}: {sentence}" for sentence, labels in self._notes.items()]
 
-    def parquet(self, path: Path) -> pl.LazyFrame:
-        """A Parquet file, of which only metadata and, as far as needed, times are read here."""
-        label = self._label(path)
+    def table(self, path: Path, into: Path) -> pl.LazyFrame:
+        """A file of SAS, Stata or Excel, by way of a Parquet file."""
+        try:
+            if is_workbook(path):
+                frame, notes = read_table(path, None, self.own.skip_rows, self._is_header)
+                frame.write_parquet(into)
+            else:
+                notes = []
+                pieces: list[Path] = []
+                for block in table_blocks(path):
+                    pieces.append(into.with_suffix(f".{len(pieces):05d}"))
+                    block.write_parquet(pieces[-1])
+                held = [pl.scan_parquet(piece, glob=False) for piece in pieces]
+                pl.concat(held, how="vertical_relaxed").sink_parquet(into)
+                for piece in pieces:
+                    piece.unlink()
+        except FormatError as error:
+            raise LayoutError(str(error)) from error
+        return self.parquet(into, path, notes)
+
+    def _is_header(self, names: Sequence[str]) -> bool:
+        try:
+            variant_of(names, self.layout, "", self.own.mapping)
+        except LayoutError:
+            return False
+        return True
+
+    def parquet(self, path: Path, of: Path | None = None, more: Sequence[str] = ()) -> pl.LazyFrame:
+        """A Parquet file, of which only metadata and, as far as needed, dates and times are read
+        here. `of`: the file that it was made of, of which `more` is to be said.
+        """
+        label = self._label(of or path)
         try:
             rows = pq.ParquetFile(path).metadata.num_rows
             frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-            variant = variant_of(frame.collect_schema().names(), self.layout)
+            names = frame.collect_schema().names()
+            variant = variant_of(names, self.layout, label, self.own.mapping)
+            frame = with_constants(frame, variant)
             times = given(frame, variant)
             columns = Columns(frame.collect_schema(), variant)
             forms = forms_of(frame, columns.of_forms())
@@ -220,7 +267,7 @@ class _Reading:
         piece = self._piece(path, variant, forms, self.n_rows)
         self.pieces.append((rows, piece))
         self.again.append(partial(_parquet_again, path, variant, forms, rows, piece))
-        self._repeats(label, path.resolve())
+        self._repeats(label, (of or path).resolve())
         self._add(
             label,
             label,
@@ -228,6 +275,7 @@ class _Reading:
             times,
             rows,
             [
+                *more,
                 *forms.sentences(),
                 *absences(frame.collect_schema(), variant),
                 *([] if rows else ["it holds no reports"]),
@@ -261,8 +309,10 @@ class _Reading:
         passed_over: list[str] = []
         file = self._label(path)
         for label, stream in texts(path, file, passed_over):
-            text = Text(label, stream, self.layout, self.n_rows)
-            self.again.append(partial(_text_again, path, file, label, self.layout, self.n_rows))
+            text = Text(label, stream, self.layout, self.n_rows, self.own)
+            self.again.append(
+                partial(_text_again, path, file, label, self.layout, self.n_rows, self.own)
+            )
             for frame in text.frames():
                 writer.add(frame)
             self._repeats(label, text.digest)
@@ -338,11 +388,11 @@ def _parquet_again(
 
 
 def _text_again(
-    path: Path, file: str, wanted: str, layout: str, first_row: int
+    path: Path, file: str, wanted: str, layout: str, first_row: int, own: Own
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame, Columns]]:
     for label, stream in texts(path, file, []):
         if label == wanted:
-            text = Text(label, stream, layout, first_row)
+            text = Text(label, stream, layout, first_row, own)
             yield from ((raw, reports, text.columns()) for raw, reports in text.pairs())
 
 

@@ -10,7 +10,7 @@ import io
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import IO
 
@@ -21,7 +21,8 @@ from bondsig_assets.formats import as_utf8
 from bondsig_assets.trace.layouts import lines
 from bondsig_assets.trace.layouts.declared import Layout, fold
 from bondsig_assets.trace.layouts.forms import ENOUGH_REPORTS, Forms
-from bondsig_assets.trace.layouts.normalise import LINE_FAULT, Columns, as_reports
+from bondsig_assets.trace.layouts.mapping import Mapping
+from bondsig_assets.trace.layouts.normalise import LINE_FAULT, Columns, as_reports, with_constants
 from bondsig_assets.trace.layouts.recognise import AUTO, variant_of
 from bondsig_assets.trace.layouts.streams import pieces
 from bondsig_assets.trace.layouts.times import asked
@@ -37,6 +38,21 @@ _TRAILER = re.compile(
 _DATE_IN_NAME = re.compile(r"(20\d\d)-?(\d\d)-?(\d\d)(?!\d)")
 #: Names a report date column has in FINRA's files.
 _REPORT_DATES = ("trd_rpt_dt", "trade_report_date")
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a user says of files: which column is which, and how many lines stand above the header
+    (None: it is sought).
+    """
+
+    mapping: Mapping = field(default_factory=dict)
+    skip_rows: int | None = None
+
+
+NOTHING_OWN = Own()
+#: Lines among which a header is sought.
+_ABOVE = 50
 
 
 @dataclass(frozen=True)
@@ -60,10 +76,12 @@ class Text:
 
     header: Header
 
-    def __init__(self, label: str, stream: IO[bytes], layout: str, first_row: int) -> None:
+    def __init__(
+        self, label: str, stream: IO[bytes], layout: str, first_row: int, own: Own = NOTHING_OWN
+    ) -> None:
         self.label, self.first_row, self.n_rows, self.digest = label, first_row, 0, (0, 0)
         self.notes: list[str] = []
-        self._stream, self._layout_asked = stream, layout
+        self._stream, self._layout_asked, self._own = stream, layout, own
         self._filled: set[str] = set()
         self._trailer: int | None = None
         self._forms, self._is_decided, self.has_symbol_keys = Forms(), False, False
@@ -110,6 +128,7 @@ class Text:
                 self.notes.append(said)
             clean = lines.tidy(plain)
             if clean and not started:
+                clean = self._without_lines_above(clean)
                 first, _, clean = clean.partition(b"\n")
                 self.header, started = self._read_header(first.decode("utf-8")), True
             if clean and is_last:
@@ -135,10 +154,35 @@ class Text:
         self._is_decided = True
         return True
 
+    def _without_lines_above(self, data: bytes) -> bytes:
+        """`data`, which begins the file, from its header on: the first line that is one of some
+        layout, or after as many lines as the user says; from its first line where none is.
+        """
+        first = data.split(b"\n", _ABOVE)[:_ABOVE]
+        above = self._own.skip_rows
+        if above is None:
+            rows = (_split(line.decode("utf-8"))[0] for line in first)
+            above = next((k for k, row in enumerate(rows) if self._is_header(row)), 0)
+            if above:
+                self.notes.append(f"{above} lines above the header are passed over")
+        return data.split(b"\n", above)[-1] if above < len(first) else b""
+
+    def _is_header(self, names: list[str]) -> bool:
+        if len(names) < 2:
+            return False
+        for more in ([], [_REPORT_DATES[0]], [_REPORT_DATES[1]]):
+            try:
+                self._variant([*names, *more])
+            except LayoutError:
+                continue
+            return True
+        return False
+
+    def _variant(self, names: list[str]) -> Layout:
+        return variant_of(names, self._layout_asked, self.label, self._own.mapping)
+
     def _read_header(self, line: str) -> Header:
-        delimiter = max(_DELIMITERS, key=line.count)
-        quoting = delimiter != "|" or '"' in line
-        names = [name.strip() for name in lines.fields(line, delimiter, quoting)]
+        names, delimiter, quoting = _split(line)
         if len(names) < 2:
             raise LayoutError(
                 f"{self.label}: its first line is no header of names: deliver it with its header"
@@ -154,9 +198,7 @@ class Text:
                 f"{self.label}: two columns are called {twice[0]}: leave one of them out"
             )
         try:
-            return self._with_layout(
-                Header(names, delimiter, quoting, variant_of(names, self._layout_asked))
-            )
+            return self._with_layout(Header(names, delimiter, quoting, self._variant(names)))
         except LayoutError as error:
             dated = self._dated_by_name(names, delimiter, quoting)
             if dated is None:
@@ -189,7 +231,7 @@ class Text:
                         names,
                         delimiter,
                         quoting,
-                        variant_of([*names, name], self._layout_asked),
+                        self._variant([*names, name]),
                         "-".join(dated.groups()) if dated else "",
                     )
                 )
@@ -238,6 +280,7 @@ class Text:
             else frame
         )
         frame = frame.with_columns(pl.col(_ROW).cast(pl.Int64) + self.first_row + self.n_rows)
+        frame = with_constants(frame.lazy(), self.header.layout).collect()
         if self.header.date_in_name:
             frame = frame.with_columns(
                 pl.lit(self.header.date_in_name).alias(self.header.layout.columns["report_date"][0])
@@ -273,6 +316,13 @@ class Text:
             )
         if not self.n_rows:
             self.notes.append("it holds no reports")
+
+
+def _split(line: str) -> tuple[list[str], str, bool]:
+    """The names in a line, its delimiter, and whether quotes count."""
+    delimiter = max(_DELIMITERS, key=line.count)
+    quoting = delimiter != "|" or '"' in line
+    return [name.strip() for name in lines.fields(line, delimiter, quoting)], delimiter, quoting
 
 
 def _parsed(piece: lines.Piece, names: list[str]) -> pl.DataFrame:

@@ -9,6 +9,7 @@ times of day (`clock.py`). A value that cannot be read is null; where that is a 
 from __future__ import annotations
 
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import polars as pl
 
@@ -20,9 +21,19 @@ from bondsig_assets.trace.layouts.steps import Steps
 NOTHING = ("", "NA", "N/A", "<NA>", "NaN", "nan", "NaT", "NULL", "null", "None", ".")
 
 
+class SourceForms(NamedTuple):
+    """How a column writes dates, times and CUSIPs, None where it is one of the usual ways; a column
+    may hold a date and a time.
+    """
+
+    day: DayForm | None = None
+    time: TimeForm | None = None
+    cusip: CusipForm | None = None
+
+
 class Source:
     """A column of the file: its expression, its type, the texts that mean nothing in it, the steps
-    to compute in, and the form of its dates or times where that is none of the usual ones.
+    to compute in, and the forms of its values where they are none of the usual ones.
     """
 
     def __init__(
@@ -31,9 +42,9 @@ class Source:
         dtype: pl.DataType,
         nulls: tuple[str, ...] = (),
         steps: Steps | None = None,
-        form: DayForm | TimeForm | CusipForm | None = None,
+        forms: SourceForms | None = None,
     ) -> None:
-        self.name, self.dtype, self.form = name, dtype, form
+        self.name, self.dtype, self.forms = name, dtype, forms or SourceForms()
         self.column = pl.col(name)
         self.steps = steps or Steps()
         self.let = self.steps.let
@@ -109,8 +120,8 @@ def upper(source: Source) -> pl.Expr:
 
 def cusip(source: Source) -> tuple[pl.Expr, pl.Expr]:
     """A CUSIP of nine characters and whether what stands there is none."""
-    form = source.form
-    if not isinstance(form, CusipForm):
+    form = source.forms.cusip
+    if form is None:
         return upper(source), pl.lit(False)
     schema = {"cusip": pl.String(), "is_wrong": pl.Boolean()}
     read = source.let(
@@ -132,8 +143,8 @@ def day(source: Source) -> pl.Expr:
         return source.column
     if isinstance(source.dtype, pl.Datetime):
         return source.let(source.column.dt.replace_time_zone(None).dt.date())
-    if isinstance(source.form, DayForm):
-        read = partial(read_days, form=source.form)
+    if source.forms.day is not None:
+        read = partial(read_days, form=source.forms.day)
         return source.let(
             source.column.map_batches(read, return_dtype=pl.Date(), is_elementwise=True)
         )

@@ -7,7 +7,9 @@ from datetime import date, datetime
 import pytest
 
 from bondsig_assets.errors import LayoutError
-from bondsig_assets.trace.layouts import LAYOUTS
+from bondsig_assets.trace import clean
+from bondsig_assets.trace.layouts import LAYOUTS, Own
+from bondsig_assets.trace.layouts.mapping import Mapped
 from bondsig_assets.trace.reports import REPORT_SCHEMA
 from bondsig_assets_tests.trace.layouts import samples
 from bondsig_assets_tests.trace.layouts.samples import put, read, rows
@@ -22,11 +24,12 @@ def test_every_layout_is_recognised_and_exactly_the_canonical_frame(tmp_path, la
     assert dict(frame.schema) == REPORT_SCHEMA and list(frame.columns) == list(REPORT_SCHEMA)
     assert frame["row"].to_list() == list(range(frame.height))
     assert scan.layouts == {"x.csv": layout} and scan.files == [("x.csv", 0, frame.height)]
-    if text != samples.STANDARD:
+    if text not in samples.OF_TWO:
         assert read(path)[0].layouts == {"x.csv": layout}
     assert frame["fault"].drop_nulls().to_list() == {
         samples.ACADEMIC_BEFORE: ["unknown_status"],
         samples.WEB: ["shown_as_cancelled"],
+        samples.SERVICE: ["shown_as_cancelled"],
     }.get(text, [])
 
 
@@ -92,6 +95,83 @@ def test_wrds_enhanced(tmp_path):
         date(2012, 2, 6),
         date(2012, 2, 10),
         "enhanced",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "layout", "feed"),
+    [
+        ("MPPBTDSS_CUSIP_20240401.txt", "auto", "standard"),
+        ("MPPBT14S_CUSIP_20240401.txt", "auto", "144a"),
+        ("prints.txt", "finra-btds", "standard"),
+        ("prints.txt", "finra-btds-144a", "144a"),
+    ],
+)
+def test_the_end_of_day_dissemination_file(tmp_path, name, layout, feed):
+    scan, frame = read(put(tmp_path, samples.BTDS + samples.BTDS_CLOSE, name), layout)
+    assert scan.has_report_times and set(frame["feed"]) == {feed}
+    assert rows(
+        frame, "status", "message_number", "original_message_number", "side", "contra", "asof_code"
+    )[:3] == [
+        ("T", "0000101", None, "S", "C", None),
+        ("T", "0000102", None, "B", "D", "A"),
+        ("C", "0000103", "0000101", "S", "C", None),
+    ]
+    assert rows(frame, "executed_at", "reported_at", "settlement_date")[0] == (
+        datetime(2024, 4, 1, 10, 15),
+        datetime(2024, 4, 1, 10, 16, 2),
+        date(2024, 4, 3),
+    )
+    assert rows(
+        frame, "par_usd", "is_par_capped", "trade_modifier_3", "trade_modifier_4", "is_ats"
+    )[:2] == [(250_000, False, None, "P", True), (5_000_000, True, "Z", None, False)]
+    assert frame["yield_pct"].to_list()[:2] == [3.7, -0.2]
+    result = clean(frame, screens="none")
+    assert result.trades["row"].to_list() == [1]
+    assert result.rejected.sort("row")["reason"].to_list() == [
+        "ended_by_cancel",
+        "cancel_message",
+        "no_trade_message",
+    ]
+
+
+def test_which_dissemination_file_is_asked_where_its_name_does_not_say(tmp_path):
+    with pytest.raises(LayoutError, match="--layout finra-btds or --layout finra-btds-144a"):
+        read(put(tmp_path, samples.BTDS))
+
+
+def test_the_fields_of_the_web_service(tmp_path):
+    _, frame = read(put(tmp_path, samples.SERVICE))
+    assert rows(frame, "status", "side", "contra", "asof_code", "is_ats", "trade_modifier_4") == [
+        ("T", "S", "C", None, True, "P"),
+        ("R", "B", "D", "A", False, None),
+        ("X", "B", "D", None, False, None),
+    ]
+    assert rows(frame, "executed_at", "par_usd", "is_par_capped", "fault")[0] == (
+        datetime(2026, 4, 22, 10, 15),
+        5_000_000,
+        True,
+        None,
+    )
+
+
+@pytest.mark.parametrize("text", [samples.WEB, samples.SERVICE])
+def test_a_bonds_own_history_names_its_bond_in_the_file_name(tmp_path, text):
+    header, *lines = text.strip().split("\n")
+    drop = header.split(",").index("cusip" if text == samples.SERVICE else "CUSIP")
+    cut = [
+        ",".join(field for k, field in enumerate(line.split(",")) if k not in (drop, drop + 1))
+        for line in (header, *lines)
+    ]
+    bare = "\n".join(cut) + "\n"
+    scan, frame = read(put(tmp_path, bare, "history 037833AK6.csv"))
+    assert frame["cusip"].to_list() == ["037833AK6"] * 3
+    assert any("cusip is 037833AK6 in every report" in note for note in scan.notes)
+    with pytest.raises(LayoutError, match="--map cusip=value:CUSIP, or name the file by it"):
+        read(put(tmp_path, bare, "history.csv"))
+    own = Own(mapping={"cusip": Mapped(value="459200HU8")})
+    assert (
+        read(put(tmp_path, bare, "history.csv"), own=own)[1]["cusip"].to_list() == ["459200HU8"] * 3
     )
 
 

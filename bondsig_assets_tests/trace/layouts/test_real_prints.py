@@ -54,7 +54,8 @@ ALIKE = (
             (
                 "its columns are those of no layout; the nearest is wrds-enhanced, for which it"
                 " lacks a status (trc_st), a message number (msg_seq_nb), an execution date"
-                " (trd_exctn_dt) and a report date (trd_rpt_dt): deliver it with its own header"
+                " (trd_exctn_dt) and a report date (trd_rpt_dt): deliver it with its own header, or"
+                " say with --map which column is which"
             ),
         ),
         (
@@ -63,7 +64,7 @@ ALIKE = (
             (
                 "read as wrds-enhanced it lacks a status (trc_st), a message number (msg_seq_nb),"
                 " an execution date (trd_exctn_dt) and a report date (trd_rpt_dt): deliver it with"
-                " them, or name another layout"
+                " them, say where they are with --map, or name another layout"
             ),
         ),
     ],
