@@ -82,7 +82,7 @@ def _dated(table: Table, feed: Feed, raw: pl.DataFrame) -> dict[str, tuple[str, 
     """Column of the file → the declared column it feeds, and the rule, of dates and moments without
     a form of their own.
     """
-    found = {}
+    found: dict[str, tuple[str, ColumnRule]] = {}
     for column in table.columns:
         rule = feed.columns.get(column.name)
         if rule is None and feed.layout and column.name in raw.columns:
