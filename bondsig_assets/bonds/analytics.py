@@ -27,6 +27,8 @@ DAYS_PER_YEAR = 365.0
 #: A bond that is callable at par in its last months alone has no tree: its OAS is the z-spread to
 #: the date of its lowest yield, which that call can be.
 SHORT_PAR_CALL_DAYS = 190
+#: Bonds trade when-issued for no longer than this before their issue.
+WHEN_ISSUED_DAYS = 30
 _WHY = {kernels.BAD_CALLS: "bad_calls", kernels.DEEP_CALL: "deep_call"}
 
 _TERMS = (
@@ -34,6 +36,7 @@ _TERMS = (
     "coupon_type",
     "coupon_pct",
     "coupons_per_year",
+    "offering_date",
     "maturity_date",
     "offering_amount_usd",
     "is_callable",
@@ -273,8 +276,13 @@ def _rows(
         .with_columns(pl.col("curve_index").fill_null(-1))
     )
     rows = rows.join(_amounts(rows, reference), on="row", how="left", maintain_order="left")
-    # Who buys before interest runs settles on the day of issue.
-    rows = rows.with_columns(settlement_date=pl.max_horizontal("settlement_date", "accrual_start"))
+    # Who buys before a bond is issued, or before interest runs, settles on that day; an offering
+    # date long after the trade is that of a later tranche.
+    soon = pl.col("settlement_date").dt.offset_by(f"{WHEN_ISSUED_DAYS}d")
+    issued = pl.when(pl.col("offering_date") <= soon).then("offering_date")
+    rows = rows.with_columns(
+        settlement_date=pl.max_horizontal("settlement_date", "accrual_start", issued)
+    )
     floats = (pl.col("coupon_type") == "V") | (pl.col("float_start") <= pl.col("settlement_date"))
     unknown = (
         pl.col("terms_known_at").is_null()

@@ -11,7 +11,7 @@ give the delivery moment where you have one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 
 import polars as pl
@@ -387,9 +387,14 @@ def with_identity(
     figi and ticker get each other from `names` (`dated_names`). A re-used ticker leads to whoever
     has it on the day. A stock listed under another share class finds its parent through the permco.
     What nothing is known of stays null; where a table names two, there are two claims. Returns
-    CLAIM_SCHEMA. `delistings` end the links of `equities` as in `master.stock_links`.
+    CLAIM_SCHEMA. `delistings` end the links of `equities` as in `master.stock_links`. A claim whose
+    own identifiers belong to different stocks is two claims, one for each, so that the
+    contradiction is listed and not settled by the order of columns.
     """
     good, bad = split_claims(claims.select(list(CLAIM_SCHEMA)))
+    good = _apart(good, equities, ("parent_id",))
+    if names is not None:
+        good = _apart(good, names, ("permno", "permco"))
     stocks = stock_links(equities, delistings=delistings)
     good = _filled(
         good,
@@ -423,6 +428,33 @@ def with_identity(
         pl.col("parent_id").is_null(),
     )
     return pl.concat([good, bad.drop("reason")]).unique(maintain_order=True)
+
+
+def _apart(claims: pl.DataFrame, table: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """`claims` of which those that give a ticker and one of `names` that `table` has apart and not
+    together are two: one without the ticker, one without `names`. What `table` had when the claim
+    became known decides, so that nothing heard later changes it.
+    """
+    first, both = names[0], claims.with_row_index("_row")
+    heard = table.select(first, "ticker", "known_at").drop_nulls()
+    for mark, keys in {"_pair": [first, "ticker"], "_one": [first], "_other": ["ticker"]}.items():
+        since = heard.group_by(keys).agg(pl.col("known_at").min().alias(mark))
+        both = both.join(since, on=keys, how="left", maintain_order="left")
+    known = {mark: pl.col(mark) <= pl.col("known_at") for mark in ("_pair", "_one", "_other")}
+    clash = known["_one"] & known["_other"] & ~known["_pair"].fill_null(False)
+    both = both.with_columns(_clash=clash.fill_null(False))
+    torn = both.filter("_clash")
+    return (
+        pl.concat(
+            [
+                both.filter(~pl.col("_clash")),
+                torn.with_columns(ticker=pl.lit(None, pl.String), figi=pl.lit(None, pl.String)),
+                torn.with_columns(pl.lit(None, CLAIM_SCHEMA[name]).alias(name) for name in names),
+            ]
+        )
+        .sort("_row", maintain_order=True)
+        .select(list(CLAIM_SCHEMA))
+    )
 
 
 def _filled(

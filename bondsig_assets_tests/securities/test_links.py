@@ -17,6 +17,7 @@ from bondsig_assets.securities.claims import (
     dated_names,
     equity_cusip6,
     etf_holdings,
+    listed_names,
     user_map,
     wrds_bond_crsp,
 )
@@ -505,6 +506,34 @@ def test_a_spin_off_takes_some_bonds_along():
     assert {(row["reason"], row["link_source"], row["other_link_source"]) for row in against} == {
         ("outranked", "user_map", "issuer_chain")
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "sides"),
+    [
+        ({"permno": 1, "ticker": "BBB"}, {"F", "G"}),
+        ({"parent_id": "F", "ticker": "BBB"}, {"F", "G"}),
+        ({"permno": 1, "ticker": "AAA"}, set()),
+        # What nobody knows contradicts nothing.
+        ({"permno": 1, "ticker": "ZZZ"}, set()),
+        ({"permno": 9, "ticker": "BBB"}, set()),
+    ],
+)
+def test_identifiers_of_two_stocks_in_one_row_are_a_conflict_and_no_link(said, sides):
+    stocks = rows_of(
+        "equities",
+        stock("F", "AAA", 0, 0) | {"permno": 1, "permco": 11},
+        stock("G", "BBB", 0, 0) | {"permno": 2, "permco": 22},
+    )
+    bonds = bonds_of(AAAAAA001="a")
+    claims = claims_of(claim("AAAAAA001", 0, 0, link_source="user_map", **said))
+    names = listed_names(stocks)
+    master, settled = link_master(bonds, rows_of("issuers"), stocks, claims, names=names)
+    found = settled.conflicts.to_dicts()
+    assert {row["reason"] for row in found} == ({"ambiguous"} if sides else set())
+    parents = {side for row in found for side in (row["parent_id"], row["other_parent_id"])}
+    assert parents == sides
+    assert master.is_empty() == bool(sides) or not sides
 
 
 def test_a_ticker_changes_and_the_stock_stays():

@@ -203,6 +203,33 @@ def test_blanks_of_fred_are_no_rows_and_no_faults(tmp_path, blank):
     assert reasons(bad) == {"unparsable number: par_yield_pct": 1}
 
 
+H15 = """
+[[treasury_yields]]
+files = "h15.csv"
+null = ["ND", ""]
+columns = { trade_date = "Time Period" }
+[treasury_yields.melt]
+into = "tenor_years"
+value = "par_yield_pct"
+columns = { "RIFLGFCY01_N.B" = 1.0, "RIFLGFCY10_N.B" = 10.0 }
+"""
+
+
+def test_the_curve_file_of_the_fed(tmp_path):
+    rows = (
+        '"Series Description","Market yield, 1-year","Market yield, 10-year"',
+        '"Unit:","Percent:_Per_Year","Percent:_Per_Year"',
+        '"Multiplier:","1","1"',
+        '"Unique Identifier: ","H15/H15/RIFLGFCY01_N.B","H15/H15/RIFLGFCY10_N.B"',
+        '"Time Period","RIFLGFCY01_N.B","RIFLGFCY10_N.B"',
+        "2024-01-01,ND,ND",
+        "2024-01-02,4.80,3.95",
+    )
+    found = folder(tmp_path, H15, h15_csv=lines(*rows)).reference("treasury_yields", LAST)
+    assert found.rows.select("tenor_years", "par_yield_pct").rows() == [(1.0, 4.8), (10.0, 3.95)]
+    assert found.quarantined.is_empty()
+
+
 AMOUNTS = """
 [[amounts_outstanding]]
 files = "amounts.csv"

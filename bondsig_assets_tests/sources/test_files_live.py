@@ -92,6 +92,16 @@ def test_live_shows_what_was_disseminated(tmp_path):
     }
 
 
+def test_what_the_live_view_hides_is_counted(tmp_path):
+    rows = report(1), report(2, shown="N"), report(3, side="B", contra="D"), report(4, shown="N")
+    folder(tmp_path, MAPPED, trace_csv=lines(TRACE_HEADER + ",dissem_fl", *rows))
+    source = FilesSource(tmp_path, view="live")
+    assert source.daily("trace_reports", *DAYS).rows.height == 1
+    assert source.told == [
+        "of 4 reports the live view hides 1 buy_leg_not_disseminated, 2 not_disseminated"
+    ]
+
+
 def test_pars_are_capped_by_the_grade_known_when_the_trade_was_made(tmp_path):
     rows = (
         report(1, cusip=FALLEN, day="2024-01-09"),
@@ -112,17 +122,34 @@ def test_without_ratings_every_par_is_capped_as_the_stricter_group(tmp_path):
     assert seen(tmp_path, "live", report(1), config=MAPPED) == [(1, 1e6, True, "live")]
 
 
-def test_reports_of_the_live_feed_stay_as_they_are_and_are_not_everything(tmp_path):
+def test_reports_that_the_file_calls_live_are_live_too(tmp_path):
     config = MAPPED.replace('"regulatory"', '"live"')
-    rows = report(1), report(2, side="B", contra="D")
-    assert [row[:3] for row in seen(tmp_path, "live", *rows, config=config)] == [
-        (1, 9e6, False),
-        (2, 9e6, False),
+    rows = report(1), report(2, side="B", contra="D"), report(3, shown="N"), report(4, par=3e6)
+    # Capped by the larger of the two where nobody knows the grade: the file has been capped before.
+    assert seen(tmp_path, "live", *rows, config=config) == [
+        (1, 5e6, True, "live"),
+        (4, 3e6, False, "live"),
     ]
+    fallen = report(1, cusip=FALLEN, day="2024-01-10", par=3e6)
+    assert seen(tmp_path, "live", fallen, config=config + BONDS) == [(1, 1e6, True, "live")]
+
+
+def test_what_was_disseminated_is_not_everything(tmp_path):
+    config = MAPPED.replace('"regulatory"', '"live"')
     with pytest.raises(
-        SourceError, match=r"2 of 2 reports are what was disseminated .*--view live"
+        SourceError, match=r"1 of 1 reports are what was disseminated .*--view live"
     ):
-        seen(tmp_path, "regulatory", *rows, config=config)
+        seen(tmp_path, "regulatory", report(1), config=config)
+
+
+def test_reports_of_a_product_that_disseminates_keep_their_buy_legs(tmp_path):
+    config = MAPPED.replace('"regulatory"', '"live"') + 'feed = { value = "standard" }\n'
+    rows = report(1, par=1e5), report(2, side="B", contra="D", par=7e5)
+    assert [row[0] for row in seen(tmp_path, "live", *rows, config=config)] == [1, 2]
+
+
+def test_without_a_view_reports_come_as_they_are(tmp_path):
+    assert seen(tmp_path, None, report(1)) == [(1, 9e6, False, "regulatory")]
 
 
 def test_the_view_of_the_market_is_that_of_the_source(tmp_path):

@@ -82,7 +82,7 @@ def _dated(table: Table, feed: Feed, raw: pl.DataFrame) -> dict[str, tuple[str, 
     """Column of the file → the declared column it feeds, and the rule, of dates and moments without
     a form of their own.
     """
-    found = {}
+    found: dict[str, tuple[str, ColumnRule]] = {}
     for column in table.columns:
         rule = feed.columns.get(column.name)
         if rule is None and feed.layout and column.name in raw.columns:
@@ -95,7 +95,8 @@ def _dated(table: Table, feed: Feed, raw: pl.DataFrame) -> dict[str, tuple[str, 
             and rule.map is None
             and not raw.schema[rule.name].is_temporal()
         ):
-            found[rule.name] = (column.name, rule)
+            # Of two that one column feeds (offering_date and known_at, say) the first says more.
+            found.setdefault(rule.name, (column.name, rule))
     return found
 
 
@@ -129,7 +130,7 @@ def _expected(column: Column) -> Expected:
         first = FIRST_DAY if column.name != "trade_date" else date(1990, 1, 1)
         return Expected(first, today + timedelta(1), on_weekdays=True)
     if column.name in _WORKING:
-        return Expected(date(1960, 1, 2), today + timedelta(800), on_weekdays=True)
+        return Expected(date(1975, 1, 1), today + timedelta(800), on_weekdays=True)
     if column.name == "maturity_date":
         return Expected(date(1990, 1, 1), date(2130, 12, 31))
     return Expected(date(1960, 1, 2), date(2130, 12, 31))

@@ -34,7 +34,7 @@ from bondsig_assets.tables.schema import Table
 from bondsig_assets.trace.view import View, as_seen, graded
 from bondsig_assets.validation import unknown_name
 
-_FILE, _PLACE = "__file", "__place"
+_FILE = "__file"
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,9 @@ class _Loaded:
 class FilesSource:
     """Reads the files below `data` as `config` says (default: `source.toml` beside them).
 
-    `view`: what is shown of the reports that the files call `regulatory`; `live` shows what was
-    disseminated of them (`trace/view.py`), each par capped by the grade known when it was reported.
-    Reports that the files call `live` stay as they are, and are refused where everything is asked
-    for. Without a view all reports come as they are.
+    `view`: `live` shows what was disseminated (`trace/view.py`), each par capped by the grade known
+    when the trade was made; `regulatory` shows everything, and refuses reports that the files call
+    `live`. Without a view all reports come as they are.
 
     Every fault a user can mend is a SourceError of one line. The toml is read at once, a
     data file when its table is first asked for.
@@ -209,26 +208,31 @@ class FilesSource:
         """The reports that the view shows; what it hides is no fault of a row."""
         if self._view is None:
             return reports
-        is_live = pl.col("view") == "live"
+        told_live = pl.col("view") == "live"
         if self._view == "regulatory":
-            if n_live := reports.filter(is_live).height:
+            if n_live := reports.filter(told_live).height:
                 raise SourceError(
                     f"{self.data}: {n_live} of {reports.height} reports are what was disseminated"
                     " (view = live in source.toml), and everything is asked for; run with --view"
                     " live, or leave their block out"
                 )
             return reports
-        named = reports.with_row_index(_PLACE).with_columns(
-            pl.lit(None, dtype=pl.String).alias("fault")
-        )
         bonds, ratings = (
             self._load(name).rows if name in self.feeds else TABLES[name].empty()
             for name in ("bonds", "ratings")
         )
-        seen = as_seen(graded(named.filter(~is_live), bonds, ratings), "live")
-        shown = seen.filter(pl.col("fault").is_null()).with_columns(view=pl.lit("live"))
-        both = pl.concat([named.filter(is_live).select(shown.columns), shown])
-        return both.sort(_PLACE, maintain_order=True).drop("fault", _PLACE)
+        # What the file itself calls live has been capped by grades that we may not have.
+        unknown = pl.when(told_live).then(pl.lit(False))
+        named = reports.with_columns(pl.lit(None, dtype=pl.String).alias("fault"))
+        grades = graded(named, bonds, ratings).with_columns(
+            pl.col("is_high_yield").fill_null(unknown)
+        )
+        seen = as_seen(grades, "live")
+        if hidden := seen["fault"].drop_nulls().value_counts(sort=True).sort("fault").rows():
+            counts = ", ".join(f"{n} {reason}" for reason, n in hidden)
+            self.told.append(f"of {seen.height} reports the live view hides {counts}")
+        shown = seen.filter(pl.col("fault").is_null())
+        return shown.with_columns(view=pl.lit("live")).drop("fault")
 
     def _with_lookups(self, feed: Feed) -> Feed:
         """The feed with each lookup file read into a map."""
