@@ -18,15 +18,15 @@ from bondsig_assets_tests.sources.files_fixtures import lines, reasons
 CONFIG = Path(__file__).parents[2] / "examples/fisd/source.toml"
 LAST = date(2026, 10, 1)
 ISSUES = lines(
-    "issue_id,issuer_id,complete_cusip,issuer_cusip,bond_type,coupon_type,coupon,interest_frequency,day_count_basis,offering_date,first_interest_date,"
-    "maturity,offering_amt,convertible,rule_144a,defaulted",
-    "11,7,00206RAB8,00206R,CDEB,F,5.875,2,30/360,2010-06-01,2010-12-01,2040-06-01,1500000,N,N,Y",
-    "12,7,00206RCN0,00206R,CMTN,V,0.45,4,ACT/360,2015-03-02,2015-06-01,2027-03-01,250000,N,Y,N",
-    "13,8,037833AK6,037833,CZ,Z,0,0,30/360,2013-05-03,,2033-05-03,1000,N,N,N",
-    "14,8,17275R102,17275R,CCOV,F,1.5,2,30/360,2014-01-02,2014-07-01,2044-01-02,400000,Y,N,N",
-    "15,8,594918104,594918,CMTN,F,4,13,30/360,2014-01-02,2014-07-01,2044-01-02,400000,N,N,N",
-    "16,8,00206RDQ2,00206R,CMTN,F,4,-1,30/360,2014-01-02,2014-07-01,2044-01-02,400000,N,N,N",
-    "17,8,,00206R,CMTN,F,4,2,ACT/366,2014-01-02,2014-07-01,2044-01-02,400000,N,N,N",
+    "issue_id,issuer_id,complete_cusip,issuer_cusip,bond_type,coupon_type,coupon,interest_frequency,day_count_basis,offering_date,dated_date,first_interest_date,"
+    "last_interest_date,maturity,offering_amt,convertible,rule_144a,defaulted",
+    "11,7,00206RAB8,00206R,CDEB,F,5.875,2,30/360,2010-06-01,2010-06-01,2010-12-01,,2040-06-01,1500000,N,N,Y",
+    "12,7,00206RCN0,00206R,CMTN,V,0.45,4,ACT/360,2015-03-02,2015-03-02,2015-06-01,,2027-03-01,250000,N,Y,N",
+    "13,8,037833AK6,037833,CZ,Z,0,0,30/360,2013-05-03,2013-05-03,,,2033-05-03,1000,N,N,N",
+    "14,8,17275R102,17275R,CCOV,F,1.5,2,30/360,2014-01-02,2014-01-02,2014-07-01,,2044-01-02,400000,Y,N,N",
+    "15,8,594918104,594918,CMTN,F,4,13,30/360,2014-01-02,2014-01-02,2014-07-01,,2044-01-02,400000,N,N,N",
+    "16,8,00206RDQ2,00206R,CMTN,F,4,-1,30/360,2014-01-02,2014-01-02,2014-07-01,,2044-01-02,400000,N,N,N",
+    "17,8,,00206R,CMTN,F,4,2,ACT/366,2014-01-02,2014-01-02,2014-07-01,,2044-01-02,400000,N,N,N",
 )
 ISSUERS = lines(
     "issuer_id,cusip_name,country_domicile,sic_code,parent_id",
