@@ -110,8 +110,8 @@ RANGES: dict[str, dict[str, Range | None]] = {
         "adjusted_close_usd": None,
         # Thinly traded stocks turn over a handful a day; a part of a share cannot be traded.
         "volume_shares": Range(1.0, 1e11, 1e6),
-        # Berkshire Hathaway's A shares are the fewest of a large company: half a million.
-        "shares_outstanding": Range(4e5 + 1, 1e12, 2e8),
+        # Few large companies have less (NVR three million, Berkshire Hathaway's A half a million).
+        "shares_outstanding": Range(2e6, 1e12, 2e8),
     },
     "treasury_yields": {"tenor_years": _TENOR, "par_yield_pct": _CURVE},
     "cds_quotes": {"tenor_years": _TENOR, "par_spread_bps": _CDS},
