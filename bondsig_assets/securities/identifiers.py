@@ -117,7 +117,8 @@ def _as_nine(text: pl.Series) -> pl.Series:
     frame = pl.DataFrame({"text": text})
     frame = frame.with_columns(
         inside=pl.col("text").str.slice(2, 9),
-        # Eight digits may be nine that lost their zero, where that gives the right check digit.
+        # Eight digits may be nine that lost their zero, where that gives the right check digit and
+        # the column does not hold eight as a rule: a tenth of those fits by chance.
         zeroed=pl.col("text").str.zfill(9),
         digit=cusip_check_digit(text),
     )
@@ -125,7 +126,9 @@ def _as_nine(text: pl.Series) -> pl.Series:
         _CUSIP_COUNTRIES
     )
     eight = (frame["text"].str.len_chars() == 8) & frame["digit"].is_not_null()
-    lost_zero = eight & frame["text"].str.contains(r"^[0-9]{8}$") & is_valid_cusip(frame["zeroed"])
+    mostly_nine = int((frame["text"].str.len_chars() == 9).sum() or 0) >= int(eight.sum() or 0) > 0
+    is_digits = frame["text"].str.contains(r"^[0-9]{8}$")
+    lost_zero = eight & is_digits & is_valid_cusip(frame["zeroed"]) & mostly_nine
     return frame.select(
         pl.when(pl.Series(is_isin))
         .then("inside")
