@@ -32,7 +32,7 @@ from bondsig_assets.trace.view import View
 
 #: More bad reports than this share of a file stop it, as they stop `bondsig run`.
 MAX_BAD_SHARE = 0.05
-#: As few bad reports are faults of rows, whatever their share, unless all are bad.
+#: Fewer bad reports are faults of rows, whatever their share, unless they are most of the file.
 _FEW_BAD = 5
 #: What stands aside and is no fault of a file.
 _NOT_BAD = ("reported_later", "shown_as_cancelled")
@@ -222,7 +222,8 @@ def _refuse_bad_files(scan: Scan, faults: pl.DataFrame, max_bad_share: float) ->
                 " corporates. Nothing was written"
             )
         of_file = of_file.filter(of_file != "other_product")
-        if len(of_file) <= max_bad_share * n or len(of_file) < min(_FEW_BAD, n):
+        is_few = len(of_file) < _FEW_BAD and 2 * len(of_file) <= n
+        if len(of_file) <= max_bad_share * n or is_few:
             continue
         counts = of_file.value_counts(sort=True).sort("count", "fault", descending=[True, False])
         fault, n_fault = counts.row(0)

@@ -39,8 +39,7 @@ def prints(as_day=str, as_time=None, **columns) -> pl.DataFrame:
         **{name: pl.Series(days) for name in ("trd_exctn_dt", "trd_rpt_dt", "stlmnt_dt")},
         **{name: pl.Series(times) for name in ("trd_exctn_tm", "trd_rpt_tm")},
         msg_seq_nb=pl.Series([str(k) for k in range(400)]),
-        **columns,
-    )
+    ).with_columns(**columns)
 
 
 RIGHT = [
@@ -106,3 +105,19 @@ def test_latin_1_is_read_and_said(tmp_path):
     (tmp_path / "prints.csv").write_bytes(text.encode("latin-1"))
     scan = scan_reports([tmp_path / "prints.csv"])
     assert "Windows-1252" in scan.notes[0] and scan.frame.collect()["fault"].null_count() == 400
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_settlements_that_cannot_be_read_stop_the_file(tmp_path, suffix):
+    """They are no fault of a row: a screen would fall silent."""
+    path = tmp_path / f"prints.{suffix}"
+
+    def scan(n: int):
+        days = ["T+2"] * n + [f"{DAYS[0]}"] * (400 - n)
+        frame = prints(stlmnt_dt=pl.Series(days))
+        frame.write_csv(path) if suffix == "csv" else frame.write_parquet(path)
+        return scan_reports([path]).frame.collect()["settlement_date"]
+
+    assert scan(20).null_count() == 20
+    with pytest.raises(LayoutError, match=r"stlmnt_dt: 21 of 400 cannot be read.*'T\+2' \(21\)"):
+        scan(21)
