@@ -52,9 +52,9 @@ MAX_BAD_SHARE = 0.05
 _WORDS = {"_date": "a date", "is_": "Y or N", "offering_amount_usd": "a number"}
 
 
-def read_bonds(path: Path) -> tuple[pl.DataFrame, list[str]]:
+def read_bonds(path: Path, dates_as: str | None = None) -> tuple[pl.DataFrame, list[str]]:
     """`cusip` and the terms the file has, and sentences that say how many, how they were written
-    and what could not be read.
+    and what could not be read. `dates_as`: what numbers of dates are where two readings are left.
 
     Raises UserError when the file cannot be read, has no CUSIP or no term, or when a column of it
     can't be read: screens on terms do not fall silent.
@@ -75,7 +75,7 @@ def read_bonds(path: Path) -> tuple[pl.DataFrame, list[str]]:
             f"{path}: bonds need cusip and any of {wanted} (or FISD's names); it has"
             f" {', '.join(raw.columns[:12])}"
         )
-    terms = _terms(path, raw, found, factor, notes)
+    terms = _terms(path, raw, found, factor, notes, dates_as)
     if "bond_symbol" in terms.columns:
         # Prints of 144A bonds may hold no CUSIP and stand under their symbol.
         terms = terms.with_columns(cusip=pl.coalesce("cusip", "bond_symbol"))
@@ -109,7 +109,12 @@ def _read(path: Path) -> tuple[pl.DataFrame, list[str]]:
 
 
 def _terms(
-    path: Path, raw: pl.DataFrame, found: dict[str, str], factor: float, notes: list[str]
+    path: Path,
+    raw: pl.DataFrame,
+    found: dict[str, str],
+    factor: float,
+    notes: list[str],
+    dates_as: str | None,
 ) -> pl.DataFrame:
     """The columns found, by our names and types; `notes` gets what is to be said of them."""
     soon = date.today() + timedelta(days=365)
@@ -120,7 +125,8 @@ def _terms(
     }
     try:
         forms = recognise_days(
-            {found[name]: (raw[found[name]], of) for name, of in expected.items() if name in found}
+            {found[name]: (raw[found[name]], of) for name, of in expected.items() if name in found},
+            dates_as,
         )
     except FormatError as error:
         raise UserError(f"{path}: {error}") from error

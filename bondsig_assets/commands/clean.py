@@ -53,6 +53,8 @@ def clean_files(
     max_bad_share: float = MAX_BAD_SHARE,
     mapped: Sequence[str] = (),
     skip_rows: int | None = None,
+    dates_as: str | None = None,
+    times_as: str | None = None,
 ) -> None:
     """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a
     user is a UserError of one line.
@@ -60,10 +62,10 @@ def clean_files(
     began, console = clock.monotonic(), open_console()
     try:
         chosen, moment, named = screens_named(screens), _moment(as_of), _recipes(recipes)
-        terms, notes = read_bonds(bonds) if bonds else (None, [])
+        terms, notes = read_bonds(bonds, dates_as) if bonds else (None, [])
         for note in notes:
             console.print(note, markup=False)
-        own = Own(read_mapping(mapped), skip_rows)
+        own = Own(read_mapping(mapped), skip_rows, dates_as, times_as)
         _refuse_to_overwrite(files, out)
         out.mkdir(parents=True, exist_ok=True)
         sweep(out)

@@ -49,6 +49,9 @@ class Forms:
     with `decide`.
     """
 
+    #: What a user says numbers are, where two readings are left.
+    dates_as: str | None = None
+    times_as: str | None = None
     days: dict[str, DayForm] = field(default_factory=dict)
     times: dict[str, TimeForm] = field(default_factory=dict)
     cusips: dict[str, CusipForm] = field(default_factory=dict)
@@ -94,8 +97,10 @@ class Forms:
         # A day of slack: the clock here may be behind New York's; settlements lie ahead.
         today = date.today()
         expected = Expected(FIRST_REPORT_DATE, today + timedelta(days=30), on_weekdays=True)
-        self.days = recognise_days({name: (counts[name], expected) for name in self._of_days})
-        self.times = recognise_times({name: counts[name] for name in self._of_times})
+        self.days = recognise_days(
+            {name: (counts[name], expected) for name in self._of_days}, self.dates_as
+        )
+        self.times = recognise_times({name: counts[name] for name in self._of_times}, self.times_as)
         for name in self._of_days:
             if name in self._optional:
                 _refuse_unreadable(name, counts[name], self.days[name])
@@ -135,9 +140,14 @@ def _refuse_unreadable(name: str, counts: pl.DataFrame, form: DayForm) -> None:
         )
 
 
-def forms_of(frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> Forms:
+def forms_of(
+    frame: pl.LazyFrame,
+    sources: dict[str, list[Source]],
+    dates_as: str | None = None,
+    times_as: str | None = None,
+) -> Forms:
     """The forms of a frame that is read as a whole. Raises FormatError."""
-    forms = Forms()
+    forms = Forms(dates_as, times_as)
     forms.look(frame, sources)
     forms.decide()
     return forms

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.errors import LayoutError
-from bondsig_assets.trace.layouts import forms, normalise, scan_reports, streams
+from bondsig_assets.trace.layouts import Own, forms, normalise, scan_reports, streams
 from bondsig_assets_tests.trace.layouts.test_faults import GOOD
 
 DAYS = [date(2024, 4, 1) + timedelta(k) for k in range(40)]
@@ -82,6 +82,8 @@ def test_pieces_of_a_long_text_are_decided_together(tmp_path, monkeypatch):
     reports = scan_reports([tmp_path / "prints.csv"]).frame.collect()
     assert reports["executed_at"].dt.hour()[:200].unique().to_list() == [12]
     frame.head(200).write_csv(tmp_path / "short.csv")
+    said = scan_reports([tmp_path / "short.csv"], own=Own(times_as="seconds")).frame.collect()
+    assert said["executed_at"].dt.hour().unique().to_list() == [12]
     with pytest.raises(LayoutError, match=r"short\.csv: the numbers of trd_exctn_tm may be HHMMSS"):
         scan_reports([tmp_path / "short.csv"])
 
