@@ -1,8 +1,8 @@
 """The generated pages: data dictionary, features, and screens of TRACE cleaning.
 
 Belongs here: declarations written as Markdown. Not here: anything not declared in `tables/`,
-`tables/issuer_features.py` or `trace/options.py`. `python -m studies.dictionary docs`
-writes them.
+`tables/issuer_features.py`, `trace/options.py` or `trace/reasons.py`. `python -m
+studies.dictionary docs` writes them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from bondsig_assets.tables.issuer_features import FEATURES
 from bondsig_assets.tables.schema import Column, Table
 from bondsig_assets.tables.views import View
 from bondsig_assets.trace.options import PRESETS, Screens
+from bondsig_assets.trace.reasons import REASONS
 from bondsig_assets.validation import declared_fields
 from bondsig_assets.warehouse.installation import VIEW_FILES, opening
 
@@ -42,7 +43,21 @@ def data_dictionary() -> str:
         parts += [_table(table) for table in TABLES.values() if table.group == group]
     parts.append("\n## Views and macros\n")
     parts += [_view(view) for view in VIEWS.values()]
+    parts.append(_reasons())
     return "\n".join(parts)
+
+
+def _reasons() -> str:
+    """What `trade_events.reason` and the `reason` of `bondsig clean` mean."""
+    head = [
+        "\n## Reasons of trade reports\n",
+        "What `reason` says of a report that is no trade, in `trade_events` and in"
+        " `rejected.parquet` of `bondsig clean`.\n",
+        "| reason | the report |",
+        "|---|---|",
+    ]
+    rows = [f"| `{name}` | {_cell(meaning)} |" for name, meaning in REASONS.items()]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 def _table(table: Table) -> str:

@@ -7,6 +7,7 @@ terms are for (`trace/screens.py`), how dates and identifiers are recognised (`f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from bondsig_assets.errors import FormatError, UserError
 from bondsig_assets.formats import (
     Expected,
     as_utf8,
+    header_row,
     is_table,
     read_days,
     read_table,
@@ -53,14 +55,16 @@ _NAMES: dict[str, tuple[str, ...]] = {
 _IN_THOUSANDS = "offering_amt"
 #: Keys by which prints find their bond; all others are terms.
 _KEYS = ("cusip", "bond_symbol")
+#: Lines among which a header is sought.
+_ABOVE = 50
 #: More unreadable cells than this share of a column are a fault of the column.
 MAX_BAD_SHARE = 0.05
 _WORDS = {"_date": "a date", "is_": "Y or N", "_usd": "a number", "coupon": "a number"}
 
 
-def read_bonds(path: Path) -> tuple[pl.DataFrame, list[str]]:
+def read_bonds(path: Path, dates_as: str | None = None) -> tuple[pl.DataFrame, list[str]]:
     """`cusip` and the terms the file has, and sentences that say how many, how they were written
-    and what could not be read.
+    and what could not be read. `dates_as`: what numbers of dates are where two readings are left.
 
     Raises UserError when the file cannot be read, has no CUSIP or no term, or when a column of it
     can't be read: screens on terms do not fall silent.
@@ -81,7 +85,7 @@ def read_bonds(path: Path) -> tuple[pl.DataFrame, list[str]]:
             f"{path}: bonds need cusip and any of {wanted} (or FISD's names); it has"
             f" {', '.join(raw.columns[:12])}"
         )
-    terms = _terms(path, raw, found, factor, notes)
+    terms = _terms(path, raw, found, factor, notes, dates_as)
     if "bond_symbol" in terms.columns:
         # Prints of 144A bonds may hold no CUSIP and stand under their symbol.
         terms = terms.with_columns(cusip=pl.coalesce("cusip", "bond_symbol"))
@@ -100,10 +104,13 @@ def _read(path: Path) -> tuple[pl.DataFrame, list[str]]:
         if path.suffix.lower() in (".parquet", ".pq"):
             return pl.read_parquet(path, glob=False), []
         data, said = as_utf8(path.read_bytes())
-        first = data.partition(b"\n")[0].decode()
-        delimiter = max(",|\t;", key=first.count)
-        frame = pl.read_csv(data, infer_schema=False, separator=delimiter)
-        return frame, [said] if said else []
+        lines = [line.decode() for line in data.split(b"\n", _ABOVE)[:_ABOVE]]
+        rows = [line.split(max(",|\t;", key=line.count)) for line in lines]
+        above = header_row(rows, _is_header)
+        delimiter = max(",|\t;", key=lines[above].count)
+        frame = pl.read_csv(data.split(b"\n", above)[-1], infer_schema=False, separator=delimiter)
+        notes = [said] if said else []
+        return frame, notes + ([f"{above} lines above the header are passed over"] if above else [])
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or 'cannot be read'}") from error
     except FormatError as error:
@@ -114,22 +121,34 @@ def _read(path: Path) -> tuple[pl.DataFrame, list[str]]:
         ) from error
 
 
+def _is_header(names: Sequence[str]) -> bool:
+    folded = {name.strip(' "\r').lower() for name in names}
+    return any(folded.intersection(_NAMES[key]) for key in _KEYS)
+
+
 def _terms(
-    path: Path, raw: pl.DataFrame, found: dict[str, str], factor: float, notes: list[str]
+    path: Path,
+    raw: pl.DataFrame,
+    found: dict[str, str],
+    factor: float,
+    notes: list[str],
+    dates_as: str | None,
 ) -> pl.DataFrame:
     """The columns found, by our names and types; `notes` gets what is to be said of them."""
     soon = date.today() + timedelta(days=365)
-    # New issues are sold on working days; they mature on any.
+    # New issues are sold on working days; they mature on any. Nearly all bonds that TRACE ever saw
+    # were sold after 1980.
     expected = {
-        "maturity_date": Expected(date(1950, 1, 1), date(2150, 1, 1)),
-        "offering_date": Expected(date(1950, 1, 1), soon, on_weekdays=True),
-        "accrual_start_date": Expected(date(1950, 1, 1), soon),
-        "first_coupon_date": Expected(date(1950, 1, 1), date(2150, 1, 1)),
-        "last_coupon_date": Expected(date(1950, 1, 1), date(2150, 1, 1)),
+        "maturity_date": Expected(date(1980, 1, 1), date(2150, 1, 1)),
+        "offering_date": Expected(date(1980, 1, 1), soon, on_weekdays=True),
+        "accrual_start_date": Expected(date(1980, 1, 1), soon),
+        "first_coupon_date": Expected(date(1980, 1, 1), date(2150, 1, 1)),
+        "last_coupon_date": Expected(date(1980, 1, 1), date(2150, 1, 1)),
     }
     try:
         forms = recognise_days(
-            {found[name]: (raw[found[name]], of) for name, of in expected.items() if name in found}
+            {found[name]: (raw[found[name]], of) for name, of in expected.items() if name in found},
+            dates_as,
         )
     except FormatError as error:
         raise UserError(f"{path}: {error}") from error

@@ -33,7 +33,7 @@ from bondsig_assets.trace.view import View
 
 #: More bad reports than this share of a file stop it, as they stop `bondsig run`.
 MAX_BAD_SHARE = 0.05
-#: As few bad reports are faults of rows, whatever their share, unless all are bad.
+#: Fewer bad reports are faults of rows, whatever their share, unless they are most of the file.
 _FEW_BAD = 5
 #: What stands aside and is no fault of a file.
 _NOT_BAD = ("reported_later", "shown_as_cancelled")
@@ -54,6 +54,8 @@ def clean_files(
     max_bad_share: float = MAX_BAD_SHARE,
     mapped: Sequence[str] = (),
     skip_rows: int | None = None,
+    dates_as: str | None = None,
+    times_as: str | None = None,
 ) -> None:
     """Cleans `files` into the folder `out` and says what became of the reports. Every mistake of a
     user is a UserError of one line.
@@ -61,10 +63,10 @@ def clean_files(
     began, console = clock.monotonic(), open_console()
     try:
         chosen, moment, named = screens_named(screens), _moment(as_of), _recipes(recipes)
-        terms, notes = read_bonds(bonds) if bonds else (None, [])
+        terms, notes = read_bonds(bonds, dates_as) if bonds else (None, [])
         for note in notes:
             console.print(note, markup=False)
-        own = Own(read_mapping(mapped), skip_rows)
+        own = Own(read_mapping(mapped), skip_rows, dates_as, times_as)
         _refuse_to_overwrite(files, out)
         out.mkdir(parents=True, exist_ok=True)
         sweep(out)
@@ -225,7 +227,8 @@ def _refuse_bad_files(scan: Scan, faults: pl.DataFrame, max_bad_share: float) ->
                 " corporates. Nothing was written"
             )
         of_file = of_file.filter(of_file != "other_product")
-        if len(of_file) <= max_bad_share * n or len(of_file) < min(_FEW_BAD, n):
+        is_few = len(of_file) < _FEW_BAD and 2 * len(of_file) <= n
+        if len(of_file) <= max_bad_share * n or is_few:
             continue
         counts = of_file.value_counts(sort=True).sort("count", "fault", descending=[True, False])
         fault, n_fault = counts.row(0)

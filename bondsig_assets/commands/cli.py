@@ -257,6 +257,18 @@ def wanted_market(held: Market | None, given: dict[str, Any]) -> Market:
     type=click.IntRange(min=0),
     help="Lines above the header (default: the header is found).",
 )
+@click.option(
+    "--dates",
+    default=None,
+    type=click.Choice(["sas", "epoch", "excel", "sas-seconds", "epoch-seconds"]),
+    help="What numbers of dates count from, where a file can be read in two ways.",
+)
+@click.option(
+    "--times",
+    default=None,
+    type=click.Choice(["hhmmss", "seconds"]),
+    help="What numbers of times are, where a file can be read in two ways.",
+)
 def clean(
     files: tuple[Path, ...],
     out: Path,
@@ -270,6 +282,8 @@ def clean(
     max_bad_share: float,
     mapped: tuple[str, ...],
     skip_rows: int | None,
+    dates: str | None,
+    times: str | None,
 ) -> None:
     """Clean TRACE files: message lifecycle, double counting, screens, price errors, bond days.
 
@@ -290,6 +304,8 @@ def clean(
         max_bad_share,
         mapped,
         skip_rows,
+        dates,
+        times,
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bondsig_assets.errors import UserError
-from bondsig_assets.sources.files.config import UNITS, ColumnRule, Feed, read_config
+from bondsig_assets.sources.files.config import ColumnRule, Feed, read_config
+from bondsig_assets.tables.ranges import UNITS
 from bondsig_assets.tables.raw import TRACE_REPORTS
 from bondsig_assets.trace.layouts.mapping import MOMENTS, Mapped, Mapping, canonical_names
 from bondsig_assets.validation import unknown_name

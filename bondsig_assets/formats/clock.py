@@ -61,7 +61,9 @@ _FEW = 3
 _TEXT = r"(?:^|[T: ])(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)? ?(?:([AaPp])\.?[Mm]\.?)?$"
 
 
-def recognise_times(columns: Mapping[str, pl.Series | pl.DataFrame]) -> dict[str, TimeForm]:
+def recognise_times(
+    columns: Mapping[str, pl.Series | pl.DataFrame], hint: str | None = None
+) -> dict[str, TimeForm]:
     """How each of the columns of one file writes its times: name → values, or their counts by
     `counted`.
 
@@ -69,8 +71,8 @@ def recognise_times(columns: Mapping[str, pl.Series | pl.DataFrame]) -> dict[str
     milliseconds, microseconds or nanoseconds. HHMMSS never has minutes or seconds of 60 and more
     and ends with 235959, seconds end with 86399; where both are possible throughout, eight
     different values decide for HHMMSS, fewer by the hours in which TRACE is open, or as another
-    column of the file does. Raises FormatError, a sentence that names the column, where nothing
-    decides.
+    column of the file does, or as `hint`, a key of NUMBERS, says. Raises FormatError, a sentence
+    that names the column, where nothing decides.
 
     Examples:
         >>> import polars as pl
@@ -84,6 +86,7 @@ def recognise_times(columns: Mapping[str, pl.Series | pl.DataFrame]) -> dict[str
     """
     seen = {name: _readings(values) for name, values in columns.items()}
     decided = {readings[0] for readings, *_ in seen.values() if len(readings) == 1}
+    decided |= {hint} if hint else set()
     return {name: _decided(name, *of, decided) for name, of in seen.items()}
 
 
@@ -204,7 +207,7 @@ def _decided(
     if len(left) > 1:
         raise FormatError(
             f"the numbers of {name} may be {' or '.join(told)}: nothing in the file tells which;"
-            " write times as HH:MM:SS"
+            f" say {' or '.join(left)}, or write times as HH:MM:SS"
         )
     number = left[0] if left else "hhmmss"
     said = [] if number == "hhmmss" else told

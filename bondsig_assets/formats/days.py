@@ -97,7 +97,7 @@ _PIVOT = 70
 
 
 def recognise_days(
-    columns: Mapping[str, tuple[pl.Series | pl.DataFrame, Expected]],
+    columns: Mapping[str, tuple[pl.Series | pl.DataFrame, Expected]], hint: str | None = None
 ) -> dict[str, DayForm]:
     """How each of the columns of one file writes its dates: name → (values, or their counts by
     `counted`; what is expected of them).
@@ -105,7 +105,8 @@ def recognise_days(
     Numbers are read as what puts most of them into the expected range; of readings that do so
     alike, those that fall on weekends give way where working days are expected, then those that
     no other column of the file is written in (one program wrote all of them). Where M/D/Y and D/M/Y
-    are both possible throughout, it is M/D/Y. Raises FormatError, a sentence that names the column
+    are both possible throughout, it is M/D/Y. `hint`: the reading, a key of NUMBERS, that is meant
+    where several are left. Raises FormatError, a sentence that names the column
     and both readings, where two are left.
 
     Examples:
@@ -121,6 +122,7 @@ def recognise_days(
     """
     found = {name: _Seen.of(values, expected) for name, (values, expected) in columns.items()}
     decided = {seen.readings[0] for seen in found.values() if len(seen.readings) == 1}
+    decided |= {hint} if hint else set()
     day_first = {seen.day_first for seen in found.values() if seen.day_first is not None}
     return {name: seen.decided(name, decided, day_first == {True}) for name, seen in found.items()}
 
@@ -189,7 +191,8 @@ class _Seen:
         if len(left) > 1:
             raise FormatError(
                 f"the numbers of {name} may be {' or '.join(map(self._with_example, left))}:"
-                " nothing in the file tells which; write dates as YYYY-MM-DD"
+                f" nothing in the file tells which; say {' or '.join(left)}, or write dates as"
+                " YYYY-MM-DD"
             )
         day_first = others_day_first if self.day_first is None else self.day_first
         number = left[0] if left else "yyyymmdd"

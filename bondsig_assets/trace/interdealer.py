@@ -19,9 +19,9 @@ DEALER = 1
 BUY, SELL = 0, 1
 #: Further apart than any two moments, and than an unknown one from any.
 FAR = np.iinfo(np.int64).max
-#: Two sides that one firm reports of one trade carry its one time of execution, as far as clocks
-#: and rounding allow. Ours: no specification says more than that one report stands for both sides.
-SAME_SUBMISSION_SECONDS = 10
+#: Two sides that one firm reports of one trade carry its one time of execution, but for seconds.
+#: The minute is ours: no specification says more than that one report stands for both sides.
+SAME_SUBMISSION_SECONDS = 60
 
 
 @dataclass(frozen=True)

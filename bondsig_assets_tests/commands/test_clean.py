@@ -303,6 +303,32 @@ def test_a_fault_of_the_file_is_none_of_its_rows(tmp_path, change, said):
     assert taken.returncode == 0
 
 
+@pytest.mark.parametrize(("bad", "of", "stops"), [(1, 2, False), (2, 3, True), (4, 8, False)])
+def test_of_a_small_file_most_have_to_be_bad(tmp_path, bad, of, stops):
+    lines = prints(tmp_path / "a.csv", *[{"rptd_pr": "par"}] * bad).read_text().split("\n")
+    (tmp_path / "b.csv").write_text("\n".join(lines[: of + 1]) + "\n")
+    done = bondsig("clean", tmp_path / "b.csv", "--out", tmp_path / "out")
+    assert done.returncode == int(stops), done.stderr
+
+
+def test_columns_of_ones_own_with_lines_above_them(tmp_path):
+    path = tmp_path / "own.csv"
+    lines = [f"037833AK6,2024-04-0{1 + k % 5} 10:00:0{k},98.5,250000" for k in range(9)]
+    path.write_text("\n".join(["My prints", "bond,when,px,size", *lines]) + "\n")
+    options = ["--map", "cusip=bond", "--map", "executed_at=when", "--map", "price=px"]
+    done = bondsig("clean", path, "--out", tmp_path / "out", *options, "--map", "par_usd=size")
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "own columns, 9 reports",
+        "1 lines above the header",
+        "every report is read as a",
+    ):
+        assert words in done.stdout
+    assert pl.read_parquet(tmp_path / "out" / "trades.parquet").height == 9
+    refused = bondsig("clean", path, "--out", tmp_path / "no", *options, "--map", "par=size")
+    assert refused.returncode == 1 and "column 'par'" in refused.stderr
+
+
 def test_a_file_of_another_product_is_refused_by_its_name(tmp_path):
     rows = pl.read_csv(prints(tmp_path / "a.csv"), infer_schema=False)
     for code, words in (("NOTE", "Treasuries"), ("TBA", "securitized products")):
@@ -374,6 +400,35 @@ def test_a_column_of_bonds_that_cannot_be_read_stops(tmp_path, column, bad, said
         "offering_amount_usd": 5e8,
         "is_convertible": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("isin;maturity;offering_date\nUS037833AK68;23443;21953\n", "days since 1960-01-01"),
+        ("cusip|maturity|offering_date\n037833AK|45359|43868\n", "serial days, as Excel counts"),
+        ("Bonds\nas of,today\ncusip,maturity\n037833AK6,3/8/2024\n", "2 lines above the header"),
+        ("CUSIP,MATURITY\n037833AK6,08MAR2024\n", "08MAR2024"),
+    ],
+)
+def test_terms_are_read_whatever_program_wrote_them(tmp_path, text, said):
+    from bondsig_assets.commands.bond_terms import read_bonds
+
+    (tmp_path / "bonds.csv").write_text(text)
+    terms, notes = read_bonds(tmp_path / "bonds.csv")
+    assert terms.select("cusip", "maturity_date").rows() == [("037833AK6", date(2024, 3, 8))]
+    assert any(said in note for note in notes), notes
+
+
+def test_terms_that_can_be_read_in_two_ways_are_refused_or_said(tmp_path):
+    from bondsig_assets.commands.bond_terms import read_bonds
+    from bondsig_assets.errors import UserError
+
+    (tmp_path / "bonds.csv").write_text("cusip,maturity\n037833AK6,23443\n")
+    with pytest.raises(UserError, match="the numbers of maturity may be .* say sas or epoch"):
+        read_bonds(tmp_path / "bonds.csv")
+    terms, _ = read_bonds(tmp_path / "bonds.csv", "sas")
+    assert terms["maturity_date"].to_list() == [date(2024, 3, 8)]
 
 
 PRINTS = Path(__file__).parents[3] / "shared/real/trace_prints"

@@ -84,6 +84,8 @@ def test_few_values(values, number):
 def test_two_readings_that_nothing_tells_apart_are_refused():
     with pytest.raises(FormatError, match="HHMMSS.*04:32:00.*seconds.*12:00:00.*HH:MM:SS"):
         recognised([43_200])
+    for hint in ("hhmmss", "seconds"):
+        assert recognise_times({"time": pl.Series([43_200])}, hint)["time"].number == hint
     columns = {"report": pl.Series([43_261, 43_200]), "time": pl.Series([43_200])}
     assert {form.number for form in recognise_times(columns).values()} == {"seconds"}
 

@@ -104,6 +104,13 @@ def test_two_readings_that_nothing_tells_apart_are_refused():
     # 19815 is a Wednesday of 2014 from 1960 on and a Tuesday of 2024 from 1970 on.
     with pytest.raises(FormatError, match="2014-04-02.*2024-04-02.*write dates as YYYY-MM-DD"):
         recognised([19815])
+    columns = {"day": (pl.Series([19815]), TRADES)}
+    assert {recognise_days(columns, one)["day"].number for one in ("sas", "epoch")} == {
+        "sas",
+        "epoch",
+    }
+    # What the numbers say themselves stays.
+    assert recognise_days({"day": (pl.Series([23467]), TRADES)}, "epoch")["day"].number == "sas"
     # Another column of the same file tells.
     sure = pl.Series([(day - date(1970, 1, 1)).days for day in working_days(date(2024, 4, 1), 20)])
     forms = recognise_days({"sure": (sure, TRADES), "day": (pl.Series([19815]), TRADES)})

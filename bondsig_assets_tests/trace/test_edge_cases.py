@@ -459,10 +459,10 @@ def test_two_sides_that_one_firm_reports_are_one_trade(day, flag):
 
     one = ["trade", "interdealer_buy_leg < 0"]
     assert outcomes(sell, buy()) == one
-    assert outcomes(sell, buy(at="10:00:10")) == one
+    assert outcomes(sell, buy(at="10:01:00")) == one
     # Later, at other terms, or of the same side: another trade.
     for other in (
-        buy(at="10:00:11"),
+        buy(at="10:01:01"),
         buy(price=99.0),
         buy(par_usd=5.0),
         report(day, "2", contra="D", at="10:00:00", **flag),

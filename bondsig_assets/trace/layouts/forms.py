@@ -11,15 +11,17 @@ from datetime import date, timedelta
 
 import polars as pl
 
+from bondsig_assets.errors import FormatError
 from bondsig_assets.formats import (
     DayForm,
     Expected,
     TimeForm,
     added,
+    read_days,
     recognise_days,
     recognise_times,
 )
-from bondsig_assets.formats.counted import texts_of
+from bondsig_assets.formats.counted import numbers_of, texts_of, total
 from bondsig_assets.securities.identifiers import CusipForm, recognise_cusips
 from bondsig_assets.trace.layouts.values import Source, SourceForms
 
@@ -33,6 +35,10 @@ DATES = (
     "first_control_date",
 )
 TIMES = ("execution_time", "report_time")
+#: Dates that a report may lack: unreadable ones are null, and so a fault of the file where they are
+#: many. Screens on them would fall silent.
+_OPTIONAL = ("settlement_date", "prior_report_date", "first_control_date")
+_FEW_UNREAD, _MANY_UNREAD = 5, 0.05
 #: Reports that are enough to decide by; those of a longer file that come later are read alike.
 ENOUGH_REPORTS = 50_000
 
@@ -43,6 +49,9 @@ class Forms:
     with `decide`.
     """
 
+    #: What a user says numbers are, where two readings are left.
+    dates_as: str | None = None
+    times_as: str | None = None
     days: dict[str, DayForm] = field(default_factory=dict)
     times: dict[str, TimeForm] = field(default_factory=dict)
     cusips: dict[str, CusipForm] = field(default_factory=dict)
@@ -50,6 +59,8 @@ class Forms:
     _counts: dict[str, list[pl.DataFrame]] = field(default_factory=dict)
     _of_days: dict[str, None] = field(default_factory=dict)
     _of_times: dict[str, None] = field(default_factory=dict)
+    _unusual: set[str] = field(default_factory=set)
+    _optional: set[str] = field(default_factory=set)
     _cusip: str = ""
 
     def look(self, frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> None:
@@ -62,26 +73,37 @@ class Forms:
             self.lacks_cusips |= not bool(is_given.all())
             self._counts.setdefault(source.name, []).append(counts.filter(is_given))
             self._cusip = source.name
-        seen_here: dict[str, pl.DataFrame | None] = {}
+        seen: set[str] = set()
         for column in (*DATES, *TIMES):
             for source in sources.get(column, ()):
                 if source.dtype.is_temporal() or isinstance(source.dtype, pl.Null):
                     continue
-                if source.name not in seen_here:
-                    seen_here[source.name] = seen = _counted(frame, source)
-                    if seen is not None:
-                        self._counts.setdefault(source.name, []).append(seen)
-                if seen_here[source.name] is not None:
+                if source.name not in seen:
+                    seen.add(source.name)
+                    counts = _grouped(frame, source).filter(pl.col("value").is_not_null())
+                    self._counts.setdefault(source.name, []).append(counts)
+                    if not _is_usual(counts["value"]):
+                        self._unusual.add(source.name)
+                if column in _OPTIONAL:
+                    self._optional.add(source.name)
+                if source.name in self._unusual:
                     (self._of_days if column in DATES else self._of_times)[source.name] = None
 
     def decide(self) -> None:
-        """Recognises every column looked at. Raises FormatError where two readings are left."""
+        """Recognises every column looked at. Raises FormatError where two readings are left, or
+        where a column whose values are no fault of a row when they are null can't be read.
+        """
         counts = {name: added(pieces) for name, pieces in self._counts.items()}
         # A day of slack: the clock here may be behind New York's; settlements lie ahead.
         today = date.today()
         expected = Expected(FIRST_REPORT_DATE, today + timedelta(days=30), on_weekdays=True)
-        self.days = recognise_days({name: (counts[name], expected) for name in self._of_days})
-        self.times = recognise_times({name: counts[name] for name in self._of_times})
+        self.days = recognise_days(
+            {name: (counts[name], expected) for name in self._of_days}, self.dates_as
+        )
+        self.times = recognise_times({name: counts[name] for name in self._of_times}, self.times_as)
+        for name in self._of_days:
+            if name in self._optional:
+                _refuse_unreadable(name, counts[name], self.days[name])
         if self._cusip:
             self.cusips = {self._cusip: recognise_cusips(counts[self._cusip])}
 
@@ -101,9 +123,31 @@ class Forms:
         return said + [f"{name}: {form.said}" for name, form in self.cusips.items() if form.said]
 
 
-def forms_of(frame: pl.LazyFrame, sources: dict[str, list[Source]]) -> Forms:
+def _refuse_unreadable(name: str, counts: pl.DataFrame, form: DayForm) -> None:
+    unread = counts.filter(texts_of(counts["value"]).is_not_null()).with_columns(
+        day=read_days(counts.filter(texts_of(counts["value"]).is_not_null())["value"], form)
+    )
+    n = total(unread)
+    # Zero stands for nothing in files of numbers.
+    is_zero = numbers_of(unread["value"]).fill_null(1.0) == 0
+    unread = unread.filter(pl.col("day").is_null() & ~is_zero)
+    if total(unread) >= _FEW_UNREAD and total(unread) > _MANY_UNREAD * n:
+        first = unread.sort("n", descending=True, maintain_order=True)
+        raise FormatError(
+            f"{name}: {total(unread):,.0f} of {n:,.0f} cannot be read: a date was expected, the"
+            f" commonest value is {str(first['value'][0])!r} ({first['n'][0]:,}); mend the column"
+            " or leave it out"
+        )
+
+
+def forms_of(
+    frame: pl.LazyFrame,
+    sources: dict[str, list[Source]],
+    dates_as: str | None = None,
+    times_as: str | None = None,
+) -> Forms:
     """The forms of a frame that is read as a whole. Raises FormatError."""
-    forms = Forms()
+    forms = Forms(dates_as, times_as)
     forms.look(frame, sources)
     forms.decide()
     return forms
@@ -121,13 +165,11 @@ def _grouped(frame: pl.LazyFrame, source: Source) -> pl.DataFrame:
     )
 
 
-def _counted(frame: pl.LazyFrame, source: Source) -> pl.DataFrame | None:
-    """Counts of a column, None where all of it is in the commonest way."""
-    grouped = _grouped(frame, source).filter(pl.col("value").is_not_null())
-    if grouped["value"].dtype == pl.String:
-        text = grouped["value"]
-        for pattern in ("%Y-%m-%d", "%H:%M:%S"):
-            kind = pl.Date() if pattern == "%Y-%m-%d" else pl.Time()
-            if text.str.strptime(kind, pattern, strict=False).null_count() == text.null_count():
-                return None
-    return grouped
+def _is_usual(values: pl.Series) -> bool:
+    """Whether all of a column is in the commonest way."""
+    if values.dtype != pl.String:
+        return False
+    return any(
+        values.str.strptime(kind, pattern, strict=False).null_count() == values.null_count()
+        for kind, pattern in ((pl.Date(), "%Y-%m-%d"), (pl.Time(), "%H:%M:%S"))
+    )

@@ -248,7 +248,7 @@ class _Reading:
             frame = with_constants(frame, variant)
             times = given(frame, variant)
             columns = Columns(frame.collect_schema(), variant)
-            forms = forms_of(frame, columns.of_forms())
+            forms = forms_of(frame, columns.of_forms(), self.own.dates_as, self.own.times_as)
             numbered = pl.scan_parquet(
                 path,
                 glob=False,

@@ -42,12 +42,14 @@ _REPORT_DATES = ("trd_rpt_dt", "trade_report_date")
 
 @dataclass(frozen=True)
 class Own:
-    """What a user says of files: which column is which, and how many lines stand above the header
-    (None: it is sought).
+    """What a user says of files: which column is which, how many lines stand above the header
+    (None: it is sought), and what numbers of dates and times are where two readings are left.
     """
 
     mapping: Mapping = field(default_factory=dict)
     skip_rows: int | None = None
+    dates_as: str | None = None
+    times_as: str | None = None
 
 
 NOTHING_OWN = Own()
@@ -84,7 +86,8 @@ class Text:
         self._stream, self._layout_asked, self._own = stream, layout, own
         self._filled: set[str] = set()
         self._trailer: int | None = None
-        self._forms, self._is_decided, self.has_symbol_keys = Forms(), False, False
+        self._forms = Forms(own.dates_as, own.times_as)
+        self._is_decided, self.has_symbol_keys = False, False
 
     @property
     def times(self) -> dict[str, tuple[str, bool]]:

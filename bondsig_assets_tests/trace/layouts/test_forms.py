@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.errors import LayoutError
-from bondsig_assets.trace.layouts import forms, normalise, scan_reports, streams
+from bondsig_assets.trace.layouts import Own, forms, normalise, scan_reports, streams
 from bondsig_assets_tests.trace.layouts.test_faults import GOOD
 
 DAYS = [date(2024, 4, 1) + timedelta(k) for k in range(40)]
@@ -39,8 +39,7 @@ def prints(as_day=str, as_time=None, **columns) -> pl.DataFrame:
         **{name: pl.Series(days) for name in ("trd_exctn_dt", "trd_rpt_dt", "stlmnt_dt")},
         **{name: pl.Series(times) for name in ("trd_exctn_tm", "trd_rpt_tm")},
         msg_seq_nb=pl.Series([str(k) for k in range(400)]),
-        **columns,
-    )
+    ).with_columns(**columns)
 
 
 RIGHT = [
@@ -83,6 +82,8 @@ def test_pieces_of_a_long_text_are_decided_together(tmp_path, monkeypatch):
     reports = scan_reports([tmp_path / "prints.csv"]).frame.collect()
     assert reports["executed_at"].dt.hour()[:200].unique().to_list() == [12]
     frame.head(200).write_csv(tmp_path / "short.csv")
+    said = scan_reports([tmp_path / "short.csv"], own=Own(times_as="seconds")).frame.collect()
+    assert said["executed_at"].dt.hour().unique().to_list() == [12]
     with pytest.raises(LayoutError, match=r"short\.csv: the numbers of trd_exctn_tm may be HHMMSS"):
         scan_reports([tmp_path / "short.csv"])
 
@@ -106,3 +107,19 @@ def test_latin_1_is_read_and_said(tmp_path):
     (tmp_path / "prints.csv").write_bytes(text.encode("latin-1"))
     scan = scan_reports([tmp_path / "prints.csv"])
     assert "Windows-1252" in scan.notes[0] and scan.frame.collect()["fault"].null_count() == 400
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_settlements_that_cannot_be_read_stop_the_file(tmp_path, suffix):
+    """They are no fault of a row: a screen would fall silent."""
+    path = tmp_path / f"prints.{suffix}"
+
+    def scan(n: int):
+        days = ["T+2"] * n + [f"{DAYS[0]}"] * (400 - n)
+        frame = prints(stlmnt_dt=pl.Series(days))
+        frame.write_csv(path) if suffix == "csv" else frame.write_parquet(path)
+        return scan_reports([path]).frame.collect()["settlement_date"]
+
+    assert scan(20).null_count() == 20
+    with pytest.raises(LayoutError, match=r"stlmnt_dt: 21 of 400 cannot be read.*'T\+2' \(21\)"):
+        scan(21)
