@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from bondsig_assets.errors import FormatError
 from bondsig_assets.formats import read_times, recognise_times
 
-
 #: A busy machine is no fault of what is tested.
 QUICK = settings(deadline=None)
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from bondsig_assets.formats import as_utf8, header_row
 
-
 #: A busy machine is no fault of what is tested.
 QUICK = settings(deadline=None)
 
