@@ -6,11 +6,14 @@ from datetime import datetime, time, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.errors import FormatError
 from bondsig_assets.formats import read_times, recognise_times
+
+#: A busy machine is no fault of what is tested.
+QUICK = settings(deadline=None)
 
 
 def hhmmss(s: int) -> int:
@@ -53,6 +56,7 @@ def recognised(values):
     return form, read_times(column, form).to_list()
 
 
+@QUICK
 @given(st.sampled_from(sorted(WRITTEN)), st.sampled_from([lambda n: n, float, str]), HOURS)
 def test_numbers_are_read_whatever_they_count(name, written, seconds):
     form, found = recognised([written(WRITTEN[name](s)) for s in seconds])
@@ -60,6 +64,7 @@ def test_numbers_are_read_whatever_they_count(name, written, seconds):
     assert (form.said == "") == (name == "hhmmss")
 
 
+@QUICK
 @given(st.sampled_from(TEXTS), HOURS)
 def test_texts_in_use_are_read(written, seconds):
     assert recognised([written(s) for s in seconds])[1] == [s * 1_000_000 for s in seconds]
@@ -110,6 +115,7 @@ def test_types_are_read_as_they_are():
     assert recognised(["10:15:03.25", "10:15"])[1] == [at + 250_000, at - 3_000_000]
 
 
+@QUICK
 @given(st.lists(st.text() | st.none(), max_size=20))
 def test_any_text_is_a_time_or_null(values):
     column = pl.Series(values, dtype=pl.String)
@@ -121,6 +127,7 @@ def test_any_text_is_a_time_or_null(values):
     assert read.dtype == pl.Int64 and read.drop_nulls().is_between(0, 86_399_999_999).all()
 
 
+@QUICK
 @given(st.lists(st.floats() | st.integers(0, 10**15) | st.none(), max_size=20))
 def test_any_number_is_a_time_null_or_refused(values):
     column = pl.Series(values, dtype=pl.Float64, strict=False)

@@ -6,12 +6,14 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.errors import FormatError
 from bondsig_assets.formats import Expected, added, counted, read_days, recognise_days
 
+#: A busy machine is no fault of what is tested.
+QUICK = settings(deadline=None)
 TRADES = Expected(date(2002, 7, 1), date(2026, 12, 1), on_weekdays=True)
 ANY = Expected(date(1950, 1, 1), date(2150, 1, 1))
 STARTS = {
@@ -42,6 +44,7 @@ def working_days(first: date, n: int) -> list[date]:
     return [day for day in days if day.weekday() < 5][:n]
 
 
+@QUICK
 @given(
     st.sampled_from(sorted(STARTS)),
     st.sampled_from(TYPES),
@@ -55,6 +58,7 @@ def test_numbers_of_working_days_are_read_whatever_they_count_from(name, written
     assert str(days[0]) in form.said
 
 
+@QUICK
 @given(st.sampled_from(sorted(UNITS)), st.dates(date(2003, 1, 6), date(2025, 12, 31)))
 def test_moments_as_numbers_are_their_days(name, first):
     days, (start, per_day) = working_days(first, 10), UNITS[name]
@@ -62,6 +66,7 @@ def test_moments_as_numbers_are_their_days(name, first):
     assert form.number == name and found == days
 
 
+@QUICK
 @given(
     st.sampled_from(
         [
@@ -136,6 +141,7 @@ def test_counts_of_pieces_are_those_of_the_whole():
     assert recognise_days({"day": (added(pieces), TRADES)}) == whole
 
 
+@QUICK
 @given(st.lists(st.text() | st.none(), max_size=20))
 def test_any_text_is_a_date_null_or_refused(values):
     column = pl.Series(values, dtype=pl.String)
@@ -147,6 +153,7 @@ def test_any_text_is_a_date_null_or_refused(values):
     assert read.dtype == pl.Date and len(read) == len(values)
 
 
+@QUICK
 @given(st.lists(st.floats() | st.none(), max_size=20))
 def test_any_number_is_a_date_null_or_refused(values):
     column = pl.Series(values, dtype=pl.Float64)

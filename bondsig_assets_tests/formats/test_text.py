@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.formats import as_utf8, header_row
 
+#: A busy machine is no fault of what is tested.
+QUICK = settings(deadline=None)
 
+
+@QUICK
 @given(st.text())
 def test_utf8_stays_as_it_is(text):
     data = text.encode()
@@ -17,6 +21,7 @@ def test_utf8_stays_as_it_is(text):
     assert as_utf8(b"\xef\xbb\xbf" + data) == (data, "")
 
 
+@QUICK
 @given(st.text(st.characters(codec="cp1252"), min_size=1))
 def test_windows_and_latin_are_read(text):
     data = text.encode("cp1252")

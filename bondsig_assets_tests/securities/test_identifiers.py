@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets.securities.identifiers import read_cusips, recognise_cusips
 
+#: A busy machine is no fault of what is tested.
+QUICK = settings(deadline=None)
 EIGHTS = st.lists(
     st.text("0123456789ABCDEFGHJKLMNPQRSTUVWXYZ", min_size=8, max_size=8).filter(
         lambda text: not text.isdigit()
@@ -34,6 +36,7 @@ def read(values):
     return form, read_cusips(column, form)
 
 
+@QUICK
 @given(EIGHTS, st.sampled_from(WRITTEN))
 def test_every_way_of_writing_is_the_same_bond(eights, written):
     nines = with_check_digit(pl.Series(eights)).to_list()
@@ -42,6 +45,7 @@ def test_every_way_of_writing_is_the_same_bond(eights, written):
     assert form.is_usual == (written(nines[0]) == nines[0])
 
 
+@QUICK
 @given(EIGHTS, st.integers(1, 9))
 def test_one_wrong_check_digit_is_wrong_and_the_others_stay(eights, by):
     nines = with_check_digit(pl.Series([*eights, "037833AK", "459200HU"])).to_list()
@@ -73,6 +77,7 @@ def test_lost_zeros_blanks_and_foreign_isins(values, cusips):
     assert found["is_wrong"].to_list() == [bool(one and one.startswith("XS")) for one in cusips]
 
 
+@QUICK
 @given(st.lists(st.text() | st.none(), max_size=20))
 def test_any_text_is_read(values):
     column = pl.Series(values, dtype=pl.String)
