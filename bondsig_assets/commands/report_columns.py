@@ -23,7 +23,7 @@ _LETTERS = ("status", "side", "contra", "asof_code", "commission_code", "trading
 #: Columns of the table that say nothing of a report by itself.
 _NOT_OF_A_REPORT = ("view", "feed", "delivered_at", "known_at")
 #: Keys of `source.toml` that `clean` does not follow; without a word they would change the reports.
-_RULES = ("lookup", "default", "plus_days", "cap", "time_default")
+_RULES = ("null", "zero_is_null", "lookup", "default", "plus_days", "cap", "time_default")
 _BLOCK = ("null_when", "keep", "prefer", "melt")
 
 
