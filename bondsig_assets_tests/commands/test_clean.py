@@ -17,17 +17,9 @@ import polars as pl
 import pytest
 
 from benchmarks.known_outcomes import reports_of_known_outcome
+from bondsig_assets_tests.command_line import bondsig
 
 TABLES = ("trades", "rejected", "bond_days")
-
-
-def bondsig(*arguments: object, timeout: int = 120) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", "bondsig_assets", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-    )
 
 
 @pytest.fixture(scope="module")

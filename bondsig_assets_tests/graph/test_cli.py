@@ -20,19 +20,14 @@ import pytest
 
 from bondsig_assets.home import Home
 from bondsig_assets.warehouse import Warehouse
+from bondsig_assets_tests.command_line import bondsig as of_command_line
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
 
 _BONDSIG = [sys.executable, "-c", "from bondsig_assets.commands.cli import main; main()"]
 
 
 def bondsig(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*_BONDSIG, *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "BONDSIG_HOME": str(home)},
-        timeout=120,
-    )
+    return of_command_line(*arguments, BONDSIG_HOME=str(home))
 
 
 def test_sql_in_three_formats(full_home):
