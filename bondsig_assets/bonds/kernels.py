@@ -55,6 +55,40 @@ class CashFlows(NamedTuple):
     status: np.ndarray  # (n,), int64
 
 
+class _Packed(NamedTuple):
+    """`Bonds` in as few arrays as can be: handing 14 of them to a compiled function costs more than
+    the coupons of a bond (a third of the rate of accrued interest).
+    """
+
+    settlement: np.ndarray
+    maturity: np.ndarray
+    coupon_pct: np.ndarray
+    frequency: np.ndarray
+    day_count: np.ndarray
+    redemption_date: np.ndarray
+    redemption: np.ndarray
+    #: (n, 5): accrual_start, first_coupon, last_coupon, is_month_end, ex_coupon_days; (n, 0) where
+    #: no bond has any of them.
+    further: np.ndarray
+    steps: np.ndarray  # (n, 2 m): dates, NO_DATE for none, then coupons
+
+
+def _packed(bonds) -> _Packed:
+    n = len(bonds.settlement)
+    undated = (bonds.accrual_start, bonds.first_coupon, bonds.last_coupon)
+    is_plain = (
+        not bonds.step_dates.size
+        and all((dates == NO_DATE).all() for dates in undated)
+        and not (bonds.is_month_end.any() or bonds.ex_coupon_days.any())
+    )
+    if is_plain:
+        further, steps = np.empty((n, 0), np.int64), np.empty((n, 0))
+    else:
+        further = np.column_stack([*undated, bonds.is_month_end, bonds.ex_coupon_days])
+        steps = np.concatenate([bonds.step_dates.astype(float), bonds.step_coupons_pct], axis=1)
+    return _Packed(*(*bonds[:7], further, steps))
+
+
 def _over_bonds(function):
     """Compile `function` and give it arrays of its bonds' length, of one type per argument.
 
@@ -72,7 +106,7 @@ def _over_bonds(function):
             v if isinstance(v, tuple) else np.array(np.broadcast_to(v, n), k)
             for v, k in zip(values, kinds[1:], strict=True)
         )
-        return compiled(bonds, *arrays)
+        return compiled(_packed(bonds), *arrays)
 
     return call
 
@@ -134,45 +168,28 @@ def _in_periods(begin, day, last_month, coupon_day, step, day_count):
 
 
 @_inner
-def _coupon(bonds, i, begin):
+def _coupon(usual, steps, i, begin):
     """The coupon of bond i in a period that begins on `begin`, % a year."""
-    coupon = bonds.coupon_pct[i]
-    for k in range(bonds.step_dates.shape[1]):
-        if bonds.step_dates[i, k] != NO_DATE and bonds.step_dates[i, k] <= begin:
-            coupon = bonds.step_coupons_pct[i, k]
+    coupon, n = usual, steps.shape[1] // 2
+    for k in range(n):
+        if steps[i, k] > _FIRST_DAY and steps[i, k] <= begin:
+            coupon = steps[i, n + k]
     return coupon
 
 
 @_inner
-def _is_sound(bonds, i):
-    """Whether the terms of bond i can be those of a bond."""
-    settlement, end, maturity = bonds.settlement[i], bonds.redemption_date[i], bonds.maturity[i]
-    for day in (bonds.accrual_start[i], bonds.first_coupon[i], bonds.last_coupon[i]):
-        # The only payment is also the first.
-        is_only = day == maturity and bonds.first_coupon[i] == day
-        if day != NO_DATE and not is_only and not _FIRST_DAY <= day < maturity:
-            return False
-    for k in range(bonds.step_dates.shape[1]):
-        if bonds.step_dates[i, k] != NO_DATE and not 0.0 <= bonds.step_coupons_pct[i, k] < np.inf:
-            return False
-    return (
-        0.0 <= bonds.coupon_pct[i] < np.inf
-        and 0.0 < bonds.redemption[i] < np.inf
-        and bonds.frequency[i] in (0, 1, 2, 4, 12)
-        and 0 <= bonds.day_count[i] <= 3
-        and end <= maturity <= settlement + 365 * _LONGEST_YEARS
-    )
+def _fits(day, maturity, first_coupon):
+    """Whether a date of a bond's terms is missing or lies in its life."""
+    # The only payment is also the first.
+    is_only = day == maturity and first_coupon == day
+    return day == NO_DATE or is_only or _FIRST_DAY <= day < maturity
 
 
 @_inner
-def _opening(bonds, i, last_month, coupon_day, step):
-    """First day of interest of bond i and its first coupon, as periods before the last regular
-    coupon date; (NO_DATE, _ENDLESS) where neither is given, (NO_DATE, -1) where they fit no coupon
-    date.
+def _opening(begin, first, last_month, coupon_day, step):
+    """First day of interest and the first coupon, as periods before the last regular coupon date;
+    (NO_DATE, -1) where they fit no coupon date.
     """
-    begin, first = bonds.accrual_start[i], bonds.first_coupon[i]
-    if begin == NO_DATE and first == NO_DATE:
-        return NO_DATE, _ENDLESS
     if first == NO_DATE:
         opening, _ = _elapsed(begin, last_month, coupon_day, step, 1)
         return begin, opening - 1
@@ -188,48 +205,106 @@ def _opening(bonds, i, last_month, coupon_day, step):
 def _flows(bonds, i, room):
     """Fill the cash flows of bond i after settlement: amount, time in coupon periods and in years.
 
-    Returns status, number of flows, accrued interest and compounding frequency.
+    Returns status, number of flows, accrued interest and compounding frequency. What is compiled
+    takes numbers and single arrays below here: all of `bonds` in a call costs more than the call.
     """
     amounts, periods, years = room
     settlement, end, maturity = bonds.settlement[i], bonds.redemption_date[i], bonds.maturity[i]
+    coupon, frequency, day_count = bonds.coupon_pct[i], bonds.frequency[i], bonds.day_count[i]
     if min(settlement, end, maturity) < _FIRST_DAY or max(settlement, end, maturity) >= _LAST_DAY:
         return BAD_TERMS, 0, np.nan, 1.0
     if settlement >= end:
         return MATURED, 0, np.nan, 1.0
-    if not _is_sound(bonds, i):
+    sound = (
+        0.0 <= coupon < np.inf
+        and 0.0 < bonds.redemption[i] < np.inf
+        and frequency in (0, 1, 2, 4, 12)
+    )
+    if not (sound and 0 <= day_count <= 3 and end <= maturity <= settlement + 365 * _LONGEST_YEARS):
         return BAD_TERMS, 0, np.nan, 1.0
-    frequency, day_count = bonds.frequency[i], bonds.day_count[i]
     bears = frequency > 0
     if not bears:
-        frequency = 2
+        coupon, frequency = 0.0, 2
     step = 12 // frequency
-    scale, actual = frequency / (360.0 if day_count == 2 else 365.0), day_count >= 2
-    anchor = bonds.last_coupon[i] if bonds.last_coupon[i] != NO_DATE and bears else maturity
-    last_month, coupon_day = _month_and_day(anchor)
-    if bonds.is_month_end[i]:
-        coupon_day = 31
-    begin, opening = NO_DATE, _ENDLESS
-    if bears:
-        begin, opening = _opening(bonds, i, last_month, coupon_day, step)
-        if opening < 0:
-            return BAD_TERMS, 0, np.nan, 1.0
+    begin, anchor, opening, n_steps = NO_DATE, maturity, _ENDLESS, 0
+    is_plain = bonds.further.shape[1] == 0
+    if is_plain:
+        last_month, coupon_day = _month_and_day(maturity)
+    else:
+        begin, first_coupon = bonds.further[i, 0], bonds.further[i, 1]
+        last_coupon, n_steps = bonds.further[i, 2], bonds.steps.shape[1] // 2
+        for day in (begin, first_coupon, last_coupon):
+            if not _fits(day, maturity, first_coupon):
+                return BAD_TERMS, 0, np.nan, 1.0
+        for k in range(n_steps):
+            known = bonds.steps[i, k] > _FIRST_DAY
+            if known and not 0.0 <= bonds.steps[i, n_steps + k] < np.inf:
+                return BAD_TERMS, 0, np.nan, 1.0
+        if last_coupon != NO_DATE and bears:
+            anchor = last_coupon
+        last_month, coupon_day = _month_and_day(anchor)
+        if bonds.further[i, 3]:
+            coupon_day = 31
+        if bears and not (begin == NO_DATE and first_coupon == NO_DATE):
+            begin, opening = _opening(begin, first_coupon, last_month, coupon_day, step)
+            if opening < 0:
+                return BAD_TERMS, 0, np.nan, 1.0
     first, elapsed = _elapsed(settlement, last_month, coupon_day, step, day_count)
     final, final_elapsed = _elapsed(end, last_month, coupon_day, step, day_count)
+    scale, actual = frequency / (360.0 if day_count == 2 else 365.0), day_count >= 2
+    paid = coupon / frequency
+    before = _day_number(last_month - first * step, coupon_day)
+    n, accrued = 0, paid * elapsed
+    if first <= opening and final <= opening and anchor == maturity and n_steps == 0:
+        for period in range(first - 1, final - 1, -1):
+            date = _day_number(last_month - period * step, coupon_day)
+            amounts[n] = paid * scale * (date - before) if actual else paid
+            periods[n] = scale * (date - settlement) if actual else first - period - elapsed
+            years[n] = (date - settlement) / 365.0
+            before = date
+            n += 1
+        if n == 0 or before != end:  # called between two coupons
+            amounts[n] = paid * final_elapsed
+            periods[n] = (
+                scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
+            )
+            years[n] = (end - settlement) / 365.0
+            n += 1
+    else:
+        grid = last_month, coupon_day, step, day_count
+        ends = first, elapsed, final, final_elapsed, opening
+        dates = begin, settlement, end, anchor, maturity
+        n, accrued = _irregular(grid, ends, dates, coupon, bonds.steps, i, room)
+    if not is_plain and coupon > 0.0 and np.round(365.0 * years[0]) <= bonds.further[i, 4]:
+        accrued -= amounts[0]
+        amounts[0] = 0.0
+    amounts[n - 1] += bonds.redemption[i]
+    return OK, n, accrued, float(frequency)
 
+
+@_inner
+def _irregular(grid, ends, dates, usual, steps, i, room):
+    """Fill the coupons of a bond that is in its first period, has an irregular last one or steps;
+    the number of flows and the accrued interest. Arguments as `_flows` names them.
+    """
+    amounts, periods, years = room
+    last_month, coupon_day, step, day_count = grid
+    first, elapsed, final, final_elapsed, opening = ends
+    begin, settlement, end, anchor, maturity = dates
+    frequency = 12 // step
+    scale, actual = frequency / (360.0 if day_count == 2 else 365.0), day_count >= 2
     # The coupon running at settlement, and what of it has accrued.
     since = _day_number(last_month - first * step, coupon_day)
+    part = elapsed
     if first > opening:
         since = begin
+        part = _in_periods(since, settlement, last_month, coupon_day, step, day_count)
     elif anchor < maturity and first <= 0:
         since = anchor
-    accrued, before = 0.0, since
-    if bears and settlement > since:
-        part = elapsed
-        if first > opening or (anchor < maturity and first <= 0):
-            part = _in_periods(since, settlement, last_month, coupon_day, step, day_count)
-        accrued = _coupon(bonds, i, since) / frequency * part
-
-    n = 0
+        part = _in_periods(since, settlement, last_month, coupon_day, step, day_count)
+    coupon = _coupon(usual, steps, i, since)
+    accrued = coupon / frequency * part if settlement > since else 0.0
+    before, n = since, 0
     for period in range(min(first - 1, opening), max(final, 0) - 1, -1):
         date = _day_number(last_month - period * step, coupon_day)
         if period == opening:
@@ -239,7 +314,7 @@ def _flows(bonds, i, room):
             part = 1.0 if regular and not actual else part
         else:
             part = scale * (date - before) if actual else 1.0
-        amounts[n] = _coupon(bonds, i, before) / frequency * part if bears else 0.0
+        amounts[n] = _coupon(usual, steps, i, before) / frequency * part
         periods[n] = scale * (date - settlement) if actual else first - period - elapsed
         years[n] = (date - settlement) / 365.0
         before = date
@@ -252,17 +327,13 @@ def _flows(bonds, i, room):
         elif end > anchor:
             before = anchor
             part = _in_periods(anchor, end, last_month, coupon_day, step, day_count)
-        amounts[n] = _coupon(bonds, i, before) / frequency * part if bears else 0.0
+        amounts[n] = _coupon(usual, steps, i, before) / frequency * part
         periods[n] = (
             scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
         )
         years[n] = (end - settlement) / 365.0
         n += 1
-    if bears and np.round(365.0 * years[0]) <= bonds.ex_coupon_days[i]:
-        accrued -= amounts[0]
-        amounts[0] = 0.0
-    amounts[n - 1] += bonds.redemption[i]
-    return OK, n, accrued, float(frequency)
+    return n, accrued
 
 
 @_inner
@@ -336,15 +407,14 @@ def accrued_interest(bonds):
 
 
 @_inner
-def _is_simple(bonds, i, flows, periods, convention):
-    """Whether bond i is quoted at simple interest: within its last coupon period."""
-    last = flows == 1 and (bonds.frequency[i] > 0 or periods[0] <= 1.0)
-    return last and convention <= TREASURY
+def _is_simple(frequency, flows, first_period, convention):
+    """Whether a bond is quoted at simple interest: within its last coupon period."""
+    return flows == 1 and (frequency > 0 or first_period <= 1.0) and convention <= TREASURY
 
 
 @_inner
-def _value(amounts, periods, flows, rate):
-    """Value of the flows at a continuous rate a coupon period, and its first two derivatives in the
+def _compounded(amounts, periods, flows, rate):
+    """Value of flows at a continuous rate a coupon period, and its first two derivatives in the
     yield a period of that rate, exp(rate) - 1.
     """
     value = first = second = 0.0
@@ -358,49 +428,62 @@ def _value(amounts, periods, flows, rate):
 
 
 @_inner
-def _priced(bonds, i, room, flows, per_period, convention):
-    """Dirty price of bond i at a yield a period, and its first two derivatives in that yield; NaN
-    where no discount factor is positive.
-    """
-    amounts, periods, _ = room
-    if _is_simple(bonds, i, flows, periods, convention):
-        growth = 1.0 + per_period * periods[0]
-        value = amounts[0] / growth if growth > 0.0 else np.nan
-        share = periods[0] / growth
-        return value, -value * share, 2.0 * value * share * share
-    if convention == CONTINUOUS:
-        value = first = second = 0.0
-        for k in range(flows):
-            present = amounts[k] * np.exp(-periods[k] * per_period)
-            value += present
-            first -= periods[k] * present
-            second += periods[k] * periods[k] * present
-        return value, first, second
-    if not per_period > -1.0:
-        return np.nan, np.nan, np.nan
-    rate = np.log1p(per_period)
-    value, first, second = _value(amounts, periods, flows, rate)
-    if convention == TREASURY and periods[0] < 1.0:
-        # Simple interest to the next coupon date instead of compounding.
-        stub = periods[0]
-        growth = 1.0 + per_period * stub
-        if not growth > 0.0:
-            return np.nan, np.nan, np.nan
-        factor = np.exp(stub * rate) / growth
-        slope = stub / (1.0 + per_period) - stub / growth
-        bend = (stub / growth) ** 2 - stub / (1.0 + per_period) ** 2 + slope * slope
-        second = factor * (second + 2.0 * slope * first + bend * value)
-        first = factor * (first + slope * value)
-        value = factor * value
+def _at_simple_interest(amount, period, per_period):
+    """Value of one flow at a yield a period, and its first two derivatives in it."""
+    growth = 1.0 + per_period * period
+    value = amount / growth if growth > 0.0 else np.nan
+    share = period / growth
+    return value, -value * share, 2.0 * value * share * share
+
+
+@_inner
+def _continuous(amounts, periods, flows, per_period):
+    """As `_compounded`, at a yield that compounds continuously."""
+    value = first = second = 0.0
+    for k in range(flows):
+        present = amounts[k] * np.exp(-periods[k] * per_period)
+        value += present
+        first -= periods[k] * present
+        second += periods[k] * periods[k] * present
     return value, first, second
 
 
 @_inner
-def _treasury_yield(bonds, i, room, flows, start, dirty, low, high):
-    """Yield a period at which bond i has a dirty price by the US Treasury's convention, or NaN."""
+def _by_treasury(amounts, periods, flows, per_period):
+    """As `_compounded`, with simple interest to the next coupon date."""
+    rate, stub = np.log1p(per_period), periods[0]
+    value, first, second = _compounded(amounts, periods, flows, rate)
+    growth = 1.0 + per_period * stub
+    if not growth > 0.0:
+        return np.nan, np.nan, np.nan
+    factor = np.exp(stub * rate) / growth
+    slope = stub / (1.0 + per_period) - stub / growth
+    bend = (stub / growth) ** 2 - stub / (1.0 + per_period) ** 2 + slope * slope
+    second = factor * (second + 2.0 * slope * first + bend * value)
+    first = factor * (first + slope * value)
+    return factor * value, first, second
+
+
+@_inner
+def _priced(amounts, periods, flows, per_period, convention):
+    """Dirty price of several flows at a yield a period, and its first two derivatives in that
+    yield; NaN where no discount factor is positive.
+    """
+    if convention == CONTINUOUS:
+        return _continuous(amounts, periods, flows, per_period)
+    if not per_period > -1.0:
+        return np.nan, np.nan, np.nan
+    if convention == TREASURY and periods[0] < 1.0:
+        return _by_treasury(amounts, periods, flows, per_period)
+    return _compounded(amounts, periods, flows, np.log1p(per_period))
+
+
+@_inner
+def _treasury_yield(amounts, periods, flows, start, dirty, low, high):
+    """Yield a period at which flows have a dirty price by the US Treasury's convention, or NaN."""
     found = start
     for _ in range(60):
-        value, first, _ = _priced(bonds, i, room, flows, found, TREASURY)
+        value, first, _ = _by_treasury(amounts, periods, flows, found)
         if not (value > 0.0 and first < 0.0):
             return np.nan
         move = np.log(value / dirty) * value / -first
@@ -408,22 +491,6 @@ def _treasury_yield(bonds, i, room, flows, start, dirty, low, high):
         if abs(moved - found) <= 1e-15 + 1e-15 * abs(found):
             return moved if low < moved < high else np.nan
         found = moved
-    return found
-
-
-@_inner
-def _yield(bonds, i, room, flows, dirty, frequency, convention):
-    """Yield a period at which bond i has a dirty price, or NaN where none lies in the range."""
-    amounts, periods, _ = room
-    low, high = LOWEST / frequency, HIGHEST / frequency
-    if _is_simple(bonds, i, flows, periods, convention):
-        found = (amounts[0] / dirty - 1.0) / periods[0]
-        return found if low <= found <= high else np.nan
-    if convention == CONTINUOUS:
-        return _solve(amounts, periods, flows, dirty, low, high)
-    found = np.expm1(_solve(amounts, periods, flows, dirty, np.log1p(low), np.log1p(high)))
-    if convention == TREASURY and periods[0] < 1.0 and not np.isnan(found):
-        return _treasury_yield(bonds, i, room, flows, found, dirty, low, high)
     return found
 
 
@@ -440,15 +507,22 @@ def price_from_yield(bonds, yield_pct, convention=STREET) -> tuple[np.ndarray, n
 @_over_bonds
 def _price_from_yield(bonds, yield_pct, convention):
     result, status, room = _outputs(bonds)
+    amounts, periods, years = room
     for i in range(len(result)):
         status[i], flows, accrued, frequency = _flows(bonds, i, room)
         if status[i] == OK and not LOWEST <= yield_pct[i] / 100.0 <= HIGHEST:
             status[i] = NO_ROOT
         if status[i] != OK:
             continue
-        value, _, _ = _priced(
-            bonds, i, room, flows, yield_pct[i] / 100.0 / frequency, convention[i]
-        )
+        per_period = yield_pct[i] / 100.0 / frequency
+        if _is_simple(bonds.frequency[i], flows, periods[0], convention[i]):
+            value, _, _ = _at_simple_interest(amounts[0], periods[0], per_period)
+        elif convention[i] == STREET:
+            rate, value = np.log1p(per_period), 0.0
+            for k in range(flows):
+                value += amounts[k] * np.exp(-periods[k] * rate)
+        else:
+            value, _, _ = _priced(amounts, periods, flows, per_period, convention[i])
         if np.isnan(value):
             status[i] = NO_ROOT
         result[i] = value - accrued
@@ -468,20 +542,33 @@ def yield_duration_convexity(bonds, price, convention=STREET) -> tuple[np.ndarra
 @_over_bonds
 def _yield_duration_convexity(bonds, price, convention):
     result, status, room = _outputs(bonds)
+    amounts, periods, years = room
     duration, convexity = result.copy(), result.copy()
     for i in range(len(result)):
         status[i], flows, accrued, frequency = _flows(bonds, i, room)
-        if status[i] == OK and not 0.0 < price[i] < np.inf:
-            status[i] = BAD_PRICE
-        if status[i] == OK and not price[i] + accrued > 0.0:
+        dirty = price[i] + accrued
+        if status[i] == OK and not (0.0 < price[i] < np.inf and dirty > 0.0):
             status[i] = BAD_PRICE
         if status[i] != OK:
             continue
-        found = _yield(bonds, i, room, flows, price[i] + accrued, frequency, convention[i])
+        low, high = LOWEST / frequency, HIGHEST / frequency
+        if _is_simple(bonds.frequency[i], flows, periods[0], convention[i]):
+            found = (amounts[0] / dirty - 1.0) / periods[0]
+            found = found if low <= found <= high else np.nan
+            value, first, second = _at_simple_interest(amounts[0], periods[0], found)
+        elif convention[i] == CONTINUOUS:
+            found = _solve(amounts, periods, flows, dirty, low, high)
+            value, first, second = _continuous(amounts, periods, flows, found)
+        else:
+            rate = _solve(amounts, periods, flows, dirty, np.log1p(low), np.log1p(high))
+            found = np.expm1(rate)
+            value, first, second = _compounded(amounts, periods, flows, rate)
+            if convention[i] == TREASURY and periods[0] < 1.0:
+                found = _treasury_yield(amounts, periods, flows, found, dirty, low, high)
+                value, first, second = _by_treasury(amounts, periods, flows, found)
         if np.isnan(found):
             status[i] = NO_ROOT
             continue
-        value, first, second = _priced(bonds, i, room, flows, found, convention[i])
         result[i] = 100.0 * frequency * found
         duration[i] = -first / (value * frequency)
         convexity[i] = second / (value * frequency * frequency)
