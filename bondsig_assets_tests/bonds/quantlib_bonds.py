@@ -108,8 +108,7 @@ def quantlib_yield(bonds: Bonds, i: int, bond: ql.Bond, price: float) -> tuple[f
     """
     settles, frequency = quantlib_date(bonds.settlement[i]), FREQUENCIES[int(bonds.frequency[i])]
     counter = DAY_COUNTERS[bonds.day_count[i]]
-    left = [one for one in bond.cashflows() if one.date() > settles]
-    is_last = len({one.date() for one in left}) == 1
+    is_last = ql.BondFunctions.nextCashFlowDate(bond, settles) == bond.maturityDate()
     compounding = ql.Simple if is_last else ql.Compounded
     found = ql.BondFunctions.bondYield(
         bond,
