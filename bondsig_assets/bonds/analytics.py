@@ -417,7 +417,7 @@ def _known_calls(rows: pl.DataFrame, reference: Reference) -> pl.DataFrame:
 def _assumed(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.Series:
     """The words of `terms_assumed`, with those on calls as known at each row's cutoff."""
     by_row = calls.group_by("row").agg(on_terms=pl.col("is_of_terms").any())
-    found = rows.select("row", "assumed", "is_callable", "float_start", "fault").join(
+    found = rows.select("row", "assumed", "is_callable", "float_start").join(
         by_row, on="row", how="left", maintain_order="left"
     )
     is_silent = (

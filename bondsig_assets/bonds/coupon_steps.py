@@ -40,7 +40,7 @@ def coupon_steps(texts: pl.Series) -> tuple[np.ndarray, np.ndarray]:
             coupon=pl.col("step").str.extract(r"\s(\d+(?:\.\d+)?)\s*$").cast(pl.Float64),
         )
     )
-    width = int(steps["number"].max() or 0) + 1 if steps.height else 0  # type: ignore[arg-type]
+    width = 1 + int(steps.select(pl.col("number").max().fill_null(-1)).item())
     dates, coupons = np.full((n, width), NO_DATE), np.full((n, width), np.nan)
     at = (steps["place"].to_numpy(), steps["number"].to_numpy())
     dates[at] = steps["day"].to_numpy().astype("datetime64[D]").astype(np.int64)

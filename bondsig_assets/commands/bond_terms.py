@@ -25,6 +25,7 @@ from bondsig_assets.formats import (
 )
 from bondsig_assets.formats.counted import numbers_of, texts_of
 from bondsig_assets.securities.identifiers import read_cusips, recognise_cusips
+from bondsig_assets.sources.files.config import MAX_BAD_SHARE
 
 #: Our name → names it goes by (Mergent FISD, WRDS).
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -57,8 +58,6 @@ _IN_THOUSANDS = "offering_amt"
 _KEYS = ("cusip", "bond_symbol")
 #: Lines among which a header is sought.
 _ABOVE = 50
-#: More unreadable cells than this share of a column are a fault of the column.
-MAX_BAD_SHARE = 0.05
 _WORDS = {"_date": "a date", "is_": "Y or N", "_usd": "a number", "coupon": "a number"}
 
 

@@ -24,6 +24,7 @@ from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.report_columns import read_mapping
 from bondsig_assets.commands.yields import compare_yields
 from bondsig_assets.errors import ReportsError, UserError
+from bondsig_assets.sources.files.config import MAX_BAD_SHARE
 from bondsig_assets.trace.cleaning import NO_TIMES
 from bondsig_assets.trace.layouts import Own, Scan, scan_reports
 from bondsig_assets.trace.layouts.products import words_of
@@ -31,8 +32,6 @@ from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.partitions import TABLES_OUT, Cleaned, clean_to, sweep
 from bondsig_assets.trace.view import View
 
-#: More bad reports than this share of a file stop it, as they stop `bondsig run`.
-MAX_BAD_SHARE = 0.05
 #: Fewer bad reports are faults of rows, whatever their share, unless they are most of the file.
 _FEW_BAD = 5
 #: What stands aside and is no fault of a file.

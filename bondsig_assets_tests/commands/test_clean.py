@@ -158,7 +158,8 @@ def test_a_folder_in_the_way_stops_it_before_the_first_file(enhanced, tmp_path):
 def test_names_with_brackets_and_files_of_two_layouts(enhanced, tmp_path):
     standard = tmp_path / "[red]a.csv"
     standard.write_text(
-        "cusip_id,trd_exctn_dt,trd_exctn_tm,msg_seq_nb,trc_st,ascii_rptd_vol_tx,rptd_pr,orig_msg_seq_nb,diss_rptg_side_cd,contra_party_type,trans_dt\n"
+        "cusip_id,trd_exctn_dt,trd_exctn_tm,msg_seq_nb,trc_st,ascii_rptd_vol_tx,rptd_pr,"
+        "orig_msg_seq_nb,diss_rptg_side_cd,contra_party_type,trans_dt\n"
         "037833AK6,2014-03-03,10:00:00,1,M,5MM+,99.5,,S,C,2014-03-03\n0000\n"
     )
     done = bondsig(

@@ -33,6 +33,7 @@ from bondsig_assets.tables.schema import Column
 from bondsig_assets.validation import Says, checked, unknown_name, validated
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", ".")
+#: More bad rows than this share of a file, or of a column, are a fault of the file.
 MAX_BAD_SHARE = 0.05
 #: Columns filled by the source where the file has none: see `rows.py`.
 DERIVED: dict[str, frozenset[str]] = {

@@ -25,6 +25,7 @@ from bondsig_assets.calendar import FIRST_DAY, at_or_after, at_or_before, tradin
 from bondsig_assets.errors import SourceError
 from bondsig_assets.securities.cusips import is_valid_cusip
 from bondsig_assets.sources.base import Delivery, Source
+from bondsig_assets.sources.files.config import MAX_BAD_SHARE
 from bondsig_assets.sources.wrds.arrivals import Arrivals
 from bondsig_assets.sources.wrds.cache import DayCache, cache_name
 from bondsig_assets.sources.wrds.connection import Connection, WrdsSettings, connect
@@ -63,7 +64,7 @@ class WrdsSource:
         cusips: tuple[str, ...] = (),
         days_per_query: int = 31,
         refresh_days: int = 7,
-        max_bad_share: float = 0.05,
+        max_bad_share: float = MAX_BAD_SHARE,
         others: Source | None = None,
         view: View = "regulatory",
     ):
