@@ -44,9 +44,9 @@ def as_cusips(identifiers: pl.Series) -> pl.Series:
     """Nine-character CUSIPs of a column of CUSIPs and ISINs, in capitals without blanks.
 
     Eight characters get their check digit. A US or Canadian ISIN (ISO 6166) with a right check
-    digit is the CUSIP inside it. Eight digits in a column of mostly nine-character CUSIPs are one
-    whose first zero a spreadsheet dropped, where the zero makes its check digit right. All else
-    stays as it is: `is_valid_cusip` says what it is worth.
+    digit is the CUSIP inside it. Eight digits in a column of at least as many nine-character CUSIPs
+    are one whose first zero a spreadsheet dropped, where the zero makes its check digit right. All
+    else stays as it is: `is_valid_cusip` says what it is worth.
     """
     distinct = identifiers.unique().alias("given").to_frame()
     text = distinct["given"].cast(pl.String).str.strip_chars().str.to_uppercase()
@@ -55,7 +55,7 @@ def as_cusips(identifiers: pl.Series) -> pl.Series:
     whole = with_check_digit(text.set(~eight, None))
     padded = pl.Series(["0"]).extend_constant("0", max(len(text) - 1, 0))[: len(text)] + text
     lost = eight & text.str.contains(r"^[0-9]{8}$").fill_null(False) & is_valid_cusip(padded)
-    if int(nine.sum()) > int(eight.sum()):
+    if int(nine.sum()) >= int(eight.sum()):
         whole = whole.zip_with(~lost, padded)
     isin = text.str.contains(r"^(US|CA)[0-9A-Z]{9}[0-9]$").fill_null(False) & _is_valid_isin(text)
     found = (

@@ -12,7 +12,7 @@ import polars as pl
 
 from bondsig_assets.formats import counted
 from bondsig_assets.formats.counted import NOTHING, total
-from bondsig_assets.securities.cusips import cusip_check_digit, is_valid_cusip
+from bondsig_assets.securities.cusips import as_cusips, is_valid_cusip
 
 #: Countries whose ISINs hold a CUSIP (ISO 6166: the numbering agency of both is CUSIP Global
 #: Services); foreign bonds sold in the United States have US ISINs with their CINS.
@@ -113,28 +113,11 @@ def _tidied(values: pl.Series) -> pl.Series:
 
 
 def _as_nine(text: pl.Series) -> pl.Series:
-    """CUSIPs of nine characters from tidied texts; what is none of the kinds stays."""
-    frame = pl.DataFrame({"text": text})
-    frame = frame.with_columns(
-        inside=pl.col("text").str.slice(2, 9),
-        # Eight digits may be nine that lost their zero, where that gives the right check digit and
-        # the column does not hold eight as a rule: a tenth of those fits by chance.
-        zeroed=pl.col("text").str.zfill(9),
-        digit=cusip_check_digit(text),
-    )
-    is_isin = (frame["text"].str.len_chars() == 12) & frame["text"].str.slice(0, 2).is_in(
-        _CUSIP_COUNTRIES
-    )
-    eight = (frame["text"].str.len_chars() == 8) & frame["digit"].is_not_null()
-    mostly_nine = int((frame["text"].str.len_chars() == 9).sum() or 0) >= int(eight.sum() or 0) > 0
-    is_digits = frame["text"].str.contains(r"^[0-9]{8}$")
-    lost_zero = eight & is_digits & is_valid_cusip(frame["zeroed"]) & mostly_nine
-    return frame.select(
-        pl.when(pl.Series(is_isin))
-        .then("inside")
-        .when(pl.Series(lost_zero))
-        .then("zeroed")
-        .when(pl.Series(eight))
-        .then(pl.col("text") + pl.col("digit"))
-        .otherwise("text")
-    ).to_series()
+    """CUSIPs of nine characters from tidied texts; what is none of the kinds stays.
+
+    The CUSIP in an ISIN has a check digit of its own, so that a wrong one of the ISIN's is none of
+    the bond's.
+    """
+    found = as_cusips(text)
+    is_isin = (found.str.len_chars() == 12) & found.str.slice(0, 2).is_in(_CUSIP_COUNTRIES)
+    return found.zip_with(~is_isin.fill_null(False), found.str.slice(2, 9))
