@@ -45,7 +45,7 @@ def run_range(
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _say_what_is_lacking(console, market, source)
     _materialize(console, home, first, last, select, again)
-    took = time.monotonic() - began
+    took = round(time.monotonic() - began)
     show_summary(
         home,
         f"Took {took // 60:.0f} min {took % 60:.0f} s." if took >= 60 else f"Took {took:.0f} s.",
