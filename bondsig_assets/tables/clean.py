@@ -76,6 +76,12 @@ BOND_DAY_MEASURES = (
     C("price_high", "DOUBLE", "Highest price", "% of par"),
     C("last_trade_at", "TIMESTAMP", "Moment of the last trade"),
     C(
+        "mean_trade_second",
+        "DOUBLE",
+        "Par-weighted mean time of execution in New York: the moment that `price` speaks of",
+        "seconds after midnight",
+    ),
+    C(
         "price_dispersion_bps",
         "DOUBLE",
         "Par-weighted standard deviation of prices around the par-weighted price, relative to it",

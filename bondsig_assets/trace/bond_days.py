@@ -87,6 +87,8 @@ def _parts(weighed: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         "is_par_capped",
         value=value,
         square=value * pl.col("price"),
+        par_timed=pl.when(pl.col("executed_at").is_not_null()).then("par_usd").otherwise(0.0),
+        par_seconds=(pl.col("par_usd") * _second_of_day()).fill_null(0.0),
         **{f"is_{name}": masks[name] for name in ("buy", "sell", "dealer", "big")},
         **{
             f"par_{name}": pl.when(mask).then("par_usd").otherwise(0.0)
@@ -97,6 +99,12 @@ def _parts(weighed: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
             for name in ("buy", "sell", "big", "big_buy", "big_sell")
         },
     )
+
+
+def _second_of_day() -> pl.Expr:
+    """Seconds after midnight of each execution."""
+    moment = pl.col("executed_at")
+    return (moment - moment.dt.truncate("1d")).dt.total_seconds()
 
 
 def _sums(parts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -129,6 +137,7 @@ def _measures(sums: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         price_low="price_low",
         price_high="price_high",
         last_trade_at="last_trade_at",
+        mean_trade_second=_ratio("par_seconds", "par_timed"),
         par_usd="par_all",
         uncapped_par_usd="par_uncapped",
         n_capped="is_par_capped",

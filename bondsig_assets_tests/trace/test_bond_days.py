@@ -55,6 +55,8 @@ def test_a_bond_day_by_hand():
         "price_low": 98.0,
         "price_high": 101.0,
         "last_trade_at": datetime.combine(DAYS[0], time(15)),
+        # 9, 11, 10 and 15 o'clock, weighed by par.
+        "mean_trade_second": pytest.approx(12.2 * 3600, rel=1e-15),
         "par_usd": 1e6,
         "uncapped_par_usd": 6e5,
         "n_capped": 1,
