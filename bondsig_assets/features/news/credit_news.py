@@ -1,0 +1,158 @@
+"""The rows of `credit_news`: what is new in each issuer's credit, as known at each day's cutoff.
+
+Belongs here: which parameters and which chain speak for a day, and the features made of news. Not
+here: the filter (`filter_kernel.py`), what the features mean (`tables/news_features.py`).
+
+Every quarter has parameters of its own, estimated on the days before it, and a chain of its own,
+which begins CHAIN_DAYS before its first day and knows nothing then. So a day's row rests on the
+days since, on the quarter's parameters, and on nothing else: alone or in a range it has the same
+bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.arrays import Floats
+from bondsig_assets.calendar import CUTOFF, at_or_after, offset, quarter_of
+from bondsig_assets.features.news import filter_kernel as fk
+from bondsig_assets.features.news import posterior_kernel as pk
+from bondsig_assets.features.news.estimation import estimate
+from bondsig_assets.features.news.observations import VOLATILITY_DAYS, Observations, observe
+from bondsig_assets.features.news.parameters import NewsParameters
+from bondsig_assets.features.panels import Panels
+
+#: Trading days before a quarter on which its chain begins: with the quarter's own days no more than
+#: LOOKBACK_DAYS of issuer features.
+CHAIN_DAYS = 224
+#: Most trading days before a quarter that its parameters are estimated on: five years.
+ESTIMATION_DAYS = 1260
+#: Days needed before anything is estimated; the prior's parameters speak until then.
+LEAST_DAYS = 42
+#: Trading days that `panels` must reach back before the first day that rows are wanted of: a
+#: quarter, what its parameters are estimated on, and the volatility on the first of those.
+LOOKBACK = 66 + ESTIMATION_DAYS + fk.SETTLED_DAYS + VOLATILITY_DAYS
+
+
+@dataclass(frozen=True)
+class _Quarter:
+    """Positions of a quarter's days that rows are wanted of, and its parameters."""
+
+    quarter: date
+    first: int
+    days: np.ndarray
+    parameters: NewsParameters
+
+
+def credit_news(
+    panels: Panels,
+    start: date,
+    end: date,
+    stored: Mapping[date, NewsParameters] | None = None,
+) -> tuple[pl.DataFrame, dict[date, NewsParameters]]:
+    """Rows of `credit_news` for the trading days `start` … `end`, and the parameters of their
+    quarters.
+
+    `panels` must reach back LOOKBACK days before `start`, or to the first day there is. Parameters
+    that are `stored` for a quarter are taken as they are; the others are estimated.
+    """
+    observations = observe(panels)
+    quarters = list(_quarters(panels, observations, start, end, stored or {}))
+    parts = [_rows(panels, observations, one) for one in quarters]
+    return (
+        pl.concat(parts).sort("trade_date", "parent_id"),
+        {one.quarter: one.parameters for one in quarters},
+    )
+
+
+def _quarters(
+    panels: Panels,
+    observations: Observations,
+    start: date,
+    end: date,
+    stored: Mapping[date, NewsParameters],
+) -> list[_Quarter]:
+    days = panels.days
+    wanted = np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end)))
+    of = np.array([quarter_of(day) for day in days[wanted].tolist()])
+    found = []
+    for quarter in sorted(set(of.tolist())):
+        begins = np.datetime64(at_or_after(quarter))
+        first = max(int(np.searchsorted(days, begins)), 0)
+        parameters = stored.get(quarter) or parameters_before(observations, first)
+        found.append(_Quarter(quarter, first, wanted[of == quarter], parameters))
+    return found
+
+
+def parameters_before(observations: Observations, first: int) -> NewsParameters:
+    """Parameters for the days from position `first` on, from what was settled the day before."""
+    last = first - 1 - fk.SETTLED_DAYS
+    start = max(first - ESTIMATION_DAYS, 0)
+    return estimate(observations, last, start) if last - start >= LEAST_DAYS else NewsParameters()
+
+
+def _rows(panels: Panels, o: Observations, of: _Quarter) -> pl.DataFrame:
+    """Rows of one quarter's days: an issuer has one where its stock is known."""
+    first, last = int(of.days[0]), int(of.days[-1])
+    mean, cov, seen, _ = fk.chain(
+        max(of.first - CHAIN_DAYS, 0),
+        first,
+        last,
+        *o.arrays,
+        of.parameters.numbers.as_array(),
+        of.parameters.of_grade,
+        of.parameters.stock_beta,
+        o.n_sectors,
+    )
+    news, quiet, probability = pk.all_news(mean, cov, first, o.grade, of.parameters.of_grade)
+    volatility = o.volatility[first : last + 1, :, None]
+    returns = _aged(o.stock, first, last) / volatility
+    usable = seen[:, :, None] & np.isfinite(volatility)
+    standard = np.where(usable, -news / volatility, np.nan)
+    moved = np.cumsum(np.nan_to_num(returns), axis=2)
+    reaction = pk.reactions(
+        standard, probability, returns, o.grade[first : last + 1], of.parameters.reaction
+    )
+    columns: dict[str, Floats] = {
+        "daily_volatility_pct": 100 * volatility[:, :, 0],
+        "credit_quiet_5d": np.where(usable, -quiet / volatility, np.nan).sum(axis=2),
+        "expected_reaction": reaction,
+        "credit_news_missing": (~usable[:, :, 0]).astype(float),
+    }
+    for k in range(fk.AGES):
+        columns[f"credit_news_{k}"] = standard[:, :, k]
+        columns[f"credit_news_probability_{k}"] = np.where(usable, probability, np.nan)[:, :, k]
+        columns[f"news_unanswered_{k}"] = moved[:, :, k] * np.tanh(standard[:, :, k])
+        columns[f"stock_return_{k}"] = returns[:, :, k]
+    day, parent = np.nonzero(panels.listed[first : last + 1])
+    keep = np.isin(first + day, of.days)
+    day, parent = day[keep], parent[keep]
+    return pl.DataFrame(
+        {
+            "parent_id": panels.parents[parent],
+            "trade_date": panels.days[first + day],
+            **{
+                name: pl.Series(values[day, parent], nan_to_null=True)
+                for name, values in columns.items()
+            },
+        }
+    ).with_columns(known_at=pl.col("trade_date").dt.combine(CUTOFF))
+
+
+def _aged(values: Floats, first: int, last: int) -> Floats:
+    """`values` [day, parent] of each of the AGES last days, today's first: [day, parent, age]; NaN
+    before the first.
+    """
+    padded = np.vstack([np.full((fk.AGES - 1, values.shape[1]), np.nan), values])
+    n, begin = last - first + 1, first + fk.AGES - 1
+    return np.stack([padded[begin - k : begin - k + n] for k in range(fk.AGES)], axis=2)
+
+
+def estimation_start(start: date) -> date:
+    """First day that `panels` must have for rows from `start` on."""
+    return offset(start, -LOOKBACK)

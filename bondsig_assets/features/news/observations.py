@@ -1,0 +1,265 @@
+"""What bonds, CDS and stocks showed on each day, arranged for the filter.
+
+Belongs here: bond days as known so many days later, spreads restated over the Treasury curve of
+their own day, changes of CDS curves, stocks' own returns and volatilities. Not here: the filter
+(`filter_kernel.py`) and what it is told of noise (`parameters.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import time
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.arrays import Bools, Floats, Ints
+from bondsig_assets.bonds.curves import known_curves, par_yields
+from bondsig_assets.features.news import filter_kernel as fk
+from bondsig_assets.features.panels import Panels, cutoff_moments
+from bondsig_assets.market_rules import HIGH_YIELD_RATING
+
+#: The day's price moves from yesterday's close at the open to today's at the close.
+_OPEN, _CLOSE = time(8), time(16)
+#: Share of the day's move in a price whose time is not known.
+_NO_TIME_SHARE = 0.5
+#: Decay of the curve's loadings, a year.
+_DECAY = 0.5
+#: Shorter ones move by more than their spread says.
+_SHORTEST_YEARS, _SHORTEST_DURATION = 0.5, 0.3
+#: Days that a CDS curve may be silent between two quotes of which a change is made.
+_CDS_GAP = 5
+#: Days after which a Treasury curve that is still missing is given up.
+_NEVER = 10_000
+_VOLATILITY_HALF_LIFE, VOLATILITY_DAYS, _VOLATILITY_MINIMUM = 63, 252, 20
+#: A daily return in logs beyond this counts as this: one collapse must not be a year's volatility.
+_MOST_RETURN = 0.5
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Arrays over the days and parents of some `Panels`.
+
+    `values` [row, N_OBSERVED] and `bond` [row]: bond days, a row for each revision; observations of
+    day s as known k days later are rows[offsets[k, s]:offsets[k, s + 1]], ordered by CUSIP. `sector`
+    codes from 0 (-1: none), `grade` 0 or 1 (high yield), `stock` the excess log return over the
+    sector ETF, `cds_change` the log change of the CDS curve, all [day, parent]; `volatility` the
+    stock's own daily volatility of days before. `curve_lag` [day]: days after which the Treasury
+    curve of the day was known.
+    """
+
+    values: Floats
+    bond: Ints
+    rows: Ints
+    offsets: Ints
+    parent_of: Ints
+    sector: Ints
+    grade: Ints
+    stock: Floats
+    volatility: Floats
+    cds_change: Floats
+    curve_lag: Ints
+
+    @property
+    def n_sectors(self) -> int:
+        """Sectors there are on any day."""
+        return int(self.sector.max(initial=-1)) + 1
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """What `filter_kernel` takes, in its order."""
+        return (
+            self.offsets, self.rows, self.values, self.bond, self.parent_of, self.sector,
+            self.grade, self.stock, self.cds_change, self.curve_lag,
+        )
+
+
+def observe(panels: Panels) -> Observations:
+    """Everything `panels` say of their days, each as known at its moment."""
+    bond_days = _bond_days(panels)
+    moves, curve_lag = _curve_moves(panels)
+    values = _values(bond_days, moves)
+    offsets, rows = _versions(bond_days, np.isfinite(values[:, fk.OAS]), panels.days.size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        stock = np.log1p(panels.stock_return) - np.log1p(panels.etf_return)
+    stock = np.where(np.isfinite(stock), np.clip(stock, -_MOST_RETURN, _MOST_RETURN), np.nan)
+    return Observations(
+        values=values,
+        bond=bond_days["bond"].to_numpy().astype(np.int64),
+        rows=rows,
+        offsets=offsets,
+        parent_of=panels.parent_of,
+        sector=panels.sector.astype(np.int64),
+        grade=(panels.rating >= HIGH_YIELD_RATING).astype(np.int64),
+        stock=stock,
+        volatility=own_volatility(stock),
+        cds_change=_cds_changes(panels),
+        curve_lag=curve_lag,
+    )
+
+
+def _bond_days(panels: Panels) -> pl.DataFrame:
+    """Revisions with positions `bond`, `day` (of the trade) and `known`, in order of day, bond and
+    known.
+    """
+    revisions = panels.revisions.filter(pl.col("cusip").is_in(panels.bond_ids.tolist()))
+    bond, known, day = panels._cells(revisions)
+    return (
+        revisions.with_columns(
+            bond=pl.Series(bond), known=pl.Series(known), day=pl.Series(day)
+        )
+        .filter(pl.col("day") >= 0, pl.col("known") < panels.days.size)
+        .sort("day", "bond", "known")
+    )
+
+
+def _values(bond_days: pl.DataFrame, moves: _CurveMoves) -> Floats:
+    """Columns of an observation, NaN in OAS where the day says nothing."""
+    seconds = pl.col("mean_trade_second")
+    first, last = (moment.hour * 3600 for moment in (_OPEN, _CLOSE))
+    frame = bond_days.select(
+        "day",
+        oas=pl.col("oas_bps").fill_null(np.nan),
+        years=pl.col("maturity_years").fill_null(np.nan),
+        per_point=1e4 / (pl.col("price") * pl.col("spread_duration_years")).fill_null(np.nan),
+        duration=pl.col("spread_duration_years").fill_null(np.nan),
+        trades=pl.col("n_trades").cast(pl.Float64),
+        imbalance=(
+            (pl.col("customer_buy_par_usd") - pl.col("customer_sell_par_usd"))
+            / pl.max_horizontal(pl.col("par_usd"), 1.0)
+        ).fill_null(0.0),
+        is_big=(pl.col("institutional_par_usd") * 2 >= pl.col("par_usd")).cast(pl.Float64).fill_null(0.0),
+        share=((seconds - first) / (last - first)).clip(0.0, 1.0).fill_null(_NO_TIME_SHARE),
+    )
+    column = {name: frame[name].to_numpy() for name in frame.columns}
+    out = np.empty((frame.height, fk.N_OBSERVED))
+    speaks = (
+        (column["years"] >= _SHORTEST_YEARS)
+        & (column["duration"] >= _SHORTEST_DURATION)
+        & np.isfinite(column["per_point"])
+        & (column["trades"] > 0)
+    )
+    x = _DECAY * np.maximum(column["years"], 1e-6)
+    slope = -np.expm1(-x) / x
+    moved = moves.at(column["day"], column["years"])
+    out[:, fk.OAS] = np.where(speaks, column["oas"], np.nan)
+    out[:, fk.OAS_RESTATED] = out[:, fk.OAS] - np.where(
+        np.isfinite(moved), column["share"] * moved, 0.0
+    )
+    out[:, fk.BPS_A_POINT] = column["per_point"]
+    out[:, fk.TRADES], out[:, fk.IMBALANCE] = column["trades"], column["imbalance"]
+    out[:, fk.IS_BIG], out[:, fk.SHARE] = column["is_big"], column["share"]
+    out[:, fk.SLOPE], out[:, fk.CURVATURE] = slope, slope - np.exp(-x)
+    return out
+
+
+def _versions(bond_days: pl.DataFrame, speaks: Bools, n_days: int) -> tuple[Ints, Ints]:
+    """`offsets` [lag, day + 1] and `rows`: which revisions stood so many days after their day."""
+    day, bond, known = (bond_days[name].to_numpy() for name in ("day", "bond", "known"))
+    offsets = np.zeros((fk.SETTLED_DAYS + 1, n_days + 1), dtype=np.int64)
+    parts, base = [], 0
+    for lag in range(fk.SETTLED_DAYS + 1):
+        there = np.flatnonzero(known - day <= lag)
+        is_last = np.ones(there.size, dtype=bool)
+        is_last[:-1] = (day[there[1:]] != day[there[:-1]]) | (bond[there[1:]] != bond[there[:-1]])
+        chosen = there[is_last]
+        chosen = chosen[speaks[chosen]]
+        offsets[lag] = base + np.searchsorted(day[chosen], np.arange(n_days + 1))
+        parts.append(chosen)
+        base += chosen.size
+    return offsets, np.concatenate(parts).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class _CurveMoves:
+    """Treasury par yields at `years` of the curve known on each day, `used`, and of the day's own
+    curve, both [day, tenor], percent.
+    """
+
+    years: Floats
+    used: Floats
+    own: Floats
+
+    def at(self, day: Ints, years: Floats) -> Floats:
+        """How much the curve rose on each `day` beyond the one known then, bps, at `years`."""
+        moved = 100 * (self.own - self.used)
+        place = np.clip(np.searchsorted(self.years, years) - 1, 0, self.years.size - 2)
+        low, high = self.years[place], self.years[place + 1]
+        share = np.clip((years - low) / (high - low), 0.0, 1.0)
+        found: Floats = (1 - share) * moved[day, place] + share * moved[day, place + 1]
+        return found
+
+
+_YEARS = np.array([0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30.0])
+
+
+def _curve_moves(panels: Panels) -> tuple[_CurveMoves, Ints]:
+    """The curves, and after how many trading days each day's own was known at a cutoff."""
+    n_days = panels.days.size
+    nothing = np.full((n_days, _YEARS.size), np.nan)
+    lag = np.full(n_days, _NEVER, dtype=np.int64)
+    if panels.yields is None or panels.yields.is_empty():
+        return _CurveMoves(_YEARS, nothing, nothing), lag
+    versions, par = known_curves(panels.yields)
+    known_at = versions["known_at"].to_numpy().astype("datetime64[us]")
+    curve_day = versions["curve_date"].to_numpy().astype("datetime64[D]")
+    index = versions["curve_index"].to_numpy()
+    newest = np.searchsorted(known_at, panels.cutoffs, side="right") - 1
+    used_index = np.where(newest >= 0, index[np.maximum(newest, 0)], -1)
+    # The first version of the day's own curve: later tenors change nothing here.
+    first = np.searchsorted(curve_day, panels.days)
+    there = (first < curve_day.size) & (
+        curve_day[np.minimum(first, curve_day.size - 1)] == panels.days
+    )
+    own_index = np.where(there, index[np.minimum(first, curve_day.size - 1)], -1)
+    known_day = np.searchsorted(panels.cutoffs, known_at[np.minimum(first, curve_day.size - 1)])
+    lag[there] = (known_day - np.arange(n_days))[there]
+    used, own = (
+        np.column_stack([par_yields(par, which, np.full(n_days, years)) for years in _YEARS])
+        for which in (used_index, own_index)
+    )
+    lag[~np.isfinite(own - used).all(axis=1)] = _NEVER
+    return _CurveMoves(_YEARS, used, own), lag
+
+
+def _cds_changes(panels: Panels) -> Floats:
+    """Log change of the sum of each parent's CDS spreads over the tenors quoted today and on its
+    last quoted day, no more than a few days before [day, parent]; NaN without both, 0 on the first.
+    """
+    _, quotes = panels._cds_curves
+    shape = (panels.days.size, panels.parents.size)
+    changes = np.full(shape, np.nan)
+    if not quotes.shape[0]:
+        return changes
+    last = np.full((quotes.shape[0], shape[1]), np.nan)
+    since = np.full(shape[1], -_NEVER)
+    for day in range(shape[0]):
+        today = quotes[:, day]
+        quoted = np.isfinite(today).any(axis=0)
+        both = np.isfinite(today) & np.isfinite(last)
+        now = np.where(both, today, 0.0).sum(axis=0)
+        before = np.where(both, last, 0.0).sum(axis=0)
+        fresh = quoted & (day - since <= _CDS_GAP) & (before > 0) & (now > 0)
+        changes[day, quoted] = 0.0
+        changes[day, fresh] = np.log(now[fresh] / before[fresh])
+        last[:, quoted] = today[:, quoted]
+        since[quoted] = day
+    return changes
+
+
+def own_volatility(stock: Floats) -> Floats:
+    """Root of the exponentially weighted mean square of `stock` [day, parent] over the days before,
+    half-life 63, at most VOLATILITY_DAYS of them; NaN with fewer than 20.
+    """
+    n_days = stock.shape[0]
+    decay = 0.5 ** (1 / _VOLATILITY_HALF_LIFE)
+    total, weight, count = (np.zeros(stock.shape) for _ in range(3))
+    squares, present = np.nan_to_num(stock) ** 2, np.isfinite(stock)
+    for back in range(1, min(VOLATILITY_DAYS, n_days - 1) + 1):
+        share = decay**back
+        total[back:] += share * squares[: n_days - back]
+        weight[back:] += share * present[: n_days - back]
+        count[back:] += present[: n_days - back]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Floats = np.sqrt(total / weight)
+    return np.where((count >= _VOLATILITY_MINIMUM) & (found > 1e-4), found, np.nan)
