@@ -67,10 +67,12 @@ def has_stock(market: Market) -> np.ndarray:
 def equity_prices(market: Market, low: int, high: int) -> pl.DataFrame:
     """Closes and returns of stocks and sector ETFs for days `low` … `high - 1`."""
     parents, n_days = market.parents, market.days.size
-    rng = market.world.rng(6)
-    shares = np.round(parents.market_cap / np.exp(rng.normal(4.0, 0.5, market.world.n_parents)), -3)
+    world = market.world
+    price = np.exp(world.rng(6).normal(4.0, 0.5, world.n_parents))
+    shares = np.round(parents.market_cap / price, -3)
     close = parents.market_cap / shares * np.exp(np.cumsum(market.stock_return, axis=0))
-    turnover = 0.006 * np.exp(rng.normal(0, 0.4, close.shape) + 12 * np.abs(market.stock_return))
+    busy = world.rng(6, 1).normal(0, 0.4, close.shape) + 12 * np.abs(market.stock_return)
+    turnover = 0.006 * np.exp(busy)
     etf_close = 60.0 * np.exp(np.cumsum(market.etf_return, axis=0))
     t, i = np.nonzero(has_stock(market)[low:high])
     first = np.zeros(n_days, dtype=bool)
@@ -128,8 +130,9 @@ def _prices(
 
 def _issuers(market: Market, through: date) -> pl.DataFrame:
     issuers, parents = market.issuers, market.parents
-    start, takeover = _long_before(market), market.days[parents.takeover_day].item()
-    announced = market.days[parents.takeover_day - 30].item()
+    world = market.world
+    start, takeover = _long_before(market), world.day(parents.takeover_day)
+    announced = world.day(parents.takeover_day - 30)
     bought = issuers.parent == parents.target
     base = pl.DataFrame(
         {
@@ -150,7 +153,7 @@ def _issuers(market: Market, through: date) -> pl.DataFrame:
 
 
 def _equities(market: Market, through: date) -> pl.DataFrame:
-    parents = market.parents
+    parents, world = market.parents, market.world
     start = _long_before(market)
     base = pl.DataFrame(
         {
@@ -166,20 +169,20 @@ def _equities(market: Market, through: date) -> pl.DataFrame:
     ).with_columns(
         valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start)
     )
-    renamed = market.days[parents.rename_day].item()
+    renamed = world.day(parents.rename_day)
     new_name = base.filter(
         pl.col("parent_id") == str(parents.parent_id[parents.renamed])
     ).with_columns(
         ticker=pl.lit(str(parents.new_ticker[0])),
         valid_from_date=pl.lit(renamed),
-        known_date=pl.lit(market.days[parents.rename_day - 10].item()),
+        known_date=pl.lit(world.day(parents.rename_day - 10)),
     )
     # The end of the target's listing is a fact of its own: a new row, known when announced.
-    takeover = market.days[parents.takeover_day].item()
+    takeover = world.day(parents.takeover_day)
     ended = base.filter(pl.col("parent_id") == str(parents.parent_id[parents.target])).with_columns(
-        valid_from_date=pl.lit(market.days[parents.takeover_day - 30].item()),
+        valid_from_date=pl.lit(world.day(parents.takeover_day - 30)),
         valid_to_date=pl.lit(takeover - timedelta(days=1)),
-        known_date=pl.lit(market.days[parents.takeover_day - 30].item()),
+        known_date=pl.lit(world.day(parents.takeover_day - 30)),
     )
     return _known(pl.concat([base, new_name, ended]), through)
 
@@ -189,8 +192,8 @@ def _delistings(market: Market, through: date) -> pl.DataFrame:
     parents = market.parents
     frame = pl.DataFrame(
         {
-            "ticker": tickers(market)[parents.takeover_day - 1, [parents.target]],
-            "last_trade_date": market.days[[parents.takeover_day - 1]],
+            "ticker": parents.ticker[[parents.target]],
+            "last_trade_date": [market.world.day(parents.takeover_day - 1)],
         }
     )
     frame = frame.filter(pl.col("last_trade_date") <= through)
