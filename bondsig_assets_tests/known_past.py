@@ -44,6 +44,7 @@ EXEMPT: dict[str, str] = {
     "report_truths": _TRUTH,
     "credit_news": _TRUTH,
     "news_landings": _TRUTH,
+    "macro_exposures": _TRUTH,
     "bond_mids": _TRUTH,
 }
 #: Tables without a knowledge time whose rows are known from a day on all the same.

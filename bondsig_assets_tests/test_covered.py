@@ -80,6 +80,8 @@ COVERED_BY = {
     "sources/registry.py": "graph/test_cli.py",
     "sources/simulated/entities.py": "sources/test_simulated_entities.py",
     "sources/simulated/leads.py": "sources/test_simulated_leads.py",
+    "sources/simulated/macro.py": "sources/test_simulated_stocks.py",
+    "sources/simulated/stocks.py": "sources/test_simulated_stocks.py",
     "sources/simulated/paths.py": "sources/test_simulated_null.py",
     "sources/simulated/pricing.py": "sources/test_simulated_entities.py",
     "sources/simulated/worlds.py": "sources/test_simulated_future.py",

@@ -70,6 +70,26 @@ TRUTH_LANDINGS = Table(
     schema="truth",
 )
 
+TRUTH_EXPOSURES = Table(
+    "macro_exposures",
+    "truth",
+    "Simulated market only: what stocks and sector ETFs earn on the day a macro series surprises."
+    " Nothing in the graph reads it.",
+    (
+        R("entity_kind", "VARCHAR", "parent or etf"),
+        R("entity", "VARCHAR", "Parent, or ticker of the ETF"),
+        R("series", "VARCHAR", "Macro series"),
+        R("return_pct_per_unit", "DOUBLE", "Simple return of one unit of surprise", "pct"),
+        R(
+            "surprise_unit",
+            "VARCHAR",
+            "What one unit is: log change, simple return or percentage point",
+        ),
+    ),
+    key=("entity_kind", "entity", "series"),
+    schema="truth",
+)
+
 TRUTH_MIDS = Table(
     "bond_mids",
     "truth",

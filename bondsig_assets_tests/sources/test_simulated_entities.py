@@ -28,6 +28,7 @@ DATED = {
     "call_schedules": "known_at",
     "amounts_outstanding": "effective_date",
     "delistings": "last_trade_date",
+    "macro_series": "trade_date",
 }
 
 
@@ -140,7 +141,8 @@ def test_the_ticker_changes_on_its_day_and_the_price_goes_on(name):
     assert prices["trade_date"].to_list() == days, "one price a day under one name or the other"
     assert prices.filter(pl.col("trade_date") < day)["ticker"].unique().to_list() == [old]
     assert prices.filter(pl.col("trade_date") >= day)["ticker"].unique().to_list() == [new]
-    implied = 100 * (prices["close_usd"] / prices["close_usd"].shift(1) - 1)
+    worth = prices["split_ratio"] * (prices["close_usd"] + prices["dividend_usd"])
+    implied = 100 * (worth / prices["close_usd"].shift(1) - 1)
     assert (implied - prices["total_return_pct"]).abs().max() < 1e-9, (
         "also across the change of name"
     )

@@ -63,7 +63,10 @@ def test_a_longer_world_has_the_same_past(name, view):
             short.reference(table, stop).rows, whole.reference(table, stop).rows, check_exact=True
         )
     told, later = short.truth(), whole.truth()
-    assert set(told) == {"credit_news", "news_landings", "bond_mids"} == set(later)
+    assert (
+        set(told) == {"credit_news", "news_landings", "macro_exposures", "bond_mids"} == set(later)
+    )
+    assert_frame_equal(told.pop("macro_exposures"), later.pop("macro_exposures"), check_exact=True)
     for truth, frame in told.items():
         day = "trade_date" if "trade_date" in frame.columns else "news_date"
         assert frame.height and set(frame.columns) == set(TABLES[truth].column_names)

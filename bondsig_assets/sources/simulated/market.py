@@ -13,12 +13,22 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Bools, Floats
 from bondsig_assets.calendar.knowledge import end_of_day
 from bondsig_assets.market_rules import CAP_USD, HIGH_YIELD_CAP_USD, HIGH_YIELD_RATING
 from bondsig_assets.sources.base import Delivery
 from bondsig_assets.sources.simulated import reference
+from bondsig_assets.sources.simulated.entities import SECTORS
+from bondsig_assets.sources.simulated.macro import EXPOSED
 from bondsig_assets.sources.simulated.paths import CDS_TENORS, Market, make_market
 from bondsig_assets.sources.simulated.pricing import true_mids
+from bondsig_assets.sources.simulated.stocks import (
+    Stocks,
+    borrow_rates,
+    equity_prices,
+    lending,
+    make_stocks,
+)
 from bondsig_assets.sources.simulated.trading import DayState, Messages, messages_of_day
 from bondsig_assets.sources.simulated.worlds import MAX_REPORT_LAG, World
 from bondsig_assets.tables import TABLES
@@ -69,7 +79,11 @@ class SimulatedSource:
         high = int(np.searchsorted(days, np.datetime64(end), side="right"))
         if table == "trace_reports":
             return self._reports(low, high)
-        maker = {"equity_prices": self._equity_prices, "cds_quotes": self._cds_quotes}[table]
+        maker = {
+            "equity_prices": lambda *days: equity_prices(self.market, self._stocks, *days),
+            "cds_quotes": self._cds_quotes,
+            "borrow_rates": lambda *days: borrow_rates(self.market, self._lending, *days),
+        }[table]
         return Delivery(table, TABLES[table].conform(maker(low, high)))
 
     def reference(self, table: str, through: date) -> Delivery:
@@ -108,6 +122,7 @@ class SimulatedSource:
                     "landed_pct": size[piece] * parts[part],
                 }
             ),
+            "macro_exposures": self._exposures(),
             "bond_mids": pl.DataFrame(
                 {
                     "cusip": market.bonds.cusip[b],
@@ -118,8 +133,31 @@ class SimulatedSource:
             ),
         }
 
-    def _equity_prices(self, low: int, high: int) -> pl.DataFrame:
-        return reference.equity_prices(self.market, low, high)
+    def _exposures(self) -> pl.DataFrame:
+        market = self.market
+        names = [
+            (market.parents.parent_id, pl.lit("parent"), market.exposures.parents),
+            (np.array([etf for _, etf in SECTORS]), pl.lit("etf"), market.exposures.etfs),
+        ]
+        return pl.concat(
+            pl.DataFrame(
+                {
+                    "entity": np.repeat(entity, len(EXPOSED)),
+                    "series": np.tile(np.array(list(EXPOSED)), entity.size),
+                    "return_pct_per_unit": 100 * values.ravel(),
+                    "surprise_unit": np.tile(np.array(list(EXPOSED.values())), entity.size),
+                }
+            ).with_columns(entity_kind=kind)
+            for entity, kind, values in names
+        )
+
+    @cached_property
+    def _stocks(self) -> Stocks:
+        return make_stocks(self.market)
+
+    @cached_property
+    def _lending(self) -> tuple[Floats, Bools]:
+        return lending(self.market)
 
     @cached_property
     def _quoted_spreads(self) -> tuple[np.ndarray, np.ndarray]:

@@ -34,6 +34,13 @@ from bondsig_assets.sources.simulated.entities import (
     make_parents,
 )
 from bondsig_assets.sources.simulated.leads import SHAPES, LeadShape, lead_path, shape
+from bondsig_assets.sources.simulated.macro import (
+    Exposures,
+    answers,
+    levels,
+    make_exposures,
+    oil_returns,
+)
 from bondsig_assets.sources.simulated.worlds import World
 
 TREASURY_TENORS = np.array([1 / 12, 0.25, 0.5, 1, 2, 3, 5, 7, 10, 20, 30])
@@ -57,6 +64,7 @@ _LARGEST_SPREAD_MOVE = 0.35
 #: A standardised shock is cut here, and a day's simple return of one origin there.
 _LARGEST_SHOCK, _LARGEST_RETURN = 10.0, 0.6
 _LARGEST_NEWS = 0.8
+_CURVE_CENTER = np.array([0.040, -0.010, -0.008])
 _STREAM = 2
 
 
@@ -67,8 +75,9 @@ class Market:
     `stock_return`, `etf_return`: log returns. `news`: the simple return that the news of a day
     brings to the stock, 0 without news; `credit_news`: the same in the direction in which credit
     takes it; `news_delay`: days until its first part lands; `landed`: what reaches the stock on a
-    day. `log_spread`: what most prices are made with, in logs of bps; `informed_log_spread`: of
-    those who know the news on its day.
+    day. `surprises`: of the macro series that `exposures` are to [day, series];
+    `market_volatility`: of the market's return of a day [day]. `log_spread`: what most prices are
+    made with, in logs of bps; `informed_log_spread`: of those who know the news on its day.
     """
 
     world: World
@@ -87,6 +96,9 @@ class Market:
     curve_factors: Floats
     rating: np.ndarray
     rating_actions: list[tuple[int, int, int]]
+    exposures: Exposures
+    surprises: Floats
+    market_volatility: Floats
 
     @cached_property
     def day_numbers(self) -> np.ndarray:
@@ -102,6 +114,14 @@ class Market:
     def cds_log_spread(self) -> Floats:
         """What CDS are quoted with [day, parent]."""
         return self.informed_log_spread if self.lead.known_to == "cds" else self.log_spread
+
+    def macro_levels(self) -> dict[str, Floats]:
+        """Macro series at the close of each day. The credit index is the mean 5-year CDS spread of
+        the names that were investment grade on the first day.
+        """
+        index = np.exp(self.cds_log_spread[:, ~self.parents.is_high_yield]).mean(axis=1)
+        rates = self.par_yields_pct()[:, np.searchsorted(TREASURY_TENORS, [2.0, 10.0])]
+        return levels(self.market_volatility, self.surprises[:, 1], rates, index)
 
     def owner(self, day: int) -> np.ndarray:
         """Position of the parent whose credit stands behind each parent's bonds on a day: itself,
@@ -135,23 +155,40 @@ def make_market(world: World) -> Market:
     n_days, n = days.size, world.n_parents
     lead = shape(world.lead_shape)
     strength = lead_path(world.lead_path, n_days)
-    market, sector = _factors(world, n_days)
+    volatility_shocks = world.rng(_STREAM, 1).normal(0, 0.10, n_days)
+    volatility = np.exp(_autoregression(volatility_shocks, 0.97))
+    market, sector = _factors(world, volatility)
+    curve_shocks = _curve_shocks(world, n_days)
+    credit_market = world.rng(_STREAM, 4).normal(0, 0.007, n_days)
+    exposures = make_exposures(world, parents)
+    surprises = np.column_stack(
+        [
+            volatility_shocks,
+            oil_returns(world, n_days),
+            100 * nelson_siegel_zero(curve_shocks, np.array([10.0]))[:, 0],
+            credit_market,
+        ]
+    )
     credit_news, delay = _credit_news(world, parents, lead, strength)
     news = np.where(strength < 0, -1.0, 1.0)[:, None] * credit_news
     landed = land(news, delay, lead.parts)
     public = _public_news(world, parents, strength)
-    common = parents.beta_market * market[:, None] + parents.beta_sector * sector[:, parents.sector]
+    common = (
+        parents.beta_market * market[:, None]
+        + parents.beta_sector * sector[:, parents.sector]
+        + answers(surprises, exposures.parents)
+    )
     bounce = world.rng(_STREAM, 5).normal(0, 1, (n_days + 1, n)) * 0.15 * parents.sigma
     stock = np.log1p(common) + np.log1p(public) + np.log1p(landed) + np.diff(bounce, axis=0)
     etf_noise = world.rng(_STREAM, 6).normal(0, 0.0005, (n_days, len(SECTORS)))
-    informed = _log_spreads(world, parents, common + public, credit_news)
+    informed = _log_spreads(world, parents, common + public, credit_news, credit_market)
     known = informed
     if lead.known_to != "all":
         known = informed + _hidden(credit_news, delay)
     _follow_acquirer(informed, parents)
     if known is not informed:
         _follow_acquirer(known, parents)
-    factors = _curve_factors(world, n_days)
+    factors = _CURVE_CENTER + _autoregression(curve_shocks, 0.995)
     rating, actions = _ratings(world, parents, known)
     initial = np.interp([3, 5, 7, 10, 30], TREASURY_TENORS, _par_yields(factors[:1])[0])
     return Market(
@@ -161,7 +198,7 @@ def make_market(world: World) -> Market:
         make_bonds(world, parents, issuers, initial),
         days,
         stock,
-        np.log1p(market[:, None] + sector + etf_noise),
+        np.log1p(market[:, None] + sector + answers(surprises, exposures.etfs) + etf_noise),
         news,
         credit_news,
         delay,
@@ -171,6 +208,9 @@ def make_market(world: World) -> Market:
         factors,
         rating,
         actions,
+        exposures,
+        surprises,
+        0.009 * volatility,
     )
 
 
@@ -224,9 +264,11 @@ def _autoregression(shocks: Floats, persistence: float) -> Floats:
     return path
 
 
-def _factors(world: World, n_days: int) -> tuple[np.ndarray, np.ndarray]:
-    """Simple returns of the market [day] and of the sectors beyond it [day, sector]."""
-    volatility = np.exp(_autoregression(world.rng(_STREAM, 1).normal(0, 0.10, n_days), 0.97))
+def _factors(world: World, volatility: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """Simple returns of the market [day] and of the sectors beyond it [day, sector]; `volatility`
+    of each day in units of its usual one.
+    """
+    n_days = volatility.size
     market = 0.009 * volatility * _student(world.rng(_STREAM, 1, 1), (n_days,))
     shocks = _student(world.rng(_STREAM, 1, 2), (n_days, len(SECTORS)))
     sector = 0.006 * np.sqrt(volatility)[:, None] * shocks
@@ -309,18 +351,19 @@ def _public_news(world: World, parents: Parents, strength: Floats) -> Floats:
     return _simple(scale * shocks * np.where(_earnings(world, strength.size), 2.5, 1.0))
 
 
-def _log_spreads(world: World, parents: Parents, public: Floats, news: Floats) -> Floats:
+def _log_spreads(
+    world: World, parents: Parents, public: Floats, news: Floats, credit_market: Floats
+) -> Floats:
     n_days, n = public.shape
     followed = np.zeros_like(public)
     for lag, share in enumerate(BOND_LAG[:n_days]):
         followed[lag:] += share * public[: n_days - lag]
-    credit_market = world.rng(_STREAM, 4).normal(0, 0.007, (n_days, 1))
     by_sector = world.rng(_STREAM, 4, 1).normal(0, 0.006, (n_days, len(SECTORS)))
     own = world.rng(_STREAM, 4, 2).normal(0, 0.008, (n_days, n))
     shocks = (
         -SPREAD_ELASTICITY * followed
         - NEWS_ELASTICITY * news
-        + credit_market
+        + credit_market[:, None]
         + by_sector[:, parents.sector]
         + own
     )
@@ -347,11 +390,11 @@ def _follow_acquirer(log_spread: np.ndarray, parents: Parents) -> None:
     )
 
 
-def _curve_factors(world: World, n_days: int) -> Floats:
-    rng = world.rng(_STREAM, 7)
-    center = np.array([0.040, -0.010, -0.008])
-    shocks = rng.normal(0, 1, (n_days, 3)) * np.array([0.00055, 0.0006, 0.0008])
-    return center + _autoregression(shocks, 0.995)
+def _curve_shocks(world: World, n_days: int) -> Floats:
+    """Shocks to level, slope and curvature of the Treasury curve [day, factor]."""
+    scale = np.array([0.00055, 0.0006, 0.0008])
+    shocks: Floats = world.rng(_STREAM, 7).normal(0, 1, (n_days, 3)) * scale
+    return shocks
 
 
 def _ratings(
