@@ -80,6 +80,7 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("negative price", _c("adjusted_close_usd") <= 0),
         ("negative volume", _c("volume_shares") < 0),
         ("negative price", pl.any_horizontal(_c("open_usd", "high_usd", "low_usd") <= 0)),
+        ("low above high", _c("low_usd") > _c("high_usd")),
         ("negative dividend", _c("dividend_usd") < 0),
         ("split ratio not positive", _c("split_ratio") <= 0),
     ],
