@@ -30,6 +30,10 @@ SHIPPED = (
 #: Settings of Dagster's instance, for every home.
 DAGSTER_TEMPLATE = PACKAGE / "dagster.yaml"
 VIEWS = ("live", "regulatory")
+#: Version of the simulated market: raised with every change of what a seed gives. A home keeps the
+#: one it was made with. 2: simple returns without drift, a market that goes on, lead shapes,
+#: dividends and splits, macro series, borrow rates.
+WORLD_VERSION = 2
 
 
 #: Added to the template, because it needs the home's path.
@@ -44,9 +48,9 @@ _EVENT_LOG = """event_log_storage:
 @dataclass(frozen=True)
 class Market:
     """What one home holds. For `files`, `data` is the folder and `config` its source.toml where
-    that lies elsewhere; for `simulated` the world's name, seed and lead strength. For `wrds`,
-    `tables` are the TRACE tables (all when empty), and everything else comes from files as above,
-    if any; whether lost times are allowed does not make it another market.
+    that lies elsewhere; for `simulated` the world's name, seed and lead, and the version of the
+    simulator. For `wrds`, `tables` are the TRACE tables (all when empty), and everything else comes
+    from files as above, if any; whether lost times are allowed does not make it another market.
     """
 
     source: str = "simulated"
@@ -55,6 +59,9 @@ class Market:
     world: str = "demo"
     seed: int = 1
     lead_strength: float = 0.20
+    lead_shape: str = "sparse"
+    lead_path: str = "constant"
+    world_version: int = WORLD_VERSION
     view: str = "live"
     tables: str = ""
     allow_missing_times: bool = field(default=False, compare=False)
@@ -66,9 +73,13 @@ class Market:
         if self.source == "wrds":
             others = f"everything else from files in {self.data}" if self.data else "nothing else"
             return f"WRDS TRACE ({self.tables or 'enhanced, standard, 144a'}; {others})"
+        unusual = [f"shape {self.lead_shape}"] if self.lead_shape != "sparse" else []
+        unusual += [f"path {self.lead_path}"] if self.lead_path != "constant" else []
+        lead = f" ({', '.join(unusual)})" if unusual else ""
+        version = f", version {self.world_version}" if self.world_version != WORLD_VERSION else ""
         return (
             f"simulated world '{self.world}', seed {self.seed}, lead strength"
-            f" {self.lead_strength:g} ({self.view} view)"
+            f" {self.lead_strength:g}{lead}{version} ({self.view} view)"
         )
 
 
@@ -116,7 +127,7 @@ class Home:
     def market(self) -> Market | None:
         """The market this home holds, None for an empty home."""
         text = self._read()
-        return Market(**text["market"]) if text else None
+        return _market(text["market"]) if text else None
 
     def date_range(self) -> tuple[date, date] | None:
         """First and last trading day of the market, None for an empty home."""
@@ -177,7 +188,7 @@ class Home:
             return None
         try:
             text: dict[str, Any] = json.loads(self.market_file.read_text())
-            Market(**text["market"])
+            _market(text["market"])
             date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise HomeError(
@@ -185,6 +196,15 @@ class Home:
                 " delete the home"
             ) from error
         return text
+
+
+def _market(held: dict[str, Any]) -> Market:
+    """The market that a home's file tells of; one of before there were versions is of the first.
+    Only the simulated market has any.
+    """
+    version = held.get("world_version", 1)
+    is_simulated = held.get("source", "simulated") == "simulated"
+    return Market(**{**held, "world_version": version if is_simulated else WORLD_VERSION})
 
 
 def current_home() -> Home:

@@ -43,6 +43,8 @@ EXEMPT: dict[str, str] = {
     "overfitting": _JUDGEMENT + ". Its trials come from MLflow",
     "report_truths": _TRUTH,
     "credit_news": _TRUTH,
+    "news_landings": _TRUTH,
+    "macro_exposures": _TRUTH,
     "bond_mids": _TRUTH,
 }
 #: Tables without a knowledge time whose rows are known from a day on all the same.

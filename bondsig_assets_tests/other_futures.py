@@ -53,7 +53,12 @@ NONSENSE: dict[str, dict[str, pl.Expr]] = {
         "volume_shares": _shuffled("volume_shares", 1e3),
         "total_return_pct": (_shuffled("total_return_pct", -6)).clip(-90, 300),
         "shares_outstanding": pl.col("shares_outstanding") * 7,
+        "open_usd": _shuffled("open_usd", 10),
+        "dividend_usd": pl.lit(3.0),
+        "split_ratio": pl.lit(7.0),
     },
+    "borrow_rates": {"annual_rate_pct": _shuffled("annual_rate_pct", 9)},
+    "macro_series": {"value": pl.col("value") * 2},
     "cds_quotes": {"par_spread_bps": _shuffled("par_spread_bps", 9)},
     "treasury_yields": {"par_yield_pct": 15 + _shuffled("par_yield_pct", 2)},
     "issuers": {"parent_id": _swapped("parent_id")},
@@ -130,6 +135,8 @@ _TOLD_ANEW: dict[str, Callable[[date], dict[str, pl.Expr]]] = {
     "treasury_yields": lambda _: {"par_yield_pct": pl.col("par_yield_pct") + 4},
     "equity_prices": lambda _: {"total_return_pct": pl.lit(40.0), "close_usd": pl.lit(1.0)},
     "cds_quotes": lambda _: {"par_spread_bps": pl.col("par_spread_bps") * 4},
+    "borrow_rates": lambda _: {"annual_rate_pct": pl.col("annual_rate_pct") * 4},
+    "macro_series": lambda _: {"value": pl.col("value") * 3},
     "revisions": lambda _: {
         "oas_bps": pl.col("oas_bps") + 500,
         "par_usd": pl.lit(1e11),
@@ -137,7 +144,13 @@ _TOLD_ANEW: dict[str, Callable[[date], dict[str, pl.Expr]]] = {
     },
 }
 #: Tables of which a source delivers a day once: what of them comes late is left to `with_later`.
-_DELIVERED_ONCE = ("treasury_yields", "equity_prices", "cds_quotes")
+_DELIVERED_ONCE = (
+    "treasury_yields",
+    "equity_prices",
+    "cds_quotes",
+    "borrow_rates",
+    "macro_series",
+)
 _TOLD_ROWS = 40
 
 

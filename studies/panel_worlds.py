@@ -30,8 +30,9 @@ from bondsig_assets.learning.labels import labels
 from bondsig_assets.market_rules import HALF_SPREAD_POINTS, RECOVERY
 from bondsig_assets.securities.amounts import amount_steps
 from bondsig_assets.securities.master import build_master, positions_as_of
+from bondsig_assets.sources.simulated.leads import LeadShape
 from bondsig_assets.sources.simulated.market import SimulatedSource
-from bondsig_assets.sources.simulated.paths import LANDING, Market, make_market, nelson_siegel_zero
+from bondsig_assets.sources.simulated.paths import Market, make_market, nelson_siegel_zero
 from bondsig_assets.sources.simulated.reference import has_stock
 from bondsig_assets.sources.simulated.trading import ALIVE, CORRECTED, TRADE
 from bondsig_assets.sources.simulated.worlds import World
@@ -129,12 +130,12 @@ def oracle(world: World) -> pl.DataFrame:
     """`parent_id, trade_date, prediction`: what is still to land within the five-day label of each
     day, in percent, as expected that day.
 
-    The oracle sees the size of all news up to its day and whether each has landed, but not when the
+    The oracle sees the size of all news up to its day and what of it has landed, but not when the
     rest will. No model can know more: its information coefficient is what theirs are measured
     against. Every parent and day whose stock trades has a row; most predictions are 0.
     """
     market = make_market(world)
-    expected = _expected_landing(market.news, market.news_delay)
+    expected = _expected_landing(market.news, market.news_delay, market.lead)
     day, parent = np.nonzero(has_stock(market))
     return pl.DataFrame(
         {
@@ -145,16 +146,21 @@ def oracle(world: World) -> pl.DataFrame:
     )
 
 
-def _expected_landing(news: np.ndarray, delay: np.ndarray) -> np.ndarray:
-    """Expected log return [day, parent] from news not landed yet; `news`, `delay` [day, parent], a
-    delay of 1 … 5 days.
+def _expected_landing(news: np.ndarray, delay: np.ndarray, lead: LeadShape) -> np.ndarray:
+    """Expected return [day, parent] from news not landed yet; `news`, `delay` [day, parent], delays
+    and parts as `lead` has them.
     """
+    first, parts = np.array(lead.first), np.array(lead.parts)
     expected = np.zeros_like(news)
-    for age in range(LANDING.size):
-        # A delay of d days is at position d - 1.
-        chance = LANDING[age + _FIRST_DAY - 1 : age + _LAST_DAY].sum() / LANDING[age:].sum()
-        waiting = np.where(delay > age, news, 0.0)
-        expected[age:] += chance * waiting[: news.shape[0] - age]
+    for age in range(first.size + parts.size - _FIRST_DAY):
+        # By delay: the share that lands within the label of a day `age` days after the news.
+        lands = np.arange(first.size)[:, None] + np.arange(parts.size)
+        within = (lands >= age + _FIRST_DAY) & (lands <= age + _LAST_DAY)
+        ahead = (within * parts).sum(axis=1)
+        later = first[age + 1 :]
+        unknown = later @ ahead[age + 1 :] / later.sum() if later.sum() else 0.0
+        share = np.where(delay <= age, ahead[delay], unknown)
+        expected[age:] += (share * news)[: news.shape[0] - age]
     return expected
 
 

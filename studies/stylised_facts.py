@@ -15,6 +15,7 @@ import polars as pl
 
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.sources.base import Source
+from bondsig_assets.sources.simulated.leads import PATHS, SHAPES
 from studies.stylised_credit import (
     Paths,
     bond_spreads,
@@ -65,7 +66,13 @@ def page(facts: pl.DataFrame, command: str, world: str) -> str:
     lines = ["| fact | target | simulated | source of the target |", "|---|---|---|---|"]
     lines += [f"| {' | '.join(row)} |" for row in facts.select(COLUMNS).iter_rows()]
     table = re.sub(r"(?<=\d)%", " %", "\n".join(lines))
-    return _PAGE.format(table=table, command=command, world=world)
+    return _PAGE.format(
+        table=table,
+        command=command,
+        world=world,
+        shapes="\n".join(f"| `{name}` | {made.meaning} |" for name, made in SHAPES.items()),
+        paths="\n".join(f"| `{name}` | {meaning} |" for name, meaning in PATHS.items()),
+    )
 
 
 def write_page(path: str | Path) -> pl.DataFrame:
@@ -111,7 +118,13 @@ platform can be judged: how often it finds a lead that is there, and how often o
   announced before they happen.
 - **Stocks.** Market and sector moves, public news of each name with fat tails and volatility that
   clusters, earnings days, and a bounce between bid and ask that is gone the next day. No name
-  drifts.
+  drifts: whatever moves a stock is a simple return of mean zero
+  ([why, and how exactly](decisions/0009-no-drift-in-simple-returns.md)). Most pay a dividend a
+  quarter; a few split, one the other way. Open, high and low are those of a random walk through the
+  day. Every stock has a fee for borrowing it, and some cannot be borrowed; neither tells anything.
+- **Macro series.** VIX, oil, Treasury rates of two and ten years, and a credit index that is the
+  mean CDS spread of the names that began as investment grade. Stocks and ETFs answer a surprise in
+  them on its day, each by an exposure of its own (`truth.macro_exposures`).
 - **Spreads.** They follow the stock (70 % on the day, the rest over three days, so that stocks lead
   bonds as most papers say), a credit market factor, a sector factor and noise of the issuer and of
   the bond. Ratings follow lasting moves of the spread by 20 to 90 trading days. Credit default
@@ -124,7 +137,12 @@ platform can be judged: how often it finds a lead that is there, and how often o
   (investment grade) or 1 million (high yield), the sell leg of inter-dealer trades, no affiliates,
   no primary market. The `regulatory` view holds everything.
 
-Every report date can be made alone and comes out bit for bit as in a longer range.
+Every report date can be made alone and comes out bit for bit as in a longer range. And the market
+can go on: a world that ends later, up to the last trading day of 2034, has the same rows for all
+earlier days, in every table. What exists is laid out that far from the beginning (a bond that
+matures is refinanced, so their number stays level), and each path is drawn day by day from a stream
+of its own. A home keeps the version of the simulator it was made with (`market.json`); another
+version gives other days, and says so.
 
 ## What is planted
 
@@ -133,6 +151,23 @@ large on average, but has the heavier tail: it carries 60 % of the variance. Bon
 default swaps move on that day. The stock moves **once**, one to five trading days later, sooner
 more often than later. The label (the stock's return from the close of t+1 to that of t+6 minus its
 sector ETF's) can catch what lands from t+2 on.
+
+That is the shape `sparse`. `--lead-shape` asks for others, so that nothing is built for one alone:
+
+| shape | how credit news comes and lands |
+|---|---|
+{shapes}
+
+`--lead-path` changes the strength as time goes on, from a trading day on that is counted from the
+first (`--lead-path dead:504`):
+
+| path | the lead |
+|---|---|
+{paths}
+
+What is no news is public, so a name's variance stays the same. `truth.credit_news` has a row a
+piece: its size, its day, the days on which it begins and ends to reach the stock, and who knows it
+before. `truth.news_landings` has what reaches the stock on which day.
 
 `lead_strength` says how much: the share of a stock's idiosyncratic variance that is such news, and
 twice that share for high yield. Earnings days and changing volatility add to the rest of the
@@ -144,10 +179,12 @@ variance, so the share comes out a little lower: about 0.18 and 0.37 at strength
 | 0.10 | realistic: bonds' information share in Mao (SSRN 2140186) is 12.6 %; no money machine |
 | 0.20 | strong on purpose, so that a short demo shows something; the default |
 
-At 0 the label has conditional median zero for every name, whatever was seen before: this is tested
-on the truth, over many seeds, against past returns, volatility, ratings and spread changes. With a
-lead, the heavier tail of bad news leaves the medians of risky names almost, not exactly, where they
-were.
+At 0, and in the shape `same_day`, no name earns anything on average, whatever was seen before: this
+is tested on the truth, over many seeds, against past returns, volatility, ratings, spread changes,
+ranges, volumes and borrow rates. The day after next has median zero too. Over five days the
+logarithm, which labels are made of, lies a little below zero in 50.7 % of cases, in every group of
+names alike; volatile names a little more often (rank IC -0.005). With a lead, the heavier tail of
+bad news leaves the medians of risky names almost, not exactly, where they were.
 
 ## What is not realistic
 
@@ -161,9 +198,12 @@ were.
 - Dealers have no identity and little inventory; customers buy and sell at random, so order flow
   tells nothing.
 - Trading responds to credit news and to a bond's age, not to earnings days, weekdays or volatility.
-- The Treasury curve moves independently of credit and of stocks.
+- The Treasury curve moves independently of credit; stocks answer it by small exposures.
+- Dividends are the same share of the price in every quarter and never cut; borrow rates move by
+  themselves and never squeeze anybody.
 - ETFs are the market and sector factors themselves, not portfolios of the simulated names.
-- Costs, activity and the lead are the same in every year: no regimes, no decay.
+- Costs and activity are the same in every year: no regimes. The lead is too, but for the paths
+  above.
 
 ## Beside the facts
 

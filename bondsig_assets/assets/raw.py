@@ -31,6 +31,14 @@ _WHAT_TO_KNOW = {
         "CDS par spreads by tenor. Sparse on purpose: only larger names have quotes, and a missing"
         " quote is missing, never zero."
     ),
+    "borrow_rates": (
+        "What borrowing a stock costs a year and whether there is any, by the lender's word at the"
+        " end of the day. May be empty; then costs are assumed where they are needed."
+    ),
+    "macro_series": (
+        "Daily series of the whole market: VIX, oil, Treasury rates, a credit index, or your own."
+        " The name of a series ends in its unit. May be empty."
+    ),
     "issuers": (
         "Which entity issues under which CUSIP-6 and who owns it, with validity. A later row of the"
         " same issuer replaces the earlier one from its first day."
@@ -69,6 +77,7 @@ _WHO_WAITS = {
     "trace_reports": ("taking in trade reports", 40.0),
     "equity_prices": ("taking in stock prices", 12.0),
     "cds_quotes": ("taking in CDS quotes", 12.0),
+    "borrow_rates": ("taking in borrow rates", 6.0),
 }
 
 
@@ -143,7 +152,8 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     prices = _described(daily_raw_asset("equity_prices", days), _WHAT_TO_KNOW["equity_prices"])
     quotes = _described(daily_raw_asset("cds_quotes", days), _WHAT_TO_KNOW["cds_quotes"])
     references = [reference_asset(table) for table in RAW_REFERENCE]
-    return [trace_reports_asset(days), prices, quotes, *references, simulated_truth]
+    lent = _described(daily_raw_asset("borrow_rates", days), _WHAT_TO_KNOW["borrow_rates"])
+    return [trace_reports_asset(days), prices, quotes, lent, *references, simulated_truth]
 
 
 @dg.asset(

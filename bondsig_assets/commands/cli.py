@@ -106,6 +106,22 @@ def cli() -> None:
         " on purpose."
     ),
 )
+@click.option(
+    "--lead-shape",
+    default=None,
+    help=(
+        "How credit news comes and lands: sparse, diffuse, slow, bad_news, institutional, cds_only,"
+        " or same_day, where nothing leads."
+    ),
+)
+@click.option(
+    "--lead-path",
+    default=None,
+    help=(
+        "How the lead changes: constant, or fading, dead, halved, flipped with the trading day from"
+        " which it is, as fading:504."
+    ),
+)
 @click.option("--seed", default=None, type=int, help="Seed of the simulated world.")
 @click.option(
     "--view",
@@ -136,6 +152,8 @@ def run(
     config: Path | None,
     world: str | None,
     lead_strength: float | None,
+    lead_shape: str | None,
+    lead_path: str | None,
     seed: int | None,
     view: str | None,
     tables: str | None,
@@ -151,6 +169,8 @@ def run(
         "config": _absolute(config),
         "world": world,
         "lead_strength": lead_strength,
+        "lead_shape": lead_shape,
+        "lead_path": lead_path,
         "seed": seed,
         "view": view,
         "tables": tables,

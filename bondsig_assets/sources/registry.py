@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from bondsig_assets.errors import SourceError
-from bondsig_assets.home import VIEWS, Market
+from bondsig_assets.home import VIEWS, WORLD_VERSION, Market
 
 if TYPE_CHECKING:
     from bondsig_assets.sources.base import Source
@@ -34,7 +34,16 @@ def _simulated(market: Market) -> Source:
     from bondsig_assets.sources.simulated.market import SimulatedSource
     from bondsig_assets.sources.simulated.worlds import world
 
-    return SimulatedSource(world(market.world, market.seed, market.lead_strength), market.view)
+    if market.world_version != WORLD_VERSION:
+        raise SourceError(
+            f"this home was made with version {market.world_version} of the simulated market, which"
+            f" is now version {WORLD_VERSION} and gives other days: set BONDSIG_HOME to another"
+            " folder, or delete this home"
+        )
+    made = world(
+        market.world, market.seed, market.lead_strength, market.lead_shape, market.lead_path
+    )
+    return SimulatedSource(made, market.view)
 
 
 def _files(market: Market) -> Source:

@@ -92,6 +92,7 @@ _CDS = Range(2.0, 50_000.0, 100.0, among=(_c("tenor_years") >= 2.5, pl.lit(True)
 _TENOR = Range(0.05, 31.0, 5.0)
 _PRICE = Range(2.0, 400.0, 100.0)
 _YIELD = Range(0.15, 100.0, 4.0)
+_STOCK = Range(0.005, 1e6, 50.0)
 _RETURN = Range(0.05, 20.0, 1.0)
 _DEBT, _BALANCE = Range(3e7, 1e13, 3e9), Range(3e7, 1e14, 1e10)
 #: Table → column → range, `None` for a number without a scale of its own. Every number of every raw
@@ -104,7 +105,13 @@ RANGES: dict[str, dict[str, Range | None]] = {
         "yield_pct": _YIELD,
     },
     "equity_prices": {
-        "close_usd": Range(0.005, 1e6, 50.0),
+        "open_usd": _STOCK,
+        "high_usd": _STOCK,
+        "low_usd": _STOCK,
+        "close_usd": _STOCK,
+        # Days without a dividend have 0, which is left out.
+        "dividend_usd": Range(0.002, 200.0, 0.4),
+        "split_ratio": Range(0.001, 1000.0, 1.0),
         "total_return_pct": _RETURN,
         # Only its ratios mean anything.
         "adjusted_close_usd": None,
@@ -114,6 +121,22 @@ RANGES: dict[str, dict[str, Range | None]] = {
         "shares_outstanding": Range(2e6, 1e12, 2e8),
     },
     "treasury_yields": {"tenor_years": _TENOR, "par_yield_pct": _CURVE},
+    # General collateral costs a quarter of a percent; a fee beyond 300 % has been seen, but of one
+    # stock in a short squeeze.
+    "borrow_rates": {"annual_rate_pct": Range(0.05, 300.0, 0.4)},
+    # The first of these series that is there is judged; of others nobody knows the unit.
+    "macro_series": {
+        "value": Range(
+            0.0,
+            5_000.0,
+            50.0,
+            among=tuple(
+                _c("series") == name
+                for name in ("vix", "oil_usd", "treasury_10y_pct", "credit_index_bps")
+            ),
+            lows=(5.0, 5.0, 0.15, 5.0),
+        )
+    },
     "cds_quotes": {"tenor_years": _TENOR, "par_spread_bps": _CDS},
     "issuers": {},
     "equities": {},

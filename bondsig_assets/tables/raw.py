@@ -150,10 +150,15 @@ TRACE_REPORTS = Table(
 EQUITY_PRICES = Table(
     "equity_prices",
     "raw",
-    "Daily closes and total returns of the issuers' stocks and of the sector ETFs.",
+    "Daily prices and total returns of the issuers' stocks and of the sector ETFs, as they were on"
+    " the day. Where all is known, split_ratio x (close + dividend) / close before - 1 is the total"
+    " return.",
     (
         R("ticker", "VARCHAR", "Ticker on that day"),
         R("trade_date", "DATE", "Trading day"),
+        C("open_usd", "DOUBLE", "First price of the session", "usd"),
+        C("high_usd", "DOUBLE", "Highest price of the session", "usd"),
+        C("low_usd", "DOUBLE", "Lowest price of the session", "usd"),
         R("close_usd", "DOUBLE", "Closing price", "usd"),
         C(
             "total_return_pct",
@@ -166,6 +171,19 @@ EQUITY_PRICES = Table(
             "DOUBLE",
             "Close adjusted for splits and dividends; only its ratios mean anything",
             "usd",
+        ),
+        C(
+            "dividend_usd",
+            "DOUBLE",
+            "Cash dividends that a share of that day gets, on the ex-date; 0 on days without one,"
+            " null where the source does not tell",
+            "usd",
+        ),
+        C(
+            "split_ratio",
+            "DOUBLE",
+            "New shares for one old share from that day's open on: 2 of a 2:1 split, 0.1 of a"
+            " reverse 1:10, 1 on other days, null where the source does not tell",
         ),
         C("volume_shares", "DOUBLE", "Shares traded", "shares"),
         C("shares_outstanding", "DOUBLE", "Shares outstanding", "shares"),
@@ -469,6 +487,46 @@ DELISTINGS = Table(
     known_rule="next_morning",
 )
 
+BORROW_RATES = Table(
+    "borrow_rates",
+    "raw",
+    "What it costs to borrow a stock, and whether there is any to borrow, as a lender or broker"
+    " says at the end of the day.",
+    (
+        R("ticker", "VARCHAR", "Ticker on that day"),
+        R("trade_date", "DATE", "Day of the quote"),
+        C("annual_rate_pct", "DOUBLE", "Annual fee on the market value borrowed", "pct"),
+        R("is_available", "BOOLEAN", "There is stock to borrow for a new short position"),
+        KNOWN,
+    ),
+    key=("ticker", "trade_date"),
+    event_time="trade_date",
+    known_time="known_at",
+    partition="trade_date",
+    known_rule="end_of_day",
+)
+
+MACRO_SERIES = Table(
+    "macro_series",
+    "raw",
+    "Daily series of the whole market. The name of a series ends in its unit.",
+    (
+        R(
+            "series",
+            "VARCHAR",
+            "vix (points), oil_usd, treasury_2y_pct, treasury_10y_pct, credit_index_bps (mean"
+            " 5-year spread of investment-grade names), or any other",
+        ),
+        R("trade_date", "DATE", "Day of the value"),
+        R("value", "DOUBLE", "Value at the close, in the unit of the series"),
+        KNOWN,
+    ),
+    key=("series", "trade_date"),
+    event_time="trade_date",
+    known_time="known_at",
+    known_rule="next_morning",
+)
+
 #: What a source delivers. Tables a source lacks stay empty.
 QUARANTINED_ROWS = Table(
     "quarantined_rows",
@@ -489,7 +547,7 @@ QUARANTINED_ROWS = Table(
 )
 
 
-RAW_DAILY: tuple[str, ...] = ("trace_reports", "equity_prices", "cds_quotes")
+RAW_DAILY: tuple[str, ...] = ("trace_reports", "equity_prices", "cds_quotes", "borrow_rates")
 RAW_REFERENCE: tuple[str, ...] = (
     "issuers",
     "equities",
@@ -501,4 +559,5 @@ RAW_REFERENCE: tuple[str, ...] = (
     "fundamentals",
     "treasury_yields",
     "delistings",
+    "macro_series",
 )

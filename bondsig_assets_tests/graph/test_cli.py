@@ -188,6 +188,8 @@ def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
         ),
         (["run", "--world", "tiny", "--start", "2024-01-04", "--end", "2023-02-01"], "after --end"),
         (["run", "--world", "tiny", "--lead-strength", "7"], "0 … 0.4"),
+        (["run", "--world", "tiny", "--lead-shape", "loud"], "sparse, diffuse, slow, bad_news"),
+        (["run", "--world", "tiny", "--lead-path", "dead:soon"], "fading:504, dead:504"),
         (["run", "--world", "tiny", "--view", "psychic"], "live, regulatory"),
         (["run", "--seed", "-1"], "seeds are"),
         (["run", "--seed", "one"], "one"),

@@ -21,6 +21,7 @@ _DAILY = {
     "trace_reports",
     "equity_prices",
     "cds_quotes",
+    "borrow_rates",
     "trade_events",
     "bond_day_revisions",
     "bond_analytics",

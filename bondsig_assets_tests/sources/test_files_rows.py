@@ -59,6 +59,93 @@ def test_saturday_empty_ticker_and_second_series_are_set_aside_without_stopping(
     )
 
 
+def test_a_day_of_a_stock_that_cannot_be_is_set_aside(tmp_path):
+    more = "".join(f'{column}_usd = "{column}"\n' for column in ("open", "high", "low", "dividend"))
+    source = folder(
+        tmp_path,
+        LENIENT
+        + PRICES.replace(
+            'close_usd = "close"', f'close_usd = "close"\n{more}split_ratio = "split"'
+        ),
+        prices_csv=lines(
+            "symbol,date,open,high,low,close,dividend,split",
+            "AAA,2024-01-05,10,11,9,10.5,0,1",
+            "AAA,2024-01-08,10,9,11,10.5,0,1",
+            "AAA,2024-01-09,-10,11,9,10.5,0,1",
+            "AAA,2024-01-10,10,11,9,10.5,-0.2,1",
+            "AAA,2024-01-11,10,11,9,10.5,0,0",
+            "AAA,2024-01-12,,,,5.2,0.25,2",
+        ),
+    )
+    delivery = source.daily("equity_prices", FRIDAY, date(2024, 1, 31))
+    columns = ["open_usd", "high_usd", "low_usd", "dividend_usd", "split_ratio"]
+    assert delivery.rows.select(columns).rows() == [
+        (10.0, 11.0, 9.0, 0.0, 1.0),
+        (None, None, None, 0.25, 2.0),
+    ]
+    assert reasons(delivery.quarantined) == {
+        "low above high": 1,
+        "negative dividend": 1,
+        "negative price": 1,
+        "split ratio not positive": 1,
+    }
+
+
+def test_borrow_rates_and_series_of_the_market_are_read_and_judged(tmp_path):
+    config = (
+        LENIENT
+        + """
+[[borrow_rates]]
+files = "fees.csv"
+[borrow_rates.columns]
+ticker = "symbol"
+trade_date = "date"
+annual_rate_pct = { column = "fee", unit = "bps" }
+is_available = { column = "left", map = { Y = true, N = false } }
+
+[[macro_series]]
+files = "macro.csv"
+[macro_series.columns]
+series = "name"
+trade_date = "date"
+value = "value"
+"""
+    )
+    source = folder(
+        tmp_path,
+        config,
+        fees_csv=lines(
+            "symbol,date,fee,left",
+            "AAA,2024-01-05,50,Y",
+            "AAA,2024-01-06,35,Y",
+            "AAA,2024-01-08,-35,Y",
+            "BBB,2024-01-08,2000000,N",
+            "BBB,2024-01-09,900,N",
+        ),
+        macro_csv=lines(
+            "name,date,value", "vix,2024-01-05,13.4", "vix,2024-01-07,13.5", "vix,2024-01-08,13.6"
+        ),
+    )
+    delivery = source.daily("borrow_rates", FRIDAY, date(2024, 1, 31))
+    assert delivery.rows.select("ticker", "annual_rate_pct", "is_available").rows() == [
+        ("AAA", 0.5, True),
+        ("BBB", 9.0, False),
+    ]
+    assert delivery.rows["known_at"][0] == datetime(2024, 1, 5, 16)
+    assert reasons(delivery.quarantined) == {
+        "negative rate": 1,
+        "not a trading day": 1,
+        "rate above 1000 %": 1,
+    }
+    series = source.reference("macro_series", date(2024, 1, 31))
+    assert series.rows.select("value", "known_at").rows() == [
+        (13.4, datetime(2024, 1, 8, 9)),
+        (13.6, datetime(2024, 1, 9, 9)),
+    ]
+    assert reasons(series.quarantined) == {"not a weekday": 1}
+    assert source.reference("macro_series", FRIDAY).rows.height == 1
+
+
 def test_prefer_says_which_of_two_rows_with_one_key_stays(tmp_path):
     config = CDS.replace(
         "[cds_quotes.columns]", 'prefer = { series = ["new", "old"] }\n[cds_quotes.columns]'

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import polars as pl
 import pytest
 
-from bondsig_assets.calendar import next_trading_days, offset
+from bondsig_assets.bonds.conventions import settlement_dates
+from bondsig_assets.calendar import all_trading_days, next_trading_days, offset
 from bondsig_assets.securities.cusips import is_valid_cusip
 from bondsig_assets.sources.simulated.entities import make_parents
 from bondsig_assets.sources.simulated.paths import make_market
+from bondsig_assets.sources.simulated.pricing import _settlement
 from bondsig_assets.sources.simulated.worlds import world
 from bondsig_assets.tables import RAW_REFERENCE
 from bondsig_assets_tests.sources.simulated_fixtures import fresh, shared
@@ -26,6 +28,7 @@ DATED = {
     "call_schedules": "known_at",
     "amounts_outstanding": "effective_date",
     "delistings": "last_trade_date",
+    "macro_series": "trade_date",
 }
 
 
@@ -138,7 +141,8 @@ def test_the_ticker_changes_on_its_day_and_the_price_goes_on(name):
     assert prices["trade_date"].to_list() == days, "one price a day under one name or the other"
     assert prices.filter(pl.col("trade_date") < day)["ticker"].unique().to_list() == [old]
     assert prices.filter(pl.col("trade_date") >= day)["ticker"].unique().to_list() == [new]
-    implied = 100 * (prices["close_usd"] / prices["close_usd"].shift(1) - 1)
+    worth = prices["split_ratio"] * (prices["close_usd"] + prices["dividend_usd"])
+    implied = 100 * (worth / prices["close_usd"].shift(1) - 1)
     assert (implied - prices["total_return_pct"]).abs().max() < 1e-9, (
         "also across the change of name"
     )
@@ -250,3 +254,24 @@ def test_a_callable_bond_is_pulled_to_par_like_any_other():
     last = mids.filter((pl.col("maturity_date") - pl.col("trade_date")).dt.total_days() < 60)
     mean = dict(last.group_by("is_callable").agg(pl.col("true_mid").mean()).iter_rows())
     assert abs(mean[True] - mean[False]) < 0.5, mean
+
+
+def test_the_truth_settles_on_the_days_on_which_the_street_does():
+    days = all_trading_days()[:-5]
+    street = settlement_dates(pl.Series(days)).to_numpy().astype("datetime64[D]").astype(int)
+    assert (_settlement(days) == street).all()
+
+
+def test_as_many_bonds_are_out_in_every_year():
+    bonds = make_market(world("demo", 1, 0.2)).bonds
+    for year in range(2021, 2034):
+        day = (date(year, 7, 1) - date(1970, 1, 1)).days
+        out = ((bonds.offering_day <= day) & (bonds.maturity_day > day)).sum()
+        # What is refinanced early is out twice for a while.
+        assert 0.99 < out / bonds_of_the_first_day(bonds) < 1.05, year
+
+
+def bonds_of_the_first_day(bonds) -> int:
+    """Slots: a bond each on the first day."""
+    first = (date(2021, 1, 4) - date(1970, 1, 1)).days
+    return int(((bonds.offering_day <= first) & (bonds.maturity_day > first)).sum())

@@ -26,7 +26,7 @@ from studies.panel_worlds import (
 )
 
 SMALL = replace(WORLDS["tiny"], name="small", n_parents=36, seed=3, reports_per_day=400)
-#: Half a year of it: another market, since paths are drawn whole.
+#: The first half year of it.
 SHORT = replace(SMALL, end=date(2022, 12, 30))
 
 

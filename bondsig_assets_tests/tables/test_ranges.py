@@ -139,3 +139,21 @@ def test_what_fits_no_unit_is_told_without_one():
 
 def test_missing_values_and_zeros_say_nothing():
     assert said("trace_reports", "yield_pct", yield_pct=[None, 0.0, float("nan")]) == ""
+
+
+def test_borrow_rates_as_fractions_are_told():
+    assert said("borrow_rates", "annual_rate_pct", annual_rate_pct=[0.3, 0.25, 12.0]) == ""
+    assert "a fraction" in said("borrow_rates", "annual_rate_pct", annual_rate_pct=[0.003, 0.0025])
+
+
+def test_a_series_of_the_market_is_asked_by_its_name():
+    fear = {"series": ["vix"] * 12 + ["own"] * 3, "value": [13.0] * 12 + [1e9] * 3}
+    assert said("macro_series", "value", **fear) == ""
+    fear["value"] = [0.13] * 12 + [1e9] * 3
+    assert "in no known unit" in said("macro_series", "value", **fear)
+    assert said("macro_series", "value", series=["own"] * 12, value=[1e9] * 12) == ""
+
+
+def test_days_without_a_dividend_or_a_split_are_no_fault():
+    assert said("equity_prices", "dividend_usd", dividend_usd=[0.0] * 20) == ""
+    assert said("equity_prices", "split_ratio", split_ratio=[1.0] * 20 + [0.1, 2.0]) == ""

@@ -111,7 +111,15 @@ def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
         Write(
             "credit_news",
             pl.DataFrame(
-                {"parent_id": "P", "news_date": [day(0)], "equity_date": [day(4)], "size_pct": 1.0}
+                {
+                    "parent_id": "P",
+                    "news_date": [day(0)],
+                    "equity_date": [day(4)],
+                    "equity_last_date": [day(4)],
+                    "size_pct": 1.0,
+                    "credit_size_pct": 1.0,
+                    "known_to": "all",
+                }
             ),
         )
     )

@@ -20,7 +20,12 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table
 
 #: Column of TRACE report dates or of the rows of other daily tables: decides the partition.
-DAY = {"trace_reports": "report_date", "equity_prices": "trade_date", "cds_quotes": "trade_date"}
+DAY = {
+    "trace_reports": "report_date",
+    "equity_prices": "trade_date",
+    "cds_quotes": "trade_date",
+    "borrow_rates": "trade_date",
+}
 #: Tables whose rows may be announced before they take effect.
 ANNOUNCED = frozenset(
     {"issuers", "equities", "bonds", "call_schedules", "amounts_outstanding", "equity_links"}
@@ -44,7 +49,7 @@ DUPLICATE_ROW, DUPLICATE_KEY, SHARED_TICKER = (
     "ticker of another parent",
 )
 #: Larger ones are typing errors.
-MAX_SPREAD_BPS, MAX_PRICE_USD, MAX_COUPON_PCT = 50_000, 1e7, 50
+MAX_SPREAD_BPS, MAX_PRICE_USD, MAX_COUPON_PCT, MAX_BORROW_PCT = 50_000, 1e7, 50, 1000
 
 _c = pl.col
 
@@ -74,6 +79,10 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("price above 1e7", _c("close_usd") > MAX_PRICE_USD),
         ("negative price", _c("adjusted_close_usd") <= 0),
         ("negative volume", _c("volume_shares") < 0),
+        ("negative price", pl.any_horizontal(_c("open_usd", "high_usd", "low_usd") <= 0)),
+        ("low above high", _c("low_usd") > _c("high_usd")),
+        ("negative dividend", _c("dividend_usd") < 0),
+        ("split ratio not positive", _c("split_ratio") <= 0),
     ],
     "cds_quotes": [
         ("not a trading day", ~_is_trading_day("trade_date")),
@@ -82,6 +91,13 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("spread above 50000 bps", _c("par_spread_bps") > MAX_SPREAD_BPS),
         ("tenor not positive", _c("tenor_years") <= 0),
     ],
+    "borrow_rates": [
+        ("not a trading day", ~_is_trading_day("trade_date")),
+        ("negative rate", _c("annual_rate_pct") < 0),
+        ("rate above 1000 %", _c("annual_rate_pct") > MAX_BORROW_PCT),
+    ],
+    # Series may come from markets with other holidays.
+    "macro_series": [("not a weekday", _c("trade_date").dt.weekday() > 5)],
     # The bond market opens on some holidays of the exchange, so its weekdays are all right.
     "treasury_yields": [
         ("not a weekday", _c("trade_date").dt.weekday() > 5),

@@ -14,7 +14,7 @@ import polars as pl
 from bondsig_assets.arrays import Floats, Ints
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.securities.cusips import with_check_digit
-from bondsig_assets.sources.simulated.worlds import World
+from bondsig_assets.sources.simulated.worlds import HORIZON, World
 
 SECTORS: tuple[tuple[str, str], ...] = (
     ("Materials", "XLB"),
@@ -36,6 +36,8 @@ _SPREAD_BY_RATING = (
     np.array([40.0, 60, 100, 170, 330, 500, 900, 1800]),
 )
 _TENORS = np.array([3, 5, 7, 10, 30])
+#: A bond is refinanced up to so many days before it matures.
+_REFINANCED_DAYS = 90
 _STREAM = 1
 
 
@@ -110,7 +112,7 @@ def spread_for_rating(rating: np.ndarray) -> Floats:
 def make_parents(world: World) -> Parents:
     """Parents of the world; the renamed and the taken-over one are picked by position."""
     rng = world.rng(_STREAM, 1)
-    n, n_days = world.n_parents, len(world.days())
+    n = world.n_parents
     rating = np.clip(rng.choice(_RATING_START, n, p=_RATING_SHARE) + rng.integers(-1, 2, n), 1, 18)
     high_yield = rating >= HIGH_YIELD_RATING
     market_cap = np.exp(rng.normal(np.where(high_yield, 22.3, 24.3), 0.8))
@@ -129,10 +131,10 @@ def make_parents(world: World) -> Parents:
         market_cap=market_cap,
         has_cds=market_cap >= np.quantile(market_cap, 0.6),
         renamed=1,
-        rename_day=int(0.4 * n_days),
+        rename_day=world.rename_day,
         target=2,
         acquirer=5 if n < 60 else 13,
-        takeover_day=int(0.6 * n_days),
+        takeover_day=world.takeover_day,
     )
 
 
@@ -157,38 +159,20 @@ def make_issuers(world: World, parents: Parents) -> Issuers:
 def make_bonds(
     world: World, parents: Parents, issuers: Issuers, initial_yield_pct: np.ndarray
 ) -> Bonds:
-    """Bonds alive at some time in the world. `initial_yield_pct[k]` is the risk-free yield for
-    `_TENORS[k]`.
+    """Bonds alive at some time between the world's start and HORIZON. `initial_yield_pct[k]` is the
+    risk-free yield for `_TENORS[k]`.
+
+    A parent has as many bonds out at any time as it has slots: what matures is refinanced at the
+    same tenor. So the number outstanding stays level, and no bond depends on where the world ends.
     """
     rng = world.rng(_STREAM, 3)
-    days = world.days()
-    counts = 1 + np.minimum(rng.negative_binomial(1.1, 1.1 / (1.1 + 7.5), world.n_parents), 45)
-    parent = np.repeat(np.arange(world.n_parents), counts)
+    slots = 1 + np.minimum(rng.negative_binomial(1.1, 1.1 / (1.1 + 5.2), world.n_parents), 55)
+    slot, offering, maturity, kind = _chains(rng, world, parents, slots)
+    parent = np.repeat(np.arange(world.n_parents), slots)[slot]
     n = parent.size
     issuer = _pick_issuer(rng, issuers, parent)
     high_yield = parents.is_high_yield[parent]
-    first = np.array(days[0], "datetime64[D]").astype(int)
-    last = np.array(days[-1], "datetime64[D]").astype(int)
-    kind = np.where(
-        high_yield,
-        rng.choice([1, 2, 3], n, p=[0.35, 0.4, 0.25]),
-        rng.choice(5, n, p=[0.15, 0.25, 0.15, 0.27, 0.18]),
-    )
     tenor = _TENORS[kind]
-    # An even flow of issues, so that the number outstanding stays level through the sample.
-    offering = (
-        first
-        - (tenor * 365.25).astype(int)
-        + 200
-        + (rng.random(n) * (tenor * 365.25 + (last - first) - 400)).astype(int)
-    )
-    offering = np.where(
-        np.arange(n) == np.r_[0, np.cumsum(counts)[:-1]][parent], first - 500, offering
-    )
-    offering = _weekday(offering)
-    maturity = (offering.astype("datetime64[D]").astype("datetime64[M]") + tenor * 12).astype(
-        "datetime64[D]"
-    ).astype(int) + 14
     floating = rng.random(n) < 0.04
     convertible = ~floating & (rng.random(n) < 0.02)
     coupon = initial_yield_pct[kind] + parents.base_spread[parent] / 100 * np.where(
@@ -225,6 +209,37 @@ def make_bonds(
         activity=np.exp(rng.normal(-0.5 * 1.3**2, 1.3, n)) * (amount / 7e8) ** 0.7,
         frequency=np.where(floating, 4, 2),
     )
+
+
+def _chains(
+    rng: np.random.Generator, world: World, parents: Parents, slots: Ints
+) -> tuple[Ints, Ints, Ints, Ints]:
+    """Slot, offering day, maturity day and position in `_TENORS` of every bond, in the order of
+    slots and within each of time. The first slot of a parent was filled 500 days before the start.
+    """
+    parent = np.repeat(np.arange(world.n_parents), slots)
+    n = parent.size
+    kind = np.where(
+        parents.is_high_yield[parent],
+        rng.choice([1, 2, 3], n, p=[0.35, 0.4, 0.25]),
+        rng.choice(5, n, p=[0.15, 0.25, 0.15, 0.27, 0.18]),
+    )
+    months = 12 * _TENORS[kind]
+    first = np.array(world.start, "datetime64[D]").astype(int)
+    horizon = np.array(HORIZON, "datetime64[D]").astype(int)
+    offering = first - (rng.random(n) * months * 365.25 / 12).astype(int)
+    offering[np.r_[0, np.cumsum(slots)[:-1]]] = first - 500
+    links, days = [], []
+    for _ in range(2 + (horizon - first) // (365 * int(_TENORS.min()) - _REFINANCED_DAYS)):
+        offering = _weekday(offering)
+        month = offering.astype("datetime64[D]").astype("datetime64[M]")
+        maturity = (month + months).astype("datetime64[D]").astype(int) + 14
+        links.append(offering)
+        days.append(maturity)
+        offering = maturity - (rng.random(n) * _REFINANCED_DAYS).astype(int)
+    offered, matures = np.stack(links, axis=1), np.stack(days, axis=1)
+    slot, link = np.nonzero((offered <= horizon) & (matures > first))
+    return slot, offered[slot, link], matures[slot, link], kind[slot]
 
 
 #: CUSIPs avoid I and O.

@@ -13,17 +13,29 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from bondsig_assets.arrays import Bools, Floats
 from bondsig_assets.calendar.knowledge import end_of_day
 from bondsig_assets.market_rules import CAP_USD, HIGH_YIELD_CAP_USD, HIGH_YIELD_RATING
 from bondsig_assets.sources.base import Delivery
 from bondsig_assets.sources.simulated import reference
-from bondsig_assets.sources.simulated.paths import CDS_TENORS, NEWS_PER_DAY, Market, make_market
+from bondsig_assets.sources.simulated.entities import SECTORS
+from bondsig_assets.sources.simulated.macro import EXPOSED
+from bondsig_assets.sources.simulated.paths import CDS_TENORS, Market, make_market
 from bondsig_assets.sources.simulated.pricing import true_mids
+from bondsig_assets.sources.simulated.stocks import (
+    Stocks,
+    borrow_rates,
+    equity_prices,
+    lending,
+    make_stocks,
+)
 from bondsig_assets.sources.simulated.trading import DayState, Messages, messages_of_day
 from bondsig_assets.sources.simulated.worlds import MAX_REPORT_LAG, World
 from bondsig_assets.tables import TABLES
 
 _KEPT_DAYS = 160
+#: Calendar days over which the bonds out are counted to scale their activity.
+_COUNTED_DAYS = 1461
 _FATES = {0: None, 1: "cancelled", 2: "corrected", 3: "reversed"}
 
 
@@ -45,7 +57,15 @@ class SimulatedSource:
 
     @cached_property
     def _mids(self) -> tuple[np.ndarray, np.ndarray]:
-        return true_mids(self.market)
+        """Closing mids and spreads in bps [day, bond] of trades of most sizes."""
+        return true_mids(self.market, self.market.log_spread)
+
+    @cached_property
+    def _institutional_mids(self) -> tuple[np.ndarray, np.ndarray]:
+        """The same for trades of institutional size, which know more in some worlds."""
+        if self.market.lead.known_to != "institutional":
+            return self._mids
+        return true_mids(self.market, self.market.informed_log_spread)
 
     def date_range(self) -> tuple[date, date]:
         """First and last trading day of the world."""
@@ -59,7 +79,11 @@ class SimulatedSource:
         high = int(np.searchsorted(days, np.datetime64(end), side="right"))
         if table == "trace_reports":
             return self._reports(low, high)
-        maker = {"equity_prices": self._equity_prices, "cds_quotes": self._cds_quotes}[table]
+        maker = {
+            "equity_prices": lambda *days: equity_prices(self.market, self._stocks, *days),
+            "cds_quotes": self._cds_quotes,
+            "borrow_rates": lambda *days: borrow_rates(self.market, self._lending, *days),
+        }[table]
         return Delivery(table, TABLES[table].conform(maker(low, high)))
 
     def reference(self, table: str, through: date) -> Delivery:
@@ -67,22 +91,38 @@ class SimulatedSource:
         return Delivery(table, TABLES[table].conform(reference.MAKERS[table](self.market, through)))
 
     def truth(self) -> dict[str, pl.DataFrame]:
-        """Planted news and true mids."""
-        market, (mid, spread) = self.market, self._mids
+        """Planted news and how it lands, and true mids: those of who knows most."""
+        market, (mid, spread) = self.market, self._institutional_mids
         day, parent = np.nonzero(market.news)
-        landing = day + market.news_delay[day, parent]
-        within = landing < market.days.size
-        day, parent, landing = day[within], parent[within], landing[within]
+        first = day + market.news_delay[day, parent]
+        calendar, parts = self.world.calendar(), np.array(market.lead.parts)
+        last = first + parts.size - 1
+        known_to = np.where(last > day, market.lead.known_to, "all")
+        piece = np.repeat(np.arange(day.size), parts.size)
+        part = np.tile(np.arange(parts.size), day.size)
+        size = 100 * market.news[day, parent]
         t, b = np.nonzero(np.isfinite(mid))
         return {
             "credit_news": pl.DataFrame(
                 {
                     "parent_id": market.parents.parent_id[parent],
                     "news_date": market.days[day],
-                    "equity_date": market.days[landing],
-                    "size_pct": 100 * market.news[day, parent],
+                    "equity_date": calendar[first],
+                    "equity_last_date": calendar[last],
+                    "size_pct": size,
+                    "credit_size_pct": 100 * market.credit_news[day, parent],
+                    "known_to": known_to,
                 }
             ),
+            "news_landings": pl.DataFrame(
+                {
+                    "parent_id": market.parents.parent_id[parent[piece]],
+                    "news_date": market.days[day[piece]],
+                    "equity_date": calendar[first[piece] + part],
+                    "landed_pct": size[piece] * parts[part],
+                }
+            ),
+            "macro_exposures": self._exposures(),
             "bond_mids": pl.DataFrame(
                 {
                     "cusip": market.bonds.cusip[b],
@@ -93,22 +133,50 @@ class SimulatedSource:
             ),
         }
 
-    def _equity_prices(self, low: int, high: int) -> pl.DataFrame:
-        return reference.equity_prices(self.market, low, high)
-
-    def _cds_quotes(self, low: int, high: int) -> pl.DataFrame:
+    def _exposures(self) -> pl.DataFrame:
         market = self.market
+        names = [
+            (market.parents.parent_id, pl.lit("parent"), market.exposures.parents),
+            (np.array([etf for _, etf in SECTORS]), pl.lit("etf"), market.exposures.etfs),
+        ]
+        return pl.concat(
+            pl.DataFrame(
+                {
+                    "entity": np.repeat(entity, len(EXPOSED)),
+                    "series": np.tile(np.array(list(EXPOSED)), entity.size),
+                    "return_pct_per_unit": 100 * values.ravel(),
+                    "surprise_unit": np.tile(np.array(list(EXPOSED.values())), entity.size),
+                }
+            ).with_columns(entity_kind=kind)
+            for entity, kind, values in names
+        )
+
+    @cached_property
+    def _stocks(self) -> Stocks:
+        return make_stocks(self.market)
+
+    @cached_property
+    def _lending(self) -> tuple[Floats, Bools]:
+        return lending(self.market)
+
+    @cached_property
+    def _quoted_spreads(self) -> tuple[np.ndarray, np.ndarray]:
+        """Names that have CDS, and their quotes in bps [day, name, tenor]."""
+        market, world = self.market, self.world
         names = np.flatnonzero(market.parents.has_cds)
-        spread = market.spread_bps(CDS_TENORS)[:, names]
-        rng = self.world.rng(5)
-        shocks = rng.normal(0, 1.2, (market.days.size, names.size))
+        spread = market.cds_spread_bps(CDS_TENORS)[:, names]
+        shocks = world.rng(5).normal(0, 1.2, (market.days.size, names.size))
         basis = np.empty_like(shocks)
-        state = rng.normal(-5, 12, names.size)
+        state = world.rng(5, 1).normal(-5, 12, names.size)
         for step in range(shocks.shape[0]):
             state = -5 + 0.99 * (state + 5) + shocks[step]
             basis[step] = state
-        noise = np.exp(rng.normal(0, 0.012, spread.shape))
-        quotes = np.round(np.maximum(spread * noise + basis[:, :, None], 1.0), 2)[low:high]
+        noise = np.exp(world.rng(5, 2).normal(0, 0.012, spread.shape))
+        return names, np.round(np.maximum(spread * noise + basis[:, :, None], 1.0), 2)
+
+    def _cds_quotes(self, low: int, high: int) -> pl.DataFrame:
+        market, (names, every) = self.market, self._quoted_spreads
+        quotes = every[low:high]
         t, k, c = np.nonzero(
             np.isfinite(quotes) & reference.has_stock(market)[low:high, names][:, :, None]
         )
@@ -136,22 +204,27 @@ class SimulatedSource:
         return self._messages[index]
 
     def _state(self, index: int) -> DayState:
-        market, (mid, _) = self.market, self._mids
+        market, (mid, _), (informed, _) = self.market, self._mids, self._institutional_mids
         bonds = market.bonds
         alive = np.flatnonzero(np.isfinite(mid[index]))
         age = (market.day_numbers[index] - bonds.offering_day)[alive]
-        before = mid[max(index - 1, 0), alive]
+        # Bonds are busy when those who trade them learn something.
+        learned = market.landed if market.lead.known_to == "cds" else market.news
         intensity = bonds.activity[alive] * np.where(age <= 60, 4.0, 1.0)
         intensity = (
             intensity
             * self._activity_scale
-            * np.where(market.news[index, market.owner(index)[bonds.parent[alive]]] != 0, 2.5, 1.0)
+            * np.where(learned[index, market.owner(index)[bonds.parent[alive]]] != 0, 2.5, 1.0)
         )
+        open_mid, close_mid = _open_and_close(mid, index, alive)
+        informed_open, informed_close = _open_and_close(informed, index, alive)
         return DayState(
             index=index,
             bond=alive,
-            open_mid=np.where(np.isfinite(before), before, mid[index, alive]),
-            close_mid=mid[index, alive],
+            open_mid=open_mid,
+            close_mid=close_mid,
+            institutional_open_mid=informed_open,
+            institutional_close_mid=informed_close,
             intensity=intensity,
             is_high_yield=(market.rating[index] >= HIGH_YIELD_RATING)[bonds.parent[alive]],
             age=age,
@@ -159,11 +232,15 @@ class SimulatedSource:
 
     @cached_property
     def _activity_scale(self) -> float:
-        """Puts the mean number of reports a day where the world wants it."""
-        mid, _ = self._mids
-        on_average: float = np.isfinite(mid).mean(axis=0) @ self.market.bonds.activity
+        """Puts the mean number of reports a day where the world wants it: by the bonds out in its
+        first four years, whatever its end.
+        """
+        bonds, start = self.market.bonds, self.market.day_numbers[0]
+        stop = start + _COUNTED_DAYS
+        out = np.minimum(bonds.maturity_day - 7, stop) - np.maximum(bonds.offering_day, start)
+        on_average: float = np.maximum(out, 0) / _COUNTED_DAYS @ bonds.activity
         reports_per_event = (0.45 + 2 * 0.55) * 1.065
-        busy = 1.12 * (1 + 1.5 * NEWS_PER_DAY)
+        busy = 1.12 * (1 + 1.5 * self.market.lead.per_day)
         return self.world.reports_per_day / (on_average * reports_per_event * busy)
 
     def _reports(self, low: int, high: int) -> Delivery:
@@ -186,7 +263,8 @@ class SimulatedSource:
 
     def _frames(self, m: Messages, executed: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
         market, bonds = self.market, self.market.bonds
-        days = pl.Series(market.days)
+        # What ends a report may arrive after the world's last day: the truth names that day too.
+        days = pl.Series(self.world.calendar()[: market.days.size + MAX_REPORT_LAG + 1])
         high_yield = market.rating[executed, bonds.parent[m.bond]] >= HIGH_YIELD_RATING
         cap = np.where(high_yield, HIGH_YIELD_CAP_USD, CAP_USD)
         frame = pl.DataFrame(
@@ -298,6 +376,16 @@ class SimulatedSource:
         return TABLES["trace_reports"].conform(rows.with_columns(lacking)), TABLES[
             "report_truths"
         ].conform(truth)
+
+
+def _open_and_close(
+    mid: np.ndarray, index: int, alive: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mids of the bonds `alive` at the close before and at the close of a day; a new bond opens
+    where it closes.
+    """
+    before, close = mid[max(index - 1, 0), alive], mid[index, alive]
+    return np.where(np.isfinite(before), before, close), close
 
 
 def _gather(values: pl.Series) -> Callable[[str], pl.Expr]:

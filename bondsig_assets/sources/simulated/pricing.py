@@ -10,16 +10,16 @@ import numpy as np
 from numba import njit
 
 from bondsig_assets.arrays import Bools, Floats, Ints
-from bondsig_assets.calendar import all_trading_days
+from bondsig_assets.calendar import settlement_days
 from bondsig_assets.sources.simulated.paths import Market, term_slope
 
 #: Points over which a callable bond's price bends towards its call price, five years from maturity.
 _CALL_SOFTNESS = 2.0
 
 
-def true_mids(market: Market) -> tuple[np.ndarray, np.ndarray]:
+def true_mids(market: Market, log_spread: Floats) -> tuple[np.ndarray, np.ndarray]:
     """Closing clean mids (% of par) and spreads (bps), both [day, bond], NaN while not
-    outstanding.
+    outstanding; `log_spread` [day, parent] at five years.
     """
     bonds, days = market.bonds, market.day_numbers
     settlement = _settlement(market.days)
@@ -27,7 +27,7 @@ def true_mids(market: Market) -> tuple[np.ndarray, np.ndarray]:
     mid = np.empty_like(spread)
     noise = _bond_noise(market)
     slope = term_slope(market.rating)[:, bonds.parent]
-    level = market.log_spread[:, bonds.parent]
+    level = log_spread[:, bonds.parent]
     _price(
         days,
         settlement,
@@ -48,20 +48,23 @@ def true_mids(market: Market) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _settlement(days: np.ndarray) -> np.ndarray:
-    calendar = all_trading_days()
-    position = np.searchsorted(calendar, days)
+    """Day number of regular settlement: so many days on which corporate bonds settle after the
+    trade.
+    """
+    calendar = settlement_days()
+    position = np.searchsorted(calendar, days, side="right")
     lag = np.where(
         days < np.datetime64("2017-09-05"), 3, np.where(days < np.datetime64("2024-05-28"), 2, 1)
     )
-    return calendar[position + lag].astype(int)
+    return calendar[position + lag - 1].astype(int)
 
 
 def _bond_noise(market: Market) -> np.ndarray:
     """Each bond's own slow log deviation from its issuer's curve."""
-    rng = market.world.rng(4)
-    shocks = rng.normal(0, 0.006, (market.days.size, market.bonds.cusip.size))
+    world, n_bonds = market.world, market.bonds.cusip.size
+    shocks = world.rng(4).normal(0, 0.006, (market.days.size, n_bonds))
     path = np.empty_like(shocks)
-    state = rng.normal(0, 0.04, shocks.shape[1])
+    state = world.rng(4, 1).normal(0, 0.04, n_bonds)
     for t in range(shocks.shape[0]):
         state = 0.985 * state + shocks[t]
         path[t] = state

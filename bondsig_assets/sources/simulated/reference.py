@@ -1,7 +1,7 @@
-"""Reference tables and stock prices of the simulated market.
+"""Reference tables of the simulated market.
 
-Belongs here: issuers, equities, bonds, ratings, balance sheets, Treasury yields, prices.
-Not here: trade reports (`trading.py`, `market.py`).
+Belongs here: issuers, equities, bonds, ratings, balance sheets, Treasury yields, macro series.
+Not here: trade reports (`trading.py`, `market.py`), prices of stocks (`stocks.py`).
 """
 
 from __future__ import annotations
@@ -64,72 +64,11 @@ def has_stock(market: Market) -> np.ndarray:
     return listed
 
 
-def equity_prices(market: Market, low: int, high: int) -> pl.DataFrame:
-    """Closes and returns of stocks and sector ETFs for days `low` … `high - 1`."""
-    parents, n_days = market.parents, market.days.size
-    rng = market.world.rng(6)
-    shares = np.round(parents.market_cap / np.exp(rng.normal(4.0, 0.5, market.world.n_parents)), -3)
-    close = parents.market_cap / shares * np.exp(np.cumsum(market.stock_return, axis=0))
-    turnover = 0.006 * np.exp(rng.normal(0, 0.4, close.shape) + 12 * np.abs(market.stock_return))
-    etf_close = 60.0 * np.exp(np.cumsum(market.etf_return, axis=0))
-    t, i = np.nonzero(has_stock(market)[low:high])
-    first = np.zeros(n_days, dtype=bool)
-    first[0] = True
-    stocks = _prices(
-        tickers(market)[low:high][t, i],
-        market.days[low:high][t],
-        close[low:high][t, i],
-        market.stock_return[low:high][t, i],
-        np.round(shares[i] * turnover[low:high][t, i]),
-        shares[i].astype(float),
-        first[low:high][t],
-        False,
-    )
-    t, k = np.nonzero(np.ones((high - low, len(SECTORS)), dtype=bool))
-    etfs = _prices(
-        np.array([etf for _, etf in SECTORS])[k],
-        market.days[low:high][t],
-        etf_close[low:high][t, k],
-        market.etf_return[low:high][t, k],
-        np.full(t.size, 1e7),
-        np.full(t.size, np.nan),
-        first[low:high][t],
-        True,
-    )
-    return pl.concat([stocks, etfs]).sort("ticker", "trade_date")
-
-
-def _prices(
-    ticker: np.ndarray,
-    day: np.ndarray,
-    close: np.ndarray,
-    log_return: np.ndarray,
-    volume: np.ndarray,
-    shares: np.ndarray,
-    first: np.ndarray,
-    is_etf: bool,
-) -> pl.DataFrame:
-    return pl.DataFrame(
-        {
-            "ticker": ticker,
-            "trade_date": day,
-            "close_usd": close,
-            "total_return_pct": np.where(first, np.nan, 100 * np.expm1(log_return)),
-            "adjusted_close_usd": close,
-            "volume_shares": volume,
-            "shares_outstanding": shares,
-        }
-    ).with_columns(
-        pl.col("total_return_pct", "shares_outstanding").fill_nan(None),
-        is_etf=pl.lit(is_etf),
-        known_at=end_of_day(pl.col("trade_date")),
-    )
-
-
 def _issuers(market: Market, through: date) -> pl.DataFrame:
     issuers, parents = market.issuers, market.parents
-    start, takeover = _long_before(market), market.days[parents.takeover_day].item()
-    announced = market.days[parents.takeover_day - 30].item()
+    world = market.world
+    start, takeover = _long_before(market), world.day(parents.takeover_day)
+    announced = world.day(parents.takeover_day - 30)
     bought = issuers.parent == parents.target
     base = pl.DataFrame(
         {
@@ -150,7 +89,7 @@ def _issuers(market: Market, through: date) -> pl.DataFrame:
 
 
 def _equities(market: Market, through: date) -> pl.DataFrame:
-    parents = market.parents
+    parents, world = market.parents, market.world
     start = _long_before(market)
     base = pl.DataFrame(
         {
@@ -166,20 +105,20 @@ def _equities(market: Market, through: date) -> pl.DataFrame:
     ).with_columns(
         valid_from_date=pl.lit(start), valid_to_date=pl.lit(None, pl.Date), known_date=pl.lit(start)
     )
-    renamed = market.days[parents.rename_day].item()
+    renamed = world.day(parents.rename_day)
     new_name = base.filter(
         pl.col("parent_id") == str(parents.parent_id[parents.renamed])
     ).with_columns(
         ticker=pl.lit(str(parents.new_ticker[0])),
         valid_from_date=pl.lit(renamed),
-        known_date=pl.lit(market.days[parents.rename_day - 10].item()),
+        known_date=pl.lit(world.day(parents.rename_day - 10)),
     )
     # The end of the target's listing is a fact of its own: a new row, known when announced.
-    takeover = market.days[parents.takeover_day].item()
+    takeover = world.day(parents.takeover_day)
     ended = base.filter(pl.col("parent_id") == str(parents.parent_id[parents.target])).with_columns(
-        valid_from_date=pl.lit(market.days[parents.takeover_day - 30].item()),
+        valid_from_date=pl.lit(world.day(parents.takeover_day - 30)),
         valid_to_date=pl.lit(takeover - timedelta(days=1)),
-        known_date=pl.lit(market.days[parents.takeover_day - 30].item()),
+        known_date=pl.lit(world.day(parents.takeover_day - 30)),
     )
     return _known(pl.concat([base, new_name, ended]), through)
 
@@ -189,8 +128,8 @@ def _delistings(market: Market, through: date) -> pl.DataFrame:
     parents = market.parents
     frame = pl.DataFrame(
         {
-            "ticker": tickers(market)[parents.takeover_day - 1, [parents.target]],
-            "last_trade_date": market.days[[parents.takeover_day - 1]],
+            "ticker": parents.ticker[[parents.target]],
+            "last_trade_date": [market.world.day(parents.takeover_day - 1)],
         }
     )
     frame = frame.filter(pl.col("last_trade_date") <= through)
@@ -411,6 +350,25 @@ def _treasury_yields(market: Market, through: date) -> pl.DataFrame:
     return frame.with_columns(known_at=next_morning(frame["trade_date"]))
 
 
+def _macro_series(market: Market, through: date) -> pl.DataFrame:
+    """What the close tells is known then, Treasury rates the next morning."""
+    series = market.macro_levels()
+    frame = pl.DataFrame(
+        {
+            "series": np.repeat(np.array(list(series)), market.days.size),
+            "trade_date": np.tile(market.days, len(series)),
+            "value": np.concatenate(list(series.values())),
+        }
+    )
+    frame = frame.filter(pl.col("trade_date") <= through)
+    is_rate = pl.col("series").str.starts_with("treasury_")
+    return frame.with_columns(
+        known_at=pl.when(is_rate)
+        .then(next_morning(frame["trade_date"]))
+        .otherwise(end_of_day(pl.col("trade_date")))
+    ).sort("series", "trade_date")
+
+
 def _known(frame: pl.DataFrame, through: date) -> pl.DataFrame:
     """Rows known by `through`, with the knowledge time of their `known_date`."""
     return (
@@ -440,4 +398,5 @@ MAKERS: dict[str, Callable[[Market, date], pl.DataFrame]] = {
     "fundamentals": _fundamentals,
     "treasury_yields": _treasury_yields,
     "delistings": _delistings,
+    "macro_series": _macro_series,
 }

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bondsig_assets.arrays import Ints
+from bondsig_assets.market_rules import INSTITUTIONAL_PAR_USD
 from bondsig_assets.sources.simulated.worlds import MAX_REPORT_LAG
 
 _STREAM = 3
@@ -73,13 +74,16 @@ class Messages:
 
 @dataclass(frozen=True)
 class DayState:
-    """What a day's trading needs: per bond alive that day its position, opening and closing mid,
-    expected events, rating class and age in days."""
+    """What a day's trading needs: per bond alive that day its position, opening and closing mid for
+    trades below institutional size and from it on, expected events, rating class and age in days.
+    """
 
     index: int
     bond: np.ndarray
     open_mid: np.ndarray
     close_mid: np.ndarray
+    institutional_open_mid: np.ndarray
+    institutional_close_mid: np.ndarray
     intensity: np.ndarray
     is_high_yield: np.ndarray
     age: np.ndarray
@@ -109,7 +113,10 @@ def _events(rng: np.random.Generator, state: DayState) -> dict[str, np.ndarray]:
     par = np.maximum(np.round(par / unit), 1) * unit
     kind = rng.choice(3, n, p=[0.45, 0.14, 0.41])
     through_day = np.clip((second - _OPEN) / (16 * 3600 - _OPEN), 0, 1)
-    mid = state.open_mid[row] + (state.close_mid - state.open_mid)[row] * through_day
+    is_big = par >= INSTITUTIONAL_PAR_USD
+    opened = np.where(is_big, state.institutional_open_mid[row], state.open_mid[row])
+    closes = np.where(is_big, state.institutional_close_mid[row], state.close_mid[row])
+    mid = opened + (closes - opened) * through_day
     inventory = rng.normal(0, 0.05, state.bond.size)[row]
     half = (0.06 + 0.62 * np.sqrt(5e3 / np.maximum(par, 5e3))) * np.where(
         state.is_high_yield[row], 1.3, 0.85
