@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-services setup ui lock docs docs-site import-graph research clean bench-trace bench-bonds bench-learning
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research clean bench-trace bench-bonds bench-learning
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -28,7 +28,11 @@ lint-spelling: .venv/ready
 lint-pages: .venv/ready
 	$(BIN)/python -m pytest -q bondsig_assets_tests/test_docs.py
 
-test: lint            ## lint, types, house rules and every test
+# mypy takes one core for a minute: the tests begin beside it.
+test: lint-layout lint-code lint-imports lint-spelling lint-pages  ## lint, types, house rules and every test
+	$(MAKE) --no-print-directory --jobs=2 lint-types test-all
+
+test-all: .venv/ready
 	$(BIN)/python -m pytest -q -m "not services" -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 
 # What `make quick` leaves out: whole markets, long fits, other libraries as judges, the warehouse on

@@ -89,9 +89,16 @@ def test_the_guide_for_contributors_names_only_tests_and_files_that_exist():
 
 
 def test_hooks_run_before_a_commit_what_make_lint_runs():
-    hooks = (_ROOT / ".pre-commit-config.yaml").read_text()
-    wanted = re.search(r"^lint: ([a-z\- ]+)", (_ROOT / "Makefile").read_text(), re.M)
-    assert wanted
+    hooks, makefile = (
+        (_ROOT / name).read_text() for name in (".pre-commit-config.yaml", "Makefile")
+    )
+    wanted = re.search(r"^lint: ([a-z\- ]+)", makefile, re.M)
+    before, beside = (
+        re.search(pattern, makefile, re.M)
+        for pattern in (r"^test: ([a-z\- ]+)", r"--jobs=2 ([a-z\-]+) test-all$")
+    )
+    assert wanted and before and beside
+    assert sorted(wanted[1].split()) == sorted([*before[1].split(), beside[1]])
     assert re.findall(r"entry: make --silent ([a-z-]+)$", hooks, re.M) == wanted[1].split()
     assert set(re.findall(r"repo: (\S+)", hooks)) == {"local"}, "a hook would be fetched"
 

@@ -41,22 +41,31 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
     migrate(connection)
     for schema in sorted({table.schema for table in TABLES.values()} - {"main"}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    found = _columns(connection)
     for table in TABLES.values():
-        _install_table(connection, table)
+        _install_table(connection, table, found.get((table.schema, table.name), {}))
         for statement in table.comment_statements():
             connection.execute(statement)
     _install_views(connection)
 
 
-def _install_table(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:
+    """Schema and table → name and type of each column that it has now; asked once, because DuckDB
+    lists every column of every table whichever is wanted.
+    """
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for schema, table, column, dtype in connection.execute(
+        "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() WHERE"
+        " database_name = current_database()"
+    ).fetchall():
+        found.setdefault((schema, table), {})[column] = dtype
+    return found
+
+
+def _install_table(
+    connection: duckdb.DuckDBPyConnection, table: Table, found: dict[str, str]
+) -> None:
     declared = {column.name: column.type for column in table.columns}
-    found = dict(
-        connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name ="
-            " current_database() AND schema_name = ? AND table_name = ?",
-            [table.schema, table.name],
-        ).fetchall()
-    )
     added = [column for column in table.columns if column.name not in found]
     if found and (added or found != declared):
         changed = sorted(name for name, dtype in found.items() if declared.get(name) != dtype)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import warnings
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from matplotlib.figure import Figure
 
 from bondsig_assets.home import Home
 from bondsig_assets_tests.graph.homes import make_home, run
@@ -26,3 +28,12 @@ def full_home(tmp_path_factory) -> Home:
             run(make_home(folder / "full" / "home"))
             finished.touch()
     return Home(folder / "full" / "home")
+
+
+@pytest.fixture
+def unrendered(monkeypatch) -> None:
+    """Figures are made of what is in the tables, and saved empty: rendering the eleven pictures of
+    a run takes longer than its models. `full_home` renders them all.
+    """
+    monkeypatch.setattr(Figure, "tight_layout", lambda figure, **_: None)
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **_: Path(path).write_bytes(b""))

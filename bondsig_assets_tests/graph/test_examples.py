@@ -24,9 +24,9 @@ WHOLE = ("complete", "crsp_ciz")
 LAST = date(2026, 1, 2)
 
 
-def filled(home: Home, select: str) -> Warehouse:
+def filled(home: Home, select: str, checks: bool = False) -> Warehouse:
     """What a run of some assets leaves."""
-    run(home, select=select)
+    run(home, select=select, checks=checks)
     return Warehouse(home.path)
 
 
@@ -54,7 +54,8 @@ def test_the_complete_example_feeds_every_table_but_links_and_lacks_nothing(tmp_
     source = make_source(market)
     assert set(source.feeds) == {*RAW_DAILY, *RAW_REFERENCE} - {"equity_links"}
     assert lacking_in_source(source) == []
-    warehouse = filled(make_home(tmp_path, market), "+key:issuer_days or +key:labels")
+    select = "+key:issuer_days or +key:labels"
+    warehouse = filled(make_home(tmp_path, market), select, checks=True)
     assert list(odd_units(warehouse, market)) == []
     counts = {
         table: warehouse.read(f"SELECT count(*) AS n FROM {table}")["n"][0]

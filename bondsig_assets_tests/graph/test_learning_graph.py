@@ -29,7 +29,7 @@ LAST = date(2024, 3, 28)
 
 
 @pytest.fixture
-def home(full_home, tmp_path) -> Home:
+def home(full_home, tmp_path, unrendered) -> Home:
     """A copy of the whole home."""
     return copy_home(full_home, tmp_path / "home")
 

@@ -90,7 +90,8 @@ def test_a_home_of_version_0_1_comes_along(old, tmp_path):
         assert not runner.plan_outdated(defs, instance, runner.selected_assets(defs, _SELECT))
 
     new = make_home(tmp_path / "new")
-    assert run(old, _FIRST, _NEXT, _SELECT) == 1 == run(new, _FIRST, _NEXT, _SELECT)
+    assert run(old, _FIRST, _NEXT, _SELECT) == 1
+    assert run(new, _FIRST, _NEXT, _SELECT, checks=False) == 1
     of_the_day = {"between": (_NEXT, _NEXT)}
     for table in ("trace_reports", "equity_prices", "cds_quotes"):
         one, other = (Warehouse(home.path).read_table(table, **of_the_day) for home in (old, new))

@@ -5,6 +5,7 @@ the tables hold.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,13 @@ def warehouse(full_home) -> Warehouse:
     return Warehouse(full_home.path)
 
 
+@pytest.fixture
+def one_snapshot(warehouse) -> Iterator[None]:
+    """Reads over one connection: attaching the lake costs more than most of them."""
+    with warehouse.on_snapshot():
+        yield
+
+
 def some_scores(warehouse: Warehouse, n: int, seed: int = 7) -> list[dict[str, Any]]:
     return (
         warehouse.read(
@@ -71,6 +79,7 @@ def late_cancels(warehouse: Warehouse) -> list[dict[str, Any]]:
     """).to_dicts()
 
 
+@pytest.mark.usefixtures("one_snapshot")
 def test_base_and_contributions_are_the_prediction(warehouse, full_home):
     for score in some_scores(warehouse, 25):
         trail = trail_of(
@@ -117,6 +126,7 @@ def test_attributions_are_compared_with_the_fold_before(warehouse):
     assert (rows["fold"] > rows["fold_before"]).all()
 
 
+@pytest.mark.usefixtures("one_snapshot")
 def test_reports_behind_a_score_were_known_then(warehouse, bondsig):
     found = 0
     for score in some_scores(warehouse, 12):

@@ -18,19 +18,20 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import CREDIT_FEATURES
 from bondsig_assets.trace.cleaning import clean
 from bondsig_assets.trace.events import GRAPH, ID
-from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse, extensions
 from bondsig_assets_tests.graph.homes import assert_same, contents, copy_home, run
 
 
 def test_every_table_has_rows_and_unique_keys(full_home):
     warehouse = Warehouse(full_home.path)
-    for name, table in TABLES.items():
-        key = ", ".join(table.key)
-        rows, keys = warehouse.read(
-            f"SELECT count(*), count(DISTINCT ({key})) FROM {table.qualified_name}"
-        ).row(0)
-        assert rows == keys, name
-        assert rows > 0 or name == "quarantined_rows" or table.group == "hindsight", name
+    with warehouse.on_snapshot():
+        for name, table in TABLES.items():
+            key = ", ".join(table.key)
+            rows, keys = warehouse.read(
+                f"SELECT count(*), count(DISTINCT ({key})) FROM {table.qualified_name}"
+            ).row(0)
+            assert rows == keys, name
+            assert rows > 0 or name == "quarantined_rows" or table.group == "hindsight", name
 
 
 def test_hindsight_is_what_the_cleaner_makes_of_the_same_reports(full_home, tmp_path):
@@ -95,11 +96,22 @@ def test_a_second_run_finds_its_work_done(full_home):
         assert not runner.plan_outdated(defs, instance, runner.selected_assets(defs, ""))
 
 
+@pytest.fixture
+def four_threads(monkeypatch):
+    """Engines of more threads than workers of the tests give them, for one test."""
+    monkeypatch.setenv(extensions.THREADS, "4")
+    extensions._idle.clear()
+    yield
+    extensions._idle.clear()
+
+
+@pytest.mark.usefixtures("four_threads", "unrendered")
 def test_the_same_range_again_gives_the_same_bits(full_home, tmp_path):
+    """With more threads than made it: what has no order of its own comes in another one."""
     before = contents(full_home)
     copy = copy_home(full_home, tmp_path / "home")
     days = trading_days(date(2024, 1, 2), date(2024, 3, 28))
-    run(copy, days[0], days[-1], again=True)
+    run(copy, days[0], days[-1], again=True, checks=False)
     assert_same(before, contents(copy))
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from itertools import permutations
 
+import polars as pl
 import pytest
 
+from bondsig_assets.securities.cusips import with_check_digit
 from bondsig_assets_tests.trace.stories import NEW, OLD, again, outcomes, report
 
 NEXT, AFTER = OLD + timedelta(days=1), OLD + timedelta(days=2)
@@ -494,15 +496,22 @@ def test_legs_pair_with_the_nearest_whatever_their_order():
         report(NEW, "4", contra="D", side="B", at="10:01:00"),
         report(NEW, "5", contra="D", side="B", at="12:00:00"),
     ]
-    for order in permutations(range(5)):
-        legs = [early, late, *buys]
-        story = [
-            legs[k] | {"reported_at": datetime.combine(NEW, time(16)) + timedelta(minutes=place)}
-            for place, k in enumerate(order)
-        ]
-        became = dict(zip(order, outcomes(*story), strict=True))
-        place = {k: at for at, k in enumerate(order)}
-        assert became == {
+    legs, orders = [early, late, *buys], list(permutations(range(5)))
+    # Each order in a bond of its own, and all of them cleaned at once.
+    cusips = with_check_digit(pl.Series([f"{n:08}" for n in range(len(orders))]))
+    story = [
+        legs[k]
+        | {
+            "cusip": cusip,
+            "reported_at": datetime.combine(NEW, time(16)) + timedelta(minutes=place),
+        }
+        for cusip, order in zip(cusips, orders, strict=True)
+        for place, k in enumerate(order)
+    ]
+    became = outcomes(*story)
+    for n, order in enumerate(orders):
+        place = {k: 5 * n + at for at, k in enumerate(order)}
+        assert {k: became[place[k]] for k in range(5)} == {
             0: "trade",
             1: "trade",
             2: f"interdealer_buy_leg < {place[1]}",

@@ -14,8 +14,8 @@ import pytest
 from bondsig_assets.errors import WarehouseError
 from bondsig_assets.tables import TABLES, VIEWS
 from bondsig_assets.tables.schema import Column
-from bondsig_assets.warehouse import Warehouse, Write, installation
-from bondsig_assets.warehouse.extensions import extension_file
+from bondsig_assets.warehouse import Warehouse, Write, extensions, installation
+from bondsig_assets.warehouse.extensions import THREADS, engine, extension_file
 from bondsig_assets_tests.warehouse.frames import day, values_by_day, write_predictions
 
 
@@ -132,7 +132,7 @@ def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
         warehouse.export(target)
     warehouse.export(target, overwrite=True)
     assert [path.name for path in target.parent.iterdir()] == ["one.duckdb"]
-    with duckdb.connect(str(target), read_only=True) as file:
+    with duckdb.connect(str(target), read_only=True) as file, warehouse.on_snapshot():
         for name, table in TABLES.items():
             copied = file.execute(f"SELECT * FROM {table.schema}.{name} ORDER BY ALL").fetchall()
             assert (
@@ -155,6 +155,30 @@ def test_extensions_come_from_the_wheels():
     for name in ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs"):
         assert extension_file(name)
     assert extension_file("no_such_thing") is None
+
+
+def threads_of_an_engine() -> int:
+    extensions._idle.clear()
+    with engine() as duck:
+        found = duck.execute("SELECT current_setting('threads')").fetchone()
+    extensions._idle.clear()
+    return int(found[0])
+
+
+def test_an_engine_has_a_thread_for_each_core_of_the_process_or_as_many_as_it_is_told(monkeypatch):
+    monkeypatch.delenv(THREADS, raising=False)
+    monkeypatch.setattr(extensions.os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    assert threads_of_an_engine() == 3
+    monkeypatch.setenv(THREADS, "2")
+    assert threads_of_an_engine() == 2
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "two", "1.5", "\N{SUPERSCRIPT TWO}", "100000"])
+def test_a_number_of_threads_that_is_none_is_told_in_one_line(tmp_path, monkeypatch, told):
+    monkeypatch.setenv(THREADS, told)
+    extensions._idle.clear()
+    with pytest.raises(WarehouseError, match="^BONDSIG_THREADS is '.*'; give a whole number from"):
+        Warehouse(tmp_path).initialize()
 
 
 def test_views_show_the_declared_columns(tmp_path):
