@@ -155,7 +155,8 @@ BOND_DAY_REVISIONS = Table(
             "source",
             "VARCHAR",
             "trades: made of trades that stand, which win; quotes: none stands, made of"
-            " bond_day_quotes, with null in all that only trades tell; null where neither is known",
+            " bond_day_quotes, with null in all that only trades tell; null where neither is known,"
+            " and of days made before this column",
         ),
         # A quoted day has no counts and no sums but those that the panel gives.
         *(replace(measure, nullable=True) for measure in BOND_DAY_MEASURES),
