@@ -199,7 +199,11 @@ def _revisions(source: SimulatedSource, bonds: pl.DataFrame, amounts: pl.DataFra
         for name, values in _analytics(market, cells, amount).items()
     }
     return days.drop("cell").with_columns(
-        cusip=pl.Series(names).gather(rank), trade_date=dates, known_date=dates, **analytics
+        cusip=pl.Series(names).gather(rank),
+        trade_date=dates,
+        known_date=dates,
+        source=pl.lit("trades"),
+        **analytics,
     )
 
 
@@ -259,7 +263,11 @@ def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
             "side": _letters(side, "S", "B"),
             "contra": _letters(contra, "C", "D"),
         }
-    ).with_columns(reporting_party=pl.lit(None, pl.String), contra_party=pl.lit(None, pl.String))
+    ).with_columns(
+        settlement_date=pl.lit(None, pl.Date),
+        reporting_party=pl.lit(None, pl.String),
+        contra_party=pl.lit(None, pl.String),
+    )
 
 
 def _letters(values: np.ndarray, one: str, other: str) -> pl.Series:

@@ -11,11 +11,12 @@ import polars as pl
 
 from bondsig_assets.assets.common import Result, chunks, daily_result, rows_per_day, table_asset
 from bondsig_assets.assets.late_days import days_listed, replace_range
-from bondsig_assets.reading.reports import earlier_reports, lifetimes_of_days
+from bondsig_assets.reading.reports import earlier_reports, lifetimes_of_days, quotes_of_days
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.trace.bond_days import revise, touched_days
+from bondsig_assets.trace.bond_days import QUOTES, TRADES, revise, touched_days
 from bondsig_assets.trace.events import events_of_deliveries
+from bondsig_assets.trace.quoted_days import touched_by_quotes, with_quotes
 from bondsig_assets.warehouse import Write
 
 
@@ -78,7 +79,7 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         "bond_day_revisions",
         kinds={"polars"},
         partitions=days,
-        deps=["trade_events"],
+        deps=["trade_events", "bond_day_quotes"],
         doing="aggregating bond days",
         seconds=25,
     )
@@ -87,8 +88,9 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
     ) -> Result:
         """Price, volume and customer prices of each bond and day, as known at each cutoff.
 
-        A late report or cancel adds a revision under the day it became known. The view `bond_days`
-        shows the newest revision, `bond_days_as_of(moment)` what was known then.
+        A late report or cancel adds a revision under the day it became known. Where no trade
+        stands, a quote of `bond_day_quotes` makes the day (`source`): trades win. The view
+        `bond_days` shows the newest revision, `bond_days_as_of(moment)` what was known then.
         """
         opened, counted, rewritten = warehouse.open(), [], []
 
@@ -101,8 +103,11 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
                         columns=["known_date", "revision", "cusip", "execution_date", "reason"],
                     )
                 )
-                lived = lifetimes_of_days(opened, changed, end)
-            return revise(changed, lived)
+                quotes = quotes_of_days(opened, changed, start, end)
+                both = pl.concat([changed, touched_by_quotes(quotes, start, end)]).unique()
+                both = both.sort("cusip", "trade_date", "known_date")
+                lived = lifetimes_of_days(opened, both, end)
+            return with_quotes(revise(both, lived), quotes, changed)
 
         for start, end in chunks(context):
             revisions, later = replace_range(
@@ -114,7 +119,8 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
                 rows_per_day(
                     revisions,
                     "known_date",
-                    bonds_traded=(~late).sum(),
+                    bonds_traded=(~late & (pl.col("source") == TRADES)).sum(),
+                    bonds_quoted=(~late & (pl.col("source") == QUOTES)).sum(),
                     revisions_of_earlier_days=late.sum(),
                     par_usd_mm=pl.col("par_usd").filter(~late).sum() / 1e6,
                     quarantined_prints=pl.col("n_quarantined").filter(~late).sum(),

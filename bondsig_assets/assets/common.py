@@ -177,7 +177,7 @@ def newest_day(context: dg.AssetExecutionContext, warehouse: Warehouse, fallback
     asked = tags.get("dagster/asset_partition_range_end") or tags.get("dagster/partition")
     found: date | None = warehouse.read(
         "SELECT greatest((SELECT max(trade_date) FROM equity_prices), (SELECT max(delivery_date)"
-        " FROM trace_reports)) AS day"
+        " FROM trace_reports), (SELECT max(trade_date) FROM bond_day_quotes)) AS day"
     )["day"][0]
     return max(
         [fallback, *([date.fromisoformat(asked)] if asked else []), *([found] if found else [])]

@@ -13,11 +13,13 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 
+from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.prices import LOOK_BACK_DAYS
 from bondsig_assets.warehouse import Warehouse, Write
 
 Build = Callable[[date, date], pl.DataFrame]
+_BOND_DAYS = "bond_day_revisions"
 
 
 def replace_range(
@@ -40,8 +42,9 @@ def replace_range(
     warehouse.replace(Write(table, rows, (start, end)))
     if before is None:
         return rows, []
-    changed = _differences(before, rows)
-    return rows, _ripple(warehouse, table, changed, end, build, context)
+    changed = set(_differences(before, rows)[declared.event_time].to_list())
+    quoted = _quoted_later(warehouse, start, end) if table == _BOND_DAYS else set()
+    return rows, _ripple(warehouse, table, changed, quoted, end, build, context)
 
 
 def days_listed(days: list[date]) -> str:
@@ -54,10 +57,23 @@ def _days_after(warehouse: Warehouse, table: str, end: date) -> list[date]:
     its first.
     """
     last = f"(SELECT max({TABLES[table].partition}) FROM {table})"
+    days = "SELECT known_date AS day FROM trade_events"
+    if table == _BOND_DAYS:
+        days += " UNION ALL SELECT trade_date FROM bond_day_quotes UNION ALL SELECT known_date"
+        days += f" FROM {table}"
     return warehouse.read(
-        f"SELECT DISTINCT known_date AS day FROM trade_events WHERE known_date > DATE '{end}' AND"
-        f" known_date <= {last} ORDER BY 1"
+        f"SELECT DISTINCT day FROM ({days}) WHERE day > DATE '{end}' AND day <= {last} ORDER BY 1"
     )["day"].to_list()
+
+
+def _quoted_later(warehouse: Warehouse, start: date, end: date) -> set[date]:
+    """Days of `start` … `end` of which a quote became known after `end`."""
+    return set(
+        warehouse.read(
+            "SELECT DISTINCT trade_date AS day FROM bond_day_quotes WHERE trade_date BETWEEN"
+            f" DATE '{start}' AND DATE '{end}' AND known_at > TIMESTAMP '{cutoff(end)}'"
+        )["day"].to_list()
+    )
 
 
 def _differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -69,23 +85,24 @@ def _differences(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 def _ripple(
     warehouse: Warehouse,
     table: str,
-    changed: pl.DataFrame,
+    changed: set[date],
+    quoted: set[date],
     end: date,
     build: Build,
     context: dg.AssetExecutionContext,
 ) -> list[date]:
-    """Recomputes the later days that `changed` rows may matter to, in order, and writes those that
-    differ.
+    """Recomputes the later days that rows about `changed` days may matter to, and those on which a
+    quote of a `quoted` day became known, in order, and writes those that differ.
     """
     declared = TABLES[table]
     event_time = declared.event_time
     rewritten: list[date] = []
-    days = set(changed[event_time].to_list())
-    horizon = end + timedelta(LOOK_BACK_DAYS)
+    days = changed | quoted
+    horizon = end + timedelta(LOOK_BACK_DAYS) if changed else end
     if not days:
         return rewritten
     for day in _days_after(warehouse, table, end):
-        if day > horizon and not _is_about(warehouse, day, days):
+        if day > horizon and not _is_about(warehouse, table, day, days):
             continue
         before = warehouse.read_table(table, between=(day, day))
         after = declared.conform(build(day, day))
@@ -106,12 +123,19 @@ def _ripple(
     return rewritten
 
 
-def _is_about(warehouse: Warehouse, day: date, days: set[date]) -> bool:
-    """Whether a delivery has reports about any of some execution dates."""
+def _is_about(warehouse: Warehouse, table: str, day: date, days: set[date]) -> bool:
+    """Whether what became known on `day`, reports or for bond days quotes, is about any of some
+    days.
+    """
     listed = ", ".join(f"DATE '{one}'" for one in sorted(days))
-    return bool(
-        warehouse.read(
-            f"SELECT count(*)::BIGINT AS n FROM trace_reports WHERE delivery_date = DATE '{day}'"
-            f" AND execution_date IN ({listed})"
-        )["n"][0]
+    about = (
+        f"SELECT count(*) AS n FROM trace_reports WHERE delivery_date = DATE '{day}'"
+        f" AND execution_date IN ({listed})"
     )
+    if table == _BOND_DAYS:
+        about += (
+            f" UNION ALL SELECT count(*) FROM bond_day_quotes WHERE trade_date IN ({listed}) AND"
+            f" known_at > TIMESTAMP '{cutoff(offset(day, -1))}' AND"
+            f" known_at <= TIMESTAMP '{cutoff(day)}'"
+        )
+    return bool(warehouse.read(f"SELECT sum(n)::BIGINT AS n FROM ({about})")["n"][0])

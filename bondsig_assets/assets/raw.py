@@ -19,10 +19,14 @@ from bondsig_assets.orchestration.stages import TAG, TRUTH
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.base import Delivery
-from bondsig_assets.tables import RAW_REFERENCE, TABLES
+from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE, TABLES
 from bondsig_assets.warehouse import Days, Write
 
 _WHAT_TO_KNOW = {
+    "bond_day_quotes": (
+        "Prices, yields or spreads of bonds by day from somebody else's panel. Bond days without"
+        " trades of our own are made of them; empty where TRACE is all there is."
+    ),
     "equity_prices": (
         "Daily closes and total returns of stocks and sector ETFs. Read `total_return_pct` first;"
         " ratios of `adjusted_close_usd` stand in where the source gives no return."
@@ -75,6 +79,7 @@ _WHAT_TO_KNOW = {
 #: What a person who waits is told, and seconds as `table_asset` wants them.
 _WHO_WAITS = {
     "trace_reports": ("taking in trade reports", 40.0),
+    "bond_day_quotes": ("taking in quotes of bonds", 12.0),
     "equity_prices": ("taking in stock prices", 12.0),
     "cds_quotes": ("taking in CDS quotes", 12.0),
     "borrow_rates": ("taking in borrow rates", 6.0),
@@ -149,11 +154,13 @@ def trace_reports_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
 def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     """All raw assets."""
-    prices = _described(daily_raw_asset("equity_prices", days), _WHAT_TO_KNOW["equity_prices"])
-    quotes = _described(daily_raw_asset("cds_quotes", days), _WHAT_TO_KNOW["cds_quotes"])
+    others = [
+        _described(daily_raw_asset(table, days), _WHAT_TO_KNOW[table])
+        for table in RAW_DAILY
+        if table != "trace_reports"
+    ]
     references = [reference_asset(table) for table in RAW_REFERENCE]
-    lent = _described(daily_raw_asset("borrow_rates", days), _WHAT_TO_KNOW["borrow_rates"])
-    return [trace_reports_asset(days), prices, quotes, lent, *references, simulated_truth]
+    return [trace_reports_asset(days), *others, *references, simulated_truth]
 
 
 @dg.asset(

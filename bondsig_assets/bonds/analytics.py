@@ -29,6 +29,9 @@ DAYS_PER_YEAR = 365.0
 SHORT_PAR_CALL_DAYS = 190
 #: Bonds trade when-issued for no longer than this before their issue.
 WHEN_ISSUED_DAYS = 30
+#: What a quote may give in place of a price.
+_QUOTED = ("quoted_yield_pct", "quoted_spread_bps")
+_IS_SOLVABLE = pl.col("reason").is_null() | (pl.col("reason") == "no_curve")
 _WHY = {kernels.BAD_CALLS: "bad_calls", kernels.DEEP_CALL: "deep_call"}
 
 _TERMS = (
@@ -54,7 +57,10 @@ _RESULT = (
     "known_date",
     "curve_date",
     "settlement_date",
+    "is_settlement_delivered",
     "maturity_years",
+    "implied_price",
+    "implied_from",
     "accrued_interest",
     "yield_pct",
     "duration_years",
@@ -102,7 +108,9 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     trade_date): yields in percent, spreads in basis points, durations in years.
 
     - `revisions`: rows of `bond_day_revisions` (at least `cusip, trade_date, known_date, n_trades,
-      known_at` and `price` in % of par). A `settlement_date` wins over the regular one.
+      known_at` and `price` in % of par). A `settlement_date`, else a `reported_settlement_date`,
+      wins over the regular one. Without a price, `quoted_yield_pct` (to worst) or else
+      `quoted_spread_bps` (OAS) gives one.
     - `reference`: terms, Treasury curve, call prices, amounts.
     - `at`: the time of the day, New York, at which each revision looks at them (18:30).
 
@@ -119,6 +127,11 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     par; its z-spread and OAS go on to maturity with the floating leg on the curve's forward rates
     where its margin is known (`floating.py`). A floater, and such a bond once it floats, has a
     discount margin instead of spreads.
+
+    A quoted yield is turned into the price at which it is the lowest yield, a quoted spread into
+    the price at which it is the OAS on the row's curve (`implied_price`, `implied_from`); floaters
+    need a price. Everything else is solved from that price. A row without `n_trades` is weighed
+    like one trade.
 
     `terms_assumed` names what a source left out and a rule filled in: accrual_start, first_coupon,
     last_coupon (`coupon_dates.py`), call_schedule (callable on terms alone, as above),
@@ -182,8 +195,9 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
     rows = _rows(revisions, reference, versions, at)
     calls = _known_calls(rows, reference)
     rows = rows.with_columns(terms_assumed=_assumed(rows, calls))
-    solvable = rows.filter(pl.col("reason").is_null() | (pl.col("reason") == "no_curve"))
     zero = curves.zero_curves(par)
+    rows = _with_implied(rows, calls, zero)
+    solvable = rows.filter(_IS_SOLVABLE)
     worst = _spreads(_worst(solvable, calls), par, zero)
     solved = (
         worst.join(
@@ -211,7 +225,9 @@ def analyze(revisions: pl.DataFrame, reference: Reference, at: time = CUTOFF) ->
         & has_spread
         & has_amount
     )
-    precision = pl.col("n_trades") * (pl.col("spread_duration_years") / HALF_SPREAD_POINTS).pow(2)
+    # A quote that does not say how many trades it stands for is no surer than one.
+    n_trades = pl.max_horizontal(pl.col("n_trades").fill_null(1), 1)
+    precision = n_trades * (pl.col("spread_duration_years") / HALF_SPREAD_POINTS).pow(2)
     unsolved = pl.when(pl.col("reason").is_null() & ~has_spread).then(
         pl.col("why").fill_null("unsolved")
     )
@@ -253,13 +269,23 @@ def _rows(
     """
     terms = _terms_of(reference)
     settled = settlement_dates(revisions["trade_date"])
-    if "settlement_date" in revisions.columns:
-        settled = revisions["settlement_date"].fill_null(settled)
+    may_lack = {
+        "settlement_date": pl.Date(),
+        "reported_settlement_date": pl.Date(),
+        **dict.fromkeys(_QUOTED, pl.Float64()),
+    }
+    lacking = [
+        pl.lit(None, dtype).alias(name)
+        for name, dtype in may_lack.items()
+        if name not in revisions.columns
+    ]
     rows = (
-        revisions.select("cusip", "trade_date", "known_date", "n_trades", "price", "known_at")
+        revisions.with_columns(lacking)
+        .select("cusip", "trade_date", "known_date", "n_trades", "price", "known_at", *may_lack)
         .with_row_index("row")
         .with_columns(
-            settlement_date=settled,
+            settlement_date=pl.coalesce("settlement_date", "reported_settlement_date", settled),
+            delivered_date=pl.coalesce("settlement_date", "reported_settlement_date"),
             cutoff=pl.col("known_date").dt.combine(at),
             priced_at=pl.min_horizontal("known_date", "trade_date").dt.combine(at),
         )
@@ -282,6 +308,10 @@ def _rows(
     issued = pl.when(pl.col("offering_date") <= soon).then("offering_date")
     rows = rows.with_columns(
         settlement_date=pl.max_horizontal("settlement_date", "accrual_start", issued)
+    ).with_columns(
+        is_settlement_delivered=(pl.col("delivered_date") == pl.col("settlement_date")).fill_null(
+            False
+        )
     )
     floats = (pl.col("coupon_type") == "V") | (pl.col("float_start") <= pl.col("settlement_date"))
     unknown = (
@@ -290,6 +320,9 @@ def _rows(
         | (pl.col("terms_known_at") > pl.col("cutoff"))
     )
     priced = (pl.col("price") > 0.0) & pl.col("price").is_finite()
+    # Of what floats nobody quotes a yield that a price follows from.
+    quoted = pl.any_horizontal(pl.col(name).is_finite() for name in _QUOTED)
+    priced = priced.fill_null(pl.col("price").is_null() & quoted & ~floats.fill_null(False))
     reasons = (
         (unknown, pl.lit("no_terms")),
         (pl.col("is_convertible"), pl.lit("convertible")),
@@ -448,8 +481,96 @@ def _as_known(rows: pl.DataFrame, schedules: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
-    """Each row once, at the redemption of its lowest yield; rows without any yield are left out."""
+def _with_implied(rows: pl.DataFrame, calls: pl.DataFrame, zero: curves.ZeroCurves) -> pl.DataFrame:
+    """`rows` with `implied_price` and `implied_from`, and it for their `price` where they have
+    none.
+
+    At a yield to worst the price is the lowest of those at that yield to any redemption: a higher
+    one would yield less to that redemption.
+    """
+    silent = rows.filter(_IS_SOLVABLE & pl.col("price").is_null())
+    if silent.is_empty():
+        return rows.with_columns(
+            implied_price=pl.lit(None, pl.Float64), implied_from=pl.lit(None, pl.String)
+        )
+    with_yield = silent.filter(pl.col("quoted_yield_pct").is_finite())
+    with_spread = silent.filter(
+        ~pl.col("quoted_yield_pct").is_finite().fill_null(False)
+        & pl.col("quoted_spread_bps").is_finite()
+        & pl.col("reason").is_null()
+    )
+    has_leg = pl.col("float_start").is_not_null() & pl.col("float_margin_pct").is_not_null()
+    legs = with_spread.filter(has_leg).with_columns(redemption_date="end_date", redemption=100.0)
+    trees, plain = _with_tree(with_spread.filter(~has_leg), calls)
+    of_yield = _redemptions(with_yield, calls)
+    asked = ((of_yield, "yield"), (plain, "spread"), (trees, "spread"), (legs, "spread"))
+    found = (
+        kernels.price_from_yield(_terms(of_yield), of_yield["quoted_yield_pct"].to_numpy())[0],
+        _prices_at_spread(plain, calls, zero),
+        callable_bonds.price_from_oas(
+            _terms(trees),
+            _schedules(trees, calls),
+            zero,
+            trees["curve_index"].to_numpy(),
+            trees["quoted_spread_bps"].to_numpy(),
+        )[0],
+        floating.fixed_to_floating_price(
+            _terms(legs),
+            _legs(legs),
+            zero,
+            legs["curve_index"].to_numpy(),
+            legs["quoted_spread_bps"].to_numpy(),
+        )[0],
+    )
+    implied = pl.concat(
+        one.select("row", implied_price=pl.Series(price, nan_to_null=True), implied_from=pl.lit(of))
+        for (one, of), price in zip(asked, found, strict=True)
+    )
+    lowest = (
+        implied.drop_nulls("implied_price")
+        .sort("row", "implied_price")
+        .unique("row", keep="first", maintain_order=True)
+    )
+    return rows.join(lowest, on="row", how="left", maintain_order="left").with_columns(
+        price=pl.coalesce("price", "implied_price")
+    )
+
+
+def _prices_at_spread(
+    rows: pl.DataFrame, calls: pl.DataFrame, zero: curves.ZeroCurves
+) -> np.ndarray:
+    """Price of each row without a tree at its quoted z-spread: the one that has this spread to the
+    redemption of its own lowest yield; the lowest where none does.
+    """
+    tried = _redemptions(rows, calls)
+    index, spread = tried["curve_index"].to_numpy(), tried["quoted_spread_bps"].to_numpy()
+    price, _ = kernels.price_from_z_spread(_terms(tried), zero, index, spread)
+    tried = (
+        tried.with_columns(price=pl.Series(price, nan_to_null=True))
+        .rename({"row": "of", "redemption_date": "tried_date"})
+        .drop("redemption")
+        .with_row_index("row")
+    )
+    mine = tried.select("row", "of").join(
+        calls, left_on="of", right_on="row", maintain_order="left"
+    )
+    worst = _worst(tried, mine).select(
+        "row", is_own=pl.col("redemption_date") == pl.col("tried_date")
+    )
+    best = (
+        tried.join(worst, on="row", how="left", maintain_order="left")
+        .sort("of", pl.col("is_own").fill_null(False), "price", descending=[False, True, False])
+        .unique("of", keep="first", maintain_order=True)
+        .select(row="of", found="price")
+    )
+    found = rows.select("row").join(best, on="row", how="left", maintain_order="left")["found"]
+    return found.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _redemptions(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """`rows` once for each redemption they may have: the end of the fixed coupon, and the calls
+    after settlement.
+    """
     to_maturity = rows.with_columns(redemption_date="end_date", redemption=100.0)
     to_calls = rows.join(
         calls.select("row", redemption_date="call_date", redemption="call_price"),
@@ -459,7 +580,12 @@ def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
     to_calls = to_calls.filter(pl.col("redemption_date") > pl.col("settlement_date")).select(
         to_maturity.columns
     )
-    candidates = pl.concat([to_maturity, to_calls])
+    return pl.concat([to_maturity, to_calls])
+
+
+def _worst(rows: pl.DataFrame, calls: pl.DataFrame) -> pl.DataFrame:
+    """Each row once, at the redemption of its lowest yield; rows without any yield are left out."""
+    candidates = _redemptions(rows, calls)
     found = kernels.yield_duration_convexity(_terms(candidates), candidates["price"].to_numpy())
     return (
         candidates.with_columns(
@@ -508,20 +634,11 @@ def _option_adjusted(
     """`row, oas_method, oas_bps, oas_duration_years, option_cost_bps, why` of the rows with a call
     schedule.
     """
-    calls = calls.filter("has_tree")
-    callable_rows = rows.join(
-        calls.select("row").unique(), on="row", how="semi", maintain_order="left"
-    ).with_columns(redemption_date="end_date", redemption=100.0)
-    place = callable_rows.select("row", place=pl.int_range(pl.len()))
-    mine = calls.join(place, on="row").sort("place", "call_date")
-    offsets = np.searchsorted(mine["place"].to_numpy(), np.arange(callable_rows.height + 1))
-    schedules = callable_bonds.call_schedules(
-        offsets, mine["call_date"].to_numpy(), mine["call_price"].to_numpy()
-    )
+    callable_rows, _ = _with_tree(rows, calls)
     terms = _terms(callable_rows)
     found = callable_bonds.option_adjusted_spread(
         terms,
-        schedules,
+        _schedules(callable_rows, calls),
         zero,
         callable_rows["curve_index"].to_numpy(),
         callable_rows["price"].to_numpy(),
@@ -534,6 +651,24 @@ def _option_adjusted(
         _WHY, default=None, return_dtype=pl.String
     )
     return callable_rows.select("row", oas_method=pl.lit("hw"), why=why, **names)
+
+
+def _with_tree(rows: pl.DataFrame, calls: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows whose call schedule needs a tree, redeemed at maturity, and the others."""
+    in_tree = calls.filter("has_tree").select("row").unique()
+    trees = rows.join(in_tree, on="row", how="semi", maintain_order="left")
+    others = rows.join(in_tree, on="row", how="anti", maintain_order="left")
+    return trees.with_columns(redemption_date="end_date", redemption=100.0), others
+
+
+def _schedules(rows: pl.DataFrame, calls: pl.DataFrame) -> callable_bonds.CallSchedules:
+    """The call schedules of `rows`, in their order."""
+    place = rows.select("row", place=pl.int_range(pl.len()))
+    mine = calls.filter("has_tree").join(place, on="row").sort("place", "call_date")
+    offsets = np.searchsorted(mine["place"].to_numpy(), np.arange(rows.height + 1))
+    return callable_bonds.call_schedules(
+        offsets, mine["call_date"].to_numpy(), mine["call_price"].to_numpy()
+    )
 
 
 def _floating_legs(rows: pl.DataFrame, zero: curves.ZeroCurves) -> pl.DataFrame:

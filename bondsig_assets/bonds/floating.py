@@ -78,8 +78,34 @@ def fixed_to_floating_spread(
     pays to its own maturity. Where the leg's margin is the bond's spread the bond is worth par on
     that day, and the spread is that of a bond called then.
     """
+    index, clean = _aligned(len(fixed.settlement), curve_index, price)
+    together = _flows(fixed, leg, curves, index)
+    spread, status = kernels.z_spread_of_flows(together, curves, index, clean + together.accrued)
+    return spread, status, together
+
+
+def fixed_to_floating_price(
+    fixed: Bonds, leg: Leg, curves: ZeroCurves, curve_index: ArrayLike, spread_bps: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    """Clean price of fixed-to-floating bonds at a z-spread: (price, status); the inverse of
+    `fixed_to_floating_spread`.
+    """
     n = len(fixed.settlement)
-    index, clean = _aligned(n, curve_index, price)
+    index, spread = _aligned(n, curve_index, spread_bps)
+    flows = _flows(fixed, leg, curves, index)
+    owner = np.repeat(np.arange(n), np.diff(flows.offsets))
+    present = flows.amounts * kernels.discount_factors(curves, index, flows.offsets, flows.years)
+    present *= np.exp(-spread[owner] / 1e4 * flows.years)
+    dirty = np.bincount(owner, weights=present, minlength=n)
+    status = np.where(
+        (flows.status == kernels.OK) & ~np.isfinite(dirty), kernels.NO_CURVE, flows.status
+    )
+    return np.where(status == kernels.OK, dirty - flows.accrued, np.nan), status
+
+
+def _flows(fixed: Bonds, leg: Leg, curves: ZeroCurves, index: np.ndarray) -> kernels.CashFlows:
+    """What is paid until the leg's maturity: fixed coupons, then the floating leg."""
+    n = len(fixed.settlement)
     first = kernels.cash_flows(fixed)
     floats = kernels.cash_flows(_dates(fixed.redemption_date, leg))
     begins = (fixed.redemption_date - fixed.settlement) / 365.0
@@ -100,9 +126,7 @@ def fixed_to_floating_spread(
     ]
     status = np.where(first.status == kernels.OK, floats.status, first.status)
     flows = _joined((first.offsets, own, first.years), (floats.offsets, amounts, years))
-    together = kernels.CashFlows(*flows, first.accrued, status)
-    spread, status = kernels.z_spread_of_flows(together, curves, index, clean + first.accrued)
-    return spread, status, together
+    return kernels.CashFlows(*flows, first.accrued, status)
 
 
 def _dates(start: ArrayLike, leg: Leg) -> Bonds:

@@ -183,9 +183,10 @@ BOND_DAY_REVISIONS: tuple[Expectation, ...] = (
     ),
     Share(
         "price_only_with_trades",
-        "A bond day has a price exactly when it has trades.",
+        "A bond day has a price exactly when it has trades, or a quote.",
         "A defect of the aggregation: report it with the sample.",
         holds=pl.col("price").is_not_null() == (pl.col("n_trades") > 0),
+        among=_is_not("source", "quotes"),
     ),
     Ordered(
         "price_range_ordered",
@@ -231,6 +232,7 @@ BOND_DAY_REVISIONS: tuple[Expectation, ...] = (
         "At most 10 % of the revisions withdraw the last trade of a bond day.",
         "Look in trade_events for a delivery with many cancels.",
         holds=pl.col("n_trades") > 0,
+        among=_is_not("source", "quotes"),
         mostly=0.90,
     ),
 )

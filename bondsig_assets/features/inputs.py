@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bondsig_assets.arrays import Floats
+from bondsig_assets.arrays import Bools, Floats
 from bondsig_assets.features import replay as rp
 from bondsig_assets.features import windows as w
 from bondsig_assets.features.issuer_levels import Curves, fit_curves
@@ -57,9 +57,35 @@ class Inputs:
         """0 where the issuer has a bond outstanding and reports are delivered, NaN elsewhere: added
         to a count it says where 0 means none.
         """
-        since = self.panels.reports_since
-        is_covered = self.panels.days >= np.datetime64(since or date.min)
-        return np.where((self.credit[rp.OUTSTANDING] > 0) & is_covered[:, None], 0.0, np.nan)
+        return self._where_bonds(self.told["reports"])
+
+    @cached_property
+    def alive_par(self) -> np.ndarray:
+        """As `alive`, and where quotes give the par traded."""
+        return self._where_bonds(self.told["par"])
+
+    @cached_property
+    def alive_trades(self) -> np.ndarray:
+        """As `alive`, and where quotes count the trades."""
+        return self._where_bonds(self.told["trades"])
+
+    @cached_property
+    def told(self) -> dict[str, Bools]:
+        """For each word of `Feature.of_trades`: where somebody tells of it [day, parent].
+
+        Reports tell of every bond. Of an issuer without them, quotes tell since the first that did,
+        but on days with a quote of it that does not.
+        """
+        since = np.datetime64(self.panels.reports_since or date.min)
+        reports = np.broadcast_to((self.panels.days >= since)[:, None], self.shape)
+        by_quotes = {
+            name: self.panels.is_quoted_since(f"{name}_date") & ~(self.credit[mute] > 0)
+            for name, mute in (("par", rp.MUTE_PAR), ("trades", rp.MUTE_TRADES))
+        }
+        return {"reports": reports, **{name: reports | told for name, told in by_quotes.items()}}
+
+    def _where_bonds(self, is_told: Bools) -> np.ndarray:
+        return np.where((self.credit[rp.OUTSTANDING] > 0) & is_told, 0.0, np.nan)
 
     @cached_property
     def grade(self) -> np.ndarray:

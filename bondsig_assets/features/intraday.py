@@ -31,7 +31,7 @@ from bondsig_assets.calendar import (
 )
 from bondsig_assets.features import windows as w
 from bondsig_assets.tables.issuer_features import INTRADAY_LOOKBACK_DAYS, MATCH_DAYS
-from bondsig_assets.trace.bond_days import TRADE_COLUMNS, aggregate
+from bondsig_assets.trace.bond_days import QUOTES, TRADE_COLUMNS, aggregate, reported_settlement
 
 #: Trading days before the present one that a volume is compared with, how many of them must be
 #: there, and the least deviation.
@@ -51,10 +51,11 @@ EVENT_COLUMNS = (
     "is_par_capped",
     "side",
     "contra",
+    "settlement_date",
     "reason",
 )
 #: Columns of `bond_day_revisions` joined with `bond_analytics` that are read.
-REVISION_COLUMNS = ("cusip", "trade_date", "known_date", "n_trades", "oas_bps", "weight")
+REVISION_COLUMNS = ("cusip", "trade_date", "known_date", "source", "n_trades", "oas_bps", "weight")
 _BOND_DAY = ["cusip", "trade_date"]
 _ISSUER_DAY = ["trade_date", "parent_id"]
 _FAR = datetime(9999, 1, 1)
@@ -216,14 +217,15 @@ def _prints(known: pl.DataFrame) -> pl.DataFrame:
         trade_date="known_date",
         row="record_number",
         is_quarantined=pl.col("reason").is_not_null(),
+        settlement_date=reported_settlement("execution_date"),
         **unread,
     )
     return prints.select(*_BOND_DAY, *TRADE_COLUMNS)
 
 
 def _last_bond_days(revisions: pl.DataFrame) -> pl.DataFrame:
-    """`cusip, trade_date, oas_before, weight_before`: the last bond day with trades before each
-    trading day, as known at the previous cutoff.
+    """`cusip, trade_date, oas_before, weight_before`: the last bond day with trades or a quote
+    before each trading day, as known at the previous cutoff.
 
     It is at most MATCH_DAYS trading days old; without spread or weight it is there all the same,
     and no older one stands in for it.
@@ -240,7 +242,8 @@ def _last_bond_days(revisions: pl.DataFrame) -> pl.DataFrame:
         first=pl.max_horizontal("on", "known") + 1,
         last=pl.min_horizontal(pl.col("on") + MATCH_DAYS, next_known),
     )
-    held = states.filter((pl.col("n_trades") > 0) & (pl.col("first") <= pl.col("last")))
+    stands = (pl.col("n_trades") > 0) | (pl.col("source") == QUOTES)
+    held = states.filter(stands & (pl.col("first") <= pl.col("last")))
     each = (
         held.with_columns(day=pl.int_ranges("first", pl.col("last") + 1))
         .explode("day")
@@ -265,6 +268,7 @@ def _priced(
         *_BOND_DAY,
         "n_trades",
         "price",
+        "reported_settlement_date",
         known_date="trade_date",
         known_at=pl.col("trade_date").dt.combine(at),
     )

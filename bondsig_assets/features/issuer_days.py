@@ -34,7 +34,7 @@ _MISSING = {
     "treasury_yields": "no_treasury_curve",
 }
 #: Reasons of `feature_coverage`, in the order in which they are asked.
-REASONS = (*dict.fromkeys(_MISSING.values()), "too_few_observations")
+REASONS = (*dict.fromkeys(_MISSING.values()), "no_trade_reports", "too_few_observations")
 
 
 def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -67,8 +67,8 @@ def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, p
             **panels.identity(day, parent),
             "rating_number": panels.rating[day, parent],
             "n_bonds": credit[rp.OUTSTANDING][day, parent].astype(np.int64),
-            "n_bonds_traded": credit[rp.TRADED][day, parent].astype(np.int64),
-            "n_capped_trades": credit[rp.CAPPED][day, parent].astype(np.int64),
+            "n_bonds_traded": _counts(credit[rp.TRADED], inputs.told["trades"], day, parent),
+            "n_capped_trades": _counts(credit[rp.CAPPED], inputs.told["reports"], day, parent),
             "curve_method": (
                 pl.Series([*METHODS, None], dtype=pl.String).gather(_method(inputs)[day, parent])
             ),
@@ -81,6 +81,14 @@ def issuer_days(panels: Panels, start: date, end: date) -> tuple[pl.DataFrame, p
         "trade_date", "parent_id"
     )
     return rows, _coverage(inputs, columns, keep)
+
+
+def _counts(
+    values: np.ndarray, is_told: np.ndarray, day: np.ndarray, parent: np.ndarray
+) -> pl.Series:
+    """Counts of the given cells, null where nobody counts."""
+    counts = pl.Series(values[day, parent].astype(np.int64))
+    return counts.set(pl.Series(~is_told[day, parent]), None)
 
 
 def _method(inputs: Inputs) -> np.ndarray:
@@ -107,6 +115,9 @@ def _coverage(inputs: Inputs, columns: Columns, keep: np.ndarray) -> pl.DataFram
         ):
             without = missing & ~has[reason]
             counts[f"n_{reason}"], missing = without.sum(axis=1), missing & ~without
+        if feature.of_trades:
+            without = missing & ~inputs.told[feature.of_trades]
+            counts["n_no_trade_reports"], missing = without.sum(axis=1), missing & ~without
         counts["n_too_few_observations"] = missing.sum(axis=1)
         parts.append(
             pl.DataFrame(

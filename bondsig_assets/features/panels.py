@@ -19,6 +19,7 @@ from bondsig_assets.securities.amounts import amount_steps
 from bondsig_assets.securities.delisted import ended, standing_delistings
 from bondsig_assets.securities.master import bitemporal, positions_as_of
 from bondsig_assets.securities.ratings import parent_ratings
+from bondsig_assets.trace.bond_days import QUOTES
 
 #: Columns of a bond day that measures over several days of one bond are made of.
 DAILY_COLUMNS = ("price", "price_low", "price_high", "price_last")
@@ -32,7 +33,9 @@ class Panels:
 
     `revisions`: bond_day_revisions joined with bond_analytics for known days in `days`; `master`:
     security_master; the rest are the raw tables of the same names, rows up to the last day.
-    `reports_since`: first delivery of trade reports there is; before it nobody knows what traded.
+    `reports_since`: first delivery of trade reports there is; before it nobody knows what traded,
+    but for what quotes tell. `quoted_since`: of each bond the day since which quotes of it with par
+    are known, and with a number of trades (`cusip, par_date, trades_date`).
     `delistings`: the raw table, with `known_until` where it was taken from all prices; they end
     links, and labels earn their returns.
     """
@@ -50,6 +53,7 @@ class Panels:
     amounts: pl.DataFrame | None = None
     yields: pl.DataFrame | None = None
     reports_since: date | None = None
+    quoted_since: pl.DataFrame | None = None
     delistings: pl.DataFrame | None = None
 
     @cached_property
@@ -154,7 +158,7 @@ class Panels:
             pl.col("customer_buy_par_usd") + pl.col("customer_sell_par_usd")
         )
         values = (
-            revisions.with_columns(riskless_par_usd=riskless)
+            revisions.with_columns(riskless_par_usd=riskless, stands=_stands())
             .select(pl.col(REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan))
             .to_numpy()
         )
@@ -172,6 +176,22 @@ class Panels:
             self.outstanding,
             self.parents.size,
         )
+
+    def is_quoted_since(self, column: str) -> Bools:
+        """Whether each parent has a bond of which quotes tell since the day or before [day,
+        parent]; `column` of `quoted_since`.
+        """
+        shape = (self.days.size, self.parents.size)
+        if self.quoted_since is None or self.quoted_since[column].null_count() == len(
+            self.quoted_since
+        ):
+            return np.zeros(shape, dtype=bool)
+        names = pl.DataFrame({"cusip": self.bond_ids}, schema={"cusip": pl.String})
+        since = names.join(self.quoted_since, on="cusip", how="left", maintain_order="left")
+        # No date is later than any.
+        first = since[column].fill_null(date.max).to_numpy().astype("datetime64[D]")
+        is_told = (first <= self.days[:, None]).astype(float)
+        return sum_by_parent(is_told, self.parent_of, self.parents.size) > 0
 
     @cached_property
     def _revisions(self) -> pl.DataFrame:
@@ -192,7 +212,9 @@ class Panels:
         NaN without a trade.
         """
         own = self._revisions.filter(
-            (pl.col("known_date") == pl.col("trade_date")) & (pl.col("n_trades") > 0)
+            (pl.col("known_date") == pl.col("trade_date"))
+            & (pl.col("n_trades") > 0)
+            & pl.col("source").ne_missing(pl.lit(QUOTES))
         )
         bond, day, _ = self._cells(own)
         late = day >= first
@@ -442,6 +464,19 @@ class Panels:
         for k in np.flatnonzero(known):
             out[first[k] :, place[k]] = values[k]
         return out
+
+
+def _stands() -> pl.Expr:
+    """What a bond day is made of, in the numbers of `replay`."""
+    from bondsig_assets.features.replay import BY_TRADES, NOTHING, QUOTED
+
+    return (
+        pl.when(pl.col("source") == QUOTES)
+        .then(QUOTED)
+        .when(pl.col("n_trades") > 0)
+        .then(BY_TRADES)
+        .otherwise(NOTHING)
+    )
 
 
 def sum_by_parent(values: np.ndarray, parent_of: np.ndarray, n_parents: int) -> np.ndarray:

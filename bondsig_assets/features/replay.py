@@ -42,8 +42,11 @@ N_FLOWS = len(FLOWS)
     TRADED,
     OUTSTANDING,
     STALENESS,
-) = range(9, 22)
-N_AGGREGATES = 22
+    PRICED,
+    MUTE_PAR,
+    MUTE_TRADES,
+) = range(9, 25)
+N_AGGREGATES = 25
 #: Flow of an issuer day → the column of a bond day that it adds up. Aggregates and revisions begin
 #: with these.
 FLOW_COLUMNS = {
@@ -58,8 +61,8 @@ FLOW_COLUMNS = {
     RISKLESS: "riskless_par_usd",
 }
 #: Columns of a revision as `replay` takes it, by name: of `bond_day_revisions`, of
-#: `bond_analytics`, and `riskless_par_usd`, which `panels.py` makes of them. Positions stand here
-#: and not beside the table, because numba keeps compiled code until this file changes.
+#: `bond_analytics`, and `riskless_par_usd` and `stands`, which `panels.py` makes of them. Positions
+#: stand here and not beside the table, because numba keeps compiled code until this file changes.
 REVISION_COLUMNS = (
     *FLOW_COLUMNS.values(),
     "oas_bps",
@@ -74,7 +77,10 @@ REVISION_COLUMNS = (
     "round_trip_cost_bps",
     "price_dispersion_bps",
     "n_dealers",
+    "stands",
 )
+#: Values of `stands`: nothing is known of the bond day, a quote is, trades are.
+NOTHING, QUOTED, BY_TRADES = 0.0, 1.0, 2.0
 N_VALUES = len(REVISION_COLUMNS)
 R_TRADES, R_PAR = TRADES, PAR
 R_SPREAD = REVISION_COLUMNS.index("oas_bps")
@@ -89,6 +95,7 @@ R_CDS_EQUIVALENT = REVISION_COLUMNS.index("cds_equivalent_spread_bps")
 R_ROUND_TRIP = REVISION_COLUMNS.index("round_trip_cost_bps")
 R_DISPERSION = REVISION_COLUMNS.index("price_dispersion_bps")
 R_DEALERS = REVISION_COLUMNS.index("n_dealers")
+R_STANDS = REVISION_COLUMNS.index("stands")
 #: Columns of the bonds that speak for an issuer.
 H_MATURITY, H_SPREAD, H_YIELD, H_WEIGHT = range(4)
 #: A dispersion of fewer trades says nothing.
@@ -125,6 +132,10 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
             parent = parent_of[day, b]
             if known[r] == day and parent >= 0 and day - trade[r] < RING:
                 _add_flow(out[day, parent], values[r], ring[b, slot], ring_day[b, slot] == trade[r])
+                if values[r, R_STANDS] == QUOTED:
+                    # Quotes that do not say what traded: of such a day a sum is not known.
+                    out[day, parent, MUTE_PAR] += np.isnan(values[r, R_PAR])
+                    out[day, parent, MUTE_TRADES] += np.isnan(values[r, R_TRADES])
             if day - trade[r] < RING and trade[r] >= ring_day[b, slot]:
                 ring_day[b, slot] = trade[r]
                 ring[b, slot] = values[r]
@@ -132,7 +143,7 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
         place[:] = 0
         for b in range(n_bonds):
             newest[b] = -1
-            settled[b] = max(settled[b], _traded(ring_day[b], ring[b], day - RING + 1))
+            settled[b] = max(settled[b], _told(ring_day[b], ring[b], day - RING + 1))
             parent = parent_of[day, b]
             if parent < 0:
                 continue
@@ -189,19 +200,19 @@ def _add_flow(out, revision, before, is_revision):  # pragma: no cover
 
 
 @njit(cache=True)
-def _traded(days, ring, day):  # pragma: no cover
-    """`day` if trades of it stand, -1 otherwise."""
+def _told(days, ring, day):  # pragma: no cover
+    """`day` if trades or a quote of it stand, -1 otherwise."""
     slot = day % RING
-    return day if day >= 0 and days[slot] == day and ring[slot, R_TRADES] > 0 else -1
+    return day if day >= 0 and days[slot] == day and ring[slot, R_STANDS] > NOTHING else -1
 
 
 @njit(cache=True)
 def _last_trade(day, days, ring, settled):  # pragma: no cover
-    """The bond's last day with trades that stand; `settled` is the last that no revision can reach
+    """The bond's last day with trades or a quote; `settled` is the last that no revision can reach
     any more.
     """
     for back in range(RING):
-        found = _traded(days, ring, day - back)
+        found = _told(days, ring, day - back)
         if found >= 0:
             return found
     return settled
@@ -209,9 +220,11 @@ def _last_trade(day, days, ring, settled):  # pragma: no cover
 
 @njit(cache=True)
 def _newest(day, days, ring):  # pragma: no cover
-    """Slot of the bond's last day with trades, none older than STALE_DAYS; -1 without one."""
+    """Slot of the bond's last day with trades or a quote, none older than STALE_DAYS; -1 without
+    one.
+    """
     for back in range(STALE_DAYS + 1):
-        if _traded(days, ring, day - back) >= 0:
+        if _told(days, ring, day - back) >= 0:
             return (day - back) % RING
     return -1
 
@@ -235,7 +248,9 @@ def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
         _add_mean(sums, 6, row[R_CDS_EQUIVALENT], row[R_WEIGHT])
     if days[newest] != day:
         return
-    out[TRADED] += 1
+    out[PRICED] += 1
+    if row[R_TRADES] > 0:
+        out[TRADED] += 1
     if not np.isnan(row[R_DEALERS]):
         out[DEALERS] = max(out[DEALERS], row[R_DEALERS])
     if not np.isnan(row[R_BUY_PRICE]) and not np.isnan(row[R_SELL_PRICE]):
@@ -248,22 +263,29 @@ def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
     _add_mean(sums, 10, row[R_ROUND_TRIP], 1.0)
     if row[R_TRADES] >= _DISPERSION_TRADES:
         _add_mean(sums, 12, row[R_DISPERSION], 1.0)
+    # A change of price between quotes is no trade's impact: that is measured from trade to trade.
+    is_changed, is_impacted = False, row[R_STANDS] != BY_TRADES
     for back in range(1, MATCH_DAYS + 1):
-        if _traded(days, ring, day - back) < 0:
+        if _told(days, ring, day - back) < 0:
             continue
         before = ring[(day - back) % RING]
-        if row[R_PAR] > 0 and before[R_PRICE] > 0:
-            # AMIHUD holds the sum and BID_ASK the count until `_finish`.
-            out[AMIHUD] += 100 * abs(row[R_PRICE] / before[R_PRICE] - 1) / (row[R_PAR] / 1e6)
-            out[BID_ASK] += 1.0
-        if _is_priced(row) and _is_priced(before):
-            _add_mean(
-                sums,
-                14,
-                row[R_SPREAD] - before[R_SPREAD],
-                1.0 / (1.0 / row[R_WEIGHT] + 1.0 / before[R_WEIGHT]),
-            )
-        break
+        if not is_impacted and before[R_STANDS] == BY_TRADES:
+            is_impacted = True
+            if row[R_PAR] > 0 and before[R_PRICE] > 0:
+                # AMIHUD holds the sum and BID_ASK the count until `_finish`.
+                out[AMIHUD] += 100 * abs(row[R_PRICE] / before[R_PRICE] - 1) / (row[R_PAR] / 1e6)
+                out[BID_ASK] += 1.0
+        if not is_changed:
+            is_changed = True
+            if _is_priced(row) and _is_priced(before):
+                _add_mean(
+                    sums,
+                    14,
+                    row[R_SPREAD] - before[R_SPREAD],
+                    1.0 / (1.0 / row[R_WEIGHT] + 1.0 / before[R_WEIGHT]),
+                )
+        if is_impacted:
+            break
 
 
 @njit(cache=True)

@@ -63,12 +63,14 @@ def _curve(inputs: Inputs) -> Columns:
 
 
 def _filtered(inputs: Inputs, beta: np.ndarray) -> Columns:
-    """The local-level filter over the days on which the issuer's bonds traded."""
+    """The local-level filter over the days on which the issuer's bonds traded or were quoted; a
+    quote counts as one trade.
+    """
     credit, history = inputs.credit, filtering.WINDOW
-    observed = np.where(credit[rp.TRADED] > 0, inputs.level, np.nan)
+    observed = np.where(credit[rp.PRICED] > 0, inputs.level, np.nan)
     half_spread = np.full(inputs.shape, HALF_SPREAD_POINTS)
     variance = filtering.observation_variance(
-        half_spread, credit[rp.DURATION], np.maximum(credit[rp.TRADES], credit[rp.TRADED])
+        half_spread, credit[rp.DURATION], np.maximum(credit[rp.TRADES], credit[rp.PRICED])
     )
     level, noise, moved, own_beta = (
         inputs.recent(values, history)

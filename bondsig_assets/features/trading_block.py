@@ -32,23 +32,23 @@ def trading_features(inputs: Inputs) -> Columns:
 
 def _volume(inputs: Inputs) -> Columns:
     w, credit = windows, inputs.credit
-    volume = np.log1p(np.maximum(w.total(credit[rp.PAR] + inputs.alive, 5, 5), 0.0))
+    volume = np.log1p(np.maximum(w.total(credit[rp.PAR] + inputs.alive_par, 5, 5), 0.0))
     baseline = w.lag(volume, 5)
     usual, deviation = w.mean(baseline, 63, 40), w.deviation(baseline, 63, 40)
     weekday = pl.Series(inputs.panels.days).dt.weekday().to_numpy() - 1
-    counts, imbalance = credit[rp.TRADES] + inputs.alive, credit[rp.BUY] - credit[rp.SELL]
+    counts, imbalance = credit[rp.TRADES] + inputs.alive_trades, credit[rp.BUY] - credit[rp.SELL]
     spikes = volume_spikes(counts, weekday, imbalance)
     return {
         "trace_volume_zscore_5d": (volume - usual) / np.maximum(deviation, 0.25),
         "volume_spike_zscore": np.where(np.isfinite(spikes.p_value), spikes.zscore, np.nan),
         "volume_spike_direction": np.where(
-            np.isfinite(spikes.p_value),
+            np.isfinite(spikes.p_value) & np.isfinite(inputs.alive),
             np.where(spikes.is_spike, np.nan_to_num(spikes.direction), 0.0),
             np.nan,
         ),
         "turnover_21d_pct": inputs.whole(
             liquidity.turnover_pct(
-                inputs.recent(credit[rp.PAR] + inputs.alive, 21),
+                inputs.recent(credit[rp.PAR] + inputs.alive_par, 21),
                 inputs.recent(inputs.panels.outstanding_usd, 21),
                 minimum=21,
             )
@@ -135,7 +135,7 @@ def _single_bonds(inputs: Inputs) -> Columns:
 
 
 def _presence(inputs: Inputs) -> Columns:
-    credit, alive = inputs.credit, inputs.alive
+    credit, alive = inputs.credit, inputs.alive_trades
     traded, outstanding = (
         windows.total(credit[rp.TRADED] + alive, 63, 40),
         windows.total(credit[rp.OUTSTANDING] + alive, 63, 40),

@@ -24,6 +24,8 @@ from bondsig_assets.tables.learning import SCORES
 from bondsig_assets.warehouse import Warehouse
 
 _ANEW = 2**62
+#: Partitions asked of Dagster's record at once.
+_AT_ONCE = 500
 
 Made = dict[str, int]
 
@@ -84,7 +86,13 @@ def outdated(
             older = {one for one in (anew or {}).get(name, ()) if one in made[name]}
             for parent in node.parent_keys:
                 if parent.path[-1] in made:
-                    older |= _older(graph, node, parent, made[name], made[parent.path[-1]])
+                    of_parent = made[parent.path[-1]]
+                    by_it = _older(graph, node, parent, made[name], of_parent)
+                    if by_it and not graph.get(parent).parent_keys:
+                        since = min(made[name][one] for one in by_it)
+                        of_parent = _without_silent(instance, parent, of_parent, since)
+                        by_it = _older(graph, node, parent, made[name], of_parent)
+                    older |= by_it
             if older and OWN_PAST_TAG in node.tags:
                 older = {one for one in made[name] if one >= min(older)}
             if older and name in chosen:
@@ -98,6 +106,35 @@ def _made(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:
     return instance.event_log_storage.get_latest_storage_id_by_partition(
         key, dg.DagsterEventType.ASSET_MATERIALIZATION
     )
+
+
+def _without_silent(
+    instance: dg.DagsterInstance, key: dg.AssetKey, made: Made, since: int
+) -> dict[str, int]:
+    """`made` of a raw table without the partitions made after `since` that never had a row: what
+    rests on them is what it was before they were made. So a table that is new with a version, and
+    empty, has no work done again.
+    """
+    asked = sorted(one for one, number in made.items() if since < number < _ANEW)
+    rows: dict[str, list[Any]] = {}
+    for place in range(0, len(asked), _AT_ONCE):
+        wanted, cursor = asked[place : place + _AT_ONCE], None
+        while True:
+            page = instance.fetch_materializations(
+                dg.AssetRecordsFilter(asset_key=key, asset_partitions=wanted),
+                limit=_AT_ONCE,
+                cursor=cursor,
+            )
+            for record in page.records:
+                told = record.asset_materialization
+                if told is not None and told.partition is not None:
+                    count = told.metadata.get("dagster/partition_row_count")
+                    rows.setdefault(told.partition, []).append(count and count.value)
+            if not page.has_more:
+                break
+            cursor = page.cursor
+    silent = {one for one, counts in rows.items() if all(count == 0 for count in counts)}
+    return {one: number for one, number in made.items() if one not in silent}
 
 
 def _older(graph: Any, node: Any, parent: dg.AssetKey, made: Made, of_parent: Made) -> set[str]:

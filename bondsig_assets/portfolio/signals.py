@@ -19,7 +19,8 @@ def select_signals(
     """Rows of `signals` from rows of `scores`.
 
     `liquidity`: `parent_id, trade_date, staleness_days, n_trades_21d`. An issuer without bond
-    trades (CDS only) has nothing to be illiquid about and passes those two rules.
+    trades (CDS only) has nothing to be illiquid about and passes those two rules; where quotes tell
+    of the bonds and nobody counts trades, their number is not asked.
     """
     edge = 1 - 2 * settings.quantile
     direction = (
@@ -34,7 +35,7 @@ def select_signals(
         .otherwise(1 - pl.col("probability_underperform"))
     )
     certain = (distance >= settings.margin - _HAIR) & (of_side >= settings.minimum_probability)
-    traded = (pl.col("n_trades_21d") >= settings.minimum_trades_21d) & (
+    traded = (pl.col("n_trades_21d") >= settings.minimum_trades_21d).fill_null(True) & (
         pl.col("staleness_days") <= settings.maximum_staleness_days
     )
     joined = scores.join(

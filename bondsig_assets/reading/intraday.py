@@ -39,7 +39,7 @@ def load_intraday_inputs(warehouse: Warehouse, start: date, end: date) -> Intrad
     key = list(TABLES["bond_day_revisions"].key)
     known = (offset(start, -MATCH_DAYS), end)
     revisions = warehouse.read_table(
-        "bond_day_revisions", between=known, columns=[*key, "n_trades"]
+        "bond_day_revisions", between=known, columns=[*key, "source", "n_trades"]
     )
     spreads = warehouse.read_table(
         "bond_analytics", between=known, columns=[*key, "oas_bps", "weight"]

@@ -49,6 +49,12 @@ def load_panels(warehouse: Warehouse, first: date, last: date, with_bonds: bool 
         between=of_bonds,
         columns=ANALYTICS_COLUMNS,
     )
+    reports_since = warehouse.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][0]
+    quoted = warehouse.read(
+        "SELECT cusip, min(known_date) FILTER (par_usd IS NOT NULL) AS par_date, min(known_date)"
+        " FILTER (n_trades IS NOT NULL) AS trades_date FROM bond_day_revisions WHERE"
+        " source = 'quotes' GROUP BY cusip ORDER BY cusip"
+    )
     return Panels(
         days=np.array(trading_days(first, last), dtype="datetime64[D]"),
         revisions=revisions.join(
@@ -65,7 +71,6 @@ def load_panels(warehouse: Warehouse, first: date, last: date, with_bonds: bool 
         amounts=warehouse.read_table("amounts_outstanding"),
         yields=warehouse.read_table("treasury_yields"),
         delistings=standing(warehouse),
-        reports_since=warehouse.read("SELECT min(delivery_date) AS day FROM trace_reports")["day"][
-            0
-        ],
+        reports_since=reports_since or date.max,
+        quoted_since=quoted,
     )

@@ -1,6 +1,7 @@
 """Trade reports, and their state before, for cleaning a range of deliveries.
 
-Belongs here: which earlier reports a delivery can be about, and which events a bond day rests on.
+Belongs here: which earlier reports a delivery can be about, and which events and quotes a bond day
+rests on.
 Not here: the rules (`trace/`).
 """
 
@@ -10,6 +11,7 @@ from datetime import date
 
 import polars as pl
 
+from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.trace.bond_days import lifetimes
 from bondsig_assets.trace.events import (
     ID,
@@ -88,9 +90,24 @@ def lifetimes_of_days(warehouse: Warehouse, changed: pl.DataFrame, end: date) ->
             "is_par_capped",
             "side",
             "contra",
+            "settlement_date",
             "reporting_party",
             "contra_party",
             "reason",
         ],
     )
     return lifetimes(events)
+
+
+def quotes_of_days(
+    warehouse: Warehouse, changed: pl.DataFrame, start: date, end: date
+) -> pl.DataFrame:
+    """Rows of `bond_day_quotes` that became known with the cutoffs of `start` … `end`, and those
+    known by then about the trade dates in `changed`.
+    """
+    days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
+    return warehouse.read_table(
+        "bond_day_quotes",
+        where=f"known_at <= TIMESTAMP '{cutoff(end)}' AND"
+        f" (known_at > TIMESTAMP '{cutoff(offset(start, -1))}' OR trade_date IN ({days}))",
+    )

@@ -197,8 +197,8 @@ def bonds_behind(read: Read, cusips: Sequence[str], day: date, known_at: datetim
           SELECT cusip, count(*) AS n FROM trades_as_of({_moment(known_at)}) WHERE cusip IN
             ({_texts(cusips)}) AND execution_date BETWEEN $1 AND $2 GROUP BY cusip
         )
-        SELECT b.cusip, b.coupon_pct, b.coupon_type, b.maturity_date, d.trade_date, d.price,
-          d.yield_pct, d.oas_bps, d.weight, d.reason,
+        SELECT b.cusip, b.coupon_pct, b.coupon_type, b.maturity_date, d.trade_date,
+          coalesce(d.price, d.implied_price) AS price, d.yield_pct, d.oas_bps, d.weight, d.reason,
                coalesce(t.n, 0)::BIGINT AS n_trades
         FROM bonds b LEFT JOIN newest d ON d.cusip = b.cusip LEFT JOIN traded t ON t.cusip = b.cusip
         WHERE b.cusip IN ({_texts(cusips)})
@@ -293,7 +293,7 @@ def changed_bond_days(read: Read, first: date, day: date) -> pl.DataFrame:
     )
     measures = [name for name in now.columns if name not in _WHEN]
     same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_then")) for name in measures)
-    never_traded = (pl.col("n_trades") == 0) & (pl.col("n_trades_then") == 0)
+    never_traded = pl.col("n_trades").eq_missing(0) & (pl.col("n_trades_then") == 0)
     return both.filter(~(same | never_traded)).select(
         *now.columns, "price_then", "n_trades_then", "known_dates"
     )

@@ -15,6 +15,7 @@ import polars as pl
 #: Raw table → the columns that tell what is lacking. Of trade reports one row of each kind will do.
 ASKED: dict[str, tuple[str, ...]] = {
     "trace_reports": ("view", "is_disseminated"),
+    "bond_day_quotes": ("cusip",),
     "equity_prices": ("ticker", "total_return_pct", "adjusted_close_usd", "shares_outstanding"),
     "cds_quotes": ("ticker",),
     "issuers": ("issuer_id", "parent_id"),
@@ -117,8 +118,19 @@ def _unflagged(held: Held) -> str:
 NEEDS: tuple[Need, ...] = (
     Need(
         "trades",
-        _no_rows("trace_reports"),
+        _but(lambda held: not _has("bond_day_quotes")(held), _no_rows("trace_reports")),
         "no trades, no bond days, no spreads: features are those of CDS and stocks",
+    ),
+    Need(
+        "trades",
+        _but(_has("bond_day_quotes"), _no_rows("trace_reports")),
+        "bond days are those of bond_day_quotes: what is made of sides, sizes, dealers, times and"
+        " moves between trades is null, and volume is what the quotes tell",
+    ),
+    Need(
+        "bond analytics",
+        _but(_has("bond_day_quotes"), _no_rows("bonds")),
+        "quotes have no terms (no_terms): no yields, no spreads",
     ),
     Need("trades", _unflagged, "the live view takes every report for disseminated"),
     Need(

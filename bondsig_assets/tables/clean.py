@@ -6,6 +6,8 @@ here: the rules (`trace/`, `bonds/`).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bondsig_assets.tables.schema import KNOWN, C, R, Table
 
 TRADE_EVENTS = Table(
@@ -40,6 +42,7 @@ TRADE_EVENTS = Table(
         C("yield_pct", "DOUBLE", "Reported yield", "pct"),
         C("side", "VARCHAR", "B or S: side of the reporting dealer"),
         C("contra", "VARCHAR", "C customer, D dealer, A affiliate"),
+        C("settlement_date", "DATE", "Settlement as reported"),
         C("reporting_party", "VARCHAR", "Dealer that reports, hashed, in the Academic file alone"),
         C(
             "contra_party",
@@ -80,6 +83,12 @@ BOND_DAY_MEASURES = (
         "DOUBLE",
         "Par-weighted mean time of execution in New York: the moment that `price` speaks of",
         "seconds after midnight",
+    ),
+    C(
+        "reported_settlement_date",
+        "DATE",
+        "Day on which more than half of the par settles, as reported; null where the reports do not"
+        " say or do not agree",
     ),
     C(
         "price_dispersion_bps",
@@ -142,12 +151,23 @@ BOND_DAY_REVISIONS = Table(
     "bond_day_revisions",
     "clean",
     "Daily aggregates per bond, as known at the cutoff of each day that changed them. A late cancel"
-    " adds a revision; nothing is rewritten. The view `bond_days` shows the newest.",
+    " adds a revision; nothing is rewritten. Days without trades are those of bond_day_quotes,"
+    " where it has them. The view `bond_days` shows the newest.",
     (
         R("cusip", "VARCHAR", "Bond"),
         R("trade_date", "DATE", "Date of execution"),
         R("known_date", "DATE", "Trading day at whose cutoff this revision became known"),
-        *BOND_DAY_MEASURES,
+        C(
+            "source",
+            "VARCHAR",
+            "trades: made of trades that stand, which win; quotes: none stands, made of"
+            " bond_day_quotes, with null in all that only trades tell; null where neither is known,"
+            " and of days made before this column",
+        ),
+        # A quoted day has no counts and no sums but those that the panel gives.
+        *(replace(measure, nullable=True) for measure in BOND_DAY_MEASURES),
+        C("quoted_yield_pct", "DOUBLE", "Yield that a quote gives in place of a price", "pct"),
+        C("quoted_spread_bps", "DOUBLE", "Spread that a quote gives in place of both", "bps"),
         KNOWN,
     ),
     key=("cusip", "trade_date", "known_date"),
@@ -178,6 +198,7 @@ EX_POST_TRADES = Table(
         R("is_par_capped", "BOOLEAN", "Par is the dissemination cap"),
         C("side", "VARCHAR", "B or S: side of the reporting dealer"),
         C("contra", "VARCHAR", "C customer, D dealer, A affiliate"),
+        C("settlement_date", "DATE", "Settlement as reported"),
         C("reporting_party", "VARCHAR", "Dealer that reports, hashed, in the Academic file alone"),
         C(
             "contra_party",
@@ -221,7 +242,13 @@ BOND_ANALYTICS = Table(
         C(
             "settlement_date",
             "DATE",
-            "Regular settlement of trade_date, or the day interest starts if that is later",
+            "Day on which most of the day's par settles as reported, else regular settlement of"
+            " trade_date; the day interest starts if that is later",
+        ),
+        C(
+            "is_settlement_delivered",
+            "BOOLEAN",
+            "settlement_date is the reported one, not the regular cycle's",
         ),
         C(
             "maturity_years",
@@ -229,6 +256,19 @@ BOND_ANALYTICS = Table(
             "Settlement to maturity, to the worst call, or to the end of a fixed coupon that then"
             " floats",
             "years",
+        ),
+        C(
+            "implied_price",
+            "DOUBLE",
+            "Clean price that a quoted yield or spread implies; null where the bond day has a"
+            " price",
+            "% of par",
+        ),
+        C(
+            "implied_from",
+            "VARCHAR",
+            "yield or spread: what implied_price was solved from; of a spread, with the Treasury"
+            " curve of this row",
         ),
         C("accrued_interest", "DOUBLE", "Accrued interest at settlement", "% of par"),
         C(
@@ -296,7 +336,8 @@ BOND_ANALYTICS = Table(
             "weight",
             "DOUBLE",
             "Weight in issuer averages and curves: amount outstanding x inverse variance of the"
-            " price in spread terms; null outside 1 to 30 maturity_years and where nothing is"
+            " price in spread terms (the more trades the surer; a quote without a number of them"
+            " counts as one); null outside 1 to 30 maturity_years and where nothing is"
             " outstanding",
         ),
         C(

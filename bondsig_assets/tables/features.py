@@ -26,7 +26,11 @@ ISSUER_DAYS = Table(
             " = D; null where nobody rates it",
         ),
         R("n_bonds", "BIGINT", "Bonds outstanding that lead to this stock"),
-        R("n_bonds_traded", "BIGINT", "Of those, traded on the day"),
+        C(
+            "n_bonds_traded",
+            "BIGINT",
+            "Of those, traded on the day; null where neither reports nor a panel tell of trades",
+        ),
         C(
             "curve_method",
             "VARCHAR",
@@ -34,11 +38,11 @@ ISSUER_DAYS = Table(
             " its group's curve), shifted (its group's curve moved to its bonds), mean of its"
             " bonds; null without a level",
         ),
-        R(
+        C(
             "n_capped_trades",
             "BIGINT",
             "Trades that became known on the day whose par is the cap (less those withdrawn): where"
-            " not 0, volumes are lower bounds",
+            " not 0, volumes are lower bounds; null where no reports are delivered",
         ),
         *(C(f.name, "DOUBLE", f.description, f.unit) for f in FEATURES),
         KNOWN,
@@ -65,6 +69,12 @@ FEATURE_COVERAGE = Table(
         R("n_no_stock_price", "BIGINT", "No price of the stock"),
         R("n_no_filing", "BIGINT", "No balance sheet known"),
         R("n_no_treasury_curve", "BIGINT", "No Treasury curve known"),
+        C(
+            "n_no_trade_reports",
+            "BIGINT",
+            "Made of trades, and no reports are delivered; for par and numbers of trades, no quotes"
+            " with them either",
+        ),
         R(
             "n_too_few_observations",
             "BIGINT",

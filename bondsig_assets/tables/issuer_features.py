@@ -13,6 +13,10 @@ from typing import Literal
 Block = Literal["credit", "equity"]
 
 
+#: Features that quotes tell as well as trades, though they are made of a bond day's trades.
+_OF_QUOTES = {"staleness_days": "A quote counts like a trade."}
+
+
 @dataclass(frozen=True)
 class Feature:
     """One feature. `block` keeps what credit markets say apart from the equity controls."""
@@ -28,12 +32,47 @@ class Feature:
     inputs: tuple[str, ...]
 
     @property
+    def of_trades(self) -> Literal["", "reports", "par", "trades"]:
+        """Who has to tell of trades for it: reports alone, or quotes too that give their par or
+        their number; empty where nobody has to.
+
+        A price from a panel says nothing of who traded, how often and at which prices.
+        """
+        columns = {
+            name.partition(".")[2] for name in self.inputs if name.startswith("bond_day_revisions.")
+        }
+        if self.name in _OF_QUOTES or not columns:
+            return ""
+        if columns == {"par_usd"}:
+            return "par"
+        return "trades" if columns == {"n_trades"} else "reports"
+
+    @property
+    def of_quotes(self) -> str:
+        """What becomes of it where bond days are quoted and not traded; empty where nothing does.
+        What only trades tell is null, never zero.
+        """
+        if self.name in _OF_QUOTES:
+            return _OF_QUOTES[self.name]
+        if self.of_trades == "reports":
+            return "Null where only quotes tell of the bonds."
+        if self.of_trades:
+            return "Of quoted days what the panel tells; null where no panel tells it."
+        if any(name.startswith("bond_analytics.") for name in self.inputs):
+            return "A quoted day weighs like one trade, or like as many as its panel tells."
+        return ""
+
+    @property
     def description(self) -> str:
-        """The column comment: meaning, formula, window, source, and the columns it is made of."""
-        source = f" {self.source}." if self.source else ""
+        """The column comment: meaning, formula, window, source, what becomes of it on quoted days,
+        and the columns it is made of.
+        """
+        notes = "".join(
+            f" {note}" for note in (self.source and f"{self.source}.", self.of_quotes) if note
+        )
         return (
             f"{self.meaning}: {self.formula}; {self.window} trading days, at least {self.minimum}"
-            f" observation(s).{source} From {', '.join(self.inputs)}"
+            f" observation(s).{notes} From {', '.join(self.inputs)}"
         )
 
 

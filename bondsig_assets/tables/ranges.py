@@ -104,6 +104,13 @@ RANGES: dict[str, dict[str, Range | None]] = {
         "par_usd": Range(2_001.0, 5e7, 1e5),
         "yield_pct": _YIELD,
     },
+    "bond_day_quotes": {
+        "price": _PRICE,
+        "yield_pct": _YIELD,
+        "spread_bps": Range(2.0, 20_000.0, 150.0),
+        # The par of a day, not of a trade.
+        "par_usd": Range(2_001.0, 1e10, 2e6),
+    },
     "equity_prices": {
         "open_usd": _STOCK,
         "high_usd": _STOCK,

@@ -231,6 +231,35 @@ CDS_QUOTES = Table(
     known_rule="end_of_day",
 )
 
+BOND_DAY_QUOTES = Table(
+    "bond_day_quotes",
+    "raw",
+    "What somebody else says of a bond on a day, for those who hold daily panels instead of TRACE:"
+    " a price, a yield or a spread, perhaps with volume. Bond days without trades of our own are"
+    " made of it.",
+    (
+        R("cusip", "VARCHAR", "CUSIP of the bond"),
+        R("trade_date", "DATE", "Trading day of the quote"),
+        C("price", "DOUBLE", "Clean price: last, mean or mid", "% of par"),
+        C("yield_pct", "DOUBLE", "Yield to worst by the street convention", "pct"),
+        C(
+            "spread_bps",
+            "DOUBLE",
+            "Option-adjusted spread over the Treasury curve, continuously compounded; the z-spread"
+            " where a bond has no calls",
+            "bps",
+        ),
+        C("par_usd", "DOUBLE", "Par traded on the day, where the panel has it", "usd"),
+        C("n_trades", "BIGINT", "Trades of the day, where the panel has them"),
+        KNOWN,
+    ),
+    key=("cusip", "trade_date", "known_at"),
+    event_time="trade_date",
+    known_time="known_at",
+    partition="trade_date",
+    known_rule="end_of_day",
+)
+
 ISSUERS = Table(
     "issuers",
     "raw",
@@ -547,7 +576,13 @@ QUARANTINED_ROWS = Table(
 )
 
 
-RAW_DAILY: tuple[str, ...] = ("trace_reports", "equity_prices", "cds_quotes", "borrow_rates")
+RAW_DAILY: tuple[str, ...] = (
+    "trace_reports",
+    "bond_day_quotes",
+    "equity_prices",
+    "cds_quotes",
+    "borrow_rates",
+)
 RAW_REFERENCE: tuple[str, ...] = (
     "issuers",
     "equities",

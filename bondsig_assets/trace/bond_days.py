@@ -20,6 +20,11 @@ RISKLESS_SECONDS = 60
 _COUNTS = [m.name for m in BOND_DAY_MEASURES if not m.nullable and m.type == "BIGINT"]
 _SUMS = [m.name for m in BOND_DAY_MEASURES if not m.nullable and m.type == "DOUBLE"]
 _PARTIES = ("reporting_party", "contra_party")
+#: What a bond day may be made of (its `source`), and what a quote gives in place of a price.
+TRADES, QUOTES = "trades", "quotes"
+QUOTED = ("quoted_yield_pct", "quoted_spread_bps")
+#: What few feeds tell.
+_SELDOM = (*_PARTIES, "settlement_date")
 #: Columns a trade must have to be aggregated, beside the keys.
 TRADE_COLUMNS = (
     "row",
@@ -29,10 +34,14 @@ TRADE_COLUMNS = (
     "is_par_capped",
     "side",
     "contra",
+    "settlement_date",
     "reporting_party",
     "contra_party",
     "is_quarantined",
 )
+#: A settlement further from its trade is a typing error: sellers' options and new issues settle
+#: within it.
+LONGEST_SETTLEMENT_DAYS = 60
 
 
 def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
@@ -42,13 +51,13 @@ def aggregate(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     no weight. Sums of floats depend on their order, which is fixed here: by execution, then `row`.
     """
     # Few feeds name dealers, and columns of nulls cost as much as others to sort.
-    unnamed = [name for name in _PARTIES if trades[name].null_count() == trades.height]
-    trades = trades.drop(unnamed).sort([*keys, "executed_at", "row"])
+    untold = [name for name in _SELDOM if trades[name].null_count() == trades.height]
+    trades = trades.drop(untold).sort([*keys, "executed_at", "row"])
     weighed = trades.filter(~pl.col("is_quarantined"))
     sums = _sums(_parts(weighed, keys), keys)
     days = _with_quarantined(_measures(sums, keys), trades, keys)
     days = (
-        _with_dealers(days, weighed, keys)
+        _with_settlement(_with_dealers(days, weighed, keys), weighed, keys)
         .join(_round_trips(weighed, keys), on=keys, how="left")
         .with_columns(
             pl.col(_COUNTS).fill_null(0),
@@ -201,6 +210,35 @@ def _with_dealers(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> 
     )
 
 
+def reported_settlement(execution: str) -> pl.Expr:
+    """The column `settlement_date` of trades, null where it cannot be that of a trade executed on
+    `execution`.
+    """
+    days = (pl.col("settlement_date") - pl.col(execution)).dt.total_days()
+    return pl.when(days.is_between(0, LONGEST_SETTLEMENT_DAYS)).then("settlement_date")
+
+
+def _with_settlement(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
+    """`days` with `reported_settlement_date`: the date on which more than half of the day's par
+    settles.
+
+    No mean of dates, on which nothing settles, and no minority's: a seller's option among regular
+    trades is not the day's.
+    """
+    if "settlement_date" not in trades.columns:
+        return days.with_columns(reported_settlement_date=pl.lit(None, pl.Date))
+    by_date = (
+        trades.filter(pl.col("settlement_date").is_not_null())
+        .group_by(*keys, "settlement_date", maintain_order=True)
+        .agg(settles=pl.col("par_usd").sum())
+        .join(days.select(*keys, whole="par_usd"), on=keys)
+        .filter(2 * pl.col("settles") > pl.col("whole"))
+    )
+    return days.join(
+        by_date.select(*keys, reported_settlement_date="settlement_date"), on=keys, how="left"
+    )
+
+
 def _round_trips(trades: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Imputed round trips and riskless-principal chains of each day.
 
@@ -305,6 +343,7 @@ def lifetimes(events: pl.DataFrame) -> pl.DataFrame:
         "contra",
         "reporting_party",
         "contra_party",
+        reported_settlement("execution_date"),
         trade_date="execution_date",
         row=number,
         is_quarantined=pl.col("reason").is_not_null(),
@@ -334,4 +373,5 @@ def revise(changed: pl.DataFrame, lifetimes: pl.DataFrame) -> pl.DataFrame:
         pl.col(_COUNTS).fill_null(0),
         pl.col(_SUMS).fill_null(0.0),
         known_at=pl.col("known_date").dt.combine(CUTOFF),
-    )
+        **{name: pl.lit(None, pl.Float64) for name in QUOTED},
+    ).with_columns(source=pl.when(pl.col("n_trades") > 0).then(pl.lit(TRADES)))

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.errors import ReportsError
-from bondsig_assets.trace.bond_days import aggregate
+from bondsig_assets.trace.bond_days import aggregate, reported_settlement
 from bondsig_assets.trace.options import Screens, screens_named
 from bondsig_assets.trace.order import Positions, order_of_knowledge, with_known_at
 from bondsig_assets.trace.outcomes import FAULT, TRADE, Outcomes, decide
@@ -335,6 +335,7 @@ def days_of(trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
         "is_par_capped",
         "side",
         "contra",
+        "settlement_date",
         "reporting_party",
         "contra_party",
     ]
@@ -347,7 +348,7 @@ def days_of(trades: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     )
     days = aggregate(
         both.rename({"execution_date": "trade_date"}).with_columns(
-            pl.col("is_par_capped").fill_null(False)
+            pl.col("is_par_capped").fill_null(False), reported_settlement("trade_date")
         ),
         ["cusip", "trade_date"],
     )

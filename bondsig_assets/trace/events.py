@@ -75,6 +75,7 @@ _KEPT = (
     "yield_pct",
     "side",
     "contra",
+    "settlement_date",
     "reporting_party",
     "contra_party",
 )

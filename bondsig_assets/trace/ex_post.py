@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from bondsig_assets.trace.bond_days import aggregate
+from bondsig_assets.trace.bond_days import aggregate, reported_settlement
 
 #: Columns of `trade_events` that the filters and the bond days need.
 EVENT_COLUMNS = (
@@ -28,6 +28,7 @@ EVENT_COLUMNS = (
     "yield_pct",
     "side",
     "contra",
+    "settlement_date",
     "reporting_party",
     "contra_party",
     "reason",
@@ -72,6 +73,7 @@ def ex_post_trades(events: pl.DataFrame) -> pl.DataFrame:
         "is_par_capped",
         "side",
         "contra",
+        "settlement_date",
         "reporting_party",
         "contra_party",
     )
@@ -82,6 +84,6 @@ def ex_post_bond_days(trades: pl.DataFrame) -> pl.DataFrame:
     named = (
         trades.rename({"execution_date": "trade_date"})
         .with_row_index("row")
-        .with_columns(is_quarantined=pl.lit(False))
+        .with_columns(reported_settlement("trade_date"), is_quarantined=pl.lit(False))
     )
     return aggregate(named, ["cusip", "trade_date"])

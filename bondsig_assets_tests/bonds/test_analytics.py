@@ -562,3 +562,89 @@ def test_steps_of_a_coupon_are_paid():
     assert row["yield_pct"] - plain["yield_pct"] == pytest.approx((2 * 1 + 2 * 2.5) / 6.3, abs=0.15)
     flows = kernels.cash_flows(held)
     assert flows.amounts[:-1].tolist() == [2.5] * 5 + [3.0] * 4 + [3.75] * 3
+
+
+KINDS = [
+    bond("PLAIN"),
+    bond("ZERO", coupon_type="Z", coupon_pct=0.0, coupons_per_year=0),
+    bond("CALLED", is_callable=True, first_call_date=date(2025, 6, 15), first_call_price=102.0),
+    bond("PARCALL", is_callable=True, first_call_date=date(2030, 3, 15), first_call_price=100.0),
+    bond("HYBRID", coupon_type="X", float_start_date=date(2028, 6, 15), float_margin_pct=2.0),
+    bond("NOMARGIN", coupon_type="X", float_start_date=date(2028, 6, 15)),
+]
+
+
+@pytest.mark.parametrize("price", [60.0, 97.0, 100.4, 101.3])
+@pytest.mark.parametrize(("given", "made_of"), [("yield_pct", "yield"), ("oas_bps", "spread")])
+def test_a_quoted_yield_or_spread_gives_the_price_it_came_from(price, given, made_of):
+    """All that a price leads to comes back, to worst and through the tree."""
+    days = [revision(kind["cusip"], price, n_trades=1) for kind in KINDS]
+    wanted = run(days, KINDS).filter(pl.col("oas_bps").is_not_null())
+    assert wanted.height >= 5
+    quoted = {"yield_pct": "quoted_yield_pct", "oas_bps": "quoted_spread_bps"}[given]
+    values = dict(wanted.select("cusip", given).iter_rows())
+    found = run(
+        [
+            day | {"price": None, "n_trades": None, quoted: values[day["cusip"]]}
+            for day in days
+            if day["cusip"] in values
+        ],
+        KINDS,
+    )
+    assert found["cusip"].to_list() == wanted["cusip"].to_list()
+    assert found["implied_from"].unique().to_list() == [made_of]
+    assert wanted["implied_price"].null_count() == wanted.height
+    np.testing.assert_allclose(found["implied_price"], price, rtol=0, atol=2e-7)
+    for name in ("yield_pct", "z_spread_bps", "oas_bps", "g_spread_bps", "duration_years"):
+        np.testing.assert_allclose(found[name], wanted[name], rtol=1e-7, atol=1e-5, err_msg=name)
+    # Without a number of trades a quote weighs like one.
+    np.testing.assert_allclose(found["weight"], wanted["weight"], rtol=1e-6)
+
+
+def test_a_price_wins_over_what_is_quoted_beside_it():
+    day = revision("A") | {"quoted_yield_pct": 1.0, "quoted_spread_bps": 5.0}
+    assert run([day], [bond("A")]).equals(run([revision("A")], [bond("A")]))
+
+
+@pytest.mark.parametrize(
+    ("change", "quoted", "reason"),
+    [
+        ({}, {"quoted_yield_pct": 1e9}, "unsolved"),
+        ({}, {"quoted_yield_pct": None}, "no_price"),
+        ({"coupon_type": "V"}, {"quoted_yield_pct": 5.0}, "no_price"),
+        ({"coupon_pct": None}, {"quoted_spread_bps": 90.0}, "unsolved"),
+    ],
+)
+def test_what_no_price_follows_from_says_why(change, quoted, reason):
+    day = revision("A", None) | quoted
+    row = run([day], [bond("A", **change)]).row(0, named=True)
+    assert (row["implied_price"], row["oas_bps"]) == (None, None)
+    assert row["reason"].startswith(reason) or row["reason"].startswith("bad_terms")
+
+
+def test_without_a_curve_a_yield_has_a_price_and_a_spread_has_none():
+    none = TREASURY_YIELDS.empty()
+    days = [revision("A", None) | {"quoted_yield_pct": 5.5}]
+    row = run(days, [bond("A")], none).row(0, named=True)
+    assert row["reason"] == "no_curve" and 90 < row["implied_price"] < 100
+    assert row["yield_pct"] == pytest.approx(5.5, abs=1e-9)
+    days = [revision("A", None) | {"quoted_spread_bps": 90.0}]
+    row = run(days, [bond("A")], none).row(0, named=True)
+    assert (row["reason"], row["implied_price"]) == ("no_curve", None)
+
+
+def test_a_reported_settlement_wins_over_the_regular_one_and_is_flagged():
+    settles = date(2024, 3, 20)
+    regular, told = (
+        run([revision("A") | {"reported_settlement_date": day}], [bond("A")]).row(0, named=True)
+        for day in (None, settles)
+    )
+    assert (regular["settlement_date"], regular["is_settlement_delivered"]) == (
+        date(2024, 3, 7),
+        False,
+    )
+    assert (told["settlement_date"], told["is_settlement_delivered"]) == (settles, True)
+    # Thirteen days of a coupon of 5 % by 30/360.
+    assert told["accrued_interest"] - regular["accrued_interest"] == pytest.approx(
+        5.0 * 13 / 360, abs=1e-12
+    )

@@ -79,6 +79,17 @@ def revisions_of(*rows: dict[str, Any]) -> pl.DataFrame:
     return pl.DataFrame(list(rows), schema=schema, orient="row").drop("known_at")
 
 
+def quoted(row: dict[str, Any], **told: Any) -> dict[str, Any]:
+    """A bond day of `revision` as a quote tells it: nothing that only trades tell, but for what
+    `told` says.
+    """
+    spoken = {"cusip", "trade_date", "known_date", "price", *ANALYTICS_COLUMNS}
+    return {name: value if name in spoken else None for name, value in row.items()} | {
+        "source": "quotes",
+        **told,
+    }
+
+
 def bond(cusip: str, issuer: str, **changes: Any) -> dict[str, Any]:
     """Terms of a bond outstanding all the time."""
     return {
@@ -331,3 +342,32 @@ def random_market(seed: int, n_days: int, n_parents: int = 14) -> Panels:
         amounts_outstanding=amounts,
         treasury_yields=curve,
     )
+
+
+def with_quotes(market: Panels, seed: int) -> Panels:
+    """`market` in which a third of the bonds are quoted and never traded, another third until the
+    middle, some with par and number of trades.
+    """
+    bonds = market.bonds["cusip"].sort().to_list()
+    rng = np.random.default_rng(seed)
+    kind = dict(zip(bonds, rng.integers(0, 3, len(bonds)).tolist(), strict=True))
+    tells = dict(zip(bonds, (rng.random(len(bonds)) < 0.5).tolist(), strict=True))
+    half = market.days[market.days.size // 2].item()
+    of = pl.col("cusip").replace_strict(kind, return_dtype=pl.Int64)
+    is_quote = (of == 0) | ((of == 1) & (pl.col("trade_date") < half))
+    is_told = pl.col("cusip").replace_strict(tells, return_dtype=pl.Boolean)
+    spoken = {"cusip", "trade_date", "known_date", "price", *ANALYTICS_COLUMNS}
+    kept = market.revisions.filter(~is_quote | (pl.col("n_trades") > 0))
+    rows = kept.with_columns(
+        pl.when(~is_quote | is_told).then(name).alias(name)
+        if name in ("par_usd", "n_trades")
+        else pl.when(~is_quote).then(name).alias(name)
+        for name in kept.columns
+        if name not in spoken
+    ).with_columns(source=pl.when(is_quote).then(pl.lit("quotes")).otherwise("source"))
+    quotes = rows.filter(pl.col("source") == "quotes")
+    since = quotes.group_by("cusip").agg(
+        par_date=pl.col("known_date").filter(pl.col("par_usd").is_not_null()).min(),
+        trades_date=pl.col("known_date").filter(pl.col("n_trades").is_not_null()).min(),
+    )
+    return replace(market, revisions=rows, quoted_since=since, reports_since=half)

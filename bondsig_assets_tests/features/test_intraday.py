@@ -120,14 +120,16 @@ def tables(
     memory.take(reports, DAYS[0], DAYS[-1])
     reference = Reference(frames["bonds"], frames["treasury_yields"])
     key = ["cusip", "trade_date", "known_date"]
-    spreads = memory.revisions.select(*key, "n_trades").join(
+    spreads = memory.revisions.select(*key, "source", "n_trades").join(
         analyze(memory.revisions, reference).select(*key, "oas_bps", "weight"), on=key, how="left"
     )
-    schema = {name: spreads.schema[name] for name in REVISION_COLUMNS}
+    schema = {name: spreads.schema[name] for name in REVISION_COLUMNS if name != "source"}
     spreads = (
         spreads.select(REVISION_COLUMNS)
         if revisions is None
-        else pl.DataFrame(revisions, schema=schema, orient="row")
+        else pl.DataFrame(revisions, schema=schema, orient="row").with_columns(
+            source=pl.lit(None, pl.String)
+        )
     )
     return IntradayInputs(
         memory.events.select(EVENT_COLUMNS),

@@ -19,6 +19,7 @@ from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
 
 _DAILY = {
     "trace_reports",
+    "bond_day_quotes",
     "equity_prices",
     "cds_quotes",
     "borrow_rates",

@@ -20,7 +20,7 @@ from bondsig_assets_tests.graph.homes import make_home, run
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Those whose files are beside them.
-WHOLE = ("complete", "crsp_ciz")
+WHOLE = ("complete", "crsp_ciz", "bond_panel")
 LAST = date(2026, 1, 2)
 
 
@@ -49,10 +49,11 @@ def test_every_row_of_an_example_is_good(name):
         assert delivery.rows.height and delivery.quarantined.is_empty(), table
 
 
-def test_the_complete_example_feeds_every_table_but_links_and_lacks_nothing(tmp_path):
+def test_the_complete_example_feeds_every_table_but_links_and_quotes_and_lacks_nothing(tmp_path):
     market = Market(source="files", data=str(EXAMPLES / "complete"))
     source = make_source(market)
-    assert set(source.feeds) == {*RAW_DAILY, *RAW_REFERENCE} - {"equity_links"}
+    others = {"equity_links", "bond_day_quotes"}
+    assert set(source.feeds) == {*RAW_DAILY, *RAW_REFERENCE} - others
     assert lacking_in_source(source) == []
     select = "+key:issuer_days or +key:labels"
     warehouse = filled(make_home(tmp_path, market), select, checks=True)
@@ -67,6 +68,33 @@ def test_the_complete_example_feeds_every_table_but_links_and_lacks_nothing(tmp_
     for name in ("spread_bps", "cds_spread_bps", "rating_number", "equity_return_1d_pct"):
         assert days[name].is_not_null().mean() > 0.9, name
     assert days["spread_bps"].drop_nulls().is_between(0, 800).all()
+
+
+def test_panels_alone_make_spreads_and_changes_and_leave_null_what_only_trades_tell(tmp_path):
+    market = Market(source="files", data=str(EXAMPLES / "bond_panel"))
+    lines = lacking_in_source(make_source(market))
+    assert any("bond days are those of bond_day_quotes" in line for line in lines)
+    warehouse = filled(make_home(tmp_path, market), "+key:issuer_days or +key:labels")
+    assert list(odd_units(warehouse, market)) == []
+    # Prices, a bond's yields and another one's spreads: each day has its spread.
+    told = warehouse.read(
+        "SELECT source, implied_from, count(*)::BIGINT AS n, count(oas_bps)::BIGINT AS solved"
+        " FROM bond_days GROUP BY ALL ORDER BY implied_from NULLS FIRST"
+    )
+    assert told.rows() == [
+        ("quotes", None, 112, 112),
+        ("quotes", "spread", 27, 27),
+        ("quotes", "yield", 27, 27),
+    ]
+    days = warehouse.read_table("issuer_days")
+    for name in ("spread_bps", "oas_1d_change_bps", "rating_number"):
+        assert days[name].is_not_null().mean() > 0.9, name
+    only_trades = ("order_imbalance_5d", "amihud_21d", "customer_bid_ask_pct", "n_capped_trades")
+    assert all(days[name].null_count() == days.height for name in only_trades)
+    # The terminal counts no trades, the other panel does.
+    counted = days.group_by("ticker").agg(pl.col("n_trades_21d").count()).sort("ticker")
+    assert counted.rows() == [("BNKX", 0), ("OILX", 28), ("TECX", 28)]
+    assert warehouse.read("SELECT count(*) AS n FROM labels")["n"][0] > 0
 
 
 def test_labels_of_both_formats_of_crsp_are_the_same(tmp_path):

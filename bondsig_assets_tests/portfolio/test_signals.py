@@ -117,8 +117,9 @@ def test_a_fixed_level_is_asked_of_the_side_taken():
     assert chosen(frame, liquidity(), minimum_probability=0.64) == {"T00": -1}
 
 
-@pytest.mark.parametrize(("trades", "passes"), [(10.0, True), (9.0, False), (None, False)])
-def test_bonds_must_have_traded(trades, passes):
+@pytest.mark.parametrize(("trades", "passes"), [(10.0, True), (9.0, False), (None, True)])
+def test_bonds_must_have_traded_where_trades_are_counted(trades, passes):
+    """Quotes that count none leave null: their number is not asked, their age is."""
     assert ("T19" in chosen(scores(), liquidity(trades=trades, only=19))) == passes
 
 

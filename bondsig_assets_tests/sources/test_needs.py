@@ -14,6 +14,7 @@ from bondsig_assets_tests.rows_of import rows_of
 DAY = date(2024, 1, 5)
 ROWS = {
     "trace_reports": [{"view": "live", "is_disseminated": True}],
+    "bond_day_quotes": [],
     "equity_prices": [
         {"ticker": "AAA", "total_return_pct": 1.0, "shares_outstanding": 1e8},
         {"ticker": "XLF", "adjusted_close_usd": 40.0},
@@ -51,6 +52,14 @@ def test_where_all_is_there_nothing_is_told():
     ("changed", "line"),
     [
         ({"trace_reports": []}, "trades: no trace_reports: no trades"),
+        (
+            {"trace_reports": [], "bond_day_quotes": [{"cusip": "037833AK6"}]},
+            "trades: no trace_reports: bond days are those of bond_day_quotes",
+        ),
+        (
+            {"bonds": [], "bond_day_quotes": [{"cusip": "037833AK6"}]},
+            "bond analytics: no bonds: quotes have no terms",
+        ),
         ({"bonds": []}, "trades: no bonds: every report is set aside as unknown_bond"),
         ({"trace_reports": [{"view": "live"}]}, "trades: no is_disseminated in trace_reports"),
         ({"ratings": []}, "trades: no ratings: the live view caps every par at $1m"),

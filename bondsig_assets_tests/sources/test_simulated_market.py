@@ -21,7 +21,7 @@ VIEWS = ("live", "regulatory")
 def test_same_seed_same_bits_other_seed_others(view):
     days = shared(view).world.days()
     one, again, other = (fresh(view, seed=seed) for seed in (3, 3, 4))
-    for table in RAW_DAILY:
+    for table in (name for name in RAW_DAILY if name != "bond_day_quotes"):
         made = [source.daily(table, days[30], days[45]) for source in (one, again, other)]
         assert made[0].rows.height > 0
         assert made[0].rows.equals(made[1].rows) and not made[0].rows.equals(made[2].rows), table

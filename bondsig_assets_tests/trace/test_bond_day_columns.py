@@ -24,11 +24,15 @@ MEASURES = {column.name for column in BOND_DAY_MEASURES}
 def test_aggregating_makes_every_declared_measure_and_no_other():
     trade = message(0, "1")
     made = processed(delivered(trade)).revisions
-    assert set(made.columns) == MEASURES | {"cusip", "trade_date", "known_date", "known_at"}
+    assert set(made.columns) == MEASURES | {
+        *("cusip", "trade_date", "known_date", "known_at", "source"),
+        *("quoted_yield_pct", "quoted_spread_bps"),
+    }
     trades = pl.DataFrame(
         [trade | {"row": 0, "is_par_capped": False, "is_quarantined": False}]
     ).with_columns(
-        pl.lit(None, pl.String).alias(name) for name in ("reporting_party", "contra_party")
+        *(pl.lit(None, pl.String).alias(name) for name in ("reporting_party", "contra_party")),
+        settlement_date=pl.lit(None, pl.Date),
     )
     keys = ["cusip", "execution_date"]
     assert set(aggregate(trades, keys).columns) == MEASURES | set(keys)
@@ -47,7 +51,7 @@ def test_both_tables_of_bond_days_hold_every_measure():
 
 
 def test_every_column_of_the_arrays_is_declared_and_has_a_position():
-    made_in_panels = {"riskless_par_usd"}
+    made_in_panels = {"riskless_par_usd", "stands"}
     assert set(replay.REVISION_COLUMNS) <= MEASURES | set(ANALYTICS_COLUMNS) | made_in_panels
     assert len(set(replay.REVISION_COLUMNS)) == replay.N_VALUES
     assert tuple(replay.FLOW_COLUMNS) == replay.FLOWS == tuple(range(replay.N_FLOWS))

@@ -4,12 +4,12 @@ later.
 
 from __future__ import annotations
 
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 import polars as pl
 import pytest
 
-from bondsig_assets.trace.bond_days import touched_days
+from bondsig_assets.trace.bond_days import reported_settlement, touched_days
 from bondsig_assets_tests.trace.messages import (
     CUSIP,
     DAYS,
@@ -78,6 +78,10 @@ def test_a_bond_day_by_hand():
         "price_dispersion_bps": pytest.approx(1e4 * 1.16**0.5 / 99.8, rel=1e-9),
         "institutional_customer_buy_price": pytest.approx((9.9e6 + 30.3e6) / 4e5, rel=1e-15),
         "institutional_customer_sell_price": 98.0,
+        "reported_settlement_date": None,
+        "source": "trades",
+        "quoted_yield_pct": None,
+        "quoted_spread_bps": None,
         "n_round_trips": 0,
         "round_trip_cost_bps": None,
         "riskless_share": 0.0,
@@ -213,3 +217,42 @@ def test_equal_times_are_ordered_by_delivery_so_that_the_last_price_is_settled()
         message(0, "3", price=100.0),
     )
     assert processed(reports).revisions["price_last"].to_list() == [100.0, 99.0]
+
+
+@pytest.mark.parametrize(
+    ("days", "settles"),
+    [
+        ([2, 2, 2, 2], 2),
+        ([2, None, None, 2], None),  # half of the par
+        ([4, 2, 4, 2], 2),  # more than half of the par, against the others
+        ([4, 2, 2, None], None),
+        ([None, 4, None, 4], 4),
+        ([-1, -1, -1, -1], None),  # before the trade: a typing error
+        ([None] * 4, None),
+    ],
+)
+def test_the_day_settles_when_most_of_its_par_is_reported_to(days, settles):
+    """Par of the four trades: 100, 300, 200 and 400 thousand dollars."""
+    story = [
+        m | {"settlement_date": None if gap is None else DAYS[0] + timedelta(days=gap)}
+        for m, gap in zip(STORY, days, strict=True)
+    ]
+    found = processed(delivered(*story)).revisions["reported_settlement_date"][0]
+    assert found == (None if settles is None else DAYS[0] + timedelta(days=settles))
+
+
+def test_a_settlement_long_after_the_trade_is_a_typing_error():
+    days = pl.DataFrame({"days": [0, 1, 60, 61, 4000, -1, None]}, schema={"days": pl.Int64})
+    dates = days.select(
+        trade_date=pl.lit(DAYS[0]),
+        settlement_date=pl.lit(DAYS[0]) + pl.duration(days=pl.col("days")),
+    )
+    kept = dates.select(settles=reported_settlement("trade_date"))["settles"]
+    assert kept.is_not_null().to_list() == [True, True, True, False, False, False, False]
+
+
+def test_a_settlement_date_changes_nothing_else_of_a_bond_day():
+    story = [m | {"settlement_date": DAYS[2]} for m in STORY]
+    plain, told = (processed(delivered(*one)).revisions for one in (STORY, story))
+    assert told["reported_settlement_date"].to_list() == [DAYS[2]]
+    assert told.drop("reported_settlement_date").equals(plain.drop("reported_settlement_date"))

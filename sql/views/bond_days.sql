@@ -6,4 +6,4 @@ FROM (
   QUALIFY row_number() OVER (PARTITION BY cusip, trade_date ORDER BY known_date DESC) = 1
 ) r
 LEFT JOIN bond_analytics a USING (cusip, trade_date, known_date)
-WHERE r.n_trades > 0
+WHERE r.n_trades > 0 OR r.source = 'quotes'

@@ -133,9 +133,7 @@ class _History:
                 self.variance[rows],
                 (grade.quiet_variance, grade.news_chance, grade.news_variance),
             )
-            out.append(
-                replace(grade, quiet_variance=quiet, news_chance=chance, news_variance=jump)
-            )
+            out.append(replace(grade, quiet_variance=quiet, news_chance=chance, news_variance=jump))
         return tuple(out)
 
     def with_noise(self, grades: tuple[Grade, ...]) -> tuple[Grade, ...]:
@@ -176,9 +174,7 @@ class _History:
         day = np.empty(self._o.bond.size, dtype=np.int64)
         offsets, of = self._o.offsets[fk.SETTLED_DAYS], self._o.rows
         first = offsets[0]
-        day[of[first : offsets[-1]]] = np.repeat(
-            np.arange(offsets.size - 1), np.diff(offsets)
-        )
+        day[of[first : offsets[-1]]] = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
         days, bonds = day[rows], self._o.bond[rows]
         return self._o.grade[days, np.maximum(self._o.parent_of[days, bonds], 0)]
 
@@ -229,9 +225,7 @@ def _with_variances(
     gram = (design * weight[:, None]).T @ design + ridge
     found = np.linalg.solve(gram, (design * weight[:, None]).T @ squared + ridge @ old)
     fixed, small, large = np.maximum(found, 0.1 * old)
-    return replace(
-        new, fixed_noise=float(fixed), small_noise=float(small), big_noise=float(large)
-    )
+    return replace(new, fixed_noise=float(fixed), small_noise=float(small), big_noise=float(large))
 
 
 def mixture(

@@ -311,8 +311,22 @@ def _bounce(row, grade, numbers_of_grade):  # pragma: no cover
 
 @_compiled
 def market_day(
-    state, day, rows, values, bond_of, parents, sector, grade, moves, cds_change, is_known,
-    numbers, of_grade, n_sectors, common, innovations,
+    state,
+    day,
+    rows,
+    values,
+    bond_of,
+    parents,
+    sector,
+    grade,
+    moves,
+    cds_change,
+    is_known,
+    numbers,
+    of_grade,
+    n_sectors,
+    common,
+    innovations,
 ):  # pragma: no cover
     """The state after one market day.
 
@@ -402,9 +416,7 @@ def market_day(
             + row[CURVATURE] * found[3 + n_sectors]
         )
         oas = (row[OAS_RESTATED] if is_known else row[OAS]) + _bounce(row, g, of_grade) - moved
-        _observe_bond(
-            state, p, b, day, row, share, oas, g, numbers, of_grade, gain, innovations[r]
-        )
+        _observe_bond(state, p, b, day, row, share, oas, g, numbers, of_grade, gain, innovations[r])
     for p in range(n_parents):
         if not np.isnan(cds_change[p]):
             _observe_cds(state, p, day, numbers, gain)
@@ -426,9 +438,7 @@ def _observe_bond(
             return
         slot = _slot_for(state, p, b, day)
         if slot >= 0:
-            _begin(
-                state, p, slot, share, level, math.log(oas), price_noise / (oas * oas) + within
-            )
+            _begin(state, p, slot, share, level, math.log(oas), price_noise / (oas * oas) + within)
             state[6][p, slot] = oas
             state[4][p, slot] = day
         return
@@ -509,8 +519,23 @@ def _news_moments(state, mean, cov, seen, day):  # pragma: no cover
 
 @_compiled
 def chain(
-    start, first, last, offsets, rows, values, bond_of, parent_of, sector, grade, stock,
-    cds_change, curve_lag, numbers, of_grade, betas, n_sectors,
+    start,
+    first,
+    last,
+    offsets,
+    rows,
+    values,
+    bond_of,
+    parent_of,
+    sector,
+    grade,
+    stock,
+    cds_change,
+    curve_lag,
+    numbers,
+    of_grade,
+    betas,
+    n_sectors,
 ):  # pragma: no cover
     """News moments of the days `first` … `last`, each as known at its own cutoff, from a chain that
     starts on day `start`.
@@ -536,11 +561,22 @@ def chain(
         while reached < day - SETTLED_DAYS:
             _moves_of(reached, grade[reached], stock, betas, moves)
             market_day(
-                settled, reached,
+                settled,
+                reached,
                 rows[offsets[SETTLED_DAYS, reached] : offsets[SETTLED_DAYS, reached + 1]],
-                values, bond_of, parent_of[reached], sector[reached], grade[reached], moves,
-                cds_change[reached], curve_lag[reached] <= SETTLED_DAYS, numbers, of_grade,
-                n_sectors, spent, scratch,
+                values,
+                bond_of,
+                parent_of[reached],
+                sector[reached],
+                grade[reached],
+                moves,
+                cds_change[reached],
+                curve_lag[reached] <= SETTLED_DAYS,
+                numbers,
+                of_grade,
+                n_sectors,
+                spent,
+                scratch,
             )
             reached += 1
         _copy(settled, recent)
@@ -548,9 +584,22 @@ def chain(
             lag = day - s
             _moves_of(s, grade[s], stock, betas, moves)
             market_day(
-                recent, s, rows[offsets[lag, s] : offsets[lag, s + 1]], values, bond_of,
-                parent_of[s], sector[s], grade[s], moves, cds_change[s], curve_lag[s] <= lag,
-                numbers, of_grade, n_sectors, spent, scratch,
+                recent,
+                s,
+                rows[offsets[lag, s] : offsets[lag, s + 1]],
+                values,
+                bond_of,
+                parent_of[s],
+                sector[s],
+                grade[s],
+                moves,
+                cds_change[s],
+                curve_lag[s] <= lag,
+                numbers,
+                of_grade,
+                n_sectors,
+                spent,
+                scratch,
             )
         at = day - first
         _news_moments(recent, mean[at], cov[at], seen[at], day)
@@ -560,8 +609,22 @@ def chain(
 
 @_compiled
 def history(
-    start, last, offsets, rows, values, bond_of, parent_of, sector, grade, stock, cds_change,
-    curve_lag, numbers, of_grade, betas, n_sectors,
+    start,
+    last,
+    offsets,
+    rows,
+    values,
+    bond_of,
+    parent_of,
+    sector,
+    grade,
+    stock,
+    cds_change,
+    curve_lag,
+    numbers,
+    of_grade,
+    betas,
+    n_sectors,
 ):  # pragma: no cover
     """News moments of the days `start` … `last`, each from observations as known SETTLED_DAYS after
     their own day, and the innovations [row, 4] of `market_day`: what parameters are estimated from.
@@ -577,9 +640,22 @@ def history(
     for day in range(start, last + 1):
         _moves_of(day, grade[day], stock, betas, moves)
         market_day(
-            state, day, rows[offsets[SETTLED_DAYS, day] : offsets[SETTLED_DAYS, day + 1]], values,
-            bond_of, parent_of[day], sector[day], grade[day], moves, cds_change[day],
-            curve_lag[day] <= SETTLED_DAYS, numbers, of_grade, n_sectors, spent, innovations,
+            state,
+            day,
+            rows[offsets[SETTLED_DAYS, day] : offsets[SETTLED_DAYS, day + 1]],
+            values,
+            bond_of,
+            parent_of[day],
+            sector[day],
+            grade[day],
+            moves,
+            cds_change[day],
+            curve_lag[day] <= SETTLED_DAYS,
+            numbers,
+            of_grade,
+            n_sectors,
+            spent,
+            innovations,
         )
         _news_moments(state, mean[day - start], cov[day - start], seen[day - start], day)
     return mean, cov, seen, innovations

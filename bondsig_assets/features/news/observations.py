@@ -69,8 +69,16 @@ class Observations:
     def arrays(self) -> tuple[np.ndarray, ...]:
         """What `filter_kernel` takes, in its order."""
         return (
-            self.offsets, self.rows, self.values, self.bond, self.parent_of, self.sector,
-            self.grade, self.stock, self.cds_change, self.curve_lag,
+            self.offsets,
+            self.rows,
+            self.values,
+            self.bond,
+            self.parent_of,
+            self.sector,
+            self.grade,
+            self.stock,
+            self.cds_change,
+            self.curve_lag,
         )
 
 
@@ -105,9 +113,7 @@ def _bond_days(panels: Panels) -> pl.DataFrame:
     revisions = panels.revisions.filter(pl.col("cusip").is_in(panels.bond_ids.tolist()))
     bond, known, day = panels._cells(revisions)
     return (
-        revisions.with_columns(
-            bond=pl.Series(bond), known=pl.Series(known), day=pl.Series(day)
-        )
+        revisions.with_columns(bond=pl.Series(bond), known=pl.Series(known), day=pl.Series(day))
         .filter(pl.col("day") >= 0, pl.col("known") < panels.days.size)
         .sort("day", "bond", "known")
     )
@@ -128,7 +134,9 @@ def _values(bond_days: pl.DataFrame, moves: _CurveMoves) -> Floats:
             (pl.col("customer_buy_par_usd") - pl.col("customer_sell_par_usd"))
             / pl.max_horizontal(pl.col("par_usd"), 1.0)
         ).fill_null(0.0),
-        is_big=(pl.col("institutional_par_usd") * 2 >= pl.col("par_usd")).cast(pl.Float64).fill_null(0.0),
+        is_big=(pl.col("institutional_par_usd") * 2 >= pl.col("par_usd"))
+        .cast(pl.Float64)
+        .fill_null(0.0),
         share=((seconds - first) / (last - first)).clip(0.0, 1.0).fill_null(_NO_TIME_SHARE),
     )
     column = {name: frame[name].to_numpy() for name in frame.columns}

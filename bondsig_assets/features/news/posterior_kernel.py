@@ -178,7 +178,12 @@ def all_news(mean, cov, first, grade, of_grade):  # pragma: no cover
             for k in range(AGES):
                 grades[k] = grade[max(first + day - k, 0), p]
             news_of(
-                mean[day, p], cov[day, p], grades, of_grade, news[day, p], quiet[day, p],
+                mean[day, p],
+                cov[day, p],
+                grades,
+                of_grade,
+                news[day, p],
+                quiet[day, p],
                 probability[day, p],
             )
     return news, quiet, probability
@@ -237,7 +242,9 @@ def reactions(standard_news, probability, returns, grade, profiles):  # pragma: 
         for p in range(grade.shape[1]):
             if not np.isnan(standard_news[day, p, 0]):
                 out[day, p] = expected_reaction(
-                    standard_news[day, p], probability[day, p], returns[day, p],
+                    standard_news[day, p],
+                    probability[day, p],
+                    returns[day, p],
                     profiles[grade[day, p]],
                 )[1]
     return out

@@ -22,6 +22,7 @@ from bondsig_assets.tables.schema import Table
 #: Column of TRACE report dates or of the rows of other daily tables: decides the partition.
 DAY = {
     "trace_reports": "report_date",
+    "bond_day_quotes": "trade_date",
     "equity_prices": "trade_date",
     "cds_quotes": "trade_date",
     "borrow_rates": "trade_date",
@@ -71,6 +72,15 @@ CHECKS: dict[str, list[tuple[str, pl.Expr]]] = {
         ("unknown contra", ~_c("contra").is_in(["C", "D", "A"])),
         ("negative price", _c("price") < 0),
         ("negative par", _c("par_usd") < 0),
+    ],
+    "bond_day_quotes": [
+        ("bad check digit", ~_VALID_CUSIP),
+        ("not a trading day", ~_is_trading_day("trade_date")),
+        ("negative price", _c("price") < 0),
+        ("zero price", _c("price") == 0),
+        ("spread above 50000 bps", _c("spread_bps").abs() > MAX_SPREAD_BPS),
+        ("negative par", _c("par_usd") < 0),
+        ("negative number of trades", _c("n_trades") < 0),
     ],
     "equity_prices": [
         ("not a trading day", ~_is_trading_day("trade_date")),

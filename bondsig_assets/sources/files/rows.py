@@ -119,6 +119,8 @@ def _rows_of(path: Path, table: Table, feed: Feed, raw: pl.DataFrame, told: list
     if table.name == "treasury_yields":
         # On holidays FRED writes a date and no yield: nothing is told, and nothing is wrong.
         frame = frame.filter(_c("par_yield_pct").is_not_null() | _c(failed["par_yield_pct"]))
+    if table.name == "bond_day_quotes":
+        frame = _with_something_told(path, rules, frame, failed, told)
     frame = frame.with_columns(_derived(table, feed, rules))
     frame = _with_midpoints(frame, feed)
     refuse_wrong_units(path, table, rules, frame)
@@ -251,6 +253,37 @@ def refuse_wrong_columns(
                 f"{where} {what}, and {table.name} requires {name}{hint}; mend the file or"
                 " source.toml"
             )
+
+
+def _with_something_told(
+    path: Path,
+    rules: dict[str, ColumnRule],
+    frame: pl.DataFrame,
+    failed: dict[str, str],
+    told: list[str],
+) -> pl.DataFrame:
+    """Rows of `bond_day_quotes` that have a price, a yield or a spread, or one that cannot be read.
+
+    Panels have a row for each bond and day, whether anybody quoted it or not: the others say
+    nothing and are no fault, but counted in `told`.
+    """
+    one_of = [name for name in ("price", "yield_pct", "spread_bps") if name in rules]
+    if not one_of:
+        raise SourceError(
+            f"{path}: bond_day_quotes takes price, yield_pct or spread_bps, and source.toml maps"
+            " none of them; add one to its columns"
+        )
+    says = pl.any_horizontal(
+        *(_c(name).is_not_null() for name in one_of),
+        *(_c(failed[name]) for name in one_of if name in failed),
+    )
+    kept = frame.filter(says)
+    if silent := frame.height - kept.height:
+        told.append(
+            f"{path.name}: {silent} of {frame.height} rows of bond_day_quotes have no"
+            f" {' and no '.join(one_of)}: they are passed over"
+        )
+    return kept
 
 
 def refuse_wrong_units(

@@ -35,6 +35,8 @@ from bondsig_assets.trace.view import View, as_seen, graded
 from bondsig_assets.validation import unknown_name
 
 _FILE = "__file"
+#: Rows of one bond from which on a file of quotes can be told to be monthly.
+_SPARSE_ROWS = 3
 
 
 @dataclass(frozen=True)
@@ -74,10 +76,10 @@ class FilesSource:
         self.told: list[str] = []
 
     def date_range(self) -> tuple[date, date]:
-        """First and last trading day of the equity prices; without any, of the TRACE reports, then
-        the CDS quotes.
+        """First and last trading day of the equity prices; without any, of the TRACE reports, the
+        bonds' quotes, then the CDS quotes.
         """
-        for name in ("equity_prices", "trace_reports", "cds_quotes"):
+        for name in ("equity_prices", "trace_reports", "bond_day_quotes", "cds_quotes"):
             if name in self.feeds and (days := self._load(name).rows[TABLES[name].partition]).len():
                 return days.sort()[0], days.sort()[-1]
         raise SourceError(
@@ -170,6 +172,8 @@ class FilesSource:
             "sector_etf" in feed.columns for _, feed in sources
         ):
             good = with_sector_etfs(good)
+        if table.name == "bond_day_quotes":
+            _refuse_months(good, f"{self.data}: {', '.join(path.name for path, _ in sources[:5])}")
         good, doubles = _without_duplicates(good, table)
         if table.name == "equities":
             good, doubles = _with_one_parent_a_ticker(good, doubles)
@@ -321,6 +325,22 @@ def _without_duplicates(rows: pl.DataFrame, table: Table) -> tuple[pl.DataFrame,
             doubles.select(columns), on=columns, how="anti", nulls_equal=True, maintain_order="left"
         ),
         doubles,
+    )
+
+
+def _refuse_months(quotes: pl.DataFrame, where: str) -> None:
+    """Refuses quotes of which no bond has two in one month: a month's last price is none of a
+    day's change.
+    """
+    days = quotes.select("cusip", "trade_date").unique()
+    months = days.select("cusip", pl.col("trade_date").dt.truncate("1mo"))
+    most = days.group_by("cusip").len()["len"].max() if days.height else 0
+    if months.is_duplicated().any() or not isinstance(most, int) or most < _SPARSE_ROWS:
+        return
+    raise SourceError(
+        f"{where}: looks monthly: no bond has two days in one month; bond_day_quotes takes daily"
+        " rows, because features are changes from day to day: deliver a daily panel, or leave the"
+        " block out"
     )
 
 

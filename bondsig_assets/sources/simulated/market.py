@@ -79,6 +79,9 @@ class SimulatedSource:
         high = int(np.searchsorted(days, np.datetime64(end), side="right"))
         if table == "trace_reports":
             return self._reports(low, high)
+        if table == "bond_day_quotes":
+            # Its bonds are told by their trades alone.
+            return Delivery(table, TABLES[table].empty())
         maker = {
             "equity_prices": lambda *days: equity_prices(self.market, self._stocks, *days),
             "cds_quotes": self._cds_quotes,
