@@ -57,6 +57,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         clean.bond_day_revisions_asset(days),
         clean.bond_analytics_asset(days),
         features.issuer_days_asset(days),
+        features.credit_news_asset(days),
         features.issuer_intraday_asset(days),
         dataset.labels_asset(days),
         models.models_asset(folds, settings),

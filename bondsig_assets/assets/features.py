@@ -4,13 +4,28 @@ Belongs here: the assets of the group features. Not here: formulas (`features/`)
 numba takes a second to import, so what needs it is imported by the asset that runs it.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 import polars as pl
 from pydantic import Field
 
-from bondsig_assets.assets.common import Result, chunks, daily_result, rows_per_day, table_asset
-from bondsig_assets.calendar import offset
+from bondsig_assets.assets.common import (
+    Result,
+    chunks,
+    daily_result,
+    day_range,
+    rows_per_day,
+    table_asset,
+)
+from bondsig_assets.calendar import at_or_after, offset, quarters_between
 from bondsig_assets.orchestration.partitions import rests_on
+from bondsig_assets.reading.credit_news import (
+    first_needed,
+    load_news_panels,
+    parameter_rows,
+    stored_parameters,
+)
 from bondsig_assets.reading.intraday import load_intraday_inputs
 from bondsig_assets.reading.panels import load_panels
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -20,15 +35,19 @@ from bondsig_assets.tables.issuer_features import (
     INTRADAY_LOOKBACK_DAYS,
     LOOKBACK_DAYS,
     MATCH_DAYS,
+    Feature,
 )
+from bondsig_assets.tables.news_features import NEWS_FEATURES, NEWS_LOOKBACK_DAYS
 from bondsig_assets.warehouse import Write
 
 _YEAR = 4 * 63
+#: Probability from which a move counts as news where issuers with news are counted.
+_LOUD = 0.8
 
 
-def feature_lineage() -> dg.TableColumnLineage:
+def feature_lineage(features: Sequence[Feature] = FEATURES) -> dg.TableColumnLineage:
     """Which columns of which asset feed which feature."""
-    columns = {feature.name: [name.split(".") for name in feature.inputs] for feature in FEATURES}
+    columns = {feature.name: [name.split(".") for name in feature.inputs] for feature in features}
     return dg.TableColumnLineage(
         {
             name: [
@@ -103,6 +122,76 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     # On the definition: metadata of a run is written once for every day of it.
     return issuer_days.map_asset_specs(
         lambda spec: spec.merge_attributes(metadata={"dagster/column_lineage": feature_lineage()})
+    )
+
+
+def credit_news_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    """The asset of credit news."""
+
+    @table_asset(
+        "credit_news",
+        also=["credit_news_parameters"],
+        kinds={"polars", "numpy"},
+        partitions=days,
+        deps=[
+            *(
+                rests_on(name, days_back=NEWS_LOOKBACK_DAYS)
+                for name in ("bond_day_revisions", "bond_analytics", "equity_prices", "cds_quotes")
+            ),
+            "security_master",
+            "ratings",
+            "issuers",
+            "equities",
+            "delistings",
+            "treasury_yields",
+        ],
+        doing="listening for credit news",
+        seconds=25,
+    )
+    def credit_news(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
+        """What bonds and CDS of each issuer have newly said, by age, beyond market, sector and its
+        own stock, and what its stock is expected to answer.
+
+        A filter follows each issuer's credit level over all its instruments; what moved it is news
+        with a probability. Parameters are those of the quarter, estimated on the days before it and
+        kept in `credit_news_parameters`: anew where the run has the quarter's first day, else as
+        they are. Null means that nothing spoke.
+        """
+        from bondsig_assets.features.news.credit_news import credit_news as compute_credit_news
+
+        opened, counted = warehouse.open(), []
+        begins = day_range(context)[0]
+        for start, end in chunks(context, 4 * _YEAR):
+            quarters = quarters_between(start, end)
+            stored = stored_parameters(opened, [q for q in quarters if at_or_after(q) < begins])
+            first = first_needed(start, len(stored) < len(quarters))
+            frame, parameters = compute_credit_news(
+                load_news_panels(opened, first, end), start, end, stored
+            )
+            made = {quarter: of for quarter, of in parameters.items() if quarter not in stored}
+            opened.replace(
+                Write("credit_news", TABLES["credit_news"].conform(frame), (start, end)),
+                *(
+                    Write("credit_news_parameters", parameter_rows({quarter: of}), (quarter,) * 2)
+                    for quarter, of in made.items()
+                ),
+            )
+            loud = pl.max_horizontal(pl.col("^credit_news_probability_.$")) > _LOUD
+            counted.append(
+                rows_per_day(
+                    frame,
+                    "trade_date",
+                    n_with_news=loud.sum(),
+                    n_silent=(pl.col("credit_news_missing") == 1).sum(),
+                    largest_expected_reaction=pl.col("expected_reaction").abs().max(),
+                )
+            )
+        return daily_result(context, pl.concat(counted))
+
+    return credit_news.map_asset_specs(
+        lambda spec: spec.merge_attributes(
+            metadata={"dagster/column_lineage": feature_lineage(NEWS_FEATURES)}
+        )
     )
 
 

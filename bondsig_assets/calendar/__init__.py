@@ -23,7 +23,7 @@ from bondsig_assets.calendar.days import (
     sifma_days,
     trading_days,
 )
-from bondsig_assets.calendar.quarters import next_quarter, quarter_of
+from bondsig_assets.calendar.quarters import next_quarter, quarter_of, quarters_between
 
 __all__ = [
     "CUTOFF",
@@ -42,6 +42,7 @@ __all__ = [
     "offset",
     "open_days",
     "quarter_of",
+    "quarters_between",
     "settlement_days",
     "sifma_days",
     "trading_days",

@@ -12,31 +12,23 @@ bits.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import polars as pl
 
 from bondsig_assets.arrays import Floats
-from bondsig_assets.calendar import CUTOFF, at_or_after, offset, quarter_of
+from bondsig_assets.calendar import CUTOFF, at_or_after, quarter_of
 from bondsig_assets.features.news import filter_kernel as fk
 from bondsig_assets.features.news import posterior_kernel as pk
 from bondsig_assets.features.news.estimation import estimate
-from bondsig_assets.features.news.observations import VOLATILITY_DAYS, Observations, observe
-from bondsig_assets.features.news.parameters import NewsParameters
+from bondsig_assets.features.news.observations import Observations, observe
+from bondsig_assets.features.news.parameters import CHAIN_DAYS, ESTIMATION_DAYS, NewsParameters
 from bondsig_assets.features.panels import Panels
 
-#: Trading days before a quarter on which its chain begins: with the quarter's own days no more than
-#: LOOKBACK_DAYS of issuer features.
-CHAIN_DAYS = 224
-#: Most trading days before a quarter that its parameters are estimated on: five years.
-ESTIMATION_DAYS = 1260
 #: Days needed before anything is estimated; the prior's parameters speak until then.
 LEAST_DAYS = 42
-#: Trading days that `panels` must reach back before the first day that rows are wanted of: a
-#: quarter, what its parameters are estimated on, and the volatility on the first of those.
-LOOKBACK = 66 + ESTIMATION_DAYS + fk.SETTLED_DAYS + VOLATILITY_DAYS
 
 
 @dataclass(frozen=True)
@@ -58,8 +50,8 @@ def credit_news(
     """Rows of `credit_news` for the trading days `start` … `end`, and the parameters of their
     quarters.
 
-    `panels` must reach back LOOKBACK days before `start`, or to the first day there is. Parameters
-    that are `stored` for a quarter are taken as they are; the others are estimated.
+    `panels` must reach back to `reading.credit_news.first_needed`. Parameters that are `stored` for
+    a quarter are taken as they are; the others are estimated.
     """
     observations = observe(panels)
     quarters = list(_quarters(panels, observations, start, end, stored or {}))
@@ -84,16 +76,22 @@ def _quarters(
     for quarter in sorted(set(of.tolist())):
         begins = np.datetime64(at_or_after(quarter))
         first = max(int(np.searchsorted(days, begins)), 0)
-        parameters = stored.get(quarter) or parameters_before(observations, first)
+        parameters = stored.get(quarter) or parameters_before(days, observations, first)
         found.append(_Quarter(quarter, first, wanted[of == quarter], parameters))
     return found
 
 
-def parameters_before(observations: Observations, first: int) -> NewsParameters:
-    """Parameters for the days from position `first` on, from what was settled the day before."""
+def parameters_before(days: np.ndarray, observations: Observations, first: int) -> NewsParameters:
+    """Parameters for the `days` from position `first` on, from what was settled the day before."""
     last = first - 1 - fk.SETTLED_DAYS
-    start = max(first - ESTIMATION_DAYS, 0)
-    return estimate(observations, last, start) if last - start >= LEAST_DAYS else NewsParameters()
+    start = max(first - ESTIMATION_DAYS, observations.first_day, 0)
+    if last - start < LEAST_DAYS:
+        return NewsParameters()
+    return replace(
+        estimate(observations, last, start),
+        estimated_from=days[start].item(),
+        estimated_to=days[last].item(),
+    )
 
 
 def _rows(panels: Panels, o: Observations, of: _Quarter) -> pl.DataFrame:
@@ -151,8 +149,3 @@ def _aged(values: Floats, first: int, last: int) -> Floats:
     padded = np.vstack([np.full((fk.AGES - 1, values.shape[1]), np.nan), values])
     n, begin = last - first + 1, first + fk.AGES - 1
     return np.stack([padded[begin - k : begin - k + n] for k in range(fk.AGES)], axis=2)
-
-
-def estimation_start(start: date) -> date:
-    """First day that `panels` must have for rows from `start` on."""
-    return offset(start, -LOOKBACK)

@@ -105,7 +105,9 @@ class _History:
 
         def moments(rows: Bools) -> tuple[Floats, Floats]:
             w = weight[rows]
-            return (x[rows] * w[:, None]).T @ x[rows], (x[rows] * w[:, None]).T @ y[rows]
+            weighed = x[rows] * w[:, None]
+            # Not BLAS, whose bits hang on its threads.
+            return np.einsum("ri,rj->ij", weighed, x[rows]), np.einsum("ri,r->i", weighed, y[rows])
 
         scale = float(np.mean(x[usable] ** 2)) if usable.any() else 1.0
         ridge = _BETA_ROWS * scale * np.eye(fk.STOCK_LAGS)
@@ -141,9 +143,8 @@ class _History:
         bond days showed beyond expectation.
         """
         rows = np.flatnonzero(np.isfinite(self.innovations[:, 0]))
-        values, bond = self._o.values[rows], self._o.bond[rows]
+        values = self._o.values[rows]
         surprise, expected = self.innovations[rows, 0], self.innovations[rows, 1]
-        del bond
         grade = self._grade_of_rows(rows)
         per_point = values[:, fk.BPS_A_POINT]
         points, state_part = surprise / per_point, expected / per_point**2
@@ -176,7 +177,8 @@ class _History:
         first = offsets[0]
         day[of[first : offsets[-1]]] = np.repeat(np.arange(offsets.size - 1), np.diff(offsets))
         days, bonds = day[rows], self._o.bond[rows]
-        return self._o.grade[days, np.maximum(self._o.parent_of[days, bonds], 0)]
+        grade: np.ndarray = self._o.grade[days, np.maximum(self._o.parent_of[days, bonds], 0)]
+        return grade
 
     def with_reaction(self, grades: tuple[Grade, ...]) -> tuple[Grade, ...]:
         """`grades` with how their stocks have answered news on the days after it; news as the
@@ -198,10 +200,7 @@ class _History:
                 slope, error = _slope(size, ahead, usable)
                 slopes.append(slope)
                 errors.append(error)
-            raw, error = np.array(slopes), np.array(errors)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                shrunk = np.maximum(raw, 0.0) * np.maximum(1.0 - 2.0 * (error / raw) ** 2, 0.0)
-            shrunk = np.where(np.isfinite(shrunk), shrunk, 0.0)
+            shrunk = _shrunk(np.array(slopes), np.array(errors))
             out.append(
                 replace(grade, reaction=tuple(map(float, shrunk)), reaction_error=tuple(errors))
             )
@@ -222,8 +221,9 @@ def _with_variances(
     weight = 1.0 / total**2
     scale = float(weight.mean()) if n.size else 1.0
     ridge = _NOISE_ROWS * scale * np.eye(3)
-    gram = (design * weight[:, None]).T @ design + ridge
-    found = np.linalg.solve(gram, (design * weight[:, None]).T @ squared + ridge @ old)
+    weighed = design * weight[:, None]
+    gram = np.einsum("ri,rj->ij", weighed, design) + ridge
+    found = np.linalg.solve(gram, np.einsum("ri,r->i", weighed, squared) + ridge @ old)
     fixed, small, large = np.maximum(found, 0.1 * old)
     return replace(new, fixed_noise=float(fixed), small_noise=float(small), big_noise=float(large))
 
@@ -231,9 +231,9 @@ def _with_variances(
 def mixture(
     moves: Floats, variances: Floats, prior: tuple[float, float, float]
 ) -> tuple[float, float, float]:
-    """Quiet variance, chance and variance of news by EM: a move is N(0, q + v) on a quiet day, N(0,
-    q + J + v) with news, v its own `variances`. `prior` (q, p, J) counts as _QUIET_DAYS days without
-    and _NEWS_DAYS with news.
+    """Quiet variance, chance and variance of news by EM: a move is N(0, q + v) on a quiet day,
+    N(0, q + J + v) with news, v its own `variances`. `prior` (q, p, J) counts as _QUIET_DAYS days
+    without news and _NEWS_DAYS with it.
     """
     q0, p0, j0 = prior
     q, p, jump = prior
@@ -273,6 +273,13 @@ def _slope(x: Floats, y: Floats, usable: Bools) -> tuple[float, float]:
     slope = float((x * y).sum()) / spread
     scores = (x * (y - slope * x)).sum(axis=1)
     return slope, float(np.sqrt((scores * scores).sum())) / spread
+
+
+def _shrunk(slopes: Floats, errors: Floats) -> Floats:
+    """b (1 - 2/z²) where that and b are above 0, else 0: what is not believed is nothing."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = np.maximum(slopes, 0.0) * np.maximum(1.0 - 2.0 * (errors / slopes) ** 2, 0.0)
+    return np.where(np.isfinite(kept), kept, 0.0)
 
 
 def _lag(values: Floats, days: int, known: int | None = None) -> Floats:

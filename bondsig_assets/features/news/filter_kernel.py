@@ -1,7 +1,7 @@
 """The filter of all issuers' credit levels, day by day, compiled.
 
-Belongs here: the loops: one market day, a chain of them, and a look back over history. Not here: the
-model in words (`docs/credit_news.md`), its parameters (`parameters.py`), what is observed
+Belongs here: the loops: one market day, a chain of them, a look back over history. Not here: the
+model in words (`docs/credit_news.md`), parameters (`parameters.py`), what is observed
 (`observations.py`). Imported only where it runs: numba takes a second. No `fastmath`: missing
 values are NaN, and are asked for.
 

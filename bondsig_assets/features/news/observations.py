@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import time
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +18,8 @@ import polars as pl
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.bonds.curves import known_curves, par_yields
 from bondsig_assets.features.news import filter_kernel as fk
-from bondsig_assets.features.panels import Panels, cutoff_moments
+from bondsig_assets.features.news.parameters import VOLATILITY_DAYS
+from bondsig_assets.features.panels import Panels
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
 
 #: The day's price moves from yesterday's close at the open to today's at the close.
@@ -31,7 +34,7 @@ _SHORTEST_YEARS, _SHORTEST_DURATION = 0.5, 0.3
 _CDS_GAP = 5
 #: Days after which a Treasury curve that is still missing is given up.
 _NEVER = 10_000
-_VOLATILITY_HALF_LIFE, VOLATILITY_DAYS, _VOLATILITY_MINIMUM = 63, 252, 20
+_VOLATILITY_HALF_LIFE, _VOLATILITY_MINIMUM = 63, 20
 #: A daily return in logs beyond this counts as this: one collapse must not be a year's volatility.
 _MOST_RETURN = 0.5
 
@@ -40,8 +43,8 @@ _MOST_RETURN = 0.5
 class Observations:
     """Arrays over the days and parents of some `Panels`.
 
-    `values` [row, N_OBSERVED] and `bond` [row]: bond days, a row for each revision; observations of
-    day s as known k days later are rows[offsets[k, s]:offsets[k, s + 1]], ordered by CUSIP. `sector`
+    `values` [row, N_OBSERVED] and `bond` [row]: bond days, a row for each revision; those of day s
+    as known k days later are rows[offsets[k, s]:offsets[k, s + 1]], ordered by CUSIP. `sector`
     codes from 0 (-1: none), `grade` 0 or 1 (high yield), `stock` the excess log return over the
     sector ETF, `cds_change` the log change of the CDS curve, all [day, parent]; `volatility` the
     stock's own daily volatility of days before. `curve_lag` [day]: days after which the Treasury
@@ -65,8 +68,14 @@ class Observations:
         """Sectors there are on any day."""
         return int(self.sector.max(initial=-1)) + 1
 
+    @cached_property
+    def first_day(self) -> int:
+        """Position of the first day on which a bond or a CDS spoke."""
+        spoke = (np.diff(self.offsets[-1]) > 0) | np.isfinite(self.cds_change).any(axis=1)
+        return int(np.argmax(spoke)) if spoke.any() else spoke.size
+
     @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> Any:
         """What `filter_kernel` takes, in its order."""
         return (
             self.offsets,

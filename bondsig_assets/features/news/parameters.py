@@ -6,6 +6,7 @@ Belongs here: names, units and priors. Not here: estimating them (`estimation.py
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 
@@ -13,6 +14,13 @@ from bondsig_assets.arrays import Floats
 
 #: Investment grade and high yield (unrated counts as the first).
 GRADES = ("investment_grade", "high_yield")
+#: Trading days before a quarter on which its chain begins: with the quarter's own days no more than
+#: issuer features look back.
+CHAIN_DAYS = 224
+#: Most trading days before a quarter that its parameters are estimated on: five years.
+ESTIMATION_DAYS = 1260
+#: Trading days before a day that the stock's own volatility is taken over.
+VOLATILITY_DAYS = 252
 
 
 @dataclass(frozen=True)
@@ -95,10 +103,14 @@ PRIOR = (
 
 @dataclass(frozen=True)
 class NewsParameters:
-    """Everything the model is told: `numbers`, and a `Grade` for each of GRADES."""
+    """Everything the model is told: `numbers`, and a `Grade` for each of GRADES; the days they were
+    estimated on, None where the prior stands.
+    """
 
     numbers: Numbers = field(default_factory=Numbers)
     grades: tuple[Grade, ...] = PRIOR
+    estimated_from: date | None = None
+    estimated_to: date | None = None
 
     @property
     def of_grade(self) -> Floats:
