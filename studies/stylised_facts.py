@@ -41,7 +41,7 @@ def stylised_facts(source: Source) -> pl.DataFrame:
     spreads = bond_spreads(source, mids)
     both = paths(source, spreads)
     news = spreads.select("cusip", "trade_date", "parent_id").join(
-        truth["credit_news"].select("parent_id", trade_date="news_date"),
+        truth["planted_news"].select("parent_id", trade_date="news_date"),
         on=["parent_id", "trade_date"],
         how="semi",
     )

@@ -75,7 +75,7 @@ class SimulatedSource:
         day, parent, landing = day[within], parent[within], landing[within]
         t, b = np.nonzero(np.isfinite(mid))
         return {
-            "credit_news": pl.DataFrame(
+            "planted_news": pl.DataFrame(
                 {
                     "parent_id": market.parents.parent_id[parent],
                     "news_date": market.days[day],
