@@ -42,7 +42,7 @@ EXEMPT: dict[str, str] = {
     "thresholds": _JUDGEMENT,
     "overfitting": _JUDGEMENT + ". Its trials come from MLflow",
     "report_truths": _TRUTH,
-    "credit_news": _TRUTH,
+    "planted_news": _TRUTH,
     "news_landings": _TRUTH,
     "macro_exposures": _TRUTH,
     "bond_mids": _TRUTH,

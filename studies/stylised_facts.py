@@ -42,7 +42,7 @@ def stylised_facts(source: Source) -> pl.DataFrame:
     spreads = bond_spreads(source, mids)
     both = paths(source, spreads)
     news = spreads.select("cusip", "trade_date", "parent_id").join(
-        truth["credit_news"].select("parent_id", trade_date="news_date"),
+        truth["planted_news"].select("parent_id", trade_date="news_date"),
         on=["parent_id", "trade_date"],
         how="semi",
     )
@@ -165,7 +165,7 @@ first (`--lead-path dead:504`):
 |---|---|
 {paths}
 
-What is no news is public, so a name's variance stays the same. `truth.credit_news` has a row a
+What is no news is public, so a name's variance stays the same. `truth.planted_news` has a row a
 piece: its size, its day, the days on which it begins and ends to reach the stock, and who knows it
 before. `truth.news_landings` has what reaches the stock on which day.
 

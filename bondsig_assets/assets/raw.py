@@ -169,14 +169,14 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
     owners=["team:bondsig"],
     backfill_policy=dg.BackfillPolicy.single_run(),
     tags={TAG: TRUTH},
-    metadata={"dagster/table_name": "truth.credit_news", "dagster/storage_kind": "ducklake"},
+    metadata={"dagster/table_name": "truth.planted_news", "dagster/storage_kind": "ducklake"},
 )
 def simulated_truth(source: MarketSourceResource, warehouse: WarehouseResource) -> Result:
     """What the simulated market really was: planted credit news and true mids, in the schema
     `truth`.
 
     Nothing in the graph reads it. Compare it with what the graph found: `truth.report_truths` says
-    of each report what it was, `truth.credit_news` what was planted. Empty for real data.
+    of each report what it was, `truth.planted_news` what was planted. Empty for real data.
     """
     truth = source.open().truth()
     if truth:

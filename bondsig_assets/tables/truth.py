@@ -25,7 +25,7 @@ TRUTH_REPORTS = Table(
 )
 
 TRUTH_NEWS = Table(
-    "credit_news",
+    "planted_news",
     "truth",
     "Simulated market only: the planted credit news, a row a piece. Nothing in the graph reads it.",
     (

@@ -64,7 +64,7 @@ def test_a_longer_world_has_the_same_past(name, view):
         )
     told, later = short.truth(), whole.truth()
     assert (
-        set(told) == {"credit_news", "news_landings", "macro_exposures", "bond_mids"} == set(later)
+        set(told) == {"planted_news", "news_landings", "macro_exposures", "bond_mids"} == set(later)
     )
     assert_frame_equal(told.pop("macro_exposures"), later.pop("macro_exposures"), check_exact=True)
     for truth, frame in told.items():

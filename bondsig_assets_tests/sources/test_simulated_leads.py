@@ -48,7 +48,7 @@ def slope(x: np.ndarray, y: np.ndarray) -> float:
 def test_the_truth_tells_each_piece_and_how_it_lands(name):
     source = SimulatedSource(replace(WORLDS["tiny"], lead_shape=name))
     truth, shape, days = source.truth(), SHAPES[name], source.world.days()
-    news, landings = truth["credit_news"], truth["news_landings"]
+    news, landings = truth["planted_news"], truth["news_landings"]
     assert news.height > (20 if shape.per_day < 1 else 5000)
     parts = landings.group_by("parent_id", "news_date").agg(
         pl.len(),
@@ -159,7 +159,7 @@ def test_only_trades_of_institutional_size_know():
     bonds = source.reference("bonds", days[-1]).rows
     issuers = source.reference("issuers", days[0]).rows.unique("issuer_id")
     mids = source.truth()["bond_mids"]
-    waiting = source.truth()["credit_news"].filter(
+    waiting = source.truth()["planted_news"].filter(
         (pl.col("news_date") < pl.col("equity_date")) & (pl.col("size_pct").abs() > 3)
     )
     trades = (

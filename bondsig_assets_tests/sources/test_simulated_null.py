@@ -256,7 +256,7 @@ def test_news_lands_once_and_within_five_days():
 
 def test_the_told_truth_is_the_news_that_landed():
     source = SimulatedSource(markets(0.2)[0].world)
-    told, market = source.truth()["credit_news"], source.market
+    told, market = source.truth()["planted_news"], source.market
     landed = np.zeros_like(market.news)
     days = {day: k for k, day in enumerate(market.days.tolist())}
     parents = {parent: k for k, parent in enumerate(market.parents.parent_id)}
@@ -273,7 +273,7 @@ def test_the_told_truth_is_the_news_that_landed():
 def test_no_news_is_told_of_a_company_that_is_gone():
     source = SimulatedSource(markets(0.2)[0].world)
     parents, days = source.market.parents, source.market.days
-    told = source.truth()["credit_news"].filter(
+    told = source.truth()["planted_news"].filter(
         pl.col("parent_id") == parents.parent_id[parents.target]
     )
     assert told["news_date"].max() < days[parents.takeover_day].item()

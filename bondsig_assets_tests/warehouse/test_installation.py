@@ -109,7 +109,7 @@ def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
     write_predictions(warehouse, 0, 3, 1.0)
     warehouse.replace(
         Write(
-            "credit_news",
+            "planted_news",
             pl.DataFrame(
                 {
                     "parent_id": "P",
@@ -143,11 +143,11 @@ def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
             "SELECT count(*) FROM latest_as_of(TIMESTAMP '2030-01-01')"
         ).fetchall() == [(12,)]
         comments = file.execute(
-            "SELECT comment FROM duckdb_columns() WHERE table_name = 'credit_news' ORDER BY"
+            "SELECT comment FROM duckdb_columns() WHERE table_name = 'planted_news' ORDER BY"
             " column_index"
         ).fetchall()
         assert [comment for (comment,) in comments] == [
-            column.comment for column in TABLES["credit_news"].columns
+            column.comment for column in TABLES["planted_news"].columns
         ]
 
 

@@ -98,14 +98,7 @@ def _rows(panels: Panels, o: Observations, of: _Quarter) -> pl.DataFrame:
     """Rows of one quarter's days: an issuer has one where its stock is known."""
     first, last = int(of.days[0]), int(of.days[-1])
     mean, cov, seen, _ = fk.chain(
-        max(of.first - CHAIN_DAYS, 0),
-        first,
-        last,
-        *o.arrays,
-        of.parameters.numbers.as_array(),
-        of.parameters.of_grade,
-        of.parameters.stock_beta,
-        o.n_sectors,
+        *(max(of.first - CHAIN_DAYS, 0), first, last, *o.arguments(of.parameters))
     )
     news, quiet, probability = pk.all_news(mean, cov, first, o.grade, of.parameters.of_grade)
     volatility = o.volatility[first : last + 1, :, None]

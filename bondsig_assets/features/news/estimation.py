@@ -68,13 +68,7 @@ class _History:
         self._o, self._start, self._last = observations, start, last
         self._of_grade = parameters.of_grade
         self.mean, self.cov, self.seen, self.innovations = fk.history(
-            start,
-            last,
-            *observations.arrays,
-            parameters.numbers.as_array(),
-            self._of_grade,
-            parameters.stock_beta,
-            observations.n_sectors,
+            *(start, last, *observations.arguments(parameters))
         )
         days = np.arange(start + WARM_UP, last - AGE + 1)
         self._days = days

@@ -18,7 +18,7 @@ import polars as pl
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.bonds.curves import known_curves, par_yields
 from bondsig_assets.features.news import filter_kernel as fk
-from bondsig_assets.features.news.parameters import VOLATILITY_DAYS
+from bondsig_assets.features.news.parameters import VOLATILITY_DAYS, NewsParameters
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
 
@@ -74,9 +74,8 @@ class Observations:
         spoke = (np.diff(self.offsets[-1]) > 0) | np.isfinite(self.cds_change).any(axis=1)
         return int(np.argmax(spoke)) if spoke.any() else spoke.size
 
-    @property
-    def arrays(self) -> Any:
-        """What `filter_kernel` takes, in its order."""
+    def arguments(self, parameters: NewsParameters) -> tuple[Any, ...]:
+        """What the loops of `filter_kernel` take after their days, in its order."""
         return (
             self.offsets,
             self.rows,
@@ -88,6 +87,10 @@ class Observations:
             self.stock,
             self.cds_change,
             self.curve_lag,
+            parameters.numbers.as_array(),
+            parameters.of_grade,
+            parameters.stock_beta,
+            self.n_sectors,
         )
 
 

@@ -106,7 +106,7 @@ class SimulatedSource:
         size = 100 * market.news[day, parent]
         t, b = np.nonzero(np.isfinite(mid))
         return {
-            "credit_news": pl.DataFrame(
+            "planted_news": pl.DataFrame(
                 {
                     "parent_id": market.parents.parent_id[parent],
                     "news_date": market.days[day],
