@@ -94,6 +94,7 @@ def _parts(weighed: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         "executed_at",
         "price",
         "is_par_capped",
+        *([] if "settlement_date" not in weighed.columns else ["settlement_date"]),
         value=value,
         square=value * pl.col("price"),
         par_timed=pl.when(pl.col("executed_at").is_not_null()).then("par_usd").otherwise(0.0),
@@ -118,7 +119,11 @@ def _second_of_day() -> pl.Expr:
 
 def _sums(parts: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """The parts added up for each value of `keys`, and the prices that are no sums."""
+    settles = pl.col("^settlement_date$")
     return parts.group_by(keys, maintain_order=True).agg(
+        settles.min().name.suffix("_first"),
+        settles.max().name.suffix("_last"),
+        settles.null_count().name.suffix("_unsaid"),
         pl.col("^par_.*$").sum(),
         pl.col("^value.*$").sum(),
         pl.col("square").sum(),
@@ -171,6 +176,7 @@ def _measures(sums: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
         institutional_price=_ratio("value_big", "par_big"),
         institutional_customer_buy_price=_ratio("value_big_buy", "par_big_buy"),
         institutional_customer_sell_price=_ratio("value_big_sell", "par_big_sell"),
+        **{name: name for name in sums.columns if name.startswith("settlement_date_")},
     ).with_columns(customer_spread=pl.col("customer_buy_price") - pl.col("customer_sell_price"))
 
 
@@ -227,15 +233,25 @@ def _with_settlement(days: pl.DataFrame, trades: pl.DataFrame, keys: list[str]) 
     """
     if "settlement_date" not in trades.columns:
         return days.with_columns(reported_settlement_date=pl.lit(None, pl.Date))
+    first, last, unsaid = (f"settlement_date_{which}" for which in ("first", "last", "unsaid"))
+    # Most days settle on one date: only the others are added up by date.
+    is_one = (pl.col(first) == pl.col(last)) & (pl.col(unsaid) == 0)
+    mixed = days.filter(~is_one.fill_null(False) & pl.col(first).is_not_null())
     by_date = (
-        trades.filter(pl.col("settlement_date").is_not_null())
+        trades.join(mixed.select(*keys, whole="par_usd"), on=keys, maintain_order="left")
+        .filter(pl.col("settlement_date").is_not_null())
         .group_by(*keys, "settlement_date", maintain_order=True)
-        .agg(settles=pl.col("par_usd").sum())
-        .join(days.select(*keys, whole="par_usd"), on=keys)
-        .filter(2 * pl.col("settles") > pl.col("whole"))
+        .agg(pl.col("par_usd").sum(), pl.col("whole").first())
+        .filter(2 * pl.col("par_usd") > pl.col("whole"))
     )
-    return days.join(
-        by_date.select(*keys, reported_settlement_date="settlement_date"), on=keys, how="left"
+    return (
+        days.join(by_date.select(*keys, of_most="settlement_date"), on=keys, how="left")
+        .with_columns(
+            reported_settlement_date=pl.when(is_one & (pl.col("par_usd") > 0))
+            .then(first)
+            .otherwise("of_most")
+        )
+        .drop(first, last, unsaid, "of_most")
     )
 
 

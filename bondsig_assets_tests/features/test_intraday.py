@@ -19,6 +19,7 @@ from bondsig_assets.features.intraday import (
     MATCH_DAYS,
     REVISION_COLUMNS,
     IntradayInputs,
+    _last_bond_days,
     issuer_intraday,
     times_of_day,
 )
@@ -797,3 +798,16 @@ def test_nothing_known_is_nothing_said(market):
     for inputs in (nothing, market._replace(master=market.master.head(0))):
         rows = issuer_intraday(inputs, DAYS[FIRST], DAYS[N_DAYS - 1], TIMES)
         assert rows.is_empty() and TABLES["issuer_intraday"].conform(rows).is_empty()
+
+
+def test_a_quote_is_the_bond_day_before_as_trades_are():
+    """Nobody counts trades of a quoted day, and an older day of trades does not stand in for it."""
+    rows = [
+        (A, DAYS[0], DAYS[0], 2, 90.0, 3.0, "trades"),
+        (A, DAYS[1], DAYS[1], None, 95.0, 1.0, "quotes"),
+        (A, DAYS[2], DAYS[2], 0, None, None, None),
+    ]
+    names = ("cusip", "trade_date", "known_date", "n_trades", "oas_bps", "weight", "source")
+    before = _last_bond_days(pl.DataFrame(rows, schema=names, orient="row"))
+    found = before.filter(pl.col("trade_date").is_in(DAYS[1:4])).sort("trade_date")
+    assert found["oas_before"].to_list() == [90.0, 95.0, 95.0]

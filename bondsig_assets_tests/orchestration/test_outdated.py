@@ -99,3 +99,34 @@ def test_only_what_was_chosen_is_named(whole):
     make(whole, "trades", "2024-04-04")
     assert set(outdated(GRAPH, whole, ["scores"])) == set()
     assert set(outdated(GRAPH, whole, ["features", "scores"])) == {"features", "scores"}
+
+
+def told(instance: dg.DagsterInstance, name: str, rows: int, *keys: str) -> None:
+    """Partitions made with a number of rows."""
+    for key in keys:
+        metadata = {"dagster/partition_row_count": rows}
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(name, partition=key, metadata=metadata)
+        )
+
+
+def test_a_raw_table_that_never_had_a_row_ages_nothing(instance):
+    days = [f"2024-04-{number:02d}" for number in range(1, 6)]
+    graph = dg.Definitions(
+        assets=[asset("quotes"), asset("bonds", "quotes"), asset("issuers", "bonds")]
+    ).resolve_asset_graph()
+    names = ("quotes", "bonds", "issuers")
+    make(instance, "bonds", *days)
+    make(instance, "issuers", *days)
+    told(instance, "quotes", 0, *days)
+    told(instance, "quotes", 0, days[0])
+    assert outdated(graph, instance, names) == {}
+    # A day that has rows, and one that had some and lost them.
+    told(instance, "quotes", 7, days[1], days[3])
+    told(instance, "quotes", 0, days[3])
+    assert outdated(graph, instance, names) == {"bonds": day(2, 4), "issuers": day(2, 4)}
+    # What is computed and has lost its rows is another matter.
+    make(instance, "bonds", *days)
+    make(instance, "issuers", *days)
+    told(instance, "bonds", 0, days[2])
+    assert outdated(graph, instance, names) == {"issuers": day(3)}

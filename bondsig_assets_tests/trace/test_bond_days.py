@@ -4,12 +4,13 @@ later.
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
-from bondsig_assets.trace.bond_days import reported_settlement, touched_days
+from bondsig_assets.trace.bond_days import aggregate, reported_settlement, touched_days
 from bondsig_assets_tests.trace.messages import (
     CUSIP,
     DAYS,
@@ -256,3 +257,40 @@ def test_a_settlement_date_changes_nothing_else_of_a_bond_day():
     plain, told = (processed(delivered(*one)).revisions for one in (STORY, story))
     assert told["reported_settlement_date"].to_list() == [DAYS[2]]
     assert told.drop("reported_settlement_date").equals(plain.drop("reported_settlement_date"))
+
+
+def test_the_majority_of_random_days_is_what_counting_one_by_one_finds():
+    rng = np.random.default_rng(3)
+    n = 3_000
+    trades = pl.DataFrame(
+        {
+            "cell": rng.integers(0, 900, n),
+            "row": np.arange(n),
+            "executed_at": [datetime.combine(DAYS[0], time(10))] * n,
+            "price": rng.normal(100.0, 1.0, n),
+            "par_usd": rng.choice([1e4, 1e5, 3e5], n),
+            "is_par_capped": False,
+            "side": "S",
+            "contra": "C",
+            "settlement_date": [
+                None if gap == 3 else DAYS[0] + timedelta(days=int(gap))
+                for gap in rng.choice([1, 1, 1, 2, 3], n)
+            ],
+            "reporting_party": pl.Series([None] * n, dtype=pl.String),
+            "contra_party": pl.Series([None] * n, dtype=pl.String),
+            "is_quarantined": rng.random(n) < 0.1,
+        }
+    )
+    found = dict(aggregate(trades, ["cell"]).select("cell", "reported_settlement_date").iter_rows())
+    wanted: dict[int, date | None] = {}
+    for (cell,), mine in trades.group_by("cell"):
+        held = mine.filter(~pl.col("is_quarantined"))
+        whole = held["par_usd"].sum()
+        most = [
+            day
+            for day in held["settlement_date"].drop_nulls().unique()
+            if 2 * held.filter(pl.col("settlement_date") == day)["par_usd"].sum() > whole
+        ]
+        wanted[cell] = most[0] if most else None
+    assert found == wanted
+    assert 0.1 < sum(day is None for day in wanted.values()) / len(wanted) < 0.5
