@@ -119,8 +119,9 @@ def _parameters(rows: pl.DataFrame) -> NewsParameters:
 
 
 def _grade(row: dict[str, Any]) -> Grade:
-    values = (row[field.name] for field in fields(Grade))
-    return Grade(*(tuple(v) if isinstance(v, list) else v for v in values))
+    held: dict[str, Any] = {field.name: row[field.name] for field in fields(Grade)}
+    lists = {name: tuple(value) for name, value in held.items() if isinstance(value, list)}
+    return Grade(**held | lists)
 
 
 def parameter_rows(parameters: Mapping[date, NewsParameters]) -> pl.DataFrame:
