@@ -33,6 +33,7 @@ COVERED_BY = {
     "assets/monitoring.py": "graph/test_learning_graph.py",
     "assets/*": "graph/test_whole_graph.py",
     "bonds/coupon_steps.py": "bonds/test_coupon_dates.py",
+    "features/news/parameters.py": "features/news/test_estimation.py",
     "bonds/tree_kernel.py": "bonds/test_callable_bonds.py",
     "calendar/knowledge.py": "sources/test_files_rows.py",
     "calendar/quarters.py": "learning/test_folds.py",

@@ -292,6 +292,35 @@ def _common_moves(
 
 
 @_compiled
+def _agreed(
+    surprise, scale, own, exposure, sector, loadings, owner, n, n_sectors, found, n_parents
+):  # pragma: no cover
+    """Whether two instruments of an issuer or more, and half of those that spoke, jumped the same
+    way beyond what `found` explains [parent]: a wrong print would be alone.
+    """
+    spoke, up, down = np.zeros(n_parents), np.zeros(n_parents), np.zeros(n_parents)
+    for i in range(n):
+        left = surprise[i] - exposure[i] * found[0]
+        if sector[i] >= 0:
+            left -= exposure[i] * found[1 + sector[i]]
+        if own[i]:
+            for a in range(_N_CURVE):
+                left -= loadings[i, a] * found[1 + n_sectors + a]
+        left /= scale[i]
+        spoke[owner[i]] += 1.0
+        if left * left > _OUTLIER:
+            if left > 0:
+                up[owner[i]] += 1.0
+            else:
+                down[owner[i]] += 1.0
+    agreed = np.zeros(n_parents, dtype=np.bool_)
+    for p in range(n_parents):
+        most = max(up[p], down[p])
+        agreed[p] = most >= 2.0 and 2.0 * most >= spoke[p]
+    return agreed
+
+
+@_compiled
 def _price_noise(row, grade, numbers_of_grade):  # pragma: no cover
     """Variance of a bond day's spread from its trades' prices, bps², before the bond's own
     factor.
@@ -397,6 +426,9 @@ def market_day(
     found = _common_moves(
         surprise, scale, own, weight, exposure, of_sector, loadings, n, n_sectors, prior
     )
+    agreed = _agreed(
+        surprise, scale, own, exposure, of_sector, loadings, owner, n, n_sectors, found, n_parents
+    )
     common[:] = found
     for p in range(n_parents):
         move = found[0] + (found[1 + sector[p]] if sector[p] >= 0 else 0.0)
@@ -416,15 +448,17 @@ def market_day(
             + row[CURVATURE] * found[3 + n_sectors]
         )
         oas = (row[OAS_RESTATED] if is_known else row[OAS]) + _bounce(row, g, of_grade) - moved
-        _observe_bond(state, p, b, day, row, share, oas, g, numbers, of_grade, gain, innovations[r])
+        _observe_bond(
+            state, p, b, day, row, share, oas, g, agreed[p], numbers, of_grade, gain, innovations[r]
+        )
     for p in range(n_parents):
         if not np.isnan(cds_change[p]):
-            _observe_cds(state, p, day, numbers, gain)
+            _observe_cds(state, p, day, agreed[p], numbers, gain)
 
 
 @_compiled
 def _observe_bond(
-    state, p, b, day, row, share, oas, g, numbers, of_grade, gain, innovation
+    state, p, b, day, row, share, oas, g, agreed, numbers, of_grade, gain, innovation
 ):  # pragma: no cover
     """One bond day taken into its issuer's state."""
     of = of_grade[g]
@@ -448,7 +482,7 @@ def _observe_bond(
     expected = _variance_of(state, p, slot, share, at)
     noise = state[5][p, slot] * price_noise + at * at * within
     squared = surprise * surprise / (expected + noise)
-    if squared > _OUTLIER:
+    if squared > _OUTLIER and not agreed:
         noise = max(noise, surprise * surprise / _OUTLIER - expected)
     innovation[0], innovation[1], innovation[2], innovation[3] = (
         surprise,
@@ -465,7 +499,7 @@ def _observe_bond(
 
 
 @_compiled
-def _observe_cds(state, p, day, numbers, gain):  # pragma: no cover
+def _observe_cds(state, p, day, agreed, numbers, gain):  # pragma: no cover
     """The day's CDS curve taken into its issuer's state; its first one starts the chain."""
     if state[4][p, 0] < 0:
         _begin(state, p, 0, 1.0, state[0][p, 0], state[10][p], numbers[CDS_NOISE] ** 2)
@@ -476,7 +510,7 @@ def _observe_cds(state, p, day, numbers, gain):  # pragma: no cover
     expected = _variance_of(state, p, 0, 1.0, 1.0)
     noise = state[5][p, 0] * numbers[CDS_NOISE] ** 2
     squared = surprise * surprise / (expected + noise)
-    if squared > _OUTLIER:
+    if squared > _OUTLIER and not agreed:
         noise = max(noise, surprise * surprise / _OUTLIER - expected)
     _update(state, p, 0, 1.0, 1.0, surprise, noise, gain)
     _adapt(state, p, 0, squared, numbers)
