@@ -1,7 +1,7 @@
 """From the filter's moments to news, and from news to what the stock has still to answer, compiled.
 
-Belongs here: the loops over issuer days. Not here: the filter (`filter_kernel.py`), how the profile of
-reactions is estimated (`estimation.py`).
+Belongs here: the loops over issuer days. Not here: the filter (`filter_kernel.py`), how
+the profile of reactions is estimated (`estimation.py`).
 """
 
 from __future__ import annotations
