@@ -9,14 +9,22 @@ the TRACE field a column comes from stands in its description. Moments are New Y
 from __future__ import annotations
 
 from bondsig_assets.errors import SchemaError
-from bondsig_assets.tables import clean, features, learning, raw, reference, truth
+from bondsig_assets.tables import (
+    clean,
+    features,
+    learning,
+    news_features,
+    raw,
+    reference,
+    truth,
+)
 from bondsig_assets.tables.raw import RAW_DAILY, RAW_REFERENCE
 from bondsig_assets.tables.schema import Column, Table, quote
 from bondsig_assets.tables.views import VIEWS, View
 
 TABLES: dict[str, Table] = {
     table.name: table
-    for room in (raw, reference, clean, features, learning, truth)
+    for room in (raw, reference, clean, features, news_features, learning, truth)
     for table in vars(room).values()
     if isinstance(table, Table)
 }
