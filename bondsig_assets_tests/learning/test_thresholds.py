@@ -196,7 +196,7 @@ def test_a_rule_that_never_fires_says_so_and_has_no_hit_rate():
     )
     assert never_fired(
         thresholds(scored(("A", ALL[0], 0.61)), labelled(), signalled(("A", ALL[0], -1)))
-    ) == ["P >= 0.65", "P >= 0.7"]
+    ) == ["P >= 0.65", "P >= 0.7", "P >= 0.75"]
 
 
 def test_a_day_without_a_signal_is_a_day():
