@@ -19,6 +19,7 @@ from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.folds import Fold, folds_between
 from bondsig_assets.learning.gate import Candidate, decide
 from bondsig_assets.learning.labels import labels as compute_labels
+from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.scoring import Scorer, score
 from bondsig_assets.learning.settings import LearningSettings, SignalSettings
@@ -61,7 +62,15 @@ def learned(
             trained[incumbent.version],
             judged_rows(data, fold.calibration_start, fold.train_end),
         )
-        return daily_ics(data, held, found.model.predict(data.inputs(held, found.specification)))  # type: ignore[union-attr]
+        control = next(
+            (one for one in trained.values() if (one.name, one.fold) == (CONTROL, found.fold)), None
+        )
+        mine, over = (
+            None if one is None else one.model.predict(data.inputs(held, one.specification))  # type: ignore[union-attr]
+            for one in (found, control)
+        )
+        assert mine is not None
+        return daily_ics(data, held, mine, over)
 
     for fold, models in train_folds(data, folds, settings.specifications(), settings, 2):
         if isinstance(models, FoldError):

@@ -44,7 +44,7 @@ def models_asset(folds: dg.PartitionsDefinition, settings: LearningSettings) -> 
         "models",
         kinds={"xgboost", "lightgbm", "mlflow"},
         partitions=folds,
-        deps=[rests_on_days_before("issuer_days"), rests_on_days_before("labels")],
+        deps=[rests_on_days_before(name) for name in ("issuer_days", "credit_news", "labels")],
         also=["holdout_ics", "feature_importances"],
         stage=TRAINING,
         doing="training walk-forward models",
@@ -225,7 +225,7 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     @table_asset(
         "champions",
         kinds={"mlflow", "polars"},
-        deps=["models", "issuer_days", "labels"],
+        deps=["models", "issuer_days", "credit_news", "labels"],
         stage=TRAINING,
         doing="replaying the gate",
         seconds=6,

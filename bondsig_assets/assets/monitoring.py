@@ -50,10 +50,10 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         """Does it know anything? The IC each model adds over the equity-only control, by horizon
         and slice, with what could have been seen.
 
-        Read `<model>_over_equity` first. A mean below `smallest_detectable_ic` is no evidence
-        either way. Beside it: whether probabilities mean what they say, how often thresholds fire,
-        and how much of the best Sharpe ratio is luck of the search, counted over every trial logged
-        in MLflow.
+        Read `size_weighted_ic` of `<model>_over_equity` first. A mean below
+        `smallest_detectable_size_weighted_ic` is no evidence either way. Beside it: whether
+        probabilities mean what they say, how often thresholds fire, and how much of the best Sharpe
+        ratio is luck of the search, counted over every trial logged in MLflow.
         """
         opened = warehouse.open()
         predictions, labels = (
@@ -111,6 +111,10 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
 _LABELS = ["parent_id", "trade_date", "horizon_days", *KINDS.values()]
 _SHOWN = [
     "model_name",
+    "size_weighted_ic",
+    "size_weighted_t",
+    "smallest_detectable_size_weighted_ic",
+    "tied_rank_ic",
     "mean_ic",
     "t_statistic",
     "smallest_detectable_ic",

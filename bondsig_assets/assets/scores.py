@@ -42,6 +42,7 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
         partitions=days,
         deps=[
             rests_on("issuer_days", days_back=history_days - 1),
+            rests_on("credit_news", days_back=history_days - 1),
             "champions",
             rests_on_its_quarter("models"),
         ],

@@ -31,7 +31,7 @@ _WARN = dg.AssetCheckSeverity.WARN
 
 def build_learning_checks() -> list[dg.AssetChecksDefinition]:
     """Every check of the learning tables."""
-    return [_gate(), _dominance(), _thresholds(), _unscored()]
+    return [_gate(), _dominance(), _thresholds(), _unscored(), _informed()]
 
 
 def _gate() -> dg.AssetChecksDefinition:
@@ -127,6 +127,36 @@ def _unscored() -> dg.AssetChecksDefinition:
         )
 
     return days_are_scored
+
+
+def _informed() -> dg.AssetChecksDefinition:
+    says = (
+        "The newest day's probabilities depend on what was predicted. If not: the champion's"
+        " predictions led nowhere on its calibration span, and all names have one probability."
+    )
+
+    @dg.asset_check(asset="scores", name="probabilities_inform", description=says)
+    def probabilities_inform(warehouse: WarehouseResource) -> dg.AssetCheckResult:
+        rows = (
+            warehouse.open()
+            .read(
+                "SELECT trade_date, model_version, count(*) AS n, count(*) FILTER (NOT is_informed)"
+                " AS silent FROM scores WHERE trade_date = (SELECT max(trade_date) FROM scores)"
+                " GROUP BY ALL ORDER BY 1, 2"
+            )
+            .to_dicts()
+        )
+        return _result(
+            [
+                f"{row['silent']} of {row['n']} scores of {row['trade_date']} rest on nothing"
+                f" that {row['model_version']} predicted"
+                for row in rows
+                if row["silent"]
+            ],
+            "every probability of the newest day depends on its prediction",
+        )
+
+    return probabilities_inform
 
 
 def _result(found: list[str], otherwise: str) -> dg.AssetCheckResult:

@@ -67,6 +67,7 @@ class Recomputed:
 
     day: date
     panels: Panels
+    credit_news: pl.DataFrame
     changed: pl.DataFrame
     placed: pl.DataFrame
     champion: Scorer
@@ -82,24 +83,30 @@ class Recomputed:
         frame, _ = issuer_days(
             panels, offset(self.day, 1 - self.champion.specification.history_days), self.day
         )
-        return knowledge_of(frame, self.day, self.champion, self.registry_version)
+        return knowledge_of(frame, self.credit_news, self.day, self.champion, self.registry_version)
 
 
 def knowledge_of(
-    issuer_days: pl.DataFrame, day: date, champion: Scorer, registry_version: str
+    issuer_days: pl.DataFrame,
+    credit_news: pl.DataFrame,
+    day: date,
+    champion: Scorer,
+    registry_version: str,
 ) -> Knowledge:
-    """The scores of `day` by `champion` from `issuer_days`, which hold whole days up to it."""
+    """The scores of `day` by `champion` from `issuer_days` and `credit_news`, which hold whole days
+    up to it.
+    """
     from bondsig_assets.learning.dataset import make_dataset
     from bondsig_assets.learning.scoring import score
     from bondsig_assets.learning.settings import WalkForwardSettings
     from bondsig_assets.tables import TABLES
 
     frame = issuer_days.sort("trade_date", "parent_id")
-    data = make_dataset(frame, TABLES["labels"].empty(), WalkForwardSettings())
+    data = make_dataset(frame, TABLES["labels"].empty(), WalkForwardSettings(), credit_news)
     whole = data.between(day, day)
     rows = whole[data.scorable[whole]]
     scores, explanations = score(data, rows, champion, registry_version, frame[rows])
-    return Knowledge(frame[whole], data.z[whole], scores, explanations)
+    return Knowledge(frame[whole], data.z[whole, : len(ALL_FEATURES)], scores, explanations)
 
 
 def print_diff(home: Home, ticker: str, day: date) -> None:
@@ -152,7 +159,8 @@ def _recomputed(
     day, champion = trail.score.trade_date, _champion(home, trail)
     begin = offset(day, 1 - champion.specification.history_days)
     stored = warehouse.read_table("issuer_days", between=(begin, day))
-    then = knowledge_of(stored, day, champion, trail.score.registry_version)
+    credit_news = warehouse.read_table("credit_news", between=(begin, day))
+    then = knowledge_of(stored, credit_news, day, champion, trail.score.registry_version)
     if _differs(then.prediction(trail.score.parent_id), trail.score.prediction):
         raise UserError(
             f"{day} was scored on other features than issuer_days has now: bondsig run --start"
@@ -160,7 +168,13 @@ def _recomputed(
         )
     panels = load_panels(warehouse, offset(begin, -LOOKBACK_DAYS), day)
     recomputed = Recomputed(
-        day, panels, changed, _placed(warehouse, changed), champion, trail.score.registry_version
+        day,
+        panels,
+        credit_news,
+        changed,
+        _placed(warehouse, changed),
+        champion,
+        trail.score.registry_version,
     )
     return then, recomputed.knowing(changed), recomputed
 

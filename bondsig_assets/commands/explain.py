@@ -87,9 +87,9 @@ def score_section(trail: Trail) -> list[RenderableType]:
             f"{probability:.2f} % over {model.horizon_days} trading days; base rate"
             f" {base_rate:.2f} % (its fold's calibration span)",
         ),
-        ("prediction", f"{score.prediction:+.6f} (normal score across the day's issuers)"),
+        ("prediction", f"{score.prediction:+.6f} (own volatilities over the horizon)"),
     ]
-    if model.calibration_slope == 0:
+    if not is_informed(trail):
         unable = "the model could not be calibrated: its probability is the base rate whatever it"
         said.append(("", f"{unable} predicts"))
     return [
@@ -97,6 +97,14 @@ def score_section(trail: Trail) -> list[RenderableType]:
         f" {score.known_at:%Y-%m-%d %H:%M} New York",
         facts(said),
     ]
+
+
+def is_informed(trail: Trail) -> bool:
+    """Whether the score's probability depends on what was predicted; scores of older versions do
+    not say, and their model does.
+    """
+    said = trail.score.is_informed
+    return trail.model.calibration_slope < 0 if said is None else said
 
 
 def _model_facts(trail: Trail) -> RenderableType:
@@ -264,7 +272,7 @@ def _draw(trail: Trail, parts: pl.DataFrame, picture: Path) -> None:
 
     score = trail.score
     said = f"score {score.score:+.4f}, P(underperform) {100 * score.probability_underperform:.1f} %"
-    uncalibrated = " (not calibrated)" if trail.model.calibration_slope == 0 else ""
+    uncalibrated = "" if is_informed(trail) else " (not calibrated)"
     title = f"{score.ticker} on {score.trade_date}: {said} by {score.model_version}{uncalibrated}"
     figure = draw_waterfall_of_score(
         parts["feature"].to_list(),

@@ -1,7 +1,8 @@
 """Issuer days and labels as arrays, once for all folds and models.
 
 Belongs here: what a model may be given of which rows. Not here: which days train (`folds.py`).
-Features are standardised within their own day, so that a fold's arrays hold nothing of later days.
+Features are standardised within their own day or have a unit of their own, so that a fold's arrays
+hold nothing of later days.
 """
 
 from __future__ import annotations
@@ -15,9 +16,15 @@ import polars as pl
 
 from bondsig_assets.arrays import Floats, Ints
 from bondsig_assets.calendar import CUTOFF, day_number
-from bondsig_assets.learning.inputs import normal_scores, standardised
+from bondsig_assets.learning.inputs import (
+    ALL_INPUTS,
+    in_units,
+    in_volatilities,
+    normal_scores,
+    standardised,
+)
 from bondsig_assets.learning.labels import KINDS
-from bondsig_assets.learning.models.catalogue import Specification
+from bondsig_assets.learning.models.catalogue import OWN_VOLATILITY, Specification
 from bondsig_assets.learning.models.interface import Sample
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.weights import average_uniqueness
@@ -38,12 +45,15 @@ def is_scorable() -> pl.Expr:
 class Dataset:
     """Whole days of issuers in order of (trade_date, parent_id).
 
-    `keys`: trade_date, parent_id, ticker, known_at; `z`: [row, ALL_FEATURES] robust z-scores, NaN =
-    missing; `excess`: the raw label in percent, NaN without one; `label`: its normal score among
-    the labelled issuers of the day, NaN also on days with fewer than MINIMUM_NAMES; `label_end`:
-    calendar position of the close that completes it, -1 without one; `scorable`: fresh enough for a
-    score; `horizon`: trading days of the label. All arrays have one entry a row; `make_dataset`
-    makes them.
+    `keys`: trade_date, parent_id, ticker, known_at; `z`: [row, ALL_INPUTS], of `issuer_days` robust
+    z-scores, NaN = missing, of `credit_news` own volatilities, 0 = missing; `sigma`: the stock's
+    daily volatility in percent, NaN where unknown; `has_cds`: whether a CDS is quoted; `excess`:
+    the raw label in percent, NaN without one; `label`: its normal score among the labelled issuers
+    of the day, NaN also on days with fewer than MINIMUM_NAMES; `own_label`: the label less its
+    day's median in own volatilities over the horizon (`inputs.in_volatilities`), where `label` is;
+    `label_end`: calendar position of the close that completes it, -1 without one; `scorable`: fresh
+    enough for a score; `horizon`: trading days of the label. All arrays have one entry a row;
+    `make_dataset` makes them.
 
     Examples:
         Sixteen issuers on one day, none with a label yet:
@@ -69,8 +79,11 @@ class Dataset:
     keys: pl.DataFrame
     z: Floats
     scorable: np.ndarray
+    sigma: np.ndarray
+    has_cds: np.ndarray
     excess: np.ndarray
     label: Floats
+    own_label: Floats
     label_end: np.ndarray
     horizon: int
 
@@ -149,27 +162,34 @@ class Dataset:
             if uniqueness
             else np.ones(rows.size)
         )
+        label = self.own_label if specification.kind.label == OWN_VOLATILITY else self.label
         return Sample(
             self.inputs(rows, specification),
-            self.label[rows],
+            label[rows],
             weight / max(float(weight.mean()), 1e-12) if rows.size else weight,
+            specification.features,
+            float(weight.sum()) if uniqueness else rows.size / self.horizon,
         )
 
 
 def columns_of(specification: Specification) -> np.ndarray:
     """Columns of `Dataset.z` that a specification sees, in its order."""
-    return np.array([ALL_FEATURES.index(name) for name in specification.features], dtype=np.intp)
+    return np.array([ALL_INPUTS.index(name) for name in specification.features], dtype=np.intp)
 
 
 def make_dataset(
-    issuer_days: pl.DataFrame, labels: pl.DataFrame, settings: WalkForwardSettings
+    issuer_days: pl.DataFrame,
+    labels: pl.DataFrame,
+    settings: WalkForwardSettings,
+    credit_news: pl.DataFrame | None = None,
 ) -> Dataset:
     """The dataset of whole days of `issuer_days` with the labels of the settings' horizon and kind.
 
     `issuer_days`: rows of that table, all features, in any order. `labels`: rows of that table, of
     any horizons; those beyond `issuer_days` are not looked at. Returns are in percent. `settings`
-    says which horizon (trading days) and kind. Nothing here is fitted, so nothing of another day
-    enters a row; a missing column is Polars' ColumnNotFoundError.
+    says which horizon (trading days) and kind. `credit_news`: rows of that table, in any order;
+    issuers and days it does not have, and all of them without it, have no news. Nothing here is
+    fitted, so nothing of another day enters a row; a missing column is Polars' ColumnNotFoundError.
 
     Examples:
         Sixteen issuers, the wider the spread the worse the stock: labels are normal scores within
@@ -207,16 +227,24 @@ def make_dataset(
         .filter(pl.len().over("trade_date") >= MINIMUM_NAMES)
     )
     label, end = np.full(days.height, np.nan), np.full(days.height, -1)
-    label[labelled["row"].to_numpy()] = normal_scores(labelled["trade_date"], labelled["y"])
-    end[labelled["row"].to_numpy()] = day_number(labelled["label_end_date"]).to_numpy()
+    own_label, at = np.full(days.height, np.nan), labelled["row"].to_numpy()
+    news, sigma = in_units(days, credit_news)
+    label[at] = normal_scores(labelled["trade_date"], labelled["y"])
+    own_label[at] = in_volatilities(
+        labelled["trade_date"], labelled["y"], sigma[at], label[at], settings.horizon_days
+    )
+    end[at] = day_number(labelled["label_end_date"]).to_numpy()
     return Dataset(
         keys=days.select(
             "trade_date", "parent_id", "ticker", known_at=pl.col("trade_date").dt.combine(CUTOFF)
         ),
-        z=standardised(days, ALL_FEATURES),
+        z=np.column_stack([standardised(days, ALL_FEATURES), news]),
+        sigma=sigma,
+        has_cds=days.select(pl.col("cds_spread_bps").is_not_null())["cds_spread_bps"].to_numpy(),
         scorable=days.select(keep=is_scorable())["keep"].to_numpy(),
         excess=excess,
         label=label,
+        own_label=own_label,
         label_end=end,
         horizon=settings.horizon_days,
     )
@@ -226,7 +254,7 @@ def without_information(data: Dataset, rows: np.ndarray) -> dict[str, str]:
     """Features that say nothing on `rows`: name → all missing, or constant."""
     found = {}
     z = data.z[rows]
-    for column, name in enumerate(ALL_FEATURES):
+    for column, name in enumerate(ALL_INPUTS):
         values = z[:, column][np.isfinite(z[:, column])]
         if values.size == 0:
             found[name] = "all missing"

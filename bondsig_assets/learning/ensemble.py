@@ -1,4 +1,4 @@
-"""The mean of several models' ranks.
+"""The mean of several models' predictions, which are in one unit: their size is kept.
 
 Belongs here: averaging. Not here: the models.
 """
@@ -18,7 +18,7 @@ from bondsig_assets.learning.models.interface import ModelSettings
 
 @dataclass(frozen=True)
 class Ensemble(ModelSettings):
-    """Names of the models whose ranks are averaged: settings and model in one, nothing is
+    """Names of the models whose predictions are averaged: settings and model in one, nothing is
     fitted.
     """
 
@@ -30,6 +30,7 @@ class Ensemble(ModelSettings):
         return json.dumps(self.members)
 
 
-def mean_rank(normal_scores: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean of the members' normal scores [row], added up in their order."""
-    return reduce(add, normal_scores) / len(normal_scores)
+def mean_prediction(predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Mean of the members' predictions [row], added up in their order."""
+    mean: np.ndarray = reduce(add, predictions) / len(predictions)
+    return mean

@@ -20,12 +20,14 @@ from bondsig_assets.calendar import day_number
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.learning.statistics import (
+    correlation_within,
     hit_rate,
     lags_of,
     newey_west,
     offsets_t_statistic,
     outer_weights,
     ranked,
+    residual_within,
 )
 from bondsig_assets.market_rules import HIGH_YIELD_RATING, MINIMUM_NAMES
 from bondsig_assets.tables.learning import EVALUATIONS, INFORMATION_COEFFICIENTS
@@ -38,6 +40,9 @@ DETECTABLE = 2.80
 OVER = "_over_equity"
 #: Trading days on either side of a filing that count as near it.
 EARNINGS_DAYS = 5
+#: Predictions smaller than this, in own volatilities over the horizon, say nothing: the tied rank
+#: IC has them share a rank.
+SMALL = 0.09
 #: Parts of the day's order that a hit rate and a spread look at.
 FIFTH, TENTH = 0.2, 0.1
 _KEYS = ["trade_date", "parent_id"]
@@ -46,6 +51,8 @@ _DAILY = {
     "bucket": pl.String,
     "model_name": pl.String,
     "information_coefficient": pl.Float64,
+    "size_weighted_ic": pl.Float64,
+    "tied_rank_ic": pl.Float64,
     "n_issuers": pl.Int64,
     "spread": pl.Float64,
     "hits": pl.Int64,
@@ -60,6 +67,11 @@ def daily_ic(
 ) -> pl.DataFrame:
     """Rows of `information_coefficients` for every horizon in `labels` (as `known_labels` gives
     them).
+
+    The headline is size_weighted_ic: the day's correlation of the label's normal score with the
+    prediction, whose size counts, and for `<model>_over_equity` with what the control's prediction
+    leaves of it (not of its rank: residuals of ranks break ties with the control's noise).
+    tied_rank_ic is Spearman's of the same, what is smaller than SMALL tied at 0.
 
     Per day and model the Spearman correlation of prediction and label over at least MINIMUM_NAMES
     issuers; and for every model but the `control`, `<model>_over_equity`: the correlation of the
@@ -77,6 +89,8 @@ def daily_ic(
             "model_name",
             pl.lit(horizon, dtype=pl.Int64).alias("horizon_days"),
             "information_coefficient",
+            "size_weighted_ic",
+            "tied_rank_ic",
             "n_issuers",
         )
         for horizon in _horizons(labels)
@@ -177,7 +191,8 @@ class _Panel:
     parents.
 
     `signals` [row, name]: a model's prediction or, for `<model>_over_equity`, what the control
-    leaves of its rank; NaN where the model is not judged. `score` [row, name]: the label as a
+    leaves of its rank; NaN where the model is not judged. `sized` [row, name]: the same, but what
+    the control leaves of the prediction itself. `score` [row, name]: the label as a
     normal score among the issuers that the model is judged on that day; NaN where it is not.
     """
 
@@ -186,6 +201,7 @@ class _Panel:
     score: np.ndarray
     names: list[str]
     signals: np.ndarray
+    sized: np.ndarray
 
 
 def _horizons(labels: pl.DataFrame) -> list[int]:
@@ -216,13 +232,27 @@ def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str)
         spoken = np.bincount(day, present) >= MINIMUM_NAMES
         values[spoken[day] & ~present] = np.nan
     values[_counts(np.isfinite(values), day)[day] < MINIMUM_NAMES] = np.nan
+    sized = values
     if at is not None:
         others = [k for k in range(len(models)) if k != at]
         names += [models[k] + OVER for k in others]
+        sized = np.column_stack([values, _left_of_size(values[:, others], values[:, at], day)])
         values = np.column_stack([values, _unexplained(values[:, others], values[:, at], day)])
     return _Panel(
-        rows.select(_KEYS), rows["_label"].to_numpy(), _scores(rows, values), names, values
+        rows.select(_KEYS), rows["_label"].to_numpy(), _scores(rows, values), names, values, sized
     )
+
+
+def _left_of_size(values: np.ndarray, control: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """Residual of each column on the control's predictions within each day, NaN where either is
+    missing.
+    """
+    out = np.full(values.shape, np.nan)
+    for rows, columns in _same_rows(np.where(np.isfinite(control)[:, None], values, np.nan)):
+        _, group = np.unique(day[rows], return_inverse=True)
+        for column in columns:
+            out[rows, column] = residual_within(values[rows, column], control[rows], group)
+    return out
 
 
 def _scores(rows: pl.DataFrame, signals: np.ndarray) -> np.ndarray:
@@ -364,10 +394,16 @@ def _daily_of(
     is_score = np.array(
         [panel.names[k] != ENSEMBLE and not panel.names[k].endswith(OVER) for k in columns]
     )
+    sized = panel.sized[np.ix_(rows, columns)]
+    tied = np.stack(ranked(np.where(np.abs(sized) < SMALL, 0.0, sized), group)).sum(axis=0)
     each = {
         "information_coefficient": _correlation(
             lowest + highest - (n[group, None] + 1), _centered(label, group), group
         ),
+        "size_weighted_ic": np.column_stack(
+            [correlation_within(sized[:, k], score[:, k], group) for k in range(len(columns))]
+        ),
+        "tied_rank_ic": _correlation(tied - (n[group, None] + 1), _centered(label, group), group),
         "n_issuers": np.broadcast_to(n[:, None], spread.shape),
         "spread": spread,
         "hits": _sums((agreement > 0).astype(np.int64), group),
@@ -440,8 +476,16 @@ def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
     hits_of = int(days["hits_of"].sum())
     share, low, high = hit_rate(int(days["hits"].sum()), hits_of, horizon)
     spread, spread_error = newey_west(days["spread"].to_numpy(), lags)
+    by_size, size_error = newey_west(days["size_weighted_ic"].to_numpy(), lags)
+    tied, tied_error = newey_west(days["tied_rank_ic"].to_numpy(), lags)
     unexplained = 1 - float(days["squared_error"].sum()) / float(days["squared_score"].sum())
     return {
+        "size_weighted_ic": by_size,
+        "size_weighted_t": by_size / size_error if size_error > 0 else None,
+        "size_weighted_error": size_error,
+        "smallest_detectable_size_weighted_ic": DETECTABLE * size_error,
+        "tied_rank_ic": tied,
+        "tied_rank_t": tied / tied_error if tied_error > 0 else None,
         "mean_ic": mean,
         "icir": mean / float(ics.std(ddof=1)),
         "t_statistic": mean / error,

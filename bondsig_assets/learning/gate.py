@@ -1,5 +1,8 @@
 """The gate: which model scores from which day on.
 
+What is compared is the headline: the daily size-weighted IC that a model adds over the control of
+its own fold.
+
 Belongs here: comparing a challenger with the champion on days that neither had seen. Not here:
 fitting (`training.py`), MLflow's alias and the table of champions (`assets/models.py`).
 
@@ -62,8 +65,8 @@ class Verdict:
     threshold: float | None = None
 
 
-#: Daily ICs (trade_date, information_coefficient) of a model of an earlier fold on the calibration
-#: span of a later one.
+#: Daily trade_date and size_weighted_ic (added over the control) of a model of an earlier fold on
+#: the calibration span of a later one.
 IncumbentIcs = Callable[[Candidate, date], pl.DataFrame]
 
 
@@ -79,7 +82,7 @@ def decide(
     """The champion of one fold.
 
     `candidates`: the fold's models that may be champion, in any order; `siblings`:
-    specification_hash, trade_date, information_coefficient of the siblings of this fold and of
+    specification_hash, trade_date, size_weighted_ic of the siblings of this fold and of
     those before it, a day once for each specification; `incumbent`: the champion before, None at
     the first fold.
     """
@@ -214,8 +217,8 @@ def _difference(
     """
     paired = challenger.join(incumbent, on="trade_date", suffix="_incumbent").sort("trade_date")
     gap = (
-        paired["information_coefficient"] - paired["information_coefficient_incumbent"]
-    ).to_numpy()
+        (paired["size_weighted_ic"] - paired["size_weighted_ic_incumbent"]).drop_nulls().to_numpy()
+    )
     if gap.size == 0:
         return 0, 0.0, 0.0
     mean, error = newey_west(gap, min(lags_of(horizon, gap.size), max(gap.size - 2, 0)))

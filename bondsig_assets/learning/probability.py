@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
+from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.tables.learning import PROBABILITY_EVALUATIONS, RELIABILITY_BINS
 
 #: Bins of equal mass.
@@ -52,6 +53,7 @@ def brier(
                 "model_name": model,
                 "brier_score": score,
                 "brier_base_rate": of_base,
+                **_log_score(group, horizon),
                 "brier_skill": skill,
                 **murphy(p, y, equal_mass_bins(p)),
                 "lowest_probability": float(p.min()),
@@ -60,6 +62,28 @@ def brier(
             }
         )
     return pl.DataFrame(found, schema=PROBABILITY_EVALUATIONS.polars_schema, orient="row")
+
+
+def _log_score(rows: pl.DataFrame, horizon: int) -> dict[str, float | None]:
+    """Gain of the log score over the base rate in nats, and its Newey-West t over days.
+
+    `rows`: probability, under, base_rate and trade_date of one model, days in order. A base rate of
+    0 or 1 counts as one row in a thousand the other way, or one surprise would be worth everything.
+    """
+
+    def score(name: str) -> pl.Expr:
+        p = pl.col(name).clip(1e-3, 1 - 1e-3)
+        return pl.when(pl.col("under") > 0).then(p.log()).otherwise((1 - p).log())
+
+    gain = rows.select("trade_date", gain=score("probability") - score("base_rate"))
+    daily = gain.group_by("trade_date", maintain_order=True).agg(pl.col("gain").mean())
+    values = daily["gain"].to_numpy()
+    mean, error = newey_west(values, lags_of(horizon, values.size))
+    mean_of_rows = gain["gain"].mean()
+    return {
+        "log_score_gain": float(mean_of_rows) if isinstance(mean_of_rows, float) else None,
+        "log_score_gain_t": mean / error if error > 0 else None,
+    }
 
 
 def reliability(

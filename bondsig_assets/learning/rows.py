@@ -44,8 +44,14 @@ class ModelSummary:
     calibration_start_date: date
     calibration_end_date: date
     calibration_ic: float
+    calibration_size_weighted_ic: float | None
     calibration_intercept: float
     calibration_slope: float
+    calibration_certainty: float | None
+    calibration_intercept_cds: float | None
+    calibration_slope_cds: float | None
+    calibration_certainty_cds: float | None
+    calibration_prior_slope: float | None
     base_rate: float
     is_eligible: bool
     snapshot_id: int
@@ -86,6 +92,11 @@ class RegisteredModelRow:
     data_hash: str
     snapshot_id: int
     model_text: str
+    calibration_certainty: float | None = None
+    calibration_intercept_cds: float | None = None
+    calibration_slope_cds: float | None = None
+    calibration_certainty_cds: float | None = None
+    calibration_prior_slope: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +133,7 @@ class ScoreRow:
     score: float
     probability_underperform: float
     base_rate: float
+    is_informed: bool | None
     score_rank: float
     prediction: float
     model_version: str

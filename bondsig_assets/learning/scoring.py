@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.errors import MismatchError
-from bondsig_assets.learning.calibration import Calibration
+from bondsig_assets.learning.calibration import Calibration, ProbabilityMap
 from bondsig_assets.learning.dataset import Dataset
-from bondsig_assets.learning.ensemble import Ensemble, mean_rank
-from bondsig_assets.learning.inputs import normal_scores
+from bondsig_assets.learning.ensemble import Ensemble, mean_prediction
+from bondsig_assets.learning.inputs import ALL_INPUTS, IN_UNITS
 from bondsig_assets.learning.models.catalogue import (
     ENSEMBLE,
     Specification,
@@ -25,7 +25,7 @@ from bondsig_assets.learning.models.catalogue import (
     load_model,
 )
 from bondsig_assets.learning.models.interface import Model, ModelSettings
-from bondsig_assets.learning.rows import ModelRow, RegisteredModelRow
+from bondsig_assets.learning.rows import ModelRow, ModelSummary, RegisteredModelRow
 
 TOP_FEATURES = 5
 
@@ -62,8 +62,31 @@ def scorer_of(row: ModelRow | RegisteredModelRow) -> Scorer:
         row.model_version,
         model,
         Specification(row.model_name, settings, tuple(row.features)),
-        Calibration(row.calibration_intercept, row.calibration_slope, row.base_rate),
+        calibration_of(row),
     )
+
+
+def calibration_of(row: ModelSummary | RegisteredModelRow) -> Calibration:
+    """The probability map of a row of `models`; one of an older version knows no CDS."""
+    without = ProbabilityMap(
+        row.calibration_intercept, row.calibration_slope, row.calibration_certainty
+    )
+    has_own = (
+        row.calibration_intercept_cds is not None
+        and row.calibration_slope_cds is not None
+        and row.calibration_certainty_cds is not None
+    )
+    own = (
+        ProbabilityMap(
+            row.calibration_intercept_cds,  # type: ignore[arg-type]
+            row.calibration_slope_cds,  # type: ignore[arg-type]
+            row.calibration_certainty_cds,
+        )
+        if has_own
+        else without
+    )
+    centre = row.calibration_prior_slope
+    return Calibration(without, own, row.base_rate, 1.0 if centre is None else centre)
 
 
 @dataclass(frozen=True)
@@ -96,7 +119,7 @@ def _some(names: Sequence[str]) -> str:
 
 def predict(data: Dataset, rows: np.ndarray, scorers: Sequence[Scorer]) -> pl.DataFrame:
     """Rows of `predictions` of every scorer for `rows` of the dataset, which hold whole days."""
-    keys = data.keys[rows]
+    keys, has_cds = data.keys[rows], data.has_cds[rows]
     values = {
         one.name: _predictions(data, rows, one)
         for one in scorers
@@ -105,19 +128,16 @@ def predict(data: Dataset, rows: np.ndarray, scorers: Sequence[Scorer]) -> pl.Da
     parts = []
     for one in sorted(scorers, key=lambda s: s.name):
         if isinstance(one.model, Ensemble):
-            members = [
-                normal_scores(keys["trade_date"], pl.Series(values[name]))
-                for name in one.model.members
-            ]
-            values[ENSEMBLE] = mean_rank(members)
+            values[ENSEMBLE] = mean_prediction([values[name] for name in one.model.members])
         parts.append(
             keys.select("parent_id", "ticker", "trade_date").with_columns(
                 model_name=pl.lit(one.name),
                 model_version=pl.lit(one.version),
                 prediction=pl.Series(values[one.name], dtype=pl.Float64),
                 probability_underperform=pl.Series(
-                    one.calibration.probability(values[one.name]), dtype=pl.Float64
+                    one.calibration.probability(values[one.name], has_cds), dtype=pl.Float64
                 ),
+                is_informed=pl.Series(one.calibration.is_informed(has_cds), dtype=pl.Boolean),
                 known_at=keys["known_at"],
             )
         )
@@ -136,15 +156,18 @@ def score(
     inputs = data.inputs(rows, champion.specification)
     values = _predictions(data, rows, champion)
     parts = champion.fitted.contributions(inputs) if rows.size else np.empty((0, names.size + 1))
-    under = champion.calibration.probability(values)
+    under = champion.calibration.probability(values, data.has_cds[rows])
     top = np.argsort(-np.abs(parts[:, :-1]), axis=1, kind="stable")[:, :TOP_FEATURES]
-    shown = raw.select(pl.col(names.tolist()).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    shown = _shown(data, rows, names, raw)
     keys = data.keys[rows]
     seen = inputs if inputs.ndim == 2 else inputs[:, -1]
     scores = keys.select("ticker", "trade_date", "parent_id").with_columns(
         score=pl.Series(1 - 2 * under, dtype=pl.Float64),
         probability_underperform=pl.Series(under, dtype=pl.Float64),
         base_rate=pl.lit(champion.calibration.base_rate, pl.Float64),
+        is_informed=pl.Series(
+            champion.calibration.is_informed(data.has_cds[rows]), dtype=pl.Boolean
+        ),
         prediction=pl.Series(values, dtype=pl.Float64),
         model_version=pl.lit(champion.version),
         registry_version=pl.lit(registry_version),
@@ -166,6 +189,22 @@ def score(
     return scores.with_columns(score_rank=rank.over("trade_date")).sort(
         "trade_date", "ticker"
     ), explanations.sort("trade_date", "parent_id")
+
+
+def _shown(data: Dataset, rows: np.ndarray, names: np.ndarray, raw: pl.DataFrame) -> np.ndarray:
+    """Values of `issuer_days` behind the inputs [row, name]; inputs that have a unit are such
+    values themselves.
+    """
+    return np.column_stack(
+        [
+            (
+                data.z[rows, ALL_INPUTS.index(name)]
+                if name in IN_UNITS
+                else raw[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+            )
+            for name in names.tolist()
+        ]
+    ).reshape(rows.size, names.size)
 
 
 def _predictions(data: Dataset, rows: np.ndarray, one: Scorer) -> np.ndarray:

@@ -19,7 +19,16 @@ from bondsig_assets.errors import ModelError, SettingsError
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, Specification, specification
 from bondsig_assets.validation import OneOf, Says, checked, declared_fields, validated
 
-DEFAULT_MODELS = ("ridge", "elastic_net", "xgboost", "lightgbm", "random_forest")
+DEFAULT_MODELS = (
+    "ridge",
+    "elastic_net",
+    "xgboost",
+    "lightgbm",
+    "random_forest",
+    "bayes_ridge",
+    "expected_reaction",
+    "residual_trees",
+)
 _NAMES = [name for name in KINDS if name != CONTROL]
 _CHAMPIONS = tuple(name for name, kind in KINDS.items() if kind.may_be_champion)
 
@@ -71,7 +80,7 @@ class GateSettings:
     """Who becomes champion."""
 
     first_champion: Annotated[str, OneOf(_CHAMPIONS)] = Field(
-        default="ridge",
+        default="bayes_ridge",
         description=(
             "Model that scores until another beats it, chosen beforehand and never by result;"
             " the first by name where it is not trained"
@@ -220,11 +229,20 @@ class LearningSettings:
 
     def specifications(self) -> list[Specification]:
         """The study's models and, last, the equity-only control, which has XGBoost's settings."""
-        context = json.dumps(
+        chosen = [
+            specification(name, asdict(self.kinds[name]), self._context()) for name in self.models
+        ]
+        return [*chosen, self.control()]
+
+    def _context(self) -> str:
+        """What makes the same kind and settings another specification."""
+        return json.dumps(
             [asdict(self.walk_forward), asdict(self.tuning) if self.tuning.trials else None]
         )
-        chosen = [specification(name, asdict(self.kinds[name]), context) for name in self.models]
-        return [*chosen, specification(CONTROL, asdict(self.kinds["xgboost"]), context)]
+
+    def control(self) -> Specification:
+        """The equity-only control, which has XGBoost's settings."""
+        return specification(CONTROL, asdict(self.kinds["xgboost"]), self._context())
 
 
 _GROUPS: dict[str, type] = {

@@ -83,6 +83,47 @@ def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -
     return float((mean / error).mean()) if (error > 1e-12).all() else None
 
 
+def group_sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Sum over the rows of each group, [group, …]; `group` ascending from 0 without gaps, not
+    empty.
+    """
+    return np.add.reduceat(values, np.flatnonzero(np.diff(group, prepend=-1)), axis=0)
+
+
+def correlation_within(x: np.ndarray, y: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Pearson correlation of `x` with `y` within each group, [group]: 0 where x is the same
+    everywhere, NaN where y is.
+
+    `x`, `y` [row] finite, `group` [row] ascending from 0 without gaps, not empty.
+    """
+    n = np.bincount(group)
+    a, b = (v - (group_sums(v, group) / n)[group] for v in (x, y))
+    squares, of_y = group_sums(a * a, group), group_sums(b * b, group)
+    # What rounding leaves of a constant is not a signal.
+    squares = np.where(squares > 1e-24 * group_sums(x * x, group), squares, 0.0)
+    product = np.sqrt(squares * of_y)
+    found = np.divide(
+        group_sums(a * b, group), product, out=np.zeros(product.shape), where=product > 0
+    )
+    return np.where(of_y > 0, np.clip(found, -1.0, 1.0), np.nan)
+
+
+def residual_within(x: np.ndarray, on: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """What `x` [row] leaves of a regression on `on` [row] and a constant within each group: of its
+    size, not of its rank. `group` [row] ascending from 0 without gaps, not empty.
+    """
+    n = np.bincount(group)
+    a, b = (v - (group_sums(v, group) / n)[group] for v in (x, on))
+    squares = group_sums(b * b, group)
+    enough = squares > 1e-24 * group_sums(on * on, group)
+    slope = np.divide(group_sums(a * b, group), squares, out=np.zeros(n.size), where=enough)
+    left = a - slope[group] * b
+    # What rounding leaves of a score that is the control's is nothing.
+    nothing = np.abs(left) <= 1e-9 * np.sqrt(group_sums(a * a, group) / n)[group]
+    residual: np.ndarray = np.where(nothing, 0.0, left)
+    return residual
+
+
 def ranked(values: np.ndarray, group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest place of each value within its group, 1 = smallest, [row, column]; they
     differ where values tie.

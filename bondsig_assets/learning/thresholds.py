@@ -16,7 +16,7 @@ from bondsig_assets.learning.statistics import hit_rate
 from bondsig_assets.tables.learning import THRESHOLDS
 
 #: Levels of the probability that are tried.
-LEVELS = (0.55, 0.60, 0.65, 0.70)
+LEVELS = (0.55, 0.60, 0.65, 0.70, 0.75)
 #: Name of the configured rule, whose signals are the table `signals`.
 CONFIGURED = "signals"
 

@@ -20,17 +20,18 @@ from bondsig_assets.calendar import day_number
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.calibration import Calibration, calibrate
 from bondsig_assets.learning.dataset import Dataset, columns_of
-from bondsig_assets.learning.ensemble import Ensemble, mean_rank
+from bondsig_assets.learning.ensemble import Ensemble, mean_prediction
 from bondsig_assets.learning.folds import Fold, has_enough_history
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, Specification, fingerprint
 from bondsig_assets.learning.models.interface import Model, Sample
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.learning.statistics import correlation_within, residual_within
 from bondsig_assets.market_rules import MINIMUM_NAMES
 
 #: Raised when the way models are fitted changes, so that nothing fitted the old way is taken for
 #: done.
-LEARNING_VERSION = 2
+LEARNING_VERSION = 3
 #: Rows of a fold's training days that explanations of models other than the champion are made for.
 EXPLAINED_ROWS = 2000
 Tune = Callable[[Dataset, Fold, Specification, LearningSettings], Specification]
@@ -176,7 +177,44 @@ def _stop_sample(
             f" stopping span have {MINIMUM_NAMES} labelled issuers; {specification.name} stops"
             f" early and needs {needed} and {needed // 4}"
         )
-    return data.sample(held, specification, settings.walk_forward.uniqueness_weights)
+    sample = data.sample(held, specification, settings.walk_forward.uniqueness_weights)
+    return replace(
+        sample,
+        worth=worth_of(data, held, control_prediction(data, early, held, specification, settings)),
+    )
+
+
+def control_prediction(
+    data: Dataset,
+    early: np.ndarray,
+    held: np.ndarray,
+    specification: Specification,
+    settings: LearningSettings,
+) -> np.ndarray | None:
+    """What a control fitted on the rows `early` says of `held`; None for the control itself, which
+    has nobody to beat.
+    """
+    if specification.name == CONTROL:
+        return None
+    control = settings.control()
+    model = control.make().fit(
+        data.sample(early, control, settings.walk_forward.uniqueness_weights)
+    )
+    return model.predict(data.inputs(held, control))
+
+
+def worth_of(
+    data: Dataset, rows: np.ndarray, control: np.ndarray | None
+) -> Callable[[np.ndarray], float]:
+    """A function of predictions of `rows` (whole days, in order): their mean daily size-weighted IC
+    added over the `control`'s predictions, or the IC itself without one.
+    """
+
+    def worth(prediction: np.ndarray) -> float:
+        daily = daily_ics(data, rows, prediction, control)["size_weighted_ic"].to_numpy()
+        return float(daily.mean()) if daily.size else 0.0
+
+    return worth
 
 
 def _finished(
@@ -190,13 +228,19 @@ def _finished(
     explained: np.ndarray,
     every: np.ndarray,
 ) -> FoldModel:
-    excess = data.excess[late]
     ics = daily_ics(data, late, prediction)["information_coefficient"].to_numpy()
     return FoldModel(
         fold,
         specification,
         model,
-        calibrate(prediction, excess),
+        calibrate(
+            prediction,
+            data.excess[late],
+            data.own_label[late],
+            data.day[late],
+            data.has_cds[late],
+            data.horizon,
+        ),
         float(ics.mean()) if ics.size else 0.0,
         late,
         prediction,
@@ -211,12 +255,9 @@ def _finished(
 def ensemble_of(
     data: Dataset, fold: Fold, members: Sequence[FoldModel], settings: LearningSettings
 ) -> FoldModel:
-    """The mean of the members' ranks, calibrated on the mean of their siblings' ranks."""
+    """The mean of the members' predictions, calibrated on the mean of their siblings'."""
     first = members[0]
-    days = data.keys["trade_date"].gather(first.holdout_rows)
-    ranks = mean_rank(
-        [normal_scores(days, pl.Series(member.holdout_prediction)) for member in members]
-    )
+    mean_of_siblings = mean_prediction([member.holdout_prediction for member in members])
     context = fingerprint([member.specification.hash for member in members])
     mean = Ensemble(tuple(member.name for member in members))
     chosen = Specification(ENSEMBLE, mean, first.specification.features, context)
@@ -227,7 +268,7 @@ def ensemble_of(
         chosen,
         mean,
         first.holdout_rows,
-        ranks,
+        mean_of_siblings,
         np.empty((0, 0)),
         np.empty(0, dtype=int),
         every,
@@ -334,18 +375,28 @@ def training_hash(data: Dataset, rows: np.ndarray, specification: Specification)
     parents = np.unique(data.parent[seen], return_inverse=True)[1]
     inputs, of_rows = (
         data.z[np.ix_(seen, columns_of(specification))],
-        (data.label[rows], data.excess[rows], data.scorable[rows]),
+        (
+            data.label[rows],
+            data.own_label[rows],
+            data.excess[rows],
+            data.scorable[rows],
+            data.has_cds[rows],
+        ),
     )
     for values in (inputs, data.day[seen], parents, np.searchsorted(seen, rows), *of_rows):
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:16]
 
 
-def daily_ics(data: Dataset, rows: np.ndarray, prediction: np.ndarray) -> pl.DataFrame:
-    """Daily Spearman correlation of prediction and raw label: trade_date, information_coefficient.
+def daily_ics(
+    data: Dataset, rows: np.ndarray, prediction: np.ndarray, control: np.ndarray | None = None
+) -> pl.DataFrame:
+    """Daily trade_date, information_coefficient (Spearman correlation of prediction and raw label)
+    and size_weighted_ic: the correlation of the label's normal score with the prediction's size or,
+    given the `control`'s predictions, with what those leave of it.
 
     0 where all predictions of a day are equal; days with fewer than MINIMUM_NAMES of these rows are
-    left out.
+    left out. `rows` hold whole days in order; predictions [row].
     """
     frame = pl.DataFrame(
         {
@@ -357,5 +408,17 @@ def daily_ics(data: Dataset, rows: np.ndarray, prediction: np.ndarray) -> pl.Dat
     daily = frame.group_by("trade_date", maintain_order=True).agg(
         n=pl.len(), information_coefficient=pl.corr(pl.col("p").rank(), pl.col("y").rank())
     )
-    full = daily.filter(pl.col("n") >= MINIMUM_NAMES)
-    return full.select("trade_date", pl.col("information_coefficient").fill_nan(0.0).fill_null(0.0))
+    _, group = np.unique(data.day[rows], return_inverse=True)
+    sized = np.empty(0)
+    if rows.size:
+        left = prediction if control is None else residual_within(prediction, control, group)
+        score = normal_scores(frame["trade_date"], frame["y"])
+        sized = correlation_within(left, score, group)
+    return (
+        daily.with_columns(size_weighted_ic=pl.Series(sized, dtype=pl.Float64))
+        .filter(pl.col("n") >= MINIMUM_NAMES)
+        .select(
+            "trade_date",
+            pl.col("information_coefficient", "size_weighted_ic").fill_nan(0.0).fill_null(0.0),
+        )
+    )

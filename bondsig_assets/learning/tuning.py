@@ -19,13 +19,15 @@ from bondsig_assets.learning.folds import Fold, purge_days
 from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.models.interface import Tunable
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning.training import Tune, daily_ics
+from bondsig_assets.learning.training import Tune, control_prediction, worth_of
 from bondsig_assets.validation import declared_fields, marked
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One attempt: what was tried and the mean daily IC over the inner splits."""
+    """One attempt: what was tried, and the mean over the inner splits of what it adds over the
+    control by its size (`training.worth_of`).
+    """
 
     name: str
     parameters: dict[str, Any]
@@ -92,6 +94,8 @@ def _search(
             " inner splits; set tuning.trials to 0 or splits lower"
         )
 
+    prepared = _prepared(data, rows, specification, splits, settings)
+
     def objective(trial: Any) -> float:
         tried = {
             name: _suggest(trial, name, low, high)
@@ -99,7 +103,7 @@ def _search(
         }
         value, failure = float("nan"), None
         try:
-            value = _inner_ic(data, rows, replace(specification, tuned=tried), splits, settings)
+            value = _inner_worth(data, replace(specification, tuned=tried), prepared, settings)
         except ModelError as error:
             failure = error
         if finished is not None:
@@ -139,23 +143,35 @@ def _suggest(trial: Any, name: str, low: float, high: float) -> float:
     return number
 
 
-def _inner_ic(
+#: Training rows, validation rows, and what predictions of the latter are worth.
+Split = tuple[np.ndarray, np.ndarray, Callable[[np.ndarray], float]]
+
+
+def _prepared(
     data: Dataset,
     rows: np.ndarray,
     specification: Specification,
     splits: list[tuple[np.ndarray, np.ndarray]],
     settings: LearningSettings,
-) -> float:
-    """Mean daily IC over the validation days of all splits."""
+) -> list[Split]:
+    """Rows of each split, with a control fitted once for all trials."""
     found = []
     for train, test in splits:
         early, late = rows[np.isin(data.day[rows], train)], rows[np.isin(data.day[rows], test)]
+        control = control_prediction(data, early, late, specification, settings)
+        found.append((early, late, worth_of(data, late, control)))
+    return found
+
+
+def _inner_worth(
+    data: Dataset, specification: Specification, splits: list[Split], settings: LearningSettings
+) -> float:
+    """Mean over the days of all splits of what a fit on the days before them is worth."""
+    values, days = [], []
+    for early, late, worth in splits:
         model = specification.make().fit(
             data.sample(early, specification, settings.walk_forward.uniqueness_weights)
         )
-        found.append(
-            daily_ics(data, late, model.predict(data.inputs(late, specification)))[
-                "information_coefficient"
-            ].to_numpy()
-        )
-    return float(np.concatenate(found).mean())
+        values.append(worth(model.predict(data.inputs(late, specification))))
+        days.append(np.unique(data.day[late]).size)
+    return float(np.average(values, weights=days))

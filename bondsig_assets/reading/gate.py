@@ -17,6 +17,7 @@ from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.folds import fold_of
 from bondsig_assets.learning.gate import Candidate, Verdict, decide
 from bondsig_assets.learning.labels import days_to_label_end
+from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.rows import (
     ChampionRow,
     ModelRow,
@@ -24,7 +25,7 @@ from bondsig_assets.learning.rows import (
     columns_of_row,
     rows_from,
 )
-from bondsig_assets.learning.scoring import scorer_of
+from bondsig_assets.learning.scoring import Scorer, scorer_of
 from bondsig_assets.learning.settings import GateSettings, WalkForwardSettings
 from bondsig_assets.learning.training import daily_ics, judged_rows
 from bondsig_assets.warehouse import Warehouse
@@ -130,12 +131,23 @@ def _incumbent_ics(
             where=f"model_version = '{incumbent.version}'",
         )
         stored = rows_from(ModelRow, frame)[0]
-        scorer = scorer_of(stored)
         data = holdout_dataset(warehouse, start, end, stored)
         rows = judged_rows(data, start, end)
-        return daily_ics(data, rows, scorer.fitted.predict(data.inputs(rows, scorer.specification)))
+        mine, control = (
+            None if one is None else one.fitted.predict(data.inputs(rows, one.specification))
+            for one in (scorer_of(stored), _control(warehouse, incumbent.fold))
+        )
+        assert mine is not None
+        return daily_ics(data, rows, mine, control)
 
     return ics
+
+
+def _control(warehouse: Warehouse, fold: date) -> Scorer | None:
+    """The control of a fold, which knew as little of later days as the fold's other models."""
+    frame = warehouse.read_table("models", between=(fold, fold), where=f"model_name = '{CONTROL}'")
+    rows = rows_from(ModelRow, frame)
+    return scorer_of(rows[0]) if rows else None
 
 
 def holdout_dataset(warehouse: Warehouse, start: date, end: date, model: ModelSummary) -> Dataset:
@@ -151,7 +163,10 @@ def holdout_dataset(warehouse: Warehouse, start: date, end: date, model: ModelSu
         between=(start, offset(end, days_to_label_end(settings.horizon_days))),
         where=f"horizon_days = {settings.horizon_days}",
     )
-    return make_dataset(issuer_days, labels, settings)
+    credit_news = warehouse.read_table(
+        "credit_news", between=(offset(start, 1 - model.history_days), end)
+    )
+    return make_dataset(issuer_days, labels, settings, credit_news)
 
 
 def _row(verdict: Verdict, models: Models) -> ChampionRow:

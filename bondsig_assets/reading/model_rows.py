@@ -16,7 +16,7 @@ import polars as pl
 from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
-from bondsig_assets.learning.models.catalogue import ENSEMBLE, feature_hash
+from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, feature_hash
 from bondsig_assets.learning.rows import ModelRow
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, daily_ics
@@ -30,13 +30,23 @@ def model_rows(
     run_id: str,
 ) -> list[ModelRow]:
     """Rows of `models` of one fold."""
-    return [_row(data, model, settings, snapshot, run_id) for model in models]
+    means = holdout_rows(data, models).group_by("model_name").agg(pl.col("size_weighted_ic").mean())
+    sized = dict(means.rows())
+    return [
+        _row(data, model, settings, snapshot, run_id, sized.get(model.name)) for model in models
+    ]
 
 
 def _row(
-    data: Dataset, one: FoldModel, settings: LearningSettings, snapshot: int, run_id: str
+    data: Dataset,
+    one: FoldModel,
+    settings: LearningSettings,
+    snapshot: int,
+    run_id: str,
+    size_weighted: float | None,
 ) -> ModelRow:
     chosen, fold = one.specification, one.fold
+    without, own = one.calibration.without_cds, one.calibration.with_cds
     stops = chosen.stops_early
     return ModelRow(
         fold=fold.quarter,
@@ -60,8 +70,14 @@ def _row(
         calibration_start_date=fold.calibration_start,
         calibration_end_date=fold.train_end,
         calibration_ic=one.calibration_ic,
-        calibration_intercept=one.calibration.intercept,
-        calibration_slope=one.calibration.slope,
+        calibration_size_weighted_ic=size_weighted,
+        calibration_intercept=without.intercept,
+        calibration_slope=without.slope,
+        calibration_certainty=without.certainty,
+        calibration_intercept_cds=own.intercept,
+        calibration_slope_cds=own.slope,
+        calibration_certainty_cds=own.certainty,
+        calibration_prior_slope=one.calibration.prior_slope,
         base_rate=one.calibration.base_rate,
         is_eligible=one.name != ENSEMBLE and chosen.kind.may_be_champion,
         snapshot_id=snapshot,
@@ -80,10 +96,16 @@ def first_labelled(data: Dataset, fold: Fold) -> date:
 
 
 def holdout_rows(data: Dataset, models: Sequence[FoldModel]) -> pl.DataFrame:
-    """Rows of `holdout_ics` of one fold."""
+    """Rows of `holdout_ics` of one fold; what a sibling adds is over the control's sibling."""
+    control = next((one.holdout_prediction for one in models if one.name == CONTROL), None)
     return pl.concat(
         [
-            daily_ics(data, one.holdout_rows, one.holdout_prediction).with_columns(**_of(one))
+            daily_ics(
+                data,
+                one.holdout_rows,
+                one.holdout_prediction,
+                None if one.name == CONTROL else control,
+            ).with_columns(**_of(one))
             for one in models
         ]
     )

@@ -72,7 +72,8 @@ def score_range(
     ]
     history = max(one.specification.history_days for one in (found, *scorers))
     issuer_days = warehouse.read_table("issuer_days", between=(offset(first, 1 - history), last))
-    data = make_dataset(issuer_days, TABLES["labels"].empty(), WalkForwardSettings())
+    credit_news = warehouse.read_table("credit_news", between=(offset(first, 1 - history), last))
+    data = make_dataset(issuer_days, TABLES["labels"].empty(), WalkForwardSettings(), credit_news)
     rows = data.between(first, last)
     rows = rows[data.scorable[rows]]
     if not rows.size:

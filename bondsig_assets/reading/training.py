@@ -30,7 +30,10 @@ def training_data(
         where=f"horizon_days = {settings.walk_forward.horizon_days}",
         at_snapshot=snapshot,
     )
-    return make_dataset(issuer_days, labels, settings.walk_forward)
+    credit_news = warehouse.read_table(
+        "credit_news", between=(FIRST_DAY, last.train_end), at_snapshot=snapshot
+    )
+    return make_dataset(issuer_days, labels, settings.walk_forward, credit_news)
 
 
 def is_fitted(warehouse: Warehouse, data: Dataset, fold: Fold, settings: LearningSettings) -> bool:

@@ -50,16 +50,22 @@ class RegisteredModel:
         self.scorer = scorer
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Prediction and P(underperform) for rows of robust z-scores: a frame with the inputs as
-        columns, or an array.
+        """Prediction and P(underperform) for rows of inputs as `explanations` shows them: a frame
+        with the inputs as columns, or an array. A column `has_cds` of the frame says which rows
+        have a CDS and so the map of those; without it none has.
         """
+        has_cds = np.zeros(len(model_input), dtype=bool)
         if isinstance(model_input, pd.DataFrame):
+            if "has_cds" in model_input.columns:
+                has_cds = model_input["has_cds"].to_numpy(dtype=bool)
             model_input = model_input[list(self.scorer.specification.features)].to_numpy(float)
         prediction = self.scorer.fitted.predict(np.asarray(model_input))
         return pd.DataFrame(
             {
                 "prediction": prediction,
-                "probability_underperform": self.scorer.calibration.probability(prediction),
+                "probability_underperform": self.scorer.calibration.probability(
+                    prediction, has_cds
+                ),
             }
         )
 

@@ -90,6 +90,11 @@ def _metrics(row: ModelRow) -> dict[str, float]:
     return {
         "calibration_ic": row.calibration_ic,
         "calibration_slope": row.calibration_slope,
+        **(
+            {}
+            if row.calibration_size_weighted_ic is None
+            else {"calibration_size_weighted_ic": row.calibration_size_weighted_ic}
+        ),
         "base_rate": row.base_rate,
         "rounds": row.rounds,
     }

@@ -11,14 +11,15 @@ from bondsig_assets.tables.schema import KNOWN, C, R, Table
 _MODEL = R(
     "model_name",
     "VARCHAR",
-    "Name of the model: ridge, elastic_net, xgboost, lightgbm, random_forest, lstm, ensemble (mean"
-    " of their ranks), equity_only (the control)",
+    "Name of the model: bayes_ridge, expected_reaction, residual_trees, ridge, elastic_net,"
+    " xgboost, lightgbm, random_forest, lstm, ensemble (mean of their predictions), equity_only"
+    " (the control)",
 )
 _ADDED = R(
     "model_name",
     "VARCHAR",
-    "A model, or `<model>_over_equity`: the part of its ranks that the equity-only control does not"
-    " explain",
+    "A model, champion (the published scores), or `<model>_over_equity`: the part of its ranks, or"
+    " for what goes by size of its predictions, that the equity-only control does not explain",
 )
 _FOLD = R("fold", "DATE", "First day of the quarter the fold scores")
 _VERSION = R("model_version", "VARCHAR", "Name and fold")
@@ -116,15 +117,39 @@ MODELS = Table(
             "DOUBLE",
             "Mean daily rank IC on that span, by a sibling that had not seen it",
         ),
+        C(
+            "calibration_size_weighted_ic",
+            "DOUBLE",
+            "Mean daily size-weighted IC added over the control's sibling on that span; the IC"
+            " itself for the control",
+        ),
         R(
             "calibration_intercept",
             "DOUBLE",
-            "P(underperform) = logistic(intercept + slope x prediction)",
+            "P(underperform) = (1 - certainty)/2 + certainty x Φ(intercept + slope x prediction),"
+            " of issuers without a CDS; logistic(intercept + slope x prediction) where certainty is"
+            " null",
         ),
         R(
             "calibration_slope",
             "DOUBLE",
-            "Never above 0: where the data say otherwise the probability is the base rate",
+            "Never above 0; 0 where nothing that can be trusted is known",
+        ),
+        C(
+            "calibration_certainty",
+            "DOUBLE",
+            "How much of what is foretold can still come, from 0 to 1; null for models of versions"
+            " before credit news",
+            "share",
+        ),
+        C("calibration_intercept_cds", "DOUBLE", "Intercept of issuers with a CDS"),
+        C("calibration_slope_cds", "DOUBLE", "Slope of issuers with a CDS, never above 0"),
+        C("calibration_certainty_cds", "DOUBLE", "Certainty of issuers with a CDS", "share"),
+        C(
+            "calibration_prior_slope",
+            "DOUBLE",
+            "How far the size of predictions was believed on that span, from 0 to 1: minus the"
+            " slope that the prior expects",
         ),
         R(
             "base_rate",
@@ -155,13 +180,19 @@ MODELS = Table(
 HOLDOUT_ICS = Table(
     "holdout_ics",
     "models",
-    "Daily rank IC of each fold's siblings on its calibration span, which they had not seen: what"
-    " the gate compares.",
+    "Daily ICs of each fold's siblings on its calibration span, which they had not seen: what the"
+    " gate compares.",
     (
         _FOLD,
         _MODEL,
         R("trade_date", "DATE", "Day of the calibration span"),
         R("information_coefficient", "DOUBLE", "Spearman correlation over the day's issuers"),
+        C(
+            "size_weighted_ic",
+            "DOUBLE",
+            "Correlation of the label's normal score with what the control's sibling leaves of the"
+            " prediction; with the prediction for the control. The gate compares this one",
+        ),
         KNOWN,
     ),
     key=("fold", "model_name", "trade_date"),
@@ -224,7 +255,11 @@ CHAMPIONS = Table(
             "Days of the comparison; neither had seen their labels",
             "days",
         ),
-        C("ic_difference", "DOUBLE", "Mean daily IC of the challenger minus the incumbent's"),
+        C(
+            "ic_difference",
+            "DOUBLE",
+            "Mean daily size-weighted IC added of the challenger minus the incumbent's",
+        ),
         C("standard_error", "DOUBLE", "Newey-West standard error of that difference"),
         C("threshold", "DOUBLE", "The difference had to reach this"),
         R("reason", "VARCHAR", "The decision in words"),
@@ -245,12 +280,24 @@ PREDICTIONS = Table(
         R("trade_date", "DATE", "Trading day"),
         _MODEL,
         _VERSION,
-        R("prediction", "DOUBLE", "Predicted label as a normal score across the day's issuers"),
+        R(
+            "prediction",
+            "DOUBLE",
+            "Expected excess return less the day's median, in own volatilities over the horizon (or"
+            " as a normal score across the day's issuers, which is about as large)",
+            "sd",
+        ),
         R(
             "probability_underperform",
             "DOUBLE",
             "Calibrated probability that the model's label (the excess return unless trained"
             " otherwise) is negative",
+        ),
+        C(
+            "is_informed",
+            "BOOLEAN",
+            "Whether the probability depends on the prediction; where not, nothing that can be"
+            " trusted is known. Null for predictions of older versions",
         ),
         KNOWN,
     ),
@@ -285,6 +332,12 @@ SCORES = Table(
             "Share of the champion's calibration span that underperformed: what the probability is"
             " where nothing is known",
             "share",
+        ),
+        C(
+            "is_informed",
+            "BOOLEAN",
+            "Whether the probability depends on the prediction; where not, the champion knew"
+            " nothing that can be trusted. Null for scores of older versions",
         ),
         R("score_rank", "DOUBLE", "Cross-sectional rank of the prediction from -1 to +1"),
         R("prediction", "DOUBLE", "Prediction of the champion"),
@@ -329,7 +382,7 @@ EXPLANATIONS = Table(
             "inputs",
             "DOUBLE[]",
             "The inputs as the model saw them: robust z-scores across the day's issuers, null where"
-            " missing",
+            " missing; those of credit_news in own volatilities, 0 where there is no news",
         ),
         KNOWN,
     ),
@@ -391,6 +444,17 @@ INFORMATION_COEFFICIENTS = Table(
         _ADDED,
         R("horizon_days", "BIGINT", "Horizon of the labels", "days"),
         R("information_coefficient", "DOUBLE", "Spearman correlation over the day's issuers"),
+        C(
+            "size_weighted_ic",
+            "DOUBLE",
+            "Correlation of the label's normal score with the prediction, or with what the"
+            " control's prediction leaves of it: the headline",
+        ),
+        C(
+            "tied_rank_ic",
+            "DOUBLE",
+            "Spearman correlation of the same, predictions below 0.09 own volatilities tied at 0",
+        ),
         R("n_issuers", "BIGINT", "Issuers with prediction and label"),
     ),
     key=("trade_date", "model_name", "horizon_days"),
@@ -410,6 +474,25 @@ EVALUATIONS = Table(
             "all, or what the market is cut by: year, sector, rating, size, earnings",
         ),
         R("bucket", "VARCHAR", "Which part of the slice; all for all"),
+        C(
+            "size_weighted_ic",
+            "DOUBLE",
+            "Mean daily correlation of the label's normal score with the prediction (with what the"
+            " control leaves of it): the headline",
+        ),
+        C("size_weighted_t", "DOUBLE", "Newey-West t of that mean, lags as for t_statistic"),
+        C("size_weighted_error", "DOUBLE", "Its Newey-West standard error"),
+        C(
+            "smallest_detectable_size_weighted_ic",
+            "DOUBLE",
+            "2.8 of these standard errors: found four times in five at the 5 % level",
+        ),
+        C(
+            "tied_rank_ic",
+            "DOUBLE",
+            "Mean daily rank IC with predictions below 0.09 own volatilities tied at 0",
+        ),
+        C("tied_rank_t", "DOUBLE", "Its Newey-West t"),
         R("mean_ic", "DOUBLE", "Mean daily rank IC"),
         C("icir", "DOUBLE", "Mean over standard deviation of the daily IC"),
         R(
@@ -471,6 +554,13 @@ PROBABILITY_EVALUATIONS = Table(
         _MODEL,
         R("brier_score", "DOUBLE", "Mean squared error of P(underperform)"),
         R("brier_base_rate", "DOUBLE", "The same of each fold's base rate, known before the fold"),
+        C(
+            "log_score_gain",
+            "DOUBLE",
+            "Mean log probability given to what happened, less that of the base rate known before"
+            " the fold, in nats",
+        ),
+        C("log_score_gain_t", "DOUBLE", "Newey-West t of its daily means"),
         R("brier_skill", "DOUBLE", "1 - brier_score / brier_base_rate"),
         R("reliability", "DOUBLE", "Murphy's calibration loss over bins of equal mass"),
         R("resolution", "DOUBLE", "Murphy's resolution"),

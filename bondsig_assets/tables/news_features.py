@@ -18,12 +18,7 @@ _WINDOW = 290
 #: Trading days that a day rests on with its quarter's parameters: the longest quarter, what they
 #: are estimated on (five years), and the volatility on the first of those.
 NEWS_LOOKBACK_DAYS = 66 + 1260 + 252 + 10
-_BONDS = (
-    "bond_analytics.oas_bps",
-    "bond_day_revisions.price",
-    "bond_day_revisions.par_usd",
-    "bond_day_revisions.n_trades",
-)
+_BONDS = ("bond_analytics.oas_bps", "bond_analytics.spread_duration_years")
 _CREDIT = (*_BONDS, "cds_quotes.par_spread_bps")
 _STOCK = ("equity_prices.total_return_pct",)
 _ALL = (*_CREDIT, *_STOCK)

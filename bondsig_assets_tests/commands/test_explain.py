@@ -23,7 +23,7 @@ from bondsig_assets.commands.explain import _label_lines
 from bondsig_assets.features import replay
 from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.home import Home, Market
-from bondsig_assets.learning.calibration import Calibration
+from bondsig_assets.learning.calibration import Calibration, ProbabilityMap
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.rows import (
     ExplanationRow,
@@ -69,7 +69,8 @@ class Weights:
 
 def champion() -> Scorer:
     specification: Any = SimpleNamespace(features=ALL_FEATURES, history_days=1)
-    return Scorer("ridge", VERSION, Weights(), specification, Calibration(0.0, -2.0, 0.51))
+    same = ProbabilityMap(0.0, -2.0)
+    return Scorer("ridge", VERSION, Weights(), specification, Calibration(same, same, 0.51))
 
 
 def reports(is_weak: bool = True) -> pl.DataFrame:

@@ -60,14 +60,16 @@ def as_found(home: Home, columns: dict[str, list[str]]) -> dict[str, pl.DataFram
 
 
 def columns_of(home: Home) -> dict[str, list[str]]:
-    """The columns of the tables that a home has now."""
+    """The columns that a home's tables have now, of those that its version had."""
     warehouse, found = Warehouse(home.path), {}
     with warehouse.on_snapshot():
-        there = {row[0] for row in warehouse.query("SELECT table_name FROM duckdb_tables()")[1]}
+        query = "SELECT DISTINCT schema_name, table_name FROM duckdb_tables()"
+        there = set(warehouse.query(query)[1])
         for name, table in TABLES.items():
-            if name in there:
-                rows = warehouse.query(f"DESCRIBE {table.qualified_name}")[1]
-                found[name] = [row[0] for row in rows]
+            if (table.schema, name) not in there:
+                continue
+            rows = warehouse.query(f"DESCRIBE {table.qualified_name}")[1]
+            found[name] = [row[0] for row in rows]
     return found
 
 

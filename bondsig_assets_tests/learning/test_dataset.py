@@ -19,12 +19,18 @@ from bondsig_assets.learning.dataset import (
     make_dataset,
     without_information,
 )
-from bondsig_assets.learning.inputs import normal_scores, standardised
+from bondsig_assets.learning.inputs import (
+    ALL_INPUTS,
+    EQUITY_INPUTS,
+    IN_UNITS,
+    normal_scores,
+    standardised,
+)
 from bondsig_assets.learning.models.catalogue import CONTROL, Specification, specification
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.weights import average_uniqueness
 from bondsig_assets.market_rules import MINIMUM_NAMES
-from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests.learning.days import CREDIT, issuer_days, labels_of
 
 FIRST, LAST = date(2024, 3, 1), date(2024, 3, 28)
@@ -64,7 +70,7 @@ def test_rows_are_ordered_and_known_at_the_cutoff_of_their_day():
     assert data.keys.equals(data.keys.sort("trade_date", "parent_id"))
     assert data.keys["known_at"].to_list() == [cutoff(day) for day in data.keys["trade_date"]]
     assert (
-        data.z.tobytes()
+        np.ascontiguousarray(data.z[:, : len(ALL_FEATURES)]).tobytes()
         == standardised(DAYS.sort("trade_date", "parent_id"), ALL_FEATURES).tobytes()
     )
 
@@ -217,7 +223,7 @@ def test_a_sequence_is_the_issuers_own_past_oldest_day_first(seed, share, histor
     data, chosen = made(days), lstm(history)
     found = data.inputs(np.arange(days.height), chosen)
     assert found.shape == (days.height, history, len(chosen.features)) and found.dtype == np.float32
-    columns = [ALL_FEATURES.index(name) for name in chosen.features]
+    columns = [ALL_INPUTS.index(name) for name in chosen.features]
     at = {
         key: row
         for row, key in enumerate(
@@ -269,13 +275,13 @@ def test_inputs_are_the_features_of_the_specification_in_its_order():
     control = data.inputs(rows, specification(CONTROL))
     np.testing.assert_array_equal(
         control,
-        np.column_stack([data.z[rows, ALL_FEATURES.index(name)] for name in EQUITY_FEATURES]),
+        np.column_stack([data.z[rows, ALL_INPUTS.index(name)] for name in EQUITY_INPUTS]),
     )
-    turned = data.inputs(rows, replace(specification("ridge"), features=ALL_FEATURES[::-1]))
+    turned = data.inputs(rows, replace(specification("ridge"), features=ALL_INPUTS[::-1]))
     np.testing.assert_array_equal(turned, data.z[rows][:, ::-1])
     assert data.inputs(rows[:0], lstm(3)).shape == (0, 3, len(lstm(3).features)) and data.inputs(
         rows[:0], specification("ridge")
-    ).shape == (0, len(ALL_FEATURES))
+    ).shape == (0, len(ALL_INPUTS))
 
 
 def test_a_sample_weighs_rows_by_uniqueness_among_themselves():
@@ -330,15 +336,68 @@ def test_features_that_say_nothing_are_named():
         DAYS.with_columns(pl.lit(None, pl.Float64).alias(silent), pl.lit(3.0).alias(constant))
     )
     found = without_information(data, np.arange(data.day.size))
-    assert found == {silent: "all missing", constant: "constant"}
-    assert without_information(data, np.arange(0)) == dict.fromkeys(ALL_FEATURES, "all missing")
-    assert without_information(made(), np.arange(data.day.size)) == {}
+    no_news = dict.fromkeys(IN_UNITS, "constant")
+    assert found == {silent: "all missing", constant: "constant", **no_news}
+    assert without_information(data, np.arange(0)) == dict.fromkeys(ALL_INPUTS, "all missing")
+    assert without_information(made(), np.arange(data.day.size)) == no_news
 
 
 def test_no_issuer_days_make_an_empty_dataset():
     data = made(DAYS[:0], LABELS)
     assert (
-        data.z.shape == (0, len(ALL_FEATURES))
+        data.z.shape == (0, len(ALL_INPUTS))
         and data.between(None, LAST).size == 0
         and data.inputs(np.arange(0), lstm(3)).shape[0] == 0
     )
+
+
+def news(days: pl.DataFrame = DAYS, seed: int = 5) -> pl.DataFrame:
+    """Rows of `credit_news` for all but the first issuer; one in ten values missing."""
+    rng = np.random.default_rng(seed)
+    keys = days.filter(pl.col("parent_id") != "P00").select("parent_id", "trade_date")
+    values = rng.standard_t(2, (keys.height, len(IN_UNITS)))
+    values[rng.random(values.shape) < 0.1] = np.nan
+    return keys.with_columns(
+        daily_volatility_pct=pl.Series(rng.uniform(0.5, 3.0, keys.height)),
+        **{name: pl.Series(values[:, k]).fill_nan(None) for k, name in enumerate(IN_UNITS)},
+    ).with_columns(credit_news_missing=pl.lit(0.0))
+
+
+def test_news_keeps_its_size_and_what_is_missing_is_no_news_with_a_flag():
+    frame = news()
+    mixed = frame.sample(fraction=1.0, shuffle=True, seed=1)
+    data = make_dataset(DAYS, LABELS, WINDOWS, mixed)
+    columns = {name: data.z[:, ALL_INPUTS.index(name)] for name in IN_UNITS}
+    told = data.keys.join(frame, on=["trade_date", "parent_id"], how="left", maintain_order="left")
+    for name in ("credit_news_0", "expected_reaction", "stock_return_3"):
+        np.testing.assert_array_equal(columns[name], told[name].fill_null(0.0).to_numpy())
+        assert np.abs(columns[name]).max() > 8, "nothing is cut"
+    silent = (data.keys["parent_id"] == "P00").to_numpy()
+    assert (columns["credit_news_missing"][silent] == 1).all()
+    assert (columns["credit_news_missing"][~silent] == 0).all()
+    assert np.isnan(data.sigma[silent]).all() and (data.sigma[~silent] > 0).all()
+    assert np.isfinite(data.z[:, len(ALL_FEATURES) :]).all()
+    assert same(make_dataset(DAYS, LABELS, WINDOWS, frame[:0]), made())
+
+
+def test_the_own_label_is_in_own_volatilities_and_the_normal_score_where_there_is_none():
+    data = make_dataset(DAYS, LABELS, WINDOWS, news())
+    known = np.isfinite(data.sigma)
+    for day in np.unique(data.day):
+        rows = np.flatnonzero(data.day == day)
+        gap = (data.excess[rows] - np.median(data.excess[rows])) / (data.sigma[rows] * np.sqrt(5))
+        wanted = np.where(known[rows], np.clip(gap, -5, 5), data.label[rows])
+        np.testing.assert_allclose(data.own_label[rows], wanted, rtol=1e-12)
+    np.testing.assert_array_equal(made().own_label, made().label)
+
+
+def test_a_sample_is_labelled_as_its_kind_asks_and_knows_how_much_it_says():
+    data = make_dataset(DAYS, LABELS, WINDOWS, news())
+    rows = data.labelled(FIRST, LAST)
+    own, normal = (data.sample(rows, specification(n), True) for n in ("bayes_ridge", "ridge"))
+    np.testing.assert_array_equal(own.label, data.own_label[rows])
+    np.testing.assert_array_equal(normal.label, data.label[rows])
+    assert own.names == specification("bayes_ridge").features
+    uniqueness = average_uniqueness(data.parent[rows], data.day[rows], 5)
+    assert own.effective_rows == pytest.approx(uniqueness.sum())
+    assert data.sample(rows, specification("bayes_ridge"), False).effective_rows == rows.size / 5

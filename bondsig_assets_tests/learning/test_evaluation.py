@@ -702,3 +702,43 @@ def test_nearness_to_a_filing_is_that_of_counting_days_one_by_one(filings, rows)
     for (who, k), earnings in zip(rows, found["earnings"], strict=True):
         gaps = [abs(k - other) for filer, other in filings if filer == who]
         assert earnings == ("unknown" if not gaps else "near" if min(gaps) <= 5 else "away")
+
+
+def test_the_headline_is_the_correlation_of_the_label_with_what_the_control_leaves_of_the_size():
+    predictions, labels, _ = messy()
+    found = daily_ic(predictions, labels).filter(horizon_days=5)
+    wide = predictions.pivot("model_name", index=["parent_id", "trade_date"], values="prediction")
+    rows = wide.join(labels.filter(horizon_days=5), on=["parent_id", "trade_date"])
+    for day in (DAYS[0], DAYS[20], DAYS[50]):
+        of_day = rows.filter(trade_date=day).drop_nulls(["ridge", CONTROL]).sort("parent_id")
+        x, c, y = (of_day[name].to_numpy() for name in ("ridge", CONTROL, "label_pct"))
+        score = norm.ppf((rankdata(y) - 0.5) / y.size)
+        slope = np.cov(x, c)[0, 1] / np.var(c, ddof=1)
+        left = x - x.mean() - slope * (c - c.mean())
+        is_flat = np.ptp(x) == 0
+        for name, signal in (("ridge", x - x.mean()), ("ridge" + OVER, left)):
+            row = of(found, trade_date=day, model_name=name)
+            wanted = 0.0 if is_flat else np.corrcoef(signal, score)[0, 1]
+            assert row["size_weighted_ic"] == pytest.approx(wanted, abs=1e-9)
+        tied = np.where(np.abs(x) < 0.09, 0.0, x)
+        wanted = 0.0 if is_flat else spearmanr(tied, y).statistic
+        assert of(found, trade_date=day, model_name="ridge")["tied_rank_ic"] == pytest.approx(
+            wanted, abs=1e-9
+        )
+
+
+def test_rare_news_is_seen_by_its_size_where_ranks_of_noise_hide_it():
+    rng = np.random.default_rng(5)
+
+    def news(y: np.ndarray, e: np.ndarray) -> np.ndarray:
+        return np.where(np.abs(y) > 1.9, np.sign(y), 0.0) + 0.02 * e
+
+    predictions, labels = market(
+        n_days=100, n=60, seed=6, ridge=news, **{CONTROL: lambda y, e: rng.standard_normal(y.size)}
+    )
+    found = of(evaluations(predictions, labels), model_name="ridge" + OVER, slice="all")
+    assert found["size_weighted_ic"] > 2 * found["mean_ic"] > 0
+    assert found["size_weighted_t"] > found["t_statistic"]
+    assert found["smallest_detectable_size_weighted_ic"] == pytest.approx(
+        2.8 * found["size_weighted_error"]
+    )

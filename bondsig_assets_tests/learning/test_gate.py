@@ -29,7 +29,7 @@ BEFORE, NOW = fold_of(date(2023, 4, 1)), fold_of(date(2023, 7, 1))
 DAYS = trading_days(offset(NOW.train_end, -299), NOW.train_end)
 SPAN = trading_days(NOW.calibration_start, NOW.train_end)
 UNSEEN = [day for day in SPAN if day >= BEFORE.first_day]
-SETTINGS = GateSettings()
+SETTINGS = GateSettings(first_champion="ridge")
 MARGIN = SETTINGS.new_specification_margin
 INCUMBENT = Candidate(BEFORE.quarter, BEFORE.first_day, "ridge", "r")
 REFIT, TREES, FOREST = (
@@ -65,8 +65,8 @@ def ics(values: np.ndarray | float, days: list[date] = DAYS) -> pl.DataFrame:
         else np.empty(0)
     )
     return pl.DataFrame(
-        {"trade_date": days, "information_coefficient": of_days},
-        schema={"trade_date": pl.Date, "information_coefficient": pl.Float64},
+        {"trade_date": days, "size_weighted_ic": of_days},
+        schema={"trade_date": pl.Date, "size_weighted_ic": pl.Float64},
     )
 
 
@@ -80,9 +80,7 @@ def siblings(
     }
     return pl.concat(
         [
-            frame.select(
-                pl.lit(key).alias("specification_hash"), "trade_date", "information_coefficient"
-            )
+            frame.select(pl.lit(key).alias("specification_hash"), "trade_date", "size_weighted_ic")
             for key, frame in frames.items()
         ]
     )
@@ -521,7 +519,7 @@ def lived(
         {
             "trade_date": np.repeat(np.array(CALENDAR[:n], dtype="datetime64[D]"), len(NAMES)),
             "specification_hash": list(NAMES) * n,
-            "information_coefficient": daily.ravel(),
+            "size_weighted_ic": daily.ravel(),
         }
     )
     found: list[Verdict] = []

@@ -14,8 +14,9 @@ from scipy.stats import norm, rankdata
 
 from bondsig_assets.calendar import offset
 from bondsig_assets.errors import MismatchError
-from bondsig_assets.learning.calibration import Calibration
+from bondsig_assets.learning.calibration import Calibration, ProbabilityMap
 from bondsig_assets.learning.dataset import make_dataset
+from bondsig_assets.learning.inputs import ALL_INPUTS, EQUITY_INPUTS
 from bondsig_assets.learning.models import catalogue
 from bondsig_assets.learning.models.catalogue import (
     CONTROL,
@@ -66,7 +67,7 @@ def scored(scorers) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def ridge(weights: np.ndarray | float = 0.0, slope: float = -1.0) -> Scorer:
     """A champion with the given weights and means of 0."""
-    n = len(ALL_FEATURES)
+    n = len(ALL_INPUTS)
     text = json.dumps(
         {"intercept": 0.1, "weights": np.broadcast_to(weights, n).tolist(), "means": [0.0] * n}
     )
@@ -75,7 +76,7 @@ def ridge(weights: np.ndarray | float = 0.0, slope: float = -1.0) -> Scorer:
         "by hand",
         RidgeModel.from_text(text),
         specification("ridge"),
-        Calibration(0.2, slope, 0.45),
+        Calibration(ProbabilityMap(0.2, slope), ProbabilityMap(0.2, slope), 0.45),
     )
 
 
@@ -99,7 +100,7 @@ def test_what_the_warehouse_gives_back_predicts_the_same_bits(scorers):
 def test_predictions_are_the_models_own(scorers):
     found = predict(DATA, ROWS, scorers)
     for row in model_rows(trained()).filter(pl.col("model_name") != ENSEMBLE).to_dicts():
-        columns = [ALL_FEATURES.index(name) for name in row["features"]]
+        columns = [ALL_INPUTS.index(name) for name in row["features"]]
         wanted = load_model(row["model_name"], row["model_text"]).predict(
             DATA.z[np.ix_(ROWS, columns)]
         )
@@ -108,35 +109,42 @@ def test_predictions_are_the_models_own(scorers):
             DATA.keys[ROWS].select("trade_date", "parent_id", "ticker", "known_at")
         )
         assert mine["prediction"].to_numpy().tobytes() == wanted.tobytes()
-        under = Calibration(
-            row["calibration_intercept"], row["calibration_slope"], row["base_rate"]
-        ).probability(wanted)
-        assert mine["probability_underperform"].to_numpy().tobytes() == under.tobytes()
+        # Anybody can compute it again from what `models` holds.
+        ends = np.where(DATA.has_cds[ROWS], "_cds", "")
+        intercept, slope, certainty = (
+            np.array([row[f"calibration_{part}{end}"] for end in ends])
+            for part in ("intercept", "slope", "certainty")
+        )
+        under = (1 - certainty) / 2 + certainty * norm.cdf(intercept + slope * wanted)
+        np.testing.assert_allclose(mine["probability_underperform"], under, rtol=1e-12)
+        np.testing.assert_array_equal(mine["is_informed"], slope < 0)
         assert set(mine["model_version"]) == {f"{row['model_name']} 2023-07-01"}
 
 
-def test_the_ensemble_is_the_mean_of_the_days_ranks_without_the_control(scorers):
+def test_the_ensemble_is_the_mean_of_predictions_without_the_control(scorers):
     found = predict(DATA, ROWS, scorers)
     for day in found.partition_by("trade_date"):
         wide = {
             name: day.filter(model_name=name)["prediction"].to_numpy()
             for name in ("ridge", "xgboost", ENSEMBLE, CONTROL)
         }
-        wanted = (
-            sum(
-                norm.ppf((rankdata(wide[name]) - 0.5) / wide[name].size)
-                for name in ("ridge", "xgboost")
-            )
-            / 2
-        )
+        wanted = (wide["ridge"] + wide["xgboost"]) / 2
         np.testing.assert_allclose(wide[ENSEMBLE], wanted, rtol=1e-9, atol=1e-12)
+
+
+def has_cds(scores: pl.DataFrame) -> np.ndarray:
+    """Whether the issuer of each score has a CDS."""
+    keys = DATA.keys.with_columns(has_cds=pl.Series(DATA.has_cds))
+    on = ["trade_date", "parent_id"]
+    found = scores.join(keys.select(*on, "has_cds"), on=on, how="left", maintain_order="left")
+    return found["has_cds"].to_numpy()
 
 
 def test_the_score_is_one_minus_twice_the_calibrated_probability(scorers, scored):
     scores, champion = scored[0], scorers[1]
     np.testing.assert_array_equal(
         scores["probability_underperform"],
-        champion.calibration.probability(scores["prediction"].to_numpy()),
+        champion.calibration.probability(scores["prediction"].to_numpy(), has_cds(scores)),
     )
     np.testing.assert_array_equal(
         scores["score"], 1 - 2 * scores["probability_underperform"].to_numpy()
@@ -150,7 +158,7 @@ def test_the_score_is_one_minus_twice_the_calibrated_probability(scorers, scored
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.lists(st.integers(-2, 2), min_size=len(ALL_FEATURES), max_size=len(ALL_FEATURES)),
+    st.lists(st.integers(-2, 2), min_size=len(ALL_INPUTS), max_size=len(ALL_INPUTS)),
     st.integers(1, ROWS.size),
 )
 def test_the_rank_uses_the_whole_range_and_follows_the_prediction(weights, n):
@@ -177,7 +185,7 @@ def test_the_reasons_are_the_largest_contributions_in_order(scorers, scored):
     for row in scored[0].iter_rows(named=True):
         mine = parts[place[row["trade_date"], row["ticker"]]]
         order = np.argsort(-np.abs(mine), kind="stable")[:TOP_FEATURES]
-        assert row["top_features"] == [ALL_FEATURES[k] for k in order]
+        assert row["top_features"] == [ALL_INPUTS[k] for k in order]
         assert row["top_contributions"] == mine[order].tolist()
     assert (
         scored[0]["top_features"].list.first().value_counts(sort=True)["top_features"][0] == CREDIT
@@ -190,7 +198,13 @@ def test_a_model_of_few_inputs_has_few_reasons(scorers):
     scores, explanations = score(
         DATA,
         ROWS,
-        Scorer("ridge", "v", RidgeModel.from_text(text), few, Calibration(0.0, -1.0, 0.5)),
+        Scorer(
+            "ridge",
+            "v",
+            RidgeModel.from_text(text),
+            few,
+            Calibration(ProbabilityMap(0.0, -1.0), ProbabilityMap(0.0, -1.0), 0.5),
+        ),
         "1",
         DAYS[ROWS],
     )
@@ -208,7 +222,7 @@ def test_explanations_add_up_to_the_prediction(scorers, place):
     total = joined["base_value"] + joined["contributions"].list.sum()
     np.testing.assert_allclose(total, joined["prediction"], atol=1e-5)
     assert set(explanations["contributions"].list.len()) == {
-        len(EQUITY_FEATURES) if place == 2 else len(ALL_FEATURES)
+        len(EQUITY_INPUTS) if place == 2 else len(ALL_INPUTS)
     }
 
 

@@ -351,36 +351,36 @@ def test_tuning_counts_only_where_there_is_a_search():
 PINNED = [
     (
         {},
-        "c67a7d6390f5 c5c90d84a4a0 bebd299c929f 0d08da06542f "
-        "170fdb152674 fab9560a3e69 abd0f006fa0f",
-        "df2f347901908047",
+        "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
+        "3d46e0bcef0f 73467665fc51 64b18766e757 9780bfe0d74f 9137b68db4c5",
+        "ced9d3f9b6c2d824",
     ),
     (
         {"walk_forward": {"horizon_days": 10, "label": "beta_adjusted"}},
-        "9f9541892edf 43814c140a32 b58a258646b8 c8945ac67ffd "
-        "3ef65bd1f076 2869ea020310 36efa9411057",
-        "4c8b2e7e30d25286",
+        "45f43b413fde 2f5b938a7b8a 112191d69af6 d60d0239e54d f2784feda3f8 "
+        "e8c150b1300d ea4d62dc536a 33d3509dbbcc 52bd9e675c35 126a246f0ec5",
+        "0c8efe73583a1e9f",
     ),
     (
         {
             "walk_forward": {"window": "rolling", "uniqueness_weights": False},
             "ridge": {"penalty": 1},
         },
-        "65af8407f58d 52590a4ecb39 414716101073 71890bdfee91 "
-        "ed1e14696ad5 cb0a1aff4e79 f0f5496223cf",
-        "8be90396c96fc7db",
+        "ac0fe3a86d9a 3d86b55c96ef 24e1dfbb892f a702a1af8775 3804c2eb7733 "
+        "24b37d80773c 93cbb10e4200 cfda146f6460 623faac56d9d fcc9b364e7c8",
+        "670cd762ebd5389e",
     ),
     (
         {"tuning": {"trials": 5, "seed": 3}},
-        "d240c2988b17 3c4bca3e2543 a63bba7241d2 becbb1e8cd36 "
-        "85fa5162ce3b 2ae1491fd1c1 884c4dcbd7fc",
-        "027c2f93013ffe06",
+        "832c55c845d6 4b3e4fb89256 77a9697692fd 5f474d8380ba 85274c6d17b1 "
+        "5ff7bf98cf80 b6d667e1c7b9 b994b1eca374 75a09b84bac3 215ef34e7f87",
+        "7028fa22e962e52e",
     ),
     (
         {"gate": {"first_champion": "xgboost"}, "signals": {"quantile": 0.2}, "study": "another"},
-        "c67a7d6390f5 c5c90d84a4a0 bebd299c929f 0d08da06542f "
-        "170fdb152674 fab9560a3e69 abd0f006fa0f",
-        "f7d0481646b2b124",
+        "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
+        "3d46e0bcef0f 73467665fc51 64b18766e757 9780bfe0d74f 9137b68db4c5",
+        "8e7c75bf99ada4f3",
     ),
     (
         {
@@ -390,9 +390,9 @@ PINNED = [
             "random_forest": {"subsample": 0.5},
             "lstm": {"early_stopping": False, "l2_penalty": 0},
         },
-        "c67a7d6390f5 3a49e9003422 664e3adb5d3a ec1ed7aa1482 "
-        "c2c25bd464e3 72efd2bd4ebd ea20036da196",
-        "6510f9bc769db9d1",
+        "519d0df5aea5 56de3980353c 801513dc05d6 faeb92d56105 942fd04a814c "
+        "6d0f1aeee552 73467665fc51 64b18766e757 9780bfe0d74f 7236995de445",
+        "b9ea10e5488d3620",
     ),
 ]
 

@@ -70,7 +70,14 @@ def test_a_handful_of_scores_counted_by_hand():
         ("A", other, 9.0),
     )
     found = thresholds(scores, labels, signalled(("C", one, 1), ("B", two, -1), ("A", other, -1)))
-    assert found["rule"].to_list() == ["P >= 0.55", "P >= 0.6", "P >= 0.65", "P >= 0.7", "signals"]
+    assert found["rule"].to_list() == [
+        "P >= 0.55",
+        "P >= 0.6",
+        "P >= 0.65",
+        "P >= 0.7",
+        "P >= 0.75",
+        "signals",
+    ]
     columns = [
         "level",
         "n_signals",
@@ -87,10 +94,11 @@ def test_a_handful_of_scores_counted_by_hand():
         (0.6, 5, 1.25, 4, 3, 5, 3 / 5),
         (0.65, 4, 1.0, 4, 3, 4, 2 / 4),
         (0.7, 2, 0.5, 4, 2, 2, 1 / 2),
+        (0.75, 1, 0.25, 4, 1, 1, 0.0),
         (None, 3, 0.75, 4, 3, 3, 1 / 3),
     ]
     # Labels of five days that begin on neighbouring ones overlap: five count as one.
-    counts = ((3, 6), (3, 5), (2, 4), (1, 2), (1, 3))
+    counts = ((3, 6), (3, 5), (2, 4), (1, 2), (0, 1), (1, 3))
     assert [row["hit_rate_low"] for row in found.iter_rows(named=True)] == pytest.approx(
         [wilson(h / 5, n / 5)[1] for h, n in counts]
     )
@@ -165,23 +173,30 @@ def test_a_probability_that_is_no_number_fires_nothing(missing):
         labelled(("A", ALL[0], -1.0), ("B", ALL[0], -1.0)),
         signalled(),
     )
-    assert found["n_signals"].to_list() == [1, 0, 0, 0, 0]
+    assert found["n_signals"].to_list() == [1, 0, 0, 0, 0, 0]
 
 
 def test_a_rule_that_never_fires_says_so_and_has_no_hit_rate():
     found = thresholds(
         scored(*((name, day, 0.52) for name in "AB" for day in ALL[:5])), labelled(), signalled()
     )
-    assert never_fired(found) == ["P >= 0.55", "P >= 0.6", "P >= 0.65", "P >= 0.7", CONFIGURED]
-    assert found["signals_per_day"].to_list() == [0.0] * 5
+    assert never_fired(found) == [
+        "P >= 0.55",
+        "P >= 0.6",
+        "P >= 0.65",
+        "P >= 0.7",
+        "P >= 0.75",
+        CONFIGURED,
+    ]
+    assert found["signals_per_day"].to_list() == [0.0] * 6
     assert found.select("hit_rate", "hit_rate_low", "hit_rate_high").null_count().row(0) == (
-        5,
-        5,
-        5,
+        6,
+        6,
+        6,
     )
     assert never_fired(
         thresholds(scored(("A", ALL[0], 0.61)), labelled(), signalled(("A", ALL[0], -1)))
-    ) == ["P >= 0.65", "P >= 0.7"]
+    ) == ["P >= 0.65", "P >= 0.7", "P >= 0.75"]
 
 
 def test_a_day_without_a_signal_is_a_day():

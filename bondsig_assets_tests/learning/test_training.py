@@ -11,14 +11,15 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm, rankdata, spearmanr
+from scipy.stats import spearmanr
 
 from bondsig_assets.calendar import day_number, offset
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning import training
-from bondsig_assets.learning.calibration import calibrate
+from bondsig_assets.learning.calibration import Calibration, calibrate
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.folds import fold_of
+from bondsig_assets.learning.inputs import ALL_INPUTS, EQUITY_INPUTS
 from bondsig_assets.learning.models.catalogue import (
     CONTROL,
     ENSEMBLE,
@@ -42,7 +43,7 @@ from bondsig_assets.learning.training import (
     training_hash,
 )
 from bondsig_assets.learning.weights import average_uniqueness
-from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets_tests.learning.days import (
     CREDIT,
     EQUITY,
@@ -108,7 +109,7 @@ def spied(monkeypatch) -> Callable[..., list[Spy]]:
             return made[-1]
 
         monkeypatch.setitem(KINDS, "ridge", Kind(make, given))
-        return train_model(data, fold, Specification("ridge", given, ALL_FEATURES), study), made
+        return train_model(data, fold, Specification("ridge", given, ALL_INPUTS), study), made
 
     return train
 
@@ -191,6 +192,18 @@ def test_weights_are_those_of_the_rows_that_are_seen(spied):
     )
 
 
+def by_hand(data: Dataset, rows: np.ndarray, prediction: np.ndarray) -> Calibration:
+    """The probability map of predictions of these rows."""
+    return calibrate(
+        prediction,
+        data.excess[rows],
+        data.own_label[rows],
+        data.day[rows],
+        data.has_cds[rows],
+        data.horizon,
+    )
+
+
 def test_calibration_and_ic_come_from_the_unseen_span(spied):
     data = dataset()
     found, _ = spied(data, SpySettings(sign=-1.0))
@@ -203,8 +216,8 @@ def test_calibration_and_ic_come_from_the_unseen_span(spied):
     np.testing.assert_array_equal(found.holdout_rows, late)
     assert found.holdout_prediction.tobytes() == prediction.tobytes()
     assert (
-        found.calibration == calibrate(prediction, data.excess[late])
-        and found.calibration.slope < 0
+        found.calibration == by_hand(data, late, prediction)
+        and found.calibration.without_cds.slope < 0
     )
     assert found.calibration.base_rate == np.mean(data.excess[late] < 0)
     daily = [
@@ -543,7 +556,7 @@ def test_a_search_is_asked_only_where_there_are_trials():
     assert tuned[0].specification.hash == searching.specifications()[0].hash
 
 
-def test_the_ensemble_is_the_mean_of_the_members_ranks_without_the_control():
+def test_the_ensemble_is_the_mean_of_the_members_predictions_without_the_control():
     ridge, trees, control, both = trained()
     assert (both.name, both.model.members, control.name) == (
         ENSEMBLE,
@@ -551,16 +564,10 @@ def test_the_ensemble_is_the_mean_of_the_members_ranks_without_the_control():
         CONTROL,
     )
     data, late = dataset(), ridge.holdout_rows
-    wanted = np.zeros(late.size)
-    for day in np.unique(data.day[late]):
-        of_day = data.day[late] == day
-        for member in (ridge, trees):
-            wanted[of_day] += (
-                norm.ppf((rankdata(member.holdout_prediction[of_day]) - 0.5) / of_day.sum()) / 2
-            )
+    wanted = (ridge.holdout_prediction + trees.holdout_prediction) / 2
     np.testing.assert_allclose(both.holdout_prediction, wanted, rtol=1e-9, atol=1e-12)
     np.testing.assert_array_equal(both.holdout_rows, late)
-    assert both.calibration == calibrate(both.holdout_prediction, data.excess[late])
+    assert both.calibration == by_hand(data, late, both.holdout_prediction)
     assert (
         both.data_hash
         == ensemble_hash([ridge.data_hash, trees.data_hash])
@@ -586,14 +593,14 @@ def test_contributions_are_those_of_the_model_and_add_up(name):
     )
     assert found.contributions.shape == (
         EXPLAINED_ROWS,
-        len(EQUITY_FEATURES if name == CONTROL else ALL_FEATURES) + 1,
+        len(EQUITY_INPUTS if name == CONTROL else ALL_INPUTS) + 1,
     )
 
 
 def test_a_planted_credit_signal_is_found_and_the_control_finds_none():
     models = {model.name: model for model in trained()}
     assert all(
-        models[name].calibration_ic > 0.4 and models[name].calibration.slope < 0
+        models[name].calibration_ic > 0.4 and models[name].calibration.without_cds.slope < 0
         for name in ("ridge", "xgboost", ENSEMBLE)
     )
     assert abs(models[CONTROL].calibration_ic) < 0.1
@@ -611,9 +618,9 @@ RIDGE, LSTM = specification("ridge"), specification("lstm", {"history_days": 4})
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(["z", "label", "excess"]),
+    st.sampled_from(["z", "label", "own_label", "excess"]),
     st.integers(0, ROWS.size - 1),
-    st.sampled_from(range(len(ALL_FEATURES))),
+    st.sampled_from(range(len(ALL_INPUTS))),
     st.sampled_from([RIDGE, specification(CONTROL), LSTM]),
 )
 def test_the_hash_changes_with_any_value_that_is_learned_from(name, place, column, chosen):
@@ -621,7 +628,7 @@ def test_the_hash_changes_with_any_value_that_is_learned_from(name, place, colum
     values = getattr(data, name).copy()
     at = (ROWS[place], column) if name == "z" else ROWS[place]
     values[at] = np.nextafter(values[at], 9) if np.isfinite(values[at]) else 0.0
-    is_seen = name != "z" or ALL_FEATURES[column] in chosen.features
+    is_seen = name != "z" or ALL_INPUTS[column] in chosen.features
     assert (
         training_hash(replace(data, **{name: values}), ROWS, chosen)
         != training_hash(data, ROWS, chosen)

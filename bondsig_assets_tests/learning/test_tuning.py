@@ -101,7 +101,7 @@ def test_the_same_seed_finds_the_same_twice_and_another_seed_something_else(name
     )
 
 
-def test_a_trial_is_worth_the_mean_daily_ic_of_its_unseen_days():
+def test_a_trial_is_worth_what_it_adds_over_the_control_on_its_unseen_days():
     _, trials = searched("ridge")
     data, rows = dataset(), dataset().labelled(None, FOLD.early_end)
     for trial in trials[:2]:
@@ -113,9 +113,13 @@ def test_a_trial_is_worth_the_mean_daily_ic_of_its_unseen_days():
                 .make()
                 .fit(data.sample(learned, RIDGE, True))
             )
-            ics += daily_ics(data, judged, model.predict(data.z[judged]))[
-                "information_coefficient"
-            ].to_list()
+            control = CONTROLS.make().fit(data.sample(learned, CONTROLS, True))
+            ics += daily_ics(
+                data,
+                judged,
+                model.predict(data.z[judged]),
+                control.predict(data.inputs(judged, CONTROLS)),
+            )["size_weighted_ic"].to_list()
         assert trial.value == pytest.approx(np.mean(ics), rel=1e-12)
 
 
@@ -174,7 +178,7 @@ def test_a_search_of_one_trial_is_what_is_declared():
 @pytest.mark.parametrize("best", range(4))
 def test_a_search_never_ends_with_less_than_what_is_declared(monkeypatch, best):
     trials: list[Trial] = []
-    monkeypatch.setattr(tuning, "_inner_ic", lambda *_: float(len(trials) == best))
+    monkeypatch.setattr(tuning, "_inner_worth", lambda *_: float(len(trials) == best))
     found = tuner(trials.append)(dataset(), FOLD, TREES, SEARCHING)
     assert found.tuned == trials[best].parameters
     assert (found.make().settings == TREES.settings) == (best == 0)
@@ -227,7 +231,7 @@ def test_too_few_days_for_the_splits_are_a_fold_error():
 
 
 def test_a_trial_that_cannot_be_fitted_is_reported_and_the_search_goes_on(monkeypatch):
-    real, calls = tuning._inner_ic, []
+    real, calls = tuning._inner_worth, []
 
     def sometimes(*given):
         calls.append(given)
@@ -235,7 +239,7 @@ def test_a_trial_that_cannot_be_fitted_is_reported_and_the_search_goes_on(monkey
             raise ModelError("training went astray")
         return real(*given)
 
-    monkeypatch.setattr(tuning, "_inner_ic", sometimes)
+    monkeypatch.setattr(tuning, "_inner_worth", sometimes)
     trials: list[Trial] = []
     found = tuner(trials.append)(dataset(), FOLD, RIDGE, SEARCHING)
     assert [trial.is_complete for trial in trials] == [False, True, False, True]
@@ -247,7 +251,7 @@ def test_a_search_of_which_no_trial_can_be_fitted_is_a_fold_error(monkeypatch):
     def never(*_):
         raise ModelError("training went astray")
 
-    monkeypatch.setattr(tuning, "_inner_ic", never)
+    monkeypatch.setattr(tuning, "_inner_worth", never)
     trials: list[Trial] = []
     with pytest.raises(
         FoldError, match="fold 2023-07-01: not one of the 4 trials of ridge could be fitted"

@@ -141,7 +141,8 @@ def _values(bond_days: pl.DataFrame, moves: _CurveMoves) -> Floats:
         years=pl.col("maturity_years").fill_null(np.nan),
         per_point=1e4 / (pl.col("price") * pl.col("spread_duration_years")).fill_null(np.nan),
         duration=pl.col("spread_duration_years").fill_null(np.nan),
-        trades=pl.col("n_trades").cast(pl.Float64),
+        # A quote weighs like one trade.
+        trades=pl.col("n_trades").cast(pl.Float64).fill_null(1.0),
         imbalance=(
             (pl.col("customer_buy_par_usd") - pl.col("customer_sell_par_usd"))
             / pl.max_horizontal(pl.col("par_usd"), 1.0)

@@ -13,6 +13,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from bondsig_assets.errors import ModelError
+from bondsig_assets.learning.inputs import ALL_INPUTS, EQUITY_INPUTS
+from bondsig_assets.learning.models.bayes_ridge import (
+    BayesRidgeModel,
+    BayesRidgeSettings,
+    ResidualTreesModel,
+    ResidualTreesSettings,
+)
 from bondsig_assets.learning.models.interface import Model, ModelSettings
 from bondsig_assets.learning.models.linear import (
     ElasticNetModel,
@@ -29,12 +36,15 @@ from bondsig_assets.learning.models.trees import (
     XGBoostModel,
     XGBoostSettings,
 )
-from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES, FEATURES
+from bondsig_assets.tables.issuer_features import FEATURES
+from bondsig_assets.tables.news_features import NEWS_FEATURES
 
 #: Name of the control: boosted trees on what stock prices and filings alone say.
 CONTROL = "equity_only"
-#: Name of the mean of the other models' ranks.
+#: Name of the mean of the other models' predictions.
 ENSEMBLE = "ensemble"
+#: What a model is fitted to: the day's normal scores, or own volatilities (`inputs.py`).
+NORMAL_SCORE, OWN_VOLATILITY = "normal_score", "own_volatility"
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,11 @@ class Kind:
 
     model: type[Model]
     settings: ModelSettings
-    features: tuple[str, ...] = ALL_FEATURES
+    features: tuple[str, ...] = ALL_INPUTS
     #: Whether every score can be explained exactly and at once, as a champion's must be.
     may_be_champion: bool = True
+    #: What it is fitted to.
+    label: str = NORMAL_SCORE
 
 
 KINDS: dict[str, Kind] = {
@@ -55,7 +67,12 @@ KINDS: dict[str, Kind] = {
     "lightgbm": Kind(LightGBMModel, LightGBMSettings()),
     "random_forest": Kind(ForestModel, ForestSettings()),
     "lstm": Kind(LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False),
-    CONTROL: Kind(XGBoostModel, XGBoostSettings(), EQUITY_FEATURES, may_be_champion=False),
+    "bayes_ridge": Kind(BayesRidgeModel, BayesRidgeSettings(), label=OWN_VOLATILITY),
+    "expected_reaction": Kind(
+        BayesRidgeModel, BayesRidgeSettings(), ("expected_reaction",), label=OWN_VOLATILITY
+    ),
+    "residual_trees": Kind(ResidualTreesModel, ResidualTreesSettings(), label=OWN_VOLATILITY),
+    CONTROL: Kind(XGBoostModel, XGBoostSettings(), EQUITY_INPUTS, may_be_champion=False),
 }
 
 
@@ -129,7 +146,7 @@ def feature_hash(features: tuple[str, ...] | list[str]) -> str:
     """Fingerprint of an ordered list of inputs and of how each is declared: a changed formula is
     another input.
     """
-    declared = {feature.name: feature for feature in FEATURES}
+    declared = {feature.name: feature for feature in (*FEATURES, *NEWS_FEATURES)}
     return fingerprint(
         [
             (

@@ -5,6 +5,7 @@ Belongs here: the interface and what is passed through it. Not here: any one mod
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
@@ -24,13 +25,19 @@ class Sample:
     """Rows to learn from.
 
     `features`: [row, feature], or [row, day, feature] oldest day first for a model that declares
-    `history_days` above 1; robust z-scores, NaN = missing. `label`: [row] normal scores. `weight`:
-    [row] average uniqueness of the label, above 0.
+    `history_days` above 1; robust z-scores and own volatilities, NaN = missing. `label`: [row]
+    normal scores, or own volatilities over the horizon. `weight`: [row] average uniqueness of the
+    label, above 0. `names`: of the features, where they matter. `effective_rows`: how many labels
+    that do not overlap say as much; None: all of them do not. `worth`: how good predictions of
+    these rows are, where something other than their loss says so (`training.worth_of`).
     """
 
     features: np.ndarray
     label: np.ndarray
     weight: np.ndarray
+    names: tuple[str, ...] = ()
+    effective_rows: float | None = None
+    worth: Callable[[np.ndarray], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,9 @@ class ModelSettings:
 
 
 class Model(Protocol):
-    """A regression of the day's normal-scored label on day-standardised features.
+    """A regression of the label on the day's features. Predictions are in one unit whatever the
+    kind: the expected excess return less the day's median, in own volatilities over the horizon,
+    or as a normal score across the day, which is about as large.
 
     The prediction of a row never depends on the other rows of the call, to the last bit, and the
     same sample gives the same model whatever the number of cores.

@@ -65,6 +65,14 @@ LSTM_FEATURES: tuple[str, ...] = (
     "equity_volatility_21d_pct",
     "log_market_cap",
     "distance_to_default",
+    # Credit news: today's of each day, for older ages stand in the days before; what is left of all
+    # of them to expect, and what the stock did on each day.
+    "credit_news_0",
+    "credit_news_probability_0",
+    "credit_quiet_5d",
+    "news_unanswered_0",
+    "expected_reaction",
+    "stock_return_0",
 )
 
 #: Points of the path at which an explanation takes the slope (Gauss-Legendre); more for the rows
@@ -136,7 +144,7 @@ class LSTMModel:
         self.network: Network | None = None
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Self:
-        """Epochs from the mean label on; with `stop` the weights after the epoch that loses least
+        """Epochs from the mean label on; with `stop` the weights after the epoch that does best
         there.
         """
         s = self.settings
@@ -235,9 +243,11 @@ def _inputs(features: np.ndarray) -> np.ndarray:
 
 
 def _loss(network: Network, sample: Sample) -> float:
-    """Weighted mean squared error."""
+    """Weighted mean squared error, or what the sample's predictions are worth, turned round."""
     from bondsig_assets.learning.models.sequence_kernel import predicted
 
+    if sample.worth is not None:
+        return -sample.worth(predicted(_inputs(sample.features), network))
     return float(
         np.average(
             (predicted(_inputs(sample.features), network) - sample.label) ** 2,

@@ -15,8 +15,12 @@ from pydantic import Field
 
 from bondsig_assets.errors import SettingsError
 from bondsig_assets.learning.models.interface import ModelSettings, Sample, Tunable
+from bondsig_assets.tables.news_features import NEWS_AGES
 from bondsig_assets.validation import checked
 
+#: Inputs of which more is never worse: good news, and the return it lets expect. Trees may not
+#: learn from noise that it is.
+RISING = frozenset({"expected_reaction", *(f"credit_news_{k}" for k in NEWS_AGES)})
 #: Values a feature is cut into before splits are sought: z-scores of some ninety issuers a day tell
 #: no more, and fits are a quarter faster.
 BINS = 64
@@ -121,6 +125,11 @@ class ForestSettings(ModelSettings):
         return replace(self, n_trees=rounds)
 
 
+def rising(names: tuple[str, ...]) -> list[int]:
+    """1 for each input that may only raise a prediction, 0 for the others."""
+    return [int(name in RISING) for name in names]
+
+
 class XGBoostModel:
     """Gradient-boosted trees (Chen-Guestrin 2016), histogram method."""
 
@@ -130,9 +139,7 @@ class XGBoostModel:
         self.booster: Any = None
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Self:
-        """Squared error from zero, with a fixed seed; with `stop` as many trees as lose least
-        there.
-        """
+        """Squared error from zero, one seed; with `stop` as many trees as do best there."""
         import xgboost as xgb
 
         data = xgb.QuantileDMatrix(
@@ -148,7 +155,17 @@ class XGBoostModel:
                 "early_stopping_rounds": PATIENCE,
                 "verbose_eval": False,
             }
-        self.booster = xgb.train(self._parameters(), data, self._boosting_rounds(), **options)
+            if worth := stop.worth:
+                options |= {
+                    "custom_metric": lambda given, _: ("worth", worth(given.astype(float))),
+                    "maximize": True,
+                }
+        parameters = self._parameters()
+        if any(rising(sample.names)):
+            parameters["monotone_constraints"] = tuple(rising(sample.names))
+        if "custom_metric" in options:
+            parameters["disable_default_eval_metric"] = True
+        self.booster = xgb.train(parameters, data, self._boosting_rounds(), **options)
         self.rounds = self.booster.best_iteration + 1 if options else self.settings.n_trees
         if options:
             self.booster = self.booster[: self.rounds]
@@ -252,11 +269,11 @@ class LightGBMModel:
         self.booster: Any = None
 
     def fit(self, sample: Sample, stop: Sample | None = None) -> Self:
-        """Squared error from zero, deterministic; with `stop` as many trees as lose least there."""
+        """Squared error from zero, deterministic; with `stop` as many trees as do best there."""
         import lightgbm as lgb
 
         s, quiet = self.settings, {"verbosity": -1, "num_threads": 1, "max_bin": BINS}
-        parameters = {
+        parameters: dict[str, Any] = {
             "objective": "regression",
             "boost_from_average": False,
             "num_leaves": s.n_leaves,
@@ -281,6 +298,11 @@ class LightGBMModel:
                 "valid_sets": [held],
                 "callbacks": [lgb.early_stopping(PATIENCE, verbose=False)],
             }
+            if worth := stop.worth:
+                parameters["metric"] = "None"
+                options["feval"] = lambda given, _: ("worth", worth(np.asarray(given)), True)
+        if any(rising(sample.names)):
+            parameters["monotone_constraints"] = rising(sample.names)
         booster = lgb.train(parameters, data, s.n_trees, **options)
         self.booster = lgb.Booster(
             model_str=booster.model_to_string(
