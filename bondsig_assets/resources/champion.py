@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bondsig_assets.errors import MismatchError
+from bondsig_assets.learning.inputs import ALL_INPUTS
 from bondsig_assets.learning.rows import ChampionRow, frame_of
 from bondsig_assets.learning.scoring import Scorer, check_features, scorer_of
 from bondsig_assets.reading.gate import model_summaries
 from bondsig_assets.resources.tracking import TrackingResource
-from bondsig_assets.tables.issuer_features import ALL_FEATURES
 from bondsig_assets.warehouse import Warehouse, Write
 
 
@@ -29,7 +29,7 @@ def load_champion(tracking: TrackingResource, champion: ChampionRow) -> Scorer:
             f" {stored.model_version} ({stored.data_hash}), champions says"
             f" {champion.model_version} ({champion.data_hash}): materialize champions again"
         )
-    check_features(stored.model_version, stored.features, stored.feature_hash, ALL_FEATURES)
+    check_features(stored.model_version, stored.features, stored.feature_hash, ALL_INPUTS)
     return scorer_of(stored)
 
 
