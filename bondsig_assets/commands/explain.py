@@ -25,6 +25,7 @@ from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from bondsig_assets.learning.rows import LabelRow
+    from bondsig_assets.reporting.news_trail import News
     from bondsig_assets.reporting.score_trail import Trail
 
 #: Contributions printed one by one.
@@ -39,6 +40,7 @@ def print_explanation(
     draw its contributions into that file.
     """
     from bondsig_assets.reporting import score_trail as trails
+    from bondsig_assets.reporting.news_trail import news_behind
 
     if picture is not None and picture.suffix.lower() not in _PICTURES:
         raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
@@ -48,6 +50,7 @@ def print_explanation(
     cusips = trails.linked_bonds(warehouse.read, trail.score.parent_id, day, trail.score.known_at)
     bonds = trails.bonds_behind(warehouse.read, cusips, day, trail.score.known_at)
     reports = trails.reports_behind(warehouse.read, cusips, day, trail.score.known_at)
+    news = news_behind(warehouse.read, trail.score.parent_id, day, trail.score.known_at, cusips)
     if picture is not None:
         # Before the text: a reader who pipes it into `head` ends the program there.
         _draw(trail, parts, picture)
@@ -55,6 +58,7 @@ def print_explanation(
     for section in (
         score_section(trail),
         [_model_facts(trail)],
+        _news_lines(news),
         _contribution_section(trail, parts),
         _bond_section(bonds),
         _report_section(reports, n_reports, trail),
@@ -135,6 +139,13 @@ def _model_facts(trail: Trail) -> RenderableType:
     )
 
 
+def _news_lines(news: list[News]) -> list[str]:
+    """What was new in the issuer's credit, as known on the day."""
+    if not news:
+        return ["Credit news: none in the last six days that is more likely than not"]
+    return ["Credit news, as known on the day:", *(f"  {one.sentence()}" for one in news)]
+
+
 def _contribution_section(trail: Trail, parts: pl.DataFrame) -> list[RenderableType]:
     """The largest contributions, the sum of the others, and that all add up."""
     base = trail.explanation.base_value
@@ -157,9 +168,10 @@ def _contribution_section(trail: Trail, parts: pl.DataFrame) -> list[RenderableT
     ]
     if others:
         sums.insert(0, (f"{math.fsum(others):+.6f}", f"and {len(others)} others"))
-    header = ["contribution", "feature", "value", "unit", "robust z"]
+    header = ["contribution", "feature", "value", "unit", "input"]
     return [
-        "What moved it (robust z: across the day's issuers, as the model saw it)",
+        "What moved it (input: what the model saw; credit news in its unit, the others as robust z"
+        " across the day's issuers)",
         plain_table(header, rows, right=(0, 2, 4)),
         plain_table([header[0], ""], sums, right=(0,), show_header=False),
     ]

@@ -29,6 +29,7 @@ from bondsig_assets.learning.rows import (
 from bondsig_assets.market_rules import STALE_DAYS
 from bondsig_assets.reporting.waterfall import Read
 from bondsig_assets.tables.issuer_features import FEATURES
+from bondsig_assets.tables.news_features import NEWS_FEATURES
 
 _NEAR = 5
 #: Columns that say when a bond day became known rather than what it is.
@@ -143,15 +144,15 @@ def _only(kind: type[Row], frame: pl.DataFrame) -> Row | None:
 
 def contributions_of(read: Read, trail: Trail) -> pl.DataFrame:
     """`feature, value, unit, input, contribution` of every input of a score, the largest
-    contribution first; values are those in `issuer_days`.
+    contribution first; values are those in `issuer_days` and `credit_news`.
     """
     names = trail.model.features
-    rows = read(
-        "SELECT * FROM issuer_days WHERE parent_id = ? AND trade_date = ?",
-        [trail.score.parent_id, trail.score.trade_date],
-    ).to_dicts()
-    values = rows[0] if rows else {}
-    units = {feature.name: feature.unit for feature in FEATURES}
+    key = [trail.score.parent_id, trail.score.trade_date]
+    values: dict[str, Any] = {}
+    for table in ("issuer_days", "credit_news"):
+        rows = read(f"SELECT * FROM {table} WHERE parent_id = ? AND trade_date = ?", key).to_dicts()
+        values |= rows[0] if rows else {}
+    units = {feature.name: feature.unit for feature in (*FEATURES, *NEWS_FEATURES)}
     frame = pl.DataFrame(
         {
             "feature": names,

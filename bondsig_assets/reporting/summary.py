@@ -72,32 +72,36 @@ def _evaluations(read: Read) -> Table | Group | str:
     )
     kind = "beta-adjusted" if rows[0]["label"] == "beta_adjusted" else "excess"
     title = Text(
-        f"Daily rank IC against the {horizon}-day {kind} return, {days} days, {first} … {last}",
+        f"Daily size-weighted IC against the {horizon}-day {kind} return, {days} days,"
+        f" {first} … {last}",
         style="italic",
     )
     table = Table(box=None, pad_edge=False)
-    for name in ("model", "mean IC", "t (Newey-West)", "smallest detectable IC"):
+    for name in ("model", "IC", "added to control", "t", "smallest detectable", "rank IC", "t"):
         table.add_column(name, justify="left" if name == "model" else "right")
-    for row in rows:
-        name = row["model_name"]
-        shown = (
-            f"{name.removesuffix('_over_equity')} adds over the control"
-            if name.endswith("_over_equity")
-            else {"equity_only": "equity-only control"}.get(name, name)
-        )
-        t = row["t_statistic"]
-        style = "bold" if name.endswith("_over_equity") else ""
+    of = {row["model_name"]: row for row in rows}
+    for name in sorted({one.removesuffix("_over_equity") for one in of}):
+        alone, added = of.get(name, {}), of.get(f"{name}_over_equity", {})
         table.add_row(
-            Text(shown, style=style),
-            f"{row['mean_ic']:+.4f}",
-            f"{t:+.2f}" if t is not None else "",
-            f"{row['smallest_detectable_ic']:.4f}",
+            "equity-only control" if name == "equity_only" else name,
+            _signed(alone.get("size_weighted_ic"), 4),
+            Text(_signed(added.get("size_weighted_ic"), 4), style="bold"),
+            Text(_signed(added.get("size_weighted_t"), 2), style="bold"),
+            _signed(added.get("smallest_detectable_size_weighted_ic"), 4).lstrip("+"),
+            _signed(alone.get("mean_ic"), 4),
+            _signed(alone.get("t_statistic"), 2),
         )
     note = (
-        "A mean IC below the smallest detectable one (2.8 standard errors) is no evidence either"
-        " way. One sample is one draw."
+        "Size-weighted: the day's correlation of the score with the return's normal score. What is"
+        " added is what the equity-only control does not explain of the score. Below the smallest"
+        " detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
     )
     return Group(Text(), title, table, Text(note, style="dim"), _champion(read))
+
+
+def _signed(value: float | None, digits: int) -> str:
+    """A number with its sign, nothing where there is none."""
+    return "" if value is None else f"{value:+.{digits}f}"
 
 
 def _champion(read: Read) -> Text:

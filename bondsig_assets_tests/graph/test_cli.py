@@ -132,7 +132,7 @@ def test_summary_and_doctor(full_home):
     assert (
         summary.returncode == 0
         and "reports in" in summary.stdout
-        and "adds over the control" in summary.stdout
+        and "added to control" in summary.stdout
     )
     doctor = bondsig(full_home.path, "doctor")
     assert doctor.returncode == 0, doctor.stdout
