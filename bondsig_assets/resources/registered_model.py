@@ -18,6 +18,8 @@ from bondsig_assets.learning.rows import ModelRow, RegisteredModelRow, columns_o
 from bondsig_assets.learning.scoring import Scorer, scorer_of
 
 FILE = "model.json"
+#: The input that a row with a CDS has.
+_CDS = "cds_spread_bps"
 
 
 def write_model(folder: Path, row: ModelRow) -> Path:
@@ -51,15 +53,21 @@ class RegisteredModel:
 
     def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Prediction and P(underperform) for rows of inputs as `explanations` shows them: a frame
-        with the inputs as columns, or an array. A column `has_cds` of the frame says which rows
-        have a CDS and so the map of those; without it none has.
+        with the inputs as columns, or an array. Rows with a CDS have a map of their own: those that
+        a column `has_cds` of the frame names, else those whose input `cds_spread_bps` is there.
         """
-        has_cds = np.zeros(len(model_input), dtype=bool)
+        names = list(self.scorer.specification.features)
+        told = None
         if isinstance(model_input, pd.DataFrame):
-            if "has_cds" in model_input.columns:
-                has_cds = model_input["has_cds"].to_numpy(dtype=bool)
-            model_input = model_input[list(self.scorer.specification.features)].to_numpy(float)
-        prediction = self.scorer.fitted.predict(np.asarray(model_input))
+            told = model_input["has_cds"] if "has_cds" in model_input.columns else None
+            model_input = model_input[names].to_numpy(float)
+        inputs = np.asarray(model_input)
+        has_cds = np.zeros(len(inputs), dtype=bool)
+        if told is not None:
+            has_cds = told.to_numpy(dtype=bool)
+        elif _CDS in names and inputs.ndim == 2:
+            has_cds = np.isfinite(inputs[:, names.index(_CDS)])
+        prediction = self.scorer.fitted.predict(inputs)
         return pd.DataFrame(
             {
                 "prediction": prediction,

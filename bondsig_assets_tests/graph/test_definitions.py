@@ -16,6 +16,7 @@ from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING, TRUTH
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
+from bondsig_assets.tables.news_features import NEWS_LOOKBACK_DAYS
 
 _DAILY = {
     "trace_reports",
@@ -27,6 +28,7 @@ _DAILY = {
     "bond_day_revisions",
     "bond_analytics",
     "issuer_days",
+    "credit_news",
     "issuer_intraday",
     "labels",
     "scores",
@@ -101,11 +103,18 @@ def test_edges_between_days_say_how_far_back_they_reach(specs):
             ("issuer_days", parent): -LOOKBACK_DAYS
             for parent in ("bond_day_revisions", "bond_analytics", "equity_prices", "cds_quotes")
         },
+        **{
+            ("credit_news", parent): -NEWS_LOOKBACK_DAYS
+            for parent in ("bond_day_revisions", "bond_analytics", "equity_prices", "cds_quotes")
+        },
         ("issuer_intraday", "trade_events"): -BASELINE_DAYS,
         ("issuer_intraday", "bond_day_revisions"): -MATCH_DAYS,
         ("issuer_intraday", "bond_analytics"): -MATCH_DAYS,
         ("labels", "equity_prices"): -LOOKBACK,
-        ("scores", "issuer_days"): 1 - LearningSettings().kinds["lstm"].history_days,
+        **{
+            ("scores", parent): 1 - LearningSettings().kinds["lstm"].history_days
+            for parent in ("issuer_days", "credit_news")
+        },
     }
 
 

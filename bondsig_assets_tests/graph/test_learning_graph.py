@@ -211,7 +211,8 @@ def test_a_model_whose_features_are_declared_otherwise_is_refused(home, monkeypa
     warehouse, before = Warehouse(home.path), Warehouse(home.path).read_table("scores")
     monkeypatch.setattr(scoring, "feature_hash", lambda features: "another")
     with pytest.raises(
-        RunError, match=r"not scored: model ridge .* was trained on features declared otherwise"
+        RunError,
+        match=r"not scored: model bayes_ridge .* was trained on features declared otherwise",
     ):
         run(home, LAST, LAST, select="key:scores", again=True)
     assert warehouse.read_table("scores").equals(before)

@@ -54,7 +54,8 @@ def test_a_longer_world_has_the_same_past(name, view):
     for table in RAW_DAILY:
         low = max(first, stop - timedelta(days=_DAYS)) if table == "trace_reports" else first
         one, other = short.daily(table, low, stop), whole.daily(table, low, stop)
-        assert one.rows.height > 100
+        # Its bonds are told by their trades alone.
+        assert one.rows.height > 100 or table == "bond_day_quotes"
         assert_frame_equal(one.rows, other.rows, check_exact=True)
         for truth, frame in one.truth.items():
             assert_frame_equal(frame, other.truth[truth], check_exact=True)

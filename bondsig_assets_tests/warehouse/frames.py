@@ -38,6 +38,7 @@ def predictions(first: int, last: int, value: float = 0.0, issuers: int = 3) -> 
         model_version=pl.lit("ridge-1"),
         prediction=pl.lit(value),
         probability_underperform=pl.lit(0.5),
+        is_informed=pl.lit(True),
         known_at=pl.lit(KNOWN),
     )
 
@@ -51,6 +52,8 @@ def coefficients(days: int, value: float = 0.0) -> pl.DataFrame:
             "horizon_days": 5,
             "information_coefficient": value,
             "n_issuers": 3,
+            "size_weighted_ic": value,
+            "tied_rank_ic": value,
         },
         schema_overrides={"n_issuers": pl.Int64, "horizon_days": pl.Int64},
     )

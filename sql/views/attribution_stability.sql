@@ -4,7 +4,7 @@ WITH folds AS (
   SELECT model_name, fold, lag(fold) OVER (PARTITION BY model_name ORDER BY fold) AS fold_before
   FROM (SELECT DISTINCT model_name, fold FROM feature_importances)
 )
-SELECT f.model_name, f.fold, f.fold_before, corr(now.importance_rank, before.importance_rank) AS rank_correlation,
+SELECT f.model_name, f.fold, f.fold_before, CASE WHEN count(*) > 1 THEN corr(now.importance_rank, before.importance_rank) END AS rank_correlation,
        count(*) FILTER (WHERE now.importance_rank <= 10 AND before.importance_rank <= 10) AS n_of_ten_kept, count(*) AS n_features
 FROM folds f
 JOIN feature_importances now ON now.model_name = f.model_name AND now.fold = f.fold
