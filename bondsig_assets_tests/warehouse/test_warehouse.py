@@ -212,6 +212,7 @@ def test_types_survive_the_round_trip(warehouse):
             "score": [0.1 + 0.2, -1e-300],
             "probability_underperform": [0.5, float("inf")],
             "base_rate": [0.5, 0.5],
+            "is_informed": [True, None],
             "score_rank": [0.0, -0.0],
             "prediction": [1.0, 2.0],
             "model_version": ["m", ""],
