@@ -151,7 +151,7 @@ class Panels:
         from bondsig_assets.features.replay import REVISION_COLUMNS
 
         revisions = self._revisions
-        bond, known, trade = self._cells(revisions)
+        bond, known, trade = self.cells(revisions)
         order = np.lexsort((trade, bond, known))
         order = order[trade[order] >= 0]
         riskless = pl.col("riskless_share") * (
@@ -197,7 +197,7 @@ class Panels:
     def _revisions(self) -> pl.DataFrame:
         return self.revisions.filter(pl.col("cusip").is_in(self.bond_ids.tolist()))
 
-    def _cells(self, revisions: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def cells(self, revisions: pl.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Positions of bond, known day and trade day; a withdrawn trade of a day that is none of
         `days` has -1 for its own.
         """
@@ -216,7 +216,7 @@ class Panels:
             & (pl.col("n_trades") > 0)
             & pl.col("source").ne_missing(pl.lit(QUOTES))
         )
-        bond, day, _ = self._cells(own)
+        bond, day, _ = self.cells(own)
         late = day >= first
         out = {}
         for name in DAILY_COLUMNS:
@@ -358,7 +358,7 @@ class Panels:
         return self._by_ticker("volume_shares", self.stocks["ticker"])
 
     @cached_property
-    def _cds_curves(self) -> tuple[np.ndarray, np.ndarray]:
+    def cds_curves(self) -> tuple[np.ndarray, np.ndarray]:
         """Tenors, and quotes [tenor, day, parent] as known on the day."""
         tenors = np.sort(self.cds["tenor_years"].unique().to_numpy())
         quotes = np.full((tenors.size, self.days.size, self.parents.size), np.nan)
@@ -384,7 +384,7 @@ class Panels:
     @cached_property
     def cds_5y(self) -> np.ndarray:
         """5-year CDS spreads [day, parent]."""
-        tenors, quotes = self._cds_curves
+        tenors, quotes = self.cds_curves
         place = np.flatnonzero(tenors == 5.0)
         return (
             quotes[place[0]] if place.size else np.full((self.days.size, self.parents.size), np.nan)
@@ -397,7 +397,7 @@ class Panels:
         NaN further than 2.5 years from a quoted tenor. Tenors that only others quote, or that are
         quoted on other days, change nothing.
         """
-        tenors, quotes = self._cds_curves
+        tenors, quotes = self.cds_curves
         below, above = np.full((2, *maturity.shape), np.nan), np.full((2, *maturity.shape), np.nan)
         for k in range(tenors.size):
             lower = np.isfinite(quotes[k]) & (tenors[k] <= maturity)

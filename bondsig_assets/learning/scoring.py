@@ -71,20 +71,11 @@ def calibration_of(row: ModelSummary | RegisteredModelRow) -> Calibration:
     without = ProbabilityMap(
         row.calibration_intercept, row.calibration_slope, row.calibration_certainty
     )
-    has_own = (
-        row.calibration_intercept_cds is not None
-        and row.calibration_slope_cds is not None
-        and row.calibration_certainty_cds is not None
-    )
-    own = (
-        ProbabilityMap(
-            row.calibration_intercept_cds,  # type: ignore[arg-type]
-            row.calibration_slope_cds,  # type: ignore[arg-type]
-            row.calibration_certainty_cds,
-        )
-        if has_own
-        else without
-    )
+    intercept, slope = row.calibration_intercept_cds, row.calibration_slope_cds
+    certainty = row.calibration_certainty_cds
+    own = without
+    if intercept is not None and slope is not None and certainty is not None:
+        own = ProbabilityMap(intercept, slope, certainty)
     centre = row.calibration_prior_slope
     return Calibration(without, own, row.base_rate, 1.0 if centre is None else centre)
 
@@ -99,7 +90,7 @@ class _History(ModelSettings):
 def check_features(
     version: str, features: Sequence[str], hashed: str, available: Sequence[str]
 ) -> None:
-    """Raise MismatchError when a model's inputs are not those of `issuer_days` as declared now."""
+    """Raise MismatchError when a model's inputs are not those declared now."""
     if missing := [name for name in features if name not in available]:
         raise MismatchError(
             f"model {version} needs {_some(missing)}, which issuer_days does not have: train again"

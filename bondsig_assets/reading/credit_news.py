@@ -24,10 +24,7 @@ from bondsig_assets.calendar import (
     trading_days,
 )
 from bondsig_assets.features.news.parameters import (
-    CHAIN_DAYS,
-    ESTIMATION_DAYS,
     GRADES,
-    VOLATILITY_DAYS,
     Grade,
     NewsParameters,
     Numbers,
@@ -35,6 +32,12 @@ from bondsig_assets.features.news.parameters import (
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.reading.panels import standing
 from bondsig_assets.tables import TABLES
+from bondsig_assets.tables.news_features import (
+    CHAIN_DAYS,
+    ESTIMATION_DAYS,
+    MARGIN_DAYS,
+    VOLATILITY_DAYS,
+)
 from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 _REVISIONS = [
@@ -59,16 +62,12 @@ _ANALYTICS = [
 ]
 
 
-#: Trading days before the first of a chain in which a CDS curve may have been quoted last.
-_MARGIN = 10
-
-
 def first_needed(start: date, is_estimated: bool) -> date:
     """First day that `credit_news` must be given for rows from `start` on, where parameters of its
     quarter have still to be estimated, or are known.
     """
     back = ESTIMATION_DAYS + VOLATILITY_DAYS if is_estimated else max(CHAIN_DAYS, VOLATILITY_DAYS)
-    return max(offset(at_or_after(quarter_of(start)), -(back + _MARGIN)), FIRST_DAY)
+    return max(offset(at_or_after(quarter_of(start)), -(back + MARGIN_DAYS)), FIRST_DAY)
 
 
 @of_one_snapshot

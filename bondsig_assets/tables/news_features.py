@@ -15,9 +15,17 @@ from bondsig_assets.tables.schema import KNOWN, C, R, Table
 NEWS_AGES = range(6)
 #: Trading days of the past that the state of a day rests on.
 _WINDOW = 290
-#: Trading days that a day rests on with its quarter's parameters: the longest quarter, what they
-#: are estimated on (five years), and the volatility on the first of those.
-NEWS_LOOKBACK_DAYS = 66 + 1260 + 252 + 10
+#: Trading days before a quarter on which its chain begins: with the quarter's own days no more than
+#: issuer features look back.
+CHAIN_DAYS = 224
+#: Most trading days before a quarter that its parameters are estimated on: five years.
+ESTIMATION_DAYS = 1260
+#: Trading days before a day that the stock's own volatility is taken over.
+VOLATILITY_DAYS = 252
+#: Trading days before the first of them in which a CDS curve may have been quoted last.
+MARGIN_DAYS = 10
+#: Trading days that a day rests on with its quarter's parameters; a quarter has at most 66.
+NEWS_LOOKBACK_DAYS = 66 + ESTIMATION_DAYS + VOLATILITY_DAYS + MARGIN_DAYS
 _BONDS = ("bond_analytics.oas_bps", "bond_analytics.spread_duration_years")
 _CREDIT = (*_BONDS, "cds_quotes.par_spread_bps")
 _STOCK = ("equity_prices.total_return_pct",)

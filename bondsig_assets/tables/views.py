@@ -75,7 +75,8 @@ SCORE_CONTRIBUTIONS = View(
         C(
             "input",
             "DOUBLE",
-            "What the model saw: robust z across the issuers of the day; null where missing",
+            "What the model saw: robust z across the issuers of the day, credit news in its own"
+            " unit; null where missing",
         ),
         R("contribution", "DOUBLE", "What the feature adds to the prediction"),
         *_of(EXPLANATIONS, "base_value"),

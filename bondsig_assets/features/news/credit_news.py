@@ -24,8 +24,9 @@ from bondsig_assets.features.news import filter_kernel as fk
 from bondsig_assets.features.news import posterior_kernel as pk
 from bondsig_assets.features.news.estimation import estimate
 from bondsig_assets.features.news.observations import Observations, observe
-from bondsig_assets.features.news.parameters import CHAIN_DAYS, ESTIMATION_DAYS, NewsParameters
+from bondsig_assets.features.news.parameters import NewsParameters
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.tables.news_features import CHAIN_DAYS, ESTIMATION_DAYS
 
 #: Days needed before anything is estimated; the prior's parameters speak until then.
 LEAST_DAYS = 42

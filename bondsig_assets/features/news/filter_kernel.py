@@ -241,7 +241,7 @@ def _common_moves(
     surprise, scale, own, weight, exposure, sector, loadings, n, n_sectors, prior
 ):  # pragma: no cover
     """Market, sector and curve moves that explain the first n surprises best: Huber's regression
-    with normal priors.
+    with normal priors; and what they leave of each surprise.
 
     `weight`: what an observation counts, an issuer's being shared among its instruments; `scale`:
     its standard deviation; `exposure` to market and sector, `loadings` [n, 3] to the curve.
@@ -288,28 +288,20 @@ def _common_moves(
                 for a in range(_N_CURVE):
                     fitted += loadings[i, a] * found[1 + n_sectors + a]
             residual[i] = surprise[i] - fitted
-    return found
+    return found, residual
 
 
 @_compiled
-def _agreed(
-    surprise, scale, own, exposure, sector, loadings, owner, n, n_sectors, found, n_parents
-):  # pragma: no cover
+def _agreed(left, scale, owner, n, n_parents):  # pragma: no cover
     """Whether two instruments of an issuer or more, and half of those that spoke, jumped the same
-    way beyond what `found` explains [parent]: a wrong print would be alone.
+    way [parent], by what common moves `left` of their surprises: a wrong print would be alone.
     """
     spoke, up, down = np.zeros(n_parents), np.zeros(n_parents), np.zeros(n_parents)
     for i in range(n):
-        left = surprise[i] - exposure[i] * found[0]
-        if sector[i] >= 0:
-            left -= exposure[i] * found[1 + sector[i]]
-        if own[i]:
-            for a in range(_N_CURVE):
-                left -= loadings[i, a] * found[1 + n_sectors + a]
-        left /= scale[i]
+        away = left[i] / scale[i]
         spoke[owner[i]] += 1.0
-        if left * left > _OUTLIER:
-            if left > 0:
+        if away * away > _OUTLIER:
+            if away > 0:
                 up[owner[i]] += 1.0
             else:
                 down[owner[i]] += 1.0
@@ -423,12 +415,10 @@ def market_day(
     prior[1 : 1 + n_sectors] = 1.0 / numbers[SECTOR_SD] ** 2
     curve_sd = numbers[KNOWN_CURVE_SD] if is_known else numbers[CURVE_SD]
     prior[1 + n_sectors :] = 1.0 / curve_sd**2
-    found = _common_moves(
+    found, left = _common_moves(
         surprise, scale, own, weight, exposure, of_sector, loadings, n, n_sectors, prior
     )
-    agreed = _agreed(
-        surprise, scale, own, exposure, of_sector, loadings, owner, n, n_sectors, found, n_parents
-    )
+    agreed = _agreed(left, scale, owner, n, n_parents)
     common[:] = found
     for p in range(n_parents):
         move = found[0] + (found[1 + sector[p]] if sector[p] >= 0 else 0.0)

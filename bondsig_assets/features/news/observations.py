@@ -18,9 +18,10 @@ import polars as pl
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.bonds.curves import known_curves, par_yields
 from bondsig_assets.features.news import filter_kernel as fk
-from bondsig_assets.features.news.parameters import VOLATILITY_DAYS, NewsParameters
+from bondsig_assets.features.news.parameters import NewsParameters
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
+from bondsig_assets.tables.news_features import VOLATILITY_DAYS
 
 #: The day's price moves from yesterday's close at the open to today's at the close.
 _OPEN, _CLOSE = time(8), time(16)
@@ -123,7 +124,7 @@ def _bond_days(panels: Panels) -> pl.DataFrame:
     known.
     """
     revisions = panels.revisions.filter(pl.col("cusip").is_in(panels.bond_ids.tolist()))
-    bond, known, day = panels._cells(revisions)
+    bond, known, day = panels.cells(revisions)
     return (
         revisions.with_columns(bond=pl.Series(bond), known=pl.Series(known), day=pl.Series(day))
         .filter(pl.col("day") >= 0, pl.col("known") < panels.days.size)
@@ -247,7 +248,7 @@ def _cds_changes(panels: Panels) -> Floats:
     """Log change of the sum of each parent's CDS spreads over the tenors quoted today and on its
     last quoted day, no more than a few days before [day, parent]; NaN without both, 0 on the first.
     """
-    _, quotes = panels._cds_curves
+    _, quotes = panels.cds_curves
     shape = (panels.days.size, panels.parents.size)
     changes = np.full(shape, np.nan)
     if not quotes.shape[0]:

@@ -14,13 +14,6 @@ from bondsig_assets.arrays import Floats
 
 #: Investment grade and high yield (unrated counts as the first).
 GRADES = ("investment_grade", "high_yield")
-#: Trading days before a quarter on which its chain begins: with the quarter's own days no more than
-#: issuer features look back.
-CHAIN_DAYS = 224
-#: Most trading days before a quarter that its parameters are estimated on: five years.
-ESTIMATION_DAYS = 1260
-#: Trading days before a day that the stock's own volatility is taken over.
-VOLATILITY_DAYS = 252
 
 
 @dataclass(frozen=True)
