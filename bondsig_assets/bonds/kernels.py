@@ -56,8 +56,8 @@ class CashFlows(NamedTuple):
 
 
 class _Packed(NamedTuple):
-    """`Bonds` in as few arrays as can be: handing 14 of them to a compiled function costs more than
-    the coupons of a bond (a third of the rate of accrued interest).
+    """`Bonds` in as few arrays as can be: each array that is handed to a compiled function is
+    counted in and out, and 14 of them cost more than the coupons of a bond.
     """
 
     settlement: np.ndarray
@@ -67,10 +67,9 @@ class _Packed(NamedTuple):
     day_count: np.ndarray
     redemption_date: np.ndarray
     redemption: np.ndarray
-    #: (n, 5): accrual_start, first_coupon, last_coupon, is_month_end, ex_coupon_days; (n, 0) where
-    #: no bond has any of them.
-    further: np.ndarray
-    steps: np.ndarray  # (n, 2 m): dates, NO_DATE for none, then coupons
+    #: (n, 5 + 2 m): accrual_start, first_coupon, last_coupon, is_month_end, ex_coupon_days, then
+    #: the dates of m steps and their coupons, NO_DATE for none; (n, 0) where no bond has any.
+    irregular: np.ndarray
 
 
 def _packed(bonds) -> _Packed:
@@ -81,12 +80,24 @@ def _packed(bonds) -> _Packed:
         and all((dates == NO_DATE).all() for dates in undated)
         and not (bonds.is_month_end.any() or bonds.ex_coupon_days.any())
     )
-    if is_plain:
-        further, steps = np.empty((n, 0), np.int64), np.empty((n, 0))
-    else:
-        further = np.column_stack([*undated, bonds.is_month_end, bonds.ex_coupon_days])
-        steps = np.concatenate([bonds.step_dates.astype(float), bonds.step_coupons_pct], axis=1)
-    return _Packed(*(*bonds[:7], further, steps))
+    irregular = np.empty((n, 0))
+    if not is_plain:
+        further = (*undated, bonds.is_month_end, bonds.ex_coupon_days)
+        irregular = np.column_stack([*further, bonds.step_dates, bonds.step_coupons_pct])
+        irregular = np.ascontiguousarray(irregular, np.float64)
+    return _Packed(*(*bonds[:7], irregular))
+
+
+class _Regular(NamedTuple):
+    """The terms every bond has, of one bond."""
+
+    settlement: int
+    maturity: int
+    coupon_pct: float
+    frequency: int
+    day_count: int
+    redemption_date: int
+    redemption: float
 
 
 def _over_bonds(function):
@@ -168,12 +179,12 @@ def _in_periods(begin, day, last_month, coupon_day, step, day_count):
 
 
 @_inner
-def _coupon(usual, steps, i, begin):
+def _coupon(usual, irregular, i, begin):
     """The coupon of bond i in a period that begins on `begin`, % a year."""
-    coupon, n = usual, steps.shape[1] // 2
-    for k in range(n):
-        if steps[i, k] > _FIRST_DAY and steps[i, k] <= begin:
-            coupon = steps[i, n + k]
+    coupon, n = usual, (irregular.shape[1] - 5) // 2
+    for k in range(5, 5 + n):
+        if irregular[i, k] > _FIRST_DAY and irregular[i, k] <= begin:
+            coupon = irregular[i, n + k]
     return coupon
 
 
@@ -202,24 +213,32 @@ def _opening(begin, first, last_month, coupon_day, step):
 
 
 @_inner
-def _flows(bonds, i, room):
-    """Fill the cash flows of bond i after settlement: amount, time in coupon periods and in years.
+def _regular(bonds, i):
+    return _Regular(
+        bonds.settlement[i],
+        bonds.maturity[i],
+        bonds.coupon_pct[i],
+        bonds.frequency[i],
+        bonds.day_count[i],
+        bonds.redemption_date[i],
+        bonds.redemption[i],
+    )
 
-    Returns status, number of flows, accrued interest and compounding frequency. What is compiled
-    takes numbers and single arrays below here: all of `bonds` in a call costs more than the call.
+
+@_inner
+def _flows(regular, irregular, i, room):
+    """Fill `room` with the cash flows of bond i after settlement, a row each for amount, time in
+    coupon periods and in years.
+
+    Returns status, number of flows, accrued interest and compounding frequency. Takes the terms
+    that every bond has as numbers, see `_Packed`.
     """
-    amounts, periods, years = room
-    settlement, end, maturity = bonds.settlement[i], bonds.redemption_date[i], bonds.maturity[i]
-    coupon, frequency, day_count = bonds.coupon_pct[i], bonds.frequency[i], bonds.day_count[i]
+    settlement, maturity, coupon, frequency, day_count, end, redemption = regular
     if min(settlement, end, maturity) < _FIRST_DAY or max(settlement, end, maturity) >= _LAST_DAY:
         return BAD_TERMS, 0, np.nan, 1.0
     if settlement >= end:
         return MATURED, 0, np.nan, 1.0
-    sound = (
-        0.0 <= coupon < np.inf
-        and 0.0 < bonds.redemption[i] < np.inf
-        and frequency in (0, 1, 2, 4, 12)
-    )
+    sound = 0.0 <= coupon < np.inf and 0.0 < redemption < np.inf and frequency in (0, 1, 2, 4, 12)
     if not (sound and 0 <= day_count <= 3 and end <= maturity <= settlement + 365 * _LONGEST_YEARS):
         return BAD_TERMS, 0, np.nan, 1.0
     bears = frequency > 0
@@ -227,23 +246,23 @@ def _flows(bonds, i, room):
         coupon, frequency = 0.0, 2
     step = 12 // frequency
     begin, anchor, opening, n_steps = NO_DATE, maturity, _ENDLESS, 0
-    is_plain = bonds.further.shape[1] == 0
+    is_plain = irregular.shape[1] == 0
     if is_plain:
         last_month, coupon_day = _month_and_day(maturity)
     else:
-        begin, first_coupon = bonds.further[i, 0], bonds.further[i, 1]
-        last_coupon, n_steps = bonds.further[i, 2], bonds.steps.shape[1] // 2
+        begin, first_coupon = int(irregular[i, 0]), int(irregular[i, 1])
+        last_coupon, n_steps = int(irregular[i, 2]), (irregular.shape[1] - 5) // 2
         for day in (begin, first_coupon, last_coupon):
             if not _fits(day, maturity, first_coupon):
                 return BAD_TERMS, 0, np.nan, 1.0
-        for k in range(n_steps):
-            known = bonds.steps[i, k] > _FIRST_DAY
-            if known and not 0.0 <= bonds.steps[i, n_steps + k] < np.inf:
+        for k in range(5, 5 + n_steps):
+            known = irregular[i, k] > _FIRST_DAY
+            if known and not 0.0 <= irregular[i, n_steps + k] < np.inf:
                 return BAD_TERMS, 0, np.nan, 1.0
         if last_coupon != NO_DATE and bears:
             anchor = last_coupon
         last_month, coupon_day = _month_and_day(anchor)
-        if bonds.further[i, 3]:
+        if irregular[i, 3]:
             coupon_day = 31
         if bears and not (begin == NO_DATE and first_coupon == NO_DATE):
             begin, opening = _opening(begin, first_coupon, last_month, coupon_day, step)
@@ -258,36 +277,35 @@ def _flows(bonds, i, room):
     if first <= opening and final <= opening and anchor == maturity and n_steps == 0:
         for period in range(first - 1, final - 1, -1):
             date = _day_number(last_month - period * step, coupon_day)
-            amounts[n] = paid * scale * (date - before) if actual else paid
-            periods[n] = scale * (date - settlement) if actual else first - period - elapsed
-            years[n] = (date - settlement) / 365.0
+            room[0, n] = paid * scale * (date - before) if actual else paid
+            room[1, n] = scale * (date - settlement) if actual else first - period - elapsed
+            room[2, n] = (date - settlement) / 365.0
             before = date
             n += 1
         if n == 0 or before != end:  # called between two coupons
-            amounts[n] = paid * final_elapsed
-            periods[n] = (
+            room[0, n] = paid * final_elapsed
+            room[1, n] = (
                 scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
             )
-            years[n] = (end - settlement) / 365.0
+            room[2, n] = (end - settlement) / 365.0
             n += 1
     else:
         grid = last_month, coupon_day, step, day_count
         ends = first, elapsed, final, final_elapsed, opening
         dates = begin, settlement, end, anchor, maturity
-        n, accrued = _irregular(grid, ends, dates, coupon, bonds.steps, i, room)
-    if not is_plain and coupon > 0.0 and np.round(365.0 * years[0]) <= bonds.further[i, 4]:
-        accrued -= amounts[0]
-        amounts[0] = 0.0
-    amounts[n - 1] += bonds.redemption[i]
+        n, accrued = _irregular(grid, ends, dates, coupon, irregular, i, room)
+    if not is_plain and coupon > 0.0 and np.round(365.0 * room[2, 0]) <= irregular[i, 4]:
+        accrued -= room[0, 0]
+        room[0, 0] = 0.0
+    room[0, n - 1] += redemption
     return OK, n, accrued, float(frequency)
 
 
 @_inner
-def _irregular(grid, ends, dates, usual, steps, i, room):
+def _irregular(grid, ends, dates, usual, irregular, i, room):
     """Fill the coupons of a bond that is in its first period, has an irregular last one or steps;
     the number of flows and the accrued interest. Arguments as `_flows` names them.
     """
-    amounts, periods, years = room
     last_month, coupon_day, step, day_count = grid
     first, elapsed, final, final_elapsed, opening = ends
     begin, settlement, end, anchor, maturity = dates
@@ -302,7 +320,7 @@ def _irregular(grid, ends, dates, usual, steps, i, room):
     elif anchor < maturity and first <= 0:
         since = anchor
         part = _in_periods(since, settlement, last_month, coupon_day, step, day_count)
-    coupon = _coupon(usual, steps, i, since)
+    coupon = _coupon(usual, irregular, i, since)
     accrued = coupon / frequency * part if settlement > since else 0.0
     before, n = since, 0
     for period in range(min(first - 1, opening), max(final, 0) - 1, -1):
@@ -314,9 +332,9 @@ def _irregular(grid, ends, dates, usual, steps, i, room):
             part = 1.0 if regular and not actual else part
         else:
             part = scale * (date - before) if actual else 1.0
-        amounts[n] = _coupon(usual, steps, i, before) / frequency * part
-        periods[n] = scale * (date - settlement) if actual else first - period - elapsed
-        years[n] = (date - settlement) / 365.0
+        room[0, n] = _coupon(usual, irregular, i, before) / frequency * part
+        room[1, n] = scale * (date - settlement) if actual else first - period - elapsed
+        room[2, n] = (date - settlement) / 365.0
         before = date
         n += 1
     if n == 0 or before != end:  # called between two coupons, or an irregular last period
@@ -327,11 +345,11 @@ def _irregular(grid, ends, dates, usual, steps, i, room):
         elif end > anchor:
             before = anchor
             part = _in_periods(anchor, end, last_month, coupon_day, step, day_count)
-        amounts[n] = _coupon(usual, steps, i, before) / frequency * part
-        periods[n] = (
+        room[0, n] = _coupon(usual, irregular, i, before) / frequency * part
+        room[1, n] = (
             scale * (end - settlement) if actual else first - final + final_elapsed - elapsed
         )
-        years[n] = (end - settlement) / 365.0
+        room[2, n] = (end - settlement) / 365.0
         n += 1
     return n, accrued
 
@@ -401,8 +419,9 @@ def _has_curve(curves, curve):
 def accrued_interest(bonds):
     """Accrued interest at settlement, % of par: (accrued, status)."""
     result, status, room = _outputs(bonds)
+    irregular = bonds.irregular
     for i in range(len(result)):
-        status[i], _, result[i], _ = _flows(bonds, i, room)
+        status[i], _, result[i], _ = _flows(_regular(bonds, i), irregular, i, room)
     return result, status
 
 
@@ -507,15 +526,16 @@ def price_from_yield(bonds, yield_pct, convention=STREET) -> tuple[np.ndarray, n
 @_over_bonds
 def _price_from_yield(bonds, yield_pct, convention):
     result, status, room = _outputs(bonds)
+    irregular, frequencies = bonds.irregular, bonds.frequency
     amounts, periods, years = room
     for i in range(len(result)):
-        status[i], flows, accrued, frequency = _flows(bonds, i, room)
+        status[i], flows, accrued, frequency = _flows(_regular(bonds, i), irregular, i, room)
         if status[i] == OK and not LOWEST <= yield_pct[i] / 100.0 <= HIGHEST:
             status[i] = NO_ROOT
         if status[i] != OK:
             continue
         per_period = yield_pct[i] / 100.0 / frequency
-        if _is_simple(bonds.frequency[i], flows, periods[0], convention[i]):
+        if _is_simple(frequencies[i], flows, periods[0], convention[i]):
             value, _, _ = _at_simple_interest(amounts[0], periods[0], per_period)
         elif convention[i] == STREET:
             rate, value = np.log1p(per_period), 0.0
@@ -542,17 +562,18 @@ def yield_duration_convexity(bonds, price, convention=STREET) -> tuple[np.ndarra
 @_over_bonds
 def _yield_duration_convexity(bonds, price, convention):
     result, status, room = _outputs(bonds)
+    irregular, frequencies = bonds.irregular, bonds.frequency
     amounts, periods, years = room
     duration, convexity = result.copy(), result.copy()
     for i in range(len(result)):
-        status[i], flows, accrued, frequency = _flows(bonds, i, room)
+        status[i], flows, accrued, frequency = _flows(_regular(bonds, i), irregular, i, room)
         dirty = price[i] + accrued
         if status[i] == OK and not (0.0 < price[i] < np.inf and dirty > 0.0):
             status[i] = BAD_PRICE
         if status[i] != OK:
             continue
         low, high = LOWEST / frequency, HIGHEST / frequency
-        if _is_simple(bonds.frequency[i], flows, periods[0], convention[i]):
+        if _is_simple(frequencies[i], flows, periods[0], convention[i]):
             found = (amounts[0] / dirty - 1.0) / periods[0]
             found = found if low <= found <= high else np.nan
             value, first, second = _at_simple_interest(amounts[0], periods[0], found)
@@ -583,9 +604,10 @@ def price_from_z_spread(bonds, curves, curve_index, spread_bps):
     `curves` is a `ZeroCurves`, `curve_index` the row of each bond's curve, -1 for none.
     """
     result, status, room = _outputs(bonds)
+    irregular = bonds.irregular
     amounts, periods, years = room
     for i in range(len(result)):
-        status[i], flows, accrued, _ = _flows(bonds, i, room)
+        status[i], flows, accrued, _ = _flows(_regular(bonds, i), irregular, i, room)
         spread = spread_bps[i] / 1e4
         if status[i] == OK and not _has_curve(curves, curve_index[i]):
             status[i] = NO_CURVE
@@ -608,9 +630,10 @@ def z_spread(bonds, curves, curve_index, price):
     The inverse of `price_from_z_spread`, sought between -50 % and 1000 %.
     """
     result, status, room = _outputs(bonds)
+    irregular = bonds.irregular
     amounts, periods, years = room
     for i in range(len(result)):
-        status[i], flows, accrued, _ = _flows(bonds, i, room)
+        status[i], flows, accrued, _ = _flows(_regular(bonds, i), irregular, i, room)
         if status[i] == OK and not _has_curve(curves, curve_index[i]):
             status[i] = NO_CURVE
         elif status[i] == OK and not 0.0 < price[i] < np.inf:
@@ -635,13 +658,14 @@ def cash_flows(bonds) -> CashFlows:
 @_over_bonds
 def _cash_flows(bonds):
     accrued, status, room = _outputs(bonds)
+    irregular = bonds.irregular
     offsets = np.zeros(len(accrued) + 1, np.int64)
     for i in range(len(accrued)):
-        status[i], flows, accrued[i], _ = _flows(bonds, i, room)
+        status[i], flows, accrued[i], _ = _flows(_regular(bonds, i), irregular, i, room)
         offsets[i + 1] = offsets[i] + flows
     amounts, years = np.empty(offsets[-1]), np.empty(offsets[-1])
     for i in range(len(accrued)):
-        _, flows, _, _ = _flows(bonds, i, room)
+        _, flows, _, _ = _flows(_regular(bonds, i), irregular, i, room)
         amounts[offsets[i] : offsets[i + 1]] = room[0, :flows]
         years[offsets[i] : offsets[i + 1]] = room[2, :flows]
     return offsets, amounts, years, accrued, status
