@@ -15,6 +15,7 @@ import polars as pl
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.bonds.curves import known_curves, par_yields
 from bondsig_assets.calendar import CUTOFF
+from bondsig_assets.features.curve_moves import CurveMoves, curve_moves, price_share
 from bondsig_assets.securities.amounts import amount_steps
 from bondsig_assets.securities.delisted import ended, standing_delistings
 from bondsig_assets.securities.master import bitemporal, positions_as_of
@@ -60,6 +61,11 @@ class Panels:
     def cutoffs(self) -> np.ndarray:
         """The moment of each day's cutoff."""
         return cutoff_moments(self.days)
+
+    @cached_property
+    def curve_moves(self) -> CurveMoves:
+        """What the Treasury curve did on each day beyond the one known at its cutoff."""
+        return curve_moves(self.yields, self.days, self.cutoffs)
 
     @cached_property
     def _told(self) -> pl.DataFrame:
@@ -157,8 +163,15 @@ class Panels:
         riskless = pl.col("riskless_share") * (
             pl.col("customer_buy_par_usd") + pl.col("customer_sell_par_usd")
         )
+        moved = self.curve_moves.at(
+            trade, revisions["maturity_years"].cast(pl.Float64).fill_null(np.nan).to_numpy()
+        )
         values = (
-            revisions.with_columns(riskless_par_usd=riskless, stands=_stands())
+            revisions.with_columns(
+                riskless_par_usd=riskless,
+                stands=_stands(),
+                curve_move_bps=price_share() * pl.Series(moved),
+            )
             .select(pl.col(REVISION_COLUMNS).cast(pl.Float64).fill_null(np.nan))
             .to_numpy()
         )
@@ -175,6 +188,7 @@ class Panels:
             self.parent_of,
             self.outstanding,
             self.parents.size,
+            self.curve_moves.lag,
         )
 
     def is_quoted_since(self, column: str) -> Bools:

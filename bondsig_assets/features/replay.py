@@ -61,8 +61,9 @@ FLOW_COLUMNS = {
     RISKLESS: "riskless_par_usd",
 }
 #: Columns of a revision as `replay` takes it, by name: of `bond_day_revisions`, of
-#: `bond_analytics`, and `riskless_par_usd` and `stands`, which `panels.py` makes of them. Positions
-#: stand here and not beside the table, because numba keeps compiled code until this file changes.
+#: `bond_analytics`, and `riskless_par_usd`, `stands` and `curve_move_bps`, which `panels.py` makes
+#: of them. Positions stand here and not beside the table, because numba keeps compiled code until
+#: this file changes.
 REVISION_COLUMNS = (
     *FLOW_COLUMNS.values(),
     "oas_bps",
@@ -78,6 +79,7 @@ REVISION_COLUMNS = (
     "price_dispersion_bps",
     "n_dealers",
     "stands",
+    "curve_move_bps",
 )
 #: Values of `stands`: nothing is known of the bond day, a quote is, trades are.
 NOTHING, QUOTED, BY_TRADES = 0.0, 1.0, 2.0
@@ -96,19 +98,34 @@ R_ROUND_TRIP = REVISION_COLUMNS.index("round_trip_cost_bps")
 R_DISPERSION = REVISION_COLUMNS.index("price_dispersion_bps")
 R_DEALERS = REVISION_COLUMNS.index("n_dealers")
 R_STANDS = REVISION_COLUMNS.index("stands")
+R_CURVE_MOVE = REVISION_COLUMNS.index("curve_move_bps")
 #: Columns of the bonds that speak for an issuer.
 H_MATURITY, H_SPREAD, H_YIELD, H_WEIGHT = range(4)
 #: A dispersion of fewer trades says nothing.
 _DISPERSION_TRADES = 3
+#: `market_rules.MINIMUM_NAMES` and `HALF_SPREAD_POINTS`, copied: see there.
+LEAST_NAMES, HALF_SPREAD = 15, 0.5
+#: Nelson and Siegel's decay, a year, and the loadings: level, slope, curvature.
+_DECAY, _N_CURVE = 0.5, 3
+#: What a day's common moves are before it is seen, standard deviations: of every spread in
+#: proportion to itself, and of each loading of the curve in bps.
+_MARKET_SD, _CURVE_SD = 0.03, 8.0
+#: What an issuer's own news moves its spread by a day, in proportion to it.
+_OWN_SD = 0.02
+#: Huber's constant: surprises beyond it count less; and rounds of reweighting.
+_HUBER, _ROUNDS = 1.345, 8
 
 
 @njit(cache=True)
-def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pragma: no cover
+def replay(
+    known, bond, trade, values, parent_of, outstanding, n_parents, curve_lag
+):  # pragma: no cover
     """Issuer aggregates [day, parent, N_AGGREGATES] as known at each day's cutoff, and the bonds
     behind each level.
 
     `known`, `trade`: day positions of the revisions, sorted by (known, bond, trade); `bond`: bond
-    positions; `values` [revision, REVISION_COLUMNS]; `parent_of`, `outstanding` [day, bond].
+    positions; `values` [revision, REVISION_COLUMNS]; `parent_of`, `outstanding` [day, bond];
+    `curve_lag` [day]: see `curve_moves.CurveMoves.lag`.
     The bonds of a (day, parent) are rows offsets[i]:offsets[i + 1] of `held` (H_ columns), i = day
     * n_parents + parent, in order of CUSIPs.
     """
@@ -123,6 +140,8 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
     held = np.empty((max(4 * n_bonds, 16), 4))
     newest = np.full(n_bonds, -1, dtype=np.int64)
     place = np.zeros(n_parents + 1, dtype=np.int64)
+    restated = np.empty((n_bonds, RING))
+    pairs, pair_of = np.empty((n_bonds, _N_PAIR)), np.empty(n_bonds, dtype=np.int64)
     r = 0
     for day in range(n_days):
         sums[:] = 0.0
@@ -140,6 +159,14 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
                 ring_day[b, slot] = trade[r]
                 ring[b, slot] = values[r]
             r += 1
+        n_pairs = 0
+        for b in range(n_bonds):
+            if parent_of[day, b] >= 0 and outstanding[day, b]:
+                _restate(day, ring_day[b], ring[b], curve_lag, restated[b])
+                if _pair(day, ring_day[b], ring[b], restated[b], pairs[n_pairs]):
+                    pair_of[n_pairs] = parent_of[day, b]
+                    n_pairs += 1
+        error = _curve_error(pairs, pair_of, n_pairs, n_parents)
         place[:] = 0
         for b in range(n_bonds):
             newest[b] = -1
@@ -156,7 +183,12 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
             newest[b] = _newest(day, ring_day[b], ring[b])
             if newest[b] < 0:
                 continue
-            _add_bond(day, newest[b], ring_day[b], ring[b], out[day, parent], sums[parent])
+            slot = day % RING
+            if ring_day[b, slot] == day:
+                restated[b, slot] -= _curve_at(ring[b, slot, R_MATURITY], error)
+            _add_bond(
+                day, newest[b], ring_day[b], ring[b], restated[b], out[day, parent], sums[parent]
+            )
             if _is_priced(ring[b, newest[b]]):
                 place[parent + 1] += 1
         first = offsets[day * n_parents]
@@ -177,11 +209,132 @@ def replay(known, bond, trade, values, parent_of, outstanding, n_parents):  # pr
                 row, values_of = first + place[parent_of[day, b]], ring[b, newest[b]]
                 held[row, H_MATURITY], held[row, H_SPREAD] = (
                     values_of[R_MATURITY],
-                    values_of[R_SPREAD],
+                    restated[b, newest[b]],
                 )
                 held[row, H_YIELD], held[row, H_WEIGHT] = values_of[R_YIELD], values_of[R_WEIGHT]
                 place[parent_of[day, b]] += 1
     return out, offsets, held[: offsets[-1]].copy()
+
+
+@njit(cache=True)
+def _restate(day, days, ring, curve_lag, restated):  # pragma: no cover
+    """A bond's spreads over the Treasury curves of their own days, as far as those are known on
+    `day`; what is not stays as it is.
+    """
+    for slot in range(RING):
+        restated[slot] = ring[slot, R_SPREAD]
+        moved, about = ring[slot, R_CURVE_MOVE], days[slot]
+        if about >= 0 and about + curve_lag[about] <= day and np.isfinite(moved):
+            restated[slot] -= moved
+
+
+#: Columns of a pair of spreads of one bond, today's and the newest one before.
+P_CHANGE, P_LEVEL, P_MATURITY, P_VARIANCE = range(4)
+_N_PAIR = 4
+
+
+@njit(cache=True)
+def _pair(day, days, ring, restated, pair):  # pragma: no cover
+    """Whether the bond has a spread of today and one of the days before; fills `pair` with them."""
+    today = day % RING
+    if _told(days, ring, day) < 0 or not _is_priced(ring[today]):
+        return False
+    for back in range(1, MATCH_DAYS + 1):
+        slot = (day - back) % RING
+        if _told(days, ring, day - back) < 0:
+            continue
+        if not _is_priced(ring[slot]):
+            return False
+        pair[P_CHANGE] = restated[today] - restated[slot]
+        pair[P_LEVEL] = abs(restated[slot])
+        pair[P_MATURITY] = ring[today, R_MATURITY]
+        noise = _noise(ring[today]) + _noise(ring[slot])
+        pair[P_VARIANCE] = noise + (_OWN_SD * pair[P_LEVEL]) ** 2
+        return bool(np.isfinite(pair[P_CHANGE] + pair[P_MATURITY] + pair[P_VARIANCE]))
+    return False
+
+
+@njit(cache=True)
+def _noise(row):  # pragma: no cover
+    """Variance of a day's spread around the true one, bps^2, as `filtering.observation_variance`;
+    a quote counts as one trade.
+    """
+    bounce = 100 * HALF_SPREAD / max(row[R_DURATION], 0.1)
+    trades = row[R_TRADES] if row[R_TRADES] >= 1 else 1.0
+    return bounce * bounce / trades
+
+
+@njit(cache=True)
+def _loadings(maturity, out):  # pragma: no cover
+    x = _DECAY * max(maturity, 1e-6)
+    out[0] = 1.0
+    out[1] = (1.0 - np.exp(-x)) / x
+    out[2] = out[1] - np.exp(-x)
+
+
+@njit(cache=True)
+def _curve_at(maturity, error):  # pragma: no cover
+    """What the loadings `error` put into a spread of this maturity, bps."""
+    x = _DECAY * max(maturity, 1e-6)
+    slope = (1.0 - np.exp(-x)) / x
+    return error[0] + slope * error[1] + (slope - np.exp(-x)) * error[2]
+
+
+@njit(cache=True)
+def _curve_error(pairs, owner, n, n_parents):  # pragma: no cover
+    """What today's Treasury curve, not known yet, puts into every spread of today, bps a loading:
+    Huber's regression of all bonds' changes on it and on a move of every spread in proportion to
+    itself, with normal priors, an issuer's bonds counting together as one. Zeros with fewer than
+    LEAST_NAMES issuers: what few have in common need not be the curve's.
+    """
+    shared, names = np.zeros(n_parents), 0
+    for i in range(n):
+        names += shared[owner[i]] == 0.0
+        shared[owner[i]] += 1.0
+    found, size = np.zeros(1 + _N_CURVE), 1 + _N_CURVE
+    if names < LEAST_NAMES:
+        return found[1:]
+    matrix, right, on = np.empty((size, size)), np.empty(size), np.empty(size)
+    for _ in range(_ROUNDS):
+        matrix[:] = 0.0
+        right[:] = 0.0
+        matrix[0, 0] = 1.0 / _MARKET_SD**2
+        for a in range(1, size):
+            matrix[a, a] = 1.0 / _CURVE_SD**2
+        for i in range(n):
+            on[0] = pairs[i, P_LEVEL]
+            _loadings(pairs[i, P_MATURITY], on[1:])
+            left = pairs[i, P_CHANGE]
+            for a in range(size):
+                left -= on[a] * found[a]
+            away = abs(left) / np.sqrt(pairs[i, P_VARIANCE])
+            w = 1.0 / (pairs[i, P_VARIANCE] * shared[owner[i]])
+            w *= 1.0 if away <= _HUBER else _HUBER / away
+            for a in range(size):
+                right[a] += w * on[a] * pairs[i, P_CHANGE]
+                for b in range(size):
+                    matrix[a, b] += w * on[a] * on[b]
+        _solve(matrix, right)
+        found[:] = right
+    return found[1:]
+
+
+@njit(cache=True)
+def _solve(matrix, right):  # pragma: no cover
+    """Overwrites `right` with the solution of a symmetric positive definite system; no BLAS, whose
+    bits differ between machines.
+    """
+    n = right.size
+    for k in range(n):
+        for i in range(k + 1, n):
+            factor = matrix[i, k] / matrix[k, k]
+            for j in range(k, n):
+                matrix[i, j] -= factor * matrix[k, j]
+            right[i] -= factor * right[k]
+    for i in range(n - 1, -1, -1):
+        for j in range(i + 1, n):
+            right[i] -= matrix[i, j] * right[j]
+        right[i] /= matrix[i, i]
 
 
 @njit(cache=True)
@@ -238,14 +391,15 @@ def _add_mean(sums, k, value, weight):  # pragma: no cover
 
 
 @njit(cache=True)
-def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
+def _add_bond(day, newest, days, ring, restated, out, sums):  # pragma: no cover
     """One bond's contribution to its parent's level, change and liquidity."""
     row = ring[newest]
     if _is_priced(row):
-        _add_mean(sums, 0, row[R_SPREAD], row[R_WEIGHT])
+        lag = row[R_SPREAD] - restated[newest]
+        _add_mean(sums, 0, restated[newest], row[R_WEIGHT])
         _add_mean(sums, 2, row[R_MATURITY], row[R_WEIGHT])
         _add_mean(sums, 4, row[R_DURATION], row[R_WEIGHT])
-        _add_mean(sums, 6, row[R_CDS_EQUIVALENT], row[R_WEIGHT])
+        _add_mean(sums, 6, row[R_CDS_EQUIVALENT] - lag, row[R_WEIGHT])
     if days[newest] != day:
         return
     out[PRICED] += 1
@@ -268,7 +422,8 @@ def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
     for back in range(1, MATCH_DAYS + 1):
         if _told(days, ring, day - back) < 0:
             continue
-        before = ring[(day - back) % RING]
+        slot = (day - back) % RING
+        before = ring[slot]
         if not is_impacted and before[R_STANDS] == BY_TRADES:
             is_impacted = True
             if row[R_PAR] > 0 and before[R_PRICE] > 0:
@@ -281,7 +436,7 @@ def _add_bond(day, newest, days, ring, out, sums):  # pragma: no cover
                 _add_mean(
                     sums,
                     14,
-                    row[R_SPREAD] - before[R_SPREAD],
+                    restated[newest] - restated[slot],
                     1.0 / (1.0 / row[R_WEIGHT] + 1.0 / before[R_WEIGHT]),
                 )
         if is_impacted:

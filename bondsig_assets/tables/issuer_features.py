@@ -76,15 +76,17 @@ class Feature:
         )
 
 
-_OAS = ("bond_analytics.oas_bps", "bond_analytics.weight")
-_CURVE = (*_OAS, "bond_analytics.maturity_years")
+#: Every spread here is restated over the Treasury curve of its own day (decision 0012).
+_RESTATED = ("bond_analytics.maturity_years", "treasury_yields.par_yield_pct")
+_OAS = ("bond_analytics.oas_bps", "bond_analytics.weight", *_RESTATED)
+_CURVE = _OAS
 _YIELD = ("bond_analytics.yield_pct", "bond_analytics.weight", "bond_analytics.maturity_years")
 _CDS = ("cds_quotes.par_spread_bps",)
 _BASIS = (
     *_CDS,
     "bond_analytics.cds_equivalent_spread_bps",
     "bond_analytics.weight",
-    "bond_analytics.maturity_years",
+    *_RESTATED,
 )
 _RETURN = ("equity_prices.total_return_pct", "equity_prices.adjusted_close_usd")
 _SIZE = ("equity_prices.close_usd", "equity_prices.shares_outstanding")
@@ -111,8 +113,8 @@ FEATURES: tuple[Feature, ...] = (
         "credit",
         "Issuer credit spread level",
         "OAS at 5 years on the issuer's Nelson-Siegel curve through its bonds' latest OAS no older"
-        " than 10 days, drawn to its group's curve where bonds are few; their weighted mean without"
-        " a curve",
+        " than 10 days, each over the Treasury curve of its own day, drawn to its group's curve"
+        " where bonds are few; their weighted mean without a curve",
         "bps",
         10,
         1,
@@ -123,7 +125,8 @@ FEATURES: tuple[Feature, ...] = (
         "oas_1d_change_bps",
         "credit",
         "Spread change since the bonds' previous trading day",
-        f"sum_b w_b (s_b,t - s_b,t'), t' at most 5 days before t; {_MATCHED}",
+        "sum_b w_b (s_b,t - s_b,t'), t' at most 5 days before t, each OAS over the Treasury curve"
+        f" of its own day; {_MATCHED}",
         "bps",
         5,
         1,

@@ -51,7 +51,7 @@ def test_both_tables_of_bond_days_hold_every_measure():
 
 
 def test_every_column_of_the_arrays_is_declared_and_has_a_position():
-    made_in_panels = {"riskless_par_usd", "stands"}
+    made_in_panels = {"riskless_par_usd", "stands", "curve_move_bps"}
     assert set(replay.REVISION_COLUMNS) <= MEASURES | set(ANALYTICS_COLUMNS) | made_in_panels
     assert len(set(replay.REVISION_COLUMNS)) == replay.N_VALUES
     assert tuple(replay.FLOW_COLUMNS) == replay.FLOWS == tuple(range(replay.N_FLOWS))

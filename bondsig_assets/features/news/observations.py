@@ -8,7 +8,6 @@ their own day, changes of CDS curves, stocks' own returns and volatilities. Not 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
 from functools import cached_property
 from typing import Any
 
@@ -16,25 +15,19 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.arrays import Bools, Floats, Ints
-from bondsig_assets.bonds.curves import known_curves, par_yields
+from bondsig_assets.features.curve_moves import CurveMoves, price_share
 from bondsig_assets.features.news import filter_kernel as fk
 from bondsig_assets.features.news.parameters import NewsParameters
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.tables.news_features import VOLATILITY_DAYS
 
-#: The day's price moves from yesterday's close at the open to today's at the close.
-_OPEN, _CLOSE = time(8), time(16)
-#: Share of the day's move in a price whose time is not known.
-_NO_TIME_SHARE = 0.5
 #: Decay of the curve's loadings, a year.
 _DECAY = 0.5
 #: Shorter ones move by more than their spread says.
 _SHORTEST_YEARS, _SHORTEST_DURATION = 0.5, 0.3
 #: Days that a CDS curve may be silent between two quotes of which a change is made.
 _CDS_GAP = 5
-#: Days after which a Treasury curve that is still missing is given up.
-_NEVER = 10_000
 _VOLATILITY_HALF_LIFE, _VOLATILITY_MINIMUM = 63, 20
 #: A daily return in logs beyond this counts as this: one collapse must not be a year's volatility.
 _MOST_RETURN = 0.5
@@ -98,8 +91,7 @@ class Observations:
 def observe(panels: Panels) -> Observations:
     """Everything `panels` say of their days, each as known at its moment."""
     bond_days = _bond_days(panels)
-    moves, curve_lag = _curve_moves(panels)
-    values = _values(bond_days, moves)
+    values = _values(bond_days, panels.curve_moves)
     offsets, rows = _versions(bond_days, np.isfinite(values[:, fk.OAS]), panels.days.size)
     with np.errstate(divide="ignore", invalid="ignore"):
         stock = np.log1p(panels.stock_return) - np.log1p(panels.etf_return)
@@ -115,7 +107,7 @@ def observe(panels: Panels) -> Observations:
         stock=stock,
         volatility=own_volatility(stock),
         cds_change=_cds_changes(panels),
-        curve_lag=curve_lag,
+        curve_lag=panels.curve_moves.lag,
     )
 
 
@@ -132,10 +124,8 @@ def _bond_days(panels: Panels) -> pl.DataFrame:
     )
 
 
-def _values(bond_days: pl.DataFrame, moves: _CurveMoves) -> Floats:
+def _values(bond_days: pl.DataFrame, moves: CurveMoves) -> Floats:
     """Columns of an observation, NaN in OAS where the day says nothing."""
-    seconds = pl.col("mean_trade_second")
-    first, last = (moment.hour * 3600 for moment in (_OPEN, _CLOSE))
     frame = bond_days.select(
         "day",
         oas=pl.col("oas_bps").fill_null(np.nan),
@@ -151,7 +141,7 @@ def _values(bond_days: pl.DataFrame, moves: _CurveMoves) -> Floats:
         is_big=(pl.col("institutional_par_usd") * 2 >= pl.col("par_usd"))
         .cast(pl.Float64)
         .fill_null(0.0),
-        share=((seconds - first) / (last - first)).clip(0.0, 1.0).fill_null(_NO_TIME_SHARE),
+        share=price_share(),
     )
     column = {name: frame[name].to_numpy() for name in frame.columns}
     out = np.empty((frame.height, fk.N_OBSERVED))
@@ -192,58 +182,6 @@ def _versions(bond_days: pl.DataFrame, speaks: Bools, n_days: int) -> tuple[Ints
     return offsets, np.concatenate(parts).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class _CurveMoves:
-    """Treasury par yields at `years` of the curve known on each day, `used`, and of the day's own
-    curve, both [day, tenor], percent.
-    """
-
-    years: Floats
-    used: Floats
-    own: Floats
-
-    def at(self, day: Ints, years: Floats) -> Floats:
-        """How much the curve rose on each `day` beyond the one known then, bps, at `years`."""
-        moved = 100 * (self.own - self.used)
-        place = np.clip(np.searchsorted(self.years, years) - 1, 0, self.years.size - 2)
-        low, high = self.years[place], self.years[place + 1]
-        share = np.clip((years - low) / (high - low), 0.0, 1.0)
-        found: Floats = (1 - share) * moved[day, place] + share * moved[day, place + 1]
-        return found
-
-
-_YEARS = np.array([0.5, 1, 2, 3, 5, 7, 10, 15, 20, 30.0])
-
-
-def _curve_moves(panels: Panels) -> tuple[_CurveMoves, Ints]:
-    """The curves, and after how many trading days each day's own was known at a cutoff."""
-    n_days = panels.days.size
-    nothing = np.full((n_days, _YEARS.size), np.nan)
-    lag = np.full(n_days, _NEVER, dtype=np.int64)
-    if panels.yields is None or panels.yields.is_empty():
-        return _CurveMoves(_YEARS, nothing, nothing), lag
-    versions, par = known_curves(panels.yields)
-    known_at = versions["known_at"].to_numpy().astype("datetime64[us]")
-    curve_day = versions["curve_date"].to_numpy().astype("datetime64[D]")
-    index = versions["curve_index"].to_numpy()
-    newest = np.searchsorted(known_at, panels.cutoffs, side="right") - 1
-    used_index = np.where(newest >= 0, index[np.maximum(newest, 0)], -1)
-    # The first version of the day's own curve: later tenors change nothing here.
-    first = np.searchsorted(curve_day, panels.days)
-    there = (first < curve_day.size) & (
-        curve_day[np.minimum(first, curve_day.size - 1)] == panels.days
-    )
-    own_index = np.where(there, index[np.minimum(first, curve_day.size - 1)], -1)
-    known_day = np.searchsorted(panels.cutoffs, known_at[np.minimum(first, curve_day.size - 1)])
-    lag[there] = (known_day - np.arange(n_days))[there]
-    used, own = (
-        np.column_stack([par_yields(par, which, np.full(n_days, years)) for years in _YEARS])
-        for which in (used_index, own_index)
-    )
-    lag[~np.isfinite(own - used).all(axis=1)] = _NEVER
-    return _CurveMoves(_YEARS, used, own), lag
-
-
 def _cds_changes(panels: Panels) -> Floats:
     """Log change of the sum of each parent's CDS spreads over the tenors quoted today and on its
     last quoted day, no more than a few days before [day, parent]; NaN without both, 0 on the first.
@@ -254,7 +192,7 @@ def _cds_changes(panels: Panels) -> Floats:
     if not quotes.shape[0]:
         return changes
     last = np.full((quotes.shape[0], shape[1]), np.nan)
-    since = np.full(shape[1], -_NEVER)
+    since = np.full(shape[1], -shape[0] - _CDS_GAP)
     for day in range(shape[0]):
         today = quotes[:, day]
         quoted = np.isfinite(today).any(axis=0)

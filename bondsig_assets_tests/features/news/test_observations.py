@@ -29,14 +29,6 @@ def test_a_day_whose_last_trade_is_withdrawn_says_nothing_from_then_on():
     assert offsets[1, 0] == offsets[1, 1]
 
 
-def test_a_curves_move_is_between_what_was_used_and_the_days_own():
-    years = np.array([1.0, 5.0, 10.0])
-    used, own = np.array([[4.0, 4.0, 4.0]]), np.array([[4.0, 4.1, 4.3]])
-    moves = ob._CurveMoves(years, used, own)
-    found = moves.at(np.zeros(4, dtype=int), np.array([0.2, 3.0, 7.5, 40.0]))
-    assert found == pytest.approx([0.0, 5.0, 20.0, 30.0])
-
-
 def test_own_volatility_weighs_the_days_before_and_none_of_its_own():
     rng = np.random.default_rng(0)
     stock = rng.normal(0, 0.02, (300, 2))
