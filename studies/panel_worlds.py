@@ -134,7 +134,11 @@ def oracle(world: World) -> pl.DataFrame:
     rest will. No model can know more: its information coefficient is what theirs are measured
     against. Every parent and day whose stock trades has a row; most predictions are 0.
     """
-    market = make_market(world)
+    return oracle_of(make_market(world))
+
+
+def oracle_of(market: Market) -> pl.DataFrame:
+    """The oracle of a world whose market has been made."""
     expected = _expected_landing(market.news, market.news_delay, market.lead)
     day, parent = np.nonzero(has_stock(market))
     return pl.DataFrame(

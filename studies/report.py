@@ -17,6 +17,7 @@ from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.reporting.learning_pictures import draw_decay, draw_reliability
 from studies.chain_studies import MODELS
+from studies.news_report import news_sections
 from studies.pooling import beyond, pool
 from studies.report_pictures import (
     draw_cheating,
@@ -25,6 +26,7 @@ from studies.report_pictures import (
     draw_slices,
     save,
 )
+from studies.tables import table
 
 Results = dict[str, dict[str, dict[str, Any]]]
 ADDED = "_over_equity"
@@ -61,6 +63,7 @@ def write_report(results: Results, docs: Path, command: str, took: str) -> None:
             *_CHEATING_NOTES,
             "",
         ]
+    lines += news_sections(results)
     nulls = {name: results[name] for name in _NULLS if name in results}
     if nulls:
         draw_nulls(nulls, pictures / "nulls.png")
@@ -107,14 +110,6 @@ def _head(command: str, took: str) -> list[str]:
     ]
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [
-        "| " + " | ".join(columns) + " |",
-        "|" + "---|" * len(columns),
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]
-
-
 def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
     """One row a bias: XGBoost's IC, what it gains on the honest one of the same days, and the
     Sharpe ratio, in each market.
@@ -138,7 +133,7 @@ def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
                 f"{judged['sharpe']:+.1f}",
             ]
         rows.append([f"**{bias}**" if bias == "honest" else bias, *cells])
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def gained(one: dict[str, list[Any]], honest: dict[str, list[Any]]) -> tuple[float, float]:
@@ -201,7 +196,7 @@ def _null_section(nulls: dict[str, dict[str, Any]]) -> list[str]:
                     _mean_t(results, model + ADDED),
                 ]
             )
-    lines += _table(
+    lines += table(
         ["test", "model", "\\|t\\| > 2", "mean IC added", "mean t, its standard deviation"], rows
     )
     lines += [
@@ -293,7 +288,7 @@ def _power_section(units: dict[str, Any]) -> list[str]:
                     _range_of_t(results, "oracle"),
                 ]
             )
-    lines += _table(
+    lines += table(
         [
             "lead",
             "model",
@@ -342,7 +337,7 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
     ordered = sorted(
         whole, key=lambda row: (not row["model_name"].endswith(ADDED), row["model_name"])
     )
-    yield from _table(
+    yield from table(
         [
             "model",
             "mean IC",
@@ -434,7 +429,7 @@ def _decay(evaluations: Sequence[dict[str, Any]]) -> list[str]:
         ): f"{row['mean_ic']:+.4f} ({row['t_statistic']:+.1f})"
         for row in rows
     }
-    return _table(
+    return table(
         ["model", *(f"{h} days" for h in horizons)],
         [
             [model.removesuffix(ADDED), *(cells.get((model, h), "") for h in horizons)]
@@ -446,7 +441,7 @@ def _decay(evaluations: Sequence[dict[str, Any]]) -> list[str]:
 def _probability(found: dict[str, Any], pictures: Path, stem: str) -> Iterator[str]:
     save(draw_reliability(found["reliability_bins"]), pictures / f"reliability_{stem}.png")
     yield from ("Probabilities, against the base rate known before each fold:", "")
-    yield from _table(
+    yield from table(
         ["model", "Brier", "skill", "calibration error", "lowest to highest"],
         [
             [
@@ -466,7 +461,7 @@ def _probability(found: dict[str, Any], pictures: Path, stem: str) -> Iterator[s
         "What a rule on the champion's probability would have given:",
         "",
     )
-    yield from _table(
+    yield from table(
         ["rule", "signals a day", "days fired", "hit rate (95 %)"],
         [
             [
@@ -492,7 +487,7 @@ def _overfitting(found: dict[str, Any]) -> Iterator[str]:
         + (f"{pbo:.0%}." if pbo is not None else "not judged (too few periods)."),
         "",
     )
-    yield from _table(
+    yield from table(
         [
             "trial",
             "Sharpe before costs",
@@ -536,7 +531,7 @@ def _importances(found: dict[str, Any]) -> Iterator[str]:
                 _number(stable.get(model), ".2f"),
             ]
         )
-    yield from _table(["model", "five largest", "stability"], rows)
+    yield from table(["model", "five largest", "stability"], rows)
 
 
 def _counts(values: Any) -> dict[str, int]:
