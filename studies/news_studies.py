@@ -16,20 +16,16 @@ from typing import Any
 
 import polars as pl
 
-from bondsig_assets.features.issuer_days import issuer_days
-from bondsig_assets.features.news.credit_news import credit_news
 from bondsig_assets.home import Home
 from bondsig_assets.learning.dataset import make_dataset
-from bondsig_assets.learning.labels import labels
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.sources.simulated.worlds import World
 from bondsig_assets.sources.simulated.worlds import world as world_named
-from bondsig_assets.tables import TABLES
 from studies.chain_studies import home_of, run
 from studies.champions import CHAMPION, walk_with_gate
 from studies.kept import keep, world_key
 from studies.news_judging import judge_score, judged_frame, judged_models, shifted_t
-from studies.panel_worlds import oracle_of, panel_world
+from studies.panel_worlds import oracle_of, panel_world, tables_of
 from studies.units import Unit
 
 #: Kinds that hear news and may be champion: the first by declaration, and one coefficient.
@@ -137,14 +133,11 @@ def walked(world: World) -> tuple[pl.DataFrame, list[str], pl.DataFrame]:
     what the oracle says of the champion's rows.
     """
     made = panel_world(world)
-    panels = made.panels
-    start, end = panels.days[0].item(), panels.days[-1].item()
-    known = TABLES["labels"].conform(labels(panels, start, end))
-    news = TABLES["credit_news"].conform(credit_news(panels, start, end)[0])
-    days = TABLES["issuer_days"].conform(issuer_days(panels, start, end)[0])
+    of = tables_of(made.panels)
     settings = replace(LearningSettings(), models=KINDS)
-    walk = walk_with_gate(make_dataset(days, known, settings.walk_forward, news), settings)
-    frame = judged_frame(walk.predictions, known)
+    data = make_dataset(of.issuer_days, of.labels, settings.walk_forward, of.credit_news)
+    walk = walk_with_gate(data, settings)
+    frame = judged_frame(walk.predictions, of.labels)
     rows = frame.filter(pl.col("model_name") == CHAMPION).select("trade_date", "parent_id", "label")
     forecast = rows.join(
         oracle_of(made.market), on=["parent_id", "trade_date"], how="left", maintain_order="left"

@@ -18,6 +18,7 @@ from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.reporting.learning_pictures import draw_decay, draw_reliability
 from studies.chain_studies import MODELS
 from studies.news_report import news_sections
+from studies.panel_studies import NULL_MODELS
 from studies.pooling import beyond, pool
 from studies.report_pictures import (
     draw_cheating,
@@ -100,11 +101,11 @@ def _head(command: str, took: str) -> list[str]:
         f"    {command}",
         "",
         (
-            f"{took}. The IC is the daily Spearman correlation of prediction and 5-day excess"
-            " return; *adds* is the IC of the part of a model's ranks that the equity-only control"
-            " does not explain. t is Newey-West's. The smallest detectable IC is 2.8 standard"
-            " errors: an effect that large is found four times in five, and a mean below it is no"
-            " evidence either way."
+            f"{took}. The IC is the daily correlation of the prediction, whose size counts, with"
+            " the 5-day excess return's normal score; *adds* is the IC of what the equity-only"
+            " control does not explain of the prediction. t is Newey-West's. The smallest"
+            " detectable IC is 2.8 standard errors: an effect that large is found four times in"
+            " five, and a mean below it is no evidence either way."
         ),
         "",
     ]
@@ -141,27 +142,26 @@ def gained(one: dict[str, list[Any]], honest: dict[str, list[Any]]) -> tuple[flo
     Newey-West standard error.
     """
     frames = [
-        pl.DataFrame(daily, schema={"trade_date": pl.String, "information_coefficient": pl.Float64})
+        pl.DataFrame(daily, schema={"trade_date": pl.String, "size_weighted_ic": pl.Float64})
         for daily in (one, honest)
     ]
     both = frames[0].join(frames[1], on="trade_date", suffix="_honest").sort("trade_date")
-    difference = (
-        both["information_coefficient"] - both["information_coefficient_honest"]
-    ).to_numpy()
+    difference = (both["size_weighted_ic"] - both["size_weighted_ic_honest"]).to_numpy()
     return newey_west(difference, lags_of(5, difference.size))
 
 
 _CHEATING_NOTES = [
     (
-        "XGBoost's IC with its t, what it gains on the honest IC of the same days with the t of"
-        " that difference, and the annualised Sharpe ratio of its top fifth less its bottom fifth,"
-        " held for five days, before costs (the mean over the five days one may begin on). One"
-        " simulated market with a strong lead and one with none, the same reports and seed in every"
-        " row; each row changes one thing. Same-close fill: bought at the close of the day whose"
-        " evening made the features. Hindsight cleaning: `ex_post_bond_days`. Uncapped volumes: the"
-        " regulatory view as if it had been seen on the day. Overlapping labels: cross-validation"
-        " over rows drawn at random. Full-sample scaling: mean and standard deviation over all"
-        " days. Own training years: today's model scores the past it was fitted on."
+        "XGBoost's size-weighted IC with its t, what it gains on the honest IC of the same days"
+        " with the t of that difference, and the annualised Sharpe ratio of its top fifth less"
+        " its bottom fifth, held for five days, before costs (the mean over the five days one"
+        " may begin on). One simulated market with a strong lead and one with none, the same"
+        " reports and seed in every row; each row changes one thing. Same-close fill: bought at"
+        " the close of the day whose evening made the features. Hindsight cleaning:"
+        " `ex_post_bond_days`. Uncapped volumes: the regulatory view as if it had been seen on"
+        " the day. Overlapping labels: cross-validation over rows drawn at random. Full-sample"
+        " scaling: mean and standard deviation over all days. Own training years: today's model"
+        " scores the past it was fitted on."
     ),
 ]
 _REAL_NOTES = [
@@ -185,7 +185,7 @@ def _null_section(nulls: dict[str, dict[str, Any]]) -> list[str]:
     rows = []
     for name, units in nulls.items():
         results = list(units.values())
-        for model in ("ridge", "xgboost"):
+        for model in NULL_MODELS:
             pooled = pool(results, model + ADDED)
             rows.append(
                 [
@@ -208,7 +208,7 @@ def _null_section(nulls: dict[str, dict[str, Any]]) -> list[str]:
     ]
     lines += ["t of the IC added, each seed or draw:", ""]
     for name, units in nulls.items():
-        for model in ("ridge", "xgboost"):
+        for model in NULL_MODELS:
             lines.append(
                 f"- {name}, {model}: "
                 + ", ".join(f"{one['models'][model + ADDED]['t']:+.2f}" for one in units.values())
@@ -340,11 +340,11 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
     yield from table(
         [
             "model",
-            "mean IC",
+            "size-weighted IC",
             "t",
             "smallest detectable",
-            "t, every 5th day",
-            "ICIR",
+            "rank IC, small scores tied (t)",
+            "rank IC (t)",
             "OOS R2",
             "hit rate (95 %)",
             "top less bottom tenth, 5 days",
@@ -352,11 +352,11 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
         [
             [
                 _name(row["model_name"]),
-                f"{row['mean_ic']:+.4f}",
-                f"{row['t_statistic']:+.2f}",
-                f"{row['smallest_detectable_ic']:.4f}",
-                _number(row["offsets_t_statistic"], "+.2f"),
-                _number(row["icir"], "+.3f"),
+                f"{row['size_weighted_ic']:+.4f}",
+                _number(row["size_weighted_t"], "+.2f"),
+                f"{row['smallest_detectable_size_weighted_ic']:.4f}",
+                f"{row['tied_rank_ic']:+.4f}" + _in_brackets(row["tied_rank_t"]),
+                f"{row['mean_ic']:+.4f} ({row['t_statistic']:+.1f})",
                 _number(row["oos_r2_pct"], "+.3f", " %"),
                 _hits(row),
                 _number(row["decile_spread_pct"], "+.3f", " %"),
@@ -364,7 +364,7 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
             for row in ordered
         ],
     )
-    yield from ("", "By horizon of the label, IC added (t):", "")
+    yield from ("", "By horizon of the label, size-weighted IC added (t):", "")
     yield from _decay(found["evaluations"])
     save(draw_decay(found["evaluations"]), pictures / f"decay_{stem}.png")
     yield from ("", f"![By horizon](results/decay_{stem}.png)")
@@ -406,6 +406,10 @@ def _number(value: float | None, form: str, unit: str = "") -> str:
     return "" if value is None else f"{value:{form}}{unit}"
 
 
+def _in_brackets(t: float | None) -> str:
+    return "" if t is None else f" ({t:+.1f})"
+
+
 def _hits(row: dict[str, Any]) -> str:
     return (
         ""
@@ -426,7 +430,7 @@ def _decay(evaluations: Sequence[dict[str, Any]]) -> list[str]:
         (
             row["model_name"],
             row["horizon_days"],
-        ): f"{row['mean_ic']:+.4f} ({row['t_statistic']:+.1f})"
+        ): f"{row['size_weighted_ic']:+.4f}" + _in_brackets(row["size_weighted_t"])
         for row in rows
     }
     return table(
