@@ -26,17 +26,19 @@ from bondsig_assets.learning.settings import DEFAULT_MODELS, LearningSettings
 from bondsig_assets.learning.training import train_model
 from bondsig_assets.learning.walk_forward import cores, walk_forward
 from studies.panel_studies import LARGE
-from studies.panel_worlds import features_and_labels
+from studies.panel_worlds import panel_world, tables_of
 
 
 def main(more: tuple[str, ...]) -> None:
     """Print seconds of each step."""
     began = perf_counter()
-    issuer_days, labels = features_and_labels(replace(LARGE, seed=1, lead_strength=0.20))
-    _line("market, features and labels", began, f"{issuer_days.height:,} issuer days")
+    tables = tables_of(panel_world(replace(LARGE, seed=1, lead_strength=0.20)).panels)
+    _line("market, features and labels", began, f"{tables.issuer_days.height:,} issuer days")
     settings = replace(LearningSettings(), models=(*DEFAULT_MODELS, *more))
     began = perf_counter()
-    data = make_dataset(issuer_days, labels, settings.walk_forward)
+    data = make_dataset(
+        tables.issuer_days, tables.labels, settings.walk_forward, tables.credit_news
+    )
     _line("dataset: z-scores, normal scores", began)
     fold = folds_between(
         data.keys["trade_date"][0], data.keys["trade_date"][-1], settings.walk_forward

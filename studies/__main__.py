@@ -15,6 +15,7 @@ import click
 from bondsig_assets.home import PACKAGE, current_home
 from studies.chain_studies import chain_units, real_unit
 from studies.cheating import cheating_units
+from studies.news_studies import news_chain_units, news_units
 from studies.panel_studies import panel_units
 from studies.report import write_report
 from studies.units import run_units
@@ -26,12 +27,13 @@ _DECIDING = (
     "features",
     "learning",
     "portfolio",
+    "reading",
     "securities",
     "sources",
     "trace",
 )
 _REPOSITORY = Path(__file__).resolve().parents[1]
-STUDIES = ("null", "power", "chain", "cheating", "real")
+STUDIES = ("news", "goal", "null", "power", "chain", "cheating", "real")
 
 
 @click.command()
@@ -72,6 +74,9 @@ def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_cod
     panels = [
         unit for unit in panel_units() if ("power" if unit.study == "power" else "null") in chosen
     ]
+    news = news_units() if "news" in chosen else []
+    if "goal" in chosen:
+        news += news_chain_units()
     whole = []
     if "chain" in chosen or "cheating" in chosen:
         whole += chain_units()
@@ -79,7 +84,7 @@ def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_cod
         whole += cheating_units()
     if "real" in chosen and real is not None:
         whole.append(real_unit(real.resolve()))
-    results = run_units(panels, folder, version, click.echo, any_version=keep_code)
+    results = run_units(news + panels, folder, version, click.echo, any_version=keep_code)
     results |= run_units(whole, folder, version, click.echo, workers=1, any_version=keep_code)
     seconds = sum(one["seconds"] for units in results.values() for one in units.values())
     took = (

@@ -19,6 +19,7 @@ import polars as pl
 from bondsig_assets.bonds.analytics import Reference, analyze
 from bondsig_assets.calendar import CUTOFF, day_number
 from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
+from bondsig_assets.features.news.credit_news import credit_news as compute_credit_news
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.evaluation import daily_ic
@@ -35,7 +36,7 @@ from studies.units import Unit
 
 MODELS = ("ridge", "xgboost")
 _RANDOM_FOLDS, _SEED = 5, 0
-Frames = tuple[pl.DataFrame, pl.DataFrame]
+Frames = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
 def cheating_units(chains: dict[str, list[str]] = CHAINS) -> list[Unit]:
@@ -62,10 +63,10 @@ def _same_close(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     """Filled at the close of the very day whose reports, some of them later than that close, made
     the features.
     """
-    issuer_days, labels = _tables(home_of(folder, home))
+    issuer_days, labels, news = _tables(home_of(folder, home))
     warehouse = Warehouse(home_of(folder, home))
     panels = load_panels(warehouse, *_date_range(warehouse), with_bonds=False)
-    return _judge(issuer_days, same_close_labels(panels, labels))
+    return _judge(issuer_days, same_close_labels(panels, labels), news)
 
 
 def same_close_labels(panels: Panels, labels: pl.DataFrame) -> pl.DataFrame:
@@ -100,10 +101,13 @@ def _hindsight(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     warehouse = Warehouse(path)
     date_range = _date_range(warehouse)
     panels = load_panels(warehouse, *date_range)
-    frame, _ = compute_issuer_days(
-        replace(panels, revisions=_ex_post_revisions(warehouse, panels)), *date_range
-    )
-    return _judge(TABLES["issuer_days"].conform(frame), warehouse.read_table("labels"))
+    cheated = replace(panels, revisions=_ex_post_revisions(warehouse, panels))
+    made = {
+        "issuer_days": compute_issuer_days(cheated, *date_range)[0],
+        "credit_news": compute_credit_news(cheated, *date_range)[0],
+    }
+    features, news = (TABLES[name].conform(frame) for name, frame in made.items())
+    return _judge(features, warehouse.read_table("labels"), news)
 
 
 def _ex_post_revisions(warehouse: Warehouse, panels: Panels) -> pl.DataFrame:
@@ -143,8 +147,14 @@ def _uncapped(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
     that were never disseminated.
     """
     path = home_of(folder, f"{home} regulatory")
-    run(path, [*options, "--view", "regulatory", "--select", "+key:issuer_days"])
-    return _judge(Warehouse(path).read_table("issuer_days"), _tables(home_of(folder, home))[1])
+    selected = "+key:issuer_days or +key:credit_news"
+    run(path, [*options, "--view", "regulatory", "--select", selected])
+    seen = Warehouse(path)
+    return _judge(
+        seen.read_table("issuer_days"),
+        _tables(home_of(folder, home))[1],
+        seen.read_table("credit_news"),
+    )
 
 
 def _overlapping(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
@@ -171,15 +181,17 @@ def _full_sample_scaling(folder: Path, home: str, options: list[str]) -> dict[st
     """Features scaled by their mean and standard deviation over all days, later ones included,
     instead of within each day.
     """
-    issuer_days, labels = _tables(home_of(folder, home))
-    data = make_dataset(issuer_days, labels, LearningSettings().walk_forward)
+    issuer_days, labels, news = _tables(home_of(folder, home))
+    data = make_dataset(issuer_days, labels, LearningSettings().walk_forward, news)
     values = (
         issuer_days.sort("trade_date", "parent_id")
         .select(pl.col(list(ALL_FEATURES)).cast(pl.Float64).fill_null(np.nan))
         .to_numpy()
     )
     z = (values - np.nanmean(values, axis=0)) / np.maximum(np.nanstd(values, axis=0), 1e-9)
-    return _judge(issuer_days, labels, data=replace(data, z=np.clip(z, -8, 8)))
+    # Credit news has a unit and is never scaled.
+    scaled = np.column_stack([np.clip(z, -8, 8), data.z[:, len(ALL_FEATURES) :]])
+    return _judge(issuer_days, labels, news, data=replace(data, z=scaled))
 
 
 def _own_years(folder: Path, home: str, options: list[str]) -> dict[str, Any]:
@@ -204,7 +216,10 @@ BIASES: dict[str, Callable[[Path, str, list[str]], dict[str, Any]]] = {
 
 def _tables(home: Path) -> Frames:
     warehouse = Warehouse(home)
-    return warehouse.read_table("issuer_days"), warehouse.read_table("labels")
+    issuer_days, labels, news = (
+        warehouse.read_table(name) for name in ("issuer_days", "labels", "credit_news")
+    )
+    return issuer_days, labels, news
 
 
 def _date_range(warehouse: Warehouse) -> tuple[date, date]:
@@ -217,13 +232,14 @@ def _date_range(warehouse: Warehouse) -> tuple[date, date]:
 def _judge(
     issuer_days: pl.DataFrame,
     labels: pl.DataFrame,
+    credit_news: pl.DataFrame,
     *,
     data: Dataset | None = None,
     rows: Callable[[Dataset, Fold], np.ndarray] = honest_rows,
     predictions: Callable[[Dataset, LearningSettings], pl.DataFrame] | None = None,
 ) -> dict[str, Any]:
     settings = replace(LearningSettings(), models=MODELS)
-    data = data or make_dataset(issuer_days, labels, settings.walk_forward)
+    data = data or make_dataset(issuer_days, labels, settings.walk_forward, credit_news)
     made = (
         predictions(data, settings)
         if predictions
@@ -237,7 +253,7 @@ def _judge(
         "models": judged(made, labels),
         "daily_ics": {
             "trade_date": [day.isoformat() for day in daily["trade_date"]],
-            "information_coefficient": daily["information_coefficient"].to_list(),
+            "size_weighted_ic": daily["size_weighted_ic"].to_list(),
         },
     }
 

@@ -72,14 +72,14 @@ def predicted(
 def judged(
     predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int = 5
 ) -> dict[str, dict[str, Any]]:
-    """Per model and `<model>_over_equity`: mean daily IC, its Newey-West standard error and t,
-    days; for models also the Sharpe ratio before costs.
+    """Per model and `<model>_over_equity`: mean daily size-weighted IC, its Newey-West standard
+    error and t, days; for models also the Sharpe ratio before costs.
     """
     known = known_labels(labels.filter(pl.col("horizon_days") == horizon))
     ics = daily_ic(predictions, known)
     found: dict[str, dict[str, Any]] = {}
     for (name,), rows in ics.sort("trade_date").group_by("model_name", maintain_order=True):
-        values = rows["information_coefficient"].to_numpy()
+        values = rows["size_weighted_ic"].to_numpy()
         mean, error = newey_west(values, lags_of(horizon, values.size))
         found[str(name)] = {
             "mean_ic": mean,

@@ -6,7 +6,7 @@ trade reports (`chain_studies.py`), the page (`report.py`).
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,16 +15,17 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.learning.dataset import Dataset, make_dataset
+from bondsig_assets.learning.inputs import ALL_INPUTS, EQUITY_INPUTS
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.sources.simulated.worlds import World
-from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES
 from studies.forward import forward, judged
-from studies.panel_worlds import features_and_labels, oracle
+from studies.kept import keep, world_key
+from studies.panel_worlds import Tables, oracle, panel_world, tables_of
 from studies.units import Unit
 
 #: Models of the null tests.
-NULL_MODELS = ("ridge", "xgboost")
+NULL_MODELS = ("ridge", "xgboost", "bayes_ridge")
 #: A shift of at least half a year: nothing a feature remembers reaches that far.
 MINIMUM_SHIFT_DAYS = 126
 SMALL = World("panel-small", 60, date(2021, 1, 4), date(2023, 9, 29), 2_500)
@@ -101,7 +102,9 @@ def permuted(
     )
     order = np.lexsort((rng.random(group.size), group))
     source[np.lexsort((source, group))] = order
-    return _destroyed(folder, data, labels, source, f"{world[0]}-{seed}-{lead_strength}")
+    return _destroyed(
+        folder, data, labels, source, world_key(_world_of(world, seed, lead_strength))
+    )
 
 
 def shifted(
@@ -121,7 +124,9 @@ def shifted(
             )
         else:
             source[rows] = rng.permutation(rows)
-    return _destroyed(folder, data, labels, source, f"{world[0]}-{seed}-{lead_strength}")
+    return _destroyed(
+        folder, data, labels, source, world_key(_world_of(world, seed, lead_strength))
+    )
 
 
 def power(folder: Path, world: list[Any], seed: int, lead_strength: float) -> dict[str, Any]:
@@ -147,9 +152,7 @@ def _destroyed(
     """Judge models whose credit features come from the rows `source`; equity features and labels
     stay, and so does the control.
     """
-    credit = np.array(
-        [ALL_FEATURES.index(name) for name in ALL_FEATURES if name not in EQUITY_FEATURES]
-    )
+    credit = np.array([ALL_INPUTS.index(name) for name in ALL_INPUTS if name not in EQUITY_INPUTS])
     z = data.z.copy()
     z[:, credit] = data.z[np.ix_(source, credit)]
     settings = replace(LearningSettings(), models=NULL_MODELS)
@@ -169,7 +172,7 @@ def _control(folder: Path, data: Dataset, settings: LearningSettings, key: str) 
         made = forward(
             data, [one for one in settings.specifications() if one.name == CONTROL], settings
         )
-        _write(made, path)
+        keep(made, path)
     return pl.read_parquet(path)
 
 
@@ -203,26 +206,23 @@ def _world(
     """Dataset, labels and sector codes of a world; its tables are kept, for pieces that share
     it.
     """
-    base = folder / "worlds" / f"{named[0]}-{seed}-{lead_strength}"
-    paths = [base.with_name(f"{base.name}-{table}.parquet") for table in ("issuer_days", "labels")]
-    if not all(path.exists() for path in paths):
-        for frame, path in zip(
-            features_and_labels(_world_of(named, seed, lead_strength)), paths, strict=True
-        ):
-            _write(frame, path)
-    issuer_days, labels = (pl.read_parquet(path) for path in paths)
-    data = make_dataset(issuer_days, labels, LearningSettings().walk_forward)
-    sector = (
-        issuer_days.sort("trade_date", "parent_id")["sector"].rank("dense").fill_null(0).to_numpy()
+    of = _world_of(named, seed, lead_strength)
+    paths = {
+        one.name: folder / "worlds" / f"{world_key(of)}-{one.name}.parquet"
+        for one in fields(Tables)
+    }
+    if not all(path.exists() for path in paths.values()):
+        made = tables_of(panel_world(of).panels)
+        for name, path in paths.items():
+            keep(getattr(made, name), path)
+    tables = Tables(**{name: pl.read_parquet(path) for name, path in paths.items()})
+    data = make_dataset(
+        tables.issuer_days, tables.labels, LearningSettings().walk_forward, tables.credit_news
     )
-    return data, labels, sector
-
-
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    """Whole or not at all: two processes may make the same table."""
-    import os
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    frame.write_parquet(partial)
-    partial.replace(path)
+    sector = (
+        tables.issuer_days.sort("trade_date", "parent_id")["sector"]
+        .rank("dense")
+        .fill_null(0)
+        .to_numpy()
+    )
+    return data, tables.labels, sector

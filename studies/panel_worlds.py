@@ -25,6 +25,7 @@ from bondsig_assets.bonds.analytics import (
 )
 from bondsig_assets.bonds.conventions import settlement_dates
 from bondsig_assets.features.issuer_days import issuer_days
+from bondsig_assets.features.news.credit_news import credit_news
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.labels import labels
 from bondsig_assets.market_rules import HALF_SPREAD_POINTS, RECOVERY
@@ -114,16 +115,26 @@ def panel_world(world: World) -> PanelWorld:
     )
 
 
-def features_and_labels(world: World) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Tables `issuer_days`, and `labels` that became known, of all the world's days; as in the
-    graph the first days lack their history.
+@dataclass(frozen=True)
+class Tables:
+    """Rows of `issuer_days`, of `labels` that became known and of `credit_news`, of all the world's
+    days; as in the graph the first days lack their history.
     """
-    panels = panel_world(world).panels
+
+    issuer_days: pl.DataFrame
+    labels: pl.DataFrame
+    credit_news: pl.DataFrame
+
+
+def tables_of(panels: Panels) -> Tables:
+    """What a study of learners needs of a world's `panels`."""
     start, end = panels.days[0].item(), panels.days[-1].item()
-    features, _ = issuer_days(panels, start, end)
-    return TABLES["issuer_days"].conform(features), TABLES["labels"].conform(
-        labels(panels, start, end)
-    )
+    made = {
+        "issuer_days": issuer_days(panels, start, end)[0],
+        "labels": labels(panels, start, end),
+        "credit_news": credit_news(panels, start, end)[0],
+    }
+    return Tables(**{name: TABLES[name].conform(frame) for name, frame in made.items()})
 
 
 def oracle(world: World) -> pl.DataFrame:
@@ -134,7 +145,11 @@ def oracle(world: World) -> pl.DataFrame:
     rest will. No model can know more: its information coefficient is what theirs are measured
     against. Every parent and day whose stock trades has a row; most predictions are 0.
     """
-    market = make_market(world)
+    return oracle_of(make_market(world))
+
+
+def oracle_of(market: Market) -> pl.DataFrame:
+    """The oracle of a world whose market has been made."""
     expected = _expected_landing(market.news, market.news_delay, market.lead)
     day, parent = np.nonzero(has_stock(market))
     return pl.DataFrame(

@@ -17,6 +17,8 @@ from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.reporting.learning_pictures import draw_decay, draw_reliability
 from studies.chain_studies import MODELS
+from studies.news_report import news_sections
+from studies.panel_studies import NULL_MODELS
 from studies.pooling import beyond, pool
 from studies.report_pictures import (
     draw_cheating,
@@ -25,6 +27,7 @@ from studies.report_pictures import (
     draw_slices,
     save,
 )
+from studies.tables import table
 
 Results = dict[str, dict[str, dict[str, Any]]]
 ADDED = "_over_equity"
@@ -61,6 +64,7 @@ def write_report(results: Results, docs: Path, command: str, took: str) -> None:
             *_CHEATING_NOTES,
             "",
         ]
+    lines += news_sections(results)
     nulls = {name: results[name] for name in _NULLS if name in results}
     if nulls:
         draw_nulls(nulls, pictures / "nulls.png")
@@ -97,21 +101,13 @@ def _head(command: str, took: str) -> list[str]:
         f"    {command}",
         "",
         (
-            f"{took}. The IC is the daily Spearman correlation of prediction and 5-day excess"
-            " return; *adds* is the IC of the part of a model's ranks that the equity-only control"
-            " does not explain. t is Newey-West's. The smallest detectable IC is 2.8 standard"
-            " errors: an effect that large is found four times in five, and a mean below it is no"
-            " evidence either way."
+            f"{took}. The IC is the daily correlation of the prediction, whose size counts, with"
+            " the 5-day excess return's normal score; *adds* is the IC of what the equity-only"
+            " control does not explain of the prediction. t is Newey-West's. The smallest"
+            " detectable IC is 2.8 standard errors: an effect that large is found four times in"
+            " five, and a mean below it is no evidence either way."
         ),
         "",
-    ]
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [
-        "| " + " | ".join(columns) + " |",
-        "|" + "---|" * len(columns),
-        *("| " + " | ".join(row) + " |" for row in rows),
     ]
 
 
@@ -138,7 +134,7 @@ def cheating_table(found: dict[str, dict[str, Any]]) -> list[str]:
                 f"{judged['sharpe']:+.1f}",
             ]
         rows.append([f"**{bias}**" if bias == "honest" else bias, *cells])
-    return _table(columns, rows)
+    return table(columns, rows)
 
 
 def gained(one: dict[str, list[Any]], honest: dict[str, list[Any]]) -> tuple[float, float]:
@@ -146,27 +142,26 @@ def gained(one: dict[str, list[Any]], honest: dict[str, list[Any]]) -> tuple[flo
     Newey-West standard error.
     """
     frames = [
-        pl.DataFrame(daily, schema={"trade_date": pl.String, "information_coefficient": pl.Float64})
+        pl.DataFrame(daily, schema={"trade_date": pl.String, "size_weighted_ic": pl.Float64})
         for daily in (one, honest)
     ]
     both = frames[0].join(frames[1], on="trade_date", suffix="_honest").sort("trade_date")
-    difference = (
-        both["information_coefficient"] - both["information_coefficient_honest"]
-    ).to_numpy()
+    difference = (both["size_weighted_ic"] - both["size_weighted_ic_honest"]).to_numpy()
     return newey_west(difference, lags_of(5, difference.size))
 
 
 _CHEATING_NOTES = [
     (
-        "XGBoost's IC with its t, what it gains on the honest IC of the same days with the t of"
-        " that difference, and the annualised Sharpe ratio of its top fifth less its bottom fifth,"
-        " held for five days, before costs (the mean over the five days one may begin on). One"
-        " simulated market with a strong lead and one with none, the same reports and seed in every"
-        " row; each row changes one thing. Same-close fill: bought at the close of the day whose"
-        " evening made the features. Hindsight cleaning: `ex_post_bond_days`. Uncapped volumes: the"
-        " regulatory view as if it had been seen on the day. Overlapping labels: cross-validation"
-        " over rows drawn at random. Full-sample scaling: mean and standard deviation over all"
-        " days. Own training years: today's model scores the past it was fitted on."
+        "XGBoost's size-weighted IC with its t, what it gains on the honest IC of the same days"
+        " with the t of that difference, and the annualised Sharpe ratio of its top fifth less"
+        " its bottom fifth, held for five days, before costs (the mean over the five days one"
+        " may begin on). One simulated market with a strong lead and one with none, the same"
+        " reports and seed in every row; each row changes one thing. Same-close fill: bought at"
+        " the close of the day whose evening made the features. Hindsight cleaning:"
+        " `ex_post_bond_days`. Uncapped volumes: the regulatory view as if it had been seen on"
+        " the day. Overlapping labels: cross-validation over rows drawn at random. Full-sample"
+        " scaling: mean and standard deviation over all days. Own training years: today's model"
+        " scores the past it was fitted on."
     ),
 ]
 _REAL_NOTES = [
@@ -190,7 +185,7 @@ def _null_section(nulls: dict[str, dict[str, Any]]) -> list[str]:
     rows = []
     for name, units in nulls.items():
         results = list(units.values())
-        for model in ("ridge", "xgboost"):
+        for model in NULL_MODELS:
             pooled = pool(results, model + ADDED)
             rows.append(
                 [
@@ -201,7 +196,7 @@ def _null_section(nulls: dict[str, dict[str, Any]]) -> list[str]:
                     _mean_t(results, model + ADDED),
                 ]
             )
-    lines += _table(
+    lines += table(
         ["test", "model", "\\|t\\| > 2", "mean IC added", "mean t, its standard deviation"], rows
     )
     lines += [
@@ -213,7 +208,7 @@ def _null_section(nulls: dict[str, dict[str, Any]]) -> list[str]:
     ]
     lines += ["t of the IC added, each seed or draw:", ""]
     for name, units in nulls.items():
-        for model in ("ridge", "xgboost"):
+        for model in NULL_MODELS:
             lines.append(
                 f"- {name}, {model}: "
                 + ", ".join(f"{one['models'][model + ADDED]['t']:+.2f}" for one in units.values())
@@ -293,7 +288,7 @@ def _power_section(units: dict[str, Any]) -> list[str]:
                     _range_of_t(results, "oracle"),
                 ]
             )
-    lines += _table(
+    lines += table(
         [
             "lead",
             "model",
@@ -342,14 +337,14 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
     ordered = sorted(
         whole, key=lambda row: (not row["model_name"].endswith(ADDED), row["model_name"])
     )
-    yield from _table(
+    yield from table(
         [
             "model",
-            "mean IC",
+            "size-weighted IC",
             "t",
             "smallest detectable",
-            "t, every 5th day",
-            "ICIR",
+            "rank IC, small scores tied (t)",
+            "rank IC (t)",
             "OOS R2",
             "hit rate (95 %)",
             "top less bottom tenth, 5 days",
@@ -357,11 +352,11 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
         [
             [
                 _name(row["model_name"]),
-                f"{row['mean_ic']:+.4f}",
-                f"{row['t_statistic']:+.2f}",
-                f"{row['smallest_detectable_ic']:.4f}",
-                _number(row["offsets_t_statistic"], "+.2f"),
-                _number(row["icir"], "+.3f"),
+                f"{row['size_weighted_ic']:+.4f}",
+                _number(row["size_weighted_t"], "+.2f"),
+                f"{row['smallest_detectable_size_weighted_ic']:.4f}",
+                f"{row['tied_rank_ic']:+.4f}" + _in_brackets(row["tied_rank_t"]),
+                f"{row['mean_ic']:+.4f} ({row['t_statistic']:+.1f})",
                 _number(row["oos_r2_pct"], "+.3f", " %"),
                 _hits(row),
                 _number(row["decile_spread_pct"], "+.3f", " %"),
@@ -369,7 +364,7 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
             for row in ordered
         ],
     )
-    yield from ("", "By horizon of the label, IC added (t):", "")
+    yield from ("", "By horizon of the label, size-weighted IC added (t):", "")
     yield from _decay(found["evaluations"])
     save(draw_decay(found["evaluations"]), pictures / f"decay_{stem}.png")
     yield from ("", f"![By horizon](results/decay_{stem}.png)")
@@ -411,6 +406,10 @@ def _number(value: float | None, form: str, unit: str = "") -> str:
     return "" if value is None else f"{value:{form}}{unit}"
 
 
+def _in_brackets(t: float | None) -> str:
+    return "" if t is None else f" ({t:+.1f})"
+
+
 def _hits(row: dict[str, Any]) -> str:
     return (
         ""
@@ -431,10 +430,10 @@ def _decay(evaluations: Sequence[dict[str, Any]]) -> list[str]:
         (
             row["model_name"],
             row["horizon_days"],
-        ): f"{row['mean_ic']:+.4f} ({row['t_statistic']:+.1f})"
+        ): f"{row['size_weighted_ic']:+.4f}" + _in_brackets(row["size_weighted_t"])
         for row in rows
     }
-    return _table(
+    return table(
         ["model", *(f"{h} days" for h in horizons)],
         [
             [model.removesuffix(ADDED), *(cells.get((model, h), "") for h in horizons)]
@@ -446,7 +445,7 @@ def _decay(evaluations: Sequence[dict[str, Any]]) -> list[str]:
 def _probability(found: dict[str, Any], pictures: Path, stem: str) -> Iterator[str]:
     save(draw_reliability(found["reliability_bins"]), pictures / f"reliability_{stem}.png")
     yield from ("Probabilities, against the base rate known before each fold:", "")
-    yield from _table(
+    yield from table(
         ["model", "Brier", "skill", "calibration error", "lowest to highest"],
         [
             [
@@ -466,7 +465,7 @@ def _probability(found: dict[str, Any], pictures: Path, stem: str) -> Iterator[s
         "What a rule on the champion's probability would have given:",
         "",
     )
-    yield from _table(
+    yield from table(
         ["rule", "signals a day", "days fired", "hit rate (95 %)"],
         [
             [
@@ -492,7 +491,7 @@ def _overfitting(found: dict[str, Any]) -> Iterator[str]:
         + (f"{pbo:.0%}." if pbo is not None else "not judged (too few periods)."),
         "",
     )
-    yield from _table(
+    yield from table(
         [
             "trial",
             "Sharpe before costs",
@@ -536,7 +535,7 @@ def _importances(found: dict[str, Any]) -> Iterator[str]:
                 _number(stable.get(model), ".2f"),
             ]
         )
-    yield from _table(["model", "five largest", "stability"], rows)
+    yield from table(["model", "five largest", "stability"], rows)
 
 
 def _counts(values: Any) -> dict[str, int]:

@@ -13,11 +13,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bondsig_assets.learning.models.catalogue import CONTROL
+from studies.panel_studies import NULL_MODELS
 from studies.pooling import pool
 
 _BLUE, _RED, _GREY = "#2a6f97", "#c1121f", "#8d99ae"
-_COLORS = ("#c1121f", "#e76f51", "#2a6f97", "#52b788", "#7b2cbf", "#f4a261", "#111111")
+_COLORS = (
+    *("#c1121f", "#e76f51", "#2a6f97", "#52b788", "#7b2cbf", "#f4a261", "#111111"),
+    *("#00b4d8", "#9d0208", "#606c38", "#bc6c25"),
+)
 _ADDED = "_over_equity"
+_OF_SLICES = (("bayes_ridge", _RED), ("xgboost", _BLUE))
 
 
 def draw_cheating(found: dict[str, dict[str, Any]], path: Path) -> None:
@@ -49,11 +54,11 @@ def draw_cheating(found: dict[str, dict[str, Any]], path: Path) -> None:
 
 def draw_nulls(nulls: dict[str, dict[str, Any]], path: Path) -> None:
     """t of the IC added in every null world or draw; the band is |t| < 2."""
-    figure = Figure(figsize=(9, 0.8 * 2 * len(nulls) + 1))
+    figure = Figure(figsize=(9, 0.8 * len(NULL_MODELS) * len(nulls) + 1))
     axes = figure.add_subplot()
     labels: list[str] = []
     for name, units in nulls.items():
-        for model, color in (("ridge", _RED), ("xgboost", _BLUE)):
+        for model, color in zip(NULL_MODELS, (_RED, _BLUE, "black"), strict=True):
             values = [one["models"][model + _ADDED]["t"] for one in units.values()]
             axes.plot(values, np.full(len(values), len(labels)), "o", color=color, alpha=0.6)
             axes.plot([np.mean(values)], [len(labels)], "|", color="black", markersize=18)
@@ -112,17 +117,19 @@ def draw_power(units: dict[str, Any], path: Path) -> None:
 
 
 def draw_slices(evaluations: Sequence[dict[str, Any]], path: Path) -> None:
-    """IC added in each slice of the market, 95 % intervals, ridge and XGBoost side by side."""
+    """Size-weighted IC added in each slice of the market, 95 % intervals, two models side by
+    side.
+    """
     rows = [
         row
         for row in evaluations
         if row["slice"] != "all"
-        and row["model_name"] in ("ridge_over_equity", "xgboost_over_equity")
+        and row["model_name"] in [model + _ADDED for model, _ in _OF_SLICES]
     ]
     buckets = sorted({(row["slice"], row["bucket"]) for row in rows})
     figure = Figure(figsize=(8, 0.24 * max(len(buckets), 4) + 1))
     axes = figure.add_subplot()
-    for shift, (model, color) in enumerate((("ridge", _RED), ("xgboost", _BLUE))):
+    for shift, (model, color) in enumerate(_OF_SLICES):
         mine = {
             (row["slice"], row["bucket"]): row
             for row in rows
@@ -130,9 +137,9 @@ def draw_slices(evaluations: Sequence[dict[str, Any]], path: Path) -> None:
         }
         place = [k for k, bucket in enumerate(buckets) if bucket in mine]
         found = [mine[buckets[k]] for k in place]
-        errors = [1.96 * row["standard_error"] for row in found]
+        errors = [1.96 * row["size_weighted_error"] for row in found]
         axes.errorbar(
-            [row["mean_ic"] for row in found],
+            [row["size_weighted_ic"] for row in found],
             np.array(place) + 0.25 * shift - 0.12,
             xerr=errors,
             fmt="o",

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bondsig_assets.home import WORLD_VERSION
 from bondsig_assets.learning.models.catalogue import fingerprint
 from bondsig_assets.learning.walk_forward import cores
 
@@ -35,8 +36,8 @@ class Unit:
     cost: float = 1.0
 
     def path(self, folder: Path, version: str) -> Path:
-        """Where its result goes: another version of the code or other parameters are another
-        file.
+        """Where its result goes: another version of the code or of the simulated market, or other
+        parameters, are another file.
         """
         return folder / "units" / self.study / f"{self._stem}-{version}.json"
 
@@ -52,8 +53,9 @@ class Unit:
 
     @property
     def _stem(self) -> str:
-        name = self.name.replace(":", "").replace(" ", "_")
-        return f"{name}-{fingerprint([self.work.__qualname__, self.parameters])}"
+        name = self.name.replace(":", "").replace(",", "").replace(" ", "_")
+        key = fingerprint([self.work.__qualname__, self.parameters, WORLD_VERSION])
+        return f"{name}-{key}"
 
 
 def run_units(

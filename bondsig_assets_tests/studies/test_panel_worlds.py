@@ -20,9 +20,9 @@ from bondsig_assets.tables.issuer_features import LOOKBACK_DAYS
 from bondsig_assets_tests.features.markets import cut
 from studies.panel_worlds import (
     PanelWorld,
-    features_and_labels,
     oracle,
     panel_world,
+    tables_of,
 )
 
 SMALL = replace(WORLDS["tiny"], name="small", n_parents=36, seed=3, reports_per_day=400)
@@ -36,8 +36,9 @@ def small() -> PanelWorld:
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[pl.DataFrame, pl.DataFrame]:
-    return features_and_labels(SMALL)
+def made(small: PanelWorld) -> tuple[pl.DataFrame, pl.DataFrame]:
+    tables = tables_of(small.panels)
+    return tables.issuer_days, tables.labels
 
 
 def test_same_seed_same_bits_and_another_seed_another_market() -> None:

@@ -127,7 +127,7 @@ def test_the_page_holds_what_was_found(found, tmp_path):
             },
             "daily_ics": {
                 "trade_date": [f"2024-01-{day:02}" for day in range(first, 29)],
-                "information_coefficient": [ic + swing * (-1) ** day for day in range(first, 29)],
+                "size_weighted_ic": [ic + swing * (-1) ** day for day in range(first, 29)],
             },
         }
         for bias, ic, first, swing in (("honest", 0.01, 1, 0.0), ("a bias", 0.2, 3, 0.1))
