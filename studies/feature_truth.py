@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -35,10 +36,18 @@ _LEVELS = (
 )
 
 
-def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows of `issuer_days` and of `bond_analytics` of the whole of a simulated market, without a
-    warehouse.
+class Made(NamedTuple):
+    """Rows of `issuer_days` and of `bond_analytics` of a market, and `bond_analytics` of the same
+    bond days at the true mids instead of their trades' prices.
     """
+
+    rows: pl.DataFrame
+    analytics: pl.DataFrame
+    at_mids: pl.DataFrame
+
+
+def market_features(source: SimulatedSource) -> Made:
+    """What the whole of a simulated market gives, without a warehouse."""
     first, last = source.date_range()
     tables = {name: source.reference(name, last).rows for name in RAW_REFERENCE}
     nothing = TABLES["trade_events"].empty()
@@ -49,14 +58,19 @@ def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame
     revisions = revise(touched_days(events), lifetimes(events)).sort(
         "known_date", "cusip", "trade_date"
     )
-    analytics = analyze(
-        revisions,
-        Reference(
-            tables["bonds"],
-            tables["treasury_yields"],
-            tables["call_schedules"],
-            tables["amounts_outstanding"],
-        ),
+    reference = Reference(
+        tables["bonds"],
+        tables["treasury_yields"],
+        tables["call_schedules"],
+        tables["amounts_outstanding"],
+    )
+    analytics = analyze(revisions, reference)
+    mids = source.truth()["bond_mids"].select("cusip", "trade_date", true_price="true_mid")
+    at_mids = analyze(
+        revisions.join(mids, on=["cusip", "trade_date"], maintain_order="left")
+        .with_columns(price="true_price")
+        .drop("true_price"),
+        reference,
     )
     joined = revisions.drop("known_at").join(
         analytics.drop("known_at"),
@@ -79,7 +93,7 @@ def market_features(source: SimulatedSource) -> tuple[pl.DataFrame, pl.DataFrame
         yields=tables["treasury_yields"],
         reports_since=first,
     )
-    return issuer_days(panels, first, last)[0], analytics
+    return Made(issuer_days(panels, first, last)[0], analytics, at_mids)
 
 
 def true_issuer_days(source: SimulatedSource) -> pl.DataFrame:
@@ -105,18 +119,19 @@ def true_issuer_days(source: SimulatedSource) -> pl.DataFrame:
     return pl.DataFrame(names | {name: values.ravel() for name, values in grid.items()})
 
 
-def compare(source: SimulatedSource) -> pl.DataFrame:
+def compare(source: SimulatedSource, made: Made) -> pl.DataFrame:
     """`what, truth, n, median_error, median_absolute_error, relative, correlation`: one row a
     comparison.
     """
-    rows, analytics = market_features(source)
+    rows, analytics, at_mids = made
     both = rows.join(true_issuer_days(source), on=_KEY)
     traded, own = pl.col("n_bonds_traded") > 0, pl.col("curve_extrapolation_flag") == 0
     mids = source.truth()["bond_mids"]
-    bonds = (
-        analytics.filter(pl.col("known_date") == pl.col("trade_date"))
+    bonds, undisturbed = (
+        of.filter(pl.col("known_date") == pl.col("trade_date"))
         .join(mids, on=["cusip", "trade_date"])
         .with_columns(level=pl.col("true_spread_bps"))
+        for of in (analytics, at_mids)
     )
     found = [
         _row(
@@ -130,6 +145,20 @@ def compare(source: SimulatedSource) -> pl.DataFrame:
             "`oas_bps` of a bond that traded, callable",
             "spread before the call bends it",
             bonds.filter(pl.col("oas_method") == "hw"),
+            "oas_bps",
+            "level",
+        ),
+        _row(
+            "`oas_bps` at the true mid, no calls",
+            "spread it was priced with",
+            undisturbed.filter(pl.col("oas_method") == "z"),
+            "oas_bps",
+            "level",
+        ),
+        _row(
+            "`oas_bps` at the true mid, callable",
+            "spread before the call bends it",
+            undisturbed.filter(pl.col("oas_method") == "hw"),
             "oas_bps",
             "level",
         ),
@@ -236,7 +265,7 @@ def _row(what: str, truth: str, rows: pl.DataFrame, ours: str, true: str) -> pl.
 
 def section(source: SimulatedSource) -> str:
     """The section in Markdown."""
-    rows, _ = market_features(source)
+    made = market_features(source)
     first, last = source.date_range()
     lines = [
         TRUTH,
@@ -254,21 +283,24 @@ def section(source: SimulatedSource) -> str:
         ),
         "|---|---|---:|---:|---:|---:|---:|",
     ]
-    for what, truth, n, error, absolute, relative, correlation in compare(source).iter_rows():
+    for what, truth, n, error, absolute, relative, correlation in compare(source, made).iter_rows():
         share = f"{100 * relative:.1f} %" if truth in _LEVELS else "–"
         lines.append(
             f"| {what} | {truth} | {n:,} | {error:+.2f} | {absolute:.2f} | {share} |"
             f" {correlation:.3f} |"
         )
-    return "\n".join([*lines, "", *shares(source, rows), "", _SAID]) + "\n"
+    return "\n".join([*lines, "", *shares(source, made.rows), "", _SAID]) + "\n"
 
 
-_SAID = """A bond-day price is the mean of a few trades, each half a bid-ask spread from the mid.
-That noise, some 4 bps for a median bond, is in every feature of one day. Each simulated bond also
-keeps a slow deviation of its own from its issuer's curve, which no fit can tell from the issuer's
-level: 3.5 % of the spread for one bond, less for issuers with many. Curvature of a few noisy bonds
-tells nothing here. Callable bonds of this market are priced by a soft
-ceiling and not by the tree that values them."""
+_SAID = """A bond-day price is the mean of a few trades, each half a bid-ask spread from the mid. That
+noise, and the move of the Treasury curve since the newest one known, are in every `oas_bps` of one
+day; at the true mid the curve alone is left. What it puts in is taken out of issuers' spreads
+([how](decisions/0012-spreads-over-their-own-days-curve.md)). Each simulated bond also keeps a slow
+deviation of its own from its issuer's curve, which no fit can tell from the issuer's level: 3.5 %
+of the spread for one bond, less for issuers with many. Curvature of a few noisy bonds tells nothing
+here. The error of callable bonds is as large at the true mid as at traded prices: it is not noise
+but two models of one option. This market gives up what lies above a call price softly, whatever
+volatility; the tree that values them knows Hull and White's volatility and the schedule."""
 
 
 def main(path: Path) -> None:
