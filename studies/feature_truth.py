@@ -292,7 +292,8 @@ def section(source: SimulatedSource) -> str:
     return "\n".join([*lines, "", *shares(source, made.rows), "", _SAID]) + "\n"
 
 
-_SAID = """A bond-day price is the mean of a few trades, each half a bid-ask spread from the mid. That
+_SAID = """A bond-day price is the mean of a few trades, each half a bid-ask spread from the mid.
+That
 noise, and the move of the Treasury curve since the newest one known, are in every `oas_bps` of one
 day; at the true mid the curve alone is left. What it puts in is taken out of issuers' spreads
 ([how](decisions/0012-spreads-over-their-own-days-curve.md)). Each simulated bond also keeps a slow
