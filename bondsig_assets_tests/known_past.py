@@ -38,6 +38,8 @@ EXEMPT: dict[str, str] = {
     "ex_post_bond_days": _HINDSIGHT,
     "evaluations": _JUDGEMENT,
     "probability_evaluations": _JUDGEMENT,
+    "probability_tails": _JUDGEMENT,
+    "news_events": _JUDGEMENT,
     "reliability_bins": _JUDGEMENT,
     "thresholds": _JUDGEMENT,
     "overfitting": _JUDGEMENT + ". Its trials come from MLflow",

@@ -167,7 +167,7 @@ LEARNED = (
     "signals",
 )
 #: Synthetic issuers hardly trade, and their numbers of trades are z-scores: the sign is taken off.
-_EVERYONE = SignalSettings(margin=0.0, minimum_trades_21d=0, quantile=0.3)
+_EVERYONE = SignalSettings(margin=0.0, minimum_probability=0.0, minimum_trades_21d=0, quantile=0.3)
 
 
 def assert_label_looks_at(

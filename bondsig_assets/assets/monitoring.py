@@ -34,10 +34,20 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     @table_asset(
         "evaluations",
         kinds={"polars", "mlflow"},
-        deps=["scores", "signals", "labels", "models", "issuer_days", "fundamentals"],
+        deps=[
+            "scores",
+            "signals",
+            "labels",
+            "models",
+            "issuer_days",
+            "credit_news",
+            "fundamentals",
+        ],
         also=[
             "information_coefficients",
             "probability_evaluations",
+            "probability_tails",
+            "news_events",
             "reliability_bins",
             "thresholds",
             "overfitting",
@@ -51,9 +61,11 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         and slice, with what could have been seen.
 
         Read `size_weighted_ic` of `<model>_over_equity` first. A mean below
-        `smallest_detectable_size_weighted_ic` is no evidence either way. Beside it: whether
-        probabilities mean what they say, how often thresholds fire, and how much of the best Sharpe
-        ratio is luck of the search, counted over every trial logged in MLflow.
+        `smallest_detectable_size_weighted_ic` is no evidence either way. Beside it: what a book of
+        the scores earned, whether probabilities mean what they say, what came of the high ones
+        (counted by pieces of news), what stocks did after news, how often thresholds fire, and how
+        much of the best Sharpe ratio is luck of the search, counted over every trial logged in
+        MLflow.
         """
         opened = warehouse.open()
         predictions, labels = (
@@ -93,7 +105,12 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
                 **notes,
                 **{
                     name: dg.MetadataValue.md(markdown_table(tables[name]))
-                    for name in ("thresholds", "probability_evaluations", "overfitting")
+                    for name in (
+                        "thresholds",
+                        "probability_evaluations",
+                        "probability_tails",
+                        "overfitting",
+                    )
                 },
                 "attribution_stability": dg.MetadataValue.md(
                     markdown_table(stability(opened.read_table("feature_importances")))
@@ -108,7 +125,14 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
     return evaluations
 
 
-_LABELS = ["parent_id", "trade_date", "horizon_days", *KINDS.values()]
+_LABELS = [
+    "parent_id",
+    "trade_date",
+    "horizon_days",
+    "stock_return_pct",
+    "sector_return_pct",
+    *KINDS.values(),
+]
 _SHOWN = [
     "model_name",
     "size_weighted_ic",
@@ -123,5 +147,7 @@ _SHOWN = [
     "oos_r2_pct",
     "hit_rate",
     "decile_spread_pct",
+    "book_return_pct",
+    "book_return_t",
     "n_days",
 ]

@@ -1,9 +1,10 @@
-"""How good predictions were: daily rank IC, what a model adds, Newey-West t, hit rates, decile
-spreads; by horizon and slice.
+"""How good predictions were: daily ICs by size and by rank, what a model adds, Newey-West t, hit
+rates, decile spreads, what a book of scores earns; by horizon and slice.
 
-Belongs here: predictions' order against labels, and what the market is cut by. Not here: formulas
-(`statistics.py`), probabilities (`probability.py`), rules on them (`thresholds.py`), luck of the
-search (`overfitting.py`), plots and pages (`reporting/`).
+Belongs here: predictions against labels, and what the market is cut by. Not here: formulas
+(`statistics.py`), probabilities (`probability.py`) and their tails (`tails.py`), rules on them
+(`thresholds.py`), what stocks did after news (`event_study.py`), luck of the search
+(`overfitting.py`), plots and pages (`reporting/`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bondsig_assets.calendar import day_number
 from bondsig_assets.learning.inputs import normal_scores
 from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE
 from bondsig_assets.learning.statistics import (
+    book_weights,
     correlation_within,
     hit_rate,
     lags_of,
@@ -59,6 +61,7 @@ _DAILY = {
     "hits_of": pl.Int64,
     "squared_error": pl.Float64,
     "squared_score": pl.Float64,
+    "book_return": pl.Float64,
 }
 
 
@@ -114,6 +117,12 @@ def evaluations(
     `<model>_over_equity` is the residual from the whole market. The year is a cut of the days,
     whose cross-sections stay whole. Not judged (no row) with fewer days than lags + 2 or a standard
     error of zero.
+
+    The book holds every issuer in proportion to the size of its prediction (for
+    `<model>_over_equity` of what the control leaves of it) less the day's mean, a dollar long and
+    one short, and earns simple returns beyond the sector ETF's (`simple_excess_pct` of the labels;
+    without that column nothing is said of it): money adds up over names in simple returns, and
+    books that lean on volatile names earn in logs what nobody can spend.
     """
     wide = _side_by_side(predictions)
     rows: list[dict[str, Any]] = []
@@ -194,10 +203,12 @@ class _Panel:
     leaves of its rank; NaN where the model is not judged. `sized` [row, name]: the same, but what
     the control leaves of the prediction itself. `score` [row, name]: the label as a
     normal score among the issuers that the model is judged on that day; NaN where it is not.
+    `simple` [row]: simple return beyond the ETF's over the label's days, pct; NaN where unknown.
     """
 
     keys: pl.DataFrame
     label: np.ndarray
+    simple: np.ndarray
     score: np.ndarray
     names: list[str]
     signals: np.ndarray
@@ -217,7 +228,11 @@ def _side_by_side(predictions: pl.DataFrame) -> pl.DataFrame:
 def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str) -> _Panel:
     models = [name for name in wide.columns if name not in _KEYS]
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
-    rows = wide.join(known.select(*_KEYS, _label="label_pct"), on=_KEYS).sort(_KEYS)
+    if "simple_excess_pct" not in known.columns:
+        known = known.with_columns(simple_excess_pct=pl.lit(None, pl.Float64))
+    rows = wide.join(
+        known.select(*_KEYS, _label="label_pct", _simple=pl.col("simple_excess_pct")), on=_KEYS
+    ).sort(_KEYS)
     day = rows["trade_date"].rle_id().to_numpy()
     values = (
         rows.select(pl.col(models).cast(pl.Float64).fill_null(np.nan))
@@ -239,7 +254,13 @@ def _panel(wide: pl.DataFrame, labels: pl.DataFrame, horizon: int, control: str)
         sized = np.column_stack([values, _left_of_size(values[:, others], values[:, at], day)])
         values = np.column_stack([values, _unexplained(values[:, others], values[:, at], day)])
     return _Panel(
-        rows.select(_KEYS), rows["_label"].to_numpy(), _scores(rows, values), names, values, sized
+        rows.select(_KEYS),
+        rows["_label"].to_numpy(),
+        rows["_simple"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+        _scores(rows, values),
+        names,
+        values,
+        sized,
     )
 
 
@@ -346,7 +367,8 @@ def _daily(panel: _Panel, buckets: pl.Series | None = None) -> pl.DataFrame:
 
     Columns: trade_date, bucket, model_name, information_coefficient, n_issuers, spread (top tenth
     less bottom tenth, pct), hits and hits_of (outer fifths, labels of zero left out), squared_error
-    (NaN where the signal is no prediction of the label's score) and squared_score.
+    (NaN where the signal is no prediction of the label's score), squared_score and book_return
+    (simple, pct; NaN where one of the issuers' is unknown).
     """
     signals, minimum = panel.signals, MINIMUM_NAMES
     if buckets is not None:
@@ -410,6 +432,7 @@ def _daily_of(
         "hits_of": _sums((agreement != 0).astype(np.int64), group),
         "squared_error": np.where(is_score, _sums((score - signal) ** 2, group), np.nan),
         "squared_score": _sums(score**2, group),
+        "book_return": _sums(book_weights(sized, group) * panel.simple[rows, None], group),
     }
     first = np.tile(np.flatnonzero(np.diff(group, prepend=-1)), len(columns))
     return pl.DataFrame(
@@ -478,6 +501,8 @@ def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
     spread, spread_error = newey_west(days["spread"].to_numpy(), lags)
     by_size, size_error = newey_west(days["size_weighted_ic"].to_numpy(), lags)
     tied, tied_error = newey_west(days["tied_rank_ic"].to_numpy(), lags)
+    earned = days["book_return"].drop_nans().to_numpy()
+    book, book_error = newey_west(earned, lags_of(horizon, earned.size))
     unexplained = 1 - float(days["squared_error"].sum()) / float(days["squared_score"].sum())
     return {
         "size_weighted_ic": by_size,
@@ -499,6 +524,9 @@ def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
         "n_hits_of": hits_of,
         "decile_spread_pct": spread,
         "decile_spread_t": spread / spread_error if spread_error > 0 else None,
+        "book_return_pct": book if earned.size else None,
+        "book_return_error_pct": book_error if book_error >= 0 else None,
+        "book_return_t": book / book_error if book_error > 0 else None,
         "n_days": ics.size,
         "first_date": days["trade_date"][0],
         "last_date": days["trade_date"][-1],

@@ -25,6 +25,7 @@ from bondsig_assets.tables.learning import LABELS
 
 #: Column of `labels` that holds each kind of label.
 KINDS = {"excess": "excess_return_pct", "beta_adjusted": "beta_adjusted_return_pct"}
+_RETURNS = ("stock_return_pct", "sector_return_pct")
 #: Trading days between the features' day and the first close of the label.
 SKIP = 1
 #: Shumway's (1997) return of a stock dropped by NYSE or AMEX for its performance, where none is on
@@ -65,12 +66,15 @@ def labels(panels: Panels, start: date, end: date) -> pl.DataFrame:
 
 
 def known_labels(labels: pl.DataFrame, kind: str = "excess") -> pl.DataFrame:
-    """`parent_id, trade_date, horizon_days, label_pct`: the labels of one of KINDS that are known,
-    of every horizon in `labels`.
+    """`parent_id, trade_date, horizon_days, label_pct, simple_excess_pct`: the labels of one of
+    KINDS that are known, of every horizon in `labels`; and what a dollar in the stock earned beyond
+    one in the ETF, in simple returns, which is what money is made of (logs add up over days, simple
+    returns over names).
     """
     column = KINDS[kind]
+    stock, etf = (100 * ((pl.col(name) / 100).exp() - 1) for name in _RETURNS)
     return labels.filter(pl.col(column).is_finite()).select(
-        "parent_id", "trade_date", "horizon_days", label_pct=column
+        "parent_id", "trade_date", "horizon_days", label_pct=column, simple_excess_pct=stock - etf
     )
 
 

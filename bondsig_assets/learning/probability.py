@@ -59,23 +59,45 @@ def brier(
                 "lowest_probability": float(p.min()),
                 "highest_probability": float(p.max()),
                 "n_rows": p.size,
+                **_silent_days(group),
             }
         )
     return pl.DataFrame(found, schema=PROBABILITY_EVALUATIONS.polars_schema, orient="row")
 
 
+def _silent_days(rows: pl.DataFrame) -> dict[str, int]:
+    """Days judged, those on which nobody's probability depended on its prediction, and those on
+    which all were the same.
+    """
+    days = rows.group_by("trade_date").agg(
+        is_uninformed=(~pl.col("is_informed")).all(),
+        is_alike=pl.col("probability").min() == pl.col("probability").max(),
+    )
+    return {
+        "n_days": days.height,
+        "n_uninformed_days": int(days["is_uninformed"].sum()),
+        "n_alike_days": int(days["is_alike"].sum()),
+    }
+
+
+def log_probability(probability: str, happened: str) -> pl.Expr:
+    """Log of what the column `probability` gave to what happened (the column `happened` is true or
+    above 0 where the event did), in nats. A probability of 0 or 1 counts as one in a thousand the
+    other way, or one surprise would be worth everything.
+    """
+    p = pl.col(probability).clip(1e-3, 1 - 1e-3)
+    return pl.when(pl.col(happened).cast(pl.Float64) > 0).then(p.log()).otherwise((1 - p).log())
+
+
 def _log_score(rows: pl.DataFrame, horizon: int) -> dict[str, float | None]:
     """Gain of the log score over the base rate in nats, and its Newey-West t over days.
 
-    `rows`: probability, under, base_rate and trade_date of one model, days in order. A base rate of
-    0 or 1 counts as one row in a thousand the other way, or one surprise would be worth everything.
+    `rows`: probability, under, base_rate and trade_date of one model, days in order.
     """
-
-    def score(name: str) -> pl.Expr:
-        p = pl.col(name).clip(1e-3, 1 - 1e-3)
-        return pl.when(pl.col("under") > 0).then(p.log()).otherwise((1 - p).log())
-
-    gain = rows.select("trade_date", gain=score("probability") - score("base_rate"))
+    gain = rows.select(
+        "trade_date",
+        gain=log_probability("probability", "under") - log_probability("base_rate", "under"),
+    )
     daily = gain.group_by("trade_date", maintain_order=True).agg(pl.col("gain").mean())
     values = daily["gain"].to_numpy()
     mean, error = newey_west(values, lags_of(horizon, values.size))
@@ -128,10 +150,13 @@ def reliability(
 
 def _outcomes(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> pl.DataFrame:
     """Probabilities whose label is known, by model, day and parent: model_name, model_version,
-    trade_date, probability, under (1.0 or 0.0).
+    trade_date, probability, under (1.0 or 0.0), is_informed (true where an older version does not
+    say).
     """
     known = labels.filter(pl.col("horizon_days") == horizon, pl.col("label_pct").is_finite())
     given = predictions.filter(pl.col("probability_underperform").is_finite())
+    if "is_informed" not in given.columns:
+        given = given.with_columns(is_informed=pl.lit(None, pl.Boolean))
     joined = given.join(
         known.select("parent_id", "trade_date", "label_pct"), on=["parent_id", "trade_date"]
     )
@@ -142,6 +167,7 @@ def _outcomes(predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int) -> 
         "trade_date",
         probability="probability_underperform",
         under=(pl.col("label_pct") < 0).cast(pl.Float64),
+        is_informed=pl.col("is_informed").fill_null(True),
     )
 
 

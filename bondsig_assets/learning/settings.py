@@ -95,7 +95,7 @@ class GateSettings:
         ),
     )
     new_specification_margin: float = Field(
-        default=2.75,
+        default=3.5,
         ge=0.0,
         description=(
             "Another specification must be better by this many standard errors of the difference"
@@ -126,8 +126,8 @@ class SignalSettings:
     champion's base rate, on the side taken not below `minimum_probability`, at least
     `minimum_trades_21d` bond trades and none older than `maximum_staleness_days`.
 
-    A fixed probability of 0.70 would never fire with a calibrated model at realistic strength; the
-    table `thresholds` says how often each level has.
+    Probabilities keep the size of news, so 0.70 is reached, on few days and names, and never where
+    nothing leads; the tables `probability_tails` and `thresholds` say what came of each level.
     """
 
     quantile: float = Field(
@@ -140,12 +140,12 @@ class SignalSettings:
         description="Least distance of the probability from its champion's base rate",
     )
     minimum_probability: float = Field(
-        default=0.0,
+        default=0.70,
         ge=0.0,
         le=1.0,
         description=(
-            "Fixed level that the probability of the side taken must reach, 0.70 say; 0 asks"
-            " for none. The table thresholds tells how often a level fires"
+            "Level that the probability of the side taken must reach; 0 asks for none. The table"
+            " probability_tails tells what came of each level"
         ),
     )
     minimum_trades_21d: int = Field(

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from scipy.stats import t as student
+
+from bondsig_assets.arrays import Floats
 
 #: Fewer days at one of the h offsets give no t of that offset.
 MINIMUM_OFFSET_DAYS = 5
@@ -65,6 +68,67 @@ def hit_rate(hits: int, n: int, horizon: int) -> tuple[float | None, float | Non
         if share is None or low is None or high is None
         else (hits / n, min(low, hits / n), max(high, hits / n))
     )
+
+
+def clustered_mean(sums: Floats, n: Floats) -> tuple[float, float]:
+    """Mean Σ sums / Σ n of values that come in clusters, and its standard error, which counts
+    clusters: that of a ratio to size (Cochran 1977, "Sampling Techniques", chapter 9A),
+    √(C/(C-1) Σ (s - mean n)²) / Σ n over the C clusters.
+
+    `sums` and `n` [cluster]: sum and number of each one's values, `n` above 0. NaN without a
+    cluster, the error also with one.
+    """
+    total, clusters = float(n.sum()), n.size
+    if clusters == 0:
+        return float("nan"), float("nan")
+    mean = float(sums.sum()) / total
+    if clusters == 1:
+        return mean, float("nan")
+    gap = sums - mean * n
+    return mean, float(np.sqrt(clusters / (clusters - 1) * float(gap @ gap)) / total)
+
+
+def clustered_share(hits: Floats, n: Floats) -> tuple[float | None, float | None, float | None]:
+    """Share Σ hits / Σ n of trials that come in clusters, with a 95 % interval: (share, low, high).
+    All None without a trial.
+
+    Wilson's interval of the effective number of trials after Korn and Graubard (1998, Survey
+    Methodology 24, 193-201): Σ n over the design effect (Kish 1965: the variance of the clustered
+    mean over that of as many independent trials, 1 at least), times the squared ratio of Student's
+    97.5 % quantiles with Σ n - 1 and with C - 1 degrees of freedom. Where all trials hit or none
+    does there is no variance to compare: the trials of a cluster then count as one, (Σ n)² / Σ n².
+    `hits` and `n` [cluster], `n` above 0.
+    """
+    total, clusters = float(n.sum()), n.size
+    if clusters == 0:
+        return None, None, None
+    share, error = clustered_mean(hits, n)
+    if clusters == 1:
+        return wilson(share, 1.0)
+    alone = share * (1 - share) / total
+    design = float(n @ n) / total if alone == 0 else max(error**2 / alone, 1.0)
+    few = float(student.ppf(0.975, total - 1) / student.ppf(0.975, clusters - 1))
+    effective = total / design * min(few, 1.0) ** 2
+    return wilson(share * effective, effective)
+
+
+def book_weights(scores: Floats, group: np.ndarray) -> Floats:
+    """Weights [row, column] of a dollar-neutral book within each group: the score less its group's
+    mean, scaled to one dollar long and one short; 0 where all scores are equal.
+
+    `scores` [row, column] finite, `group` [row] ascending from 0 without gaps, not empty.
+    """
+    n = np.bincount(group)[:, None]
+    mean = group_sums(scores, group) / n
+    gap = scores - mean[group]
+    # What rounding leaves of scores that are all equal is no book.
+    largest = np.maximum.reduceat(
+        np.abs(scores), np.flatnonzero(np.diff(group, prepend=-1)), axis=0
+    )
+    gap = np.where(np.abs(gap) > 1e-12 * largest[group], gap, 0.0)
+    one_side = group_sums(np.abs(gap), group)[group] / 2
+    weights: Floats = np.divide(gap, one_side, out=np.zeros(gap.shape), where=one_side > 0)
+    return weights
 
 
 def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -> float | None:

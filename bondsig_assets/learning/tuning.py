@@ -53,12 +53,18 @@ def tuner(finished: Callable[[Trial], None] | None = None) -> Tune:
 
 
 def ranges(specification: Specification) -> dict[str, tuple[float, float]]:
-    """Settings that may vary, with their lowest and highest value."""
-    return {
-        name: (found.low, found.high)
-        for name, declared in declared_fields(type(specification.settings)).items()
-        if (found := marked(declared, Tunable))
-    }
+    """Settings that may vary, with their lowest and highest value. What a study declares lies
+    within: a range reaches as far as that where it would end before. (A 0 that cannot be had on a
+    logarithmic scale does not move it.)
+    """
+    found = {}
+    for name, declared in declared_fields(type(specification.settings)).items():
+        if tunable := marked(declared, Tunable):
+            low, high = tunable.low, tunable.high
+            value = getattr(specification.settings, name)
+            reached = value > 0 or low <= 0
+            found[name] = (min(low, value), max(high, value)) if reached else (low, high)
+    return found
 
 
 def inner_splits(

@@ -10,10 +10,13 @@ import polars as pl
 
 from bondsig_assets.learning.evaluation import attributes, daily_ic
 from bondsig_assets.learning.evaluation import evaluations as judge
+from bondsig_assets.learning.event_study import news_events
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.probability import brier, reliability
 from bondsig_assets.learning.settings import WalkForwardSettings
+from bondsig_assets.learning.tails import tails, with_champion
 from bondsig_assets.learning.thresholds import thresholds
+from bondsig_assets.tables.news_features import NEWS_AGES
 from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
 
@@ -33,9 +36,9 @@ def judged(
     warehouse: Warehouse, predictions: pl.DataFrame, labels: pl.DataFrame, horizon: int
 ) -> dict[str, pl.DataFrame]:
     """Rows of every table of the judgement but `overfitting`."""
+    issuers = warehouse.read_table("issuer_days", columns=_ATTRIBUTES)
     known = attributes(
-        warehouse.read_table("issuer_days", columns=_ATTRIBUTES),
-        warehouse.read_table("fundamentals", columns=["parent_id", "known_at"]),
+        issuers, warehouse.read_table("fundamentals", columns=["parent_id", "known_at"])
     )
     versions = warehouse.read_table("models", columns=["model_version", "base_rate"])
     scores, signals = warehouse.read_table("scores"), warehouse.read_table("signals")
@@ -44,8 +47,18 @@ def judged(
         "evaluations": judge(predictions, labels, known, horizon, CONTROL),
         "probability_evaluations": brier(predictions, labels, versions, horizon),
         "reliability_bins": reliability(predictions, labels, horizon),
+        "probability_tails": tails(with_champion(predictions, scores, versions), labels, horizon),
+        "news_events": news_events(warehouse.read_table("credit_news", columns=_NEWS), issuers),
         "thresholds": thresholds(scores, labels, signals, horizon=horizon),
     }
 
 
 _ATTRIBUTES = ["parent_id", "trade_date", "sector", "rating_number", "log_market_cap"]
+_NEWS = [
+    "parent_id",
+    "trade_date",
+    "daily_volatility_pct",
+    "stock_return_0",
+    *(f"credit_news_{k}" for k in NEWS_AGES),
+    *(f"credit_news_probability_{k}" for k in NEWS_AGES),
+]

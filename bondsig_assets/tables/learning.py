@@ -21,6 +21,7 @@ _ADDED = R(
     "A model, champion (the published scores), or `<model>_over_equity`: the part of its ranks, or"
     " for what goes by size of its predictions, that the equity-only control does not explain",
 )
+_JUDGED = R("model_name", "VARCHAR", "A model, or champion: the published scores")
 _FOLD = R("fold", "DATE", "First day of the quarter the fold scores")
 _VERSION = R("model_version", "VARCHAR", "Name and fold")
 
@@ -538,6 +539,16 @@ EVALUATIONS = Table(
             "pct",
         ),
         C("decile_spread_t", "DOUBLE", "Its Newey-West t"),
+        C(
+            "book_return_pct",
+            "DOUBLE",
+            "Mean simple return beyond the sector ETFs, over the label's h days and before costs,"
+            " of a book in proportion to the size of the predictions (or what the control leaves of"
+            " them) less the day's mean: one dollar long, one short",
+            "pct",
+        ),
+        C("book_return_error_pct", "DOUBLE", "Its Newey-West standard error", "pct"),
+        C("book_return_t", "DOUBLE", "Its Newey-West t, lags as for t_statistic"),
         R("n_days", "BIGINT", "Days judged"),
         R("first_date", "DATE", "First day judged"),
         R("last_date", "DATE", "Last day judged"),
@@ -569,8 +580,113 @@ PROBABILITY_EVALUATIONS = Table(
         R("lowest_probability", "DOUBLE", "Lowest probability given"),
         R("highest_probability", "DOUBLE", "Highest probability given"),
         R("n_rows", "BIGINT", "Predictions judged"),
+        C("n_days", "BIGINT", "Days judged", "days"),
+        C(
+            "n_uninformed_days",
+            "BIGINT",
+            "Days on which no issuer's probability depended on its prediction: nothing that can be"
+            " trusted was known",
+            "days",
+        ),
+        C(
+            "n_alike_days",
+            "BIGINT",
+            "Days on which all issuers had the same probability, whether or not the model was"
+            " informed: it had no news of anybody",
+            "days",
+        ),
     ),
     key=("model_name",),
+)
+
+PROBABILITY_TAILS = Table(
+    "probability_tails",
+    "monitoring",
+    "What came of high probabilities: for each model, side and level how often it said so, how"
+    " often it was right, and how sure that is when a piece of news counts once.",
+    (
+        _JUDGED,
+        R(
+            "side",
+            "VARCHAR",
+            "underperform (P(underperform) reaches the level), outperform (1 - P does) or either",
+        ),
+        R("level", "DOUBLE", "Level that the probability of the side reached"),
+        R("n_name_days", "BIGINT", "Issuers times days at or above the level"),
+        R(
+            "n_news",
+            "BIGINT",
+            "Pieces of news: a run of consecutive trading days of one issuer at or above the level"
+            " counts once",
+        ),
+        R("n_days_fired", "BIGINT", "Days with at least one", "days"),
+        C("mean_probability", "DOUBLE", "Mean probability of the side, of those judged"),
+        C("hit_rate", "DOUBLE", "Share of non-zero labels on the side foretold", "share"),
+        C(
+            "hit_rate_low",
+            "DOUBLE",
+            "Lower 95 % bound: Wilson's interval of the effective number, pieces of news being the"
+            " clusters (Korn and Graubard 1998)",
+            "share",
+        ),
+        C("hit_rate_high", "DOUBLE", "Upper 95 % bound, likewise", "share"),
+        R("n_hits_of", "BIGINT", "Labels the hit rate was taken over"),
+        R("n_news_judged", "BIGINT", "Pieces of news with at least one of these labels"),
+        C(
+            "log_score_gain",
+            "DOUBLE",
+            "Mean log probability given to what happened, less that of the base rate known before"
+            " the fold, in nats",
+        ),
+        C(
+            "log_score_gain_t",
+            "DOUBLE",
+            "Its t, the error counting pieces of news (Cochran 1977, chapter 9A)",
+        ),
+    ),
+    key=("model_name", "side", "level"),
+)
+
+NEWS_EVENTS = Table(
+    "news_events",
+    "monitoring",
+    "The event study: what stocks did on the days after credit news became known with a probability"
+    " above 0.8.",
+    (
+        R("direction", "VARCHAR", "good or bad news, or both"),
+        R("grade", "VARCHAR", "investment_grade (unrated counts as it), high_yield, or all"),
+        R(
+            "days_after",
+            "BIGINT",
+            "Trading days after the one at whose cutoff the news was known so surely for the first"
+            " time; 0 is that day. A label of five days spans 2 … 6",
+            "days",
+        ),
+        R("n_news", "BIGINT", "Pieces of news with a stock return on that day"),
+        R("n_days", "BIGINT", "Days on which they became known: the clusters of the error", "days"),
+        R(
+            "mean_excess_return_pct",
+            "DOUBLE",
+            "Mean log return of the stock beyond its sector ETF's on that day, along the news:"
+            " above 0 where the stock follows",
+            "pct",
+        ),
+        C(
+            "error_pct",
+            "DOUBLE",
+            "Its standard error, pieces of one day being a cluster (Cochran 1977, chapter 9A)",
+            "pct",
+        ),
+        C("t_statistic", "DOUBLE", "Mean over error"),
+        R(
+            "mean_move",
+            "DOUBLE",
+            "The same mean in each stock's own daily volatilities",
+            "sd",
+        ),
+        C("move_error", "DOUBLE", "Its standard error", "sd"),
+    ),
+    key=("direction", "grade", "days_after"),
 )
 
 RELIABILITY_BINS = Table(

@@ -33,9 +33,9 @@ def make_home(path: Path, market: Market = TINY) -> Home:
     """An empty home of `market`."""
     home = Home(path)
     home.claim(market, make_source(market).date_range())
-    # Twenty issuers teach a champion too little to leave its base rate by the usual margin, and
-    # tests want signals.
-    home.learning_file.write_text("[signals]\nmargin = 0.0\n")
+    # Twenty issuers teach a champion too little to leave its base rate by the usual margin, or to
+    # be as sure as is asked, and tests want signals.
+    home.learning_file.write_text("[signals]\nmargin = 0.0\nminimum_probability = 0.0\n")
     return home
 
 

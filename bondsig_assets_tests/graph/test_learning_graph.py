@@ -103,7 +103,9 @@ def test_another_rule_for_signals_filters_every_day_again_and_trains_nothing(hom
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     warehouse, told = Warehouse(home.path), CliRunner()
     before, models = warehouse.read_table("signals"), warehouse.read_table("models")
-    home.learning_file.write_text("[signals]\nmargin = 0.0\nquantile = 0.2\n")
+    home.learning_file.write_text(
+        "[signals]\nmargin = 0.0\nminimum_probability = 0.0\nquantile = 0.2\n"
+    )
     done = told.invoke(cli, ["run"])
     assert (
         done.exit_code == 0

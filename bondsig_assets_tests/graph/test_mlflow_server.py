@@ -50,7 +50,9 @@ def mlflow_server(tmp_path):
 
 def test_models_are_trained_registered_and_score(full_home, tmp_path, monkeypatch, mlflow_server):
     home = copy_home(full_home, tmp_path / "home")
-    home.learning_file.write_text('models = ["ridge"]\n[signals]\nmargin = 0.0\n')
+    home.learning_file.write_text(
+        'models = ["ridge"]\n[signals]\nmargin = 0.0\nminimum_probability = 0.0\n'
+    )
     monkeypatch.setenv("BONDSIG_MLFLOW", mlflow_server)
     run(home, select="key:models+", again=True)
 

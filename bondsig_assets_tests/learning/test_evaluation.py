@@ -246,6 +246,43 @@ def test_high_predictions_mean_high_returns():
         assert (row["hit_rate"] - 0.5) * sign > 0.4
 
 
+def test_a_book_of_scores_earns_what_a_loop_over_days_says():
+    predictions, labels = market(
+        n_days=40,
+        ridge=lambda y, e: 0.5 * y + e**3,
+        equity_only=lambda y, e: e,
+        xgboost=lambda y, e: np.ones(y.size),
+    )
+    labels = labels.with_columns(simple_excess_pct=100 * ((pl.col("label_pct") / 100).exp() - 1))
+    found = evaluations(predictions, labels)
+    for model in ("ridge", "ridge" + OVER):
+        earned = []
+        for day in DAYS[:40]:
+            wide = predictions.filter(trade_date=day).pivot(
+                "model_name", index="parent_id", values="prediction"
+            )
+            rows = wide.join(labels.filter(trade_date=day), on="parent_id").sort("parent_id")
+            size = rows["ridge"].to_numpy()
+            if model.endswith(OVER):
+                x = rows[CONTROL].to_numpy()
+                size = size - np.polyval(np.polyfit(x, size, 1), x)
+            gap = size - size.mean()
+            long, short = gap.clip(0), (-gap).clip(0)
+            simple = rows["simple_excess_pct"].to_numpy()
+            earned.append(float(long @ simple / long.sum() - short @ simple / short.sum()))
+        row = of(found, model_name=model, slice="all")
+        error = autocovariances(earned, 6)
+        assert row["book_return_pct"] == pytest.approx(np.mean(earned), rel=1e-9)
+        assert row["book_return_error_pct"] == pytest.approx(error, rel=1e-9)
+        assert row["book_return_t"] == pytest.approx(np.mean(earned) / error, rel=1e-9)
+
+
+def test_without_simple_returns_nothing_is_said_of_the_book():
+    predictions, labels = market(n_days=40, ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
+    found = evaluations(predictions, labels)
+    assert found["book_return_pct"].null_count() == found.height > 0
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(MINIMUM_NAMES, 40))
 def test_an_ic_lies_between_minus_one_and_one_whatever_ties(seed, levels, n):

@@ -14,7 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.learning.labels import LOOKBACK, SKIP, days_to_label_end, labels
+from bondsig_assets.learning.labels import (
+    LOOKBACK,
+    SKIP,
+    days_to_label_end,
+    known_labels,
+    labels,
+)
 from bondsig_assets.market_rules import HORIZON, HORIZONS
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.features.markets import DAYS, closing, cut, panels, price, stock
@@ -476,3 +482,20 @@ def test_a_weekend_lies_between_the_last_trade_and_the_payment():
     assert labelled(path, [0.0] * 13, gone=[left(friday, 5.0), later]).equals(found), (
         "of two for one day the first known"
     )
+
+
+def test_known_labels_say_what_a_dollar_in_the_stock_earned_beyond_one_in_the_etf():
+    row = {
+        "parent_id": "A",
+        "trade_date": DAYS[0],
+        "horizon_days": 5,
+        "stock_return_pct": 100 * np.log(1.10),
+        "sector_return_pct": 100 * np.log(0.95),
+        "excess_return_pct": 100 * np.log(1.10 / 0.95),
+        "beta_adjusted_return_pct": None,
+    }
+    frame = pl.DataFrame([row], schema_overrides={"beta_adjusted_return_pct": pl.Float64})
+    found = known_labels(frame).row(0, named=True)
+    assert found["label_pct"] == row["excess_return_pct"]
+    assert found["simple_excess_pct"] == pytest.approx(15.0, rel=1e-12)
+    assert known_labels(frame, "beta_adjusted").is_empty()

@@ -377,3 +377,23 @@ def test_a_single_day_has_bands_without_width():
     found = reliability(*outcomes(*[(0.4 + k / 100, 1.0 - 2 * (k % 2)) for k in range(20)]))
     assert found.height == BINS
     assert found["low"].equals(found["high"].alias("low"))
+
+
+def test_days_on_which_nothing_was_known_or_all_names_were_alike_are_counted():
+    parts = []
+    for day, shares, informed in (
+        (DAYS[0], (0.4, 0.6, 0.5), (True, True, False)),
+        (DAYS[1], (0.55, 0.55, 0.55), (True, True, True)),
+        (DAYS[2], (0.55, 0.55, 0.55), (False, False, False)),
+        (DAYS[3], (0.5, 0.6, 0.6), (False, False, False)),
+    ):
+        frame, _ = outcomes(*((p, 1.0) for p in shares))
+        parts.append(frame.with_columns(trade_date=day, is_informed=pl.Series(informed)))
+    predictions = pl.concat(parts)
+    labels = predictions.select(
+        *KEYS, horizon_days=pl.lit(5, pl.Int64), label_pct=pl.lit(1.0, pl.Float64)
+    )
+    row = brier(predictions, labels, BASE).row(0, named=True)
+    assert (row["n_days"], row["n_uninformed_days"], row["n_alike_days"]) == (4, 2, 2)
+    older = brier(predictions.drop("is_informed"), labels, BASE).row(0, named=True)
+    assert (older["n_uninformed_days"], older["n_alike_days"]) == (0, 2)

@@ -353,13 +353,13 @@ PINNED = [
         {},
         "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
         "3d46e0bcef0f 73467665fc51 64b18766e757 9780bfe0d74f 9137b68db4c5",
-        "ced9d3f9b6c2d824",
+        "46a60053b4091161",
     ),
     (
         {"walk_forward": {"horizon_days": 10, "label": "beta_adjusted"}},
         "45f43b413fde 2f5b938a7b8a 112191d69af6 d60d0239e54d f2784feda3f8 "
         "e8c150b1300d ea4d62dc536a 33d3509dbbcc 52bd9e675c35 126a246f0ec5",
-        "0c8efe73583a1e9f",
+        "6e9a7805ab02c5c9",
     ),
     (
         {
@@ -368,19 +368,19 @@ PINNED = [
         },
         "ac0fe3a86d9a 3d86b55c96ef 24e1dfbb892f a702a1af8775 3804c2eb7733 "
         "24b37d80773c 93cbb10e4200 cfda146f6460 623faac56d9d fcc9b364e7c8",
-        "670cd762ebd5389e",
+        "9cd42b5d44d07d71",
     ),
     (
         {"tuning": {"trials": 5, "seed": 3}},
         "832c55c845d6 4b3e4fb89256 77a9697692fd 5f474d8380ba 85274c6d17b1 "
         "5ff7bf98cf80 b6d667e1c7b9 b994b1eca374 75a09b84bac3 215ef34e7f87",
-        "7028fa22e962e52e",
+        "372aeb89bacabb1d",
     ),
     (
         {"gate": {"first_champion": "xgboost"}, "signals": {"quantile": 0.2}, "study": "another"},
         "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
         "3d46e0bcef0f 73467665fc51 64b18766e757 9780bfe0d74f 9137b68db4c5",
-        "8e7c75bf99ada4f3",
+        "b0d0d86cb76ab375",
     ),
     (
         {
@@ -392,7 +392,7 @@ PINNED = [
         },
         "519d0df5aea5 56de3980353c 801513dc05d6 faeb92d56105 942fd04a814c "
         "6d0f1aeee552 73467665fc51 64b18766e757 9780bfe0d74f 7236995de445",
-        "b9ea10e5488d3620",
+        "72c13c1c7c5b5d79",
     ),
 ]
 

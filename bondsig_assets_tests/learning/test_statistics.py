@@ -13,6 +13,9 @@ from scipy.stats import ttest_1samp
 
 from bondsig_assets.learning.statistics import (
     MINIMUM_OFFSET_DAYS,
+    book_weights,
+    clustered_mean,
+    clustered_share,
     hit_rate,
     lags_of,
     newey_west,
@@ -159,3 +162,69 @@ def test_outer_weights_fill_the_places_and_are_shared_by_ties(values, share):
 def test_three_tenths_of_ten_are_three_places():
     lowest, highest = ranked(np.arange(10.0)[:, None], np.zeros(10, dtype=np.int64))
     assert outer_weights(lowest, highest, np.full((10, 1), 10), 0.3)[1].sum() == 3
+
+
+def test_a_mean_of_clusters_by_hand():
+    # Mean 6/4; gaps of sums from mean x n: 1 - 1.5, 5 - 4.5, so 2/1 x (0.25 + 0.25) = 1, root 1,
+    # over 4.
+    assert clustered_mean(np.array([1.0, 5.0]), np.array([1.0, 3.0])) == pytest.approx((1.5, 0.25))
+    assert np.isnan(clustered_mean(np.empty(0), np.empty(0))).all()
+    mean, error = clustered_mean(np.array([2.0]), np.array([4.0]))
+    assert mean == 0.5 and np.isnan(error)
+
+
+def test_clusters_of_one_have_the_plain_error_of_a_mean():
+    values = np.random.default_rng(0).standard_normal(40)
+    mean, error = clustered_mean(values, np.ones(40))
+    plain = ttest_1samp(values, 0.0)
+    assert mean / error == pytest.approx(float(plain.statistic), rel=1e-12)
+
+
+def test_a_share_of_clusters_of_one_has_wilsons_interval():
+    hits = np.array([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+    found = clustered_share(hits, np.ones(8))
+    # The variance over C - 1 makes the design 8/7 instead of 1.
+    assert found == pytest.approx(wilson(6 * 7 / 8, 7.0))
+    assert clustered_share(np.empty(0), np.empty(0)) == (None, None, None)
+    assert clustered_share(np.array([3.0]), np.array([4.0])) == pytest.approx(wilson(0.75, 1.0))
+
+
+def test_where_all_hit_a_cluster_counts_as_one_trial():
+    share, low, high = clustered_share(np.full(5, 4.0), np.full(5, 4.0))
+    few = (2.0930240544 / 2.7764451052) ** 2  # Student's 97.5 % points of 19 and 4 degrees
+    assert (share, low, high) == pytest.approx(wilson(5 * few, 5 * few), rel=1e-9)
+
+
+def test_the_interval_of_a_share_keeps_its_promise_where_trials_of_a_cluster_agree():
+    rng, covered, naive = np.random.default_rng(1), 0, 0
+    for _ in range(400):
+        n = rng.integers(1, 8, 60).astype(float)
+        share = rng.random(60) < 0.7
+        # Trials of a piece of news nearly always end alike.
+        hits = np.where(share, n, 0.0)
+        _, low, high = clustered_share(hits, n)
+        assert low is not None and high is not None
+        covered += low <= 0.7 <= high
+        _, low, high = wilson(float(hits.sum()), float(n.sum()))
+        assert low is not None and high is not None
+        naive += low <= 0.7 <= high
+    assert 0.92 < covered / 400 < 0.98
+    assert naive / 400 < 0.75, "name-days counted one by one promise far too much"
+
+
+@given(st.lists(st.floats(-5, 5), min_size=2, max_size=30), st.floats(0.1, 9.0), st.floats(-50, 50))
+def test_a_book_is_neutral_a_dollar_a_side_and_knows_no_unit(scores, factor, shift):
+    values = np.array(scores)[:, None]
+    group = np.zeros(len(scores), dtype=np.int64)
+    weights = book_weights(values, group)
+    assert abs(weights.sum()) < 1e-9
+    if np.ptp(values) > 1e-3:
+        assert np.abs(weights).sum() == pytest.approx(2.0)
+        np.testing.assert_allclose(book_weights(factor * values + shift, group), weights, atol=1e-6)
+
+
+def test_equal_scores_are_no_book():
+    scores = np.array([[0.1, 1.0], [0.1, 2.0], [0.1, 3.0], [7.0, 0.0], [7.0, 0.0]])
+    found = book_weights(scores, np.array([0, 0, 0, 1, 1]))
+    np.testing.assert_allclose(found[:, 0], 0.0, atol=0)
+    np.testing.assert_allclose(found[:, 1], [-1.0, 0.0, 1.0, 0.0, 0.0], atol=1e-15)

@@ -18,10 +18,12 @@ from bondsig_assets.errors import FoldError, ModelError
 from bondsig_assets.learning import tuning
 from bondsig_assets.learning.folds import purge_days
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, Specification, specification
+from bondsig_assets.learning.models.interface import Tunable
 from bondsig_assets.learning.settings import TuningSettings
 from bondsig_assets.learning.training import daily_ics, train_fold
 from bondsig_assets.learning.tuning import Trial, inner_splits, ranges, tuner
 from bondsig_assets.market_rules import HORIZONS
+from bondsig_assets.validation import declared_fields, marked
 from bondsig_assets_tests.learning.days import FOLD, SETTINGS, dataset, long_dataset
 
 SEARCHING = replace(SETTINGS, tuning=TuningSettings(trials=4))
@@ -66,9 +68,9 @@ def test_a_tuned_specification_keeps_its_hash_and_takes_the_best_trial(name):
     before = next(one for one in SEARCHING.specifications() if one.name == name)
     assert found == replace(before, tuned=found.tuned) and found.hash == before.hash
     assert found.tuned == max(trials, key=lambda trial: trial.value).parameters
-    # The first trial is what is declared, inside the ranges or not.
+    # The first trial is what is declared.
     assert trials[0].parameters == {key: getattr(before.settings, key) for key in ranges(before)}
-    for trial in trials[1:]:
+    for trial in trials:
         assert set(trial.parameters) == set(ranges(before))
         assert all(
             low <= trial.parameters[key] <= high and type(trial.parameters[key]) is type(low)
@@ -196,6 +198,29 @@ def test_a_model_of_which_nothing_may_vary_is_left_as_it_is():
     assert (
         tuner(lambda trial: pytest.fail(trial.name))(dataset(), FOLD, settled, SEARCHING) is settled
     )
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_what_is_declared_lies_in_every_range(name):
+    kind = KINDS[name].settings
+    tunable = {
+        key: found
+        for key, declared in declared_fields(type(kind)).items()
+        if (found := marked(declared, Tunable))
+    }
+    assert tunable and all(
+        one.low <= getattr(kind, key) <= one.high for key, one in tunable.items()
+    ), "a default that a search would not try is no default"
+    assert ranges(specification(name)) == {k: (one.low, one.high) for k, one in tunable.items()}
+
+
+def test_a_range_reaches_to_what_a_study_declares(recwarn):
+    chosen = specification("xgboost", {"min_child_weight": 4.0, "max_depth": 7})
+    found = ranges(chosen)
+    assert found["min_child_weight"] == (4.0, 1000.0) and found["max_depth"] == (2, 7)
+    assert ranges(specification("xgboost", {"l2_penalty": 0.0}))["l2_penalty"] == (1.0, 200.0)
+    searched("xgboost", seed=7)
+    assert not [one for one in recwarn if "out of the range" in str(one.message)]
 
 
 @pytest.mark.parametrize("name", list(KINDS))

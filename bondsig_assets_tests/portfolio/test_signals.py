@@ -14,6 +14,8 @@ from bondsig_assets_tests.rows_of import rows_of
 
 DAY, NEXT = date(2024, 3, 1), date(2024, 3, 4)
 SETTINGS = SignalSettings()
+#: The filter without a level, for what the other rules do.
+ANY = SignalSettings(minimum_probability=0.0)
 
 
 def scores(
@@ -64,8 +66,9 @@ def liquidity(
 
 
 def chosen(frame: pl.DataFrame, liquid: pl.DataFrame, **changes) -> dict[str, int]:
-    """Direction of each ticker that passes."""
-    found = TABLES["signals"].conform(select_signals(frame, liquid, SignalSettings(**changes)))
+    """Direction of each ticker that passes; no level is asked for unless named."""
+    asked = SignalSettings(**{"minimum_probability": 0.0, **changes})
+    found = TABLES["signals"].conform(select_signals(frame, liquid, asked))
     return dict(found.select("ticker", "direction").iter_rows())
 
 
@@ -117,6 +120,19 @@ def test_a_fixed_level_is_asked_of_the_side_taken():
     assert chosen(frame, liquidity(), minimum_probability=0.64) == {"T00": -1}
 
 
+def test_by_default_seven_in_ten_are_asked_for():
+    # The extremes are at rank 0.95 and 0.85: 0.7375 and 0.7125 here, 0.69 and 0.67 with less.
+    frame = scores(spread=0.5, base=0.5)
+    found = select_signals(frame, liquidity(), SETTINGS)
+    assert dict(found.select("ticker", "direction").iter_rows()) == {
+        "T00": -1,
+        "T01": -1,
+        "T18": 1,
+        "T19": 1,
+    }
+    assert select_signals(scores(spread=0.4), liquidity(), SETTINGS).is_empty()
+
+
 @pytest.mark.parametrize(("trades", "passes"), [(10.0, True), (9.0, False), (None, True)])
 def test_bonds_must_have_traded_where_trades_are_counted(trades, passes):
     """Quotes that count none leave null: their number is not asked, their age is."""
@@ -135,12 +151,12 @@ def test_an_issuer_with_cds_only_passes_the_bond_rules():
 def test_liquidity_is_that_of_the_day():
     frame = pl.concat([scores(), scores(day=NEXT)])
     liquid = pl.concat([liquidity(), liquidity(day=NEXT, trades=0.0)])
-    assert set(select_signals(frame, liquid, SETTINGS)["trade_date"]) == {DAY}
+    assert set(select_signals(frame, liquid, ANY)["trade_date"]) == {DAY}
 
 
 def test_rows_are_in_order_and_carry_their_score():
     frame = pl.concat([scores(day=NEXT), scores()]).reverse()
-    found = select_signals(frame, pl.concat([liquidity(), liquidity(day=NEXT)]), SETTINGS)
+    found = select_signals(frame, pl.concat([liquidity(), liquidity(day=NEXT)]), ANY)
     assert found.select("trade_date", "ticker").rows() == sorted(
         found.select("trade_date", "ticker").rows()
     )
