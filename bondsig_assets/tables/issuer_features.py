@@ -765,7 +765,7 @@ FEATURES: tuple[Feature, ...] = (
         281,
         2,
         "Schaefer-Strebulaev 2008",
-        (*_OAS, *_RETURN, *_SIZE, *_DEBT, *_RATE),
+        (*_OAS, *_RETURN, *_SIZE, *_DEBT),
     ),
     # Equity controls.
     Feature(

@@ -68,6 +68,11 @@ def by_day(name: str, last: int, parent: str = "P", **tables) -> list:
     )
 
 
+@pytest.mark.parametrize("feature", FEATURES, ids=lambda feature: feature.name)
+def test_a_feature_names_each_input_once(feature):
+    assert len(set(feature.inputs)) == len(feature.inputs)
+
+
 def test_the_level_is_the_weighted_mean_of_the_bonds_of_the_parent():
     rows = [
         revision("A1", 3, spread=100.0, weight=3.0),

@@ -27,7 +27,7 @@ NAMES = ("credit_news_0", "credit_news_1", "stock_return_0", "oas_1d_change_bps"
 
 def fitted(sample: Sample) -> BayesRidgeModel:
     """The model of the sample."""
-    return BayesRidgeModel(BayesRidgeSettings()).fit(sample)
+    return BayesRidgeModel(BayesRidgeSettings(effective_share=1.0)).fit(sample)
 
 
 def planted(n: int = 4000, seed: int = 0, strength: float = 0.3) -> Sample:

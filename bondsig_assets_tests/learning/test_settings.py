@@ -352,14 +352,14 @@ PINNED = [
     (
         {},
         "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
-        "3d46e0bcef0f 73467665fc51 64b18766e757 9780bfe0d74f 9137b68db4c5",
-        "46a60053b4091161",
+        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 9137b68db4c5",
+        "c7dc62dad1d0fb21",
     ),
     (
         {"walk_forward": {"horizon_days": 10, "label": "beta_adjusted"}},
         "45f43b413fde 2f5b938a7b8a 112191d69af6 d60d0239e54d f2784feda3f8 "
-        "e8c150b1300d ea4d62dc536a 33d3509dbbcc 52bd9e675c35 126a246f0ec5",
-        "6e9a7805ab02c5c9",
+        "e8c150b1300d bc37f635919a be8b305dc35b 52bd9e675c35 126a246f0ec5",
+        "107ae0180aa0c7f5",
     ),
     (
         {
@@ -367,20 +367,20 @@ PINNED = [
             "ridge": {"penalty": 1},
         },
         "ac0fe3a86d9a 3d86b55c96ef 24e1dfbb892f a702a1af8775 3804c2eb7733 "
-        "24b37d80773c 93cbb10e4200 cfda146f6460 623faac56d9d fcc9b364e7c8",
-        "9cd42b5d44d07d71",
+        "24b37d80773c ff23c362314f 5acb87820dbe 623faac56d9d fcc9b364e7c8",
+        "9cdf9ae150c12c6c",
     ),
     (
         {"tuning": {"trials": 5, "seed": 3}},
         "832c55c845d6 4b3e4fb89256 77a9697692fd 5f474d8380ba 85274c6d17b1 "
-        "5ff7bf98cf80 b6d667e1c7b9 b994b1eca374 75a09b84bac3 215ef34e7f87",
-        "372aeb89bacabb1d",
+        "5ff7bf98cf80 0c03e1bc6494 b80233823081 75a09b84bac3 215ef34e7f87",
+        "99e84e2191572399",
     ),
     (
         {"gate": {"first_champion": "xgboost"}, "signals": {"quantile": 0.2}, "study": "another"},
         "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
-        "3d46e0bcef0f 73467665fc51 64b18766e757 9780bfe0d74f 9137b68db4c5",
-        "b0d0d86cb76ab375",
+        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 9137b68db4c5",
+        "42c03fd5337a7bb6",
     ),
     (
         {
@@ -391,8 +391,8 @@ PINNED = [
             "lstm": {"early_stopping": False, "l2_penalty": 0},
         },
         "519d0df5aea5 56de3980353c 801513dc05d6 faeb92d56105 942fd04a814c "
-        "6d0f1aeee552 73467665fc51 64b18766e757 9780bfe0d74f 7236995de445",
-        "72c13c1c7c5b5d79",
+        "6d0f1aeee552 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 7236995de445",
+        "5c64a6ac150a118c",
     ),
 ]
 

@@ -43,8 +43,8 @@ class BayesRidgeSettings(ModelSettings):
     iterations: int = Field(
         default=200, gt=0, description="Most steps of the fixed point of the prior variances"
     )
-    effective_share: Annotated[float, Tunable(0.2, 1.0)] = Field(
-        default=1.0,
+    effective_share: Annotated[float, Tunable(0.05, 1.0)] = Field(
+        default=0.3,
         gt=0.0,
         description=(
             "Part of the labels that do not overlap which counts as evidence: the names of one day"
