@@ -23,6 +23,7 @@ from bondsig_assets.checks.expectations import (
     Share,
 )
 from bondsig_assets.market_rules import HORIZONS
+from bondsig_assets.tables.news_features import NEWS_AGES
 
 _STATUSES = ("T", "C", "W", "R", "X", "Y")
 _ENDINGS = tuple(
@@ -42,10 +43,18 @@ _NOT_SOLVABLE = (
     "deep_call",
 )
 _ROUNDING = 1e-6
+_NEWS = tuple(f"credit_news_{k}" for k in NEWS_AGES)
+_PROBABILITIES = tuple(f"credit_news_probability_{k}" for k in NEWS_AGES)
 
 
 def _is_not(column: str, value: str) -> pl.Expr:
     return pl.col(column).ne_missing(pl.lit(value))
+
+
+def _within_session(column: str) -> pl.Expr:
+    """Whether a price lies in the session's range, to a rounding; null where one is missing."""
+    room = _ROUNDING * pl.col("close_usd").abs()
+    return pl.col(column).is_between(pl.col("low_usd") - room, pl.col("high_usd") + room)
 
 
 TRACE_REPORTS: tuple[Expectation, ...] = (
@@ -188,17 +197,10 @@ BOND_DAY_REVISIONS: tuple[Expectation, ...] = (
         holds=pl.col("price").is_not_null() == (pl.col("n_trades") > 0),
         among=_is_not("source", "quotes"),
     ),
-    Ordered(
-        "price_range_ordered",
-        "The lowest price is not above the highest.",
-        "A defect of the aggregation: report it with the sample.",
-        lower=pl.col("price_low"),
-        upper=pl.col("price_high"),
-    ),
     Share(
         "price_within_range",
-        "The par-weighted price lies between the lowest and the highest.",
-        "Look for negative par among the day's trades.",
+        "The par-weighted price lies between the lowest and the highest, which is not below it.",
+        "Look for negative par among the day's trades; without any, report it with the sample.",
         holds=pl.col("price").is_between(
             pl.col("price_low") - _ROUNDING, pl.col("price_high") + _ROUNDING
         ),
@@ -226,6 +228,15 @@ BOND_DAY_REVISIONS: tuple[Expectation, ...] = (
         lower=pl.col("customer_sell_price"),
         upper=pl.col("customer_buy_price"),
         mostly=0.70,
+    ),
+    Between(
+        "traded_by_day",
+        "The mean time of a bond day's trades lies between 7:00 and 19:00 New York on 99 %.",
+        "Check the time zone of the execution times: news within a day rests on them.",
+        value=pl.col("mean_trade_second"),
+        low=7 * 3600,
+        high=19 * 3600,
+        mostly=0.99,
     ),
     Share(
         "withdrawn_rare",
@@ -363,6 +374,170 @@ ISSUER_DAYS: tuple[Expectation, ...] = (
         value=pl.col("leverage_ratio"),
         low=0,
         high=1,
+        mostly=0.999,
+    ),
+)
+
+EQUITY_PRICES: tuple[Expectation, ...] = (
+    Share(
+        "close_within_range",
+        "The close lies between the session's lowest and highest price on 99.5 %.",
+        "Check which columns are low, high and close, and whether all are unadjusted prices of the"
+        " day.",
+        holds=_within_session("close_usd"),
+        mostly=0.995,
+    ),
+    Share(
+        "open_within_range",
+        "The open lies between the session's lowest and highest price on 99 %.",
+        "Check which column is the open; an opening auction that is not in the range is rare.",
+        holds=_within_session("open_usd"),
+        mostly=0.99,
+    ),
+    Share(
+        "dividend_plausible",
+        "A dividend is not negative and no more than a quarter of the close.",
+        "Check the unit of dividend_usd: dollars a share, not cents or percent. A liquidating"
+        " dividend may be larger.",
+        holds=pl.col("dividend_usd").is_between(0.0, 0.25 * pl.col("close_usd")),
+        mostly=0.999,
+    ),
+    Between(
+        "split_plausible",
+        "Split ratios lie between 1/100 and 100.",
+        "Check the convention: new shares for one old share, 2 for a 2:1 split.",
+        value=pl.col("split_ratio"),
+        low=0.01,
+        high=100,
+        mostly=0.9999,
+    ),
+    Share(
+        "splits_rare",
+        "At most 3 % of the rows are splits.",
+        "A cumulative adjustment factor stands where the day's split belongs: take its change.",
+        holds=pl.col("split_ratio") == 1,
+        mostly=0.97,
+    ),
+)
+
+BORROW_RATES: tuple[Expectation, ...] = (
+    Between(
+        "borrow_rate_plausible",
+        "Borrow fees lie between 0 and 300 % a year.",
+        "Check the unit of annual_rate_pct: percent a year, not basis points or a fraction; a"
+        " negative one is a rebate quoted with its sign.",
+        value=pl.col("annual_rate_pct"),
+        low=0,
+        high=300,
+        mostly=0.995,
+    ),
+    MeanBetween(
+        "borrow_usually_available",
+        "Stock can be borrowed for half of the names or more.",
+        "Check the mapping of is_available: it may say that a name is hard to borrow.",
+        value=pl.col("is_available").cast(pl.Float64),
+        low=0.5,
+        high=1.0,
+    ),
+)
+
+MACRO_SERIES: tuple[Expectation, ...] = (
+    Share(
+        "macro_finite",
+        "Every value is a number.",
+        "Look at the source's sign for a missing value: a day without one has no row.",
+        holds=pl.col("value").is_finite(),
+    ),
+    Share(
+        "vix_plausible",
+        "The VIX lies between 3 and 150.",
+        "Check the unit: index points, not a fraction.",
+        holds=pl.col("value").is_between(3, 150),
+        among=pl.col("series") == "vix",
+        mostly=0.999,
+    ),
+    Share(
+        "oil_plausible",
+        "Oil lies between -50 and 300 dollars a barrel.",
+        "Check the unit of oil_usd; it closed below zero once, on 2020-04-20.",
+        holds=pl.col("value").is_between(-50, 300),
+        among=pl.col("series") == "oil_usd",
+        mostly=0.999,
+    ),
+    Share(
+        "treasury_plausible",
+        "Treasury yields lie between -3 and 25 %.",
+        "Check the unit of treasury_…_pct: percent, not a fraction or basis points.",
+        holds=pl.col("value").is_between(-3, 25),
+        among=pl.col("series").is_in(["treasury_2y_pct", "treasury_10y_pct"]),
+        mostly=0.999,
+    ),
+    Share(
+        "credit_index_plausible",
+        "The credit index lies between 5 and 1000 basis points.",
+        "Check the unit of credit_index_bps: basis points, not percent.",
+        holds=pl.col("value").is_between(5, 1000),
+        among=pl.col("series") == "credit_index_bps",
+        mostly=0.999,
+    ),
+)
+
+CREDIT_NEWS: tuple[Expectation, ...] = (
+    Share(
+        "credit_heard",
+        "Bonds or a CDS spoke on half of the issuer days.",
+        "Expected in the first weeks of a data set; later, look at bond_analytics and cds_quotes of"
+        " the sampled days.",
+        holds=pl.col("credit_news_missing") == 0,
+        mostly=0.50,
+    ),
+    Share(
+        "news_probability_bounded",
+        "Probabilities of news lie between 0 and 1.",
+        "A defect of the posterior: report it with the sample.",
+        holds=pl.all_horizontal(pl.col(name).is_between(0, 1) for name in _PROBABILITIES),
+    ),
+    MeanBetween(
+        "news_rare",
+        "The chance of news on a day is at most 15 % in the mean.",
+        "Look at news_chance and quiet_variance of the quarter in credit_news_parameters: moves"
+        " that belong to the market are taken for news, or noise for moves.",
+        value=pl.col("credit_news_probability_0"),
+        low=0.0,
+        high=0.15,
+    ),
+    Share(
+        "news_plausible",
+        "News is smaller than 60 daily volatilities.",
+        "Follow the sample with bondsig explain: a wrong print that several instruments share, or a"
+        " stock that does not move.",
+        holds=pl.all_horizontal(pl.col(name).abs() <= 60 for name in _NEWS),
+        mostly=0.9999,
+    ),
+    Share(
+        "silence_is_no_news",
+        "Where neither bond nor CDS spoke there is no news.",
+        "A defect of the features: report it with the sample.",
+        holds=pl.all_horizontal(pl.col(name).fill_null(0.0) == 0 for name in _NEWS),
+        among=pl.col("credit_news_missing") == 1,
+    ),
+    Between(
+        "stock_volatility_plausible",
+        "Daily volatility of stocks beyond their sector lies between 0.1 and 25 %.",
+        "Zeros: the stock's price does not move, so look at equity_prices of the sample for stale"
+        " closes; large ones: for a split without adjustment.",
+        value=pl.col("daily_volatility_pct"),
+        low=0.1,
+        high=25,
+        mostly=0.99,
+    ),
+    Between(
+        "expected_reaction_plausible",
+        "Expected reactions are smaller than 10 daily volatilities on 99.9 %.",
+        "Look at reaction of the quarter in credit_news_parameters.",
+        value=pl.col("expected_reaction"),
+        low=-10,
+        high=10,
         mostly=0.999,
     ),
 )
@@ -550,7 +725,11 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
     "trade_events": TRADE_EVENTS,
     "bond_day_revisions": BOND_DAY_REVISIONS,
     "bond_analytics": BOND_ANALYTICS,
+    "equity_prices": EQUITY_PRICES,
+    "borrow_rates": BORROW_RATES,
+    "macro_series": MACRO_SERIES,
     "issuer_days": ISSUER_DAYS,
+    "credit_news": CREDIT_NEWS,
     "delistings": DELISTINGS,
     "labels": LABELS,
     "scores": SCORES,

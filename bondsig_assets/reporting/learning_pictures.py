@@ -18,13 +18,17 @@ from bondsig_assets.reporting.waterfall import Read
 
 COLORS = {
     "equity_only": "#8d99ae",
+    "champion": "#111111",
+    "bayes_ridge": "#005f73",
+    "expected_reaction": "#bb3e03",
+    "residual_trees": "#94a318",
     "ridge": "#c1121f",
     "elastic_net": "#e76f51",
     "xgboost": "#2a6f97",
     "lightgbm": "#52b788",
     "random_forest": "#7b2cbf",
     "lstm": "#f4a261",
-    "ensemble": "#111111",
+    "ensemble": "#6c757d",
 }
 #: Days of scores that the pictures of contributions show.
 _DAYS = 126
@@ -79,13 +83,15 @@ def draw_reliability(bins: Sequence[dict[str, Any]]) -> Figure:
 
 
 def draw_decay(evaluations: Sequence[dict[str, Any]]) -> Figure:
-    """IC added over the control by horizon of the label, 95 % intervals, a line a model;
-    `evaluations`: rows of that table.
+    """Size-weighted IC added over the control by horizon of the label, 95 % intervals, a line a
+    model; `evaluations`: rows of that table.
     """
     rows = [
         row
         for row in evaluations
-        if row["slice"] == "all" and row["model_name"].endswith("_over_equity")
+        if row["slice"] == "all"
+        and row["model_name"].endswith("_over_equity")
+        and row["size_weighted_ic"] is not None
     ]
     figure = Figure(figsize=(8, 3.6))
     axes = figure.add_subplot()
@@ -94,10 +100,10 @@ def draw_decay(evaluations: Sequence[dict[str, Any]]) -> Figure:
             (row for row in rows if row["model_name"] == model), key=lambda row: row["horizon_days"]
         )
         place = [row["horizon_days"] + 0.12 * shift for row in mine]
-        errors = [1.96 * row["standard_error"] for row in mine]
+        errors = [1.96 * row["size_weighted_error"] for row in mine]
         axes.errorbar(
             place,
-            [row["mean_ic"] for row in mine],
+            [row["size_weighted_ic"] for row in mine],
             yerr=errors,
             color=color_of(model),
             label=model.removesuffix("_over_equity"),
@@ -106,9 +112,89 @@ def draw_decay(evaluations: Sequence[dict[str, Any]]) -> Figure:
         )
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xlabel("horizon of the label, trading days")
-    axes.set_title("IC added over the equity-only control", loc="left")
-    axes.legend(frameon=False, fontsize=8)
+    axes.set_title("Size-weighted IC added over the equity-only control", loc="left")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _bare(axes)
+    figure.tight_layout()
+    return figure
+
+
+def draw_tails(tails: Sequence[dict[str, Any]]) -> Figure:
+    """Hit rate of high probabilities by level, a panel a side, with 95 % intervals that count
+    pieces of news, whose number stands below; `tails`: rows of `probability_tails` of one model.
+    """
+    figure = Figure(figsize=(9, 3.4))
+    panels = figure.subplots(1, 2, sharey=True)
+    for axes, side in zip(panels, ("underperform", "outperform"), strict=True):
+        rows = [row for row in tails if row["side"] == side and row["hit_rate"] is not None]
+        rows.sort(key=lambda row: row["level"])
+        place = list(range(len(rows)))
+        around = [
+            [row["hit_rate"] - row["hit_rate_low"] for row in rows],
+            [row["hit_rate_high"] - row["hit_rate"] for row in rows],
+        ]
+        axes.errorbar(
+            place,
+            [row["hit_rate"] for row in rows],
+            yerr=around,
+            fmt="o",
+            color=color_of("champion"),
+            capsize=2,
+            label="came true",
+        )
+        axes.plot(
+            place,
+            [row["mean_probability"] for row in rows],
+            "_",
+            markersize=18,
+            color=color_of("bayes_ridge"),
+            label="probability given, mean",
+        )
+        axes.set_xticks(
+            place,
+            [f"P ≥ {row['level']:.2f}\n{row['n_news_judged']} news" for row in rows],
+            fontsize=8,
+        )
+        axes.axhline(0.5, color="black", linewidth=0.6)
+        axes.set_title(f"said to {side}", loc="left", fontsize=9)
+        axes.tick_params(axis="y", labelsize=8)
+        axes.margins(x=0.15)
+        _bare(axes)
+    panels[0].legend(frameon=False, fontsize=8, loc="upper left")
+    panels[0].set_ylabel("share", fontsize=8)
+    figure.tight_layout()
+    return figure
+
+
+def draw_events(events: Sequence[dict[str, Any]]) -> Figure:
+    """Mean move of stocks along the news on each day after it, with 95 % intervals, a panel a grade
+    and a line a direction; `events`: rows of `news_events`.
+    """
+    figure = Figure(figsize=(9, 3.4))
+    panels = figure.subplots(1, 2, sharey=True)
+    colors = {"good": "#2a6f97", "bad": "#c1121f"}
+    for axes, grade in zip(panels, ("investment_grade", "high_yield"), strict=True):
+        for shift, (direction, color) in enumerate(colors.items()):
+            rows = [r for r in events if r["grade"] == grade and r["direction"] == direction]
+            rows.sort(key=lambda row: row["days_after"])
+            axes.errorbar(
+                [row["days_after"] + 0.15 * shift for row in rows],
+                [row["mean_move"] for row in rows],
+                yerr=[1.96 * (row["move_error"] or 0.0) for row in rows],
+                fmt="o-",
+                markersize=3,
+                linewidth=1,
+                capsize=2,
+                color=color,
+                label=f"{direction} ({max((r['n_news'] for r in rows), default=0)} news)",
+            )
+        axes.axhline(0, color="black", linewidth=0.6)
+        axes.set_title(grade.replace("_", " "), loc="left", fontsize=9)
+        axes.set_xlabel("trading days after the news was known", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.legend(frameon=False, fontsize=8)
+        _bare(axes)
+    panels[0].set_ylabel("mean move along the news, own volatilities", fontsize=8)
     figure.tight_layout()
     return figure
 

@@ -16,8 +16,10 @@ from bondsig_assets.reporting.learning_pictures import (
     color_of,
     draw_decay,
     draw_dependence,
+    draw_events,
     draw_reliability,
     draw_summary,
+    draw_tails,
 )
 from bondsig_assets.reporting.waterfall import Read, waterfall
 
@@ -45,6 +47,18 @@ def draw_judgement(read: Read) -> Figure | None:
     """The reliability diagram of every model."""
     bins = read("SELECT * FROM reliability_bins ORDER BY model_name, bin").to_dicts()
     return draw_reliability(bins) if bins else None
+
+
+def draw_published_tails(read: Read) -> Figure | None:
+    """What came of the champions' high probabilities."""
+    rows = read("SELECT * FROM probability_tails WHERE model_name = 'champion'").to_dicts()
+    return draw_tails(rows) if any(row["n_hits_of"] for row in rows) else None
+
+
+def draw_news(read: Read) -> Figure | None:
+    """What stocks did after credit news."""
+    rows = read("SELECT * FROM news_events").to_dicts()
+    return draw_events(rows) if rows else None
 
 
 def draw_horizons(read: Read) -> Figure | None:
@@ -99,33 +113,37 @@ def draw_waterfall(read: Read) -> Figure | None:
 
 
 def draw_ic(read: Read) -> Figure | None:
-    """Running mean of the daily IC that each model adds over the equity-only control, with its
-    cumulative sum.
+    """Running mean of the daily size-weighted IC that each model adds over the equity-only control,
+    with its cumulative sum.
     """
     ics = read(
-        "SELECT * FROM information_coefficients WHERE (model_name LIKE '%over_equity' OR model_name"
-        " = 'equity_only') AND horizon_days = (SELECT coalesce(max_by(horizon_days, fold), 5) FROM"
-        " models) ORDER BY model_name, trade_date"
+        "SELECT * FROM information_coefficients WHERE size_weighted_ic IS NOT NULL AND (model_name"
+        " LIKE '%over_equity' OR model_name = 'equity_only') AND horizon_days = (SELECT"
+        " coalesce(max_by(horizon_days, fold), 5) FROM models) ORDER BY model_name, trade_date"
     )
     if ics.is_empty():
         return None
     figure = Figure(figsize=(9, 5.5))
     upper, lower = figure.subplots(2, 1, sharex=True)
     for (name,), group in ics.group_by("model_name", maintain_order=True):
-        values, days = group["information_coefficient"].to_numpy(), group["trade_date"].to_numpy()
+        values, days = group["size_weighted_ic"].to_numpy(), group["trade_date"].to_numpy()
         color = color_of(str(name))
         window = min(_RUNNING, values.size)
         running = np.convolve(values, np.ones(window) / window, mode="valid")
-        upper.plot(days[window - 1 :], running, color=color, label=name)
-        lower.plot(days, np.cumsum(values), color=color, label=name)
+        shown = str(name).replace("_over_equity", ", added")
+        upper.plot(days[window - 1 :], running, color=color, label=shown)
+        lower.plot(days, np.cumsum(values), color=color, label=shown)
     upper.axhline(0, color="black", linewidth=0.6)
     lower.axhline(0, color="black", linewidth=0.6)
-    upper.set_title(f"Daily rank IC, mean of the last {_RUNNING} days", loc="left")
+    upper.set_title(f"Daily size-weighted IC, mean of the last {_RUNNING} days", loc="left")
     lower.set_title("Cumulative IC", loc="left")
-    lower.legend(frameon=False, fontsize=8)
     for axes in (upper, lower):
         axes.spines[["top", "right"]].set_visible(False)
     figure.tight_layout()
+    handles, labels = lower.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5)
+    )
     return figure
 
 
@@ -161,6 +179,8 @@ _DRAWN = {
     "information_coefficient": draw_ic,
     "decay": draw_horizons,
     "reliability": draw_judgement,
+    "tails": draw_published_tails,
+    "news": draw_news,
     "contributions": draw_summary,
     "dependence": draw_dependence,
     "coverage": draw_coverage,
