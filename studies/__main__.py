@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from bondsig_assets.home import PACKAGE, current_home
+from studies.ceiling_studies import ceiling_units
 from studies.chain_studies import chain_units, real_unit
 from studies.cheating import cheating_units
 from studies.news_studies import news_chain_units, news_units
@@ -33,7 +34,7 @@ _DECIDING = (
     "trace",
 )
 _REPOSITORY = Path(__file__).resolve().parents[1]
-STUDIES = ("news", "goal", "null", "power", "chain", "cheating", "real")
+STUDIES = ("news", "ceiling", "goal", "null", "power", "chain", "cheating", "real")
 
 
 @click.command()
@@ -75,6 +76,9 @@ def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_cod
         unit for unit in panel_units() if ("power" if unit.study == "power" else "null") in chosen
     ]
     news = news_units() if "news" in chosen else []
+    if "ceiling" in chosen:
+        # After the worlds, whose judged rows are kept for them.
+        news += ceiling_units()
     if "goal" in chosen:
         news += news_chain_units()
     whole = []

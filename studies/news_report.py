@@ -1,4 +1,4 @@
-"""Sections of the page of results that tell of news: power, false discovery, the goal,
+"""Sections of the page of results that tell of news: power, false discovery, the goal, the ceiling,
 the size of each statistic.
 
 Belongs here: their text and tables. Not here: the page (`report.py`), the studies.
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from studies.ceiling_studies import CEILING_STUDY
 from studies.champions import CHAMPION
 from studies.news_judging import LEVELS, SIDES
 from studies.news_studies import CHAIN_STUDY, KINDS, STUDY, case_name
@@ -31,11 +32,16 @@ _STATISTICS = {
 def news_sections(results: dict[str, dict[str, dict[str, Any]]]) -> Iterator[str]:
     """Every section there are results for."""
     cases = by_case(results.get(STUDY, {}))
+    ceilings = by_case(results.get(CEILING_STUDY, {}))
     if cases:
         yield from (*_POWER_TEXT, "")
         yield from power_table(cases)
         yield from ("", *_TAILS_TEXT, "")
         yield from tails_table(cases)
+        yield ""
+    if ceilings:
+        yield from (*_CEILING_TEXT, "")
+        yield from ceiling_table(ceilings)
         yield ""
     chains = by_case(results.get(CHAIN_STUDY, {}))
     if chains:
@@ -172,6 +178,25 @@ def world_table(units: dict[str, dict[str, Any]]) -> list[str]:
     )
 
 
+def ceiling_table(cases: dict[str, Worlds]) -> list[str]:
+    """A row a kind of world: oracle, ceiling, and each model with its share of the ceiling, all on
+    the same rows.
+    """
+    rows = []
+    for case, worlds in cases.items():
+        ceiling = _pooled([one["ceiling"] for one in worlds], "probability")
+        row = [f"{case} ({len(worlds)})", _oracle(worlds), _mean(ceiling), f"{ceiling.t:+.1f}"]
+        for model in _MODELS:
+            own = _pooled([one["models"][model] for one in worlds], "probability")
+            # A share of next to nothing is no number.
+            share = f" = {own.mean / ceiling.mean:.0%}" if ceiling.t > 3 else ""
+            row.append(f"{own.mean:+.4f}{share}")
+        rows.append(row)
+    return table(
+        ["world (seeds)", "oracle's IC", "ceiling", "its t", *(f"{one}" for one in _MODELS)], rows
+    )
+
+
 def size_table(cases: dict[str, Worlds]) -> list[str]:
     """A row a statistic: how often it says |t| > 2 where nothing is to be found."""
     drawn = {
@@ -252,6 +277,16 @@ _TAILS_TEXT = [
         "Where the champion was sure, either side: name-days with a probability at or above the"
         " level, and pieces of news (a run of one name's days counts once). The error of what came"
         " true counts pieces."
+    ),
+]
+_CEILING_TEXT = [
+    "## How much of what could be known is that?",
+    "",
+    (
+        "The ceiling knows the simulator's parameters, its market, sector and macro moves, its"
+        " earnings days and volatilities, and reads the same trades, CDS and stocks"
+        " (`studies/ceiling.py`, which says what it leaves out). The IC is that of -Φ⁻¹(P), all on"
+        " the same rows of every third day."
     ),
 ]
 _GOAL_TEXT = [

@@ -2,7 +2,8 @@
 lead, from bond days and from trade reports.
 
 Belongs here: which worlds, and what one piece does. Not here: the worlds (`panel_worlds.py`), the
-gate in memory (`champions.py`), statistics (`news_judging.py`), the page (`news_report.py`).
+gate in memory (`champions.py`), statistics (`news_judging.py`), the ceiling
+(`ceiling_studies.py`), the page (`news_report.py`).
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def news_world(
     of = world_named(world, seed, lead_strength, lead_shape, lead_path)
     frame, champions, forecast = walked(of)
     chosen = frame.filter(pl.col("model_name") == CHAMPION)
-    keep(chosen.drop("model_name"), judged_path(folder, of))
+    keep(frame, judged_path(folder, of))
     return {
         "models": judged_models(frame),
         "champions": champions,
@@ -122,9 +123,7 @@ def news_world(
 
 
 def judged_path(folder: Path, world: World) -> Path:
-    """Where the champion's judged rows of a world are kept, for the ceiling to be judged on the
-    same.
-    """
+    """Where the judged rows of a world are kept, for the ceiling to be judged on the same."""
     return folder / "worlds" / f"{world_key(world)}-judged.parquet"
 
 

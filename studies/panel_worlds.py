@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bondsig_assets.arrays import Floats
+from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.bonds.analytics import (
     DAYS_PER_YEAR,
     LONGEST_WEIGHTED_YEARS,
@@ -48,6 +48,8 @@ from bondsig_assets.trace.options import RESEARCH
 _GRID = 0.05
 #: Step of numerical derivatives by a rate, and of Newton's method.
 _BUMP, _STEPS = 1e-4, 4
+#: A day's mid goes from yesterday's close to today's between these seconds.
+OPEN, CLOSE = 8 * 3600, 16 * 3600
 #: Features speak of day t; a label spans the returns of days t + 2 … t + 6.
 _FIRST_DAY, _LAST_DAY = 2, 6
 
@@ -222,17 +224,33 @@ def _revisions(source: SimulatedSource, bonds: pl.DataFrame, amounts: pl.DataFra
     )
 
 
-def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
-    """The trades that stand in the end, as disseminated and screened by default: `cell` and what
-    `aggregate` takes.
-
-    `cell` counts bonds in `order` within days. Prices in error are left out, as quarantine leaves
-    out most.
+@dataclass(frozen=True)
+class Standing:
+    """Trades that stand in the end, an entry each: position among the day's messages, positions of
+    day and bond, second of the day, price, par as traded, whether the dealer sold, whether to a
+    customer, the true mid at that second, and the share of the day that had gone by.
     """
-    market = source.market
-    bonds, n_bonds = market.bonds, market.bonds.cusip.size
+
+    row: Ints
+    day: Ints
+    bond: Ints
+    second: Ints
+    price: Floats
+    par: Floats
+    is_sale: Bools
+    with_customer: Bools
+    true_mid: Floats
+    share: Floats
+
+
+def standing(source: SimulatedSource) -> Standing:
+    """The trades that stand in the end, as disseminated and screened by default.
+
+    Prices in error are left out, as quarantine leaves out most.
+    """
+    bonds = source.market.bonds
     parts = []
-    for index in range(market.days.size):
+    for index in range(source.market.days.size):
         m = source._day(index)
         stands = (
             (m.fate == ALIVE)
@@ -247,36 +265,43 @@ def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
             & (m.par >= RESEARCH.minimum_par_usd)
             & ~bonds.is_convertible[m.bond]
         )
-        bond = m.bond[rows]
         parts.append(
             (
                 rows,
                 np.full(rows.size, index),
-                bond,
+                m.bond[rows],
                 m.execution_second[rows],
                 m.price[rows],
                 m.par[rows],
-                m.side[rows],
-                m.contra[rows],
+                m.side[rows] == "S",
+                m.contra[rows] == "C",
+                m.true_mid[rows],
+                np.clip((m.execution_second[rows] - OPEN) / (CLOSE - OPEN), 0, 1),
             )
         )
-    row, day, bond, second, price, par, side, contra = (
-        np.concatenate(values) for values in zip(*parts, strict=True)
-    )
-    cap = np.where(market.rating[day, bonds.parent[bond]] >= 11, 1e6, 5e6)
+    return Standing(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
+    """Those trades with `cell`, which counts bonds in `order` within days, and what `aggregate`
+    takes.
+    """
+    market, t = source.market, standing(source)
+    bonds, n_bonds = market.bonds, market.bonds.cusip.size
+    cap = np.where(market.rating[t.day, bonds.parent[t.bond]] >= 11, 1e6, 5e6)
     return pl.DataFrame(
         {
-            "cell": day * n_bonds + order[bond],
-            "row": row,
-            "price": price,
-            "par_usd": np.minimum(par, cap),
-            "is_par_capped": par > cap,
+            "cell": t.day * n_bonds + order[t.bond],
+            "row": t.row,
+            "price": t.price,
+            "par_usd": np.minimum(t.par, cap),
+            "is_par_capped": t.par > cap,
             "executed_at": (
-                market.days[day].astype("datetime64[us]") + second.astype("timedelta64[s]")
+                market.days[t.day].astype("datetime64[us]") + t.second.astype("timedelta64[s]")
             ),
-            "is_quarantined": np.zeros(row.size, dtype=bool),
-            "side": _letters(side, "S", "B"),
-            "contra": _letters(contra, "C", "D"),
+            "is_quarantined": np.zeros(t.row.size, dtype=bool),
+            "side": _letters(t.is_sale, "S", "B"),
+            "contra": _letters(t.with_customer, "C", "D"),
         }
     ).with_columns(
         settlement_date=pl.lit(None, pl.Date),
@@ -285,9 +310,9 @@ def _trades(source: SimulatedSource, order: np.ndarray) -> pl.DataFrame:
     )
 
 
-def _letters(values: np.ndarray, one: str, other: str) -> pl.Series:
+def _letters(is_one: Bools, one: str, other: str) -> pl.Series:
     """Two letters as strings; quicker than from numpy's own."""
-    return pl.Series([one, other]).gather((values != one).astype(np.uint32))
+    return pl.Series([one, other]).gather((~is_one).astype(np.uint32))
 
 
 def _analytics(market: Market, cells: _Cells, amount: np.ndarray) -> dict[str, np.ndarray]:

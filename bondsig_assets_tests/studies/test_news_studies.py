@@ -15,7 +15,8 @@ import pytest
 from scipy.stats import norm, spearmanr
 
 from bondsig_assets.sources.simulated.worlds import World
-from studies import news_studies
+from studies import ceiling_studies, news_studies
+from studies.ceiling_studies import CEILING_STUDY, ceiling_units
 from studies.champions import CHAMPION
 from studies.kept import world_key
 from studies.news_judging import judge, judged_frame, shifted_t, tails
@@ -185,7 +186,7 @@ def test_files_of_a_world_have_its_settings_and_the_simulators_version_in_their_
 
 
 def test_every_unit_is_another_world():
-    units = [*news_units(), *news_chain_units()]
+    units = [*news_units(), *news_chain_units(), *ceiling_units()]
     assert len({(unit.study, unit.name) for unit in units}) == len(units)
     assert min(unit.parameters["seed"] for unit in units) > 1000
     cases = {unit.name.split(",")[0] for unit in units}
@@ -195,20 +196,20 @@ def test_every_unit_is_another_world():
 @pytest.fixture(scope="module")
 def found(tmp_path_factory) -> dict:
     """One small world of two kinds, through the machinery of pieces."""
-    worlds = {
-        "world_named": lambda name, seed, strength, shape, path: replace(
-            SMALL, seed=seed, lead_strength=strength, lead_shape=shape, lead_path=path
-        )
-    }
+
+    def small(name: str, seed: int, strength: float, shape: str, path: str) -> World:
+        return replace(SMALL, seed=seed, lead_strength=strength, lead_shape=shape, lead_path=path)
+
     with pytest.MonkeyPatch.context() as patch:
-        for name, maker in worlds.items():
-            patch.setattr(news_studies, name, maker)
+        for module in (news_studies, ceiling_studies):
+            patch.setattr(module, "world_named", small)
         folder = tmp_path_factory.mktemp("news")
         units = [
             unit
             for unit in news_units("test-news", 1, 0, 1)
             if unit.name.startswith(("sparse 0.20", "same_day"))
         ]
+        units.append(ceiling_units("test-news", 1)[0])
         results = run_units(units, folder, "one", lambda line: None, workers=1)
         return results | {"kept": list((folder / "one" / "worlds").glob("*-judged.parquet"))}
 
@@ -226,6 +227,17 @@ def test_a_world_leaves_a_judgement_of_the_champion_and_of_each_kind(found):
     assert set(pl.read_parquet(found["kept"][0]).columns) >= {"trade_date", "parent_id", "label"}
 
 
+def test_the_ceiling_is_judged_on_rows_of_the_champion(found):
+    (one,) = found[CEILING_STUDY].values()
+    assert one["parameters"]["lead_strength"] == 0.20
+    assert one["ceiling"]["n_rows"] == one["models"][CHAMPION]["n_rows"]
+    led = next(iter(found["news"].values()))
+    share = one["ceiling"]["n_days"] / led["models"][CHAMPION]["n_days"]
+    assert share == pytest.approx(1 / 3, abs=0.02)
+    # Twenty days of 24 names tell nothing of its IC: `test_ceiling.py` has the oracle beside it.
+    assert one["ceiling"]["highest"] > 0.6
+
+
 def test_the_sections_hold_what_was_found(found):
     page = "\n".join(news_sections(found))
     led, none = found["news"].values()
@@ -233,5 +245,10 @@ def test_the_sections_hold_what_was_found(found):
     assert f"| sparse 0.20 (1) | champion | {mean:+.4f} ±" in page
     assert "| same_day 0.20 (1) | expected_reaction |" in page
     assert f" {none['models'][CHAMPION]['highest']:.3f} |" in page
+    (one,) = found[CEILING_STUDY].values()
+    ceiling = one["ceiling"]["probability"]
+    row = next(line for line in page.splitlines() if f"| {ceiling['mean']:+.4f} ±" in line)
+    own = one["models"][CHAMPION]["probability"]["mean"]
+    assert f"| {own:+.4f}" in row and ("%" in row) == (ceiling["t"] > 3)
     size = next(line for line in page.splitlines() if line.startswith("| log score over"))
     assert size.split("|")[2].split()[2] == "15"
