@@ -11,10 +11,10 @@ Weights w of the net asset value, held w⁰, h days, cost multiplier m, V = D + 
     hard     low ≤ w ≤ high,   Σw ≤ cash limit
     elastic  |r_j'w - centre_j| ≤ width_j + slack_j,   Σ|w| ≤ G + slack,   Σ|w - w⁰| ≤ τ + slack
 
-|w - w⁰|^1.5 ≤ t is two cones of three dimensions, a² ≤ t v and v² ≤ a (with power cones
-it returned points short of the optimum); risk stays in factors, V is never formed; trades are in units of
-what each name's box allows and the objective in basis points, or Clarabel stops short of its
-tolerances at thousands of names. A bound is elastic with a penalty above any multiplier it can
+|w - w⁰|^1.5 ≤ t is two cones of three dimensions, a² ≤ t v and v² ≤ a (with power cones Clarabel
+returned points short of the optimum); risk stays in factors, V is never formed; trades are in
+units of what each name's box allows and the objective in basis points, or Clarabel stops short of
+its tolerances at thousands of names. A bound is elastic with a penalty above any multiplier it can
 have, so that it is kept wherever it can be and there is a solution every day. Nothing is carried
 over from the day before but what is held: a range of days gives the bits of single days.
 """
