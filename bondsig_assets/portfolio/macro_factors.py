@@ -24,16 +24,22 @@ _MINIMUM_NAMES = 5
 @dataclass(frozen=True)
 class MacroFactors:
     """Changes of each factor in FACTORS, [day, factor], NaN where there is none, and the first day
-    at whose cutoff each was known (the number of days where at none).
+    at whose cutoff each was known (the number of days where at none); `dispersion` [day]: change of
+    the names' dispersion, for days without an index of volatility.
     """
 
     changes: Floats
     known_on: Ints
+    dispersion: Floats
 
     def as_of(self, day: int, n_days: int) -> Floats:
         """The last `n_days` changes up to `day`, NaN for those not known at its cutoff."""
         rows = slice(max(day + 1 - n_days, 0), day + 1)
         changes: Floats = np.where(self.known_on[rows] <= day, self.changes[rows], np.nan)
+        # Whether an index is delivered is asked of these days alone: later ones must not tell.
+        volatility = FACTORS.index("volatility")
+        if not np.isfinite(changes[:, volatility]).any():
+            changes[:, volatility] = self.dispersion[rows]
         return changes
 
 
@@ -64,12 +70,11 @@ def macro_factors(
     energy = np.full(n_days, np.nan) if energy_etf is None else etf_returns[:, energy_etf]
     rates, rates_on = _told(treasury_10y, cutoffs, is_log=False)
     volatility, volatility_on = _told(volatility_index, cutoffs, is_log=True)
-    if not np.isfinite(volatility).any():
-        volatility, volatility_on = _change(_dispersion(returns)), np.arange(n_days)
     at_once = np.arange(n_days)
     columns = (market, rates, volatility, _credit(spreads_bps), energy - market)
     known = (at_once, rates_on, volatility_on, at_once, at_once)
-    return MacroFactors(np.column_stack(columns), np.column_stack(known))
+    dispersion = _change(_dispersion(returns))
+    return MacroFactors(np.column_stack(columns), np.column_stack(known), dispersion)
 
 
 def _told(frame: pl.DataFrame, cutoffs: np.ndarray, *, is_log: bool) -> tuple[Floats, Ints]:
@@ -95,7 +100,8 @@ def _told(frame: pl.DataFrame, cutoffs: np.ndarray, *, is_log: bool) -> tuple[Fl
 
 
 def _dispersion(returns: Floats) -> Floats:
-    """Log of the mean over 21 days of the names' median absolute deviation, NaN where it is none.
+    """Log of the mean over 21 days of the names' median absolute deviation, NaN where there is
+    none.
     """
     enough = np.isfinite(returns).sum(axis=1) >= _MINIMUM_NAMES
     daily = np.full(returns.shape[0], np.nan)

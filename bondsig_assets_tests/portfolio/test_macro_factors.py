@@ -121,10 +121,14 @@ def test_what_comes_later_changes_nothing_known_before():
 def test_without_an_index_volatility_is_the_dispersion_of_names():
     returns = np.tile(np.linspace(-0.02, 0.02, 13), (N, 1))
     returns[40:] *= 2
-    found = column(factors(returns=returns), "volatility")
-    assert np.isnan(found[:21]).all() and found[21:40] == pytest.approx(np.zeros(19), abs=1e-12)
-    assert found[40:61].sum() == pytest.approx(np.log(2) * 1.0, rel=1e-9) or N < 61
-    assert (found[40 : min(61, N)] > 0).all()
+    late = told(np.full(N, 20.0)).filter(pl.col("trade_date") > DAYS[45])
+    volatility, found = FACTORS.index("volatility"), factors(returns=returns, vix=late)
+    seen = found.as_of(45, 46)[:, volatility]
+    assert np.isnan(seen[:21]).all() and seen[21:40] == pytest.approx(np.zeros(19), abs=1e-12)
+    # Six of 21 days at twice the dispersion: (15 + 12) / 21.
+    assert (seen[40:] > 0).all() and seen[40:].sum() == pytest.approx(np.log(27 / 21))
+    with_index = found.as_of(N - 1, N)[:, volatility]
+    assert np.isnan(with_index[:46]).all() and with_index[47:-1] == pytest.approx(0.0)
 
 
 def test_nothing_delivered_is_nothing_known():
