@@ -58,6 +58,7 @@ class RiskModel:
     [factor, factor], `specific_variance` [name]; `factor_returns` [factor] of the day itself, NaN
     where it has none. `has_own` [name]: the name had returns enough; else its betas and specific
     variance are the median of its sector and size. `missing`: macro factors without data.
+    `macro_units` [macro factor]: the change that exposures are for.
     """
 
     factors: tuple[str, ...]
@@ -69,6 +70,7 @@ class RiskModel:
     has_own: Bools
     n_returns: Ints
     missing: tuple[str, ...]
+    macro_units: Floats
 
     @property
     def variance(self) -> Floats:
@@ -92,7 +94,7 @@ def risk_model(history: History, settings: RiskSettings) -> RiskModel:
     """
     window = min(settings.beta_days, history.returns.shape[0])
     raw = np.ascontiguousarray(history.returns[-window:])
-    changes, kept, missing = _standardised(history, window, settings)
+    changes, kept, units, missing = _standardised(history, window, settings)
     returns = _winsorised(raw)
     names = tuple(history.macro_names[k] for k in kept)
     there = np.isfinite(returns)
@@ -119,6 +121,7 @@ def risk_model(history: History, settings: RiskSettings) -> RiskModel:
         has_own,
         n_returns,
         missing,
+        units,
     )
 
 
@@ -210,9 +213,9 @@ def _winsorised(returns: Floats) -> Floats:
 
 def _standardised(
     history: History, window: int, settings: RiskSettings
-) -> tuple[Floats, list[int], tuple[str, ...]]:
+) -> tuple[Floats, list[int], Floats, tuple[str, ...]]:
     """Macro changes in units of their weighted root mean square [day, factor], which factors these
-    are, and the names of those without data.
+    are, these units, and the names of those without data.
     """
     raw = np.ascontiguousarray(history.macro[-window:]) if window else history.macro[:0]
     there = np.isfinite(raw)
@@ -223,7 +226,8 @@ def _standardised(
     missing = tuple(
         name for name, is_known in zip(history.macro_names, known, strict=True) if not is_known
     )
-    return np.where(there, raw, np.nan)[:, kept] / scale[kept], kept, missing
+    changes = np.where(there, raw, np.nan)[:, kept] / scale[kept]
+    return changes, kept, scale[kept], missing
 
 
 def _betas(returns: Floats, changes: Floats, has_own: Bools, settings: RiskSettings) -> Floats:
