@@ -206,7 +206,8 @@ def solve(problem: Problem) -> Solution:
     """The best weights of the day, or what is held where the solver does not certify any."""
     if not problem.size:
         none = np.zeros(0)
-        return Solution("empty", "no names", none, none, (), _nothing(0), 0)
+        bounds = bound_values(problem, none)
+        return Solution("empty", "no names", none, none, bounds, _nothing(0), 0)
     _check(problem)
     form = _ConicForm(problem)
     found = form.run()

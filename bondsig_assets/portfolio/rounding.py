@@ -15,6 +15,8 @@ from bondsig_assets.portfolio.optimizer import TOLERANCE, BoundValue, Problem, b
 
 #: A trade this near to whole shares is whole: what solving and dividing leave of one.
 _WHOLE = 1e-6
+#: What solving leaves of a weight at the edge of its box.
+_HAIR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,21 @@ def whole_shares(
 ) -> Rounded:
     """Shares of `weights`, each trade cut to whole shares toward `held_shares`; [name].
 
-    A trade cut short may leave a sum of weights beyond a bound that `weights` keep. Then shares are
-    added to trades, one at a time, the one that brings most first, as long as the name's own box
-    allows it; never is a bound kept by dropping a name or scaling the rest. A name without a price
-    keeps its shares and its held weight.
+    A trade that was to bring a name back into its own box is cut the other way, if that leads into
+    it. A trade cut short may leave a sum of weights beyond a bound that `weights` keep. Then shares
+    are added to trades, one at a time, the one that brings most first, as long as the name's own
+    box allows it; never is a bound kept by dropping a name or scaling the rest. A name without a
+    price keeps its shares and its held weight.
     """
     priced = np.isfinite(price_usd) & (price_usd > 0)
     unit = np.where(priced, price_usd, 0.0) / nav_usd
     wished = np.divide(weights - problem.held, unit, out=np.zeros(unit.shape), where=priced)
     side = np.sign(wished)
     trade = np.trunc(wished + side * _WHOLE)
+    # What is held beyond the name's own box must not stay there by less than a share.
+    cut = problem.held + trade * unit
+    beyond = (cut < problem.low - _HAIR) | (cut > problem.high + _HAIR)
+    trade = np.where(beyond & _may(problem, cut, side * unit), trade + side, trade)
     allowed = _allowed(problem, weights)
     trade, n_repaired = _repaired(problem, trade, side, unit, allowed)
     rounded = problem.held + trade * unit
@@ -64,7 +71,9 @@ def _repaired(
     problem: Problem, trade: Floats, side: Floats, unit: Floats, allowed: Floats
 ) -> tuple[Floats, int]:
     """Trades with shares added until no bound is passed or none helps, and how many were."""
-    rows = np.array([one.row for one in problem.exposures]).reshape(-1, problem.size)
+    rows = np.array([one.row for one in problem.exposures]).reshape(
+        len(problem.exposures), problem.size
+    )
     low, high = (
         np.array([getattr(one, end) for one in bound_values(problem, problem.held)])
         for end in ("low", "high")
@@ -104,5 +113,6 @@ def _excess(values: Floats, low: Floats, high: Floats, allowed: Floats) -> Float
 def _may(problem: Problem, weights: Floats, step: Floats) -> Bools:
     """Names that may trade one share more within their box."""
     after = weights + step
-    may: Bools = (step != 0) & (after >= problem.low) & (after <= problem.high)
+    inside = (after >= problem.low - _HAIR) & (after <= problem.high + _HAIR)
+    may: Bools = (step != 0) & inside
     return may

@@ -87,3 +87,13 @@ def test_a_name_without_a_price_keeps_its_shares():
     day = replace(day, exposures=())
     found = whole_shares(day, np.array([0.0, 0.02]), np.array([100, 7]), price, 1e6)
     assert found.shares.tolist() == [0, 7] and found.weights.tolist() == [0.0, 0.02]
+
+
+def test_what_drifted_over_its_cap_goes_back_below_it():
+    """404 shares are 4.04 %, 400 are the cap: whatever is wished, it ends there or below."""
+    price, nav = np.array([100.0]), 1e6
+    for wish, shares in ((400.0, 400), (399.4, 400), (396.5, 397)):
+        one = problem_of(1, held=404 * price / nav, low=-np.ones(1), high=np.full(1, 0.04))
+        one = replace(one, exposures=())
+        found = whole_shares(one, wish * price / nav, np.array([404]), price, nav)
+        assert found.shares[0] == shares

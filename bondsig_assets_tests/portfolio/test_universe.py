@@ -1,5 +1,4 @@
-"""The universe: each rule alone at both of its edges, every reason, and a range that is its days.
-"""
+"""The universe: each rule alone at both edges, every reason, and a range that is its days."""
 
 from __future__ import annotations
 
