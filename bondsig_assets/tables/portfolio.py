@@ -86,6 +86,11 @@ FACTOR_RETURNS = _daily(
             "Change in standard deviations of a macro factor, a share of the price for a sector;"
             " null where it was not known at the cutoff, or has no data at all (state)",
         ),
+        C(
+            "unit_change",
+            "DOUBLE",
+            "The change of a macro factor that is one standard deviation, in the series' own unit",
+        ),
         R("state", "VARCHAR", "known, unknown (on this day) or no_data (left out of the model)"),
         KNOWN,
     ),
