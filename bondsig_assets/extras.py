@@ -21,6 +21,7 @@ EXTRAS = {
     "jax": "deep",
     **dict.fromkeys(
         (
+            "clarabel",
             "dagster",
             "dagster_webserver",
             "duckdb",

@@ -144,6 +144,8 @@ def _told(
             else f"{where}{unknown_name('key', extra[0], known)}"
         )
     first = found.errors(include_url=False)[0]
+    if not first["loc"]:  # settings that contradict each other: the class said so itself
+        return f"{where}{first['ctx']['error']}"
     name = str(first["loc"][0])
     declared, value = known[name], values.get(name, first["input"])
     if says := marked(declared, Says):

@@ -51,6 +51,7 @@ COVERED_BY = {
     "features/replay.py": "features/test_liquidity.py",
     "features/*": "features/test_issuer_days.py",
     "formats/counted.py": "formats/test_days.py",
+    "formats/settings_files.py": "learning/test_settings.py",
     "home.py": "graph/test_cli.py",
     "learning/ensemble.py": "learning/test_training.py",
     "learning/models/*": "learning/test_models.py",

@@ -7,7 +7,6 @@ Dagster's launchpad (`assets/learning_config.py`, made from these).
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field
 
 from bondsig_assets.errors import ModelError, SettingsError
+from bondsig_assets.formats.settings_files import as_group, group_lines, read_settings, toml_value
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, Specification, specification
 from bondsig_assets.validation import OneOf, Says, checked, declared_fields, validated
 
@@ -259,18 +259,7 @@ def load_settings(path: Path | None) -> LearningSettings:
     """
     if path is None or not path.exists():
         return LearningSettings()
-    try:
-        read = tomllib.loads(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not readable as UTF-8: save it as UTF-8") from error
-    except (OSError, ValueError) as error:
-        raise SettingsError(
-            f"{path}: not readable as TOML: {error}; `bondsig settings` prints a whole file that is"
-        ) from error
-    try:
-        return make_settings(read)
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from error
+    return read_settings(path, make_settings, "bondsig settings")
 
 
 def make_settings(values: Mapping[str, Any]) -> LearningSettings:
@@ -286,22 +275,8 @@ def make_settings(values: Mapping[str, Any]) -> LearningSettings:
     return validated(
         LearningSettings,
         {name: values[name] for name in ("study", "models") if name in values}
-        | {name: _group(name, kind, values) for name, kind in _GROUPS.items()}
-        | {"kinds": {name: _group(name, kind, values) for name, kind in kinds.items()}},
-    )
-
-
-def _group(table: str, kind: type, values: Mapping[str, Any]) -> Any:
-    given = values.get(table, {})
-    if not isinstance(given, Mapping):
-        raise SettingsError(f"{table} is not a table")
-    return validated(
-        kind,
-        given,
-        f"{table}.",
-        lambda names, known: (
-            f"{table} has no setting {', '.join(names)}; it has: {', '.join(known)}"
-        ),
+        | {name: as_group(name, kind, values) for name, kind in _GROUPS.items()}
+        | {"kinds": {name: as_group(name, kind, values) for name, kind in kinds.items()}},
     )
 
 
@@ -312,25 +287,14 @@ def as_toml(settings: LearningSettings) -> str:
 
 def _lines(settings: LearningSettings) -> Iterator[str]:
     yield f"# {declared_fields(LearningSettings)['study'].description}"
-    yield f"study = {_toml(settings.study)}"
+    yield f"study = {toml_value(settings.study)}"
     yield f"# Any of {', '.join(settings.kinds)}."
-    yield f"models = {_toml(list(settings.models))}"
+    yield f"models = {toml_value(list(settings.models))}"
     for name, group in {
         **{name: getattr(settings, name) for name in _GROUPS},
         **settings.kinds,
     }.items():
-        yield ""
-        yield f"# {(type(group).__doc__ or '').splitlines()[0]}"
-        yield f"[{name}]"
-        for setting, declared in declared_fields(type(group)).items():
-            yield f"{setting} = {_toml(getattr(group, setting))}  # {declared.description}"
-
-
-def _toml(value: Any) -> str:
-    """A text, number, truth or list of them as TOML, which knows no halves of characters and no
-    bare delete.
-    """
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        yield from group_lines(name, group)
 
 
 def specification_named(settings: LearningSettings, name: str) -> Specification:

@@ -1,0 +1,86 @@
+"""A risk model goes into its tables and comes back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from bondsig_assets.calendar import cutoff
+from bondsig_assets.portfolio.risk_model import History, risk_model
+from bondsig_assets.portfolio.risk_rows import model_of, risk_rows
+from bondsig_assets.portfolio.settings import RiskSettings
+from bondsig_assets.tables import portfolio
+from bondsig_assets_tests.portfolio.days import MACRO, risk_of
+
+DAY = date(2024, 3, 1)
+N = 30
+PARENTS = [f"P{k:02}" for k in range(N)]
+SECTORS = [f"S{k % 6}" for k in range(N)]
+
+
+def rows_of(model, parents=PARENTS):
+    return risk_rows(DAY, parents, [p.lower() for p in parents], SECTORS[: len(parents)], model)
+
+
+def test_what_is_written_reads_back():
+    model = risk_of(N)
+    found = model_of(rows_of(model), PARENTS)
+    for name in ("exposures", "covariance", "factor_returns", "n_returns", "macro_units"):
+        assert getattr(found, name).tobytes() == getattr(model, name).tobytes(), name
+    assert found.specific_variance == pytest.approx(model.specific_variance, rel=1e-14)
+    assert (found.factors, found.missing, found.n_macro) == (
+        model.factors,
+        model.missing,
+        model.n_macro,
+    )
+
+
+def test_names_come_in_the_order_that_is_asked():
+    model, order = risk_of(N), np.random.default_rng(0).permutation(N)[:20]
+    found = model_of(rows_of(model), [PARENTS[k] for k in order])
+    assert found.exposures.tobytes() == model.exposures[order].tobytes()
+    with pytest.raises(ValueError, match="no risk of Z"):
+        model_of(rows_of(model), ["Z"])
+
+
+def test_rows_fit_their_tables_and_say_when_they_were_known():
+    found = rows_of(risk_of(N))
+    for name, frame in found.items():
+        table = getattr(portfolio, name.upper())
+        assert frame.schema == table.polars_schema
+        assert set(frame["known_at"]) == {cutoff(DAY)}
+        assert not frame.select(table.key).is_duplicated().any()
+    variance = found["specific_risks"]["total_risk_pct"] ** 2 / 1e4
+    assert variance.to_numpy() == pytest.approx(risk_of(N).variance)
+    assert found["factor_covariances"].height == 11 * 12 // 2
+
+
+def test_a_factor_without_data_is_a_row_that_says_so():
+    draw = np.random.default_rng(0)
+    macro = draw.normal(0, 0.01, (300, 5))
+    macro[:, 1] = np.nan
+    macro[-1, 3] = np.nan
+    returns = draw.normal(0, 0.02, (300, N))
+    history = History(
+        returns, np.array(SECTORS), np.full(N, np.nan), np.zeros(N, bool), MACRO, macro
+    )
+    model = risk_model(history, RiskSettings())
+    found = rows_of(model)
+    state = dict(found["factor_returns"].select("factor", "state").iter_rows())
+    assert state["rates"] == "no_data" and state["credit"] == "unknown"
+    assert state["market"] == state["S0"] == "known"
+    assert found["factor_exposures"]["rates_beta"].null_count() == N
+    back = model_of(found, PARENTS)
+    assert back.missing == ("rates",)
+    assert back.covariance.tobytes() == model.covariance.tobytes()
+
+
+def test_no_names_are_no_rows_but_for_factors():
+    none = replace(risk_of(0))
+    found = risk_rows(DAY, [], [], [], none)
+    assert found["specific_risks"].is_empty() and found["factor_exposures"].is_empty()
+    assert found["factor_returns"].filter(pl.col("is_macro")).height == len(MACRO)

@@ -1,0 +1,35 @@
+"""Declarations of the group portfolio hold together as those of every other table."""
+
+from __future__ import annotations
+
+import pytest
+
+from bondsig_assets.tables import portfolio
+from bondsig_assets.tables.schema import Table
+from bondsig_assets_tests.tables import test_schema
+
+TABLES = [table for table in vars(portfolio).values() if isinstance(table, Table)]
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_every_declaration_holds_together(table):
+    test_schema.test_every_declaration_holds_together(table)
+    test_schema.test_the_ddl_makes_the_declared_table(table)
+    assert (table.group, table.partition, table.known_time) == (
+        "portfolio",
+        "trade_date",
+        "known_at",
+    )
+
+
+def test_all_tables_are_there():
+    assert {table.name for table in TABLES} == {
+        "universe",
+        "factor_returns",
+        "factor_exposures",
+        "factor_covariances",
+        "specific_risks",
+        "target_positions",
+        "solutions",
+        "breaches",
+    }
