@@ -37,7 +37,6 @@ COVERED_BY = {
     "bonds/tree_kernel.py": "bonds/test_callable_bonds.py",
     "calendar/knowledge.py": "sources/test_files_rows.py",
     "calendar/quarters.py": "learning/test_folds.py",
-    "checks/learning_checks.py": "graph/test_learning_graph.py",
     "checks/*": "checks/test_suites.py",
     "commands/bond_terms.py": "commands/test_clean.py",
     "commands/champion.py": "graph/test_learning_graph.py",

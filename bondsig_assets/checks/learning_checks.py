@@ -26,6 +26,18 @@ _NUMBERS = (
     "standard_error",
     "threshold",
 )
+#: Each champion's days, those on which it gave every name the same probability, and those on which
+#: nobody's depended on its prediction.
+SILENT_SPANS = """
+    WITH days AS (
+      SELECT model_version, trade_date, min(probability_underperform) =
+        max(probability_underperform) AS is_alike, bool_and(NOT is_informed) IS TRUE AS is_silent
+      FROM scores GROUP BY ALL
+    )
+    SELECT model_version, min(trade_date) AS first, max(trade_date) AS last, count(*) AS n_days,
+      count(*) FILTER (is_alike) AS n_alike, count(*) FILTER (is_silent) AS n_uninformed
+    FROM days GROUP BY model_version ORDER BY first, model_version
+"""
 _WARN = dg.AssetCheckSeverity.WARN
 
 
@@ -146,7 +158,7 @@ def _informed() -> dg.AssetChecksDefinition:
             )
             .to_dicts()
         )
-        return _result(
+        found = _result(
             [
                 f"{row['silent']} of {row['n']} scores of {row['trade_date']} rest on nothing"
                 f" that {row['model_version']} predicted"
@@ -154,6 +166,16 @@ def _informed() -> dg.AssetChecksDefinition:
                 if row["silent"]
             ],
             "every probability of the newest day depends on its prediction",
+        )
+        spans = warehouse.open().read(SILENT_SPANS).to_dicts()
+        lines = [
+            f"- {row['model_version']} ({row['first']} … {row['last']}): one probability for all"
+            f" names on {row['n_alike']} of {row['n_days']} days, nobody informed on"
+            f" {row['n_uninformed']}"
+            for row in spans
+        ]
+        return found.with_metadata(
+            {**found.metadata, "champions": dg.MetadataValue.md("\n".join(lines) or "none yet")}
         )
 
     return probabilities_inform

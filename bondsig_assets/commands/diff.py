@@ -1,5 +1,5 @@
-"""`bondsig diff`: what has become known since a day about its trades, and what its features and
-score would be with that.
+"""`bondsig diff`: what has become known since a day about its trades, and what its features, its
+credit news and its score would be with that.
 
 Belongs here: recomputing one day with today's knowledge of trades, taking bond days back one by
 one, and the text with its tables. Not here: the queries (`reporting/score_trail.py`), features
@@ -8,6 +8,7 @@ one, and the text with its tables. Not here: the queries (`reporting/score_trail
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ import numpy as np
 import polars as pl
 from rich.console import RenderableType
 
-from bondsig_assets.calendar import offset
+from bondsig_assets.calendar import offset, quarter_of
 from bondsig_assets.commands.console import open_console, plain_table, print_section
 from bondsig_assets.commands.explain import find_trail, number, par, score_section
 from bondsig_assets.commands.warehouse import open_warehouse
@@ -25,9 +26,11 @@ from bondsig_assets.home import Home
 from bondsig_assets.learning.rows import ScoreRow, rows_from
 from bondsig_assets.reporting.score_trail import ChangedBondDay, TradeEvent
 from bondsig_assets.tables.issuer_features import ALL_FEATURES, LOOKBACK_DAYS
+from bondsig_assets.tables.news_features import NEWS_AGES
 from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from bondsig_assets.features.news.parameters import NewsParameters
     from bondsig_assets.features.panels import Panels
     from bondsig_assets.learning.scoring import Scorer
     from bondsig_assets.reporting.score_trail import Trail
@@ -39,16 +42,19 @@ _SHOWN = 15
 _ONE_BY_ONE = 6
 #: Smaller differences are how floats are added, not knowledge.
 _NOTHING = 1e-9
+#: Change of a piece of news, in daily volatilities, that is told.
+_TOLD = 0.05
 _KEYS = ["cusip", "trade_date"]
 
 
 @dataclass(frozen=True)
 class Knowledge:
     """A day's issuers and scores under some knowledge of bond days: `z` [row, ALL_FEATURES] and the
-    rows of `issuer_days`, `scores` and `explanations`.
+    rows of `issuer_days`, `credit_news`, `scores` and `explanations`.
     """
 
     issuers: pl.DataFrame
+    news: pl.DataFrame
     z: np.ndarray
     scores: pl.DataFrame
     explanations: pl.DataFrame
@@ -61,13 +67,14 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Recomputed:
-    """A day computed anew: `panels` as known on it, `changed` the bond days that are others now,
-    `placed` their revisions as known now, `champion` its model.
+    """A day computed anew: `panels` as known on it, `news` what its credit news is made of,
+    `changed` the bond days that are others now, `placed` their revisions as known now, `champion`
+    its model.
     """
 
     day: date
     panels: Panels
-    credit_news: pl.DataFrame
+    news: NewsInputs
     changed: pl.DataFrame
     placed: pl.DataFrame
     champion: Scorer
@@ -78,12 +85,51 @@ class Recomputed:
         from bondsig_assets.features.issuer_days import issuer_days
         from bondsig_assets.reporting.score_trail import with_newest
 
+        begin = offset(self.day, 1 - self.champion.specification.history_days)
         newest = self.placed.join(keys, on=_KEYS, how="semi", maintain_order="left")
         panels = replace(self.panels, revisions=with_newest(self.panels.revisions, newest))
-        frame, _ = issuer_days(
-            panels, offset(self.day, 1 - self.champion.specification.history_days), self.day
-        )
-        return knowledge_of(frame, self.credit_news, self.day, self.champion, self.registry_version)
+        frame, _ = issuer_days(panels, begin, self.day)
+        news = self.news.knowing(newest, begin, self.day)
+        return knowledge_of(frame, news, self.day, self.champion, self.registry_version)
+
+
+@dataclass(frozen=True)
+class NewsInputs:
+    """What a day's credit news is made of: `panels` as known on it, the quarters' parameters, which
+    were estimated before and stay as they were, and the rows that were `stored`. Where there were
+    none, nothing was heard then, and nothing is heard now.
+    """
+
+    panels: Panels | None
+    parameters: Mapping[date, NewsParameters]
+    stored: pl.DataFrame
+
+    def knowing(self, newest: pl.DataFrame, begin: date, day: date) -> pl.DataFrame:
+        """Rows of `credit_news` of `begin` … `day` with the bond days of `newest` as known now."""
+        from bondsig_assets.features.news.credit_news import credit_news
+        from bondsig_assets.reporting.score_trail import with_newest
+
+        if self.panels is None or newest.is_empty():
+            return self.stored
+        panels = replace(self.panels, revisions=with_newest(self.panels.revisions, newest))
+        return credit_news(panels, begin, day, self.parameters)[0]
+
+
+def _news_inputs(warehouse: Warehouse, begin: date, day: date) -> NewsInputs:
+    """What the news of `begin` … `day` is made of."""
+    from bondsig_assets.reading.credit_news import (
+        first_needed,
+        load_news_panels,
+        stored_parameters,
+    )
+
+    stored = warehouse.read_table("credit_news", between=(begin, day))
+    quarters = {quarter_of(begin), quarter_of(day)}
+    parameters = stored_parameters(warehouse, quarters)
+    if stored.is_empty() or set(parameters) != quarters:
+        return NewsInputs(None, parameters, stored)
+    panels = load_news_panels(warehouse, first_needed(begin, is_estimated=False), day)
+    return NewsInputs(panels, parameters, stored)
 
 
 def knowledge_of(
@@ -106,7 +152,8 @@ def knowledge_of(
     whole = data.between(day, day)
     rows = whole[data.scorable[whole]]
     scores, explanations = score(data, rows, champion, registry_version, frame[rows])
-    return Knowledge(frame[whole], data.z[whole, : len(ALL_FEATURES)], scores, explanations)
+    news = credit_news.filter(pl.col("trade_date") == day)
+    return Knowledge(frame[whole], news, data.z[whole, : len(ALL_FEATURES)], scores, explanations)
 
 
 def print_diff(home: Home, ticker: str, day: date) -> None:
@@ -135,6 +182,7 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
         return
     then, now, recomputed = _recomputed(home, warehouse, trail, changed)
     print_section(console, _feature_section(then, now, parent))
+    print_section(console, _news_section(news_changes(then, now, parent), day))
     if not _differs(then.prediction(parent), now.prediction(parent)):
         others = changed.height - own.height
         console.print(
@@ -143,7 +191,7 @@ def print_diff(home: Home, ticker: str, day: date) -> None:
         )
         return
     print_section(console, _score_section(then, now, trail))
-    print_section(console, _cause_section(recomputed, now, own, events, parent))
+    print_section(console, _cause_section(recomputed, then, now, own, events, parent))
 
 
 def _recomputed(
@@ -159,8 +207,8 @@ def _recomputed(
     day, champion = trail.score.trade_date, _champion(home, trail)
     begin = offset(day, 1 - champion.specification.history_days)
     stored = warehouse.read_table("issuer_days", between=(begin, day))
-    credit_news = warehouse.read_table("credit_news", between=(begin, day))
-    then = knowledge_of(stored, credit_news, day, champion, trail.score.registry_version)
+    news = _news_inputs(warehouse, begin, day)
+    then = knowledge_of(stored, news.stored, day, champion, trail.score.registry_version)
     if _differs(then.prediction(trail.score.parent_id), trail.score.prediction):
         raise UserError(
             f"{day} was scored on other features than issuer_days has now: bondsig run --start"
@@ -170,7 +218,7 @@ def _recomputed(
     recomputed = Recomputed(
         day,
         panels,
-        credit_news,
+        news,
         changed,
         _placed(warehouse, changed),
         champion,
@@ -366,6 +414,72 @@ def _z(value: float) -> str:
     return f"{value:+.3f}" if np.isfinite(value) else "missing"
 
 
+@dataclass(frozen=True)
+class NewsChange:
+    """A piece of credit news of an age as known then and now: size in the stock's daily
+    volatilities (good is positive) and probability; None where neither bond nor CDS spoke.
+    """
+
+    age: int
+    size_then: float | None
+    size: float | None
+    probability_then: float | None
+    probability: float | None
+
+    @property
+    def moved(self) -> float:
+        """How far its size moved; no news counts as 0."""
+        return abs((self.size or 0.0) - (self.size_then or 0.0))
+
+    def sentence(self, day: date) -> str:
+        """What a person is told of it, on the day `day`."""
+        mostly = self.size if abs(self.size or 0.0) > abs(self.size_then or 0.0) else self.size_then
+        kind = "good" if (mostly or 0.0) > 0 else "bad"
+        sizes = " → ".join(
+            "none" if v is None else f"{v:+.2f}" for v in (self.size_then, self.size)
+        )
+        chances = " → ".join(
+            "none" if v is None else f"{v:.2f}" for v in (self.probability_then, self.probability)
+        )
+        return (
+            f"{offset(day, -self.age)}: {kind} news of {sizes} daily volatilities, probability"
+            f" {chances}"
+        )
+
+
+def news_changes(then: Knowledge, now: Knowledge, parent_id: str) -> list[NewsChange]:
+    """The issuer's pieces of news whose size or probability is another now, the one whose size
+    moved most first.
+    """
+    rows = [k.news.filter(parent_id=parent_id).to_dicts() for k in (then, now)]
+    before, after = (found[0] if found else {} for found in rows)
+    names = [(k, f"credit_news_{k}", f"credit_news_probability_{k}") for k in NEWS_AGES]
+    found = [
+        NewsChange(k, before.get(size), after.get(size), before.get(chance), after.get(chance))
+        for k, size, chance in names
+        if _differs(before.get(size), after.get(size))
+        or _differs(before.get(chance), after.get(chance))
+    ]
+    return sorted(found, key=lambda one: -one.moved)
+
+
+def _news_section(changes: list[NewsChange], day: date) -> list[RenderableType]:
+    """What changed in what the issuer's bonds and CDS had newly said."""
+    if not changes:
+        return ["Credit news: the same with what is known now"]
+    told = [
+        one
+        for one in changes
+        if one.moved >= _TOLD or max(one.probability_then or 0.0, one.probability or 0.0) >= 0.5
+    ]
+    if not told:
+        return [
+            f"Credit news: no piece of it moved by {_TOLD:g} daily volatilities, the largest change"
+            f" is {changes[0].moved:.4f}"
+        ]
+    return ["Credit news, then → now:", *(f"  {one.sentence(day)}" for one in told)]
+
+
 def _score_section(then: Knowledge, now: Knowledge, trail: Trail) -> list[RenderableType]:
     """Score then and now, and the contributions that moved most."""
     parent = trail.score.parent_id
@@ -415,7 +529,12 @@ def _score_cells(knowledge: Knowledge, parent_id: str) -> list[str]:
 
 
 def _cause_section(
-    recomputed: Recomputed, now: Knowledge, own: pl.DataFrame, events: pl.DataFrame, parent_id: str
+    recomputed: Recomputed,
+    then: Knowledge,
+    now: Knowledge,
+    own: pl.DataFrame,
+    events: pl.DataFrame,
+    parent_id: str,
 ) -> list[RenderableType]:
     """What each changed bond day of the issuer did: the prediction now minus the prediction with
     that bond day as known then.
@@ -444,32 +563,41 @@ def _cause_section(
                 [f"{others} bond days of other issuers together", ""],
             )
         )
-    effects = [(_effect(recomputed, now, taken, parent_id), name) for taken, name in groups]
+    moved = [one for one in news_changes(then, now, parent_id) if one.moved > _NOTHING]
+    piece = f"credit_news_{moved[0].age}" if moved else ""
+    effects = [(*_effect(recomputed, now, taken, parent_id, piece), name) for taken, name in groups]
     effects.sort(key=lambda one: -abs(one[0]) if one[0] is not None else -np.inf)
     rows = [
-        ["would have no score" if effect is None else f"{effect:+.6f}", *name]
-        for effect, name in effects
+        ["would have no score" if effect is None else f"{effect:+.6f}", *([heard] * bool(piece))]
+        + name
+        for effect, heard, name in effects
     ]
-    header = ["effect", "bond day", "late reports (delivery date and record number)"]
+    told = [f"news of {offset(recomputed.day, -moved[0].age)}"] if moved else []
+    header = ["effect", *told, "bond day", "late reports (delivery date and record number)"]
     return [
-        "Which report did it: what the prediction of now loses when a bond day is put back as it"
-        " was known then",
+        "Which report did it: what the prediction of now"
+        + (", and the piece of news that moved most," if piece else "")
+        + " loses when a bond day is put back as it was known then",
         "(effects need not add up: features are not linear in trades)",
-        plain_table(header, rows, right=(0,)),
+        plain_table(header, rows, right=tuple(range(1 + len(told)))),
     ]
 
 
 def _effect(
-    recomputed: Recomputed, now: Knowledge, taken: pl.DataFrame, parent_id: str
-) -> float | None:
-    """Prediction now minus that without what became known about the bond days `taken`; None where
-    one of the two does not exist.
+    recomputed: Recomputed, now: Knowledge, taken: pl.DataFrame, parent_id: str, piece: str
+) -> tuple[float | None, str]:
+    """Prediction now minus that without what became known about the bond days `taken`, None where
+    one of the two does not exist; and the same of the `piece` of news (a column of `credit_news`)
+    in words, nothing without one.
     """
-    without = recomputed.knowing(recomputed.changed.join(taken, on=_KEYS, how="anti")).prediction(
-        parent_id
-    )
-    with_it = now.prediction(parent_id)
-    return None if without is None or with_it is None else with_it - without
+    without = recomputed.knowing(recomputed.changed.join(taken, on=_KEYS, how="anti"))
+    one, other = without.prediction(parent_id), now.prediction(parent_id)
+    effect = None if one is None or other is None else other - one
+    if not piece:
+        return effect, ""
+    sizes = [k.news.filter(parent_id=parent_id)[piece].to_list() for k in (now, without)]
+    heard = [float(found[0] or 0.0) if found else 0.0 for found in sizes]
+    return effect, f"{heard[0] - heard[1]:+.3f}"
 
 
 def _bond_day_name(bond_day: ChangedBondDay, events: pl.DataFrame) -> list[str]:

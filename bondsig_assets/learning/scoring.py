@@ -26,8 +26,12 @@ from bondsig_assets.learning.models.catalogue import (
 )
 from bondsig_assets.learning.models.interface import Model, ModelSettings
 from bondsig_assets.learning.rows import ModelRow, ModelSummary, RegisteredModelRow
+from bondsig_assets.tables.issuer_features import ALL_FEATURES
+from bondsig_assets.tables.news_features import NEWS_INPUTS
 
 TOP_FEATURES = 5
+#: Table → inputs it holds.
+_HELD = {"issuer_days": frozenset(ALL_FEATURES), "credit_news": frozenset(NEWS_INPUTS)}
 
 
 @dataclass(frozen=True)
@@ -90,10 +94,16 @@ class _History(ModelSettings):
 def check_features(
     version: str, features: Sequence[str], hashed: str, available: Sequence[str]
 ) -> None:
-    """Raise MismatchError when a model's inputs are not those declared now."""
+    """Raise MismatchError when a model's inputs are not those declared now: `available`, of
+    `issuer_days` and of `credit_news`.
+    """
     if missing := [name for name in features if name not in available]:
+        tables = [name for name, held in _HELD.items() if any(one in held for one in missing)]
+        # What is declared no more was a feature of issuer_days, where most are.
+        whose = " and ".join(tables or ["issuer_days"])
         raise MismatchError(
-            f"model {version} needs {_some(missing)}, which issuer_days does not have: train again"
+            f"model {version} needs {_some(missing)}, which {whose}"
+            f" {'do' if len(tables) > 1 else 'does'} not have: train again"
             " (bondsig run --select key:models+ --again)"
         )
     if feature_hash(list(features)) != hashed:

@@ -24,6 +24,8 @@ Read = Callable[..., pl.DataFrame]
 LEAST_PROBABILITY = 0.5
 #: Days between two prices of a bond of which a change is made.
 _GAP = 5
+#: Bonds of other issuers of a sector that say what the sector did.
+_LEAST_BONDS = 5
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class News:
     """One piece of news as known on a score's day: its day, size in the stock's daily volatilities
     (good is positive), probability, the part the stock has answered since (None where no answer is
     believed), and what its bonds did: how many have a change that day, how many of them moved the
-    way of the news, and their median change beyond that of all bonds, bps.
+    way of the news, and their median change beyond that of other issuers' bonds, bps: those of the
+    sector where it has enough (is_beyond_sector), else all.
     """
 
     day: date
@@ -41,6 +44,7 @@ class News:
     n_bonds: int
     n_along: int
     change_bps: float | None
+    is_beyond_sector: bool = False
 
     def sentence(self) -> str:
         """What a person is told of it."""
@@ -48,13 +52,16 @@ class News:
         bonds = "no bond with a price before it traded that day"
         if self.n_bonds and self.change_bps is not None:
             wide = "wider" if self.change_bps > 0 else "tighter"
+            beyond = "market and sector" if self.is_beyond_sector else "the market"
             bonds = (
                 f"spreads of {self.n_along} of {self.n_bonds} bonds moved that way, the middle one"
-                f" {abs(self.change_bps):.0f} bp {wide} beyond the market"
+                f" {abs(self.change_bps):.0f} bp {wide} beyond {beyond}"
             )
         stock = "no answer of stocks is believed"
         if self.answered is not None:
-            stock = f"the stock has answered {100 * self.answered:.0f} % of what stocks give back"
+            stock = (
+                f"the stock has answered {round(100 * self.answered)} % of what stocks give back"
+            )
         return (
             f"{self.day}: {kind} news of {abs(self.size):.1f} daily volatilities, probability"
             f" {self.probability:.2f}; {bonds}; {stock}"
@@ -80,7 +87,7 @@ def news_behind(
         when = offset(day, -age)
         moved = sum(row[f"stock_return_{k}"] or 0.0 for k in range(age))
         owed = whole * size / probability
-        changes = _changes(read, cusips, when, known_at)
+        changes, is_beyond_sector = _changes(read, cusips, parent_id, when, known_at)
         along = [c for c in changes if c * size < 0]
         found.append(
             News(
@@ -91,6 +98,7 @@ def news_behind(
                 len(changes),
                 len(along),
                 median(changes) if changes else None,
+                is_beyond_sector,
             )
         )
     return found
@@ -112,9 +120,13 @@ def _whole_reaction(read: Read, parent_id: str, day: date) -> float:
     return float(found[0] or 0.0) if found else 0.0
 
 
-def _changes(read: Read, cusips: Sequence[str], day: date, known_at: datetime) -> list[float]:
-    """Change of each bond's OAS on `day` since its last day before, less the median of all bonds'
-    changes, as known at `known_at`, bps.
+def _changes(
+    read: Read, cusips: Sequence[str], parent_id: str, day: date, known_at: datetime
+) -> tuple[list[float], bool]:
+    """Change of each bond's OAS on `day` since its last day before, less the median change of other
+    issuers' bonds, as known at `known_at`, bps; and whether these are the sector's: what moved the
+    sector has moved the market's share of it too. With fewer than _LEAST_BONDS in the sector the
+    whole market is the measure.
     """
     moment = f"TIMESTAMP '{known_at:%Y-%m-%d %H:%M:%S}'"
     changes = read(
@@ -124,13 +136,25 @@ def _changes(read: Read, cusips: Sequence[str], day: date, known_at: datetime) -
             trade_date) AS before
           FROM bond_days_as_of({moment})
           WHERE trade_date BETWEEN $1 AND $2 AND oas_bps IS NOT NULL AND n_trades > 0
+        ), linked AS (
+          SELECT cusip, parent_id, sector FROM security_master WHERE valid_from_date <= $2 AND
+            coalesce(valid_to_date, DATE '9999-12-31') >= $2 AND known_at <= {moment} AND
+            coalesce(known_until, TIMESTAMP '9999-12-31') > {moment}
+          QUALIFY row_number() OVER (PARTITION BY cusip ORDER BY valid_from_date DESC, known_at
+            DESC) = 1
         )
-        SELECT cusip, oas_bps - before AS change FROM days WHERE trade_date = $2 AND before IS NOT
-          NULL ORDER BY cusip
+        SELECT cusip, oas_bps - before AS change, parent_id, sector FROM days LEFT JOIN linked
+          USING (cusip) WHERE trade_date = $2 AND before IS NOT NULL ORDER BY cusip
         """,
         [offset(day, -_GAP), day],
     )
-    if changes.is_empty():
-        return []
-    beyond = changes.with_columns(pl.col("change") - pl.col("change").median())
-    return beyond.filter(pl.col("cusip").is_in(list(cusips)))["change"].to_list()
+    is_own = pl.col("cusip").is_in(list(cusips))
+    own = changes.filter(is_own)
+    if own.is_empty():
+        return [], False
+    others = changes.filter(~is_own & pl.col("parent_id").ne_missing(pl.lit(parent_id)))
+    sector = others.filter(pl.col("sector").is_in(own["sector"].drop_nulls().to_list()))
+    is_beyond_sector = sector.height >= _LEAST_BONDS
+    measure = (sector if is_beyond_sector else others)["change"].to_list()
+    common = median(measure) if measure else 0.0
+    return [change - common for change in own["change"].to_list()], is_beyond_sector

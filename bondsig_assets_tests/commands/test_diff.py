@@ -13,7 +13,16 @@ import polars as pl
 import pytest
 
 from bondsig_assets.calendar import offset
-from bondsig_assets.commands.diff import Knowledge, _recomputed, feature_changes, what_it_did
+from bondsig_assets.commands.diff import (
+    Knowledge,
+    NewsChange,
+    _news_inputs,
+    _news_section,
+    _recomputed,
+    feature_changes,
+    news_changes,
+    what_it_did,
+)
 from bondsig_assets.errors import MismatchError, TrackingError
 from bondsig_assets.reporting.score_trail import (
     TradeEvent,
@@ -237,7 +246,7 @@ def test_feature_changes_tell_own_values_from_those_of_others():
         )
         padded = np.full((3, len(ALL_FEATURES)), np.nan)
         padded[:, : len(z[0])] = z
-        return Knowledge(frame, padded, pl.DataFrame(), pl.DataFrame())
+        return Knowledge(frame, pl.DataFrame(), padded, pl.DataFrame(), pl.DataFrame())
 
     then = knowledge(
         [[1.0, 5.0, None], [2.0, 6.0, 1.0], [3.0, 7.0, 2.0]],
@@ -253,3 +262,40 @@ def test_feature_changes_tell_own_values_from_those_of_others():
     assert changes["z_change"][1:3].to_list() == pytest.approx([0.2, 0.1]) and changes[
         "median_z_change"
     ][:3].to_list() == [0.0, 0.0, 0.0]
+
+
+def knowing(*pieces: tuple[float | None, float | None]) -> Knowledge:
+    """What is known of the issuer P's news: size and probability by age, the rest quiet."""
+    row: dict[str, Any] = {"parent_id": "P"}
+    for age in range(6):
+        size, chance = pieces[age] if age < len(pieces) else (0.0, 0.01)
+        row |= {f"credit_news_{age}": size, f"credit_news_probability_{age}": chance}
+    nothing = pl.DataFrame()
+    return Knowledge(nothing, pl.DataFrame([row]), np.empty((0, 0)), nothing, nothing)
+
+
+def test_news_that_is_other_now_is_told_the_largest_change_first():
+    then, now = knowing((-5.0, 0.93), (0.1, 0.02)), knowing((-0.2, 0.04), (0.2, 0.6))
+    found = news_changes(then, now, "P")
+    assert found == [
+        NewsChange(0, -5.0, -0.2, 0.93, 0.04),
+        NewsChange(1, 0.1, 0.2, 0.02, 0.6),
+    ]
+    assert _news_section(found, DAYS[10]) == [
+        "Credit news, then → now:",
+        f"  {DAYS[10]}: bad news of -5.00 → -0.20 daily volatilities, probability 0.93 → 0.04",
+        f"  {DAYS[9]}: good news of +0.10 → +0.20 daily volatilities, probability 0.02 → 0.60",
+    ]
+    heard = news_changes(knowing((None, None)), now, "P")
+    assert "bad news of none → -0.20" in heard[0].sentence(DAYS[10])
+    assert news_changes(now, now, "P") == [] == news_changes(then, now, "Q")
+    assert "the same" in str(_news_section([], DAY)[0])
+    little = news_changes(knowing((0.10, 0.01)), knowing((0.12, 0.01)), "P")
+    assert "the largest change is 0.0200" in str(_news_section(little, DAY)[0])
+
+
+def test_where_nothing_was_heard_then_nothing_is_heard_now(small):
+    news = _news_inputs(small.warehouse, DAY, DAY)
+    revisions = small.warehouse.read_table("bond_day_revisions", between=(DAY, DAY))
+    assert news.panels is None and news.stored.is_empty()
+    assert news.knowing(revisions, DAY, DAY).is_empty()

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from bondsig_assets.calendar import offset
 from bondsig_assets.commands.cli import cli
-from bondsig_assets.commands.diff import _differs, _recomputed
+from bondsig_assets.commands.diff import _differs, _news_inputs, _recomputed
 from bondsig_assets.reporting.score_trail import (
     changed_bond_days,
     contributions_of,
@@ -202,3 +202,14 @@ def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(warehouse
         _differs(a, b)
         for a, b in zip(now.issuers["spread_bps"], then.issuers["spread_bps"], strict=True)
     )
+
+
+def test_news_made_anew_from_bond_days_as_they_were_is_the_stored_one(warehouse):
+    """What `diff` says of news comes from later reports alone."""
+    day = late_cancels(warehouse)[0]["trade_date"]
+    inputs = _news_inputs(warehouse, day, day)
+    assert inputs.panels is not None and inputs.stored.height
+    same = inputs.panels.revisions.filter(pl.col("trade_date") == day)
+    assert same.height, "bond days that are put in the place of themselves"
+    found = inputs.knowing(same, day, day).select(inputs.stored.columns).sort("parent_id")
+    assert found.equals(inputs.stored.sort("parent_id"))

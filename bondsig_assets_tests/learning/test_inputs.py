@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from bondsig_assets.learning.inputs import CLIP, normal_scores, standardised
+from bondsig_assets.learning.models.catalogue import CONTROL, KINDS
+from bondsig_assets.tables.issuer_features import FEATURES
+from bondsig_assets.tables.news_features import NEWS_AGES, NEWS_FEATURES
 
 DAY, NEXT = date(2024, 3, 1), date(2024, 3, 4)
 
@@ -108,3 +111,10 @@ def test_normal_scores_by_hand():
         found, norm.ppf([3.5 / 4, 0.5 / 4, 2.0 / 4, 2.0 / 4, 0.25, 0.75]), rtol=1e-12, atol=1e-15
     )
     assert found[:4].sum() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_control_knows_its_stocks_own_lags_and_nothing_of_credit():
+    control = KINDS[CONTROL].features
+    assert {f"stock_return_{k}" for k in NEWS_AGES} <= set(control)
+    blocks = {one.name: one.block for one in (*FEATURES, *NEWS_FEATURES)}
+    assert {blocks[name] for name in control} == {"equity"}

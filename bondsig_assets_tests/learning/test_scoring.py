@@ -319,6 +319,13 @@ def test_a_model_that_needs_what_there_is_not_is_refused():
     ) as caught:
         check_features("ridge 2023-07-01", named, feature_hash(named), [])
     assert "\n" not in str(caught.value)
+    news = [*named, "credit_news_0", "expected_reaction"]
+    with pytest.raises(MismatchError, match=r"expected_reaction, which credit_news does not have"):
+        check_features("ridge 2023-07-01", news, feature_hash(news), named)
+    with pytest.raises(MismatchError, match=r"which issuer_days and credit_news do not have"):
+        check_features("ridge 2023-07-01", news, feature_hash(news), named[1:])
+    with pytest.raises(MismatchError, match=r"needs gone, which issuer_days does not have"):
+        check_features("ridge 2023-07-01", ["gone"], feature_hash(["gone"]), named)
 
 
 def test_a_model_of_features_declared_otherwise_is_refused(monkeypatch):
