@@ -436,7 +436,9 @@ def sample(
     expected, below, news, counted = 0.0, 0.0, np.zeros(ages), 0
     for sweep in range(sweeps):
         most, joined = 0.0, 0.0
-        for k in range(ages):
+        # The oldest first: what a stock's answer does to spreads later is then known as that, and
+        # not taken for more news, which no single step would give up again.
+        for k in range(ages - 1, -1, -1):
             if not (chance[k] > 0.0 and unit[k] > 0.0):
                 continue
             if has[k]:

@@ -118,7 +118,9 @@ def _ex_post_revisions(warehouse: Warehouse, panels: Panels) -> pl.DataFrame:
         .drop("cusip_group")
         .filter(pl.col("trade_date").is_in(days.to_list()))
         .with_columns(
-            known_date=pl.col("trade_date"), known_at=pl.col("trade_date").dt.combine(CUTOFF)
+            known_date=pl.col("trade_date"),
+            known_at=pl.col("trade_date").dt.combine(CUTOFF),
+            source=pl.lit("trades"),
         )
     )
     analytics = analyze(

@@ -203,6 +203,29 @@ def test_the_sampler_finds_what_enumeration_finds(seed: int, shape: str):
     assert news == pytest.approx(of_all[2], abs=0.02)
 
 
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_what_an_answer_does_to_spreads_is_not_taken_for_more_news(sign: float):
+    """Very bad news whose effect on spreads is cut, and that the stock answered the next day: what
+    the answer, taken for a public move, seems to do to spreads is part of it.
+    """
+    ages, size = 8, -0.28
+    good, bad, ahead = landings(SHAPES["sparse"], ages)
+    jump, slope = ck.effects(ages, good.shape[1], np.ones(1), paths.BOND_LAG, 0.8, False)
+    jump, slope = jump[:, :, :ages].copy(), sign * slope[:, :, :ages]
+    precision = np.eye(ages) / 0.008**2
+    effect = -_LARGEST * jump[2, 1] + size * slope[2, 1]
+    returns = np.zeros(ages)
+    returns[1] = np.log1p(size)
+    table, step = size_table()
+    expected, below, news = ck.sample(
+        *(precision, precision @ effect, jump, slope),
+        *(np.full(ages, 0.04), np.full(ages, 0.066), good, bad, ahead, True, returns),
+        *(np.full(ages, 0.02), table, step, _ELASTICITY, _LARGEST, 0.047, 50, 0),
+    )
+    assert abs(expected) < 0.01 and abs(below) < 0.05
+    assert news[2] > 0.99 and np.delete(news, 2).max() < 0.2
+
+
 def test_sizes_and_landings_are_the_simulators(source):
     """Every piece of news has a size below which the table's share of them lies, and lands as often
     as said.
