@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research clean bench-trace bench-bonds bench-learning
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research clean bench-trace bench-bonds bench-learning bench-portfolio
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -71,6 +71,9 @@ bench-bonds: .venv/ready  ## rates of the bond kernels beside QuantLib
 
 bench-learning: .venv/ready  ## where the time of a walk-forward and of one day's scores goes
 	$(BIN)/python -m benchmarks.learning
+
+bench-portfolio: .venv/ready  ## solves beside cvxpy, forecast against realised risk, null worlds, planted leads (REAL=folder of credit_2006_2012, if you have it)
+	$(BIN)/python -m benchmarks.portfolio solves path null leads $(if $(REAL),real $(REAL))
 
 research: .venv/ready ## every study of docs/results.md; stopped, it goes on where it was (REAL=folder of credit_2006_2012, if you have it)
 	$(BIN)/python -m studies $(if $(REAL),--real $(REAL))

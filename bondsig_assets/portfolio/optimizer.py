@@ -368,7 +368,7 @@ class _ConicForm:
         self._constraints()
 
     def _objective(self) -> None:
-        """`quadratic` (the diagonal of P), `q`, and the `constant` that a benchmark leaves."""
+        """`quadratic` (the diagonal of P), `q`, and the `constant` of what no choice changes."""
         p, at, unit, reach = self.problem, self.columns, self.unit, self.reach
         risk = p.risk_aversion * p.days * _BPS
         # Common risk in units of a typical name's own.
@@ -385,6 +385,9 @@ class _ConicForm:
         self.constant = 0.5 * risk * float(p.specific_variance @ gap**2) - _BPS * float(
             p.alpha @ p.held
         )
+        # A forced trade has no choice, and its impact no cone.
+        forced = np.abs(p.low - p.held)[self.fixed] ** 1.5
+        self.constant += p.multiplier * _BPS * float(p.costs.power[self.fixed] @ forced)
 
     def _prices(self) -> Floats:
         """Price of a unit of each slack as the solver sees it: rows are scaled to a largest entry

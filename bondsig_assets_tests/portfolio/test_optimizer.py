@@ -236,6 +236,7 @@ def test_forced_exits_pass_the_bound_on_turnover_which_gives_way():
     zero = np.zeros(n)
     found = solve(problem_of(n, held=held, low=zero, high=zero, exposures=(), turnover=0.4))
     assert breached(found) == {"turnover"} and not found.weights.any()
+    assert abs(found.gap_bps) < 1e-3, "what a forced trade costs is no gap"
 
 
 def test_bounds_that_contradict_give_way_in_their_order():

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.learning.settings import SignalSettings
-from bondsig_assets.portfolio.signals import select_signals
+from bondsig_assets.portfolio.signals import select_signals, signal_reasons
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.rows_of import rows_of
 
@@ -165,3 +165,21 @@ def test_rows_are_in_order_and_carry_their_score():
     assert (joined["score"] == joined["score_source"]).all() and (
         joined["score_rank"] == joined["score_rank_source"]
     ).all()
+
+
+def test_what_is_filtered_keeps_every_reason():
+    liquid = liquidity(stale=4.0, trades=9.0, only=19)
+    found = signal_reasons(scores(spread=0.021), liquid, SignalSettings(minimum_probability=0.6))
+    reasons = dict(found.select("ticker", "reasons").iter_rows())
+    assert reasons["T10"] == ["middle"]
+    assert reasons["T18"] == ["margin", "probability"], "0.85 of half of 0.021 is no 0.01"
+    assert reasons["T19"] == ["margin", "probability", "bond_trades", "bond_staleness"]
+    assert found.height == 20
+
+
+def test_signals_are_the_scores_without_a_reason():
+    for trades in (None, 9.0, 10.0):
+        liquid = liquidity(trades=trades)
+        found = signal_reasons(scores(), liquid, SETTINGS)
+        kept = found.filter(pl.col("reasons").list.len() == 0)["ticker"].to_list()
+        assert kept == select_signals(scores(), liquid, SETTINGS)["ticker"].to_list()

@@ -285,6 +285,36 @@ def test_not_certified_is_held_and_a_row(monkeypatch):
     assert (found.positions["shares"] == 5).all() and found.positions["risk_bps"].null_count() == 10
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(0, 10**6),
+    st.sampled_from([1e4, 1e7, 1e11]),
+    st.sampled_from([0.0, 0.01, 0.3]),
+    st.sampled_from([0.5, 4.0]),
+    st.sampled_from([0.0, 1.0, 100.0]),
+    st.sampled_from([0.1, 10.0, 1000.0]),
+)
+def test_absurd_days_are_certified_all_the_same(n, seed, nav, held, spread, alpha, aversion):
+    """Books of many times their worth, volumes over twelve powers of ten, alphas of half the price,
+    names out and not to be borrowed.
+    """
+    draw = np.random.default_rng(seed)
+    day = day_of(n, seed % 20)
+    day = replace(
+        day,
+        held_shares=(draw.normal(0, held, n) * nav / day.price_usd).astype(np.int64),
+        dollar_volume_usd=np.exp(draw.normal(18, spread, n)),
+        alpha=alpha * day.alpha,
+        is_in=draw.random(n) < 0.8,
+        is_shortable=draw.random(n) < 0.7,
+    )
+    chosen = make_settings({"nav_usd": nav, "risk": {"risk_aversion": aversion}})
+    row = targets(day, chosen, 2.0).solution.row(0, named=True)
+    assert row["state"] == "optimal"
+    assert -1e-2 < row["gap_bps"] / (1 + row["expected_cost_bps"]) < 1e-2
+
+
 # Every setting changes a result
 
 
