@@ -121,7 +121,8 @@ def test_trees_on_the_residual_find_what_is_not_linear():
     y = 0.5 * x[:, 0] + 0.8 * (np.abs(x[:, 2]) > 1) - 0.25 + 0.5 * rng.standard_normal(n)
     sample = Sample(x, y, np.ones(n), NAMES)
     settings = ResidualTreesSettings(min_child_weight=20.0, l2_penalty=1.0, learning_rate=0.1)
-    both, ridge = ResidualTreesModel(settings).fit(sample), fitted(sample)
+    both = ResidualTreesModel(settings).fit(sample)
+    ridge = BayesRidgeModel(BayesRidgeSettings()).fit(sample)
     unseen = rng.standard_normal((2000, len(NAMES)))
     truth = 0.5 * unseen[:, 0] + 0.8 * (np.abs(unseen[:, 2]) > 1) - 0.25
     losses = [np.mean((model.predict(unseen) - truth) ** 2) for model in (both, ridge)]
