@@ -77,7 +77,7 @@ def test_a_late_cancel_is_found_and_measured(small, monkeypatch):
         and "0 late, 1 ended" in trades
         and f"ended_by_cancel by report {cancel[0]} {cancel[1]}" in trades
     )
-    assert "spread_bps" in features and "Contributions that moved most" in features
+    assert "oas_5d_change_bps" in features and "Contributions that moved most" in features
     effects = re.findall(
         r"^ +([+-]\d\.\d{6})  (\S+) .*?(\d{4}-\d\d-\d\d \d+) *$",
         features.split("Which report did it")[1],

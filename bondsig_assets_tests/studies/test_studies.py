@@ -170,7 +170,12 @@ def test_judging_needs_no_more_than_predictions_and_labels():
     predictions = forward(data, SETTINGS.specifications(), SETTINGS)
     labels = (
         data.keys.select("parent_id", "trade_date")
-        .with_columns(horizon_days=pl.lit(5, pl.Int64), excess_return_pct=pl.Series(data.excess))
+        .with_columns(
+            horizon_days=pl.lit(5, pl.Int64),
+            excess_return_pct=pl.Series(data.excess),
+            stock_return_pct=pl.Series(data.excess),
+            sector_return_pct=0.0,
+        )
         .filter(pl.col("excess_return_pct").is_finite())
     )
     found = judged(predictions, labels)
