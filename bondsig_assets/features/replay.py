@@ -105,8 +105,8 @@ H_MATURITY, H_SPREAD, H_YIELD, H_WEIGHT = range(4)
 _DISPERSION_TRADES = 3
 #: `market_rules.MINIMUM_NAMES` and `HALF_SPREAD_POINTS`, copied: see there.
 LEAST_NAMES, HALF_SPREAD = 15, 0.5
-#: Nelson and Siegel's decay, a year, and the loadings: level, slope, curvature.
-_DECAY, _N_CURVE = 0.5, 3
+#: `bonds.issuer_curves.DECAY`, copied; and the loadings: level, slope, curvature.
+DECAY, _N_CURVE = 0.5, 3
 #: What a day's common moves are before it is seen, standard deviations: of every spread in
 #: proportion to itself, and of each loading of the curve in bps.
 _MARKET_SD, _CURVE_SD = 0.03, 8.0
@@ -265,19 +265,18 @@ def _noise(row):  # pragma: no cover
 
 
 @njit(cache=True)
-def _loadings(maturity, out):  # pragma: no cover
-    x = _DECAY * max(maturity, 1e-6)
-    out[0] = 1.0
-    out[1] = (1.0 - np.exp(-x)) / x
-    out[2] = out[1] - np.exp(-x)
+def _loadings(maturity):  # pragma: no cover
+    """Of slope and curvature; that of the level is 1."""
+    x = DECAY * max(maturity, 1e-6)
+    slope = (1.0 - np.exp(-x)) / x
+    return slope, slope - np.exp(-x)
 
 
 @njit(cache=True)
 def _curve_at(maturity, error):  # pragma: no cover
     """What the loadings `error` put into a spread of this maturity, bps."""
-    x = _DECAY * max(maturity, 1e-6)
-    slope = (1.0 - np.exp(-x)) / x
-    return error[0] + slope * error[1] + (slope - np.exp(-x)) * error[2]
+    slope, curvature = _loadings(maturity)
+    return error[0] + slope * error[1] + curvature * error[2]
 
 
 @njit(cache=True)
@@ -294,7 +293,7 @@ def _curve_error(pairs, owner, n, n_parents):  # pragma: no cover
     found, size = np.zeros(1 + _N_CURVE), 1 + _N_CURVE
     if names < LEAST_NAMES:
         return found[1:]
-    matrix, right, on = np.empty((size, size)), np.empty(size), np.empty(size)
+    matrix, right, on = np.empty((size, size)), np.empty(size), np.ones(size)
     for _ in range(_ROUNDS):
         matrix[:] = 0.0
         right[:] = 0.0
@@ -303,7 +302,7 @@ def _curve_error(pairs, owner, n, n_parents):  # pragma: no cover
             matrix[a, a] = 1.0 / _CURVE_SD**2
         for i in range(n):
             on[0] = pairs[i, P_LEVEL]
-            _loadings(pairs[i, P_MATURITY], on[1:])
+            on[2], on[3] = _loadings(pairs[i, P_MATURITY])
             left = pairs[i, P_CHANGE]
             for a in range(size):
                 left -= on[a] * found[a]

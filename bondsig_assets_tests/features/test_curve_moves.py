@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets import market_rules
+from bondsig_assets.bonds import issuer_curves
 from bondsig_assets.features import replay
 from bondsig_assets.features.curve_moves import NEVER, CurveMoves, curve_moves, price_share
 from bondsig_assets.features.issuer_days import issuer_days
@@ -143,3 +144,4 @@ def test_few_issuers_tell_nothing_of_the_curve():
 def test_copied_rules_are_the_markets():
     assert replay.LEAST_NAMES == market_rules.MINIMUM_NAMES
     assert replay.HALF_SPREAD == market_rules.HALF_SPREAD_POINTS
+    assert replay.DECAY == issuer_curves.DECAY
