@@ -7,8 +7,7 @@ wishes without one (`policies.py`), what is held in the end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -20,7 +19,6 @@ from bondsig_assets.portfolio.alpha import normal_scores
 from bondsig_assets.portfolio.costs import Costs, costs
 from bondsig_assets.portfolio.optimizer import (
     Attribution,
-    BoundValue,
     Exposure,
     Problem,
     Solution,
@@ -221,14 +219,7 @@ def _exposures(
 
 def _unbounded(problem: Problem) -> Problem:
     """The same day without bounds on sums: what a rule wishes is rounded and not mended."""
-    return Problem(
-        **{
-            **{name: getattr(problem, name) for name in problem.__dataclass_fields__},
-            "exposures": (),
-            "gross": np.inf,
-            "turnover": np.inf,
-        }
-    )
+    return replace(problem, exposures=(), gross=np.inf, turnover=np.inf)
 
 
 def _by_rule(problem: Problem, weights: Floats) -> Solution:
@@ -326,7 +317,7 @@ def _breaches(
             "shadow_price_bps": before.shadow_price_bps,
             "is_rounding": not before.is_breached,
         }
-        for before, after in _pairs(found.bounds, rounded.bounds)
+        for before, after in zip(found.bounds, rounded.bounds, strict=True)
         if after.is_breached
     ]
     schema = {
@@ -336,12 +327,6 @@ def _breaches(
     }
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return BREACHES.conform(_stamped(frame, day, settings, BREACHES.column_names))
-
-
-def _pairs(
-    before: Sequence[BoundValue], after: Sequence[BoundValue]
-) -> list[tuple[BoundValue, BoundValue]]:
-    return list(zip(before, after, strict=True))
 
 
 def _stamped(
