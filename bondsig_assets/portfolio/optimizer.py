@@ -35,6 +35,10 @@ from bondsig_assets.portfolio.costs import Costs
 #: A bound is passed when the value is further beyond it than this, in shares of the net asset
 #: value.
 TOLERANCE = 1e-6
+#: Relative and absolute gap and feasibility that Clarabel is asked for, in turn; the last are its
+#: own. Penalties of bounds that must give way are millions of bp, of which its own relative gap is
+#: a part that one can see; the tightest are beyond its reach on some absurd days.
+TOLERANCES = ((1e-10, 1e-10, 1e-9), (1e-10, 1e-8, 1e-8), (1e-8, 1e-8, 1e-8))
 #: Kinds of elastic bounds, the first to give way first: each slack costs √2 as much as the one
 #: before.
 KINDS = ("turnover", "volatility", "factor", "sector", "beta", "net", "gross", "invested")
@@ -274,6 +278,13 @@ def bound_values(
     )
 
 
+def relative_prices(problem: Problem) -> Floats:
+    """What a slack of each bound costs beside the others, in the order of `bound_values`."""
+    kinds = [*(one.kind for one in problem.exposures), "gross", "turnover"]
+    prices: Floats = 2 ** (np.array([KINDS.index(kind) for kind in kinds]) / 2)
+    return prices
+
+
 def unconstrained(problem: Problem) -> Floats:
     """What alpha and risk alone would hold: w_b + (λ h V)⁻¹ α, [name] (Woodbury's formula)."""
     by_own = problem.root / problem.specific_variance[:, None]
@@ -404,9 +415,7 @@ class _ConicForm:
                 + p.risk_aversion * p.days * total * total.mean() * p.gross
             )
         )
-        kinds = [*(one.kind for one in p.exposures), "gross", "turnover"]
-        order = np.array([KINDS.index(kind) for kind in kinds])
-        prices: Floats = _PENALTY * largest * 2 ** (order / 2)
+        prices: Floats = _PENALTY * largest * relative_prices(p)
         return prices
 
     @cached_property
@@ -485,22 +494,30 @@ class _ConicForm:
         self.cone_list += [clarabel.SecondOrderConeT(3)] * (2 * self.curved.size)
 
     def run(self) -> Any:
-        """Clarabel's answer, from a cold start and without a clock."""
+        """Clarabel's answer at the tightest of TOLERANCES that it certifies, each from a cold start
+        and without a clock; where it certifies none, its last.
+        """
         import clarabel
         from scipy import sparse
 
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.max_iter = 200
-        settings.direct_solve_method = "qdldl"
-        return clarabel.DefaultSolver(
-            sparse.diags(self.quadratic, format="csc"),
-            self.q,
-            self.a,
-            self.b,
-            self.cone_list,
-            settings,
-        ).solve()
+        quadratic = sparse.diags(self.quadratic, format="csc")
+        for gap_rel, gap_abs, feasible in TOLERANCES:
+            settings = clarabel.DefaultSettings()
+            settings.verbose = False
+            settings.max_iter = 200
+            settings.direct_solve_method = "qdldl"
+            # Nearly flat directions, as of a name that hardly trades, need exact linear systems.
+            settings.iterative_refinement_reltol = 1e-15
+            settings.iterative_refinement_abstol = 1e-14
+            settings.iterative_refinement_max_iter = 50
+            settings.tol_gap_rel, settings.tol_gap_abs = gap_rel, gap_abs
+            settings.tol_feas = feasible
+            found = clarabel.DefaultSolver(
+                quadratic, self.q, self.a, self.b, self.cone_list, settings
+            ).solve()
+            if str(found.status) == "Solved":
+                break
+        return found
 
     def duals(self, z: Floats) -> _Duals:
         """Multipliers in bp for a unit of weight."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.portfolio.optimizer import Exposure, solve
@@ -24,6 +24,8 @@ def held_in_shares(problem, price, nav):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 40), st.integers(0, 10**6), st.sampled_from([3e6, 1e7, 1e9]))
+@example(30, 84068, 1e9)
+@example(33, 34, 1e7)
 def test_bounds_hold_after_rounding(n, seed, nav):
     price = prices_of(n, seed)
     problem, shares = held_in_shares(problem_of(n, seed, nav), price, nav)

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.calendar import cutoff
@@ -295,6 +295,7 @@ def test_not_certified_is_held_and_a_row(monkeypatch):
     st.sampled_from([0.0, 1.0, 100.0]),
     st.sampled_from([0.1, 10.0, 1000.0]),
 )
+@example(1, 477, 1e11, 0.3, 0.5, 1.0, 1000.0)
 def test_absurd_days_are_certified_all_the_same(n, seed, nav, held, spread, alpha, aversion):
     """Books of many times their worth, volumes over twelve powers of ten, alphas of half the price,
     names out and not to be borrowed.
