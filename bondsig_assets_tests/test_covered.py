@@ -59,7 +59,6 @@ COVERED_BY = {
     "orchestration/partitions.py": "orchestration/test_outdated.py",
     "orchestration/progress.py": "graph/test_whole_graph.py",
     "orchestration/renamed_assets.py": "graph/test_old_homes.py",
-    "orchestration/runner.py": "graph/test_pieces.py",
     "orchestration/stages.py": "orchestration/test_outdated.py",
     "orchestration/webserver.py": "commands/test_ui.py",
     "reading/intraday.py": "graph/test_intraday_graph.py",

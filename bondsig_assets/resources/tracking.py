@@ -141,7 +141,7 @@ class TrackingResource(dg.ConfigurableResource):
                     row.mlflow_run_id,
                     tags=tags,
                     # A server refuses a version of `models:/<id>` that does not name the id.
-                    model_id=row.mlflow_model_uri.removeprefix("models:/"),
+                    model_id=model_id(row.mlflow_model_uri),
                 ).version
             )
 
@@ -189,6 +189,11 @@ class TrackingResource(dg.ConfigurableResource):
                 f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset"
                 " BONDSIG_MLFLOW to use the home's own"
             ) from error
+
+
+def model_id(uri: str) -> str:
+    """The id in the URI of a logged model."""
+    return uri.removeprefix("models:/")
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ Belongs here: the content of the parent run and of a nested one. Not here: conne
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -20,7 +21,7 @@ from bondsig_assets.learning.rows import ModelRow
 from bondsig_assets.learning.settings import LearningSettings, as_toml
 from bondsig_assets.learning.training import FoldModel
 from bondsig_assets.reporting.learning_pictures import draw_contributions
-from bondsig_assets.resources.tracking import TrackingResource
+from bondsig_assets.resources.tracking import TrackingResource, model_id
 
 #: Rows of the input example.
 _EXAMPLE = 5
@@ -66,9 +67,6 @@ def log_fold(
             "models": ", ".join(one.name for one in models),
         }
     )
-    mlflow.log_metrics(
-        {f"{name}_{row.model_name}": value for row in rows for name, value in _metrics(row).items()}
-    )
     mlflow.log_dict({row.model_name: _description(row) for row in rows}, "models.json")
     best = max(
         (one for one in models if one.contributions.size), key=lambda one: one.calibration_ic
@@ -81,9 +79,30 @@ def log_fold(
         ),
         "contributions.png",
     )
-    return [
+    logged = [
         _logged(mlflow, tracking, one, row, data) for one, row in zip(models, rows, strict=True)
     ]
+    _log_metrics(mlflow, logged)
+    return logged
+
+
+def _log_metrics(mlflow: Any, rows: Sequence[ModelRow]) -> None:
+    """Log what each model reached to the active run and to that model. After the models: MLflow
+    links to a model that is logged whatever the run holds by then, and reads each of it back.
+    """
+    now = int(time.time() * 1000)
+    metrics = [
+        mlflow.entities.Metric(
+            f"{name}_{row.model_name}",
+            value,
+            now,
+            0,
+            model_id=model_id(row.mlflow_model_uri) if row.mlflow_model_uri else None,
+        )
+        for row in rows
+        for name, value in _metrics(row).items()
+    ]
+    mlflow.MlflowClient().log_batch(mlflow.active_run().info.run_id, metrics=metrics)
 
 
 def _metrics(row: ModelRow) -> dict[str, float]:

@@ -5,6 +5,8 @@ Belongs here: configuration only. Not here: how the warehouse works (`warehouse/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -23,6 +25,15 @@ class WarehouseResource(dg.ConfigurableResource):
 
     def open(self) -> Warehouse:
         """The warehouse, its tables and views in place."""
-        warehouse = Warehouse(Path(self.home), self.catalog, self.storage)
+        warehouse = self._warehouse()
         warehouse.initialize()
         return warehouse
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[WarehouseResource]:
+        """The lake stays attached from the first to the last asset of a run."""
+        with self._warehouse().kept_attached():
+            yield self
+
+    def _warehouse(self) -> Warehouse:
+        return Warehouse(Path(self.home), self.catalog, self.storage)

@@ -12,9 +12,10 @@ SQLite catalog, and an advisory lock in a PostgreSQL one. Readers never wait.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,6 +37,24 @@ _log = logging.getLogger(__name__)
 
 #: The connection on which a thread holds a snapshot still, by how it was attached.
 _held = threading.local()
+
+#: A connection between two reads, and what detaches it.
+_Attached = tuple[duckdb.DuckDBPyConnection, ExitStack]
+
+#: Thread and how a lake is attached → what waits there for the next read (`Lake.kept_attached`).
+_kept: dict[tuple[int, str], list[_Attached]] = {}
+
+
+def _detach_kept() -> None:
+    """Detach what waits for a read: the threads of an engine do not survive a fork."""
+    for waiting in list(_kept.values()):
+        while waiting:
+            waiting.pop()[1].close()
+
+
+if hasattr(os, "register_at_fork"):
+    # Called before the idle engines are forgotten (`extensions.py`): last registered, first called.
+    os.register_at_fork(before=_detach_kept)
 
 
 class _LockSessionEnded(Exception):
@@ -73,8 +92,48 @@ class Lake:
             if held is not None:
                 yield held
                 return
+            with self._kept_or_attached() as connection:
+                yield connection
+
+    @contextmanager
+    def _kept_or_attached(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection that nobody else uses until the block ends, on no snapshot yet;
+        after an error it is not used again.
+        """
+        waiting = _kept.get((threading.get_ident(), self._attach_statement(read_only=True)))
+        if waiting is None:
             with self._attached(read_only=True) as connection:
                 yield connection
+            return
+        if waiting:
+            connection, attached = waiting.pop()
+        else:
+            attached = ExitStack()
+            connection = attached.enter_context(self._attached(read_only=True))
+        with attached:
+            yield connection
+            waiting.append((connection, attached.pop_all()))
+
+    @contextmanager
+    def kept_attached(self) -> Iterator[None]:
+        """The lake stays attached between this thread's reads within the block, each of which is of
+        the newest snapshot: attaching anew costs ten small reads.
+
+        For as long as a run takes: meanwhile nobody moves the home. A catalog on a server is
+        attached for each read as ever, since a session that waits may be ended there.
+        """
+        place = threading.get_ident(), self._attach_statement(read_only=True)
+        if self.is_shared or place in _kept:
+            yield
+            return
+        waiting: list[_Attached] = []
+        _kept[place] = waiting
+        try:
+            yield
+        finally:
+            del _kept[place]
+            for _, attached in waiting:
+                attached.close()
 
     @contextmanager
     def on_snapshot(self) -> Iterator[None]:
@@ -142,7 +201,8 @@ class Lake:
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """Attach anew for each call: it costs 50 ms, most of it for reading the schemas, and no
         state outlives an error, a fork or a moved folder. Engines that stay attached hang when
-        several threads read and write.
+        several threads read and write; one thread's own may wait for its next read
+        (`kept_attached`).
         """
         self._require(create)
         with engine(*self._extensions()) as duck:

@@ -141,6 +141,12 @@ class Warehouse:
         """
         return self._lake.on_snapshot()
 
+    def kept_attached(self) -> AbstractContextManager[None]:
+        """A block in which reads of this thread, each of the newest snapshot, share one attached
+        lake; for the time of a run, in which nobody moves the home.
+        """
+        return self._lake.kept_attached()
+
     def read(self, sql: str, parameters: Sequence[Any] = ()) -> pl.DataFrame:
         """The result of one read-only statement, on the newest snapshot (but see `on_snapshot`)."""
         with self._lake.reading() as lake:

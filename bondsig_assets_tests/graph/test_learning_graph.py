@@ -20,12 +20,14 @@ from bondsig_assets.errors import RunError
 from bondsig_assets.home import Home
 from bondsig_assets.learning import scoring, training
 from bondsig_assets.learning.settings import LearningSettings, load_settings
-from bondsig_assets.resources.tracking import TrackingResource
+from bondsig_assets.resources.tracking import TrackingResource, model_id
 from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.graph.homes import copy_home, run
 
 LAST = date(2024, 3, 28)
+#: The rule for signals that the home has: other settings leave it alone, where it is not meant.
+SIGNALS = "[signals]\nmargin = 0.0\n"
 
 
 @pytest.fixture
@@ -83,7 +85,7 @@ def test_settings_that_changed_train_again_what_they_decide_and_mistakes_in_them
         and "SettingsError" not in wrong
     )
     assert warehouse.read_table("scores").equals(before)
-    home.learning_file.write_text('models = ["ridge"]\n[ridge]\npenalty = 5.0\n')
+    home.learning_file.write_text(f'models = ["ridge"]\n[ridge]\npenalty = 5.0\n{SIGNALS}')
     done = told.invoke(cli, ["run"])
     assert (
         done.exit_code == 0
@@ -161,7 +163,7 @@ def test_a_quarter_that_settings_leave_out_is_told_once_and_the_next_run_finds_i
     """
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     warehouse = Warehouse(home.path)
-    home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n')
+    home.learning_file.write_text(f'models = ["ridge"]\n[walk_forward]\n{windows}\n{SIGNALS}')
     done = CliRunner().invoke(cli, ["run"])
     assert done.exit_code == 0, done.output
     assert warehouse.read_table("models")["fold"].min() == first and warehouse.read_table("scores")[
@@ -263,6 +265,13 @@ def test_a_training_is_one_run_with_its_folds_below_and_the_settings_that_repeat
     assert [one.value for one in history] == models.filter(pl.col("model_name") == "ridge")[
         "calibration_ic"
     ].to_list()
+    of_fold = models.filter(fold=models["fold"][-1])
+    reached = dict(of_fold.select("model_name", "calibration_ic").iter_rows())
+    assert {name: fold.data.metrics[f"calibration_ic_{name}"] for name in reached} == reached
+    for name, uri in of_fold.select("model_name", "mlflow_model_uri").drop_nulls().iter_rows():
+        of_model = {one.key: one.value for one in mlflow.get_logged_model(model_id(uri)).metrics}
+        assert of_model[f"calibration_ic_{name}"] == reached[name]
+        assert all(key.endswith(f"_{name}") for key in of_model), "a model has its own numbers"
     repeated = tmp_path / "learning.toml"
     repeated.write_text(mlflow.artifacts.load_text(f"runs:/{parent.info.run_id}/learning.toml"))
     assert load_settings(repeated) == load_settings(full_home.learning_file) != LearningSettings()
@@ -383,7 +392,7 @@ def test_models_are_judged_on_the_label_they_were_trained_on(home, monkeypatch):
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     n_before = Warehouse(home.path).read_table("overfitting")["n_trials"][0]
     home.learning_file.write_text(
-        'models = ["ridge"]\n[walk_forward]\nlabel = "beta_adjusted"\nhorizon_days = 10\n'
+        'models = ["ridge"]\n[walk_forward]\nlabel = "beta_adjusted"\nhorizon_days = 10\n' + SIGNALS
     )
     done = CliRunner().invoke(cli, ["run"])
     assert done.exit_code == 0 and "10-day beta-adjusted return" in done.output, done.output

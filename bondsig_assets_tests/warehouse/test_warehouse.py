@@ -11,6 +11,7 @@ import os
 import pickle
 import resource
 import shutil
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,7 @@ from polars.testing import assert_frame_equal
 from bondsig_assets.errors import WarehouseError
 from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse, Write
+from bondsig_assets.warehouse.lake import Lake, _kept
 from bondsig_assets_tests.rows_of import rows_of
 from bondsig_assets_tests.warehouse.frames import (
     KNOWN,
@@ -305,6 +307,76 @@ def test_an_error_on_a_snapshot_ends_with_its_block(warehouse):
     with pytest.raises(WarehouseError, match="nowhere"), warehouse.on_snapshot():
         warehouse.read("FROM nowhere")
     assert len(values_by_day(warehouse)) == 2
+
+
+@pytest.fixture
+def attached(monkeypatch) -> list[bool]:
+    """Whether read-only, for each time that this thread attached a lake."""
+    found: list[bool] = []
+    attach, thread = Lake._attached, threading.get_ident()
+
+    def counted(self, read_only, create=False):
+        if threading.get_ident() == thread:
+            found.append(read_only)
+        return attach(self, read_only, create)
+
+    monkeypatch.setattr(Lake, "_attached", counted)
+    return found
+
+
+def test_a_lake_that_is_kept_attached_is_read_as_it_is_now(warehouse, attached):
+    """What this thread, another one and an installation wrote since the last read is there."""
+    write_predictions(warehouse, 0, 1, 1.0)
+    attached.clear()
+    with warehouse.kept_attached(), warehouse.kept_attached(), ThreadPoolExecutor(1) as other:
+        for n in range(5):
+            write_predictions(warehouse, 1, 1, float(n))
+            assert values_by_day(warehouse) == {day(0): 1.0, day(1): float(n)}
+            other.submit(write_predictions, warehouse, 0, 0, 1.0).result()
+        assert attached.count(True) == 1
+        with warehouse.on_snapshot():
+            held = values_by_day(warehouse)
+            write_predictions(warehouse, 1, 1, 9.0)
+            assert values_by_day(warehouse) == held == {day(0): 1.0, day(1): 4.0}
+        assert values_by_day(warehouse)[day(1)] == 9.0
+        assert attached.count(True) == 1
+        with warehouse._lake.transaction("another table") as lake:
+            lake.execute("CREATE TABLE later AS SELECT 7 AS n")
+        assert warehouse.read("FROM later").item() == 7
+        assert attached.count(True) == 1
+    assert values_by_day(warehouse)[day(1)] == 9.0
+    assert attached.count(True) == 2 and not _kept
+
+
+def test_a_kept_lake_serves_one_read_at_a_time_and_none_after_an_error(warehouse, attached):
+    write_predictions(warehouse, 0, 9, 1.0)
+    attached.clear()
+    with warehouse.kept_attached():
+        with warehouse.stream("FROM range(100_000)") as (_, batches):
+            first = next(batches)
+            assert len(values_by_day(warehouse)) == 10
+            assert len(first) + sum(len(one) for one in batches) == 100_000
+        assert attached.count(True) == 2
+        with pytest.raises(WarehouseError, match="nowhere"):
+            warehouse.read("FROM nowhere")
+        with pytest.raises(WarehouseError, match="could not read"):
+            warehouse.read("CREATE TABLE lake.mine AS SELECT 1")
+        for _ in range(3):
+            assert len(values_by_day(warehouse)) == 10
+    assert not _kept
+
+
+def test_threads_that_keep_a_lake_attached_read_and_write(warehouse):
+    def work(n: int) -> int:
+        with warehouse.kept_attached():
+            for value in range(4):
+                write_predictions(warehouse, n, n, float(value))
+                assert values_by_day(warehouse)[day(n)] == value
+        return n
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, range(8))) == list(range(8))
+    assert values_by_day(warehouse) == {day(n): 3.0 for n in range(8)} and not _kept
 
 
 def test_threads_share_a_warehouse(warehouse):

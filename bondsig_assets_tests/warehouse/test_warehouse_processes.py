@@ -119,3 +119,10 @@ def test_a_forked_child_reads(warehouse, start):
     assert answers.get(timeout=30) == 9
     child.join(30)
     assert child.exitcode == 0
+    with warehouse.kept_attached():
+        for _ in range(2):
+            assert warehouse.read_table("predictions").height == 9
+            child = start(read_in_a_child, warehouse.home, answers, context=fork)
+            assert answers.get(timeout=30) == 9
+            child.join(30)
+            assert child.exitcode == 0
