@@ -405,11 +405,49 @@ def diff(ticker: str, day: date) -> None:
 
 
 @cli.command()
-def settings() -> None:
-    """Print what a training runs as a TOML file: learning.toml in the home, or the defaults."""
-    from bondsig_assets.learning.settings import as_toml, load_settings
+@click.option(
+    "--date",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="Day of the targets (default: the newest).",
+)
+@click.option(
+    "--rows",
+    "n_rows",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Positions to show, the largest first.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw where expected returns went into this file (.png, .svg, .pdf).",
+)
+def portfolio(day: date | None, n_rows: int, picture: Path | None) -> None:
+    """Target positions of a day: what each name is expected to earn, what risk, costs and bounds
+    took away, and what the book adds up to.
+    """
+    from bondsig_assets.commands.portfolio import print_portfolio
 
-    click.echo(as_toml(load_settings(current_home().learning_file)), nl=False)
+    print_portfolio(current_home(), day, picture, n_rows)
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["learning", "portfolio"]), default="learning")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a new file instead; one that exists is never overwritten.",
+)
+def settings(what: str, out: Path | None) -> None:
+    """Print every setting with its meaning as a TOML file: of a training (learning.toml) or of
+    target positions (portfolio.toml), as the home has it, or the defaults.
+    """
+    from bondsig_assets.commands.settings import print_settings
+
+    print_settings(current_home(), what, out)
 
 
 @cli.command()

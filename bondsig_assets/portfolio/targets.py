@@ -7,6 +7,7 @@ wishes without one (`policies.py`), what is held in the end.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -29,7 +30,8 @@ from bondsig_assets.portfolio.optimizer import (
 from bondsig_assets.portfolio.risk_model import RiskModel
 from bondsig_assets.portfolio.rounding import Rounded, whole_shares
 from bondsig_assets.portfolio.settings import PortfolioSettings
-from bondsig_assets.tables.portfolio import BREACHES, SOLUTIONS, TARGET_POSITIONS
+from bondsig_assets.tables.portfolio import BREACHES, EXPOSURES, SOLUTIONS, TARGET_POSITIONS
+from bondsig_assets.tables.schema import Table
 
 _BPS = 1e4
 
@@ -73,10 +75,11 @@ class Day:
 
 @dataclass(frozen=True)
 class Targets:
-    """Rows of `target_positions`, `solutions` and `breaches` of one day and policy."""
+    """Rows of `target_positions`, `solutions`, `exposures` and `breaches` of one day and policy."""
 
     positions: pl.DataFrame
     solution: pl.DataFrame
+    exposures: pl.DataFrame
     breaches: pl.DataFrame
 
 
@@ -107,6 +110,7 @@ def targets(
     return Targets(
         _positions(day, settings, problem, frozen, found, rounded),
         _solution(day, settings, problem, found, rounded),
+        _exposure_rows(day, settings, problem, found, rounded),
         _breaches(day, settings, found, rounded) if wished is None else BREACHES.empty(),
     )
 
@@ -296,10 +300,30 @@ def _solution(
         "dual_residual": found.dual_residual,
         "gap_bps": found.gap_bps,
         "iterations": found.iterations,
+        "settings_hash": settings.hash,
     }
     schema = {name: kind for name, kind in SOLUTIONS.polars_schema.items() if name in row}
     frame = pl.DataFrame([row], schema=schema, orient="row")
     return SOLUTIONS.conform(_stamped(frame, day, settings, SOLUTIONS.column_names))
+
+
+def _exposure_rows(
+    day: Day, settings: PortfolioSettings, problem: Problem, found: Solution, rounded: Rounded
+) -> pl.DataFrame:
+    """A row for each bound on a sum, with its value after rounding."""
+    after = bound_values(problem, rounded.weights) if found.bounds else ()
+    rows = [
+        {
+            "bound": now.name,
+            "kind": now.kind,
+            "low": now.low,
+            "high": now.high,
+            "value": now.value,
+            "shadow_price_bps": before.shadow_price_bps,
+        }
+        for before, now in zip(found.bounds, after, strict=True)
+    ]
+    return _of_table(EXPOSURES, rows, day, settings)
 
 
 def _breaches(
@@ -320,13 +344,19 @@ def _breaches(
         for before, after in zip(found.bounds, rounded.bounds, strict=True)
         if after.is_breached
     ]
+    return _of_table(BREACHES, rows, day, settings)
+
+
+def _of_table(
+    table: Table, rows: Sequence[Mapping[str, object]], day: Day, settings: PortfolioSettings
+) -> pl.DataFrame:
     schema = {
         name: kind
-        for name, kind in BREACHES.polars_schema.items()
+        for name, kind in table.polars_schema.items()
         if name not in ("trade_date", "policy", "known_at")
     }
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return BREACHES.conform(_stamped(frame, day, settings, BREACHES.column_names))
+    return table.conform(_stamped(frame, day, settings, table.column_names))
 
 
 def _stamped(

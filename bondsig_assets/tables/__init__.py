@@ -15,6 +15,7 @@ from bondsig_assets.tables import (
     learning,
     news_features,
     news_parameters,
+    portfolio,
     raw,
     reference,
     truth,
@@ -33,6 +34,7 @@ TABLES: dict[str, Table] = {
         news_features,
         news_parameters,
         learning,
+        portfolio,
         truth,
     )
     for table in vars(room).values()
