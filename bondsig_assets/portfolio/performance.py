@@ -1,8 +1,8 @@
 """How good a book's days were: Sharpe ratios with their errors, drawdowns, growth, costs.
 
 Belongs here: figures of daily returns, one definition each, and how sure they are. Not here: what
-the money came from, alpha beyond factors (`regression.py`), the picture (`reporting/`), luck of
-the search (`learning/overfitting.py`).
+the money came from (`attribution.py`), alpha beyond factors (`regression.py`), all figures as rows
+(`figures.py`), the picture (`reporting/`), luck of the search (`learning/overfitting.py`).
 
 A return is a day's gain over the net asset value of the evening before and the flows of the
 morning: the first day counts, with the costs of the first trades, and so does a day on which
