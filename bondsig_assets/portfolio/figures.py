@@ -195,7 +195,7 @@ def _of_book(judged: pl.DataFrame, net: Floats, cash: Floats, horizon: int) -> I
 
 def _of_costs(judged: pl.DataFrame, base: Floats) -> Iterator[_Row]:
     """Turnover, and costs in bp of what was traded and of the net asset value."""
-    turnover = float(judged["turnover"].mean())  # type: ignore[arg-type]
+    turnover = float(judged["turnover"].to_numpy().mean())
     traded, trading = _total(judged, "traded_usd"), _total(judged, "trading_cost_usd")
     yield _Row("net", "turnover", turnover)
     yield _Row("net", "turnover_a_year", TRADING_DAYS_PER_YEAR * turnover)
