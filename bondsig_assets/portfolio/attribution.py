@@ -1,8 +1,9 @@
 """Where a day's money came from: alpha, factors, what is specific, timing, costs; by name and kind.
 
 Belongs here: the ledger's changes by name, their split by the risk model, slices of names. Not
-here: booking (the ledger), what an order fell short of its decision (`shortfall.py`), figures of
-the whole (`figures.py`).
+here: booking (the ledger), rows of the risk model and of expected returns as models of days
+(`attribution_days.py`), what an order fell short of its decision (`shortfall.py`), figures of the
+whole (`figures.py`).
 
 Money is integers of 1e-4 dollars: every split adds up to what was booked, to the last of them.
 What held names brought is split by the model of the evening before,
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import numpy as np
 import polars as pl
@@ -29,7 +30,6 @@ from bondsig_assets.calendar.days import day_number
 from bondsig_assets.market_rules import HIGH_YIELD_RATING, HORIZON
 from bondsig_assets.portfolio.book_returns import FLOW, TRADING_COSTS
 from bondsig_assets.portfolio.performance import mean_of
-from bondsig_assets.portfolio.risk_model import RiskModel
 from bondsig_assets.tables.performance import PNL_PARTS, PNL_SLICES
 
 #: Accounts whose changes are what held names brought.
@@ -101,45 +101,6 @@ class DayModel:
     returns: Floats
 
 
-def day_model(
-    parents: Sequence[str],
-    before: RiskModel,
-    after: RiskModel,
-    alpha_bps: Floats,
-    returns: Floats,
-    horizon: int = HORIZON,
-) -> DayModel:
-    """The model of a day from the risk model of the evening before, the factor returns of that of
-    its own evening, expected returns in bp over `horizon` days and the day's returns.
-
-    Exposures are for a standard move of a macro factor, whose size each model measures anew: the
-    day's move is said in units of the evening before. A factor that the later model lacks is
-    unknown.
-    """
-    units = _units(before)
-    now = {
-        name: float(move) * unit
-        for name, move, unit in zip(after.factors, after.factor_returns, _units(after), strict=True)
-    }
-    moves = np.array([now.get(name, np.nan) for name in before.factors]) / units
-    return DayModel(
-        tuple(parents),
-        before.factors,
-        before.exposures,
-        before.specific_variance,
-        moves,
-        np.nan_to_num(alpha_bps, nan=0.0) / 1e4 / horizon,
-        returns,
-    )
-
-
-def _units(model: RiskModel) -> Floats:
-    """What a factor return of 1 is, [factor]: sectors are in shares of the price."""
-    n_sectors = len(model.factors) - model.n_macro
-    units: Floats = np.concatenate([model.macro_units, np.ones(n_sectors)])
-    return units
-
-
 def payoff(model: DayModel) -> float:
     """The day's slope of what factors leave of returns on alphas, through the origin, weighted by
     1/specific variance; 0 where no name with an alpha has a return.
@@ -158,8 +119,9 @@ def pnl_parts(
     changes: pl.DataFrame,
     held: Mapping[str, float],
     model: DayModel,
+    known_at: datetime | None = None,
 ) -> pl.DataFrame:
-    """Rows of `pnl_parts` of one book and day.
+    """Rows of `pnl_parts` of one book and day, known at its cutoff unless `known_at` says later.
 
     `changes`: rows of `changes_by_name` of that book and day. `held`: value of each position of the
     evening before at its mark, dollars. What the model does not know of, as a name whose stock left
@@ -205,7 +167,7 @@ def pnl_parts(
         frame.with_columns(
             trade_date=pl.lit(trade_date),
             policy=pl.lit(policy),
-            known_at=pl.lit(cutoff(trade_date)).cast(pl.Datetime("us")),
+            known_at=pl.lit(known_at or cutoff(trade_date)).cast(pl.Datetime("us")),
         ).select(PNL_PARTS.column_names)
     )
 

@@ -104,13 +104,15 @@ def figures(
     cash_returns: Floats | None = None,
     factors: Factors | None = None,
     study: Study | None = None,
+    benchmark_returns: Floats | None = None,
     horizon: int = HORIZON,
 ) -> pl.DataFrame:
     """Rows of `performance` of one book: `book` as `book_returns` gives it.
 
     `sides`: `trade_date, side, pnl_usd` of sides long and short. `cash_returns` [day]: what a
-    dollar of cash earned; nothing is taken off without. `horizon`: see `sharpe_ratio`. A book
-    without a day that can be judged has no rows.
+    dollar of cash earned; nothing is taken off without. `benchmark_returns` [day], NaN where
+    unknown: of a long-only book. `horizon`: see `sharpe_ratio`. A book without a day that can be
+    judged has no rows.
     """
     rows = book.sort("trade_date")
     judged = rows.filter(pl.col("net_return").is_not_null())
@@ -131,6 +133,9 @@ def figures(
         found.append(_Row("net", "deflated_sharpe_probability", luck))
     if factors is not None:
         found += _of_alpha(net, Factors(factors.names, factors.returns[there]), horizon)
+    if benchmark_returns is not None:
+        beyond = judged["net_return"].to_numpy() - benchmark_returns[there]
+        found += _of_returns("active", beyond[np.isfinite(beyond)], horizon)
     if sides is not None:
         found += _of_sides(judged, sides, horizon)
     days = judged["trade_date"].to_list()

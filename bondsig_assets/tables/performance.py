@@ -32,8 +32,8 @@ PERFORMANCE = Table(
         R(
             "part",
             "VARCHAR",
-            "net (what the book earned), gross (before trading costs and borrow), long, short, or"
-            " a factor",
+            "net (what the book earned), gross (before trading costs and borrow), active (beyond"
+            " the benchmark), long, short, or a factor",
         ),
         R("figure", "VARCHAR", "Name of the figure; its ending is its unit"),
         C("value", "DOUBLE", "Its value; null where days do not tell"),

@@ -17,7 +17,6 @@ from bondsig_assets.portfolio.attribution import (
     SLICES,
     DayModel,
     changes_by_name,
-    day_model,
     name_days,
     payoff,
     pnl_parts,
@@ -26,7 +25,6 @@ from bondsig_assets.portfolio.attribution import (
     with_kinds,
 )
 from bondsig_assets.portfolio.book_returns import book_returns
-from bondsig_assets.portfolio.risk_model import RiskModel
 from bondsig_assets.tables.trading import CHANGES
 from bondsig_assets_tests.portfolio.books import DAYS, Book, Fill, World, keep
 
@@ -189,36 +187,6 @@ def test_an_account_without_a_part_is_named_the_remainder():
     )
     rows = pnl_parts("optimised", DAYS[1], odd.filter(trade_date=DAYS[1]), held(book, 1), MODEL)
     assert by_part(rows)["remainder", ""] == 30.0
-
-
-def test_moves_are_said_in_units_of_the_exposures():
-    """The same 1 % of the market: half a standard move of today's model, a whole one of the
-    evening before. A factor that is new today is not among those of the evening before.
-    """
-
-    def model(factors: tuple[str, ...], units: list[float], moves: list[float]) -> RiskModel:
-        n = len(factors)
-        return RiskModel(
-            factors,
-            len(units),
-            np.ones((2, n)),
-            np.eye(n),
-            np.ones(2),
-            np.array(moves),
-            np.ones(2, dtype=bool),
-            np.full(2, 300),
-            (),
-            np.array(units),
-        )
-
-    before = model(("market", "energy"), [0.01], [9.0, 9.0])
-    after = model(("market", "oil", "energy"), [0.02, 0.03], [0.5, 1.0, -0.004])
-    found = day_model(["A", "B"], before, after, np.array([10.0, np.nan]), np.array([0.01, 0.02]))
-    assert found.factors == ("market", "energy")
-    assert found.factor_returns == pytest.approx([1.0, -0.004])
-    assert found.alpha == pytest.approx([0.0002, 0.0])
-    lacking = day_model(["A", "B"], after, before, np.array([10.0, np.nan]), np.array([0.01, 0.02]))
-    assert np.isnan(lacking.factor_returns[1])
 
 
 # ------------------------------------------------------------------------------------------------
