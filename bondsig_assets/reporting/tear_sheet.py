@@ -28,6 +28,7 @@ from bondsig_assets.portfolio.performance import (
     underwater,
     wealth,
 )
+from bondsig_assets.reporting.book_summary import SIMULATED, detectable, dollars, figure_lines
 
 _BLUE, _GREY, _RED, _GREEN, _BLACK = "#2a6f97", "#8d99ae", "#c1121f", "#588157", "#111111"
 _PARTS = {
@@ -43,7 +44,6 @@ _PARTS = {
 #: Days of the rolling Sharpe ratio and of the mean of turnover; fewer where the book is short.
 _ROLLING, _SMOOTH = 126, 21
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_SIMULATED = "simulated market: nothing here is evidence about real bonds or stocks"
 _WIDTH = 12.0
 
 
@@ -155,7 +155,7 @@ def _head(figure: Figure, sheet: TearSheet, days: _Days) -> None:
     figure.text(
         0.055,
         1 - 0.58 / high,
-        f"{span}, {_dollars(days.of('base_usd')[0])} at the start · {sheet.market}",
+        f"{span}, {dollars(days.of('base_usd')[0])} at the start · {sheet.market}",
         fontsize=9,
         color="#555555",
         va="center",
@@ -165,7 +165,7 @@ def _head(figure: Figure, sheet: TearSheet, days: _Days) -> None:
         figure.text(
             0.985,
             1 - 0.3 / high,
-            _SIMULATED,
+            SIMULATED,
             fontsize=10,
             color=_RED,
             weight="bold",
@@ -433,7 +433,7 @@ def _capacity(axes: Axes, rows: pl.DataFrame) -> None:
     axes.plot(nav, gross / unit, "o--", color=_GREY, markersize=3, linewidth=1.0, label="gross")
     axes.axhline(0, color="black", linewidth=0.6)
     axes.set_xscale("log")
-    axes.set_xticks(nav, [_dollars(one).removeprefix("$") for one in nav], fontsize=8)
+    axes.set_xticks(nav, [dollars(one).removeprefix("$") for one in nav], fontsize=8)
     axes.minorticks_off()
     # Gross of sizes that nobody would trade must not squeeze the curve that counts.
     low, high = (
@@ -444,7 +444,7 @@ def _capacity(axes: Axes, rows: pl.DataFrame) -> None:
     axes.set_ylim(low - room, high + 2.5 * room)
     best = capacity_of(rows)
     last = best is not None and bool(rows.filter(pl.col("is_capacity"))["is_last"][0])
-    said = "no size earns" if best is None else f"capacity {'≥ ' if last else ''}{_dollars(best)}"
+    said = "no size earns" if best is None else f"capacity {'≥ ' if last else ''}{dollars(best)}"
     if best is not None:
         axes.axvline(best, color=_GREEN, linewidth=0.9, linestyle=":")
     axes.set_title(f"Net a year by size, {suffix}: {said}", loc="left", fontsize=9)
@@ -454,96 +454,32 @@ def _capacity(axes: Axes, rows: pl.DataFrame) -> None:
 # ------------------------------------------------------------------------------------------------
 #   the column of figures
 
-#: Label, part, figure, how it is written; None is a gap.
-_SHOWN: tuple[tuple[str, str, str, str] | None, ...] = (
-    ("total return", "net", "total_return_pct", "{:+.1f} %"),
-    ("CAGR", "net", "cagr_pct", "{:+.2f} %"),
-    ("mean a year", "net", "mean_return_pct", "{:+.2f} %"),
-    ("the same, gross", "gross", "mean_return_pct", "{:+.2f} %"),
-    ("volatility", "net", "volatility_pct", "{:.2f} %"),
-    None,
-    ("Sharpe ratio, √252", "net", "sharpe_ratio", "{:+.2f}"),
-    ("by Lo's η", "net", "sharpe_ratio_lo", "{:+.2f}"),
-    ("the same, gross", "gross", "sharpe_ratio", "{:+.2f}"),
-    ("above luck of the search", "net", "deflated_sharpe_probability", "{:.0%}"),
-    ("Sortino ratio", "net", "sortino_ratio", "{:+.2f}"),
-    ("worst drawdown", "net", "worst_drawdown_pct", "{:.1f} %"),
-    ("longest, days", "net", "longest_drawdown_days", "{:.0f}"),
-    ("best, worst day", "net", "best_day_pct", "{:+.2f} %"),
-    None,
-    ("alpha a year beyond factors", "net", "alpha_pct", "{:+.2f} %"),
-    ("explained by factors", "net", "alpha_r_squared", "{:.0%}"),
-    None,
-    ("gross exposure", "net", "gross", "{:.0%}"),
-    ("net exposure", "net", "net", "{:+.1%}"),
-    ("return on gross, a year", "net", "return_on_gross_pct", "{:+.2f} %"),
-    ("turnover a day, two-way", "net", "turnover", "{:.1%}"),
-    ("trading cost of traded", "net", "trading_cost_bps", "{:.1f} bp"),
-    ("trading cost a year", "net", "trading_cost_bps_a_year", "{:.0f} bp"),
-    ("borrow a year", "net", "borrow_cost_bps_a_year", "{:.0f} bp"),
-    None,
-    ("longs, mean a year", "long", "mean_return_pct", "{:+.2f} %"),
-    ("shorts, mean a year", "short", "mean_return_pct", "{:+.2f} %"),
-)
-
 
 def _figures(axes: Axes, sheet: TearSheet) -> None:
     """Figures with their errors, a line each."""
     axes.set_axis_off()
-    of = {(row["part"], row["figure"]): row for row in sheet.figures.to_dicts()}
-    lines = [
-        one
-        for one in _SHOWN
-        if one is None or of.get((one[1], one[2]), {}).get("value") is not None
-    ]
+    lines = figure_lines(sheet.figures, is_beyond_cash=sheet.cash_returns is not None)
     step = 1 / max(len(lines) + 5, 1)
     place = 1.0
     axes.text(1.0, place, "± error  (t)", ha="right", va="top", fontsize=7.5, color="#555555")
     place -= step
-    for one in lines:
-        if one is None:
+    for line in lines:
+        if line is None:
             place -= 0.45 * step
             continue
-        label, part, figure, form = one
-        row = of[part, figure]
-        said = form.format(row["value"])
-        if figure == "best_day_pct":
-            said += " / " + form.format(of[part, "worst_day_pct"]["value"])
-        if said.strip("+-0.% ") == "":
-            said = said.lstrip("+-")
-        if figure == "mean_return_pct" and part == "net" and sheet.cash_returns is not None:
-            label += " beyond cash"
-        axes.text(0.0, place, label, ha="left", va="top", fontsize=8.5)
-        axes.text(0.70, place, said, ha="right", va="top", fontsize=8.5, weight="bold")
-        if row["error"] is not None:
-            t = "" if row["t_statistic"] is None else f"  ({row['t_statistic']:+.1f})"
-            axes.text(
-                1.0,
-                place,
-                f"± {abs(row['error']):.2f}{t}",
-                ha="right",
-                va="top",
-                fontsize=8,
-                color="#555555",
-            )
+        axes.text(0.0, place, line.label, ha="left", va="top", fontsize=8.5)
+        axes.text(0.70, place, line.value, ha="right", va="top", fontsize=8.5, weight="bold")
+        axes.text(1.0, place, line.error, ha="right", va="top", fontsize=8, color="#555555")
         place -= step
-    alpha = of.get(("net", "alpha_pct"), {}).get("smallest_detectable")
-    mean = of.get(("net", "mean_return_pct"), {}).get("smallest_detectable")
-    seen = [
-        f"{label} {value:.1f} %"
-        for label, value in (("mean", mean), ("alpha", alpha))
-        if value is not None
-    ]
-    if seen:
-        axes.text(
-            0.0,
-            place - 0.45 * step,
-            f"smallest detectable a year: {', '.join(seen)}",
-            ha="left",
-            va="top",
-            fontsize=8,
-            color="#555555",
-        )
+    axes.text(
+        0.0,
+        place - 0.45 * step,
+        detectable(sheet.figures),
+        ha="left",
+        va="top",
+        fontsize=8,
+        color="#555555",
+    )
 
 
 # ------------------------------------------------------------------------------------------------
@@ -569,11 +505,3 @@ def _scale(largest: float) -> tuple[float, str]:
         if largest >= unit:
             return unit, name
     return 1.0, "dollars"
-
-
-def _dollars(value: float) -> str:
-    """$10M, $300k."""
-    for unit, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= unit:
-            return f"${value / unit:,.4g}{letter}"
-    return f"${value:,.0f}"
