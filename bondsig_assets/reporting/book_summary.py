@@ -35,6 +35,8 @@ _SHOWN: tuple[tuple[str, str, str, str] | None, ...] = (
     ("longest, days", "net", "longest_drawdown_days", "{:.0f}"),
     ("best, worst day", "net", "best_day_pct", "{:+.2f} %"),
     None,
+    ("beyond the benchmark, a year", "active", "mean_return_pct", "{:+.2f} %"),
+    ("information ratio", "active", "sharpe_ratio", "{:+.2f}"),
     ("alpha a year beyond factors", "net", "alpha_pct", "{:+.2f} %"),
     ("explained by factors", "net", "alpha_r_squared", "{:.0%}"),
     None,
