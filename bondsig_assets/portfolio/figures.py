@@ -78,6 +78,17 @@ class Study:
     effective_trials: float
 
 
+def study_of(rows: pl.DataFrame) -> Study | None:
+    """The study's trials from rows of `overfitting`; None without any. Of several studies all
+    trials count: who chose among them saw them all.
+    """
+    if rows.is_empty():
+        return None
+    trials = rows.group_by("study").agg(pl.col("effective_trials").max())["effective_trials"]
+    ratios = rows.sort("study", "model_name")["sharpe_ratio"].to_numpy()
+    return Study(ratios, float(trials.sort().to_numpy().sum()))
+
+
 @dataclass(frozen=True)
 class Factors:
     """Returns of factors [day, factor] on the days of the book, NaN where unknown, in the order in

@@ -16,9 +16,10 @@ import pytest
 
 from bondsig_assets.portfolio.attribution import changes_by_name, name_days, sides
 from bondsig_assets.portfolio.book_returns import book_returns
-from bondsig_assets.portfolio.figures import FIGURES, Factors, Study, figures
+from bondsig_assets.portfolio.figures import FIGURES, Factors, Study, figures, study_of
+from bondsig_assets.tables.learning import OVERFITTING
 from bondsig_assets.tables.trading import CHANGES
-from bondsig_assets_tests.portfolio.books import DAYS, Book, Fill, World, keep
+from bondsig_assets_tests.portfolio.books import DAYS, Book, Fill, World, filled_up, keep
 
 N = 300
 STUDY = Study(np.array([0.4, 1.1, -0.3, 0.9]), 12.0)
@@ -299,6 +300,22 @@ def test_days_after_ruin_are_counted_and_judge_nothing():
 
 def test_nothing_to_judge_is_no_row():
     assert figures(book_returns(keep(WORLD).days).clear()).is_empty()
+
+
+def test_trials_are_those_of_all_studies():
+    rows = filled_up(
+        OVERFITTING,
+        [
+            {"study": "a", "model_name": "x", "sharpe_ratio": 0.5, "effective_trials": 3.5},
+            {"study": "a", "model_name": "y", "sharpe_ratio": 0.9, "effective_trials": 3.5},
+            {"study": "b", "model_name": "z", "sharpe_ratio": -0.1, "effective_trials": 7.0},
+        ],
+    )
+    found = study_of(rows.sample(fraction=1.0, shuffle=True, seed=1))
+    assert found is not None
+    assert found.annual_sharpes.tolist() == [0.5, 0.9, -0.1]
+    assert found.effective_trials == 10.5
+    assert study_of(rows.clear()) is None
 
 
 def test_the_page_defines_every_figure():
