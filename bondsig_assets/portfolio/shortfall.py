@@ -27,9 +27,10 @@ def shortfalls(fills: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
     """Rows of `shortfalls`, one an order of which `fills` has rows; in order of their keys.
 
     `fills`, `orders`: rows of these tables. A fill that arrived twice counts once, one that arrived
-    late with its session's. The parts add up in integers of 1e-4 dollars: amounts, not prices, are
-    rounded. An order without a decision price or a close is unpriced and has no amounts; so is one
-    with a fill without a price.
+    late with its session's. Amounts are shares times prices in units of 1e-4 dollars, as the ledger
+    books them, so the real gain is the ledger's, and the parts add up in integers. An order without
+    a decision price or a close is unpriced and has no amounts; so is one with a fill without a
+    price.
     """
     once = fills.sort("booked_date", "fill_id").unique(
         [*_KEY, "fill_id"], keep="first", maintain_order=True
@@ -38,7 +39,7 @@ def shortfalls(fills: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
     traded = pl.col("shares") != 0
 
     def amount(shares: pl.Expr, price: str) -> pl.Expr:
-        return (1e4 * shares * pl.col(price)).round().cast(pl.Int64)
+        return shares * (1e4 * pl.col(price)).round().cast(pl.Int64)
 
     by_order = (
         once.with_columns(sign=sign)
