@@ -37,16 +37,17 @@ _LONG_ONLY = "long_only"
 class BookRows:
     """Rows that books are judged by.
 
-    `portfolio_days`, `positions`, `ledger_entries`, `universe`, `overfitting`: of these tables.
-    `model`: risk model and returns. `scores`: `trade_date, policy, parent_id, score`, what each
-    policy went by. `signals`: `trade_date, parent_id, score`. `attributes`: `trade_date, parent_id,
-    sector, rating_number`. `cash_returns`: `trade_date, cash_return`, a share; None takes nothing
-    off.
+    `portfolio_days`, `positions`, `ledger_entries`, `pnl_parts`, `universe`, `overfitting`: of
+    these tables. `model`: risk model and returns. `scores`: `trade_date, policy, parent_id, score`,
+    what each policy went by. `signals`: `trade_date, parent_id, score`. `attributes`: `trade_date,
+    parent_id, sector, rating_number`. `cash_returns`: `trade_date, cash_return`, a share; None
+    takes nothing off.
     """
 
     portfolio_days: pl.DataFrame
     positions: pl.DataFrame
     ledger_entries: pl.DataFrame
+    pnl_parts: pl.DataFrame
     universe: pl.DataFrame
     overfitting: pl.DataFrame
     model: ModelRows
@@ -78,6 +79,7 @@ def judged(rows: BookRows, horizon: int = HORIZON) -> dict[str, pl.DataFrame]:
                 factors_of(rows.model, days),
                 study,
                 _benchmark(rows, days) if policy == _LONG_ONLY else None,
+                rows.pnl_parts.filter(policy=policy),
                 horizon,
             )
         )

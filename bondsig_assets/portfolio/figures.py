@@ -65,6 +65,8 @@ FIGURES: dict[str, str] = {
     "alpha_pct": "Return a year beyond market, sectors and macro factors",
     "alpha_r_squared": "Part of the variance of returns that these explain",
     "alpha_left_out_days": "Days on which a factor was unknown",
+    "alpha_payoff": "Earned along expected returns over what was expected: 1 where all of it came"
+    " true, 0 where scores know nothing",
     "beta": "Return for a unit of the factor's",
     "stopped_days": "Days after the net asset value was no longer above 0: judged by no figure",
 }
@@ -116,14 +118,15 @@ def figures(
     factors: Factors | None = None,
     study: Study | None = None,
     benchmark_returns: Floats | None = None,
+    parts: pl.DataFrame | None = None,
     horizon: int = HORIZON,
 ) -> pl.DataFrame:
     """Rows of `performance` of one book: `book` as `book_returns` gives it.
 
     `sides`: `trade_date, side, pnl_usd` of sides long and short. `cash_returns` [day]: what a
     dollar of cash earned; nothing is taken off without. `benchmark_returns` [day], NaN where
-    unknown: of a long-only book. `horizon`: see `sharpe_ratio`. A book without a day that can be
-    judged has no rows.
+    unknown: of a long-only book. `parts`: its rows of `pnl_parts`. `horizon`: see `sharpe_ratio`. A
+    book without a day that can be judged has no rows.
     """
     rows = book.sort("trade_date")
     judged = rows.filter(pl.col("net_return").is_not_null())
@@ -144,6 +147,8 @@ def figures(
         found.append(_Row("net", "deflated_sharpe_probability", luck))
     if factors is not None:
         found += _of_alpha(net, Factors(factors.names, factors.returns[there]), horizon)
+    if parts is not None:
+        found.append(_payoff(parts, horizon))
     if benchmark_returns is not None:
         beyond = judged["net_return"].to_numpy() - benchmark_returns[there]
         found += _of_returns("active", beyond[np.isfinite(beyond)], horizon)
@@ -271,6 +276,28 @@ def _of_alpha(net: Floats, factors: Factors, horizon: int) -> Iterator[_Row]:
     yield _Row("net", "alpha_left_out_days", float(found.n_left_out_days))
     for name, (beta, t) in found.betas.items():
         yield _Row(name, "beta", beta, beta / t if t else None, t)
+
+
+def _payoff(parts: pl.DataFrame, horizon: int) -> _Row:
+    """Earned along expected returns over expected, and the error of that ratio: Newey and West's of
+    what each day misses of it, over the mean expected; none where nothing was expected.
+    """
+    daily = parts.filter(part="alpha").sort("trade_date")
+    earned, expected = (daily[one].fill_null(0.0).to_numpy() for one in ("pnl_usd", "expected_usd"))
+    total = float(expected.sum())
+    if not total > 0:
+        return _Row("net", "alpha_payoff", None)
+    ratio = float(earned.sum()) / total
+    missed = mean_of(earned - ratio * expected, horizon)
+    error = None if missed is None or missed.error is None else missed.error * daily.height / total
+    return _Row(
+        "net",
+        "alpha_payoff",
+        ratio,
+        error,
+        _over(ratio, error),
+        None if error is None else DETECTABLE * error,
+    )
 
 
 def _of_sides(judged: pl.DataFrame, sides: pl.DataFrame, horizon: int) -> Iterator[_Row]:

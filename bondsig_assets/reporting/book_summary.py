@@ -39,6 +39,7 @@ _SHOWN: tuple[tuple[str, str, str, str] | None, ...] = (
     ("information ratio", "active", "sharpe_ratio", "{:+.2f}"),
     ("alpha a year beyond factors", "net", "alpha_pct", "{:+.2f} %"),
     ("explained by factors", "net", "alpha_r_squared", "{:.0%}"),
+    ("earned of a dollar expected", "net", "alpha_payoff", "{:+.2f}"),
     None,
     ("gross exposure", "net", "gross", "{:.0%}"),
     ("net exposure", "net", "net", "{:+.1%}"),

@@ -14,6 +14,7 @@ import pytest
 
 from bondsig_assets.errors import UserError
 from bondsig_assets.portfolio.attribution import changes_by_name, name_days, sides
+from bondsig_assets.portfolio.attribution_days import parts_of_days
 from bondsig_assets.portfolio.book_judgement import BookRows, judged
 from bondsig_assets.portfolio.book_returns import book_returns
 from bondsig_assets.portfolio.figures import figures
@@ -46,6 +47,9 @@ def given(*policies: str) -> BookRows:
         *(
             pl.concat([getattr(book, name) for book in books])
             for name in ("days", "positions", "entries")
+        ),
+        pnl_parts=pl.concat(
+            parts_of_days(book.entries, book.positions, MODEL, DAYS[:N]) for book in books
         ),
         universe=keys.with_columns(is_in=pl.lit(value=True)),
         overfitting=filled_up(
@@ -103,7 +107,7 @@ def test_figures_are_those_of_the_pieces():
     assert both.height == wanted.height
     assert both["value"].equals(both["value_wanted"].rename("value"))
     said = set(ALL["performance"].filter(policy="optimised")["figure"])
-    assert {"alpha_pct", "deflated_sharpe_probability", "beta"} <= said
+    assert {"alpha_pct", "alpha_payoff", "deflated_sharpe_probability", "beta"} <= said
 
 
 def test_slices_go_by_what_the_policy_went_by():

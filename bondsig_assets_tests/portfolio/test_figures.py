@@ -52,6 +52,16 @@ def world() -> World:
 WORLD = world()
 MARKET = 0.01 * np.random.default_rng(22).standard_normal(N)
 CASH = np.full(N, 0.00004)
+EXPECTED = np.round(np.random.default_rng(23).uniform(50, 150, N), 4)
+EARNED = np.round(0.4 * EXPECTED + 200 * np.random.default_rng(24).standard_normal(N), 4)
+PARTS = pl.DataFrame(
+    {
+        "trade_date": DAYS[:N] * 2,
+        "part": ["alpha"] * N + ["specific"] * N,
+        "pnl_usd": [*EARNED, *EARNED[::-1]],
+        "expected_usd": [*EXPECTED, *[None] * N],
+    }
+)
 
 
 def found(book: Book) -> pl.DataFrame:
@@ -62,6 +72,7 @@ def found(book: Book) -> pl.DataFrame:
         CASH,
         Factors(("market",), MARKET[:, None]),
         STUDY,
+        parts=PARTS,
     )
 
 
@@ -214,6 +225,7 @@ def by_hand(world: World) -> dict[tuple[str, str], float]:
         ("net", "alpha_pct"): 25_200 * (mean - beta * centre),
         ("net", "alpha_r_squared"): 1 - sum(e * e for e in left) / (n * m2),
         ("net", "alpha_left_out_days"): 0,
+        ("net", "alpha_payoff"): sum(EARNED) / sum(EXPECTED),
         ("market", "beta"): beta,
         ("net", "stopped_days"): 0,
     }
@@ -245,6 +257,11 @@ def test_errors_are_those_of_the_fills():
     moved = [(r - m) / s - daily / 2 * (((r - m) / s) ** 2 - 1) for r in net]
     wanted = newey_west_error(moved, 6) * math.sqrt(252)
     assert of["net", "sharpe_ratio"]["error"] == pytest.approx(wanted, rel=1e-9)
+    paid = of["net", "alpha_payoff"]
+    missed = [e - paid["value"] * x for e, x in zip(EARNED, EXPECTED, strict=True)]
+    wanted = newey_west_error(missed, 6) / statistics.fmean(EXPECTED)
+    assert paid["error"] == pytest.approx(wanted, rel=1e-9)
+    assert paid["t_statistic"] == pytest.approx(paid["value"] / wanted, rel=1e-9)
     lo = of["net", "sharpe_ratio_lo"]
     assert lo["t_statistic"] == pytest.approx(of["net", "sharpe_ratio"]["t_statistic"], rel=1e-9)
 
@@ -261,6 +278,14 @@ def test_without_costs_net_is_gross():
     for figure in ("pnl_usd", "total_return_pct", "mean_return_pct", "sharpe_ratio"):
         assert of["net", figure] == of["gross", figure]
     assert of["net", "trading_cost_bps"] == 0
+
+
+def test_where_nothing_was_expected_nothing_came_true():
+    """Every alpha 0, as where no skill was measured."""
+    nothing = PARTS.with_columns(expected_usd=pl.lit(0.0))
+    rows = figures(book_returns(keep(WORLD).days), parts=nothing)
+    row = rows.filter(figure="alpha_payoff").row(0, named=True)
+    assert row["value"] is None and row["error"] is None
 
 
 def test_twice_the_book_is_twice_the_return_and_says_so():
