@@ -151,7 +151,8 @@ def _inferred(
     split_unseen = unseen & ~usual & moved_by_ratio & (np.abs(rest + np.log(ratio)) < _USUAL_MOVE)
 
     left = gross / ratio - 1
-    is_none = (gross - 1 <= _NOISE) & (gross - 1 >= -np.maximum(_NEAR, _TICK_USD / seen.close_usd))
+    close = np.where(priced, seen.close_usd, 1.0)
+    is_none = (gross - 1 <= _NOISE) & (gross - 1 >= -np.maximum(_NEAR, _TICK_USD / close))
     split_seen = has_growth & moved_by_ratio & ~is_none & (left > -_NEAR)
     split_seen &= left < _LARGEST_DIVIDEND
     simple = np.abs(gross / _nearest(gross) - 1) < _NEAR
@@ -160,7 +161,7 @@ def _inferred(
 
     is_split = split_seen | split_unseen
     cash = np.where(split_seen, left, np.where(is_dividend, gross - 1, 0.0))
-    cash = np.where(cash > _NOISE, cash * np.where(priced, seen.close_usd, 0.0), 0.0)
+    cash = np.where(cash > _NOISE, cash * close, 0.0)
     known = usual | (unseen & same_shares) | (has_growth & is_none) | is_split | is_dividend
     return Actions(
         cash, np.where(is_split, ratio, 1.0), priced & ~known, priced & (is_split | is_dividend)

@@ -105,11 +105,12 @@ class Journal:
         settle_date: date | None = None,
         is_assumed: Bools | bool = False,
         fill_ids: np.ndarray | None = None,
+        is_noted: bool = False,
     ) -> None:
         """Take `amount_e4` from `credit` to `debit` for each of `names`; a negative amount goes the
-        other way. Of nothing and without shares no entry is made.
+        other way. Of nothing and without shares no entry is made, unless it `is_noted`.
         """
-        moved = amount_e4 != 0
+        moved = (amount_e4 != 0) | is_noted
         if shares is not None:
             moved = moved | (shares != 0)
         count = int(moved.sum())
