@@ -40,7 +40,8 @@ class ModelRows:
     `trade_date, policy, parent_id, alpha_bps`. `returns`: `trade_date, parent_id, simple_return`,
     total, as shares. `late`: `trade_date, factor, change, known_at`: moves of macro factors, in the
     series' own unit, that were not known on their evening, as those of Treasury yields, which are
-    published the next morning; None where only what was known at each cutoff shall count.
+    published the next morning. None where only what was known at each cutoff shall count, as in
+    rows that are made every evening: a range of days would tell more than single ones.
     """
 
     factor_returns: pl.DataFrame
@@ -49,6 +50,26 @@ class ModelRows:
     alphas: pl.DataFrame
     returns: pl.DataFrame
     late: pl.DataFrame | None = None
+
+
+def late_moves(series: pl.DataFrame, factor: str, *, is_log: bool) -> pl.DataFrame:
+    """Frame of LATE of one series (`trade_date, value, known_at`): its change from one value to the
+    next, in logs or not, known when both are; what is no number is left out, in logs what is not
+    above 0.
+    """
+    known = series.filter(pl.col("value").is_finite()).sort("trade_date")
+    if is_log:
+        known = known.filter(pl.col("value") > 0).with_columns(pl.col("value").log())
+    return (
+        known.select(
+            "trade_date",
+            factor=pl.lit(factor),
+            change=pl.col("value").diff(),
+            known_at=pl.max_horizontal("known_at", pl.col("known_at").shift()),
+        )
+        .drop_nulls("change")
+        .select(LATE)
+    )
 
 
 def moves(rows: ModelRows) -> pl.DataFrame:

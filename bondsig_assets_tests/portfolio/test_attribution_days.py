@@ -18,10 +18,12 @@ from bondsig_assets.portfolio.attribution_days import (
     ModelRows,
     day_models,
     factors_of,
+    late_moves,
     moves,
     parts_of_days,
 )
 from bondsig_assets.portfolio.book_returns import book_returns
+from bondsig_assets.portfolio.macro_factors import macro_factors
 from bondsig_assets.tables.portfolio import FACTOR_EXPOSURES, FACTOR_RETURNS, SPECIFIC_RISKS
 from bondsig_assets_tests.portfolio.books import DAYS, filled_up, keep
 from bondsig_assets_tests.portfolio.test_figures import WORLD
@@ -140,6 +142,28 @@ def test_what_the_next_morning_told_counts_where_it_is_given_and_makes_rows_know
     )
     ((_, kept, still),) = day_models(told_again, [DAYS[5]], "optimised")
     assert kept.factor_returns[0] == plain.factor_returns[0] and still == cutoff(DAYS[5])
+
+
+def test_late_moves_are_those_that_macro_factors_make_and_as_late_as_both_values():
+    """The change to the last value there was, over a hole too; the later of two times."""
+    series = pl.DataFrame(
+        {
+            "trade_date": [DAYS[3], DAYS[0], DAYS[1], DAYS[2]],
+            "value": [4.4, 4.0, 4.1, float("nan")],
+            "known_at": [morning_after(k) for k in (3, 0, 5, 2)],
+        }
+    )
+    found = late_moves(series, "rates", is_log=False)
+    assert found["trade_date"].to_list() == [DAYS[1], DAYS[3]]
+    assert found["change"].to_list() == pytest.approx([0.1, 0.3])
+    assert found["known_at"].to_list() == [morning_after(5), morning_after(5)]
+    cutoffs = np.array([cutoff(day) for day in DAYS[:8]], dtype="datetime64[us]")
+    nothing = np.full((8, 1), np.nan)
+    made = macro_factors(cutoffs, nothing, nothing, None, nothing, series.clear(), series)
+    assert made.changes[[1, 3], 1] == pytest.approx(found["change"].to_list())
+    logs = late_moves(series.with_columns(value=pl.col("value") - 4.0), "volatility", is_log=True)
+    assert logs["trade_date"].to_list() == [DAYS[3]]
+    assert logs["change"].item() == pytest.approx(np.log(4.0))
 
 
 def test_a_day_before_the_first_rows_has_no_model_and_all_is_unmodelled():
