@@ -22,18 +22,20 @@ from bondsig_assets.calendar import trading_days
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.orchestration.stages import DAYS, SCORING
+from bondsig_assets.portfolio.book_days import TABLES as BOOK
+from bondsig_assets.portfolio.book_days import book_days
+from bondsig_assets.portfolio.broker import PaperBroker
 from bondsig_assets.portfolio.market_days import BORROW_DAYS, FACTS_LOOKBACK_DAYS, NAME_DAYS
 from bondsig_assets.portfolio.risk_rows import RISK_TABLES, risk_of_days
 from bondsig_assets.portfolio.settings import PortfolioSettings
-from bondsig_assets.portfolio.target_days import DayTargets, target_days
 from bondsig_assets.portfolio.universe import removed
 from bondsig_assets.portfolio.universe import universe as make_universe
 from bondsig_assets.reading.portfolio import (
     SKILL_DAYS,
-    held_before,
+    book_inputs,
+    books_before,
     lookback_days,
     market_days,
-    target_inputs,
     universe_before,
 )
 from bondsig_assets.reporting.portfolio_pictures import save_portfolio_picture
@@ -149,7 +151,7 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
 
     @table_asset(
         "target_positions",
-        also=["alphas", "solutions", "exposures", "breaches"],
+        also=[table.name for table in BOOK if table.name != "target_positions"],
         kinds={"numpy", "polars"},
         partitions=days,
         deps=[
@@ -160,6 +162,7 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
             "equity_prices",
             "champions",
             "delistings",
+            "treasury_yields",
         ],
         stage=SCORING,
         own_past=True,
@@ -167,24 +170,28 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         seconds=40,
     )
     def target_positions(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
-        """What to hold after each day by the policy of `portfolio.toml`, in whole shares, and why:
-        what each name is expected to earn, and what risk, costs and bounds took away from it.
+        """The book of `portfolio.toml`'s policy: what the session's orders came to, what is held
+        and worth, what to hold instead and why, and orders for the next session.
 
         Each solution is certified optimal and keeps its residuals; a bound that had to give way is
-        a row of `breaches` with its shadow price. Where nothing is known nothing is traded.
+        a row of `breaches` with its shadow price. Where nothing is known nothing is traded. Nothing
+        is filled at a price of the day that decided, and money is booked twice over, to 1e-4
+        dollars.
         """
         opened, counted = warehouse.open(), []
+        books = None
         for start, end in chunks(context):
-            within = trading_days(start, end)
-            made = target_days(
-                target_inputs(opened, start, end, settings),
-                within,
-                held_before(opened, start, settings.policy),
+            books = books or books_before(opened, start, settings.policy)
+            made = book_days(
+                book_inputs(opened, start, end, settings),
+                trading_days(start, end),
+                books,
                 settings,
+                PaperBroker(settings),
             )
-            tables = _rows_of(made)
-            opened.replace(*(Write(name, rows, (start, end)) for name, rows in tables.items()))
-            counted.append(_per_day(tables))
+            books = made.books
+            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.rows.items()))
+            counted.append(_per_day(made.rows))
         with opened.on_snapshot():
             home = Home(opened.home)
             picture = save_portfolio_picture(opened.read, home.pictures, settings.policy, home.note)
@@ -196,28 +203,32 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
     return target_positions
 
 
-def _rows_of(made: list[DayTargets]) -> dict[str, pl.DataFrame]:
-    """Rows of each table of all days."""
-    return {
-        "alphas": pl.concat([one.alphas for one in made]),
-        "target_positions": pl.concat([one.targets.positions for one in made]),
-        "solutions": pl.concat([one.targets.solution for one in made]),
-        "exposures": pl.concat([one.targets.exposures for one in made]),
-        "breaches": pl.concat([one.targets.breaches for one in made]),
-    }
-
-
 def _per_day(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    held = tables["target_positions"].filter(pl.col("shares") != 0)
-    numbers = tables["solutions"].select(
-        "trade_date", "gross", "net", "turnover", "forecast_risk_pct", "expected_bps", "n_breaches"
+    solved = tables["solutions"].select(
+        "trade_date", "forecast_risk_pct", "expected_bps", "n_breaches"
     )
-    counted = rows_per_day(tables["target_positions"], "trade_date")
-    n_held = held.group_by(day="trade_date").agg(n_held=pl.len())
+    sent = (
+        tables["orders"]
+        .filter(state="sent")
+        .group_by(trade_date="decision_date")
+        .agg(n_orders=pl.len())
+    )
     return (
-        numbers.rename({"trade_date": "day"})
-        .join(counted, on="day", how="left")
-        .join(n_held, on="day", how="left")
-        .with_columns(pl.col("rows", "n_held").fill_null(0))
+        tables["portfolio_days"]
+        .select(
+            "trade_date",
+            "nav_usd",
+            "gross",
+            "net",
+            "turnover",
+            "n_fills",
+            "n_stale",
+            pnl_usd=pl.col("nav_usd") - pl.col("nav_before_usd") - pl.col("capital_usd"),
+        )
+        .join(solved, on="trade_date", how="left")
+        .join(sent, on="trade_date", how="left")
+        .rename({"trade_date": "day"})
+        .join(rows_per_day(tables["target_positions"], "trade_date"), on="day", how="left")
+        .with_columns(pl.col("rows", "n_orders").fill_null(0))
         .sort("day")
     )

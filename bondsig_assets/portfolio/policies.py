@@ -1,6 +1,6 @@
-"""What a policy wishes beside the optimiser, and what it holds from one day to the next.
+"""What a policy wishes beside the optimiser, and the names of a day.
 
-Belongs here: tranches of the last scores, shares carried over splits, the names of a day. Not here:
+Belongs here: tranches of the last scores, names that a day's targets are about. Not here:
 how a wish becomes targets (`targets.py`), fills and cash.
 """
 
@@ -77,22 +77,6 @@ def tranches(
     return within.join(dates, on="number", how="inner", maintain_order="left").select(
         "trade_date", "parent_id", "weight"
     )
-
-
-def carried(held: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """`parent_id, shares` of the next morning: what is held after the day's splits, whole shares,
-    cut toward zero (the fraction is paid in cash). `splits`: `parent_id, split_ratio`; one that is
-    unknown, or not above 0, is none.
-    """
-    ratio = pl.col("split_ratio")
-    joined = held.join(
-        splits.unique("parent_id", keep="first", maintain_order=True),
-        on="parent_id",
-        how="left",
-        maintain_order="left",
-    ).with_columns(ratio=pl.when(ratio.is_finite() & (ratio > 0)).then(ratio).otherwise(1.0))
-    moved = (pl.col("shares").abs() * pl.col("ratio") + 1e-9).floor().cast(pl.Int64)
-    return joined.select("parent_id", shares=pl.col("shares").sign() * moved)
 
 
 def names_of(universe: pl.DataFrame, held: pl.DataFrame, *, with_hedges: bool) -> pl.DataFrame:

@@ -1,13 +1,13 @@
-"""Targets of several days by a policy, each from what is held after the day before.
+"""A day's targets from its rows: whose scores, what they promise, what is held, arrays.
 
-Belongs here: the scores a policy goes by, the skill that is believed of whoever made them, a day's
-arrays from its rows, going from day to day. Not here: one day's optimum (`targets.py`), reading
-tables (`reading/portfolio.py`).
+Belongs here: a day's arrays from rows of tables, the skill that is believed of whoever made the
+scores, rows of `alphas`. Not here: one day's optimum (`targets.py`), going from day to day
+(`book_days.py`), reading tables (`reading/portfolio.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -26,7 +26,7 @@ from bondsig_assets.portfolio.alpha import (
     probability_alpha,
 )
 from bondsig_assets.portfolio.costs import multiplier
-from bondsig_assets.portfolio.policies import carried, names_of, tranches
+from bondsig_assets.portfolio.policies import names_of, tranches
 from bondsig_assets.portfolio.risk_model import RiskModel
 from bondsig_assets.portfolio.risk_rows import RISK_TABLES, model_of
 from bondsig_assets.portfolio.settings import PortfolioSettings
@@ -52,62 +52,53 @@ class TargetInputs:
     `universe` and the `risk` tables by name: of those days. `scores`: `trade_date, parent_id,
     probability_underperform, base_rate, prediction, is_informed, fold, model_name` (whose they are)
     of those days and PERSISTENCE_DAYS + HORIZON before. `skills`: by quarter, fold and model.
-    `splits`: `trade_date, ticker, split_ratio` other than 1. `delisted`: `ticker, trade_date,
-    until_date`: from when it is known that a stock trades no more, and when that was taken back.
     """
 
     universe: pl.DataFrame
     risk: Mapping[str, pl.DataFrame]
     scores: pl.DataFrame
     skills: Mapping[tuple[date, date, str], Skill]
-    splits: pl.DataFrame
-    delisted: pl.DataFrame
 
 
 @dataclass(frozen=True)
 class DayTargets:
-    """Targets of a day, and the rows of `alphas` that they go by."""
+    """Targets of a day, the rows of `alphas` that they go by, and the day itself."""
 
     targets: Targets
     alphas: pl.DataFrame
+    day: Day
 
 
-def nothing_held() -> pl.DataFrame:
-    """A book without positions."""
-    return pl.DataFrame(schema=HELD)
+class TargetDays:
+    """Targets of any of some days; rows are cut into days once."""
 
+    def __init__(self, inputs: TargetInputs, days: Sequence[date], settings: PortfolioSettings):
+        """`days`: consecutive trading days."""
+        self.inputs, self.settings = inputs, settings
+        self.universe = by_day(inputs.universe)
+        self._risk = {name: by_day(frame) for name, frame in inputs.risk.items()}
+        self._scores = by_day(inputs.scores)
+        is_rule = settings.policy == "tranches"
+        self._wished = _tranches(inputs, days, settings) if is_rule else None
 
-def target_days(
-    inputs: TargetInputs, days: list[date], held: pl.DataFrame, settings: PortfolioSettings
-) -> list[DayTargets]:
-    """Targets of the consecutive trading `days`; `held` (HELD) is what the day before the first
-    wanted to hold. Each day's targets are taken as held on the next, after its splits.
-    """
-    universe = _by_day(inputs.universe)
-    risk = {name: _by_day(frame) for name, frame in inputs.risk.items()}
-    scores = _by_day(inputs.scores)
-    wished = _tranches(inputs, days, settings) if settings.policy == "tranches" else {}
-    made = []
-    for day in days:
-        rows = {name: risk[name].get(day, inputs.risk[name].clear()) for name in RISK_TABLES}
-        scored = scores.get(day, inputs.scores.clear())
-        book = _this_morning(held, day, inputs)
+    def of(self, day: date, held: pl.DataFrame, nav_usd: float) -> DayTargets:
+        """Targets of `day` of a book that holds `held` (HELD) and is worth `nav_usd`, above 0."""
+        inputs, settings = self.inputs, self.settings
+        rows = {name: self._risk[name].get(day, inputs.risk[name].clear()) for name in RISK_TABLES}
+        scored = self._scores.get(day, inputs.scores.clear())
         today, expected = day_of(
             day,
-            universe.get(day, inputs.universe.clear()),
+            self.universe.get(day, inputs.universe.clear()),
             rows,
             scored,
             _skill(scored, day, inputs),
-            book,
+            held,
+            nav_usd,
             settings,
         )
-        wish = None
-        if settings.policy == "tranches":
-            wish = _aligned(wished.get(day), today.parents)
+        wish = None if self._wished is None else _aligned(self._wished.get(day), today.parents)
         found = targets(today, settings, _multiplier(inputs.scores, day, settings), wish)
-        made.append(DayTargets(found, expected))
-        held = _held_after(found.positions)
-    return made
+        return DayTargets(found, expected, today)
 
 
 def day_of(
@@ -117,6 +108,7 @@ def day_of(
     scores: pl.DataFrame,
     skill: Skill,
     held: pl.DataFrame,
+    nav_usd: float,
     settings: PortfolioSettings,
 ) -> tuple[Day, pl.DataFrame]:
     """A day in arrays, from its rows of each table, and its rows of `alphas`."""
@@ -144,6 +136,7 @@ def day_of(
         _numbers(names["dollar_volume_usd"]),
         names["held_shares"].to_numpy(),
         model,
+        nav_usd,
         None if rates.null_count() == names.height else _numbers(rates),
     )
     return day, _alpha_rows(trade_date, expected, skill, settings)
@@ -272,13 +265,13 @@ def _aligned(wish: pl.DataFrame | None, parents: tuple[str, ...]) -> Floats:
 
 
 def _tranches(
-    inputs: TargetInputs, days: list[date], settings: PortfolioSettings
+    inputs: TargetInputs, days: Sequence[date], settings: PortfolioSettings
 ) -> dict[date, pl.DataFrame]:
     wanted = inputs.universe.filter("is_in").select("trade_date", "parent_id")
     scored = inputs.scores.join(
         wanted, on=["trade_date", "parent_id"], how="semi", maintain_order="left"
     )
-    return _by_day(tranches(scored, days[0], days[-1], settings.bounds.gross_pct / 100))
+    return by_day(tranches(scored, days[0], days[-1], settings.bounds.gross_pct / 100))
 
 
 def _multiplier(scores: pl.DataFrame, day: date, settings: PortfolioSettings) -> float:
@@ -289,38 +282,8 @@ def _multiplier(scores: pl.DataFrame, day: date, settings: PortfolioSettings) ->
     return multiplier(settings.costs, persistence(before.filter(pl.col("trade_date").is_in(known))))
 
 
-def _this_morning(held: pl.DataFrame, day: date, inputs: TargetInputs) -> pl.DataFrame:
-    """What is held on `day`: after its splits, and without stocks that are known to trade no more,
-    which have been paid out.
-    """
-    gone = inputs.delisted.filter(
-        (pl.col("trade_date") <= day)
-        & (pl.col("until_date").is_null() | (pl.col("until_date") > day))
-    )
-    kept = held.join(gone, on="ticker", how="anti")
-    split = inputs.splits.filter(pl.col("trade_date") == day)
-    if split.is_empty():
-        return kept
-    ratio = kept.join(split, on="ticker").select("parent_id", "split_ratio")
-    moved = carried(kept, ratio)
-    return (
-        kept.drop("shares")
-        .join(moved, on="parent_id", maintain_order="left")
-        .join(ratio, on="parent_id", how="left", maintain_order="left")
-        .select(
-            "parent_id",
-            "ticker",
-            "shares",
-            price_usd=pl.col("price_usd") / pl.col("split_ratio").fill_null(1.0),
-        )
-    )
-
-
-def _held_after(positions: pl.DataFrame) -> pl.DataFrame:
-    return positions.filter(pl.col("shares") != 0).select(*HELD)
-
-
-def _by_day(frame: pl.DataFrame) -> dict[date, pl.DataFrame]:
+def by_day(frame: pl.DataFrame) -> dict[date, pl.DataFrame]:
+    """Rows of each `trade_date`."""
     parts = frame.partition_by("trade_date", as_dict=True)
     return {day: part for (day,), part in parts.items()}
 

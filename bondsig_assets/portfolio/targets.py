@@ -43,8 +43,9 @@ class Day:
     Names are those of the universe's rows, those held, and hedges. `alpha`: expected simple excess
     return over five days, a share, 0 or NaN where nothing is known. `price_usd`: the last close
     known, NaN where there never was one; `is_priced`: it is today's. `dollar_volume_usd`: usual
-    daily volume, NaN where unknown. `borrow_rate_pct`: annual rates, None where none are delivered.
-    `risk`: of the same names in the same order.
+    daily volume, NaN where unknown. `nav_usd`: net asset value that weights are taken of.
+    `borrow_rate_pct`: annual rates, None where none are delivered. `risk`: of the same names in the
+    same order.
     """
 
     trade_date: date
@@ -60,6 +61,7 @@ class Day:
     dollar_volume_usd: Floats
     held_shares: Ints
     risk: RiskModel
+    nav_usd: float
     borrow_rate_pct: Floats | None = None
 
     @property
@@ -67,9 +69,10 @@ class Day:
         """Number of names."""
         return len(self.parents)
 
-    def held(self, nav_usd: float) -> Floats:
+    @property
+    def held(self) -> Floats:
         """Held weights at the last known prices; what never had a price weighs nothing."""
-        value: Floats = self.held_shares * np.nan_to_num(self.price_usd) / nav_usd
+        value: Floats = self.held_shares * np.nan_to_num(self.price_usd) / self.nav_usd
         return value
 
 
@@ -105,7 +108,7 @@ def targets(
         found.weights,
         day.held_shares,
         np.where(frozen, np.nan, day.price_usd),
-        settings.nav_usd,
+        day.nav_usd,
     )
     return Targets(
         _positions(day, settings, problem, frozen, found, rounded),
@@ -119,12 +122,12 @@ def problem_of(day: Day, settings: PortfolioSettings, multiplier: float) -> tupl
     """The day as a problem, and the names that cannot be traded: without a price of today, a volume
     or, for either reason, a cost.
     """
-    nav, bounds = settings.nav_usd, settings.bounds
+    nav, bounds = day.nav_usd, settings.bounds
     volatility = np.sqrt(day.risk.variance)
     price = np.where(day.is_priced, day.price_usd, np.nan)
     paid = costs(price, day.dollar_volume_usd, volatility, day.borrow_rate_pct, nav, settings.costs)
     frozen = ~(np.isfinite(paid.linear) & np.isfinite(paid.power))
-    held = day.held(nav)
+    held = day.held
     part = bounds.participation_pct / 100 * np.where(frozen, 0.0, day.dollar_volume_usd) / nav
     low, high = _box(day, settings, held, part)
     benchmark = _benchmark(day, settings) if settings.policy == "long_only" else None
@@ -288,7 +291,7 @@ def _solution(
         "n_known": int((problem.alpha != 0).sum()),
         "n_repaired": rounded.n_repaired,
         "n_breaches": breached,
-        "nav_usd": settings.nav_usd,
+        "nav_usd": day.nav_usd,
         "multiplier": problem.multiplier,
         "gross": float(np.abs(weights).sum()),
         "net": float(weights.sum()),

@@ -12,11 +12,12 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import at_or_after, cutoff, offset, trading_days
-from bondsig_assets.calendar.days import next_trading_days
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.portfolio.alpha import Skill
+from bondsig_assets.portfolio.book_days import BookInputs
+from bondsig_assets.portfolio.books import Books, books_of, new_books
 from bondsig_assets.portfolio.market_days import (
     FACTS_LOOKBACK_DAYS,
     ISSUER_COLUMNS,
@@ -26,10 +27,8 @@ from bondsig_assets.portfolio.market_days import (
 from bondsig_assets.portfolio.risk_rows import RISK_TABLES
 from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.portfolio.target_days import (
-    HELD,
     PERSISTENCE_DAYS,
     TargetInputs,
-    nothing_held,
     skill_of,
 )
 from bondsig_assets.reading.panels import standing
@@ -80,14 +79,62 @@ def universe_before(warehouse: Warehouse, start: date) -> pl.DataFrame:
     )
 
 
-def held_before(warehouse: Warehouse, start: date, policy: str) -> pl.DataFrame:
-    """What the newest targets of `policy` before `start` wanted to hold."""
-    rows = warehouse.read(
-        f"SELECT {', '.join(HELD)} FROM target_positions WHERE policy = '{policy}' AND shares <> 0"
-        f" AND trade_date = (SELECT max(trade_date) FROM solutions WHERE policy = '{policy}' AND"
-        f" trade_date < DATE '{start}') ORDER BY parent_id"
+@of_one_snapshot
+def books_before(warehouse: Warehouse, start: date, policy: str) -> Books:
+    """The book of `policy` after its newest day before `start`; a new one where there is none."""
+    of_policy = f"policy = '{policy}'"
+    newest = warehouse.read(
+        f"SELECT max(trade_date) AS day FROM portfolio_days WHERE {of_policy} AND trade_date <"
+        f" DATE '{start}'"
+    )["day"][0]
+    if newest is None:
+        return new_books(policy)
+    before = offset(newest, -1)
+
+    def on(name: str, day: date) -> pl.DataFrame:
+        return warehouse.read_table(name, between=(day, day), where=of_policy)
+
+    booked = f"{of_policy} AND trade_date <= DATE '{newest}'"
+    return books_of(
+        policy,
+        on("portfolio_days", newest),
+        on("positions", newest),
+        warehouse.read_table("ledger_entries", where=f"{booked} AND settle_date > DATE '{newest}'"),
+        warehouse.read_table("ledger_entries", where=f"{booked} AND kind = 'delisting'"),
+        on("orders", newest),
+        on("orders", before),
+        on("fills", newest),
     )
-    return nothing_held() if rows.is_empty() else rows.cast(pl.Schema(HELD))
+
+
+@of_one_snapshot
+def book_inputs(
+    warehouse: Warehouse, start: date, end: date, settings: PortfolioSettings
+) -> BookInputs:
+    """Rows that a book's trading days `start` … `end` are made of."""
+    return BookInputs(
+        target_inputs(warehouse, start, end, settings),
+        warehouse.read_table("equity_prices", between=(start, end)),
+        standing(warehouse),
+        cash_rates(warehouse.read_table("treasury_yields"), trading_days(start, end)),
+    )
+
+
+def cash_rates(yields: pl.DataFrame, days: list[date]) -> pl.DataFrame:
+    """`trade_date, annual_rate_pct`: the shortest Treasury yield of at most a year as known at each
+    day's cutoff.
+    """
+    moments = pl.DataFrame(
+        {"trade_date": days, "moment": [cutoff(day) for day in days]},
+        schema={"trade_date": pl.Date, "moment": pl.Datetime("us")},
+    )
+    known = (
+        yields.filter(pl.col("tenor_years") <= 1, pl.col("par_yield_pct").is_finite())
+        .sort("known_at", "trade_date", pl.col("tenor_years"), descending=[False, False, True])
+        .select(pl.col("known_at").cast(pl.Datetime("us")), annual_rate_pct="par_yield_pct")
+    )
+    found = moments.join_asof(known, left_on="moment", right_on="known_at")
+    return found.select("trade_date", "annual_rate_pct").drop_nulls()
 
 
 @of_one_snapshot
@@ -106,11 +153,6 @@ def target_inputs(
         {name: warehouse.read_table(name, between=days) for name in RISK_TABLES},
         scores,
         {one: _skill(warehouse, *one) for one in whose.unique().sort(whose.columns).rows()},
-        warehouse.read(
-            "SELECT trade_date, ticker, split_ratio FROM equity_prices WHERE split_ratio <> 1 AND"
-            f" trade_date BETWEEN DATE '{start}' AND DATE '{end}' ORDER BY ALL"
-        ),
-        _delisted(warehouse),
     )
 
 
@@ -149,27 +191,3 @@ def _skill(warehouse: Warehouse, quarter: date, fold: date, name: str) -> Skill:
         columns=["trade_date", "parent_id", "specific_risk_pct"],
     )
     return skill_of(ics, predictions, labels, risks)
-
-
-def _delisted(warehouse: Warehouse) -> pl.DataFrame:
-    """`ticker, trade_date, until_date`: the first trading day at whose cutoff it was known that a
-    stock trades no more, and the one at whose cutoff that was taken back, null where it never was.
-    """
-    gone = standing(warehouse)
-    last = next_trading_days(gone["last_trade_date"]) if gone.height else gone["last_trade_date"]
-    return gone.select(
-        "ticker",
-        trade_date=pl.max_horizontal(pl.Series(last), _evening(gone["known_at"])),
-        until_date=_evening(gone["known_until"]),
-    )
-
-
-def _evening(moments: pl.Series) -> pl.Series:
-    """The trading day at whose cutoff each moment is first in the past; null stays null."""
-    return pl.Series(
-        [
-            None if one is None else (day if one <= cutoff(day) else offset(day, 1))
-            for one, day in ((m, m and at_or_after(m.date())) for m in moments.to_list())
-        ],
-        dtype=pl.Date,
-    )

@@ -18,6 +18,7 @@ from bondsig_assets.tables import (
     portfolio,
     raw,
     reference,
+    trading,
     truth,
 )
 from bondsig_assets.tables.raw import RAW_DAILY, RAW_REFERENCE
@@ -35,6 +36,7 @@ TABLES: dict[str, Table] = {
         news_parameters,
         learning,
         portfolio,
+        trading,
         truth,
     )
     for table in vars(room).values()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.calendar import trading_days
-from bondsig_assets.portfolio.policies import books, carried, names_of, tranches
+from bondsig_assets.portfolio.policies import books, names_of, tranches
 
 DAYS = trading_days(date(2024, 1, 2), date(2024, 3, 1))
 
@@ -94,31 +94,6 @@ def test_a_day_without_scores_leaves_its_fifth_in_cash():
     found = tranches(frame, DAYS[6], DAYS[6], 2.0)
     of_all = tranches(scores(10), DAYS[6], DAYS[6], 2.0)
     assert found["weight"].abs().sum() < of_all["weight"].abs().sum()
-
-
-@pytest.mark.parametrize(
-    ("shares", "ratio", "left"),
-    [
-        (100, 2.0, 200),
-        (9, 0.01, 0),  # a reverse split that leaves no whole share
-        (-9, 0.01, 0),
-        (-100, 2.0, -200),
-        (7, 1.5, 10),
-        (-7, 1.5, -10),
-        (30, 0.1, 3),
-        (5, None, 5),
-        (5, float("nan"), 5),
-        (5, 0.0, 5),
-        (5, -1.0, 5),
-    ],
-)
-def test_splits_leave_whole_shares_toward_zero(shares, ratio, left):
-    held = pl.DataFrame({"parent_id": ["A"], "shares": [shares]})
-    splits = pl.DataFrame(
-        {"parent_id": ["A"], "split_ratio": [ratio]}, schema_overrides={"split_ratio": pl.Float64}
-    )
-    assert carried(held, splits)["shares"].to_list() == [left]
-    assert carried(held, splits.clear())["shares"].to_list() == [shares]
 
 
 def day_of_names(*rows: tuple) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Targets from day to day: what is held goes on, whatever it is called, and a range is its days."""
+"""A day's targets from its rows: whose scores, what they promise, what is held."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from scipy.stats import norm
 from bondsig_assets.calendar import quarter_of
 from bondsig_assets.portfolio.alpha import Skill, payoff_slope
 from bondsig_assets.portfolio.risk_rows import RISK_TABLES, risk_of_days
-from bondsig_assets.portfolio.settings import POLICIES, PortfolioSettings, make_settings
+from bondsig_assets.portfolio.settings import make_settings
 from bondsig_assets.portfolio.target_days import (
     HELD,
+    TargetDays,
     TargetInputs,
-    nothing_held,
     skill_of,
-    target_days,
     unit_alphas,
 )
 from bondsig_assets.portfolio.universe import universe
@@ -30,8 +29,9 @@ from bondsig_assets_tests.portfolio.market_days_of import market_days
 N, FIRST, LAST = 24, 140, 149
 SPAN = DAYS[FIRST : LAST + 1]
 MODEL, FOLD = "bayes_ridge", date(2022, 7, 1)
+NAV = 1e6
 SETTINGS = make_settings(
-    {"universe": {"minimum_returns": 21}, "risk": {"beta_days": 126}, "nav_usd": 1e6}
+    {"universe": {"minimum_returns": 21}, "risk": {"beta_days": 126}, "nav_usd": NAV}
 )
 
 
@@ -60,10 +60,6 @@ def inputs(strength: float = 0.4) -> TargetInputs:
         risk_of_days(market, DAYS[FIRST - 1], DAYS[LAST], SETTINGS.risk),
         scores,
         {(quarter_of(day), FOLD, MODEL): Skill(0.05, 0.01, 1.0) for day in SPAN},
-        pl.DataFrame(
-            schema={"trade_date": pl.Date, "ticker": pl.String, "split_ratio": pl.Float64}
-        ),
-        pl.DataFrame(schema={"ticker": pl.String, "trade_date": pl.Date, "until_date": pl.Date}),
     )
 
 
@@ -73,64 +69,17 @@ def of(made, table: str) -> pl.DataFrame:
     return pl.concat([getattr(one.targets, table) for one in made])
 
 
-def policy(name: str) -> PortfolioSettings:
-    return replace(SETTINGS, policy=name)
+def target_days(given: TargetInputs, days, held, settings) -> list:
+    """Targets of some days, each taken as held on the next."""
+    made, of_days = [], TargetDays(given, days, settings)
+    for day in days:
+        made.append(of_days.of(day, held, NAV))
+        held = made[-1].targets.positions.filter(pl.col("shares") != 0).select(*HELD)
+    return made
 
 
-@pytest.mark.parametrize("name", POLICIES)
-def test_a_range_is_its_days(name):
-    settings = policy(name)
-    whole = target_days(inputs(), SPAN, nothing_held(), settings)
-    held, alone = nothing_held(), []
-    for day in SPAN:
-        alone += target_days(inputs(), [day], held, settings)
-        held = alone[-1].targets.positions.filter(pl.col("shares") != 0).select(*HELD)
-    for table in ("positions", "solution", "exposures", "breaches", "alphas"):
-        assert of(whole, table).equals(of(alone, table)), table
-    assert of(whole, "positions").filter(pl.col("shares") != 0).height > 50
-
-
-def test_what_is_held_is_what_the_day_before_wanted():
-    made = target_days(inputs(), SPAN, nothing_held(), SETTINGS)
-    positions = of(made, "positions").sort("parent_id", "trade_date")
-    before = positions.select(pl.col("shares").shift(1).over("parent_id").fill_null(0))
-    assert positions["held_shares"].to_list() == before["shares"].to_list()
-
-
-def test_a_split_changes_shares_and_no_weight():
-    split = pl.DataFrame({"trade_date": [SPAN[5]], "ticker": ["T04"], "split_ratio": [2.0]})
-    halved = inputs().universe.with_columns(
-        price_usd=pl.when((pl.col("ticker") == "T04") & (pl.col("trade_date") >= SPAN[5]))
-        .then(pl.col("price_usd") / 2)
-        .otherwise("price_usd")
-    )
-    plain = of(target_days(inputs(), SPAN, nothing_held(), SETTINGS), "positions")
-    other = replace(inputs(), splits=split, universe=halved)
-    moved = of(target_days(other, SPAN, nothing_held(), SETTINGS), "positions")
-    one, two = (
-        frame.filter(parent_id="P04", trade_date=SPAN[5]).row(0, named=True)
-        for frame in (plain, moved)
-    )
-    assert one["held_shares"] and two["held_shares"] == 2 * one["held_shares"]
-    assert two["held_weight"] == pytest.approx(one["held_weight"], rel=1e-12)
-    assert two["weight"] == pytest.approx(one["weight"], abs=1e-4), "a share is 2 bp"
-
-
-def test_a_stock_that_trades_no_more_is_held_no_more():
-    gone = pl.DataFrame(
-        {"ticker": ["T04"], "trade_date": [SPAN[5]], "until_date": [None]},
-        schema_overrides={"until_date": pl.Date},
-    )
-    without = inputs().universe.filter(
-        ~((pl.col("ticker") == "T04") & (pl.col("trade_date") >= SPAN[5]))
-    )
-    rows = of(
-        target_days(
-            replace(inputs(), universe=without, delisted=gone), SPAN, nothing_held(), SETTINGS
-        ),
-        "positions",
-    ).filter(parent_id="P04")
-    assert rows["trade_date"].to_list() == SPAN[:5] and rows["shares"][4] != 0
+def nothing_held() -> pl.DataFrame:
+    return pl.DataFrame(schema=HELD)
 
 
 def test_a_name_that_lost_its_row_is_sold_at_a_risk_of_others():
