@@ -435,6 +435,76 @@ def portfolio(day: date | None, n_rows: int, picture: Path | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--date",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="Day that decided (default: the newest).",
+)
+@click.option(
+    "--rows",
+    "n_rows",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Orders to show, the largest first.",
+)
+@click.option(
+    "--csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every slice of the orders that are sent into this file.",
+)
+def orders(day: date | None, n_rows: int, csv: Path | None) -> None:
+    """Orders for the session after a day, in half hours; a file that an order management system
+    reads.
+    """
+    from bondsig_assets.commands.orders import print_orders
+
+    print_orders(current_home(), day, csv, n_rows)
+
+
+@cli.command()
+@click.option("--policy", default=None, help="optimised, tranches, long_only or equity_only.")
+@click.option("--nav", default=None, type=float, help="Net asset value it begins with, in dollars.")
+@click.option("--start", callback=_day, help="First day (default: the first with scores).")
+@click.option("--end", callback=_day, help="Last day (default: the last with scores).")
+@click.option(
+    "--credit", is_flag=True, help="Beside the same optimiser on the equity-only control."
+)
+@click.option("--capacity", is_flag=True, help="Also at 1, 3, 10 … 1,000 million dollars.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the tear sheet into this file (.png, .svg, .pdf).",
+)
+def backtest(
+    policy: str | None,
+    nav: float | None,
+    start: date | None,
+    end: date | None,
+    credit: bool,
+    capacity: bool,
+    picture: Path | None,
+) -> None:
+    """What another policy or size would have earned over the scores there are, by the functions of
+    the daily run. What portfolio.toml says holds where nothing else is asked.
+    """
+    from bondsig_assets.commands.backtest import print_backtest
+
+    print_backtest(
+        current_home(),
+        policy,
+        nav,
+        start,
+        end,
+        picture,
+        with_credit=credit,
+        with_capacity=capacity,
+    )
+
+
+@cli.command()
 @click.argument("what", type=click.Choice(["learning", "portfolio"]), default="learning")
 @click.option(
     "--out",

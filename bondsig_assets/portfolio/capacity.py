@@ -18,7 +18,7 @@ from bondsig_assets.arrays import Floats
 from bondsig_assets.errors import UserError
 from bondsig_assets.market_rules import HORIZON, TRADING_DAYS_PER_YEAR
 from bondsig_assets.portfolio.performance import mean_of, sharpe_ratio
-from bondsig_assets.tables.performance import CAPACITY
+from bondsig_assets.tables.backtests import CAPACITY
 
 #: Sizes of a curve, dollars: 1, 3, 10 … 1,000 million.
 SIZES = (1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9)

@@ -23,7 +23,7 @@ from bondsig_assets.learning.evaluation import DETECTABLE
 from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.portfolio.book_returns import e4
 from bondsig_assets.portfolio.performance import mean_of
-from bondsig_assets.tables.performance import CREDIT_MONEY
+from bondsig_assets.tables.backtests import CREDIT_MONEY
 
 #: The policy that hears bonds, and the same optimiser on the equity-only control.
 CREDIT, CONTROL = "optimised", "equity_only"

@@ -15,6 +15,7 @@ from bondsig_assets.tables import (
     learning,
     news_features,
     news_parameters,
+    performance,
     portfolio,
     raw,
     reference,
@@ -37,6 +38,7 @@ TABLES: dict[str, Table] = {
         learning,
         portfolio,
         trading,
+        performance,
         truth,
     )
     for table in vars(room).values()

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from bondsig_assets.tables.schema import KNOWN, C, Column, R, Table
 
-_POLICY = R("policy", "VARCHAR", "Policy whose book it is")
-_DAY = R("trade_date", "DATE", "Trading day")
-_SPAN: tuple[Column, ...] = (
+POLICY = R("policy", "VARCHAR", "Policy whose book it is")
+DAY = R("trade_date", "DATE", "Trading day")
+SPAN: tuple[Column, ...] = (
     R("first_date", "DATE", "First day that counts"),
     R("last_date", "DATE", "Last day that counts"),
     R("n_days", "BIGINT", "Trading days from the one to the other", "days"),
 )
 
 
-def _usd(name: str, description: str) -> Column:
+def usd(name: str, description: str) -> Column:
     """Dollars, a multiple of 1e-4: `round(1e4 x)` is the ledger's integer."""
     return R(name, "DOUBLE", description, "usd")
 
@@ -28,7 +28,7 @@ PERFORMANCE = Table(
     "Figures of a book's days, one definition each (docs/performance.md): growth, risk, Sharpe"
     " ratios with their errors, turnover, costs, both sides, alpha beyond factors.",
     (
-        _POLICY,
+        POLICY,
         R(
             "part",
             "VARCHAR",
@@ -40,7 +40,7 @@ PERFORMANCE = Table(
         C("error", "DOUBLE", "Standard error in the same unit, where the figure has one"),
         C("t_statistic", "DOUBLE", "Value over error"),
         C("smallest_detectable", "DOUBLE", "2.8 errors: found four times in five"),
-        *_SPAN,
+        *SPAN,
     ),
     key=("policy", "part", "figure"),
 )
@@ -51,8 +51,8 @@ PNL_PARTS = Table(
     "Where a day's change of the net asset value came from, flows left out. The parts of a day add"
     " up to it, to 1e-4 dollars.",
     (
-        _DAY,
-        _POLICY,
+        DAY,
+        POLICY,
         R(
             "part",
             "VARCHAR",
@@ -65,7 +65,7 @@ PNL_PARTS = Table(
             "VARCHAR",
             "Factor or sector; of a cost spread, impact, commissions, fees or borrow; else empty",
         ),
-        _usd("pnl_usd", "What it brought"),
+        usd("pnl_usd", "What it brought"),
         C("expected_usd", "DOUBLE", "Of alpha: what was expected of it", "usd"),
         KNOWN,
     ),
@@ -83,7 +83,7 @@ SHORTFALLS = Table(
     " opportunity and fees add up to it, to 1e-4 dollars.",
     (
         R("order_id", "VARCHAR", "Order"),
-        _POLICY,
+        POLICY,
         R("fill_date", "DATE", "Session it was good for"),
         R("parent_id", "VARCHAR", "Ultimate parent"),
         R("ticker", "VARCHAR", "Stock in that session"),
@@ -122,7 +122,7 @@ PNL_SLICES = Table(
     "What the names of a kind brought, all costs counted. The buckets of a slice add up to what the"
     " book earned, to 1e-4 dollars.",
     (
-        _POLICY,
+        POLICY,
         R(
             "slice",
             "VARCHAR",
@@ -130,60 +130,12 @@ PNL_SLICES = Table(
             " return since the name was last signalled on the side held; 0: the day it was bought)",
         ),
         R("bucket", "VARCHAR", "Part of it; unknown, none, or book (no name: interest)"),
-        _usd("pnl_usd", "What it brought over all days"),
+        usd("pnl_usd", "What it brought over all days"),
         C("mean_usd", "DOUBLE", "A trading day", "usd"),
         C("error_usd", "DOUBLE", "Newey-West error of that mean", "usd"),
         C("t_statistic", "DOUBLE", "Mean over error"),
         R("n_name_days", "BIGINT", "Positions and days in it"),
-        *_SPAN,
+        *SPAN,
     ),
     key=("policy", "slice", "bucket"),
-)
-
-CREDIT_MONEY = Table(
-    "credit_money",
-    "performance",
-    "What bonds paid: the book optimised on credit less the same optimiser's book on the"
-    " equity-only control, a row a day that both have.",
-    (
-        _DAY,
-        _usd("credit_pnl_usd", "What the book with bonds earned on the day"),
-        _usd("control_pnl_usd", "What the control's earned"),
-        _usd("difference_usd", "The one less the other"),
-        _usd("cumulative_usd", "Sum of differences so far"),
-        C("difference_bps", "DOUBLE", "Difference of the two returns", "bps"),
-        KNOWN,
-    ),
-    key=("trade_date",),
-    event_time="trade_date",
-    known_time="known_at",
-    partition="trade_date",
-)
-
-CAPACITY = Table(
-    "capacity",
-    "performance",
-    "The same policy over the same days at several sizes, and the size at which net dollars are"
-    " most.",
-    (
-        _POLICY,
-        R("nav_usd", "DOUBLE", "Net asset value the book began with", "usd"),
-        C("net_usd", "DOUBLE", "Net dollars a year: 252 times the mean day", "usd"),
-        C("error_usd", "DOUBLE", "Newey-West error of that", "usd"),
-        C("gross_usd", "DOUBLE", "The same before trading costs and borrow", "usd"),
-        C("net_return_pct", "DOUBLE", "252 times the mean daily return", "pct"),
-        C("sharpe_ratio", "DOUBLE", "Net Sharpe ratio, √252"),
-        C("sharpe_error", "DOUBLE", "Its error with autocorrelation"),
-        C("cost_bps", "DOUBLE", "Trading costs over traded value", "bps"),
-        C("turnover", "DOUBLE", "Two-way, a day", "share"),
-        R("is_capacity", "BOOLEAN", "Most net dollars of all, and more than none"),
-        R("is_last", "BOOLEAN", "The largest size tried: capacity there may be larger"),
-        C(
-            "t_below_best",
-            "DOUBLE",
-            "t of how much less it earns than the best, day by day; below 2: cannot be told apart",
-        ),
-        *_SPAN,
-    ),
-    key=("policy", "nav_usd"),
 )

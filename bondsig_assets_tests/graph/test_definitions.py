@@ -14,6 +14,7 @@ from bondsig_assets.home import Home
 from bondsig_assets.learning.labels import LOOKBACK
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING, TRUTH
+from bondsig_assets.portfolio.attribution_days import DECISION_LAG
 from bondsig_assets.portfolio.market_days import BORROW_DAYS, FACTS_LOOKBACK_DAYS, NAME_DAYS
 from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.reading.portfolio import SKILL_DAYS, lookback_days
@@ -39,6 +40,7 @@ _DAILY = {
     "universe",
     "factor_exposures",
     "target_positions",
+    "pnl_parts",
 }
 _EDGES = {
     "trace_reports": "trade_events",
@@ -56,6 +58,8 @@ _EDGES = {
     "equity_prices": "universe",
     "macro_series": "factor_exposures",
     "universe": "target_positions",
+    "target_positions": "pnl_parts",
+    "pnl_parts": "performance",
 }
 
 
@@ -134,6 +138,10 @@ def test_edges_between_days_say_how_far_back_they_reach(specs):
         **{
             ("target_positions", parent): -SKILL_DAYS
             for parent in ("scores", "factor_exposures", "labels")
+        },
+        **{
+            ("pnl_parts", parent): -DECISION_LAG
+            for parent in ("target_positions", "factor_exposures", "equity_prices")
         },
     }
 

@@ -30,7 +30,7 @@ _CUTS = trading_days(date(2023, 10, 3), date(2023, 10, 31))
 CUT = _CUTS[int(np.random.default_rng(SEED).integers(len(_CUTS)))]
 #: Days of the other future, and days before the cut that are done again with it in place.
 AFTER, AGAIN = 15, 12
-_GRAPH = "not (key:evaluations or tag:bondsig/stage=on_asking)"
+_GRAPH = "not (key:evaluations or key:performance or tag:bondsig/stage=on_asking)"
 
 
 @pytest.fixture(scope="module")

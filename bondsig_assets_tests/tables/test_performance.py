@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bondsig_assets.tables import performance
+from bondsig_assets.tables import backtests, performance
 from bondsig_assets.tables.schema import Table
 from bondsig_assets_tests.tables import test_schema
 
-TABLES = [table for table in vars(performance).values() if isinstance(table, Table)]
+TABLES = [
+    table
+    for room in (performance, backtests)
+    for table in vars(room).values()
+    if isinstance(table, Table)
+]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
