@@ -638,8 +638,8 @@ class _Day:
                 "side": [orders.sides[k] for k in places],
                 "outcome": outcome,
                 "reason": [
-                    "late" if is_late else _why(orders, found, k, one, is_down)
-                    for k, one in zip(places, outcome, strict=True)
+                    "late" if is_late else _why(orders, found, k, rest, is_down)
+                    for k, rest in zip(places, _at_last(at, left), strict=True)
                 ],
                 "order_shares": whole,
                 "shares": shares,
@@ -665,11 +665,20 @@ def _running(order: Ints, shares: Ints, filled: Ints) -> Ints:
     return found
 
 
-def _why(orders: OpenOrders, found: Booked, k: int, outcome: str, is_down: bool) -> str | None:
-    """Why an order was not filled whole: what blocked it, what the broker said, or that it said
-    nothing.
+def _at_last(order: Ints, left: Ints) -> list[int | None]:
+    """What is left of an order, at its last fill; None at those before."""
+    last = {at: k for k, at in enumerate(order.tolist())}
+    return [
+        rest if last[at] == k else None
+        for k, (at, rest) in enumerate(zip(order.tolist(), left.tolist(), strict=True))
+    ]
+
+
+def _why(orders: OpenOrders, found: Booked, k: int, rest: int | None, is_down: bool) -> str | None:
+    """Why an order was not filled whole, said where it ends: what blocked it, what the broker said,
+    or that it said nothing. One that a split made nothing of has nothing left either.
     """
-    if outcome == "filled":
+    if rest is None or (rest == 0 and orders.shares[k] > 0):
         return None
     silent = "broker_down" if is_down else "cancelled"
     return orders.blocked[k] or found.reasons.get(k) or silent
@@ -739,7 +748,8 @@ def _positions_of(
     pnl_e4: Ints,
     halt_days: int,
 ) -> pl.DataFrame:
-    since = _stale_days(price_dates, books.trade_date)
+    # What is not held has no mark that could be old.
+    since = np.where(shares != 0, _stale_days(price_dates, books.trade_date), 0)
     is_stale = since > 0
     worth, nav = value(shares, mark_e4), books.nav_e4
     state = np.select(
