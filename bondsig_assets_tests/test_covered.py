@@ -98,6 +98,7 @@ COVERED_BY = {
     "sources/simulated/worlds.py": "sources/test_simulated_future.py",
     "sources/simulated/*": "sources/test_simulated_market.py",
     "sources/wrds/*": "sources/test_wrds.py",
+    "tables/backtests.py": "tables/test_performance.py",
     "tables/*": "tables/test_schema.py",
     "trace/layouts/*": "trace/layouts/test_layouts.py",
     "trace/recipes/common.py": "trace/recipes/test_every_recipe.py",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from math import isfinite
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +16,7 @@ import polars as pl
 
 from bondsig_assets.arrays import Floats, Ints
 from bondsig_assets.portfolio.costs import AVERAGE_OF_PEAK, half_spread
-from bondsig_assets.portfolio.ledger import UNITS, units, usable_price
+from bondsig_assets.portfolio.ledger import MAXIMUM_PRICE_USD, UNITS, repeated, units, usable_price
 from bondsig_assets.portfolio.orders import BUYS, SELLS, commission, sales_fee
 from bondsig_assets.portfolio.sessions import Session
 from bondsig_assets.portfolio.settings import PortfolioSettings
@@ -35,6 +36,9 @@ REPORTS: dict[str, pl.DataType] = {
     "fee_usd": pl.Float64(),
     "reason": pl.String(),
 }
+#: Frames without rows, made once: of reports, and of those that cannot be booked.
+NO_REPORTS = pl.DataFrame(schema=REPORTS)
+NO_FAULTS = pl.DataFrame(schema={**REPORTS, "fault": pl.String()})
 _KINDS = ("fill", "reject", "cancel")
 MONEY = ("spread_usd", "impact_usd", "commission_usd", "fee_usd")
 #: A fill at more than twice or less than half the session's price is a mistake in the report.
@@ -130,12 +134,12 @@ class PaperBroker:
 
     def late(self, orders: OpenOrders, session: Session) -> pl.DataFrame:
         """Nothing: all is known at the close."""
-        return pl.DataFrame(schema=REPORTS)
+        return NO_REPORTS
 
     def reports(self, orders: OpenOrders, session: Session) -> pl.DataFrame:
         """A fill for each order that gets one, and a cancel with the reason of what is left."""
         if not orders.size:
-            return pl.DataFrame(schema=REPORTS)
+            return NO_REPORTS
         chosen = self.settings.trading
         facts = session.of(orders.parents)
         price = fill_price(facts, chosen.fill)
@@ -163,35 +167,22 @@ class PaperBroker:
         }
         fills, left = np.flatnonzero(shares > 0), np.flatnonzero(shares < orders.shares)
         why = np.select([is_blocked, ~has_price, ~has_volume], ["", "no_price", "no_volume"], "cap")
-        ids = np.array(orders.order_ids, dtype=object)
-        return pl.concat(
-            [
-                pl.DataFrame(
-                    {
-                        "report_id": [f"{one}-1" for one in ids[fills]],
-                        "order_id": ids[fills].tolist(),
-                        "kind": ["fill"] * fills.size,
-                        "fill_date": [session.trade_date] * fills.size,
-                        "shares": shares[fills],
-                        "price_usd": price[fills],
-                        **{name: amount[fills] for name, amount in money.items()},
-                        "reason": [None] * fills.size,
-                    },
-                    schema=REPORTS,
-                ),
-                pl.DataFrame(
-                    {
-                        "report_id": [f"{one}-left" for one in ids[left]],
-                        "order_id": ids[left].tolist(),
-                        "kind": ["cancel"] * left.size,
-                        "fill_date": [session.trade_date] * left.size,
-                        "shares": np.zeros(left.size, np.int64),
-                        **dict.fromkeys(("price_usd", *MONEY), np.zeros(left.size)),
-                        "reason": why[left].tolist(),
-                    },
-                    schema=REPORTS,
-                ),
-            ]
+        at, n = np.r_[fills, left], fills.size
+        ids = [orders.order_ids[k] for k in at]
+        ends = ["-1"] * n + ["-left"] * left.size
+        nothing = np.zeros(left.size)
+        return pl.DataFrame(
+            {
+                "report_id": [f"{one}{end}" for one, end in zip(ids, ends, strict=True)],
+                "order_id": ids,
+                "kind": ["fill"] * n + ["cancel"] * left.size,
+                "fill_date": repeated(session.trade_date, at.size),
+                "shares": np.r_[shares[fills], nothing.astype(np.int64)],
+                "price_usd": np.r_[price[fills], nothing],
+                **{name: np.r_[amount[fills], nothing] for name, amount in money.items()},
+                "reason": [*[None] * n, *why[left].tolist()],
+            },
+            schema=REPORTS,
         )
 
 
@@ -268,6 +259,8 @@ def booked(
     shares or a usable price, is priced at more than twice or less than half of `reference_usd`
     [order] (NaN: unknown), or fills more than the order has left.
     """
+    if not reports.height:
+        return _nothing()
     where = {order_id: at for at, order_id in enumerate(orders.order_ids)}
     left = (orders.shares - orders.filled).tolist()
     told, kept, why = set(seen), [], []
@@ -303,6 +296,12 @@ def booked(
     )
 
 
+def _nothing() -> Booked:
+    """Nothing was told."""
+    none = np.zeros(0, dtype=np.int64)
+    return Booked([], none, none, none, dict.fromkeys(MONEY, none), {}, 0, NO_FAULTS)
+
+
 def _fault(
     row: dict[str, Any],
     order: int | None,
@@ -320,9 +319,9 @@ def _fault(
     price, shares = row["price_usd"], row["shares"]
     if shares is None or shares <= 0:
         return "no shares"
-    if price is None or not usable_price(np.array([price]))[0]:
+    if price is None or not 1 / UNITS <= price <= MAXIMUM_PRICE_USD:
         return "no usable price"
-    if not all(np.isfinite(row[name] or 0.0) for name in MONEY):
+    if not all(isfinite(row[name] or 0.0) for name in MONEY):
         return "costs are no numbers"
     if reference_usd[order] > 0 and not 1 / _FACTOR <= price / reference_usd[order] <= _FACTOR:
         return "far from the session's price"
@@ -351,8 +350,3 @@ def no_orders() -> OpenOrders:
     """An evening without any."""
     ints, floats = np.zeros(0, dtype=np.int64), np.zeros(0)
     return OpenOrders(None, [], [], [], [], ints, ints, floats, floats, floats, [])
-
-
-def no_faults() -> pl.DataFrame:
-    """A frame of refused reports without any."""
-    return pl.DataFrame(schema={**REPORTS, "fault": pl.String()})

@@ -86,7 +86,8 @@ def actions(seen: Observed) -> Actions:
     split, and what is left of g a dividend. Else up to a fifth of the price is a cash dividend,
     unless g is a simple ratio and nobody knows the shares. All else is quarantined, as is a split
     that the price contradicts. What is delivered stands unless the total return says that more than
-    2 % of the price is missing from it. A name without a price has what is delivered.
+    2 % of the price is missing from it. A name without a price has what is delivered. What is
+    delivered while a position is quarantined ends that if it explains the whole move.
     """
     priced = usable_price(seen.close_usd) & usable_price(seen.before_usd)
     close = np.where(priced, seen.close_usd, 1.0)
@@ -97,12 +98,16 @@ def actions(seen: Observed) -> Actions:
     move = np.log(close / before)
     wrong = absurd | (priced & _contradicted(ratio, move, dividend / close))
     # A quiet day after a quarantined one explains nothing of what happened before.
-    quiet = seen.was_quarantined & ~(np.isfinite(ratio) & (ratio != 1))
+    quiet = seen.was_quarantined & ~(np.isfinite(ratio) & (ratio != 1)) & ~(dividend > 0)
     given_ratio = np.where(np.isfinite(ratio) & ~wrong & ~quiet, ratio, 1.0)
     given_dividend = np.where(np.isfinite(dividend) & ~wrong & ~quiet, dividend, 0.0)
     has_growth = priced & (seen.growth > 0)
     gross = np.where(has_growth, seen.growth, 1.0) * before / (close + given_dividend) / given_ratio
     missing = has_growth & ((gross - 1 > _MISSING) | (np.abs(gross - 1) > _LARGEST_DIVIDEND))
+    # Told late, it has to explain the days in between, not to be an event of its own.
+    adjusted = np.abs(move + np.log(given_ratio) + np.log1p(given_dividend / close))
+    missing |= seen.was_quarantined & ~has_growth & (adjusted >= _USUAL_MOVE)
+    missing |= seen.was_quarantined & has_growth
     taken = np.isfinite(ratio) & np.isfinite(dividend) & ~wrong & ~quiet & ~missing
     inferred = _inferred(seen, priced, has_growth, gross, move, given_ratio)
     quarantined = ~taken & (wrong | inferred.is_quarantined)

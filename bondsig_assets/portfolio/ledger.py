@@ -189,7 +189,7 @@ class Journal:
         count = names.size
         return pl.DataFrame(
             {
-                "policy": [self.policy] * count,
+                "policy": repeated(self.policy, count),
                 "trade_date": _days(self.trade_date, names),
                 "entry_number": np.arange(1, count + 1),
                 "kind": [kind for block in self._blocks for kind in block["kind"]],
@@ -205,7 +205,7 @@ class Journal:
                 "event_date": joined("event_date"),
                 "settle_date": joined("settle_date"),
                 "is_assumed": joined("is_assumed"),
-                "known_at": [cutoff(self.trade_date)] * count,
+                "known_at": repeated(cutoff(self.trade_date), count),
             },
             schema=LEDGER_ENTRIES.polars_schema,
             nan_to_null=True,
@@ -270,6 +270,11 @@ def interest(
         + min(own, 0) * paid
     )
     return round(a_year * days / _YEAR_DAYS)
+
+
+def repeated(one: Any, count: int) -> pl.Series:
+    """A column with the same value in every row."""
+    return pl.Series([one]).new_from_index(0, count)
 
 
 def _days(day: date | None, like: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import polars as pl
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.portfolio.costs import half_spread
-from bondsig_assets.portfolio.ledger import dollars, units, usable_price
+from bondsig_assets.portfolio.ledger import dollars, repeated, units, usable_price
 from bondsig_assets.portfolio.schedules import (
     bucket_times,
     done_by,
@@ -151,91 +151,79 @@ def orders(wishes: Wishes, settings: PortfolioSettings, is_stopped: bool = False
     open_parts = parts - close_parts
     paid = impact_of(parts, profile, price, volatility, volume, settings.costs.impact)
     half = half_spread(wishes.price_usd, wishes.dollar_volume_usd, volatility, settings.costs)
-    sides = (
-        (closing, close_parts, cap, np.where(trade > 0, "buy_to_cover", "sell")),
-        (opening, open_parts, left, np.where(trade > 0, "buy", "sell_short")),
+    # Both legs of each name one below the other, then in order of names and sides.
+    count = trade.size
+    name = np.r_[np.arange(count), np.arange(count)]
+    wished = np.r_[closing, opening]
+    leg, room = np.vstack([close_parts, open_parts]), np.r_[cap, left]
+    side = np.r_[
+        np.where(trade > 0, "buy_to_cover", "sell"), np.where(trade > 0, "buy", "sell_short")
+    ]
+    rows = sorted(
+        np.flatnonzero(wished > 0).tolist(), key=lambda k: (wishes.parents[name[k]], side[k])
     )
-    rows, cut = [], []
-    for wished, leg, room, side in sides:
-        at = np.flatnonzero(wished > 0)
-        sent = leg.sum(axis=1)
-        state = np.select(
-            [np.full(at.size, is_stopped), ~usable[at], sent[at] > 0, (wished > room)[at]],
-            ["stopped", "unpriced", "sent", "cap"],
-            "dust",
-        )
-        ids = [
-            f"{wishes.policy}-{wishes.decision_date:%Y%m%d}-{wishes.parents[k]}-{side[k]}"
-            for k in at
-        ]
-        notional = (sent * price)[at]
-        rows.append(
-            pl.DataFrame(
-                {
-                    "order_id": ids,
-                    "parent_id": [wishes.parents[k] for k in at],
-                    "ticker": [wishes.tickers[k] for k in at],
-                    "side": side[at].tolist(),
-                    "state": state.tolist(),
-                    "wished_shares": wished[at],
-                    "shares": sent[at],
-                    "held_shares": wishes.held_shares[at],
-                    "target_shares": wishes.target_shares[at],
-                    "decision_price_usd": _unknown(wishes.price_usd[at], usable[at]),
-                    "volatility_pct": _unknown(100 * volatility[at], usable[at]),
-                    "dollar_volume_usd": _unknown(wishes.dollar_volume_usd[at], usable[at]),
-                    "participation_pct": _unknown(100 * sent[at] / volume[at], usable[at]),
-                    "expected_spread_usd": _money(half[at] * notional, usable[at]),
-                    "expected_impact_usd": _money((paid * leg).sum(axis=1)[at], usable[at]),
-                    "expected_commission_usd": _money(
-                        commission(sent[at], settings.costs.commission_usd, chosen), usable[at]
-                    ),
-                    "expected_fee_usd": _money(
-                        sales_fee(notional, np.isin(side[at], SELLS), chosen), usable[at]
-                    ),
-                    "expected_risk_usd": _money(
-                        risk_of(leg, profile, price, volatility)[at], usable[at]
-                    ),
-                },
-                schema_overrides={
-                    name: ORDERS.polars_schema[name]
-                    for name in ("order_id", "parent_id", "ticker", "side", "state")
-                },
-                nan_to_null=True,
-            )
-        )
-        where, bucket = np.nonzero(leg[at])
-        cut.append(
-            pl.DataFrame(
-                {
-                    "order_id": [ids[k] for k in where],
-                    "bucket": bucket + 1,
-                    "starts_at": [times[k][0] for k in bucket],
-                    "ends_at": [times[k][1] for k in bucket],
-                    "shares": leg[at][where, bucket],
-                    "volume_share": profile[bucket],
-                },
-                schema_overrides={
-                    name: ORDER_SLICES.polars_schema[name]
-                    for name in ("order_id", "starts_at", "ends_at")
-                },
-            )
-        )
-    stamp = {
-        "policy": pl.lit(wishes.policy),
-        "decision_date": pl.lit(wishes.decision_date),
-        "known_at": pl.lit(cutoff(wishes.decision_date)).cast(pl.Datetime("us")),
+    at = np.array(rows, dtype=np.int64)
+    k, leg = name[at], leg[at]
+    is_known, sent = usable[k], leg.sum(axis=1)
+    state = np.select(
+        [np.full(at.size, is_stopped), ~is_known, sent > 0, wished[at] > room[at]],
+        ["stopped", "unpriced", "sent", "cap"],
+        "dust",
+    )
+    sides, notional = side[at].tolist(), sent * price[k]
+    day, until = wishes.decision_date, cutoff(wishes.decision_date)
+    ids = [
+        f"{wishes.policy}-{day:%Y%m%d}-{wishes.parents[one]}-{which}"
+        for one, which in zip(k.tolist(), sides, strict=True)
+    ]
+    known = {
+        "decision_price_usd": wishes.price_usd[k],
+        "volatility_pct": 100 * volatility[k],
+        "dollar_volume_usd": wishes.dollar_volume_usd[k],
+        "participation_pct": 100 * sent / volume[k],
+        "expected_spread_usd": _money(half[k] * notional),
+        "expected_impact_usd": _money((paid[k] * leg).sum(axis=1)),
+        "expected_commission_usd": _money(commission(sent, settings.costs.commission_usd, chosen)),
+        "expected_fee_usd": _money(sales_fee(notional, np.isin(sides, SELLS), chosen)),
+        "expected_risk_usd": _money(risk_of(leg, profile, price[k], volatility[k])),
     }
-    return Orders(
-        pl.concat(rows)
-        .sort("parent_id", "side")
-        .with_columns(session_date=pl.lit(offset(wishes.decision_date, 1)), **stamp)
-        .select(ORDERS.column_names),
-        pl.concat(cut)
-        .sort("order_id", "bucket")
-        .with_columns(**stamp)
-        .select(ORDER_SLICES.column_names),
+    made = pl.DataFrame(
+        {
+            "order_id": ids,
+            "policy": repeated(wishes.policy, at.size),
+            "decision_date": repeated(day, at.size),
+            "session_date": repeated(offset(day, 1), at.size),
+            "parent_id": [wishes.parents[one] for one in k],
+            "ticker": [wishes.tickers[one] for one in k],
+            "side": sides,
+            "state": state.tolist(),
+            "wished_shares": wished[at],
+            "shares": sent,
+            "held_shares": wishes.held_shares[k],
+            "target_shares": wishes.target_shares[k],
+            **{column: np.where(is_known, values, np.nan) for column, values in known.items()},
+            "known_at": repeated(until, at.size),
+        },
+        schema=ORDERS.polars_schema,
+        nan_to_null=True,
     )
+    which, bucket = np.nonzero(leg)
+    begins, ends = (np.array([one[end] for one in times], dtype="datetime64[us]") for end in (0, 1))
+    cut = pl.DataFrame(
+        {
+            "order_id": [ids[one] for one in which],
+            "policy": repeated(wishes.policy, which.size),
+            "decision_date": repeated(day, which.size),
+            "bucket": bucket + 1,
+            "starts_at": begins[bucket],
+            "ends_at": ends[bucket],
+            "shares": leg[which, bucket],
+            "volume_share": profile[bucket],
+            "known_at": repeated(until, which.size),
+        },
+        schema=ORDER_SLICES.polars_schema,
+    )
+    return Orders(made, cut)
 
 
 def commission(shares: Ints, a_share_usd: float, settings: TradingSettings) -> Floats:
@@ -262,11 +250,7 @@ def _cut(wished: Ints, cap: Ints, is_exit: Bools, price: Floats, settings: Tradi
     return np.where(is_exit & (within == wished), wished, kept)
 
 
-def _money(amount: Floats, is_known: Bools) -> Floats:
-    """Whole units of 1e-4 dollars, NaN where unknown."""
-    return _unknown(dollars(units(np.nan_to_num(amount))), is_known)
-
-
-def _unknown(values: Floats, is_known: Bools) -> Floats:
-    found: Floats = np.where(is_known, values, np.nan)
+def _money(amount: Floats) -> Floats:
+    """Whole units of 1e-4 dollars; what is unknown counts as nothing."""
+    found: Floats = dollars(units(np.nan_to_num(amount)))
     return found

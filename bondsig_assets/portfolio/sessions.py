@@ -30,6 +30,7 @@ COLUMNS = (
     "borrow_rate_pct",
 )
 _DELISTINGS = ("ticker", "last_trade_date", "delisting_return_pct", "reason")
+_NONE = DELISTINGS.empty().select(_DELISTINGS)
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ def session_of(
     rows: whose prices they are is for the caller to know.
     """
     rows = prices.sort("parent_id")
-    if rows["parent_id"].is_duplicated().any():
+    parents = rows["parent_id"].to_list()
+    if len(set(parents)) < len(parents):
         raise ValueError("a name has two rows in a session")
     columns = {
         name: rows[name].cast(pl.Float64).to_numpy()
@@ -99,21 +101,28 @@ def session_of(
         else np.full(rows.height, np.nan)
         for name in COLUMNS
     }
-    ended = DELISTINGS.empty() if delistings is None else delistings
-    known = ended.select(*_DELISTINGS, *(["known_at"] if "known_at" in ended.columns else []))
-    known = known.with_columns(is_told=pl.col("delisting_return_pct").is_finite().fill_null(False))
-    order = ["is_told", *(["known_at"] if "known_at" in known.columns else [])]
-    known = (
-        known.sort(order, maintain_order=True)
-        .unique(["ticker", "last_trade_date"], keep="last", maintain_order=True)
-        .select(_DELISTINGS)
-    )
+    ended = None if delistings is None or not delistings.height else _newest(delistings)
     return Session(
         trade_date,
-        rows["parent_id"].to_list(),
+        parents,
         rows["ticker"].to_list(),
         **columns,
         has_borrow_rates=has_borrow_rates,
         cash_rate_pct=cash_rate_pct,
-        delistings=known,
+        delistings=_NONE if ended is None else ended,
+    )
+
+
+def _newest(delistings: pl.DataFrame) -> pl.DataFrame:
+    """A row a ticker and last day: one that says a return before one that does not, then the one
+    known later.
+    """
+    known = delistings.with_columns(
+        is_told=pl.col("delisting_return_pct").is_finite().fill_null(value=False)
+    )
+    order = ["is_told", *(["known_at"] if "known_at" in known.columns else [])]
+    return (
+        known.sort(order, maintain_order=True)
+        .unique(["ticker", "last_trade_date"], keep="last", maintain_order=True)
+        .select(_DELISTINGS)
     )

@@ -26,12 +26,12 @@ from bondsig_assets.errors import BrokerError, LedgerError
 from bondsig_assets.portfolio.books import Books, Dues, Ended, stopped
 from bondsig_assets.portfolio.broker import (
     MONEY,
-    REPORTS,
+    NO_FAULTS,
+    NO_REPORTS,
     Booked,
     Broker,
     OpenOrders,
     booked,
-    no_faults,
     no_orders,
     scaled,
 )
@@ -50,6 +50,7 @@ from bondsig_assets.portfolio.ledger import (
     Journal,
     borrow_fee,
     interest,
+    repeated,
     units,
     usable_price,
     value,
@@ -65,6 +66,8 @@ _PAID = {
     "commission_usd": ("commission", "commissions"),
     "fee_usd": ("fee", "fees"),
 }
+#: Frames without rows, made once.
+_NO_FILLS = FILLS.empty()
 _COUNTS = tuple(
     name
     for name in PORTFOLIO_DAYS.column_names
@@ -133,11 +136,11 @@ def _asked(
 ) -> tuple[pl.DataFrame, bool]:
     """A broker's reports of orders, and whether it did not answer; it is not asked about none."""
     if not orders.size:
-        return pl.DataFrame(schema=REPORTS), False
+        return NO_REPORTS, False
     try:
         return ask(orders, session), False
     except BrokerError:
-        return pl.DataFrame(schema=REPORTS), True
+        return NO_REPORTS, True
 
 
 class _Day:
@@ -259,6 +262,8 @@ class _Day:
         """Positions of stocks that are known to have ended become cash, at their marks and the
         return from there; a return told later corrects what was booked.
         """
+        if not self.session.delistings.height:
+            return
         held = np.flatnonzero(self.shares)
         owners = [self._ticker_before(int(k)) for k in held]
         found, rows = delisted(self.day, owners, self.price_dates[held], self.session.delistings)
@@ -516,12 +521,12 @@ class _Day:
         change of the net asset value.
         """
         orders, found = todays
-        fills = pl.concat(
+        fills = _joined(
             [self._fill_rows(*late, is_late=True), self._fill_rows(orders, found, is_down=is_down)]
         )
         filled = np.bincount(found.order, weights=found.shares, minlength=orders.size)
         after_session = replace(orders, filled=filled.astype(np.int64), blocked=[""] * orders.size)
-        books = self._books_after(done, after_session, fills)
+        books = self._books_after(done, after_session, [*late[1].report_ids, *found.report_ids])
         changed, change = self.journal.changed, books.nav_e4 - self.books.nav_e4
         parts = {name: -changed[name] for name in CHANGES}
         if change != sum(parts.values()) or change != sum(changed[one] for one in ASSETS):
@@ -532,9 +537,8 @@ class _Day:
         is_stopped = books.nav_e4 <= 0
         if is_stopped:
             books = stopped(books)
-        positions = _position_rows(self, books)
-        stale = positions.filter((pl.col("shares") != 0) & pl.col("is_stale"))
-        refused = pl.concat([late[1].refused, found.refused])
+        stale = _stale_days(books.price_dates, self.day)
+        refused = _joined([late[1].refused, found.refused])
         row = _day_row(
             books,
             "stopped" if is_stopped else "opened" if self.books.state == "new" else "open",
@@ -543,25 +547,24 @@ class _Day:
             self.notional_e4,
             {
                 "n_orders": orders.size,
-                "n_fills": fills.filter(pl.col("shares") > 0).height,
-                "n_unfilled": fills.filter(pl.col("reason") != "late")
-                .unique("order_id", keep="last")
-                .filter(pl.col("outcome") != "filled")
-                .height,
+                "n_fills": late[1].order.size + found.order.size,
+                "n_unfilled": int(
+                    ((after_session.filled < orders.shares) | (orders.shares == 0)).sum()
+                ),
                 "n_repeated": late[1].n_repeated + found.n_repeated,
                 "n_refused": refused.height,
-                "n_stale": stale.height,
-                "n_halted": stale.filter(
-                    pl.col("stale_days") >= self.settings.trading.halt_days
-                ).height,
+                "n_stale": int((stale > 0).sum()),
+                "n_halted": int((stale >= self.settings.trading.halt_days).sum()),
                 "n_quarantined": int(books.is_quarantined.sum()),
                 "n_assumed": self.journal.n_assumed,
                 "is_broker_down": is_down,
             },
         )
-        return TradedDay(fills, self.journal.entries(), positions, row, refused, books)
+        return TradedDay(
+            fills, self.journal.entries(), _position_rows(self, books), row, refused, books
+        )
 
-    def _books_after(self, done: Actions, orders: OpenOrders, fills: pl.DataFrame) -> Books:
+    def _books_after(self, done: Actions, orders: OpenOrders, reports: list[str]) -> Books:
         books, at = self.books, np.flatnonzero(self.shares)
         rate, is_assumed = self._borrow_rates(at)
         return replace(
@@ -583,7 +586,7 @@ class _Day:
             ended=tuple(self.ended[key] for key in sorted(self.ended)),
             orders=no_orders(),
             last_orders=orders,
-            seen=frozenset(fills.filter(pl.col("shares") > 0)["fill_id"].to_list()),
+            seen=frozenset(reports),
         )
 
     def _borrow_rates(self, at: Ints) -> tuple[Floats, Bools]:
@@ -608,6 +611,8 @@ class _Day:
         is_filled[found.order] = True
         unfilled = np.flatnonzero(~is_filled) if not is_late else np.zeros(0, np.int64)
         at, none = np.r_[found.order, unfilled], np.zeros(unfilled.size)
+        if not at.size:
+            return _NO_FILLS
         shares = np.r_[found.shares, none.astype(np.int64)]
         names, whole = self.places(orders.parents)[at], orders.shares[at]
         left = whole - _running(at, shares, orders.filled)
@@ -623,9 +628,9 @@ class _Day:
             {
                 "fill_id": [*found.report_ids, *(f"{orders.order_ids[k]}-none" for k in unfilled)],
                 "order_id": [orders.order_ids[k] for k in places],
-                "policy": [self.books.policy] * at.size,
-                "booked_date": [self.day] * at.size,
-                "fill_date": [orders.session_date if is_late else self.day] * at.size,
+                "policy": repeated(self.books.policy, at.size),
+                "booked_date": repeated(self.day, at.size),
+                "fill_date": repeated(orders.session_date if is_late else self.day, at.size),
                 "parent_id": [orders.parents[k] for k in places],
                 "ticker": [orders.tickers[k] for k in places]
                 if is_late
@@ -633,8 +638,8 @@ class _Day:
                 "side": [orders.sides[k] for k in places],
                 "outcome": outcome,
                 "reason": [
-                    "late" if is_late else _why(orders, found, k, one, is_down)
-                    for k, one in zip(places, outcome, strict=True)
+                    "late" if is_late else _why(orders, found, k, rest, is_down)
+                    for k, rest in zip(places, _at_last(at, left), strict=True)
                 ],
                 "order_shares": whole,
                 "shares": shares,
@@ -644,7 +649,7 @@ class _Day:
                 "arrival_price_usd": np.where(usable_price(opened), opened, decision),
                 "close_usd": np.where(usable_price(close), close, np.nan),
                 **{column: np.r_[found.money_e4[column] / UNITS, none] for column in MONEY},
-                "known_at": [cutoff(self.day)] * at.size,
+                "known_at": repeated(cutoff(self.day), at.size),
             },
             schema=FILLS.polars_schema,
             nan_to_null=True,
@@ -660,11 +665,20 @@ def _running(order: Ints, shares: Ints, filled: Ints) -> Ints:
     return found
 
 
-def _why(orders: OpenOrders, found: Booked, k: int, outcome: str, is_down: bool) -> str | None:
-    """Why an order was not filled whole: what blocked it, what the broker said, or that it said
-    nothing.
+def _at_last(order: Ints, left: Ints) -> list[int | None]:
+    """What is left of an order, at its last fill; None at those before."""
+    last = {at: k for k, at in enumerate(order.tolist())}
+    return [
+        rest if last[at] == k else None
+        for k, (at, rest) in enumerate(zip(order.tolist(), left.tolist(), strict=True))
+    ]
+
+
+def _why(orders: OpenOrders, found: Booked, k: int, rest: int | None, is_down: bool) -> str | None:
+    """Why an order was not filled whole, said where it ends: what blocked it, what the broker said,
+    or that it said nothing. One that a split made nothing of has nothing left either.
     """
-    if outcome == "filled":
+    if rest is None or (rest == 0 and orders.shares[k] > 0):
         return None
     silent = "broker_down" if is_down else "cancelled"
     return orders.blocked[k] or found.reasons.get(k) or silent
@@ -674,6 +688,20 @@ def _spread(values: np.ndarray, at: Ints, size: int, value: Any) -> np.ndarray:
     """`values` at their places among `size`, `value` elsewhere."""
     found = np.full(size, value, dtype=values.dtype)
     found[at] = values
+    return found
+
+
+def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Frames one below the other; the first where no other has rows."""
+    filled = [frame for frame in frames if frame.height]
+    return pl.concat(filled) if filled else frames[0]
+
+
+def _stale_days(price_dates: np.ndarray, day: date | None) -> Ints:
+    """Trading days from each date to `day`, 0 where there never was a price."""
+    calendar, today = all_trading_days(), np.datetime64(day or "NaT", "D")
+    known = np.where(np.isnat(price_dates), today, price_dates)
+    found: Ints = np.searchsorted(calendar, today) - np.searchsorted(calendar, known)
     return found
 
 
@@ -720,12 +748,8 @@ def _positions_of(
     pnl_e4: Ints,
     halt_days: int,
 ) -> pl.DataFrame:
-    day = np.datetime64(books.trade_date or "NaT", "D")
-    calendar = all_trading_days()
-    is_known = ~np.isnat(price_dates)
-    since = np.searchsorted(calendar, day) - np.searchsorted(
-        calendar, np.where(is_known, price_dates, day)
-    )
+    # What is not held has no mark that could be old.
+    since = np.where(shares != 0, _stale_days(price_dates, books.trade_date), 0)
     is_stale = since > 0
     worth, nav = value(shares, mark_e4), books.nav_e4
     state = np.select(
@@ -736,8 +760,8 @@ def _positions_of(
     count = len(parents)
     return pl.DataFrame(
         {
-            "trade_date": [books.trade_date] * count,
-            "policy": [books.policy] * count,
+            "trade_date": repeated(books.trade_date, count),
+            "policy": repeated(books.policy, count),
             "parent_id": parents,
             "ticker": tickers,
             "state": state.tolist(),
@@ -753,7 +777,7 @@ def _positions_of(
             "borrow_rate_pct": rate,
             "is_borrow_assumed": is_assumed,
             "pnl_usd": pnl_e4 / UNITS,
-            "known_at": [cutoff(books.trade_date or date.min)] * count,
+            "known_at": repeated(cutoff(books.trade_date or date.min), count),
         },
         schema=POSITIONS.polars_schema,
         nan_to_null=True,
@@ -802,7 +826,7 @@ def _stopped(books: Books, day: date, halt_days: int) -> TradedDay:
     n = books.shares.size
     counts = dict.fromkeys(_COUNTS, 0) | {"is_broker_down": False}
     return TradedDay(
-        FILLS.empty(),
+        _NO_FILLS,
         LEDGER_ENTRIES.empty(),
         _positions_of(
             after,
@@ -820,6 +844,6 @@ def _stopped(books: Books, day: date, halt_days: int) -> TradedDay:
             halt_days=halt_days,
         ),
         _day_row(after, "stopped", books.nav_e4, dict.fromkeys(CHANGES, 0), 0, counts),
-        no_faults(),
+        NO_FAULTS,
         after,
     )

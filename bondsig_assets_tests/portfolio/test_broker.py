@@ -174,6 +174,24 @@ def test_rejects_partial_fills_and_cancels(told, outcome, reason, filled):
     assert market.row["n_unfilled"] == (outcome != "filled")
 
 
+def test_an_order_filled_in_parts_says_why_only_where_it_ends():
+    broker = Told()
+    market = market_of(broker)
+    parts = [{"shares": 40}, {"shares": 60, "report_id": "r2"}]
+    broker.todays = parts
+    done = market.session(prices(A=20.0))
+    assert done.fills.select("outcome", "reason", "unfilled_shares").rows() == [
+        ("partial", None, 60),
+        ("filled", None, 0),
+    ]
+    market.evening(A=200)
+    broker.todays = [*parts[:1], {"shares": 50, "report_id": "r3"}]
+    broker.todays[0] = broker.todays[0] | {"report_id": "r4"}
+    done = market.session(prices(A=20.0))
+    assert done.fills["reason"].to_list() == [None, "cancelled"]
+    assert market.row["n_fills"] == 2 and market.row["n_unfilled"] == 1
+
+
 def test_a_fill_that_is_told_twice_is_booked_once():
     broker = Told()
     market = market_of(broker)

@@ -129,6 +129,56 @@ def one(**columns):
             },
             (0, 2, False),
         ),
+        # What is told late explains the days in between, or does not.
+        (
+            {
+                "close_usd": 51,
+                "growth": 1.02,
+                "was_quarantined": True,
+                "split_ratio": 2,
+                "dividend_usd": 0,
+            },
+            (0, 2, False),
+        ),
+        # 50 cents went ex on the old shares meanwhile.
+        (
+            {
+                "close_usd": 51,
+                "growth": 1.025,
+                "was_quarantined": True,
+                "split_ratio": 2,
+                "dividend_usd": 0,
+            },
+            (0.25, 2, False),
+        ),
+        (
+            {"close_usd": 41, "was_quarantined": True, "split_ratio": 1, "dividend_usd": 60},
+            (60, 1, False),
+        ),
+        (
+            {"close_usd": 41, "was_quarantined": True, "split_ratio": 1, "dividend_usd": 0.3},
+            (0, 1, True),
+        ),
+        (
+            {
+                "close_usd": 41,
+                "growth": 1.01,
+                "was_quarantined": True,
+                "split_ratio": 1,
+                "dividend_usd": 60,
+            },
+            (60, 1, False),
+        ),
+        (
+            {
+                "close_usd": 41,
+                "growth": 1.01,
+                "was_quarantined": True,
+                "split_ratio": 1,
+                "dividend_usd": 0.3,
+            },
+            (0, 1, True),
+        ),
         # The bad print is gone.
         ({"close_usd": 102, "growth": 1.02, "was_quarantined": True}, (0, 1, False)),
     ],
