@@ -20,7 +20,7 @@ from bondsig_assets.home import Home
 from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.orchestration.stages import SCORING
 from bondsig_assets.portfolio.attribution_days import DECISION_LAG
-from bondsig_assets.reading.books import judged_books, parts
+from bondsig_assets.reading.books import cash_of_books, judged_books, parts
 from bondsig_assets.reporting.book_pictures import save_tear_sheet
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.warehouse import Write
@@ -101,7 +101,7 @@ def performance_asset(warehouse: WarehouseResource) -> Result:
     opened.replace(*(Write(name, rows) for name, rows in made.items()))
     home = Home(opened.home)
     with opened.on_snapshot():
-        picture = save_tear_sheet(opened, home.pictures, home.note)
+        picture = save_tear_sheet(opened, home.pictures, home.note, cash_of_books(opened))
     shown = {}
     if picture is not None:
         shown["tear_sheet_picture"] = dg.MetadataValue.md(markdown_picture(picture))

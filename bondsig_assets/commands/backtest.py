@@ -26,6 +26,8 @@ from bondsig_assets.portfolio.capacity import capacity
 from bondsig_assets.portfolio.credit_money import summed
 from bondsig_assets.portfolio.settings import PortfolioSettings, load_settings
 from bondsig_assets.reading.backtest import Backtest, judged_backtests, run_backtest, span_of
+from bondsig_assets.reading.books import cash_returns
+from bondsig_assets.reporting.book_pictures import cash_of
 from bondsig_assets.reporting.book_summary import print_book
 from bondsig_assets.reporting.tear_sheet import TearSheet, draw_tear_sheet
 from bondsig_assets.warehouse import Warehouse
@@ -119,10 +121,11 @@ def _draw(
     curve: pl.DataFrame | None,
     picture: Path,
 ) -> None:
-    market = home.market()
+    market, book = home.market(), book_returns(test.book.rows["portfolio_days"])
+    cash = cash_returns(open_warehouse(home).read_table("treasury_yields"), test.days)
     figure = draw_tear_sheet(
         TearSheet(
-            book_returns(test.book.rows["portfolio_days"]),
+            book,
             mine["performance"],
             market=market.describe() if market is not None else "",
             is_simulated=bool(home.note),
@@ -130,6 +133,7 @@ def _draw(
             slices=mine["pnl_slices"],
             capacity=curve,
             credit_money=credit,
+            cash_returns=cash_of(book["trade_date"], cash),
         )
     )
     if figure is None:

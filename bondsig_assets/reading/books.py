@@ -129,3 +129,13 @@ def cash_returns(yields: pl.DataFrame, days: list[date]) -> pl.DataFrame:
         "trade_date",
         cash_return=pl.col("annual_rate_pct").shift(1) / 100 * nights / _YEAR_DAYS,
     ).drop_nulls()
+
+
+@of_one_snapshot
+def cash_of_books(warehouse: Warehouse) -> pl.DataFrame:
+    """`cash_returns` of the days of all books."""
+    first, last = warehouse.read("SELECT min(trade_date), max(trade_date) FROM portfolio_days").row(
+        0
+    )
+    days = trading_days(first, last) if first is not None else []
+    return cash_returns(warehouse.read_table("treasury_yields"), days)

@@ -61,7 +61,7 @@ class PositionTrail:
         )
         if row["state"] != "in":
             said += f", as the name is {row['state']}"
-        if row["alpha_bps"] is None:
+        if not row["alpha_bps"]:
             return said
         said += f"; {row['alpha_bps']:+.1f} bp expected over five days"
         takers = [
