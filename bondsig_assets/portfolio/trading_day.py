@@ -165,7 +165,6 @@ class _Day:
         self.held_before = self.shares.copy()
         #: What the account of stock has of each name, until marks bring it to the close.
         self.stock_e4 = value(self.shares, self.mark_e4)
-        self.before_e4 = self.stock_e4.copy()
         #: Shares traded today and their cost at market prices; fractions that splits settled.
         self.traded, self.traded_e4 = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.fraction, self.fraction_e4 = np.zeros(n), np.zeros(n, np.int64)
@@ -182,7 +181,9 @@ class _Day:
         return np.array([self.where[parent] for parent in parents], dtype=np.int64)
 
     def marks_usd(self, orders: OpenOrders) -> Floats:
-        """Yesterday's marks of the names of orders, NaN where nothing was held, [order]."""
+        """Yesterday's marks of the names of orders, the decision's price where nothing was held,
+        [order].
+        """
         marks = self.mark_e4[self.places(orders.parents)] / UNITS
         found: Floats = np.where(marks > 0, marks, orders.decision_price_usd)
         return found

@@ -19,7 +19,14 @@ from bondsig_assets.portfolio.sessions import session_of
 from bondsig_assets.portfolio.settings import TradingSettings
 from bondsig_assets.tables.trading import ORDERS
 from bondsig_assets.validation import declared_fields
-from bondsig_assets_tests.portfolio.books_by_hand import DEAR, FIRST, random_market
+from bondsig_assets_tests.portfolio.books_by_hand import (
+    DEAR,
+    FIRST,
+    FREE,
+    Market,
+    prices,
+    random_market,
+)
 
 
 def sessions_of(seed, **known):
@@ -72,6 +79,26 @@ def test_a_range_is_its_days(seed, cut):
         assert rows.equals(pl.concat([one.rows[name] for one in singles])), name
     assert whole.books.nav_e4 == book.nav_e4 == second.books.nav_e4
     assert whole.refused.is_empty()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6))
+def test_five_tranches_earn_a_fifth_of_each_days_labels_to_the_unit(seed):
+    """Identity 6: without costs and caps, decided at t, filled at the close of t + 1, held to that
+    of t + 6: what a tranche is worth when it is bought times the simple return of its label.
+    """
+    draw = np.random.default_rng(seed)
+    n_days, names = 12, ["A", "B", "C"]
+    tranche = draw.integers(-40, 40, (n_days, 3))
+    path = np.round(50 * np.exp(draw.normal(0, 0.02, (n_days + 7, 3)).cumsum(axis=0)), 2)
+    market = Market(FREE, nav_usd=1e6)
+    for day in range(n_days + 7):
+        market.session(prices(**dict(zip(names, path[day].tolist(), strict=True))))
+        young = tranche[max(day - 4, 0) : day + 1].sum(axis=0) if day < n_days + 4 else 0 * path[0]
+        market.evening(**{name: int(q) for name, q in zip(names, young, strict=True)})
+    bought = tranche * path[1 : n_days + 1]
+    label = path[6 : n_days + 6] / path[1 : n_days + 1] - 1
+    assert market.row["nav_usd"] - 1e6 == pytest.approx(float((bought * label).sum()), abs=1e-4)
 
 
 def test_no_days_are_no_rows():
