@@ -184,6 +184,34 @@ def test_a_delisting_known_late_is_booked_then_and_corrected_never_rewritten():
     assert market.entries().head(before.height).equals(before)
 
 
+def test_a_delisting_known_early_waits_for_the_last_day():
+    market = Market()
+    ended = delistings(("a", date(2024, 3, 6), 25.0, "merger"))
+    market.session(prices(A=10.0))
+    market.evening(A=1000)
+    market.session(prices(A=10.0), delistings=ended)
+    market.session(prices(A=12.0), delistings=ended)
+    assert (market.row["trade_date"], market.row["nav_usd"]) == (date(2024, 3, 6), 102_000.0)
+    assert market.books.parents == ["A"]
+    market.session(prices(B=1.0), delistings=ended)
+    # From the last close, not from the price of the day that it became known.
+    assert (market.row["nav_usd"], market.row["delistings_usd"]) == (105_000.0, 3_000.0)
+
+
+def test_a_split_and_a_dividend_of_a_day_without_a_price_are_booked():
+    market = Market()
+    market.session(prices(A=30.0))
+    market.evening(A=101)
+    market.session(prices(A=30.0))
+    market.session(prices(A={"close_usd": None, "split_ratio": 1.5, "dividend_usd": 0.1}))
+    # 151 shares at 20, and half a share at 20 as nobody knows an opening price.
+    assert market.books.shares.tolist() == [151]
+    assert (market.row["nav_usd"], market.row["receivables_usd"]) == (100_015.1, 15.1)
+    assert market.row["n_assumed"] == 1
+    market.session(prices(A=20.0))
+    assert market.row["nav_usd"] == 100_015.1
+
+
 def test_a_halt_is_marked_at_the_last_price_fills_nothing_and_is_flagged_after_ten_days():
     market = Market()
     market.session(prices(A=20.0))
