@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.arrays import Bools, Floats, Ints
-from bondsig_assets.portfolio.ledger import UNITS, usable_price
+from bondsig_assets.portfolio.ledger import MAXIMUM_PRICE_USD, UNITS, usable_price
 
 #: Ratios that companies split by, new shares for one old: the usual ones and small stock dividends.
 SIMPLE_RATIOS: Floats = np.array(
@@ -42,6 +42,8 @@ _USUAL_MOVE = float(np.log(1.25))
 _ABSURD_MOVE = float(np.log(10.0))
 #: A ratio that a price cannot hide, in logs; and ratios beyond which a delivered one is absurd.
 _VISIBLE, _ABSURD = float(np.log(1.2)), 10_000.0
+#: No dividend is more than this often the price before it.
+_LARGEST_MULTIPLE = 10.0
 #: Fractions of a share below this are what multiplying leaves of none.
 _HAIR = 1e-9
 #: Reasons for which a stock without a known return lost what a dropped one usually does.
@@ -97,7 +99,9 @@ def actions(seen: Observed) -> Actions:
     before = np.where(priced, seen.before_usd, 1.0)
     ratio, dividend = seen.split_ratio, seen.dividend_usd
     absurd = (ratio <= 1 / _ABSURD) | (ratio >= _ABSURD) | (dividend < 0)
-    absurd |= priced & (dividend > 10 * close)
+    absurd |= dividend > _LARGEST_MULTIPLE * np.where(
+        usable_price(seen.before_usd), seen.before_usd, MAXIMUM_PRICE_USD
+    )
     move = np.log(close / before)
     wrong = absurd | (priced & _contradicted(ratio, move, dividend / close))
     # A quiet day after a quarantined one explains nothing of what happened before.

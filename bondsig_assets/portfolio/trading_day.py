@@ -66,6 +66,8 @@ _PAID = {
     "commission_usd": ("commission", "commissions"),
     "fee_usd": ("fee", "fees"),
 }
+#: Beyond these a total return, an annual borrow rate or a rate on cash is taken for unknown.
+_LARGEST_RETURN_PCT, _LARGEST_BORROW_PCT, _CASH_RATES_PCT = 100_000.0, 1_000.0, (-10.0, 100.0)
 #: Frames without rows, made once.
 _NO_FILLS = FILLS.empty()
 _COUNTS = tuple(
@@ -368,7 +370,7 @@ class _Day:
             Observed(
                 before_usd=before,
                 close_usd=facts.close_usd,
-                growth=self.growth * (1 + facts.total_return_pct / 100),
+                growth=self.growth * self._grown(),
                 dividend_usd=facts.dividend_usd,
                 split_ratio=facts.split_ratio,
                 shares_before=self.shares_outstanding,
@@ -379,6 +381,13 @@ class _Day:
         self._split(done)
         self._go_ex(done)
         return done
+
+    def _grown(self) -> Floats:
+        """1 + the day's total return, unknown where it is no return."""
+        returned = self.facts.total_return_pct
+        is_known = (returned > -100) & (returned < _LARGEST_RETURN_PCT)
+        grown: Floats = np.where(is_known, 1 + np.where(is_known, returned, 0.0) / 100, np.nan)
+        return grown
 
     def _split(self, done: Actions) -> None:
         """Whole shares at the new ratio; the fraction is settled at the opening price."""
@@ -475,8 +484,7 @@ class _Day:
             self.journal.post(kind, "stock", account, amount, names, price_usd=price)
         self.stock_e4, self.mark_e4 = worth, mark
         fresh = is_priced | is_new
-        returned = 1 + facts.total_return_pct / 100
-        grown = np.where(done.is_quarantined, self.growth * returned, self.growth)
+        grown = np.where(done.is_quarantined, self.growth * self._grown(), self.growth)
         self.growth = np.where(fresh, 1.0, grown)
         self.price_dates = np.where(fresh, day, self.price_dates)
         known = np.isfinite(facts.shares_outstanding)
@@ -505,7 +513,8 @@ class _Day:
             is_assumed=books.is_borrow_assumed & self.session.has_borrow_rates,
         )
         told = self.session.cash_rate_pct
-        rate = told if np.isfinite(told) else self.settings.trading.cash_rate_pct
+        is_known = _CASH_RATES_PCT[0] <= told <= _CASH_RATES_PCT[1]
+        rate = told if is_known else self.settings.trading.cash_rate_pct
         short = int(np.maximum(-worth, 0).sum())
         earned = interest(books.cash_e4, short, rate, days, self.settings.trading)
         self.journal.whole("interest", "cash", "interest", earned, rate / 100)
@@ -595,7 +604,7 @@ class _Day:
         longs.
         """
         costs, told = self.settings.costs, self.facts.borrow_rate_pct[at]
-        is_short, is_told = self.shares[at] < 0, told >= 0
+        is_short, is_told = self.shares[at] < 0, (told >= 0) & (told <= _LARGEST_BORROW_PCT)
         bps = (
             costs.unknown_borrow_bps if self.session.has_borrow_rates else costs.general_borrow_bps
         )
