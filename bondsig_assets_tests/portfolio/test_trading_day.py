@@ -349,6 +349,24 @@ def test_interest_runs_on_the_cash_of_the_evening_before():
     assert market.row["interest_usd"] == 0.0
 
 
+def test_proceeds_of_a_short_earn_and_borrowed_cash_costs():
+    """Over one night at 3.6 %: 40,000 of proceeds at 3.35 and 100,000 own at 3.1; then 150,000 of
+    stock with 100,000 own: 50,000 borrowed at 4.35.
+    """
+    market = Market()
+    market.session(prices(A=40.0), cash_rate_pct=3.6)
+    market.evening(A=-1000)
+    market.session(prices(A=40.0), cash_rate_pct=0.0)
+    market.session(prices(A=40.0), cash_rate_pct=3.6)
+    assert market.row["interest_usd"] == round(40_000 * 0.0335 / 360 + 100_000 * 0.031 / 360, 4)
+    other = Market()
+    other.session(prices(A=40.0))
+    other.evening(A=3750)
+    other.session(prices(A=40.0))
+    other.session(prices(A=40.0), cash_rate_pct=3.6)
+    assert other.row["interest_usd"] == -round(50_000 * 0.0435 / 360, 4)
+
+
 def test_what_brokers_charge_is_booked_beside_the_price():
     """A million at 50 of 50 million a day, 2 %: 2.2 bp, two thirds of 2 % x √0.02, 70, 0.2 bp."""
     dear = charging(
