@@ -1,6 +1,6 @@
 """Books: how long a day of them takes, and whether real positions earn what their shares did.
 
-    .venv/bin/python -m benchmarks.trading [speed|real FOLDER] …
+    .venv/bin/python -m benchmarks.trading [speed|path|real FOLDER] …
 
 Belongs here: what the figures on orders and ledger come from. Not here: correctness
 (`bondsig_assets_tests/portfolio`).
@@ -17,13 +17,18 @@ from time import process_time
 import numpy as np
 import polars as pl
 
+from benchmarks.portfolio import CALIBRATION, FIRST, HISTORY, history_of, world
 from bondsig_assets.calendar import trading_days
+from bondsig_assets.portfolio.book_days import walk
 from bondsig_assets.portfolio.books import Books, new_books, with_orders
 from bondsig_assets.portfolio.broker import PaperBroker
-from bondsig_assets.portfolio.orders import orders, wishes_of
-from bondsig_assets.portfolio.sessions import session_of
+from bondsig_assets.portfolio.orders import Orders, orders, wishes_of
+from bondsig_assets.portfolio.risk_model import risk_model
+from bondsig_assets.portfolio.sessions import Session, session_of
 from bondsig_assets.portfolio.settings import BoundSettings, PortfolioSettings, TradingSettings
+from bondsig_assets.portfolio.targets import Day, targets
 from bondsig_assets.portfolio.trading_day import TradedDay, trade_day
+from bondsig_assets.tables.trading import CHANGES
 
 #: As much of a name as wanted, at once: what is held is to be looked at, not how it is bought.
 UNCAPPED = PortfolioSettings(
@@ -36,16 +41,16 @@ NAV_USD, POSITION_USD = 1e9, 1e7
 
 
 def main() -> None:
-    """Run the parts named on the command line; speed when none is."""
-    asked = sys.argv[1:] or ["speed"]
+    """Run the parts named on the command line; all but the real prices when none is."""
+    asked, parts = sys.argv[1:] or ["speed", "path"], {"speed": _speed, "path": _path}
     while asked:
         part = asked.pop(0)
         if part == "real":
             _real(Path(asked.pop(0)))
-        elif part == "speed":
-            _speed()
+        elif part in parts:
+            parts[part]()
         else:
-            sys.exit(f"unknown part '{part}'; there are: speed and real FOLDER")
+            sys.exit(f"unknown part '{part}'; there are: {', '.join(parts)} and real FOLDER")
         print(flush=True)
 
 
@@ -83,6 +88,84 @@ def _speed(n: int = 120, n_days: int = 252) -> None:
     print(
         f"{n} names, {filled / n_days:.0f} orders a day: {per_day[0]:.1f} ms of processor a day for"
         f" the books, {per_day[1]:.1f} ms for orders"
+    )
+
+
+def _path(n: int = 120, n_days: int = 1512) -> None:
+    """Six years of targets by the optimiser, orders and books of a world whose scores know what is
+    to come by an IC of 0.03: how long, and where the money went.
+    """
+    of, start = world(n, n_days, 0.03, 0), HISTORY + CALIBRATION
+    names = tuple(f"P{k:05}" for k in range(n))
+    sector = np.array([f"S{k % 6}" for k in range(n)], dtype=object)
+    yes, no = np.ones(n, bool), np.zeros(n, bool)
+    prices = np.round(of.price * np.cumprod(1 + of.returns[start : start + n_days], axis=0), 4)
+    settings = PortfolioSettings()
+    spent = {"targets": 0.0}
+
+    def decide(book: Books, session: Session) -> Orders:
+        begun = process_time()
+        t = start + int(np.flatnonzero(days == np.datetime64(session.trade_date))[0])
+        held = dict(zip(book.parents, book.shares.tolist(), strict=True))
+        shares = np.array([held.get(name, 0) for name in names], dtype=np.int64)
+        risk = risk_model(history_of(of, sector, t), settings.risk)
+        alpha = of.lead * of.own * np.sqrt(5) * of.score[t]
+        price = session.close_usd
+        day = Day(
+            session.trade_date, names, names, sector, yes, yes, no, alpha, price, yes, of.volume,
+            shares, risk, book.nav_usd,
+        )  # fmt: skip
+        found = targets(day, settings, 2.0).positions
+        spent["targets"] += process_time() - begun
+        wished = wishes_of(
+            book.held(),
+            found.with_columns(
+                volatility_pct=pl.Series(100 * np.sqrt(risk.variance)),
+                dollar_volume_usd=pl.Series(of.volume),
+            ),
+            book.policy,
+            session.trade_date,
+        )
+        return orders(wished, settings, book.state == "stopped")
+
+    days = np.array(trading_days(FIRST, date(2030, 1, 1))[:n_days], dtype="datetime64[D]")
+    sessions = {
+        day: session_of(
+            pl.DataFrame(
+                {
+                    "parent_id": names,
+                    "ticker": names,
+                    "close_usd": prices[k],
+                    "volume_shares": of.volume / prices[k],
+                    "dividend_usd": np.zeros(n),
+                    "split_ratio": np.ones(n),
+                }
+            ),
+            day,
+        )
+        for k, day in enumerate(days.tolist())
+    }
+    begun = process_time()
+    done = walk(
+        new_books("optimised"),
+        days.tolist(),
+        lambda day, book: sessions[day],
+        decide,
+        PaperBroker(settings),
+        settings,
+    )
+    whole, rows = process_time() - begun, done.rows["portfolio_days"]
+    print(
+        f"{n_days} days of {n} names: {whole:.0f} s of processor, {spent['targets']:.0f} s of them"
+        f" risk model and targets; {done.rows['orders'].height} orders,"
+        f" {done.rows['ledger_entries'].height} entries"
+    )
+    net = (rows["nav_usd"] - rows["capital_usd"]) / rows["nav_before_usd"] - 1
+    sharpe = float(net[1:].mean() / net[1:].std()) * 252**0.5
+    parts = {name: rows[f"{name}_usd"].sum() for name in CHANGES if name != "capital"}
+    print(
+        f"Sharpe {sharpe:.2f}, turnover {100 * rows['turnover'].mean():.1f} % a day, dollars: "
+        + ", ".join(f"{name} {amount:,.0f}" for name, amount in parts.items() if amount)
     )
 
 

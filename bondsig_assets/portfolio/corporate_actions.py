@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.arrays import Bools, Floats, Ints
-from bondsig_assets.portfolio.ledger import UNITS, usable_price
+from bondsig_assets.portfolio.ledger import MAXIMUM_PRICE_USD, UNITS, usable_price
 
 #: Ratios that companies split by, new shares for one old: the usual ones and small stock dividends.
 SIMPLE_RATIOS: Floats = np.array(
@@ -38,8 +38,12 @@ _NEAR, _SHARES_NEAR = 5e-4, 0.02
 _MISSING, _TICK_USD = 0.02, 0.01
 #: A move that needs no explanation where no total return is delivered, in logs.
 _USUAL_MOVE = float(np.log(1.25))
+#: A price ten times or a tenth of the one before is a mistake unless a total return says so too.
+_ABSURD_MOVE = float(np.log(10.0))
 #: A ratio that a price cannot hide, in logs; and ratios beyond which a delivered one is absurd.
 _VISIBLE, _ABSURD = float(np.log(1.2)), 10_000.0
+#: No dividend is more than this often the price before it.
+_LARGEST_MULTIPLE = 10.0
 #: Fractions of a share below this are what multiplying leaves of none.
 _HAIR = 1e-9
 #: Reasons for which a stock without a known return lost what a dropped one usually does.
@@ -86,15 +90,18 @@ def actions(seen: Observed) -> Actions:
     split, and what is left of g a dividend. Else up to a fifth of the price is a cash dividend,
     unless g is a simple ratio and nobody knows the shares. All else is quarantined, as is a split
     that the price contradicts. What is delivered stands unless the total return says that more than
-    2 % of the price is missing from it. A name without a price has what is delivered. What is
-    delivered while a position is quarantined ends that if it explains the whole move.
+    2 % of the price is missing from it, or there is none and the price is ten times what it was or
+    a tenth. A name without a price has what is delivered. What is delivered while a position is
+    quarantined ends that if it explains the whole move.
     """
     priced = usable_price(seen.close_usd) & usable_price(seen.before_usd)
     close = np.where(priced, seen.close_usd, 1.0)
     before = np.where(priced, seen.before_usd, 1.0)
     ratio, dividend = seen.split_ratio, seen.dividend_usd
     absurd = (ratio <= 1 / _ABSURD) | (ratio >= _ABSURD) | (dividend < 0)
-    absurd |= priced & (dividend > 10 * close)
+    absurd |= dividend > _LARGEST_MULTIPLE * np.where(
+        usable_price(seen.before_usd), seen.before_usd, MAXIMUM_PRICE_USD
+    )
     move = np.log(close / before)
     wrong = absurd | (priced & _contradicted(ratio, move, dividend / close))
     # A quiet day after a quarantined one explains nothing of what happened before.
@@ -107,6 +114,7 @@ def actions(seen: Observed) -> Actions:
     # Told late, it has to explain the days in between, not to be an event of its own.
     adjusted = np.abs(move + np.log(given_ratio) + np.log1p(given_dividend / close))
     missing |= seen.was_quarantined & ~has_growth & (adjusted >= _USUAL_MOVE)
+    missing |= priced & ~has_growth & (adjusted >= _ABSURD_MOVE)
     missing |= seen.was_quarantined & has_growth
     taken = np.isfinite(ratio) & np.isfinite(dividend) & ~wrong & ~quiet & ~missing
     inferred = _inferred(seen, priced, has_growth, gross, move, given_ratio)
@@ -167,7 +175,8 @@ def _inferred(
     is_split = split_seen | split_unseen
     cash = np.where(split_seen, left, np.where(is_dividend, gross - 1, 0.0))
     cash = np.where(cash > _NOISE, cash * close, 0.0)
-    known = usual | (unseen & same_shares) | (has_growth & is_none) | is_split | is_dividend
+    known = usual | (unseen & same_shares & (np.abs(rest) < _ABSURD_MOVE))
+    known |= (has_growth & is_none) | is_split | is_dividend
     return Actions(
         cash, np.where(is_split, ratio, 1.0), priced & ~known, priced & (is_split | is_dividend)
     )

@@ -1,8 +1,7 @@
 """A book's day: yesterday's book and a session in, fills, entries and today's book out.
 
-Belongs here: the order of a day, what is booked when, rows of `fills`, `positions` and
-`portfolio_days`. Not here: what a share or a broker did (`corporate_actions.py`, `broker.py`), the
-evening's targets and orders.
+Belongs here: the order of a day, what is booked when. Not here: what a share or a broker did
+(`corporate_actions.py`, `broker.py`), rows (`trading_rows.py`), the evening's targets and orders.
 
 The order of a day: deposits, dividends that are paid, fills told late of the session before,
 delistings, renames, splits and dividends at the open; then the session's fills, marks at the close,
@@ -20,8 +19,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.arrays import Bools, Floats, Ints
-from bondsig_assets.calendar import cutoff, offset
-from bondsig_assets.calendar.days import all_trading_days
+from bondsig_assets.calendar import offset
 from bondsig_assets.errors import BrokerError, LedgerError
 from bondsig_assets.portfolio.books import Books, Dues, Ended, stopped
 from bondsig_assets.portfolio.broker import (
@@ -50,14 +48,24 @@ from bondsig_assets.portfolio.ledger import (
     Journal,
     borrow_fee,
     interest,
-    repeated,
     units,
     usable_price,
     value,
 )
 from bondsig_assets.portfolio.sessions import Session
 from bondsig_assets.portfolio.settings import PortfolioSettings
-from bondsig_assets.tables.trading import CHANGES, FILLS, LEDGER_ENTRIES, PORTFOLIO_DAYS, POSITIONS
+from bondsig_assets.portfolio.trading_rows import (
+    COUNTS,
+    NO_FILLS,
+    Holdings,
+    day_row,
+    fill_rows,
+    holdings_of,
+    joined,
+    position_rows,
+    stale_days,
+)
+from bondsig_assets.tables.trading import CHANGES, LEDGER_ENTRIES
 
 #: Kind and account of what is paid beyond the market's price, by column of `fills`.
 _PAID = {
@@ -66,13 +74,8 @@ _PAID = {
     "commission_usd": ("commission", "commissions"),
     "fee_usd": ("fee", "fees"),
 }
-#: Frames without rows, made once.
-_NO_FILLS = FILLS.empty()
-_COUNTS = tuple(
-    name
-    for name in PORTFOLIO_DAYS.column_names
-    if name.startswith("n_") and name not in ("n_long", "n_short")
-)
+#: Beyond these a total return, an annual borrow rate or a rate on cash is taken for unknown.
+_LARGEST_RETURN_PCT, _LARGEST_BORROW_PCT, _CASH_RATES_PCT = 100_000.0, 1_000.0, (-10.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,6 @@ class _Day:
         self.held_before = self.shares.copy()
         #: What the account of stock has of each name, until marks bring it to the close.
         self.stock_e4 = value(self.shares, self.mark_e4)
-        self.before_e4 = self.stock_e4.copy()
         #: Shares traded today and their cost at market prices; fractions that splits settled.
         self.traded, self.traded_e4 = np.zeros(n, np.int64), np.zeros(n, np.int64)
         self.fraction, self.fraction_e4 = np.zeros(n), np.zeros(n, np.int64)
@@ -182,7 +184,9 @@ class _Day:
         return np.array([self.where[parent] for parent in parents], dtype=np.int64)
 
     def marks_usd(self, orders: OpenOrders) -> Floats:
-        """Yesterday's marks of the names of orders, NaN where nothing was held, [order]."""
+        """Yesterday's marks of the names of orders, the decision's price where nothing was held,
+        [order].
+        """
         marks = self.mark_e4[self.places(orders.parents)] / UNITS
         found: Floats = np.where(marks > 0, marks, orders.decision_price_usd)
         return found
@@ -367,7 +371,7 @@ class _Day:
             Observed(
                 before_usd=before,
                 close_usd=facts.close_usd,
-                growth=self.growth * (1 + facts.total_return_pct / 100),
+                growth=self.growth * self._grown(),
                 dividend_usd=facts.dividend_usd,
                 split_ratio=facts.split_ratio,
                 shares_before=self.shares_outstanding,
@@ -378,6 +382,13 @@ class _Day:
         self._split(done)
         self._go_ex(done)
         return done
+
+    def _grown(self) -> Floats:
+        """1 + the day's total return, unknown where it is no return."""
+        returned = self.facts.total_return_pct
+        is_known = (returned > -100) & (returned < _LARGEST_RETURN_PCT)
+        grown: Floats = np.where(is_known, 1 + np.where(is_known, returned, 0.0) / 100, np.nan)
+        return grown
 
     def _split(self, done: Actions) -> None:
         """Whole shares at the new ratio; the fraction is settled at the opening price."""
@@ -474,8 +485,7 @@ class _Day:
             self.journal.post(kind, "stock", account, amount, names, price_usd=price)
         self.stock_e4, self.mark_e4 = worth, mark
         fresh = is_priced | is_new
-        returned = 1 + facts.total_return_pct / 100
-        grown = np.where(done.is_quarantined, self.growth * returned, self.growth)
+        grown = np.where(done.is_quarantined, self.growth * self._grown(), self.growth)
         self.growth = np.where(fresh, 1.0, grown)
         self.price_dates = np.where(fresh, day, self.price_dates)
         known = np.isfinite(facts.shares_outstanding)
@@ -504,7 +514,8 @@ class _Day:
             is_assumed=books.is_borrow_assumed & self.session.has_borrow_rates,
         )
         told = self.session.cash_rate_pct
-        rate = told if np.isfinite(told) else self.settings.trading.cash_rate_pct
+        is_known = _CASH_RATES_PCT[0] <= told <= _CASH_RATES_PCT[1]
+        rate = told if is_known else self.settings.trading.cash_rate_pct
         short = int(np.maximum(-worth, 0).sum())
         earned = interest(books.cash_e4, short, rate, days, self.settings.trading)
         self.journal.whole("interest", "cash", "interest", earned, rate / 100)
@@ -521,8 +532,11 @@ class _Day:
         change of the net asset value.
         """
         orders, found = todays
-        fills = _joined(
-            [self._fill_rows(*late, is_late=True), self._fill_rows(orders, found, is_down=is_down)]
+        fills = joined(
+            [
+                fill_rows(self.books.policy, *late, self.session, is_late=True),
+                fill_rows(self.books.policy, orders, found, self.session, is_down=is_down),
+            ]
         )
         filled = np.bincount(found.order, weights=found.shares, minlength=orders.size)
         after_session = replace(orders, filled=filled.astype(np.int64), blocked=[""] * orders.size)
@@ -537,9 +551,9 @@ class _Day:
         is_stopped = books.nav_e4 <= 0
         if is_stopped:
             books = stopped(books)
-        stale = _stale_days(books.price_dates, self.day)
-        refused = _joined([late[1].refused, found.refused])
-        row = _day_row(
+        stale = stale_days(books.price_dates, self.day)
+        refused = joined([late[1].refused, found.refused])
+        row = day_row(
             books,
             "stopped" if is_stopped else "opened" if self.books.state == "new" else "open",
             self.books.nav_e4,
@@ -561,7 +575,12 @@ class _Day:
             },
         )
         return TradedDay(
-            fills, self.journal.entries(), _position_rows(self, books), row, refused, books
+            fills,
+            self.journal.entries(),
+            position_rows(books, self._holdings(books), self.settings.trading.halt_days),
+            row,
+            refused,
+            books,
         )
 
     def _books_after(self, done: Actions, orders: OpenOrders, reports: list[str]) -> Books:
@@ -594,94 +613,30 @@ class _Day:
         longs.
         """
         costs, told = self.settings.costs, self.facts.borrow_rate_pct[at]
-        is_short, is_told = self.shares[at] < 0, told >= 0
+        is_short, is_told = self.shares[at] < 0, (told >= 0) & (told <= _LARGEST_BORROW_PCT)
         bps = (
             costs.unknown_borrow_bps if self.session.has_borrow_rates else costs.general_borrow_bps
         )
         rate = np.where(is_short, np.where(is_told, told, bps / 100), np.nan)
         return rate, is_short & ~is_told
 
-    def _fill_rows(
-        self, orders: OpenOrders, found: Booked, *, is_late: bool = False, is_down: bool = False
-    ) -> pl.DataFrame:
-        """A row a fill, and of today's orders one more where something is left and nothing was
-        filled.
-        """
-        is_filled = np.zeros(orders.size, bool)
-        is_filled[found.order] = True
-        unfilled = np.flatnonzero(~is_filled) if not is_late else np.zeros(0, np.int64)
-        at, none = np.r_[found.order, unfilled], np.zeros(unfilled.size)
-        if not at.size:
-            return _NO_FILLS
-        shares = np.r_[found.shares, none.astype(np.int64)]
-        names, whole = self.places(orders.parents)[at], orders.shares[at]
-        left = whole - _running(at, shares, orders.filled)
-        outcome = np.select(
-            [(left == 0) & (shares > 0), shares > 0], ["filled", "partial"], "none"
-        ).tolist()
-        decision, opened = orders.decision_price_usd[at], self.facts.open_usd[names]
-        close = self.facts.close_usd[names]
-        if is_late:  # its session is over, and what today's prices are is no matter of it
-            opened, close = np.full(at.size, np.nan), np.full(at.size, np.nan)
-        places = at.tolist()
-        return pl.DataFrame(
-            {
-                "fill_id": [*found.report_ids, *(f"{orders.order_ids[k]}-none" for k in unfilled)],
-                "order_id": [orders.order_ids[k] for k in places],
-                "policy": repeated(self.books.policy, at.size),
-                "booked_date": repeated(self.day, at.size),
-                "fill_date": repeated(orders.session_date if is_late else self.day, at.size),
-                "parent_id": [orders.parents[k] for k in places],
-                "ticker": [orders.tickers[k] for k in places]
-                if is_late
-                else [self.tickers[k] for k in names.tolist()],
-                "side": [orders.sides[k] for k in places],
-                "outcome": outcome,
-                "reason": [
-                    "late" if is_late else _why(orders, found, k, rest, is_down)
-                    for k, rest in zip(places, _at_last(at, left), strict=True)
-                ],
-                "order_shares": whole,
-                "shares": shares,
-                "unfilled_shares": left,
-                "price_usd": np.r_[found.price_e4 / UNITS, none * np.nan],
-                "decision_price_usd": decision,
-                "arrival_price_usd": np.where(usable_price(opened), opened, decision),
-                "close_usd": np.where(usable_price(close), close, np.nan),
-                **{column: np.r_[found.money_e4[column] / UNITS, none] for column in MONEY},
-                "known_at": repeated(cutoff(self.day), at.size),
-            },
-            schema=FILLS.polars_schema,
-            nan_to_null=True,
+    def _holdings(self, books: Books) -> Holdings:
+        """What is held, and what was held before or brought something today."""
+        at = np.flatnonzero((self.shares != 0) | (self.held_before != 0) | (self.journal.pnl != 0))
+        held, n = self.places(books.parents), len(self.names)
+        return Holdings(
+            [self.names[k] for k in at],
+            [self.tickers[k] for k in at],
+            self.shares[at],
+            self.mark_e4[at],
+            self.price_dates[at],
+            self.growth[at],
+            self.shares_outstanding[at],
+            _spread(books.is_quarantined, held, n, value=False)[at],
+            _spread(books.borrow_rate_pct, held, n, np.nan)[at],
+            _spread(books.is_borrow_assumed, held, n, value=False)[at],
+            self.journal.pnl[at],
         )
-
-
-def _running(order: Ints, shares: Ints, filled: Ints) -> Ints:
-    """Shares of each order that are done after each fill, [fill], beginning with `filled`."""
-    so_far, found = filled.copy(), np.zeros(order.size, np.int64)
-    for k, (at, more) in enumerate(zip(order.tolist(), shares.tolist(), strict=True)):
-        so_far[at] += more
-        found[k] = so_far[at]
-    return found
-
-
-def _at_last(order: Ints, left: Ints) -> list[int | None]:
-    """What is left of an order, at its last fill; None at those before."""
-    last = {at: k for k, at in enumerate(order.tolist())}
-    return [
-        rest if last[at] == k else None
-        for k, (at, rest) in enumerate(zip(order.tolist(), left.tolist(), strict=True))
-    ]
-
-
-def _why(orders: OpenOrders, found: Booked, k: int, rest: int | None, is_down: bool) -> str | None:
-    """Why an order was not filled whole, said where it ends: what blocked it, what the broker said,
-    or that it said nothing. One that a split made nothing of has nothing left either.
-    """
-    if rest is None or (rest == 0 and orders.shares[k] > 0):
-        return None
-    silent = "broker_down" if is_down else "cancelled"
-    return orders.blocked[k] or found.reasons.get(k) or silent
 
 
 def _spread(values: np.ndarray, at: Ints, size: int, value: Any) -> np.ndarray:
@@ -691,159 +646,15 @@ def _spread(values: np.ndarray, at: Ints, size: int, value: Any) -> np.ndarray:
     return found
 
 
-def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Frames one below the other; the first where no other has rows."""
-    filled = [frame for frame in frames if frame.height]
-    return pl.concat(filled) if filled else frames[0]
-
-
-def _stale_days(price_dates: np.ndarray, day: date | None) -> Ints:
-    """Trading days from each date to `day`, 0 where there never was a price."""
-    calendar, today = all_trading_days(), np.datetime64(day or "NaT", "D")
-    known = np.where(np.isnat(price_dates), today, price_dates)
-    found: Ints = np.searchsorted(calendar, today) - np.searchsorted(calendar, known)
-    return found
-
-
-def _position_rows(work: _Day, books: Books) -> pl.DataFrame:
-    """Rows of `positions`: what is held, and what was held before or brought something today."""
-    at = np.flatnonzero((work.shares != 0) | (work.held_before != 0) | (work.journal.pnl != 0))
-    rate = _spread(books.borrow_rate_pct, work.places(books.parents), len(work.names), np.nan)
-    assumed = _spread(
-        books.is_borrow_assumed, work.places(books.parents), len(work.names), value=False
-    )
-    quarantined = _spread(
-        books.is_quarantined, work.places(books.parents), len(work.names), value=False
-    )
-    return _positions_of(
-        books,
-        parents=[work.names[k] for k in at],
-        tickers=[work.tickers[k] for k in at],
-        shares=work.shares[at],
-        mark_e4=work.mark_e4[at],
-        price_dates=work.price_dates[at],
-        growth=work.growth[at],
-        outstanding=work.shares_outstanding[at],
-        is_quarantined=quarantined[at],
-        rate=rate[at],
-        is_assumed=assumed[at],
-        pnl_e4=work.journal.pnl[at],
-        halt_days=work.settings.trading.halt_days,
-    )
-
-
-def _positions_of(
-    books: Books,
-    *,
-    parents: list[str],
-    tickers: list[str],
-    shares: Ints,
-    mark_e4: Ints,
-    price_dates: np.ndarray,
-    growth: Floats,
-    outstanding: Floats,
-    is_quarantined: Bools,
-    rate: Floats,
-    is_assumed: Bools,
-    pnl_e4: Ints,
-    halt_days: int,
-) -> pl.DataFrame:
-    # What is not held has no mark that could be old.
-    since = np.where(shares != 0, _stale_days(price_dates, books.trade_date), 0)
-    is_stale = since > 0
-    worth, nav = value(shares, mark_e4), books.nav_e4
-    state = np.select(
-        [shares == 0, is_quarantined, since >= halt_days, is_stale],
-        ["closed", "quarantined", "halted", "stale"],
-        "open",
-    )
-    count = len(parents)
-    return pl.DataFrame(
-        {
-            "trade_date": repeated(books.trade_date, count),
-            "policy": repeated(books.policy, count),
-            "parent_id": parents,
-            "ticker": tickers,
-            "state": state.tolist(),
-            "shares": shares,
-            "price_usd": np.where(mark_e4 > 0, mark_e4 / UNITS, np.nan),
-            "value_usd": worth / UNITS,
-            "weight": worth / nav if nav > 0 else np.full(count, np.nan),
-            "is_stale": is_stale,
-            "stale_days": since,
-            "price_date": price_dates,
-            "growth": growth,
-            "shares_outstanding": outstanding,
-            "borrow_rate_pct": rate,
-            "is_borrow_assumed": is_assumed,
-            "pnl_usd": pnl_e4 / UNITS,
-            "known_at": repeated(cutoff(books.trade_date or date.min), count),
-        },
-        schema=POSITIONS.polars_schema,
-        nan_to_null=True,
-    )
-
-
-def _day_row(
-    books: Books,
-    state: str,
-    before_e4: int,
-    parts: dict[str, int],
-    notional_e4: int,
-    counts: dict[str, Any],
-) -> pl.DataFrame:
-    """The row of `portfolio_days`."""
-    worth, nav = value(books.shares, books.price_e4), books.nav_e4
-    long, short = int(np.maximum(worth, 0).sum()), int(np.minimum(worth, 0).sum())
-    day = books.trade_date or date.min
-    row = {
-        "trade_date": day,
-        "policy": books.policy,
-        "state": state,
-        "nav_usd": nav / UNITS,
-        "nav_before_usd": before_e4 / UNITS,
-        "cash_usd": books.cash_e4 / UNITS,
-        "receivables_usd": books.dues.receivable_e4 / UNITS,
-        "payables_usd": books.dues.payable_e4 / UNITS,
-        "long_usd": long / UNITS,
-        "short_usd": short / UNITS,
-        "gross": (long - short) / nav if nav > 0 else None,
-        "net": (long + short) / nav if nav > 0 else None,
-        "traded_usd": notional_e4 / UNITS,
-        "turnover": notional_e4 / before_e4 if before_e4 > 0 else None,
-        **{f"{name}_usd": amount / UNITS for name, amount in parts.items()},
-        "n_long": int((worth > 0).sum()),
-        "n_short": int((worth < 0).sum()),
-        **counts,
-        "known_at": cutoff(day),
-    }
-    return pl.DataFrame([row], schema=PORTFOLIO_DAYS.polars_schema, orient="row")
-
-
 def _stopped(books: Books, day: date, halt_days: int) -> TradedDay:
     """A day of a book that was stopped: everything stays, and its rows say so."""
     after = replace(books, trade_date=day)
-    n = books.shares.size
-    counts = dict.fromkeys(_COUNTS, 0) | {"is_broker_down": False}
+    counts = dict.fromkeys(COUNTS, 0) | {"is_broker_down": False}
     return TradedDay(
-        _NO_FILLS,
+        NO_FILLS,
         LEDGER_ENTRIES.empty(),
-        _positions_of(
-            after,
-            parents=books.parents,
-            tickers=books.tickers,
-            shares=books.shares,
-            mark_e4=books.price_e4,
-            price_dates=books.price_dates,
-            growth=books.growth,
-            outstanding=books.shares_outstanding,
-            is_quarantined=books.is_quarantined,
-            rate=books.borrow_rate_pct,
-            is_assumed=books.is_borrow_assumed,
-            pnl_e4=np.zeros(n, np.int64),
-            halt_days=halt_days,
-        ),
-        _day_row(after, "stopped", books.nav_e4, dict.fromkeys(CHANGES, 0), 0, counts),
+        position_rows(after, holdings_of(books), halt_days),
+        day_row(after, "stopped", books.nav_e4, dict.fromkeys(CHANGES, 0), 0, counts),
         NO_FAULTS,
         after,
     )

@@ -216,10 +216,10 @@ POSITIONS = Table(
         R("is_stale", "BOOLEAN", "Marked at an earlier day's price"),
         R("stale_days", "BIGINT", "Trading days since the mark's day", "days"),
         C("price_date", "DATE", "Day of the mark"),
-        R(
+        C(
             "growth",
             "DOUBLE",
-            "Product of 1 + total return since the mark's day; 1 where not stale",
+            "Product of 1 + total return since the mark's day, where known",
         ),
         C("shares_outstanding", "DOUBLE", "As last known on the mark's day", "shares"),
         C("borrow_rate_pct", "DOUBLE", "Annual fee of a short for the coming night", "pct"),

@@ -15,9 +15,16 @@ from bondsig_assets.errors import LedgerError
 from bondsig_assets.portfolio.books import Books, books_of, new_books, with_orders
 from bondsig_assets.portfolio.broker import OpenOrders
 from bondsig_assets.portfolio.ledger import balances, held_shares, net_asset_value, units
-from bondsig_assets.portfolio.sessions import session_of
+from bondsig_assets.portfolio.sessions import COLUMNS, session_of
 from bondsig_assets.portfolio.trading_day import trade_day
-from bondsig_assets.tables.trading import CHANGES, ORDERS
+from bondsig_assets.tables.trading import (
+    CHANGES,
+    FILLS,
+    LEDGER_ENTRIES,
+    ORDERS,
+    PORTFOLIO_DAYS,
+    POSITIONS,
+)
 from bondsig_assets_tests.portfolio.books_by_hand import (
     DEAR,
     FIRST,
@@ -251,6 +258,46 @@ def test_what_comes_later_changes_no_earlier_day(seed, at):
         for table in ("fills", "entries", "positions", "day"):
             assert getattr(clean.days[day], table).equals(getattr(poisoned.days[day], table))
         assert clean.evenings[day].equals(poisoned.evenings[day])
+
+
+ABSURD = (float("nan"), float("inf"), -float("inf"), 0.0, -1.0, 1e-12, 1e9, 1e300, None)
+
+
+@settings(max_examples=15, deadline=None)
+@given(SEEDS, st.floats(0.02, 0.5))
+def test_absurd_input_leaves_books_that_balance(seed, share):
+    """Any cell of any session may be nonsense: no day fails, no amount is lost, rows fit."""
+    draw = np.random.default_rng(seed)
+    market = Market(DEAR)
+    for frame, targets, ended in zip(*random_market(seed), strict=True):
+        columns = {
+            name: [
+                ABSURD[draw.integers(len(ABSURD))] if draw.random() < share else one
+                for one in frame[name].to_list()
+            ]
+            for name in COLUMNS
+        }
+        bad = frame.with_columns(
+            **{name: pl.Series(cells, dtype=pl.Float64) for name, cells in columns.items()}
+        )
+        with np.errstate(all="raise", under="ignore"):
+            done = market.session(bad, delistings=ended, cash_rate_pct=ABSURD[draw.integers(5)])
+        market.evening(**targets)
+        row = done.day.row(0, named=True)
+        sums = balances(market.entries())
+        assert units(row["nav_usd"]) == net_asset_value(sums)
+        assert np.isfinite(row["nav_usd"]) and sum(sums.values()) == 0
+        for table, rows in (
+            (FILLS, done.fills),
+            (LEDGER_ENTRIES, done.entries),
+            (POSITIONS, done.positions),
+            (PORTFOLIO_DAYS, done.day),
+        ):
+            table.conform(rows)
+        known = done.fills.filter(pl.col("shares") > 0)["price_usd"]
+        assert known.is_finite().all() and (known > 0).all()
+    for at in range(3, len(market.days)):
+        assert same(from_rows(market, at), with_orders(market.days[at].books, market.evenings[at]))
 
 
 def test_rows_that_do_not_fit_together_are_refused_in_one_line():

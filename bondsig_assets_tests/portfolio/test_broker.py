@@ -35,7 +35,7 @@ def one_session(shares: dict[str, int], frame: pl.DataFrame, chosen=FREE) -> pl.
 
 @settings(max_examples=100, deadline=None)
 @given(
-    close=st.floats(0.5, 900.0),
+    close=st.floats(2.5, 190.0),
     low=st.floats(0.8, 1.0),
     high=st.floats(1.0, 1.2),
     at=st.floats(0.0, 1.0),

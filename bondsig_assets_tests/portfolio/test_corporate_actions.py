@@ -61,6 +61,12 @@ def one(**columns):
         ({"close_usd": 101, "split_ratio": -2, "dividend_usd": 0}, (0, 1, True)),
         ({"close_usd": 101, "split_ratio": 1, "dividend_usd": -1}, (0, 1, True)),
         ({"close_usd": 101, "split_ratio": 1, "dividend_usd": 5000}, (0, 1, True)),
+        # Ten times the price, or a tenth: a mistake, unless the total return says so as well.
+        ({"close_usd": 5000, "split_ratio": 1, "dividend_usd": 0}, (0, 1, True)),
+        ({"close_usd": 5, "split_ratio": 1, "dividend_usd": 0}, (0, 1, True)),
+        ({"close_usd": 5, "split_ratio": 1, "dividend_usd": 0, "growth": 0.05}, (0, 1, False)),
+        ({"close_usd": 5000, "shares_before": 1e6, "shares_after": 1e6}, (0, 1, True)),
+        ({"close_usd": 5000, "split_ratio": 0.02, "dividend_usd": 0}, (0, 0.02, False)),
         # A spin-off: the total return has what dividend and split do not say.
         (
             {"close_usd": 90, "split_ratio": 1, "dividend_usd": 0, "growth": 1.0},

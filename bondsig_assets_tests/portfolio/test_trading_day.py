@@ -184,6 +184,34 @@ def test_a_delisting_known_late_is_booked_then_and_corrected_never_rewritten():
     assert market.entries().head(before.height).equals(before)
 
 
+def test_a_delisting_known_early_waits_for_the_last_day():
+    market = Market()
+    ended = delistings(("a", date(2024, 3, 6), 25.0, "merger"))
+    market.session(prices(A=10.0))
+    market.evening(A=1000)
+    market.session(prices(A=10.0), delistings=ended)
+    market.session(prices(A=12.0), delistings=ended)
+    assert (market.row["trade_date"], market.row["nav_usd"]) == (date(2024, 3, 6), 102_000.0)
+    assert market.books.parents == ["A"]
+    market.session(prices(B=1.0), delistings=ended)
+    # From the last close, not from the price of the day that it became known.
+    assert (market.row["nav_usd"], market.row["delistings_usd"]) == (105_000.0, 3_000.0)
+
+
+def test_a_split_and_a_dividend_of_a_day_without_a_price_are_booked():
+    market = Market()
+    market.session(prices(A=30.0))
+    market.evening(A=101)
+    market.session(prices(A=30.0))
+    market.session(prices(A={"close_usd": None, "split_ratio": 1.5, "dividend_usd": 0.1}))
+    # 151 shares at 20, and half a share at 20 as nobody knows an opening price.
+    assert market.books.shares.tolist() == [151]
+    assert (market.row["nav_usd"], market.row["receivables_usd"]) == (100_015.1, 15.1)
+    assert market.row["n_assumed"] == 1
+    market.session(prices(A=20.0))
+    assert market.row["nav_usd"] == 100_015.1
+
+
 def test_a_halt_is_marked_at_the_last_price_fills_nothing_and_is_flagged_after_ten_days():
     market = Market()
     market.session(prices(A=20.0))
@@ -319,6 +347,24 @@ def test_interest_runs_on_the_cash_of_the_evening_before():
     assert market.row["interest_usd"] == 10.0
     market.session(prices(A=10.0))
     assert market.row["interest_usd"] == 0.0
+
+
+def test_proceeds_of_a_short_earn_and_borrowed_cash_costs():
+    """Over one night at 3.6 %: 40,000 of proceeds at 3.35 and 100,000 own at 3.1; then 150,000 of
+    stock with 100,000 own: 50,000 borrowed at 4.35.
+    """
+    market = Market()
+    market.session(prices(A=40.0), cash_rate_pct=3.6)
+    market.evening(A=-1000)
+    market.session(prices(A=40.0), cash_rate_pct=0.0)
+    market.session(prices(A=40.0), cash_rate_pct=3.6)
+    assert market.row["interest_usd"] == round(40_000 * 0.0335 / 360 + 100_000 * 0.031 / 360, 4)
+    other = Market()
+    other.session(prices(A=40.0))
+    other.evening(A=3750)
+    other.session(prices(A=40.0))
+    other.session(prices(A=40.0), cash_rate_pct=3.6)
+    assert other.row["interest_usd"] == -round(50_000 * 0.0435 / 360, 4)
 
 
 def test_what_brokers_charge_is_booked_beside_the_price():
