@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cholesky_banded
+from scipy.optimize import brentq
 
 from bondsig_assets.arrays import Floats
 from bondsig_assets.learning.statistics import lags_of, newey_west
@@ -94,6 +95,15 @@ class LongRun:
     def inflation(self) -> float:
         """Long-run over daily variance."""
         return (self.deviation / self.daily_deviation) ** 2
+
+    def persistence(self, horizon: int = HORIZON) -> float:
+        """The persistence whose overlap inflates the variance as much, from 0 to 1."""
+        wanted = self.inflation
+        if not wanted > 1 or horizon == 1:
+            return 0.0
+        if wanted >= horizon:
+            return 1.0
+        return float(brentq(lambda kept: overlap_inflation(kept, horizon) - wanted, 0.0, 1.0))
 
 
 def long_run(values: Floats, horizon: int = HORIZON) -> LongRun:

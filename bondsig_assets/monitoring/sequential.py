@@ -41,19 +41,40 @@ _SEED = 19
 
 
 @dataclass(frozen=True)
+class State:
+    """Where detectors stand after a day, [monitor] each, and the number of days so far: what the
+    next day needs to know of the past.
+    """
+
+    level: Floats
+    walk: Floats
+    begun: Ints
+    count: Ints
+    day: int
+
+    @staticmethod
+    def of(n: int, kind: Kind) -> State:
+        """`n` detectors at their floor."""
+        start = -np.inf if kind == "shiryaev_roberts" else 0.0
+        return State(np.full(n, start), np.zeros(n), np.full(n, -1), np.zeros(n, dtype=np.int64), 0)
+
+
+@dataclass(frozen=True)
 class Path:
     """What a detector went through, all [day, monitor].
 
     `statistic`: R as its logarithm, or S, both in units of evidence, before an alarm puts it back;
     `is_alarm`; `since`: position of the first day of the change if there is one now, by maximum
     likelihood (the day after the cumulative evidence was lowest since the last alarm), -1 before
-    the first value; `n_days`: values since the last alarm.
+    the first value; `n_days`: values since the last alarm; `end`: where they stand after the last
+    day.
     """
 
     statistic: Floats
     is_alarm: Bools
     since: Ints
     n_days: Ints
+    end: State
 
 
 def evidence(values: Floats, before: Floats, after: Floats, deviation: Floats) -> Floats:
@@ -69,8 +90,14 @@ def evidence(values: Floats, before: Floats, after: Floats, deviation: Floats) -
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def detect(steps: Floats, threshold: Floats | float, kind: Kind = "shiryaev_roberts") -> Path:
-    """Follow the evidence `steps` [day, monitor], each day from those before it alone.
+def detect(
+    steps: Floats,
+    threshold: Floats | float,
+    kind: Kind = "shiryaev_roberts",
+    begin: State | None = None,
+) -> Path:
+    """Follow the evidence `steps` [day, monitor], each day from those before it alone; from
+    `begin`, or from the floor.
 
     `threshold` [monitor], or [day, monitor] where it changes: A for Shiryaev-Roberts, u for CUSUM.
     """
@@ -80,24 +107,26 @@ def detect(steps: Floats, threshold: Floats | float, kind: Kind = "shiryaev_robe
     edge = np.log(edge) if shiryaev else edge
     statistic, alarm = np.full(steps.shape, np.nan), np.zeros(steps.shape, dtype=bool)
     since, counted = np.full(steps.shape, -1), np.zeros(steps.shape, dtype=np.int64)
-    start = -np.inf if shiryaev else 0.0
-    level, walk = np.full(n, start), np.zeros(n)
-    begun, count = np.full(n, -1), np.zeros(n, dtype=np.int64)
+    floor = -np.inf if shiryaev else 0.0
+    state = begin or State.of(n, kind)
+    level, walk, begun, count = state.level, state.walk, state.begun, state.count
     for day in range(n_days):
         step = steps[day]
         seen = np.isfinite(step)
         step = np.where(seen, step, 0.0)
         # The likeliest first day of a change is where this walk last left its floor.
-        begun = np.where(seen & ((walk <= 0) | (begun < 0)), day, begun)
+        begun = np.where(seen & ((walk <= 0) | (begun < 0)), state.day + day, begun)
         walk = np.where(seen, np.maximum(walk + step, 0.0), walk)
         moved = np.logaddexp(0.0, level) + step if shiryaev else np.maximum(level + step, 0.0)
         level = np.where(seen, moved, level)
         count = count + seen
         rings = seen & (level >= edge[day])
         statistic[day], alarm[day], since[day], counted[day] = level, rings, begun, count
-        level, walk = np.where(rings, start, level), np.where(rings, 0.0, walk)
+        level, walk = np.where(rings, floor, level), np.where(rings, 0.0, walk)
         begun, count = np.where(rings, -1, begun), np.where(rings, 0, count)
-    return Path(statistic, alarm, since, counted)
+    return Path(
+        statistic, alarm, since, counted, State(level, walk, begun, count, state.day + n_days)
+    )
 
 
 def cusum_threshold(signal: float, run_length: float) -> float:
