@@ -1,7 +1,7 @@
 """Noticing on each day that a mean has changed, with a false-alarm rate that was chosen before.
 
 Belongs here: Shiryaev-Roberts and CUSUM over many monitors at once, their thresholds and delays.
-Not here: which statistics are watched and from what they should not fall (`baselines.py`,
+Not here: which statistics are watched and from what they should not fall (`watch.py`,
 `accuracy.py` and their neighbours), how a budget of false alarms is split (`budget.py`).
 
 Both add up the day's evidence x for a mean `after` against a mean `before`, the log-likelihood

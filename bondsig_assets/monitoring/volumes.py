@@ -2,7 +2,7 @@
 
 Belongs here: reports, what became of them on arrival, late and capped ones, bonds nobody knows,
 issuers; features that issuers lack, by feature and by reason. Not here: what is usual (`jumps.py`),
-slow changes, when a source last came.
+slow changes (`drift.py`), when a source last came (`freshness.py`).
 """
 
 from __future__ import annotations
