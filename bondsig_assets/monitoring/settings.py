@@ -178,7 +178,10 @@ class RetrainingSettings:
     )
     held_by: _Names = Field(
         default=("data",),
-        description="Families whose alarm on the same evening holds it back: broken data",
+        description="Families whose alarm holds it back: broken data teaches nothing",
+    )
+    held_days: int = Field(
+        default=5, ge=1, description="Trading days for which such an alarm holds it back"
     )
 
     def __post_init__(self) -> None:
