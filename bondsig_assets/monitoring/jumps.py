@@ -51,6 +51,8 @@ EARLY, BOND_MARKET_CLOSED, BESIDE_HOLIDAY = 5, 6, 7
 _N_TYPES = 8
 #: Fewer earlier days of a type do not say what it is like, and the day is not judged.
 _LEAST_OF_TYPE = 3
+#: Days whose median count says how exactly a day's can be counted.
+_COUNTED_DAYS = 21
 #: Part of earlier days, either side, that makes a tail.
 _TAIL = 0.1
 #: Part of the tail that is looked at, its smaller values.
@@ -75,13 +77,16 @@ def shares(n: str, of: str) -> list[pl.Expr]:
 
 
 def counts(n: str) -> list[pl.Expr]:
-    """Columns of DAY_SERIES of a count: column `n`, its level log(1 + n), whose noise is 1/√n."""
+    """Columns of DAY_SERIES of a count: column `n` of days in order, its level log(1 + n). The
+    noise is 1/√n of the days before, for of the day's own count a stop would be within it.
+    """
     number = pl.col(n).cast(pl.Float64)
+    usual = number.shift(1).rolling_median(_COUNTED_DAYS, min_samples=1)
     return [
         pl.lit("count").alias("scale"),
         number.alias("value"),
         number.log1p().alias("level"),
-        (1 / (number + 1).sqrt()).alias("noise"),
+        (1 / (usual + 1).sqrt()).fill_null(1.0).alias("noise"),
     ]
 
 

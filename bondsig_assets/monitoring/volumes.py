@@ -60,6 +60,7 @@ def arrivals(trade_events: pl.DataFrame, days: pl.Series | None = None) -> pl.Da
         daily = wanted.join(daily, on="trade_date", how="left").with_columns(
             pl.exclude("trade_date").fill_null(0)
         )
+    daily = daily.sort("trade_date")
     long = daily.unpivot(
         list(asked), index=["trade_date", "of"], variable_name="part", value_name="n"
     ).with_columns(monitor=pl.lit("volumes.") + pl.col("part"))
@@ -75,7 +76,7 @@ def rows_of(table: str, n_by_day: pl.DataFrame) -> pl.DataFrame:
     `n`, with a row of 0 for a day on which nothing came.
     """
     return _sorted(
-        n_by_day.select(
+        n_by_day.sort("trade_date").select(
             pl.lit(f"volumes.rows_{table}").alias("monitor"), "trade_date", *counts("n")
         )
     )
