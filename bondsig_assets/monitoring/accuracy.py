@@ -10,8 +10,10 @@ later moves nothing, and is counted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from types import MappingProxyType
 
 import numpy as np
 import polars as pl
@@ -26,8 +28,17 @@ from bondsig_assets.learning.tails import CHAMPION
 from bondsig_assets.market_rules import HORIZON, MINIMUM_NAMES
 from bondsig_assets.monitoring.long_run import long_run
 from bondsig_assets.monitoring.watch import SERIES
+from bondsig_assets.tables.issuer_features import CREDIT_FEATURES, EQUITY_FEATURES
+from bondsig_assets.tables.news_features import EQUITY_NEWS_INPUTS, NEWS_INPUTS
 
 _KEYS = ["parent_id", "trade_date"]
+#: Family of every input of a model, by which it is told what fell.
+FAMILY_OF_INPUT: dict[str, str] = {
+    **dict.fromkeys(CREDIT_FEATURES, "credit"),
+    **dict.fromkeys(EQUITY_FEATURES, "equity"),
+    **dict.fromkeys(NEWS_INPUTS, "credit news"),
+    **dict.fromkeys(EQUITY_NEWS_INPUTS, "equity news"),
+}
 
 
 @dataclass(frozen=True)
@@ -239,7 +250,7 @@ def parts_of_inputs(
     explanations: pl.DataFrame,
     models: pl.DataFrame,
     known: Known,
-    family_of: dict[str, str],
+    family_of: Mapping[str, str] = MappingProxyType(FAMILY_OF_INPUT),
 ) -> pl.DataFrame:
     """As `parts`, for families of inputs: the contributions of a family's inputs to predictions,
     correlated with labels; slice `inputs`. They add up to the day's IC of what contributions add up
@@ -254,7 +265,7 @@ def parts_of_inputs(
         .explode("features", "contributions")
         .with_columns(
             bucket=pl.col("features").replace_strict(
-                family_of, default="other", return_dtype=pl.String
+                dict(family_of), default="other", return_dtype=pl.String
             )
         )
         .group_by(*_KEYS, "bucket")

@@ -11,9 +11,11 @@ from scipy.stats import norm, pearsonr, rankdata
 
 from bondsig_assets.calendar import CUTOFF
 from bondsig_assets.learning.evaluation import daily_ic
+from bondsig_assets.learning.inputs import ALL_INPUTS
 from bondsig_assets.learning.labels import known_labels
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.monitoring.accuracy import (
+    FAMILY_OF_INPUT,
     Known,
     accuracy,
     fell,
@@ -290,5 +292,8 @@ def test_a_sector_that_stops_knowing_is_named_first():
     assert fell(found.clear(), days(1, 15)[0], days(1, 40)[0]) == []
 
 
-def test_known_is_a_frame_and_a_count():
+def test_every_input_of_a_model_has_a_family():
+    assert set(FAMILY_OF_INPUT) == set(ALL_INPUTS)
+    assert set(FAMILY_OF_INPUT.values()) == {"credit", "equity", "credit news", "equity news"}
+    assert FAMILY_OF_INPUT["spread_bps"] == "credit"
     assert isinstance(first_known(market()[2]), Known)
