@@ -25,7 +25,7 @@ from bondsig_assets.monitoring.catalogue import BY_NAME, MONITORS
 from bondsig_assets.monitoring.drift import ALL, Shapes, drift
 from bondsig_assets.monitoring.jumps import day_types, jumps
 from bondsig_assets.monitoring.long_run import overlapping_noise
-from bondsig_assets.monitoring.profit import CUT
+from bondsig_assets.monitoring.profit import CUT, MOST_OF_EXPECTED
 from bondsig_assets.monitoring.settings import DataSettings, DriftSettings, MonitoringSettings
 from bondsig_assets.monitoring.watch import SERIES, watch
 
@@ -56,6 +56,7 @@ def quiet_series(seed: int, n: int, ic: float = IC) -> pl.DataFrame:
     z = 252**-0.5 + draw.standard_t(5, n) * 0.6**0.5
     claim = 0.0008 * np.exp(0.3 * draw.normal(size=n))
     expected = 3 * np.exp(0.3 * draw.normal(size=n))
+    realised = np.exp(0.8 * draw.normal(size=n) - 0.32)
     values = {
         "ic": ic + DEVIATION * noise[:, 0],
         "ic_over_equity": ic + DEVIATION * noise[:, 1],
@@ -67,7 +68,7 @@ def quiet_series(seed: int, n: int, ic: float = IC) -> pl.DataFrame:
         "profit": z,
         "drawdown": z,
         "risk": np.minimum(np.abs(z), CUT),
-        "cost": expected * (np.exp(0.8 * draw.normal(size=n) - 0.32) - 1),
+        "cost": expected * (np.minimum(realised, MOST_OF_EXPECTED) - 1),
     }
     shifts = {"calibration_slope": -claim, "cost": expected}
     return pl.concat(

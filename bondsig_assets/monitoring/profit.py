@@ -12,6 +12,8 @@ from bondsig_assets.monitoring.watch import SERIES
 
 #: Absolute standardised returns are cut here: one crash must not set the deviation.
 CUT = 4.0
+#: A day's cost counts up to this multiple of what was expected, for the same reason.
+MOST_OF_EXPECTED = 3.0
 
 
 def profit(days: pl.DataFrame) -> pl.DataFrame:
@@ -21,19 +23,25 @@ def profit(days: pl.DataFrame) -> pl.DataFrame:
     `net_return` (after costs, a share of the net asset value), `forecast_risk` (the standard
     deviation that was forecast for that day, a share), `traded_usd`, `cost_usd` (realised) and
     `expected_cost_usd` (of the trades that were made). A day without a forecast has no return in
-    its units, one without trades no cost. That costs are twice what was expected is what is looked
-    for: the day's own expected cost is the shift.
+    its units; one without trades, or with trades that were to cost nothing, no cost. That costs are
+    twice what was expected is what is looked for: the day's own expected cost is the shift. A cost
+    counts up to MOST_OF_EXPECTED times it.
     """
     has_risk = pl.col("forecast_risk") > 0
-    traded = pl.col("traded_usd") > 0
+    traded = (pl.col("traded_usd") > 0) & (pl.col("expected_cost_usd") > 0)
     figures = days.select(
         "trade_date",
         "known_date",
         z=pl.when(has_risk).then(pl.col("net_return") / pl.col("forecast_risk")),
         cost=pl.when(traded).then(
-            1e4 * (pl.col("cost_usd") - pl.col("expected_cost_usd")) / pl.col("traded_usd")
+            1e4
+            * (
+                pl.min_horizontal("cost_usd", MOST_OF_EXPECTED * pl.col("expected_cost_usd"))
+                - pl.col("expected_cost_usd")
+            )
+            / pl.col("traded_usd")
         ),
-        expected_cost=pl.when(traded & (pl.col("expected_cost_usd") > 0)).then(
+        expected_cost=pl.when(traded).then(
             1e4 * pl.col("expected_cost_usd") / pl.col("traded_usd")
         ),
     )

@@ -49,19 +49,28 @@ SERIES = {
 }
 #: Signals that thresholds are simulated for are a step apart of which a threshold hardly depends.
 _GRID = 1.05
-#: E|z| of a normal z.
-_HALF_NORMAL = (2 / np.pi) ** 0.5
+#: E|z| of a normal z, and of Student's t with 5 degrees of freedom and a variance of 1: what a
+#: right forecast of risk may give.
+_HALF_NORMAL, _HALF_STUDENT = (2 / np.pi) ** 0.5, 0.7351
+#: What is believed of a Sharpe ratio when a drawdown is judged, at least.
+_LEAST_SHARPE = 0.25
 
 
 @dataclass(frozen=True)
 class Expectation:
     """What a series is held against: mean expected, long-run deviation, and the persistence of its
-    overlap. NaN while there is too little history.
+    overlap. NaN while there is too little history. `below`: what the side that looks down is held
+    against, where a range is as good as a value.
     """
 
     before: float
     deviation: float
     persistence: float
+    below: float | None = None
+
+    def of_side(self, sign: float) -> float:
+        """The mean expected by the side that looks up (`sign` 1) or down (-1)."""
+        return self.before if sign > 0 or self.below is None else self.below
 
 
 def prior_of(monitor: str, settings: MeanSettings) -> tuple[float, float] | None:
@@ -78,15 +87,21 @@ def prior_of(monitor: str, settings: MeanSettings) -> tuple[float, float] | None
 
 def expectation(monitor: str, seen: LongRun, settings: MeanSettings) -> Expectation:
     """What is expected of a series that was `seen`: the mean by the inverse of its variance and the
-    prior by that of its own, never below 0; 0 where the expectation is fixed (E|z| of a normal z
-    for risk).
+    prior by that of its own, never below 0, and for a drawdown a standard error less; 0 where the
+    expectation is fixed (for risk E|z| of a normal z, and of one with fat tails from below).
     """
     kept = seen.persistence(BY_NAME[monitor].days) if np.isfinite(seen.deviation) else np.nan
     prior = prior_of(monitor, settings)
+    if monitor == "risk":
+        return Expectation(_HALF_NORMAL, seen.deviation, kept, below=_HALF_STUDENT)
     if prior is None:
-        return Expectation(_HALF_NORMAL if monitor == "risk" else 0.0, seen.deviation, kept)
+        return Expectation(0.0, seen.deviation, kept)
     weight, of_prior = 1 / np.square(seen.error), 1 / prior[1] ** 2
-    mean = (seen.mean * weight + prior[0] * of_prior) / (weight + of_prior)
+    mean = float(seen.mean * weight + prior[0] * of_prior) / (weight + of_prior)
+    if monitor == "drawdown" and mean > 0:
+        # A Sharpe ratio that was believed too high would allow too little.
+        least = _LEAST_SHARPE / TRADING_DAYS_PER_YEAR**0.5
+        mean = min(max(mean - (weight + of_prior) ** -0.5, least), mean)
     return Expectation(max(float(mean), 0.0), seen.deviation, kept)
 
 
@@ -206,10 +221,11 @@ def _replay(
             if np.isfinite(past).sum() >= settings.minimum_history_days:
                 held[k] = expectation(side.monitor, long_run(past, side.days), settings)
                 is_renewed[k] = True
-            before[rows, k], deviation[rows, k] = held[k].before, held[k].deviation
+            before[rows, k] = held[k].of_side(side.sign)
+            deviation[rows, k] = held[k].deviation
             most = _LARGEST_SIGNAL * held[k].deviation
             shift = np.clip(_shift(side, held[k], shifts[rows, k], settings), -most, most)
-            after[rows, k] = held[k].before + side.sign * shift
+            after[rows, k] = held[k].of_side(side.sign) + side.sign * shift
             # How large days usually say a change would be, by the days before this quarter.
             told = _shift(side, held[k], shifts[first[k] : rows.start, k], settings)
             usual = min(_median(np.abs(told)) / held[k].deviation, _LARGEST_SIGNAL)

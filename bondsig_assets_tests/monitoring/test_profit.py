@@ -39,6 +39,9 @@ def test_by_hand():
     # Twice the expected bp on a million; the day without a trade cost nothing.
     assert values(found, "cost") == pytest.approx([1.0])
     assert values(found, "cost", "shift") == pytest.approx([1.0])
+    # A cost counts up to three times what was expected; where nothing was, nothing is compared.
+    dear = profit(book([0.01, 0.01], 0.01, cost=[5_000.0, 50.0], expected=[100.0, 0.0]))
+    assert values(dear, "cost") == pytest.approx([2.0])
     blind = profit(book([0.01], 0.0))
     assert set(blind["monitor"]) == {"cost"}
     assert profit(book([], 0.01)).is_empty()

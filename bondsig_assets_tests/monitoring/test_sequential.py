@@ -109,6 +109,15 @@ def test_the_change_is_dated_where_it_came():
     assert rung.mean() > 0.95 and abs(np.median(begun) - 300) < 10
 
 
+def test_a_cusum_of_a_mean_that_turns_round_is_the_drawdown():
+    z = np.random.default_rng(6).normal(0.05, 1.2, (500, 1))
+    mean = np.array([0.05])
+    path = detect(evidence(z, mean, -mean, np.array([1.2])), np.inf, "cusum")
+    wealth = np.concatenate([[0.0], np.cumsum(z[:, 0])])
+    depth = np.maximum.accumulate(wealth) - wealth
+    assert path.statistic[:, 0] * 1.2**2 / (2 * 0.05) == pytest.approx(depth[1:], abs=1e-9)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_in_nothing_out(kind):
     empty = detect(np.empty((0, 3)), 5.0, kind)

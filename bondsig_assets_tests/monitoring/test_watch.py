@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
+from scipy.stats import t as student
 
 from bondsig_assets.monitoring.long_run import long_run, overlapping_noise
 from bondsig_assets.monitoring.settings import MeanSettings
@@ -158,11 +159,10 @@ def test_a_drawdown_may_be_as_deep_as_its_sharpe_ratio_allows():
     mean, sd, u = found["expected"], found["deviation"], found["threshold"]
     assert found["looked_for"] == pytest.approx(-mean)
     assert np.exp(u) - u - 1 == pytest.approx(2 * (mean / sd) ** 2 * 1_260, rel=1e-6)
-    # S is the drawdown in units of sd²/(2 mean), which moved with every quarter of the fall.
-    at = days(2_000).index(found["trade_date"])
+    # Since its highest point, about where it turned.
+    at, peak = (days(2_000).index(found[name]) for name in ("trade_date", "since_date"))
     wealth = np.concatenate([[0.0], np.cumsum(z[: at + 1])])
-    depth = wealth.max() - wealth[-1]
-    assert depth == pytest.approx(found["statistic"] * sd**2 / (2 * mean), rel=0.2)
+    assert abs(peak - 1_500) < 40 and wealth[peak] == wealth[1_000:].max()
 
 
 def test_no_values_too_few_and_nothing_to_lose_are_said():
@@ -209,7 +209,21 @@ def test_expectations_by_hand():
     assert found.before == pytest.approx((weight * seen.mean + 0.005) / (weight + 1))
     assert expectation("ic", replace(seen, mean=-1.0), SETTINGS).before == 0.0
     assert expectation("calibration_level", seen, SETTINGS).before == 0.0
-    assert expectation("risk", seen, SETTINGS).before == pytest.approx(0.7979, abs=1e-4)
+    # A forecast of risk is right for a normal z and for one with fat tails, E|t| of 5 degrees here.
+    risk = expectation("risk", seen, SETTINGS)
+    assert risk.of_side(1.0) == pytest.approx(0.7979, abs=1e-4)
+    assert risk.of_side(-1.0) == pytest.approx(student(5).expect(abs) * 0.6**0.5, abs=1e-3)
+    # A drawdown is judged by a Sharpe ratio a standard error lower, a quarter at least.
+    unsure = replace(seen, mean=0.05, deviation=1.0)
+    profit, drawdown = (
+        expectation(name, unsure, SETTINGS).before for name in ("profit", "drawdown")
+    )
+    assert 252**0.5 * drawdown == pytest.approx(0.25) and profit > drawdown
+    sure = replace(seen, mean=0.1, deviation=0.5)
+    lower = (sure.error**-2 + 252) ** -0.5
+    found = expectation("drawdown", sure, SETTINGS).before
+    assert found == pytest.approx(expectation("profit", sure, SETTINGS).before - lower)
+    assert expectation("drawdown", replace(seen, mean=-1.0), SETTINGS).before == 0.0
 
 
 def test_a_simulated_threshold_and_cusum_are_to_be_had():
