@@ -72,7 +72,7 @@ def shapes(issuer_days: pl.DataFrame, features: tuple[str, ...]) -> Shapes:
         with np.errstate(divide="ignore", invalid="ignore"):
             spread[k] = np.where(mad > 0, np.log(mad), np.nan)
         gone = rows.size - n
-        missing[k] = np.arcsin(np.sqrt((gone + 0.375) / (rows.size + 0.75)))
+        missing[k] = np.arcsin(np.sqrt(gone / rows.size))
         quantiles[k] = _quantile(z[rows], n, _LEVELS)
     return Shapes(days, features, level, spread, missing, quantiles)
 

@@ -63,11 +63,11 @@ def shares(n: str, of: str) -> list[pl.Expr]:
     """Columns of DAY_SERIES of a share: column `n` of column `of`; null where nothing could be
     counted.
 
-    Its level is the angle asin √p after Anscombe (1948), whose noise is 1/(2 √of) whatever the
-    share.
+    Its level is the angle asin √p, whose counting noise is 1/(2 √of) whatever the share (Bartlett
+    1936; nearer to 0 and 1 it is less).
     """
     some = pl.col(of) > 0
-    angle = ((pl.col(n) + 0.375) / (pl.col(of) + 0.75)).sqrt().arcsin()
+    angle = (pl.col(n) / pl.col(of)).sqrt().arcsin()
     return [
         pl.lit("share").alias("scale"),
         pl.when(some).then(pl.col(n) / pl.col(of)).alias("value"),
@@ -272,7 +272,8 @@ def judge_days(
     """Rows of `monitors` for the evenings `days` of every jump that `run_lengths` watches.
 
     `series` (DAY_SERIES) reaches back `history_days` + `level_days` + 1 trading days before the
-    first of `days`: what is older moves nothing. A day rings if it is beyond the edge and the day
+    first of `days`: what is older moves nothing. A name that is watched and not in it has no value,
+    so every series goes into one call. A day rings if it is beyond the edge and the day
     before was not on that side; while it stays there it is `watch`. A flat day rings whatever was
     usual, the first of a run.
     """

@@ -61,7 +61,7 @@ def test_a_day_by_hand():
     own = values["spread_bps"][1, 5:]
     assert found.level[1, 0] == pytest.approx(np.median(own))
     assert found.spread[1, 0] == pytest.approx(np.log(np.median(np.abs(own - np.median(own)))))
-    assert np.sin(found.missing[1, 0]) ** 2 == pytest.approx(5.375 / 21.75)
+    assert np.sin(found.missing[1, 0]) ** 2 == pytest.approx(5 / 21)
     z = standardised(frame, FEATURES)[21 + 5 : 42, 0]
     assert found.quantiles[1, :, 0] == pytest.approx(np.quantile(z, np.linspace(0.05, 0.95, 19)))
     # The order of rows within a day is of no account.
