@@ -162,7 +162,7 @@ MONITORS: tuple[Monitor, ...] = (
     Monitor(
         "at_base_rate",
         "before_labels",
-        "Names whose probability is the base rate: nothing is known of them",
+        "Names whose probability is the base rate, or uninformed: nothing is known of them",
         "share",
         "A jump, or data.flat_share of all",
         how="jump",

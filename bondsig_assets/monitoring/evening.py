@@ -27,10 +27,14 @@ def of_evening(scores: pl.DataFrame, n_issuers: pl.DataFrame, flat_share: float)
     `scores`: rows of that table; the first day of the frame has no distance. `n_issuers`:
     `trade_date, n_issuers` of the days that were to be scored; one without a score has a share of 0
     and nothing else. A day is flat where at least `flat_share` of its names share one score, or
-    stand at the base rate, or nobody was scored though issuers were there.
+    stand at the base rate or are uninformed, or where nobody was scored though issuers were there.
     """
     rows = scores.sort("trade_date", "parent_id").with_columns(
-        at_base=((pl.col("probability_underperform") - pl.col("base_rate")).abs() < AT_BASE_RATE),
+        # A champion that knows nothing may say another number than the base rate to everybody.
+        at_base=(
+            ((pl.col("probability_underperform") - pl.col("base_rate")).abs() < AT_BASE_RATE)
+            | ~pl.col("is_informed").fill_null(True)
+        ),
         alike=pl.len().over("trade_date", "score"),
         first=pl.col("top_features").list.get(0, null_on_oob=True),
     )

@@ -14,7 +14,9 @@ from bondsig_assets.tables.learning import SCORES
 from bondsig_assets_tests.monitoring.series import days
 
 
-def scores(day: int, p: np.ndarray, base: float = 0.5, first: str = "spread_bps") -> pl.DataFrame:
+def scores(
+    day: int, p: np.ndarray, base: float = 0.5, informed: bool | None = None
+) -> pl.DataFrame:
     n = len(p)
     return pl.DataFrame(
         {
@@ -23,7 +25,8 @@ def scores(day: int, p: np.ndarray, base: float = 0.5, first: str = "spread_bps"
             "score": 1 - 2 * np.asarray(p),
             "probability_underperform": p,
             "base_rate": [base] * n,
-            "top_features": [[first, "oas_bps"] if k else [] for k in range(n)],
+            "is_informed": pl.Series([informed] * n, dtype=pl.Boolean),
+            "top_features": [["spread_bps", "oas_bps"] if k else [] for k in range(n)],
         }
     )
 
@@ -73,6 +76,16 @@ def test_a_champion_that_gives_every_name_the_same_rings_the_same_evening(base):
     rows = judge_days(series, days(25), lengths, DataSettings())
     rung = rows.filter(pl.col("state") == "alarm").select("trade_date", "monitor").rows()
     assert rung == [(days(1, 20)[0], "at_base_rate"), (days(1, 20)[0], "ties")]
+
+
+def test_names_of_whom_a_champion_knows_nothing_count_whatever_it_says_of_them():
+    draw = np.random.default_rng(5)
+    p = draw.uniform(0.4, 0.6, 30)
+    for informed, share in ((None, 0.0), (True, 0.0), (False, 1.0)):
+        found = of_evening(scores(0, p, informed=informed), issuers(1, 30), 0.99)
+        assert value(found, "at_base_rate") == share
+        flat = found.filter(pl.col("monitor") == "at_base_rate")["is_flat"].item()
+        assert flat == (informed is False)
 
 
 def test_probabilities_that_claim_thirty_times_as_much_are_seen():
