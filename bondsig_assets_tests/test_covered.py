@@ -60,6 +60,7 @@ COVERED_BY = {
     "home.py": "graph/test_cli.py",
     "learning/ensemble.py": "learning/test_training.py",
     "learning/models/*": "learning/test_models.py",
+    "monitoring/catalogue.py": "monitoring/test_settings.py",
     "market_rules.py": "learning/test_labels.py",
     "orchestration/jobs.py": "graph/test_definitions.py",
     "orchestration/partitions.py": "orchestration/test_outdated.py",
