@@ -316,6 +316,9 @@ def _let_go(duck: duckdb.DuckDBPyConnection) -> None:
 def _in_one_line(what: str) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:
+        # Of whoever reads what the block writes, who has enough.
+        raise
     except (duckdb.Error, OSError) as error:
         # DuckDB goes on with the statement and a caret under the spot.
         reason = " ".join(str(error).split("\n\nLINE ")[0].split())

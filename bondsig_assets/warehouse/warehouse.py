@@ -8,6 +8,7 @@ lake is opened (`lake.py`), or what the rows mean.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -46,6 +47,13 @@ class Write:
 
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+#: What DuckDB makes of one PIVOT: a type, without a text of its own, and the question.
+_PIVOT = [duckdb.StatementType.CREATE, duckdb.StatementType.SELECT]
+#: EXPLAIN, after comments, up to what is explained.
+_EXPLAIN = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Warehouse:
@@ -167,24 +175,29 @@ class Warehouse:
         memory holds one batch, whatever the size of the result.
 
         The lake is attached read-only, but a statement could attach, copy or export past that:
-        only a single SELECT (or FROM, WITH, EXPLAIN, DESCRIBE, SHOW) is let through.
+        only a single SELECT (or FROM, WITH, PIVOT, EXPLAIN, DESCRIBE, SHOW) is let through.
         """
         with self._lake.reading() as lake:
-            statements = lake.extract_statements(sql)
-            if len(statements) != 1:
-                raise WarehouseError(
-                    "the query is empty"
-                    if not statements
-                    else f"one statement at a time, these are {len(statements)}"
-                )
-            if statements[0].type not in _QUESTIONS:
-                raise WarehouseError(
-                    f"only questions are let through, this is {statements[0].type.name}; to change"
-                    " data, run the graph"
-                )
-            lake.execute(statements[0], list(parameters))
+            _require_question(lake, sql)
+            lake.execute(sql, list(parameters))
             names = [column[0] for column in lake.description or ()]
             yield names, iter(lambda: lake.fetchmany(rows), [])
+
+    def copy(self, sql: str, path: str, options: str) -> int:
+        """Write the rows of one question (see `stream`) to the file or pipe `path` by DuckDB's own
+        writers, and return how many there were.
+
+        `options` are those of DuckDB's COPY, as `FORMAT parquet`. A column whose name another has
+        already gets a number (`price_1`). What does not fit in memory never is in it.
+        """
+        with self._lake.reading() as lake:
+            _require_question(lake, sql)
+            # COPY finds it by this name in this function: a question in brackets may not end in `;`
+            # or be a DESCRIBE.
+            question = lake.sql(sql)  # noqa: F841
+            lake.execute(f"COPY (FROM question) TO {quote(path)} ({options})")
+            counted: list[tuple[int]] = lake.fetchall()
+            return counted[0][0]
 
     def read_table(
         self,
@@ -323,6 +336,26 @@ def of_one_snapshot(
 def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     found: int = connection.execute(sql).fetchall()[0][0]
     return found
+
+
+def _require_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raises WarehouseError where `sql` is not one statement that only reads."""
+    statements = connection.extract_statements(sql)
+    if not statements:
+        raise WarehouseError("the query is empty")
+    kinds = [statement.type for statement in statements]
+    if kinds == _PIVOT and not statements[0].query:
+        return
+    if len(kinds) > 1:
+        raise WarehouseError(f"one statement at a time, these are {len(kinds)}")
+    if kinds[0] not in _QUESTIONS:
+        raise WarehouseError(
+            f"only questions are let through, this is {kinds[0].name}; to change data, run the"
+            " graph"
+        )
+    if explained := _EXPLAIN.match(sql):
+        # EXPLAIN ANALYZE does what it explains.
+        _require_question(connection, sql[explained.end() :])
 
 
 def _table(name: str) -> Table:
