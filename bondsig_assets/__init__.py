@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bondsig_assets.trace.layouts import scan_reports
     from bondsig_assets.trace.options import Screens
     from bondsig_assets.warehouse import Warehouse
+    from bondsig_assets.warehouse.connection import connect
 
 # OpenMP threads that spin while they wait halve the speed of everything beside them on a
 # small machine; libgomp reads this once, when it is loaded.
@@ -44,6 +45,7 @@ _WHERE = {
     "LearningSettings": "learning.settings",
     "walk_forward": "learning.walk_forward",
     "Warehouse": "warehouse",
+    "connect": "warehouse.connection",
 }
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "analyze",
     "clean",
     "compare",
+    "connect",
     "make_dataset",
     "scan_reports",
     "security_tree",

@@ -480,6 +480,23 @@ def champion(version: str | None, day: date | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Load the extensions that are installed here: no network, but this DuckDB version alone.",
+)
+def attach(offline: bool) -> None:
+    """Print the SQL with which the DuckDB shell, or any other DuckDB, reads the warehouse.
+
+    \b
+    bondsig attach > lake.sql; duckdb -init lake.sql
+    """
+    from bondsig_assets.commands.warehouse import print_attachment
+
+    print_attachment(current_home(), offline)
+
+
+@cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(path: Path, overwrite: bool) -> None:

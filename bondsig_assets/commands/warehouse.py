@@ -1,7 +1,7 @@
-"""`bondsig export`, and the warehouse of a home for every other command.
+"""`bondsig attach` and `bondsig export`, and the warehouse of a home for every other command.
 
-Belongs here: opening a home's warehouse for a person, and the copy of all of it. Not here: the
-warehouse, and questions to it (`sql.py`).
+Belongs here: opening a home's warehouse for a person, how other programs open it, and the copy of
+all of it. Not here: the warehouse, and questions to it (`sql.py`).
 """
 
 from __future__ import annotations
@@ -27,3 +27,11 @@ def export_file(home: Home, path: Path, overwrite: bool) -> None:
         f"{path}: {path.stat().st_size / 1e6:,.0f} MB; open it with `duckdb {path}` or"
         " duckdb.connect"
     )
+
+
+def print_attachment(home: Home, offline: bool) -> None:
+    """Print the statements with which any DuckDB reads the warehouse."""
+    statements = open_warehouse(home).attach_statements(offline)
+    print(f"-- The warehouse of {home.path}, for reading; any view and macro as in bondsig sql.")
+    for statement in statements:
+        print(f"{statement};")

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import wraps
 from pathlib import Path
@@ -23,8 +23,9 @@ import polars as pl
 from bondsig_assets.errors import SchemaError, WarehouseError
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
+from bondsig_assets.warehouse.extensions import extension_file
 from bondsig_assets.warehouse.installation import fingerprint, install
-from bondsig_assets.warehouse.lake import Lake
+from bondsig_assets.warehouse.lake import Lake, without_password
 
 Days = tuple[date, date]
 
@@ -116,6 +117,7 @@ class Warehouse:
             return
         with self._lake.transaction("could not set up the warehouse", create=True) as lake:
             install(lake)
+        self._lake.remember_storage()
         marker.write_text(wanted)
 
     # Writing
@@ -198,6 +200,29 @@ class Warehouse:
             lake.execute(f"COPY (FROM question) TO {quote(path)} ({options})")
             counted: list[tuple[int]] = lake.fetchall()
             return counted[0][0]
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A read-only DuckDB connection of the caller's own; see `bondsig_assets.connect`."""
+        return self._lake.opened()
+
+    def attach_statements(self, offline: bool = False) -> list[str]:
+        """What any DuckDB has to be told to read this warehouse, wherever its home lies now; no
+        password is among it. `offline`: with the extensions installed here, which fit one version
+        of DuckDB alone.
+        """
+        told = replace(self._lake, catalog=without_password(self._lake.catalog))
+        names = told.extensions()
+        files = {name: extension_file(name) for name in names} if offline else {}
+        if missing := [name for name, file in files.items() if file is None]:
+            raise WarehouseError(f"{', '.join(missing)} is not installed here as a package")
+        return [
+            *(
+                f"LOAD {quote(str(files[name]))}" if offline else f"INSTALL {name}; LOAD {name}"
+                for name in names
+            ),
+            told.attach_statement(read_only=True),
+            "USE lake",
+        ]
 
     def read_table(
         self,
