@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bondsig_assets.bonds.analytics import Reference, analyze
     from bondsig_assets.learning.dataset import Dataset, make_dataset
+    from bondsig_assets.learning.own_feature import judge_feature
     from bondsig_assets.learning.settings import LearningSettings
     from bondsig_assets.learning.walk_forward import walk_forward
     from bondsig_assets.securities.tree import security_tree
@@ -43,6 +44,7 @@ _WHERE = {
     "make_dataset": "learning.dataset",
     "Dataset": "learning.dataset",
     "LearningSettings": "learning.settings",
+    "judge_feature": "learning.own_feature",
     "walk_forward": "learning.walk_forward",
     "Warehouse": "warehouse",
     "connect": "warehouse.connection",
@@ -59,6 +61,7 @@ __all__ = [
     "clean",
     "compare",
     "connect",
+    "judge_feature",
     "make_dataset",
     "scan_reports",
     "security_tree",
