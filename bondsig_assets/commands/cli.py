@@ -559,6 +559,9 @@ def main() -> None:
             err=True,
         )
         sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
     except click.UsageError as error:
         command = f"{error.ctx.info_name} " if error.ctx and error.ctx.parent else ""
         _OneLine(f"{error.format_message()} (see bondsig {command}--help)").show()

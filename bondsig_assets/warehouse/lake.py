@@ -361,5 +361,7 @@ def _in_one_line(what: str) -> Iterator[None]:
         raise
     except (duckdb.Error, OSError) as error:
         # DuckDB goes on with the statement and a caret under the spot.
-        reason = " ".join(str(error).split("\n\nLINE ")[0].split())
-        raise WarehouseError(f"{what}: {reason}") from error
+        said, _, spot = str(error).partition("\n\nLINE ")
+        line = spot.partition(":")[0]
+        where = f" (line {line})" if line.isdigit() and line != "1" else ""
+        raise WarehouseError(f"{what}: {' '.join(said.split())}{where}") from error

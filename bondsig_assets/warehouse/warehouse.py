@@ -179,7 +179,7 @@ class Warehouse:
         The lake is attached read-only, but a statement could attach, copy or export past that:
         only a single SELECT (or FROM, WITH, PIVOT, EXPLAIN, DESCRIBE, SHOW) is let through.
         """
-        with self._lake.reading() as lake:
+        with self._lake.reading("no answer") as lake:
             _require_question(lake, sql)
             lake.execute(sql, list(parameters))
             names = [column[0] for column in lake.description or ()]
@@ -192,7 +192,7 @@ class Warehouse:
         `options` are those of DuckDB's COPY, as `FORMAT parquet`. A column whose name another has
         already gets a number (`price_1`). What does not fit in memory never is in it.
         """
-        with self._lake.reading() as lake:
+        with self._lake.reading("no answer") as lake:
             _require_question(lake, sql)
             # COPY finds it by this name in this function: a question in brackets may not end in `;`
             # or be a DESCRIBE.

@@ -211,6 +211,13 @@ def test_an_error_is_one_line(home, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_error_says_in_which_line_it_is(home):
+    done = bondsig(home, "-- a comment\nselect 1,\n  nothing from scores")
+    assert done.stderr.startswith("bondsig: no answer: Binder Error: ")
+    assert done.stderr.endswith(" (line 3)\n")
+    assert "(line" not in bondsig(home, "chose 1").stderr
+
+
 # Files
 
 
