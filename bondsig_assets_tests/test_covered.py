@@ -39,7 +39,6 @@ COVERED_BY = {
     "calendar/quarters.py": "learning/test_folds.py",
     "checks/*": "checks/test_suites.py",
     "commands/bond_terms.py": "commands/test_clean.py",
-    "commands/champion.py": "graph/test_learning_graph.py",
     "commands/issuer.py": "securities/test_tree.py",
     "commands/*": "graph/test_cli.py",
     "definitions.py": "graph/test_definitions.py",

@@ -19,7 +19,11 @@ def _():
     import bondsig_assets as bondsig
     from bondsig_assets.home import PACKAGE, current_home
 
-    return PACKAGE, bondsig, current_home, mo, pl, plt
+    def shown(frame):
+        """A table with four digits, which nothing is chosen from."""
+        return mo.ui.table(frame.with_columns(pl.selectors.float().round(4)), selection=None)
+
+    return PACKAGE, bondsig, current_home, mo, pl, plt, shown
 
 
 @app.cell
@@ -46,7 +50,7 @@ def _(bondsig, current_home, mo):
 
 
 @app.cell
-def _(lake, mo):
+def _(lake, mo, shown):
     tables = lake.sql(
         """
         select t.table_name, count(*) as columns, any_value(t.comment) as meaning
@@ -61,14 +65,14 @@ def _(lake, mo):
             mo.md(
                 "## What there is\n\nEvery table and column says what it means, in the warehouse."
             ),
-            mo.ui.table(tables, selection=None),
+            shown(tables),
         ]
     )
     return (tables,)
 
 
 @app.cell
-def _(lake, mo):
+def _(lake, mo, shown):
     rejected = lake.sql(
         """
         select reason, count(*) as reports,
@@ -89,7 +93,7 @@ def _(lake, mo):
                 a reason, and `cause_record_number` the report that ended it:
                 """
             ),
-            mo.ui.table(rejected, selection=None),
+            shown(rejected),
         ]
     )
     return n_reports, n_trades, rejected
@@ -140,7 +144,7 @@ def _(chosen, lake, pl, plt):
 
 
 @app.cell
-def _(PACKAGE, lake, mo):
+def _(PACKAGE, lake, mo, shown):
     why = lake.sql((PACKAGE / "sql" / "examples" / "why_this_score.sql").read_text()).pl()
     mo.vstack(
         [
@@ -152,14 +156,14 @@ def _(PACKAGE, lake, mo):
                 `base_value` add up to the prediction.
                 """
             ),
-            mo.ui.table(why, selection=None),
+            shown(why),
         ]
     )
     return (why,)
 
 
 @app.cell
-def _(bondsig, lake, mo):
+def _(bondsig, lake, mo, shown):
     # Half-way through the scored days.
     then_day = lake.sql(
         "select median(trade_date)::date from (select distinct trade_date from scores)"
@@ -182,15 +186,15 @@ def _(bondsig, lake, mo):
                 that day saw the first line.
                 """
             ),
-            as_known_then,
-            as_known_now,
+            shown(as_known_then),
+            shown(as_known_now),
         ]
     )
     return as_known_now, as_known_then
 
 
 @app.cell
-def _(PACKAGE, lake, mo):
+def _(PACKAGE, lake, mo, shown):
     knows = lake.sql((PACKAGE / "sql" / "examples" / "does_it_know_anything.sql").read_text()).pl()
     mo.vstack(
         [
@@ -203,7 +207,7 @@ def _(PACKAGE, lake, mo):
                 in the same way in `own_feature.py`.
                 """
             ),
-            mo.ui.table(knows, selection=None),
+            shown(knows),
         ]
     )
     return (knows,)

@@ -25,7 +25,11 @@ def _():
     from bondsig_assets.learning.evaluation import DETECTABLE
     from bondsig_assets.learning.settings import load_settings
 
-    return DETECTABLE, NormalDist, bondsig, current_home, load_settings, mo, np, pl, plt
+    def shown(frame):
+        """A table with four digits, which nothing is chosen from."""
+        return mo.ui.table(frame.with_columns(pl.selectors.float().round(4)), selection=None)
+
+    return DETECTABLE, NormalDist, bondsig, current_home, load_settings, mo, np, pl, plt, shown
 
 
 @app.cell
@@ -106,7 +110,7 @@ def _(mo):
 
 
 @app.cell
-def _(DETECTABLE, NormalDist, mo, name, pl, rows, tried):
+def _(DETECTABLE, NormalDist, mo, name, pl, rows, shown, tried):
     _answer = rows.filter(pl.col("slice") == "all", pl.col("model_name") == f"{name}_over_equity")
     if _answer.is_empty():
         verdict = "Nothing is left beside the control: the feature is the control's prediction."
@@ -131,19 +135,23 @@ def _(DETECTABLE, NormalDist, mo, name, pl, rows, tried):
         [
             mo.md("## The verdict"),
             mo.md(verdict),
-            rows.filter(pl.col("slice") == "all").select(
-                "model_name",
-                "size_weighted_ic",
-                "size_weighted_t",
-                "smallest_detectable_size_weighted_ic",
-                "mean_ic",
-                "book_return_pct",
-                "book_return_t",
-                "n_days",
+            shown(
+                rows.filter(pl.col("slice") == "all").select(
+                    "model_name",
+                    "size_weighted_ic",
+                    "size_weighted_t",
+                    "smallest_detectable_size_weighted_ic",
+                    "mean_ic",
+                    "book_return_pct",
+                    "book_return_t",
+                    "n_days",
+                )
             ),
             mo.md("By year: an effect that one year made is not one."),
-            rows.filter(pl.col("slice") == "year").select(
-                "model_name", "bucket", "size_weighted_ic", "size_weighted_t", "n_days"
+            shown(
+                rows.filter(pl.col("slice") == "year").select(
+                    "model_name", "bucket", "size_weighted_ic", "size_weighted_t", "n_days"
+                )
             ),
         ]
     )
