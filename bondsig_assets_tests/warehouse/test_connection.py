@@ -244,6 +244,25 @@ def test_a_moved_home_is_attached_plainly_once_it_was_set_up_where_it_is(
         assert count(other, "predictions WHERE prediction = 0") == 6
 
 
+@pytest.mark.services
+def test_a_catalog_on_a_server_is_opened_too(shared, monkeypatch):
+    write_predictions(shared, 0, 1)
+    monkeypatch.setenv("BONDSIG_CATALOG", shared._lake.catalog)
+    with connect(shared.home) as lake, connect(shared.home, as_of="2024-01-02 18:30") as then:
+        assert count(lake, "predictions") == 6
+        # They became known a moment later.
+        assert count(then, "predictions") == 0
+        with pytest.raises(duckdb.Error, match="read-only"):
+            lake.execute("DELETE FROM predictions")
+        write_predictions(shared, 2, 2)
+        assert count(lake, "predictions") == 9
+    other = duckdb.connect()
+    for statement in shared.attach_statements(offline=True):
+        other.execute(statement)
+    assert count(other, "predictions") == 9
+    other.close()
+
+
 def test_no_password_is_told():
     for catalog, told in (
         ("postgres:dbname=lake host=h password=secret", "postgres:dbname=lake host=h "),
