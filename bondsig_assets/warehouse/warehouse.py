@@ -205,6 +205,17 @@ class Warehouse:
         """A read-only DuckDB connection of the caller's own; see `bondsig_assets.connect`."""
         return self._lake.opened()
 
+    def plainly_attached(self) -> str:
+        """The folder whose files an ATTACH reads that does not say where they lie, where that is
+        another one than ours: the home was moved or copied, and not set up since. Else empty.
+        """
+        with self._lake.reading() as lake:
+            remembered = lake.execute(
+                "SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key ="
+                " 'data_path'"
+            ).fetchall()[0][0]
+        return "" if remembered.rstrip("/") == self._lake.storage.rstrip("/") else str(remembered)
+
     def attach_statements(self, offline: bool = False) -> list[str]:
         """What any DuckDB has to be told to read this warehouse, wherever its home lies now; no
         password is among it. `offline`: with the extensions installed here, which fit one version

@@ -229,15 +229,18 @@ def test_a_moved_home_is_attached_plainly_once_it_was_set_up_where_it_is(
     warehouse, tmp_path, monkeypatch
 ):
     """A copy would read the files of the original, which go on changing, or are gone."""
+    warehouse.initialize()
     write_predictions(warehouse, 0, 1)
     copy = Path(shutil.copytree(warehouse.home, tmp_path / "copy"))
     warehouse.replace(Write("predictions", predictions(0, 1, 9.0), span(0, 1)))
     ask = f"ATTACH 'ducklake:sqlite:{copy}/lake/catalog.sqlite' AS lake (READ_ONLY); USE lake"
     where = "(SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key = 'data_path')"
     with plain(ask) as other:
-        assert other.execute(f"SELECT {where}").fetchall() != [(f"{copy}/lake/files/",)]
+        assert other.execute(f"SELECT {where}").fetchall() == [(f"{warehouse.home}/lake/files/",)]
+    assert Warehouse(copy).plainly_attached() == f"{warehouse.home}/lake/files/"
     # What a run does first.
     Warehouse(copy).initialize()
+    assert Warehouse(copy).plainly_attached() == "" == warehouse.plainly_attached()
     with plain(ask) as other:
         assert other.execute(f"SELECT {where}").fetchall() == [(f"{copy}/lake/files/",)]
         shutil.rmtree(warehouse.home)
