@@ -53,9 +53,10 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     tree = security_tree(
         query, moment, master=warehouse.read_table("security_master"), amounts=amounts, **tables
     )
-    open_console().print(drawn(tree))
     if picture is not None:
+        # Before the text: a reader who pipes it into `head` ends the program there.
         _draw(warehouse, tree.parent_id, moment.date(), picture)
+    open_console().print(drawn(tree))
 
 
 def drawn(tree: Tree) -> Drawing:
