@@ -230,7 +230,7 @@ def path(of: World, n_days: int, policy: str, knows: bool = False) -> Walk:
     wishes = _tranches(of, start, n_days) if policy == "tranches" else None
     for k in range(n_days):
         t = start + k
-        risk = risk_model(_history(of, sector, t), chosen.risk)
+        risk = risk_model(history_of(of, sector, t), chosen.risk)
         if k % 63 == 0:
             skill, slope = _skill(of, t)
         alpha = (
@@ -245,7 +245,7 @@ def path(of: World, n_days: int, policy: str, knows: bool = False) -> Walk:
         )  # fmt: skip
         found = targets(day, chosen, 2.0, None if wishes is None else wishes[k])
         weights = found.positions["weight"].to_numpy()
-        trade = np.abs(weights - day.held(chosen.nav_usd))
+        trade = np.abs(weights - day.held)
         paid = costs(
             of.price, of.volume, np.sqrt(risk.variance), None, chosen.nav_usd, chosen.costs
         )
@@ -262,7 +262,8 @@ def path(of: World, n_days: int, policy: str, knows: bool = False) -> Walk:
     return Walk(*arrays, breaches, held, process_time() - begun)
 
 
-def _history(of: World, sector: np.ndarray, t: int) -> History:
+def history_of(of: World, sector: np.ndarray, t: int) -> History:
+    """What a risk model of day t is made of."""
     rows = slice(t + 1 - HISTORY, t + 1)
     nobody = np.zeros(of.n, bool)
     return History(of.returns[rows], sector, np.full(of.n, np.nan), nobody, FACTORS, of.macro[rows])

@@ -67,6 +67,14 @@ class SettingsError(BondsigError, ValueError):
     """Settings cannot be used: which, where and what is allowed."""
 
 
+class LedgerError(BondsigError, ValueError):
+    """A book cannot be carried on as it is: what is wrong with it."""
+
+
+class BrokerError(BondsigError):
+    """A broker does not answer, or not in a way that can be booked."""
+
+
 class FoldError(BondsigError, ValueError):
     """A fold cannot be trained: what is missing."""
 

@@ -1,4 +1,4 @@
-"""What a portfolio is made by: universe, alpha, risk, costs, bounds; from one TOML file.
+"""What a portfolio is made by: universe, alpha, risk, costs, bounds, trading; from one TOML file.
 
 Belongs here: typed settings with their meaning, what contradicts what, reading and writing them as
 `portfolio.toml`. Not here: what is done with them (the modules beside this one), the first filter's
@@ -7,9 +7,13 @@ settings (`learning/settings.py`).
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field
 
@@ -21,6 +25,11 @@ from bondsig_assets.validation import OneOf, Says, checked, declared_fields, val
 POLICIES = ("optimised", "tranches", "long_only", "equity_only")
 #: Where an expected return comes from (`alpha.py`).
 ROUTES = ("smaller", "probability", "information_coefficient")
+#: Price at which the paper broker fills, and how an order is spread over its session.
+FILL_PRICES = ("close", "vwap")
+SCHEDULES = ("vwap", "twap", "pov", "almgren_chriss")
+#: What becomes of shares that no half hour's cap leaves room for.
+RESTS = ("drop", "close")
 
 
 def _tickers(value: Any) -> tuple[str, ...]:
@@ -114,10 +123,11 @@ class AlphaSettings:
     """From a score to the mean simple return expected over five days."""
 
     route: Annotated[str, OneOf(ROUTES)] = Field(
-        default="smaller",
+        default="probability",
         description=(
-            "probability (from the calibrated probability), information_coefficient (IC x"
-            " volatility x normal score) or smaller (of the two; 0 where their signs differ)"
+            "probability (from the calibrated probability: keeps the size of news),"
+            " information_coefficient (IC x volatility x normal score: ranks alone) or smaller (of"
+            " the two; 0 where their signs differ)"
         ),
     )
     prior_ic: float = Field(
@@ -339,6 +349,124 @@ class BoundSettings:
 
 
 @checked(SettingsError)
+class TradingSettings:
+    """Orders, fills and what is booked: rules, and assumptions where a source does not tell."""
+
+    fill: Annotated[str, OneOf(FILL_PRICES)] = Field(
+        default="close",
+        description=(
+            "Price at which the paper broker fills in the session after the decision: its close, or"
+            " vwap, for which the mean of open, high, low and close stands"
+        ),
+    )
+    fill_participation_pct: float = Field(
+        default=10.0,
+        gt=0.0,
+        le=100.0,
+        description="Most of the session's real volume that the paper broker fills, all orders of"
+        " a name together",
+    )
+    schedule: Annotated[str, OneOf(SCHEDULES)] = Field(
+        default="vwap",
+        description=(
+            "How an order is spread over half hours: vwap (as volume usually is), twap (evenly),"
+            " pov (as fast as the cap allows) or almgren_chriss (faster at the start)"
+        ),
+    )
+    schedule_risk_aversion: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1e6,
+        description=(
+            "almgren_chriss: dollars of expected cost that are paid to be rid of a variance of a"
+            " million squared dollars"
+        ),
+    )
+    bucket_participation_pct: float = Field(
+        default=10.0,
+        gt=0.0,
+        le=100.0,
+        description="Most of a half hour's usual volume in a schedule, all orders of a name"
+        " together",
+    )
+    rest: Annotated[str, OneOf(RESTS)] = Field(
+        default="drop",
+        description=(
+            "What half hours have no room for: drop (not sent; decided anew in the evening) or"
+            " close (crossed at the close, in the last half hour)"
+        ),
+    )
+    lot_shares: int = Field(
+        default=1, ge=1, le=10_000, description="Orders are multiples of it, but for a full exit"
+    )
+    minimum_notional_usd: float = Field(
+        default=500.0,
+        ge=0.0,
+        description="A smaller order is dust and not sent, but for a full exit",
+    )
+    commission_minimum_usd: float = Field(
+        default=0.35,
+        ge=0.0,
+        le=1_000.0,
+        description="Least commission of an order's fills of a day; costs.commission_usd a share",
+    )
+    sell_fee_bps: float = Field(
+        default=0.2,
+        ge=0.0,
+        le=100.0,
+        description="Fee on what is sold: about what the SEC's was on average; it changes yearly",
+    )
+    dividend_pay_days: int = Field(
+        default=15,
+        ge=0,
+        le=252,
+        description="Trading days from the ex-date to the payment of a dividend",
+    )
+    cash_rate_pct: float = Field(
+        default=0.0,
+        ge=-5.0,
+        le=50.0,
+        description="Annual rate on cash on days for which none is known",
+    )
+    cash_spread_bps: float = Field(
+        default=50.0, ge=0.0, le=2_000.0, description="Own cash earns this much a year less"
+    )
+    proceeds_spread_bps: float = Field(
+        default=25.0, ge=0.0, le=2_000.0, description="Proceeds of shorts earn this much less"
+    )
+    debit_spread_bps: float = Field(
+        default=75.0, ge=0.0, le=5_000.0, description="Borrowed cash costs this much more"
+    )
+    delisting_unknown_pct: float = Field(
+        default=-30.0,
+        ge=-100.0,
+        le=0.0,
+        description=(
+            "Return of a stock that was dropped where nobody knows it (Shumway 1997); a merger's,"
+            " an exchange's or a liquidation's counts as 0"
+        ),
+    )
+    halt_days: int = Field(
+        default=10,
+        ge=1,
+        le=252,
+        description="Trading days without a price after which a position is said to be halted",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        if self.schedule == "almgren_chriss" and self.schedule_risk_aversion == 0:
+            raise SettingsError(
+                "schedule = 'almgren_chriss' with schedule_risk_aversion = 0.0 is schedule ="
+                " 'vwap': say so"
+            )
+        if self.rest == "close" and self.schedule == "pov":
+            raise SettingsError(
+                "schedule = 'pov' never passes the cap and rest = 'close' does: choose one"
+            )
+
+
+@checked(SettingsError)
 class PortfolioSettings:
     """Everything targets depend on but the data; `bondsig settings portfolio` prints it.
 
@@ -365,10 +493,17 @@ which bounds it already
     risk: RiskSettings = RiskSettings()
     costs: CostSettings = CostSettings()
     bounds: BoundSettings = BoundSettings()
+    trading: TradingSettings = TradingSettings()
 
     def __post_init__(self) -> None:
         """Refuse groups that contradict each other."""
-        bounds = self.bounds
+        bounds, trading = self.bounds, self.trading
+        if trading.fill_participation_pct < bounds.participation_pct:
+            raise SettingsError(
+                f"trading.fill_participation_pct = {trading.fill_participation_pct} is below"
+                f" bounds.participation_pct = {bounds.participation_pct}: orders of a usual day"
+                " would never be filled; raise it"
+            )
         if self.policy == "long_only" and bounds.gross_pct + bounds.cash_pct < 100:
             raise SettingsError(
                 f"policy = 'long_only' invests 100 - bounds.cash_pct = {100 - bounds.cash_pct} %,"
@@ -379,6 +514,12 @@ which bounds it already
                 "policy = 'long_only' sells nothing short: bounds.sector_etf_hedges = true"
                 " contradicts it"
             )
+
+    @cached_property
+    def hash(self) -> str:
+        """Fingerprint of all settings: targets of other settings are out of date."""
+        text = json.dumps(asdict(cast("Any", self)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def days_of_forecast(self) -> int:
@@ -392,6 +533,7 @@ _GROUPS: dict[str, type] = {
     "risk": RiskSettings,
     "costs": CostSettings,
     "bounds": BoundSettings,
+    "trading": TradingSettings,
 }
 _PLAIN = ("policy", "nav_usd")
 

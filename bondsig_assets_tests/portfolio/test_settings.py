@@ -18,6 +18,7 @@ from bondsig_assets.portfolio.settings import (
     CostSettings,
     PortfolioSettings,
     RiskSettings,
+    TradingSettings,
     UniverseSettings,
     as_toml,
     load_settings,
@@ -26,7 +27,14 @@ from bondsig_assets.portfolio.settings import (
 from bondsig_assets.validation import declared_fields
 
 DEFAULTS = PortfolioSettings()
-GROUPS = (UniverseSettings, AlphaSettings, RiskSettings, CostSettings, BoundSettings)
+GROUPS = (
+    UniverseSettings,
+    AlphaSettings,
+    RiskSettings,
+    CostSettings,
+    BoundSettings,
+    TradingSettings,
+)
 
 
 @settings(max_examples=50, deadline=None)
@@ -129,8 +137,24 @@ def test_every_setting_says_what_it_means_and_what_it_may_be(kind):
         (
             {"fees": {}},
             "unknown table or key fees; there are: policy, nav_usd, universe, alpha, risk, costs,"
-            " bounds",
+            " bounds, trading",
         ),
+        (
+            {"trading": {"schedule": "almgren_chriss", "schedule_risk_aversion": 0.0}},
+            "trading.schedule = 'almgren_chriss' with schedule_risk_aversion = 0.0 is schedule ="
+            " 'vwap': say so",
+        ),
+        (
+            {"trading": {"schedule": "pov", "rest": "close"}},
+            "trading.schedule = 'pov' never passes the cap and rest = 'close' does: choose one",
+        ),
+        (
+            {"trading": {"fill_participation_pct": 4.0}},
+            "trading.fill_participation_pct = 4.0 is below bounds.participation_pct = 5.0: orders"
+            " of a usual day would never be filled; raise it",
+        ),
+        ({"trading": {"fill": "open"}}, "trading.fill = 'open' is none of close, vwap"),
+        ({"trading": {"lot_shares": 1.5}}, "trading.lot_shares = 1.5 is not a whole number"),
         ({"costs": 1}, "costs is not a table"),
     ],
 )
