@@ -41,7 +41,6 @@ COVERED_BY = {
     "calendar/quarters.py": "learning/test_folds.py",
     "checks/*": "checks/test_suites.py",
     "commands/bond_terms.py": "commands/test_clean.py",
-    "commands/champion.py": "graph/test_learning_graph.py",
     "commands/issuer.py": "securities/test_tree.py",
     "commands/backtest.py": "graph/test_books_graph.py",
     "commands/orders.py": "graph/test_books_graph.py",
