@@ -1,19 +1,72 @@
 """What the portfolio earned against what it was expected to: P&L over forecast risk, and costs.
 
-Belongs here: daily series from the rows of a policy's days. Not here: the ledger that works out
-returns and costs, what is noticed in a series (`watch.py`).
+Belongs here: daily series from the rows of a policy's days, orders and solutions. Not here: the
+ledger that works out returns and costs, what is noticed in a series (`watch.py`).
 """
 
 from __future__ import annotations
 
 import polars as pl
 
+from bondsig_assets.calendar import day_number
 from bondsig_assets.monitoring.watch import SERIES
+from bondsig_assets.portfolio.book_returns import book_returns
 
 #: Absolute standardised returns are cut here: one crash must not set the deviation.
 CUT = 4.0
 #: A day's cost counts up to this multiple of what was expected, for the same reason.
 MOST_OF_EXPECTED = 3.0
+#: Trading days from the evening of a target to the first day that it earns: its orders trade at the
+#: close of the session between.
+EARNS_AFTER_DAYS = 2
+
+
+def book_days(
+    portfolio_days: pl.DataFrame, solutions: pl.DataFrame, shortfalls: pl.DataFrame, policy: str
+) -> pl.DataFrame:
+    """What `profit` wants of the days of a `policy`, from rows of these tables.
+
+    A day's forecast is that of the solution two trading days before, whose targets it began with;
+    none where that evening had no solution. Costs are those of the day's orders as far as they were
+    filled: fees, half-spread and impact where the broker tells these, else what was paid beyond the
+    arrival price, against the filled part of what was expected. Raises UserError where a trading
+    day of the book is missing.
+    """
+    returns = book_returns(portfolio_days.filter(pl.col("policy") == policy))
+    forecasts = solutions.filter(pl.col("policy") == policy).select(
+        "trade_date", forecast_risk=pl.col("forecast_risk_pct") / 100
+    )
+    forecasts = forecasts.select(
+        number=day_number(forecasts["trade_date"]) + EARNS_AFTER_DAYS, forecast_risk="forecast_risk"
+    )
+    filled = pl.col("filled_shares") / pl.col("order_shares")
+    told = pl.col("spread_usd") + pl.col("impact_usd")
+    costs = (
+        shortfalls.filter(
+            pl.col("policy") == policy, pl.col("state") == "judged", pl.col("filled_shares") != 0
+        )
+        .sort("fill_date", "order_id")
+        .group_by(trade_date="fill_date", maintain_order=True)
+        .agg(
+            cost_usd=(pl.col("fees_usd") + pl.coalesce(told, "execution_usd")).sum(),
+            expected_cost_usd=(pl.col("expected_usd") * filled).sum(),
+        )
+    )
+    return (
+        returns.select("trade_date", "net_return", "traded_usd")
+        .with_columns(number=day_number(returns["trade_date"]))
+        .join(forecasts, on="number", how="left", maintain_order="left")
+        .join(costs, on="trade_date", how="left", maintain_order="left")
+        .select(
+            "trade_date",
+            pl.col("trade_date").alias("known_date"),
+            "net_return",
+            "forecast_risk",
+            "traded_usd",
+            "cost_usd",
+            "expected_cost_usd",
+        )
+    )
 
 
 def profit(days: pl.DataFrame) -> pl.DataFrame:
