@@ -245,7 +245,7 @@ def path(of: World, n_days: int, policy: str, knows: bool = False) -> Walk:
         )  # fmt: skip
         found = targets(day, chosen, 2.0, None if wishes is None else wishes[k])
         weights = found.positions["weight"].to_numpy()
-        trade = np.abs(weights - day.held(chosen.nav_usd))
+        trade = np.abs(weights - day.held)
         paid = costs(
             of.price, of.volume, np.sqrt(risk.variance), None, chosen.nav_usd, chosen.costs
         )

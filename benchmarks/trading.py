@@ -19,7 +19,6 @@ import polars as pl
 
 from benchmarks.portfolio import CALIBRATION, FIRST, HISTORY, history_of, world
 from bondsig_assets.calendar import trading_days
-from bondsig_assets.portfolio.backtest import walk
 from bondsig_assets.portfolio.books import Books, new_books, with_orders
 from bondsig_assets.portfolio.broker import PaperBroker
 from bondsig_assets.portfolio.orders import Orders, orders, wishes_of
@@ -145,13 +144,20 @@ def _path(n: int = 120, n_days: int = 1512) -> None:
         )
         for k, day in enumerate(days.tolist())
     )
-    begun = process_time()
-    done = walk(new_books("optimised"), sessions, decide, PaperBroker(settings), settings)
-    whole, rows = process_time() - begun, done.rows["portfolio_days"]
+    begun, book = process_time(), new_books("optimised")
+    made, n_orders, n_entries = [], 0, 0
+    for session in sessions:
+        done = trade_day(
+            book, session, PaperBroker(settings), settings, 0.0 if made else settings.nav_usd
+        )
+        evening = decide(done.books, session)
+        book = with_orders(done.books, evening.orders)
+        made.append(done.day)
+        n_orders, n_entries = n_orders + evening.orders.height, n_entries + done.entries.height
+    whole, rows = process_time() - begun, pl.concat(made)
     print(
         f"{n_days} days of {n} names: {whole:.0f} s of processor, {spent['targets']:.0f} s of them"
-        f" risk model and targets; {done.rows['orders'].height} orders,"
-        f" {done.rows['ledger_entries'].height} entries"
+        f" risk model and targets; {n_orders} orders, {n_entries} entries"
     )
     net = (rows["nav_usd"] - rows["capital_usd"]) / rows["nav_before_usd"] - 1
     sharpe = float(net[1:].mean() / net[1:].std()) * 252**0.5

@@ -17,6 +17,8 @@ from bondsig_assets.assets import (
     hindsight,
     models,
     monitoring,
+    performance,
+    portfolio,
     raw,
     reference,
     scores,
@@ -24,10 +26,12 @@ from bondsig_assets.assets import (
 )
 from bondsig_assets.checks.asset_checks import build_asset_checks
 from bondsig_assets.checks.learning_checks import build_learning_checks
+from bondsig_assets.checks.portfolio_checks import build_portfolio_checks
 from bondsig_assets.home import Home, current_home
 from bondsig_assets.learning.settings import load_settings
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
+from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -44,6 +48,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
     home = home or current_home()
     first, last = home.date_range() or _DEMO_DATE_RANGE
     settings = load_settings(home.learning_file)
+    policies = load_portfolio_settings(home.portfolio_file)
     days, folds = (
         trading_days_definition(first, last),
         folds_definition(first, last, settings.walk_forward),
@@ -60,10 +65,15 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         features.credit_news_asset(days),
         features.issuer_intraday_asset(days),
         dataset.labels_asset(days),
+        portfolio.universe_asset(days, policies),
+        portfolio.factor_exposures_asset(days, policies),
         models.models_asset(folds, settings),
         models.champions_asset(settings),
         scores.scores_asset(days, settings),
         signals.signals_asset(days, settings),
+        portfolio.target_positions_asset(days, policies),
+        performance.pnl_parts_asset(days),
+        performance.performance_asset,
         monitoring.evaluations_asset(settings),
         reference.security_coverage_asset,
         hindsight.ex_post_trades_asset,
@@ -71,7 +81,11 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
     ]
     return dg.Definitions(
         assets=assets,
-        asset_checks=[*build_asset_checks(assets), *build_learning_checks()],
+        asset_checks=[
+            *build_asset_checks(assets),
+            *build_learning_checks(),
+            *build_portfolio_checks(),
+        ],
         jobs=jobs,
         schedules=build_schedules(jobs, days),
         resources={

@@ -120,6 +120,11 @@ class Home:
         return self.path / "learning.toml"
 
     @property
+    def portfolio_file(self) -> Path:
+        """How target positions are made, where it differs from the defaults."""
+        return self.path / "portfolio.toml"
+
+    @property
     def market_file(self) -> Path:
         """Which market the home holds, and its date range."""
         return self.path / "market.json"
@@ -137,6 +142,12 @@ class Home:
             if text
             else None
         )
+
+    @property
+    def note(self) -> str:
+        """What has to be said beside any picture of this market: `simulated`, or nothing."""
+        market = self.market()
+        return "simulated" if market is not None and market.source == "simulated" else ""
 
     def fingerprint(self) -> str:
         """What the market's input looked like when it was last claimed; empty for an empty home."""

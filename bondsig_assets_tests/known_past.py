@@ -42,6 +42,8 @@ EXEMPT: dict[str, str] = {
     "news_events": _JUDGEMENT,
     "reliability_bins": _JUDGEMENT,
     "thresholds": _JUDGEMENT,
+    "performance": _JUDGEMENT,
+    "pnl_slices": _JUDGEMENT,
     "overfitting": _JUDGEMENT + ". Its trials come from MLflow",
     "report_truths": _TRUTH,
     "planted_news": _TRUTH,

@@ -16,6 +16,7 @@ from bondsig_assets.home import PACKAGE, current_home
 from studies.ceiling_studies import ceiling_units
 from studies.chain_studies import chain_units, real_unit
 from studies.cheating import cheating_units
+from studies.money import money_units
 from studies.news_studies import news_chain_units, news_units
 from studies.panel_studies import panel_units
 from studies.report import write_report
@@ -34,7 +35,7 @@ _DECIDING = (
     "trace",
 )
 _REPOSITORY = Path(__file__).resolve().parents[1]
-STUDIES = ("news", "ceiling", "goal", "null", "power", "chain", "cheating", "real")
+STUDIES = ("news", "ceiling", "goal", "money", "null", "power", "chain", "cheating", "real")
 
 
 @click.command()
@@ -81,6 +82,8 @@ def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_cod
         news += ceiling_units()
     if "goal" in chosen:
         news += news_chain_units()
+    if "money" in chosen:
+        news += money_units()
     whole = []
     if "chain" in chosen or "cheating" in chosen:
         whole += chain_units()

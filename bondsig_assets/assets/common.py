@@ -16,7 +16,7 @@ import polars as pl
 
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.orchestration import progress
-from bondsig_assets.orchestration.stages import DAYS, TAG
+from bondsig_assets.orchestration.stages import DAYS, OWN_PAST_TAG, TAG
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table
 from bondsig_assets.warehouse import Warehouse
@@ -57,14 +57,16 @@ def table_asset(
     partitions: dg.PartitionsDefinition | None = None,
     deps: Sequence[Any] = (),
     stage: str = DAYS,
+    own_past: bool = False,
     doing: str = "",
     seconds: float = 0.0,
 ) -> Callable[[Callable[..., Result]], dg.AssetsDefinition]:
     """An asset that fills `table` and bears its name: group, kinds, owner, columns and range policy
     from its declaration.
 
-    `also`: further tables it fills. `doing`, `seconds`: what a person who waits is told, and what a
-    thousand days (or twelve quarters) of the demo take on two cores; only ratios matter.
+    `also`: further tables it fills. `own_past`: a day rests on the one before. `doing`, `seconds`:
+    what a person who waits is told, and what a thousand days (or twelve quarters) of the demo take
+    on two cores; only ratios matter.
     """
     declared = TABLES[table]
     return dg.asset(
@@ -75,7 +77,7 @@ def table_asset(
         deps=list(deps),
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        tags={TAG: stage},
+        tags={TAG: stage} | ({OWN_PAST_TAG: "true"} if own_past else {}),
         metadata={
             "dagster/table_name": declared.qualified_name,
             "dagster/storage_kind": "ducklake",

@@ -18,7 +18,7 @@ from bondsig_assets.assets.common import (
 from bondsig_assets.assets.learning_config import signal_config
 from bondsig_assets.learning.settings import LearningSettings, SignalSettings
 from bondsig_assets.orchestration.stages import SCORING
-from bondsig_assets.portfolio.signals import select_signals
+from bondsig_assets.portfolio.signals import filtered_signals, select_signals
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Write
@@ -30,6 +30,7 @@ def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> 
 
     @table_asset(
         "signals",
+        also=["filtered_signals"],
         kinds={"polars"},
         partitions=days,
         deps=["scores", "issuer_days"],
@@ -41,7 +42,7 @@ def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> 
         context: dg.AssetExecutionContext, config: config_class, warehouse: WarehouseResource
     ) -> Result:
         """Scores worth acting on: top or bottom tenth of the day, probability away from the
-        champion's base rate, liquid and fresh.
+        champion's base rate, liquid and fresh. `filtered_signals` says why the others are none.
 
         A day may have none: a calibrated probability stays near the base rate when little is known.
         """
@@ -52,12 +53,16 @@ def signals_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> 
                 between=(start, end),
                 columns=["parent_id", "trade_date", "staleness_days", "n_trades_21d"],
             )
-            chosen = select_signals(
+            given = (
                 opened.read_table("scores", between=(start, end)),
                 liquidity,
                 SignalSettings(**config.model_dump()),
             )
-            opened.replace(Write("signals", TABLES["signals"].conform(chosen), (start, end)))
+            chosen, others = select_signals(*given), filtered_signals(*given)
+            opened.replace(
+                Write("signals", TABLES["signals"].conform(chosen), (start, end)),
+                Write("filtered_signals", TABLES["filtered_signals"].conform(others), (start, end)),
+            )
             counted.append(
                 rows_per_day(
                     chosen,

@@ -57,6 +57,12 @@ def _within_session(column: str) -> pl.Expr:
     return pl.col(column).is_between(pl.col("low_usd") - room, pl.col("high_usd") + room)
 
 
+def _one_share() -> pl.Expr:
+    """What one share of a target weighs, and a rounding; 0 where nothing is held."""
+    held = pl.col("shares").abs()
+    return pl.when(held > 0).then(pl.col("weight").abs() / held).otherwise(0.0) + _ROUNDING
+
+
 TRACE_REPORTS: tuple[Expectation, ...] = (
     HasRows(
         "has_reports",
@@ -719,6 +725,71 @@ PREDICTIONS: tuple[Expectation, ...] = (
     ),
 )
 
+UNIVERSE: tuple[Expectation, ...] = (
+    MeanBetween(
+        "universe_holds_names",
+        "Between 20 % and 100 % of the issuers may be held.",
+        "Count reasons in universe: a rule that removes nearly all of them points to a unit"
+        " (volumes in thousands, prices in cents) or to portfolio.toml.",
+        value=pl.when(~pl.col("is_hedge")).then(pl.col("is_in").cast(pl.Float64)),
+        low=0.2,
+        high=1.0,
+    ),
+    Share(
+        "universe_out_has_reasons",
+        "Every name that is out has a reason, and none that is in.",
+        "A defect of the universe: report it with the sample.",
+        holds=pl.col("is_hedge") | (pl.col("is_in") == (pl.col("reasons").list.len() == 0)),
+    ),
+)
+
+SPECIFIC_RISKS: tuple[Expectation, ...] = (
+    Between(
+        "specific_risk_plausible",
+        "Daily risk beyond all factors lies between 0.02 % and 20 %.",
+        "Look at the sampled name's returns: a split that the source does not tell of shows here.",
+        value=pl.col("specific_risk_pct"),
+        low=0.02,
+        high=20,
+        mostly=0.995,
+    ),
+    MeanBetween(
+        "risk_of_their_own",
+        "At least half of the names have returns enough for a risk of their own.",
+        "A young market, or tickers that do not match: others' medians stand in until then.",
+        value=pl.col("has_own").cast(pl.Float64),
+        low=0.5,
+        high=1.0,
+    ),
+)
+
+TARGET_POSITIONS: tuple[Expectation, ...] = (
+    Share(
+        "targets_within_own_bounds",
+        "Every target lies within its name's own bounds, to a share.",
+        "A defect of the optimiser or of rounding: report it with the sample.",
+        holds=(pl.col("weight") >= pl.col("low") - _one_share())
+        & (pl.col("weight") <= pl.col("high") + _one_share()),
+        mostly=0.999,
+    ),
+    Share(
+        "alpha_accounted_for",
+        "What risk, costs and bounds took adds up to the expected return, to a hundredth of a bp.",
+        "A solution that is not certified, or a defect: look at the day in solutions.",
+        holds=pl.col("risk_bps").is_null()
+        | (
+            (
+                pl.col("alpha_bps")
+                - pl.sum_horizontal(
+                    "risk_bps", "trade_bps", "holding_bps", "exposure_bps", "box_bps"
+                )
+            ).abs()
+            < 0.01
+        ),
+        mostly=0.999,
+    ),
+)
+
 #: Table → its suite.
 SUITES: dict[str, tuple[Expectation, ...]] = {
     "trace_reports": TRACE_REPORTS,
@@ -734,4 +805,7 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
     "labels": LABELS,
     "scores": SCORES,
     "predictions": PREDICTIONS,
+    "universe": UNIVERSE,
+    "specific_risks": SPECIFIC_RISKS,
+    "target_positions": TARGET_POSITIONS,
 }

@@ -405,11 +405,119 @@ def diff(ticker: str, day: date) -> None:
 
 
 @cli.command()
-def settings() -> None:
-    """Print what a training runs as a TOML file: learning.toml in the home, or the defaults."""
-    from bondsig_assets.learning.settings import as_toml, load_settings
+@click.option(
+    "--date",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="Day of the targets (default: the newest).",
+)
+@click.option(
+    "--rows",
+    "n_rows",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Positions to show, the largest first.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw where expected returns went into this file (.png, .svg, .pdf).",
+)
+def portfolio(day: date | None, n_rows: int, picture: Path | None) -> None:
+    """Target positions of a day: what each name is expected to earn, what risk, costs and bounds
+    took away, and what the book adds up to.
+    """
+    from bondsig_assets.commands.portfolio import print_portfolio
 
-    click.echo(as_toml(load_settings(current_home().learning_file)), nl=False)
+    print_portfolio(current_home(), day, picture, n_rows)
+
+
+@cli.command()
+@click.option(
+    "--date",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="Day that decided (default: the newest).",
+)
+@click.option(
+    "--rows",
+    "n_rows",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Orders to show, the largest first.",
+)
+@click.option(
+    "--csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every slice of the orders that are sent into this file.",
+)
+def orders(day: date | None, n_rows: int, csv: Path | None) -> None:
+    """Orders for the session after a day, in half hours; a file that an order management system
+    reads.
+    """
+    from bondsig_assets.commands.orders import print_orders
+
+    print_orders(current_home(), day, csv, n_rows)
+
+
+@cli.command()
+@click.option("--policy", default=None, help="optimised, tranches, long_only or equity_only.")
+@click.option("--nav", default=None, type=float, help="Net asset value it begins with, in dollars.")
+@click.option("--start", callback=_day, help="First day (default: the first with scores).")
+@click.option("--end", callback=_day, help="Last day (default: the last with scores).")
+@click.option(
+    "--credit", is_flag=True, help="Beside the same optimiser on the equity-only control."
+)
+@click.option("--capacity", is_flag=True, help="Also at 1, 3, 10 … 1,000 million dollars.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw the tear sheet into this file (.png, .svg, .pdf).",
+)
+def backtest(
+    policy: str | None,
+    nav: float | None,
+    start: date | None,
+    end: date | None,
+    credit: bool,
+    capacity: bool,
+    picture: Path | None,
+) -> None:
+    """What another policy or size would have earned over the scores there are, by the functions of
+    the daily run. What portfolio.toml says holds where nothing else is asked.
+    """
+    from bondsig_assets.commands.backtest import print_backtest
+
+    print_backtest(
+        current_home(),
+        policy,
+        nav,
+        start,
+        end,
+        picture,
+        with_credit=credit,
+        with_capacity=capacity,
+    )
+
+
+@cli.command()
+@click.argument("what", type=click.Choice(["learning", "portfolio"]), default="learning")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a new file instead; one that exists is never overwritten.",
+)
+def settings(what: str, out: Path | None) -> None:
+    """Print every setting with its meaning as a TOML file: of a training (learning.toml) or of
+    target positions (portfolio.toml), as the home has it, or the defaults.
+    """
+    from bondsig_assets.commands.settings import print_settings
+
+    print_settings(current_home(), what, out)
 
 
 @cli.command()

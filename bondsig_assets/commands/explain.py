@@ -63,10 +63,22 @@ def print_explanation(
         _bond_section(bonds),
         _report_section(reports, n_reports, trail),
         _label_lines(trails.label_of(warehouse.read, trail), trail),
+        _position_lines(home, warehouse, trail),
     ):
         print_section(console, section)
     if picture is not None:
         console.print(Text(f"drawn: {picture}"))
+
+
+def _position_lines(home: Home, warehouse: Warehouse, trail: Trail) -> list[RenderableType]:
+    """What became of the score in money, in the book of portfolio.toml's policy."""
+    from bondsig_assets.portfolio.settings import load_settings
+    from bondsig_assets.reporting.position_trail import position_behind
+
+    policy = load_settings(home.portfolio_file).policy
+    score = trail.score
+    found = position_behind(warehouse.read, score.parent_id, score.trade_date, policy)
+    return [Text(line) for line in found.sentences()]
 
 
 def find_trail(home: Home, warehouse: Warehouse, ticker: str, day: date) -> Trail:

@@ -160,7 +160,11 @@ def _materialize(
     from bondsig_assets.learning.settings import load_settings
     from bondsig_assets.orchestration import progress, runner
     from bondsig_assets.orchestration.dead_runs import end_dead_runs
-    from bondsig_assets.orchestration.outdated import filtered_otherwise
+    from bondsig_assets.orchestration.outdated import (
+        filtered_otherwise,
+        targets_of_other_settings,
+    )
+    from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
 
     with console.status("opening the graph"):
         from bondsig_assets.definitions import build_defs
@@ -196,8 +200,19 @@ def _materialize(
             f"{home.learning_file} asks for other signals than there are on"
             f" {len(days_of_signals)} days"
         )
+    policies = load_portfolio_settings(home.portfolio_file)
+    targets = targets_of_other_settings(_warehouse(home), policies)
+    days_of_targets = targets["target_positions"] if "target_positions" in chosen else set()
+    if days_of_targets:
+        console.print(
+            f"{home.portfolio_file} asks for other target positions than there are on"
+            f" {len(days_of_targets)} days"
+        )
     if outdated := runner.plan_outdated(
-        defs, instance, chosen, {"models": folds, "signals": days_of_signals}
+        defs,
+        instance,
+        chosen,
+        {"models": folds, "signals": days_of_signals} | (targets if days_of_targets else {}),
     ):
         for stage in outdated:
             days = ", ".join(

@@ -2,7 +2,8 @@
 
 Belongs here: finding, from Dagster's record of what was made when and from the graph's own edges,
 which partitions no longer hold: a gap was filled, an old day was done again, or cleaning rewrote a
-later day; and folds and signals that other settings made. Not here: doing them again (`runner.py`).
+later day; and folds, signals and targets that other settings made. Not here: doing them again
+(`runner.py`).
 Tables without days are made anew with every run and are not asked about.
 """
 
@@ -19,6 +20,7 @@ import polars as pl
 from bondsig_assets.learning.models.catalogue import ENSEMBLE
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.stages import OWN_PAST_TAG
+from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.portfolio.signals import select_signals
 from bondsig_assets.tables.learning import SCORES
 from bondsig_assets.warehouse import Warehouse
@@ -62,6 +64,20 @@ def filtered_otherwise(warehouse: Warehouse, settings: LearningSettings) -> set[
         [wanted.join(held, on=key, how="anti"), held.join(wanted, on=key, how="anti")]
     )
     return {day.isoformat() for day in differ["trade_date"].unique()}
+
+
+def targets_of_other_settings(
+    warehouse: Warehouse, settings: PortfolioSettings
+) -> dict[str, set[str]]:
+    """Asset → days whose targets other settings made, or another policy alone: of universe and risk
+    too, which the same file decides.
+    """
+    days = warehouse.read(
+        "SELECT trade_date FROM solutions GROUP BY trade_date HAVING max(settings_hash) FILTER"
+        f" (policy = '{settings.policy}') IS DISTINCT FROM '{settings.hash}'"
+    )["trade_date"]
+    found = {day.isoformat() for day in days}
+    return dict.fromkeys(("universe", "factor_exposures", "target_positions"), found)
 
 
 def outdated(

@@ -208,15 +208,21 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
 def _stage(
     graph: Any, instance: dg.DagsterInstance, names: Sequence[str], keys: Sequence[str], again: bool
 ) -> Stage:
-    """The stage of `names` over those of `keys` that some asset lacks."""
+    """The stage of `names` over those of `keys` that some asset lacks; assets with partitions that
+    lack none of them are left out: a table that is new with a version has no old work done again.
+    """
     missing: set[str] = set(keys) if again else set()
-    whole_missing = again
+    whole_missing, complete = again, set()
     for name in names:
         key = dg.AssetKey(name)
         if graph.get(key).partitions_def is None:
             whole_missing |= not again and instance.get_latest_materialization_event(key) is None
         elif not again:
-            missing |= set(keys) - instance.get_materialized_partitions(key)
+            lacking = set(keys) - instance.get_materialized_partitions(key)
+            missing |= lacking
+            if not lacking:
+                complete.add(name)
+    names = [name for name in names if name not in complete or not missing]
     partitioned = any(graph.get(dg.AssetKey(name)).partitions_def is not None for name in names)
     if partitioned:
         if not missing and whole_missing and keys:

@@ -35,7 +35,8 @@ class Skill:
     """What a model had shown before its fold, on days its sibling had not seen.
 
     `ic`: mean daily rank IC, `ic_error` its standard error with overlap, `slope`: mean simple
-    excess return for one unit of volatility x normal score. None where nothing had been measured.
+    excess return that published scores had earned, for a unit of what they promised. None where
+    nothing had been measured.
     """
 
     ic: float | None
@@ -45,11 +46,9 @@ class Skill:
 
 def posterior_ic(skill: Skill, settings: AlphaSettings) -> float:
     """The IC that is believed: the measured one and the prior, each by the inverse of its variance;
-    never below 0, and 0 where nothing was measured or names with high scores had earned less.
+    never below 0, and 0 where nothing was measured.
     """
     if skill.ic is None or skill.ic_error is None or not skill.ic_error > 0:
-        return 0.0
-    if skill.slope is not None and skill.slope <= 0:
         return 0.0
     seen, prior = 1 / skill.ic_error**2, 1 / settings.prior_ic_sd**2
     believed = (skill.ic * seen + settings.prior_ic * prior) / (seen + prior)
@@ -71,8 +70,8 @@ def measured_skill(
 
 
 def payoff_slope(rows: pl.DataFrame, horizon: int = HORIZON) -> tuple[float | None, float | None]:
-    """Mean simple excess return for a unit of `unit_alpha` (volatility x normal score), through the
-    origin, and its standard error with days clustered and labels overlapping.
+    """Mean simple excess return for a unit of `unit_alpha`, what was promised, through the origin,
+    and its standard error with days clustered and labels overlapping.
 
     `rows`: `trade_date, unit_alpha, simple_return`. None without a row that says anything.
     """
@@ -105,7 +104,8 @@ def alphas(day: pl.DataFrame, skill: Skill, settings: AlphaSettings) -> pl.DataF
     volatility` (residual, over the five days, a share), `beta, sector`. Probability: -σ (Φ⁻¹(p) -
     Φ⁻¹(base rate)), of a Gaussian label. IC: IC believed x σ x normal score of the prediction. The
     route that settings name is made neutral by a regression over the informed names with weights
-    1/σ². `alpha_state`: known, or why the alpha is 0: no_score, no_volatility, uninformed.
+    1/σ². `alpha_state`: known, or why the alpha is 0: no_score, no_volatility, uninformed, or
+    no_payoff: by then, names of which much had been promised had earned less than others.
     """
     p, base, prediction, sigma, beta = (
         day[name].cast(pl.Float64).to_numpy()
@@ -114,12 +114,15 @@ def alphas(day: pl.DataFrame, skill: Skill, settings: AlphaSettings) -> pl.DataF
     scored = np.isfinite(p) & np.isfinite(base) & np.isfinite(prediction)
     sized = np.isfinite(sigma) & (sigma > 0)
     informed = day["is_informed"].fill_null(True).to_numpy()
-    known = scored & sized & informed
+    pays = np.full(p.size, skill.slope is None or skill.slope > 0)
+    known = scored & sized & informed & pays
     state = np.select(
-        [~scored, ~sized, ~informed], ["no_score", "no_volatility", "uninformed"], "known"
+        [~scored, ~sized, ~informed, ~pays],
+        ["no_score", "no_volatility", "uninformed", "no_payoff"],
+        "known",
     )
     of_probability, of_ic = np.zeros(p.size), np.zeros(p.size)
-    of_probability[known] = -sigma[known] * (_quantile(p[known]) - _quantile(base[known]))
+    of_probability[known] = probability_alpha(p[known], base[known], sigma[known])
     of_ic[known] = posterior_ic(skill, settings) * sigma[known] * normal_scores(prediction[known])
     raw = _chosen(of_probability, of_ic, settings.route)
     alpha = np.zeros(p.size)
@@ -133,6 +136,14 @@ def alphas(day: pl.DataFrame, skill: Skill, settings: AlphaSettings) -> pl.DataF
             )
         )
     )
+
+
+def probability_alpha(probability: Floats, base_rate: Floats, sigma: Floats) -> Floats:
+    """-σ (Φ⁻¹(p) - Φ⁻¹(base rate)): the mean of a Gaussian label of deviation σ that is negative
+    with probability p; all [name].
+    """
+    alpha: Floats = -sigma * (_quantile(probability) - _quantile(base_rate))
+    return alpha
 
 
 def _quantile(probability: Floats) -> Floats:

@@ -1,6 +1,6 @@
-"""What a policy wishes beside the optimiser, and what it holds from one day to the next.
+"""What a policy wishes beside the optimiser, and the names of a day.
 
-Belongs here: tranches of the last scores, shares carried over splits, the names of a day. Not here:
+Belongs here: tranches of the last scores, names that a day's targets are about. Not here:
 how a wish becomes targets (`targets.py`), fills and cash.
 """
 
@@ -79,54 +79,52 @@ def tranches(
     )
 
 
-def carried(held: pl.DataFrame, splits: pl.DataFrame) -> pl.DataFrame:
-    """`parent_id, shares` of the next morning: what is held after the day's splits, whole shares,
-    cut toward zero (the fraction is paid in cash). `splits`: `parent_id, split_ratio`; one that is
-    unknown, or not above 0, is none.
+def names_of(universe: pl.DataFrame, held: pl.DataFrame, *, with_hedges: bool) -> pl.DataFrame:
+    """`parent_id, ticker, is_in, is_shortable, is_hedge, held_shares, price_usd,
+    dollar_volume_usd, borrow_rate_pct, is_priced` of a day, in order of parents: names of
+    `universe` and whatever else is held.
+
+    A name that is held and has no row in the universe is out: it gets a target of 0, not none, and
+    its last price is the one it was `held` at. `held`: `parent_id, ticker, shares, price_usd`.
+    Sector ETFs are names `with_hedges`, or where held.
     """
-    ratio = pl.col("split_ratio")
-    joined = held.join(
-        splits.unique("parent_id", keep="first", maintain_order=True),
-        on="parent_id",
-        how="left",
-        maintain_order="left",
-    ).with_columns(ratio=pl.when(ratio.is_finite() & (ratio > 0)).then(ratio).otherwise(1.0))
-    moved = (pl.col("shares").abs() * pl.col("ratio") + 1e-9).floor().cast(pl.Int64)
-    return joined.select("parent_id", shares=pl.col("shares").sign() * moved)
-
-
-def names_of(universe: pl.DataFrame, held: pl.DataFrame, hedges: pl.DataFrame) -> pl.DataFrame:
-    """`parent_id, ticker, is_in, is_shortable, is_hedge, held_shares` of a day, in order of
-    parents: rows of `universe`, whatever else is held, and `hedges` (`parent_id, ticker`).
-
-    A name that is held and has no row in the universe is out: it gets a target of 0, not none.
-    `held`: `parent_id, ticker, shares`.
-    """
-    rows = universe.select("parent_id", "ticker", "is_in", "is_shortable").with_columns(
-        is_hedge=pl.lit(value=False)
-    )
-    etfs = hedges.select(
+    own = held.filter(pl.col("shares") != 0)
+    named = universe.filter(
+        pl.lit(with_hedges) | ~pl.col("is_hedge") | pl.col("parent_id").is_in(own["parent_id"])
+    ).select(*_OF_UNIVERSE)
+    others = own.join(named, on="parent_id", how="anti").select(
         "parent_id",
         "ticker",
         is_in=pl.lit(value=False),
-        is_shortable=pl.lit(value=True),
-        is_hedge=pl.lit(value=True),
+        is_shortable=pl.lit(value=False),
+        is_hedge=pl.lit(value=False),
+        borrow_rate_pct=pl.lit(None, pl.Float64),
+        price_usd=pl.lit(None, pl.Float64),
+        dollar_volume_usd=pl.lit(None, pl.Float64),
     )
-    named = pl.concat([rows, etfs.join(rows, on="parent_id", how="anti")])
-    others = (
-        held.filter(pl.col("shares") != 0)
-        .join(named, on="parent_id", how="anti")
-        .select(
-            "parent_id",
-            "ticker",
-            is_in=pl.lit(value=False),
-            is_shortable=pl.lit(value=False),
-            is_hedge=pl.lit(value=False),
-        )
-    )
+    last = held.select("parent_id", held_shares="shares", last_usd="price_usd")
     return (
         pl.concat([named, others])
-        .join(held.select("parent_id", held_shares="shares"), on="parent_id", how="left")
-        .with_columns(pl.col("held_shares").fill_null(0).cast(pl.Int64))
+        .join(last, on="parent_id", how="left")
+        .select(
+            *_OF_UNIVERSE[:5],
+            pl.col("held_shares").fill_null(0).cast(pl.Int64),
+            pl.coalesce("price_usd", "last_usd"),
+            "dollar_volume_usd",
+            "borrow_rate_pct",
+            is_priced=pl.col("price_usd").is_not_null(),
+        )
         .sort("parent_id")
     )
+
+
+_OF_UNIVERSE = (
+    "parent_id",
+    "ticker",
+    "is_in",
+    "is_shortable",
+    "is_hedge",
+    "borrow_rate_pct",
+    "price_usd",
+    "dollar_volume_usd",
+)

@@ -108,7 +108,7 @@ def risk_model(history: History, settings: RiskSettings) -> RiskModel:
     of_sector = _sector_returns(residual, group, members, len(sectors))
     # What a sector has no return for leaves its names with all of their residual.
     specific = residual - np.nan_to_num(of_sector[:, group])
-    own = _specific_variance(specific, has_own, group, members, history.size_usd, settings)
+    own = _specific_variance(specific, has_own, group, members, history, settings)
     series = np.hstack([changes, of_sector])
     exposures = np.hstack([betas, 1.0 * (group[:, None] == np.arange(len(sectors)))])
     return RiskModel(
@@ -123,6 +123,14 @@ def risk_model(history: History, settings: RiskSettings) -> RiskModel:
         missing,
         units,
     )
+
+
+def bias_statistic(returns: Floats, forecast: Floats) -> float:
+    """Deviation of returns over their forecast deviations, about 0, both [day]: 1 where forecasts
+    were right, with a standard error of √(1/(2T)); NaN for none.
+    """
+    scaled = returns / forecast
+    return float(np.sqrt(np.mean(scaled**2))) if scaled.size else float("nan")
 
 
 def decay(n_days: int, half_life: float) -> Floats:
@@ -305,12 +313,12 @@ def _specific_variance(
     has_own: Bools,
     group: Ints,
     members: Bools,
-    size_usd: Floats,
+    history: History,
     settings: RiskSettings,
 ) -> Floats:
     """Specific variance of each name [name]: weighted mean square; a member of a sector's mean has
     left 1/n of itself there, so its own is that over 1 - 1/n; drawn to the median, none below the
-    floor.
+    floor. An ETF is no name: what is left of it is what it is.
     """
     there = np.isfinite(specific)
     weights = decay(specific.shape[0], settings.specific_half_life_days)
@@ -318,14 +326,15 @@ def _specific_variance(
     n_members = np.bincount(group[members], minlength=int(group.max(initial=0)) + 1)[group]
     inside = members & (n_members >= _MINIMUM_NAMES)
     variance = np.where(inside, variance / (1 - 1 / np.maximum(n_members, 2)), variance)
-    known = has_own & (variance > 0)
+    known = has_own & (variance > 0) & ~history.is_hedge
     if not known.any():
         return np.full(variance.size, _ASSUMED_VARIANCE)
-    variance = _filled(variance, known, group, size_usd)
+    own = history.is_hedge & has_own & (variance > 0)
+    variance = _filled(variance, known | own, group, history.size_usd)
     median = float(np.median(variance[known]))
     shrunk = variance + settings.specific_shrinkage * (median - variance)
     floor = np.percentile(shrunk[known], settings.specific_floor_pct)
-    return np.maximum(shrunk, floor)
+    return np.where(own, variance, np.maximum(shrunk, floor))
 
 
 #: Where no name has a history: 2 % a day, an assumption of ours.

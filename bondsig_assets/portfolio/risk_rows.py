@@ -1,12 +1,12 @@
-"""A day's risk model as rows of its four tables, and back.
+"""A day's risk model as rows of its four tables, and back; the rows of a range of days.
 
 Belongs here: what of a `RiskModel` stands in which table. Not here: the model (`risk_model.py`),
-reading and writing.
+what it is made of (`market_days.py`), reading and writing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
 import numpy as np
@@ -14,7 +14,9 @@ import polars as pl
 
 from bondsig_assets.calendar import cutoff
 from bondsig_assets.portfolio.macro_factors import FACTORS
-from bondsig_assets.portfolio.risk_model import RiskModel
+from bondsig_assets.portfolio.market_days import MarketDays
+from bondsig_assets.portfolio.risk_model import RiskModel, risk_model
+from bondsig_assets.portfolio.settings import RiskSettings
 from bondsig_assets.tables.portfolio import (
     FACTOR_COVARIANCES,
     FACTOR_EXPOSURES,
@@ -22,6 +24,30 @@ from bondsig_assets.tables.portfolio import (
     SPECIFIC_RISKS,
 )
 from bondsig_assets.tables.schema import Table
+
+RISK_TABLES = tuple(
+    table.name for table in (FACTOR_RETURNS, FACTOR_EXPOSURES, FACTOR_COVARIANCES, SPECIFIC_RISKS)
+)
+
+
+def risk_of_days(
+    market: MarketDays,
+    start: date,
+    end: date,
+    settings: RiskSettings,
+    tell: Callable[[float], None] = lambda share: None,
+) -> dict[str, pl.DataFrame]:
+    """Rows of each of RISK_TABLES for the trading days `start` … `end`; `tell` hears what part of
+    them is done.
+    """
+    made: list[dict[str, pl.DataFrame]] = []
+    days = list(market.days_between(start, end))
+    for day, place in days:
+        names = market.names(place)
+        model = risk_model(market.history(place, names, settings), settings)
+        made.append(risk_rows(day, names.parents, names.tickers, names.sectors, model))
+        tell(len(made) / len(days))
+    return {name: pl.concat([one[name] for one in made]) for name in RISK_TABLES}
 
 
 def risk_rows(
@@ -117,7 +143,12 @@ def model_of(rows: Mapping[str, pl.DataFrame], parents: Sequence[str]) -> RiskMo
 
     Raises ValueError where a parent has no row.
     """
-    returns = rows["factor_returns"]
+    order = {name: place for place, name in enumerate(FACTORS)}
+    returns = rows["factor_returns"].sort(
+        ~pl.col("is_macro"),
+        pl.col("factor").replace_strict(order, default=0, return_dtype=pl.Int64),
+        "factor",
+    )
     used = returns.filter(pl.col("state") != "no_data")
     factors = tuple(used["factor"])
     n_macro = int(used["is_macro"].sum())

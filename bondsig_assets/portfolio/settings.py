@@ -7,9 +7,13 @@ settings (`learning/settings.py`).
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field
 
@@ -119,10 +123,11 @@ class AlphaSettings:
     """From a score to the mean simple return expected over five days."""
 
     route: Annotated[str, OneOf(ROUTES)] = Field(
-        default="smaller",
+        default="probability",
         description=(
-            "probability (from the calibrated probability), information_coefficient (IC x"
-            " volatility x normal score) or smaller (of the two; 0 where their signs differ)"
+            "probability (from the calibrated probability: keeps the size of news),"
+            " information_coefficient (IC x volatility x normal score: ranks alone) or smaller (of"
+            " the two; 0 where their signs differ)"
         ),
     )
     prior_ic: float = Field(
@@ -509,6 +514,12 @@ which bounds it already
                 "policy = 'long_only' sells nothing short: bounds.sector_etf_hedges = true"
                 " contradicts it"
             )
+
+    @cached_property
+    def hash(self) -> str:
+        """Fingerprint of all settings: targets of other settings are out of date."""
+        text = json.dumps(asdict(cast("Any", self)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     @property
     def days_of_forecast(self) -> int:

@@ -34,6 +34,23 @@ def select_signals(
     return chosen.select(columns)
 
 
+def filtered_signals(
+    scores: pl.DataFrame, liquidity: pl.DataFrame, settings: SignalSettings
+) -> pl.DataFrame:
+    """Rows of `filtered_signals`: scores of the outer parts that some rule filters."""
+    rows = signal_reasons(scores, liquidity, settings)
+    return rows.filter(pl.col("direction").is_not_null(), pl.col("reasons").list.len() > 0).select(
+        "ticker",
+        "trade_date",
+        "parent_id",
+        "direction",
+        "score",
+        "probability_underperform",
+        "reasons",
+        "known_at",
+    )
+
+
 def signal_reasons(
     scores: pl.DataFrame, liquidity: pl.DataFrame, settings: SignalSettings
 ) -> pl.DataFrame:

@@ -7,6 +7,7 @@ wishes without one (`policies.py`), what is held in the end.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -29,7 +30,8 @@ from bondsig_assets.portfolio.optimizer import (
 from bondsig_assets.portfolio.risk_model import RiskModel
 from bondsig_assets.portfolio.rounding import Rounded, whole_shares
 from bondsig_assets.portfolio.settings import PortfolioSettings
-from bondsig_assets.tables.portfolio import BREACHES, SOLUTIONS, TARGET_POSITIONS
+from bondsig_assets.tables.portfolio import BREACHES, EXPOSURES, SOLUTIONS, TARGET_POSITIONS
+from bondsig_assets.tables.schema import Table
 
 _BPS = 1e4
 
@@ -41,8 +43,9 @@ class Day:
     Names are those of the universe's rows, those held, and hedges. `alpha`: expected simple excess
     return over five days, a share, 0 or NaN where nothing is known. `price_usd`: the last close
     known, NaN where there never was one; `is_priced`: it is today's. `dollar_volume_usd`: usual
-    daily volume, NaN where unknown. `borrow_rate_pct`: annual rates, None where none are delivered.
-    `risk`: of the same names in the same order.
+    daily volume, NaN where unknown. `nav_usd`: net asset value that weights are taken of.
+    `borrow_rate_pct`: annual rates, None where none are delivered. `risk`: of the same names in the
+    same order.
     """
 
     trade_date: date
@@ -58,6 +61,7 @@ class Day:
     dollar_volume_usd: Floats
     held_shares: Ints
     risk: RiskModel
+    nav_usd: float
     borrow_rate_pct: Floats | None = None
 
     @property
@@ -65,18 +69,20 @@ class Day:
         """Number of names."""
         return len(self.parents)
 
-    def held(self, nav_usd: float) -> Floats:
+    @property
+    def held(self) -> Floats:
         """Held weights at the last known prices; what never had a price weighs nothing."""
-        value: Floats = self.held_shares * np.nan_to_num(self.price_usd) / nav_usd
+        value: Floats = self.held_shares * np.nan_to_num(self.price_usd) / self.nav_usd
         return value
 
 
 @dataclass(frozen=True)
 class Targets:
-    """Rows of `target_positions`, `solutions` and `breaches` of one day and policy."""
+    """Rows of `target_positions`, `solutions`, `exposures` and `breaches` of one day and policy."""
 
     positions: pl.DataFrame
     solution: pl.DataFrame
+    exposures: pl.DataFrame
     breaches: pl.DataFrame
 
 
@@ -102,11 +108,12 @@ def targets(
         found.weights,
         day.held_shares,
         np.where(frozen, np.nan, day.price_usd),
-        settings.nav_usd,
+        day.nav_usd,
     )
     return Targets(
         _positions(day, settings, problem, frozen, found, rounded),
         _solution(day, settings, problem, found, rounded),
+        _exposure_rows(day, settings, problem, found, rounded),
         _breaches(day, settings, found, rounded) if wished is None else BREACHES.empty(),
     )
 
@@ -115,12 +122,12 @@ def problem_of(day: Day, settings: PortfolioSettings, multiplier: float) -> tupl
     """The day as a problem, and the names that cannot be traded: without a price of today, a volume
     or, for either reason, a cost.
     """
-    nav, bounds = settings.nav_usd, settings.bounds
+    nav, bounds = day.nav_usd, settings.bounds
     volatility = np.sqrt(day.risk.variance)
     price = np.where(day.is_priced, day.price_usd, np.nan)
     paid = costs(price, day.dollar_volume_usd, volatility, day.borrow_rate_pct, nav, settings.costs)
     frozen = ~(np.isfinite(paid.linear) & np.isfinite(paid.power))
-    held = day.held(nav)
+    held = day.held
     part = bounds.participation_pct / 100 * np.where(frozen, 0.0, day.dollar_volume_usd) / nav
     low, high = _box(day, settings, held, part)
     benchmark = _benchmark(day, settings) if settings.policy == "long_only" else None
@@ -284,7 +291,7 @@ def _solution(
         "n_known": int((problem.alpha != 0).sum()),
         "n_repaired": rounded.n_repaired,
         "n_breaches": breached,
-        "nav_usd": settings.nav_usd,
+        "nav_usd": day.nav_usd,
         "multiplier": problem.multiplier,
         "gross": float(np.abs(weights).sum()),
         "net": float(weights.sum()),
@@ -296,10 +303,30 @@ def _solution(
         "dual_residual": found.dual_residual,
         "gap_bps": found.gap_bps,
         "iterations": found.iterations,
+        "settings_hash": settings.hash,
     }
     schema = {name: kind for name, kind in SOLUTIONS.polars_schema.items() if name in row}
     frame = pl.DataFrame([row], schema=schema, orient="row")
     return SOLUTIONS.conform(_stamped(frame, day, settings, SOLUTIONS.column_names))
+
+
+def _exposure_rows(
+    day: Day, settings: PortfolioSettings, problem: Problem, found: Solution, rounded: Rounded
+) -> pl.DataFrame:
+    """A row for each bound on a sum, with its value after rounding."""
+    after = bound_values(problem, rounded.weights) if found.bounds else ()
+    rows = [
+        {
+            "bound": now.name,
+            "kind": now.kind,
+            "low": now.low,
+            "high": now.high,
+            "value": now.value,
+            "shadow_price_bps": before.shadow_price_bps,
+        }
+        for before, now in zip(found.bounds, after, strict=True)
+    ]
+    return _of_table(EXPOSURES, rows, day, settings)
 
 
 def _breaches(
@@ -320,13 +347,19 @@ def _breaches(
         for before, after in zip(found.bounds, rounded.bounds, strict=True)
         if after.is_breached
     ]
+    return _of_table(BREACHES, rows, day, settings)
+
+
+def _of_table(
+    table: Table, rows: Sequence[Mapping[str, object]], day: Day, settings: PortfolioSettings
+) -> pl.DataFrame:
     schema = {
         name: kind
-        for name, kind in BREACHES.polars_schema.items()
+        for name, kind in table.polars_schema.items()
         if name not in ("trade_date", "policy", "known_at")
     }
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return BREACHES.conform(_stamped(frame, day, settings, BREACHES.column_names))
+    return table.conform(_stamped(frame, day, settings, table.column_names))
 
 
 def _stamped(

@@ -113,10 +113,10 @@ def universe(
 
     `facts`, a row an issuer and day: `parent_id, trade_date, ticker, n_equities` (stocks that its
     bonds lead to), `is_delisting` (one is known to come), `price_usd, dollar_volume_usd, n_returns,
-    gap_days, n_trades_21d, staleness_days, is_borrowable` (null where nobody says) and
-    `position_usd` (null where none is held). `before`: `parent_id, trade_date, is_in` of the
-    trading day before the first one (rows of `universe`); a name that had no row the day before
-    enters anew.
+    gap_days, n_trades_21d, staleness_days, is_borrowable` (null where nobody says),
+    `borrow_rate_pct`, `position_usd` (null where none is held) and `is_hedge` (a sector ETF, which
+    no rule is asked of). `before`: `parent_id, trade_date, is_in` of the trading day before the
+    first one (rows of `universe`); a name that had no row the day before enters anew.
     """
     asked = rules(settings)
     largest = bounds.name_pct / 100 * nav_usd
@@ -134,12 +134,18 @@ def universe(
     enters = pl.all_horizontal(f"enter {rule.name}" for rule in asked)
     stays = pl.all_horizontal(f"stay {rule.name}" for rule in asked)
     rows = rows.with_columns(
-        decided=pl.when(enters).then(statement=True).when(~stays).then(statement=False)
+        decided=pl.when("is_hedge")
+        .then(statement=False)
+        .when(enters)
+        .then(statement=True)
+        .when(~stays)
+        .then(statement=False)
     )
     rows = _replayed(rows, before)
     reasons = [
         pl.when(
-            ~pl.when("was_in").then(pl.col(f"stay {rule.name}")).otherwise(f"enter {rule.name}")
+            ~pl.col("is_hedge")
+            & ~pl.when("was_in").then(pl.col(f"stay {rule.name}")).otherwise(f"enter {rule.name}")
         ).then(pl.lit(rule.name))
         for rule in asked
     ]
@@ -203,7 +209,7 @@ def removed(rows: pl.DataFrame) -> pl.DataFrame:
     """`trade_date, reason, n_first, n_all` of rows of `universe`: how many names each rule removed,
     as the first cause and as any.
     """
-    out = rows.filter(~pl.col("is_in"))
+    out = rows.filter(~pl.col("is_in"), ~pl.col("is_hedge"))
     first = out.select("trade_date", reason=pl.col("reasons").list.first())
     every = out.select("trade_date", reason="reasons").explode("reason")
     keys = ["trade_date", "reason"]

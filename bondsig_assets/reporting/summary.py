@@ -24,6 +24,7 @@ def print_summary(console: Console, read: Read, market: str, pictures: str, took
         )
     console.print(_waterfall(read))
     console.print(_evaluations(read))
+    console.print(_book(read))
     console.print(f"Pictures: {pictures}")
     if took:
         console.print(took)
@@ -97,6 +98,44 @@ def _evaluations(read: Read) -> Table | Group | str:
         " detectable one (2.8 standard errors) is no evidence either way. One sample is one draw."
     )
     return Group(Text(), title, table, Text(note, style="dim"), _champion(read))
+
+
+def _book(read: Read) -> Text:
+    """What the book holds, orders and earned, and which bounds gave way."""
+    days = read(
+        "SELECT policy, count(*) AS n, min(trade_date) AS first, arg_max(nav_usd, trade_date) AS"
+        " nav, sum(capital_usd) AS capital, arg_max(n_long, trade_date) AS n_long,"
+        " arg_max(n_short, trade_date) AS n_short, arg_max(gross, trade_date) AS gross,"
+        " max(trade_date) AS last FROM portfolio_days GROUP BY policy ORDER BY last DESC, policy"
+    ).to_dicts()
+    if not days:
+        return Text("No book yet: `bondsig run` makes target positions once there are scores.")
+    one = days[0]
+    where = f"WHERE policy = '{one['policy']}'"
+    n_orders = read(
+        f"SELECT count(*) AS n FROM orders {where} AND state = 'sent' AND decision_date ="
+        f" DATE '{one['last']}'"
+    )["n"][0]
+    breaches = read(
+        f"SELECT count(*) AS n, count(DISTINCT trade_date) AS days FROM breaches {where}"
+    ).row(0)
+    sharpe = read(
+        f"SELECT value, error FROM performance {where} AND part = 'net' AND figure = 'sharpe_ratio'"
+    ).rows()
+    earned = one["nav"] - one["capital"]
+    said = (
+        f"Book of policy {one['policy']} since {one['first']}: ${one['nav']:,.0f}, net P&L"
+        f" {earned:+,.0f} after all costs"
+    )
+    if sharpe and sharpe[0][0] is not None:
+        said += f", Sharpe ratio {sharpe[0][0]:+.2f}"
+        said += "" if sharpe[0][1] is None else f" ± {sharpe[0][1]:.2f}"
+    said += (
+        f"\nOn {one['last']}: {one['n_long']} long, {one['n_short']} short, gross"
+        f" {one['gross'] or 0.0:.0%}; {n_orders} orders for the next session; "
+        + (f"bounds gave way {breaches[0]} times" if breaches[0] else "every bound held")
+    )
+    return Text(said)
 
 
 def _signed(value: float | None, digits: int) -> str:

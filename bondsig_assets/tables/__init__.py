@@ -15,8 +15,11 @@ from bondsig_assets.tables import (
     learning,
     news_features,
     news_parameters,
+    performance,
+    portfolio,
     raw,
     reference,
+    trading,
     truth,
 )
 from bondsig_assets.tables.raw import RAW_DAILY, RAW_REFERENCE
@@ -33,6 +36,9 @@ TABLES: dict[str, Table] = {
         news_features,
         news_parameters,
         learning,
+        portfolio,
+        trading,
+        performance,
         truth,
     )
     for table in vars(room).values()

@@ -436,6 +436,31 @@ SIGNALS = Table(
     partition="trade_date",
 )
 
+FILTERED_SIGNALS = Table(
+    "filtered_signals",
+    "signals",
+    "Scores of the day's outer parts that are no signals, with every rule that kept them from it.",
+    (
+        R("ticker", "VARCHAR", "Stock"),
+        R("trade_date", "DATE", "Trading day"),
+        R("parent_id", "VARCHAR", "Ultimate parent"),
+        R("direction", "BIGINT", "-1 expected to underperform, +1 to outperform"),
+        R("score", "DOUBLE", "Score"),
+        R("probability_underperform", "DOUBLE", "Calibrated probability"),
+        R(
+            "reasons",
+            "VARCHAR[]",
+            "In the order in which they are asked: margin (too near the base rate), probability"
+            " (not sure enough), bond_trades, bond_staleness",
+        ),
+        KNOWN,
+    ),
+    key=("ticker", "trade_date"),
+    event_time="trade_date",
+    known_time="known_at",
+    partition="trade_date",
+)
+
 INFORMATION_COEFFICIENTS = Table(
     "information_coefficients",
     "monitoring",

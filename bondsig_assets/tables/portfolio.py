@@ -41,7 +41,8 @@ def _daily(name: str, description: str, columns: tuple[Column, ...], key: tuple[
 UNIVERSE = _daily(
     "universe",
     "Which names may be held on a day, and every reason why the others may not. A name enters by"
-    " stricter rules than it stays by.",
+    " stricter rules than it stays by. A name stands here for 21 days after its last issuer day, as"
+    " long as it may take to sell it; sector ETFs stand beside the names, for hedges.",
     (
         _PARENT,
         _DAY,
@@ -54,7 +55,9 @@ UNIVERSE = _daily(
             " excluded, not_included, price, dollar_volume, history, gap, bond_trades,"
             " bond_staleness, liquidation, borrow",
         ),
+        R("is_hedge", "BOOLEAN", "A sector ETF, which no rule is asked of"),
         R("is_shortable", "BOOLEAN", "Nobody says that there is nothing to borrow"),
+        C("borrow_rate_pct", "DOUBLE", "Annual fee of borrowing, as quoted within 5 days", "pct"),
         C("price_usd", "DOUBLE", "Close", "usd"),
         C("dollar_volume_usd", "DOUBLE", "Median of 21 daily dollar volumes", "usd"),
         C("n_returns", "BIGINT", "Returns in the last 252 days"),
@@ -155,6 +158,50 @@ SPECIFIC_RISKS = _daily(
     key=("parent_id", "trade_date"),
 )
 
+ALPHAS = _daily(
+    "alphas",
+    "What each name of the universe is expected to earn over five days beyond its sector, in simple"
+    " returns, and how that follows from its score. Rows of a policy go by the same scores, but for"
+    " equity_only.",
+    (
+        _DAY,
+        _PARENT,
+        _TICKER,
+        _POLICY,
+        C("model_name", "VARCHAR", "Whose prediction it is"),
+        C("fold", "DATE", "Fold of that model"),
+        C("prediction", "DOUBLE", "Its prediction, in own volatilities"),
+        C("probability_underperform", "DOUBLE", "Its calibrated probability of underperforming"),
+        C("base_rate", "DOUBLE", "That probability where nothing is known", "share"),
+        C("volatility_pct", "DOUBLE", "Specific standard deviation over five days", "pct"),
+        C("measured_ic", "DOUBLE", "Rank IC that the model's sibling had on days it had not seen"),
+        R("believed_ic", "DOUBLE", "That IC shrunk by its error; 0 where nothing was measured"),
+        C(
+            "payoff_slope",
+            "DOUBLE",
+            "What the model's published scores had earned by the quarter, simple return for a unit"
+            " of what they promised; null before there are 63 days; at or below 0 nothing is"
+            " believed",
+        ),
+        C("probability_alpha_bps", "DOUBLE", "-volatility x (Φ⁻¹(p) - Φ⁻¹(base rate))", "bps"),
+        C("ic_alpha_bps", "DOUBLE", "Believed IC x volatility x normal score", "bps"),
+        C("raw_alpha_bps", "DOUBLE", "The one that portfolio.toml's alpha.route names", "bps"),
+        C(
+            "alpha_bps",
+            "DOUBLE",
+            "It, less what the cross-section pays for volatility, beta and sectors",
+            "bps",
+        ),
+        R(
+            "alpha_state",
+            "VARCHAR",
+            "known, or why it is 0: no_score, no_volatility, uninformed, no_payoff",
+        ),
+        KNOWN,
+    ),
+    key=("trade_date", "parent_id", "policy"),
+)
+
 TARGET_POSITIONS = _daily(
     "target_positions",
     "What a policy wants to hold after a day, and why: where each name's expected return went. The"
@@ -226,9 +273,34 @@ SOLUTIONS = _daily(
         C("dual_residual", "DOUBLE", "Largest gap of its stationarity, scaled"),
         C("gap_bps", "DOUBLE", "What the weights fall short of the dual bound", "bps"),
         R("iterations", "BIGINT", "Steps of the interior point method"),
+        R("settings_hash", "VARCHAR", "Fingerprint of the settings in portfolio.toml"),
         KNOWN,
     ),
     key=("trade_date", "policy"),
+)
+
+EXPOSURES = _daily(
+    "exposures",
+    "What a day's targets add up to: net, gross, turnover, sectors, market beta, macro factors and"
+    " volatility, each with its bounds.",
+    (
+        _DAY,
+        _POLICY,
+        R("bound", "VARCHAR", "net, gross, turnover, a sector, a factor, beta, volatility …"),
+        R("kind", "VARCHAR", "Kind of bound"),
+        R("low", "DOUBLE", "Least value allowed", "share"),
+        R("high", "DOUBLE", "Most value allowed", "share"),
+        R("value", "DOUBLE", "Value of the targets, in whole shares", "share"),
+        C(
+            "shadow_price_bps",
+            "DOUBLE",
+            "What one more percent of the net asset value would bring over five days: 0 where it"
+            " binds nobody, null where nothing was solved",
+            "bps",
+        ),
+        KNOWN,
+    ),
+    key=("trade_date", "policy", "bound"),
 )
 
 BREACHES = _daily(

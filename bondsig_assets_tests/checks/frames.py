@@ -101,6 +101,29 @@ _GOOD: dict[str, dict[str, pl.Expr]] = {
         "trade_date": _DAY,
         "value": pl.lit(20.0),
     },
+    "universe": {
+        "parent_id": _NAME,
+        "trade_date": _DAY,
+        "is_in": _INDEX % 2 == 0,
+        "reasons": pl.when(_INDEX % 2 == 0)
+        .then(pl.lit([], pl.List(pl.String)))
+        .otherwise(pl.lit(["price"], pl.List(pl.String))),
+    },
+    "specific_risks": {
+        "parent_id": _NAME,
+        "trade_date": _DAY,
+        "specific_risk_pct": pl.lit(1.5),
+        "has_own": pl.lit(True),
+    },
+    "target_positions": {
+        "parent_id": _NAME,
+        "trade_date": _DAY,
+        "weight": pl.lit(0.01),
+        "shares": pl.lit(100),
+        "low": pl.lit(-0.04),
+        "high": pl.lit(0.04),
+        "alpha_bps": pl.lit(5.0),
+    },
     "credit_news": {
         "parent_id": _NAME,
         "trade_date": _DAY,
@@ -235,6 +258,15 @@ BREAKS: dict[tuple[str, str], dict[str, pl.Expr]] = {
     ("predictions", "prediction_present"): {"prediction": pl.lit(float("nan"))},
     ("predictions", "prediction_plausible"): {"prediction": pl.lit(9.0)},
     ("predictions", "predictions_differ"): {"prediction": pl.lit(0.3)},
+    ("universe", "universe_holds_names"): {
+        "is_in": pl.lit(False),
+        "reasons": pl.lit(["price"], pl.List(pl.String)),
+    },
+    ("universe", "universe_out_has_reasons"): {"is_in": ~pl.col("is_in")},
+    ("specific_risks", "specific_risk_plausible"): {"specific_risk_pct": pl.lit(45.0)},
+    ("specific_risks", "risk_of_their_own"): {"has_own": pl.lit(False)},
+    ("target_positions", "targets_within_own_bounds"): {"weight": pl.lit(0.3)},
+    ("target_positions", "alpha_accounted_for"): {"alpha_bps": pl.lit(9.0)},
 }
 
 

@@ -14,6 +14,10 @@ from bondsig_assets.home import Home
 from bondsig_assets.learning.labels import LOOKBACK
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING, TRUTH
+from bondsig_assets.portfolio.attribution_days import DECISION_LAG
+from bondsig_assets.portfolio.market_days import BORROW_DAYS, FACTS_LOOKBACK_DAYS, NAME_DAYS
+from bondsig_assets.portfolio.settings import PortfolioSettings
+from bondsig_assets.reading.portfolio import SKILL_DAYS, lookback_days
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
 from bondsig_assets.tables.news_features import NEWS_LOOKBACK_DAYS
@@ -33,6 +37,10 @@ _DAILY = {
     "labels",
     "scores",
     "signals",
+    "universe",
+    "factor_exposures",
+    "target_positions",
+    "pnl_parts",
 }
 _EDGES = {
     "trace_reports": "trade_events",
@@ -47,6 +55,11 @@ _EDGES = {
     "champions": "scores",
     "scores": "signals",
     "signals": "evaluations",
+    "equity_prices": "universe",
+    "macro_series": "factor_exposures",
+    "universe": "target_positions",
+    "target_positions": "pnl_parts",
+    "pnl_parts": "performance",
 }
 
 
@@ -114,6 +127,21 @@ def test_edges_between_days_say_how_far_back_they_reach(specs):
         **{
             ("scores", parent): 1 - LearningSettings().kinds["lstm"].history_days
             for parent in ("issuer_days", "credit_news")
+        },
+        ("universe", "equity_prices"): -FACTS_LOOKBACK_DAYS,
+        ("universe", "issuer_days"): -NAME_DAYS,
+        ("universe", "borrow_rates"): -BORROW_DAYS,
+        **{
+            ("factor_exposures", parent): -lookback_days(PortfolioSettings())
+            for parent in ("equity_prices", "issuer_days")
+        },
+        **{
+            ("target_positions", parent): -SKILL_DAYS
+            for parent in ("scores", "factor_exposures", "labels")
+        },
+        **{
+            ("pnl_parts", parent): -DECISION_LAG
+            for parent in ("target_positions", "factor_exposures", "equity_prices")
         },
     }
 

@@ -51,5 +51,6 @@ def day_of(n: int = 60, seed: int = 0, **changes: Any) -> Day:
         "dollar_volume_usd": np.exp(draw.normal(18.5, 0.8, n)),
         "held_shares": np.zeros(n, dtype=np.int64),
         "risk": risk,
+        "nav_usd": 1e7,
     }
     return Day(**(given | changes))

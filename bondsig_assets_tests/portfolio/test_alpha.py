@@ -86,15 +86,32 @@ def test_shrinkage_by_hand():
         Skill(None, None),
         Skill(0.02, None),
         Skill(-0.05, 0.005),
-        Skill(0.03, 0.01, -0.2),
-        Skill(0.03, 0.01, 0.0),
         Skill(0.02, float("nan")),
         Skill(float("nan"), 0.01),
     ],
 )
-def test_no_skill_is_no_alpha(skill):
+@pytest.mark.parametrize("route", ["smaller", "information_coefficient"])
+def test_no_ic_is_no_alpha_where_alphas_go_by_it(skill, route):
     assert posterior_ic(skill, SETTINGS) == 0.0
-    assert not alpha_of(day(), skill, SETTINGS).any()
+    assert not alpha_of(day(), skill, AlphaSettings(route=route)).any()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("slope", [-0.2, 0.0])
+def test_promises_that_had_not_paid_are_not_believed(route, slope):
+    found = alphas(day(), Skill(0.03, 0.01, slope), AlphaSettings(route=route))
+    assert not found["alpha"].to_numpy().any()
+    assert set(found["alpha_state"]) == {"no_payoff"}
+
+
+def test_news_keeps_its_size():
+    """What a probability of 0.75 says is not cut to what ranks earn on a usual day."""
+    p = np.full(60, 0.5)
+    p[7] = 0.75
+    found = alphas(day(probability_underperform=p, base_rate=np.full(60, 0.5)), GOOD, SETTINGS)
+    loud = found.row(7, named=True)
+    assert loud["raw_alpha"] == pytest.approx(-0.6745 * loud["volatility"], rel=1e-3)
+    assert loud["alpha"] < 0.8 * loud["raw_alpha"] < 0
 
 
 def test_a_useless_day_is_not_scaled_up_to_a_good_one():
@@ -105,11 +122,12 @@ def test_a_useless_day_is_not_scaled_up_to_a_good_one():
 
 
 def test_the_smaller_of_two_and_nothing_where_they_disagree():
-    found = alphas(day(), GOOD, SETTINGS)
+    smaller = AlphaSettings(route="smaller")
+    found = alphas(day(), GOOD, smaller)
     a, b, raw = (found[name].to_numpy() for name in ("probability_alpha", "ic_alpha", "raw_alpha"))
     agree = np.sign(a) == np.sign(b)
     assert agree.any() and np.abs(raw[agree]) == pytest.approx(np.minimum(abs(a), abs(b))[agree])
-    opposite = alphas(day().with_columns(prediction=-pl.col("prediction")), GOOD, SETTINGS)
+    opposite = alphas(day().with_columns(prediction=-pl.col("prediction")), GOOD, smaller)
     a, b, raw = (
         opposite[name].to_numpy() for name in ("probability_alpha", "ic_alpha", "raw_alpha")
     )

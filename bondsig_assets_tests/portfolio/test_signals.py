@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from bondsig_assets.learning.settings import SignalSettings
-from bondsig_assets.portfolio.signals import select_signals, signal_reasons
+from bondsig_assets.portfolio.signals import filtered_signals, select_signals, signal_reasons
 from bondsig_assets.tables import TABLES
 from bondsig_assets_tests.rows_of import rows_of
 
@@ -183,3 +183,15 @@ def test_signals_are_the_scores_without_a_reason():
         found = signal_reasons(scores(), liquid, SETTINGS)
         kept = found.filter(pl.col("reasons").list.len() == 0)["ticker"].to_list()
         assert kept == select_signals(scores(), liquid, SETTINGS)["ticker"].to_list()
+
+
+def test_what_is_no_signal_stands_among_the_others():
+    """Every name of the outer parts is a signal or stands among the others with its reasons."""
+    frame = scores(spread=0.4)
+    found = TABLES["filtered_signals"].conform(filtered_signals(frame, liquidity(), SETTINGS))
+    assert found["ticker"].to_list() == ["T00", "T01", "T18", "T19"]
+    assert {tuple(one) for one in found["reasons"].to_list()} == {("probability",)}
+    stale = filtered_signals(frame, liquidity(trades=1.0, only=19), SETTINGS)
+    assert stale.filter(ticker="T19")["reasons"].to_list() == [["probability", "bond_trades"]]
+    passing = scores(spread=0.5, base=0.5)
+    assert filtered_signals(passing, liquidity(), SETTINGS).is_empty()

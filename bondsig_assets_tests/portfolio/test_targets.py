@@ -50,8 +50,8 @@ def later(day: Day, found, price: np.ndarray) -> Day:
     st.sampled_from(["optimised", "long_only", "equity_only"]),
 )
 def test_bounds_hold_in_whole_shares_day_after_day(n, seed, nav, policy):
-    chosen = replace(SETTINGS, nav_usd=nav, policy=policy)
-    day = day_of(n, seed)
+    chosen = replace(SETTINGS, policy=policy)
+    day = day_of(n, seed, nav_usd=nav)
     for _ in range(2):
         found = targets(day, chosen, 2.0)
         rows = found.positions
@@ -172,11 +172,11 @@ def test_a_split_of_what_is_held_changes_no_weight():
 
 def test_twice_the_money_and_the_volume_is_the_same_book():
     day = day_of()
-    double = replace(day, dollar_volume_usd=day.dollar_volume_usd * 2)
+    double = replace(day, dollar_volume_usd=day.dollar_volume_usd * 2, nav_usd=2e7)
     # The half-spread knows the volume: that part is taken out.
     flat = CostSettings(half_spread_slope_bps=0.0)
     one = targets(day, replace(SETTINGS, costs=flat), 2.0).positions
-    other = targets(double, replace(SETTINGS, costs=flat, nav_usd=2e7), 2.0).positions
+    other = targets(double, replace(SETTINGS, costs=flat), 2.0).positions
     assert (one["wished_weight"] - other["wished_weight"]).abs().max() < 1e-5
 
 
@@ -304,13 +304,14 @@ def test_absurd_days_are_certified_all_the_same(n, seed, nav, held, spread, alph
     day = day_of(n, seed % 20)
     day = replace(
         day,
+        nav_usd=nav,
         held_shares=(draw.normal(0, held, n) * nav / day.price_usd).astype(np.int64),
         dollar_volume_usd=np.exp(draw.normal(18, spread, n)),
         alpha=alpha * day.alpha,
         is_in=draw.random(n) < 0.8,
         is_shortable=draw.random(n) < 0.7,
     )
-    chosen = make_settings({"nav_usd": nav, "risk": {"risk_aversion": aversion}})
+    chosen = make_settings({"risk": {"risk_aversion": aversion}})
     row = targets(day, chosen, 2.0).solution.row(0, named=True)
     assert row["state"] == "optimal"
     assert -1e-2 < row["gap_bps"] / (1 + row["expected_cost_bps"]) < 1e-2

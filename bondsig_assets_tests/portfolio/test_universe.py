@@ -28,6 +28,8 @@ GOOD = {
     "staleness_days": 0.0,
     "is_borrowable": True,
     "position_usd": None,
+    "borrow_rate_pct": None,
+    "is_hedge": False,
 }
 TYPES = {
     "n_equities": pl.Int64,
@@ -40,6 +42,7 @@ TYPES = {
     "is_borrowable": pl.Boolean,
     "is_delisting": pl.Boolean,
     "position_usd": pl.Float64,
+    "borrow_rate_pct": pl.Float64,
 }
 
 

@@ -29,7 +29,9 @@ def test_all_tables_are_there():
         "factor_exposures",
         "factor_covariances",
         "specific_risks",
+        "alphas",
         "target_positions",
+        "exposures",
         "solutions",
         "breaches",
     }

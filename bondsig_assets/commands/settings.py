@@ -1,0 +1,47 @@
+"""`bondsig settings`: the files that declare a training and a portfolio, with every meaning.
+
+Belongs here: printing one, or writing it where there is none. Not here: settings themselves
+(`learning/settings.py`, `portfolio/settings.py`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from bondsig_assets.errors import UserError
+from bondsig_assets.home import Home
+
+
+def print_settings(home: Home, what: str, out: Path | None) -> None:
+    """Print the settings `what` (learning or portfolio) of the home, or write them to the new file
+    `out`. Raises UserError where that exists or cannot be written.
+    """
+    text = _text(home, what)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UserError(
+            f"'{out}' exists and is left as it is: name another file, or move that one away"
+        ) from error
+    except OSError as error:
+        reason = error.strerror or os.strerror(error.errno or 0)
+        raise UserError(f"'{out}' cannot be written: {reason}") from error
+    click.echo(f"written: {out}")
+
+
+def _text(home: Home, what: str) -> str:
+    if what == "portfolio":
+        from bondsig_assets.portfolio import settings as portfolio
+
+        return portfolio.as_toml(portfolio.load_settings(home.portfolio_file))
+    from bondsig_assets.learning import settings as learning
+
+    return learning.as_toml(learning.load_settings(home.learning_file))
