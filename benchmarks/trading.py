@@ -9,7 +9,7 @@ Belongs here: what the figures on orders and ledger come from. Not here: correct
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from time import process_time
@@ -19,6 +19,7 @@ import polars as pl
 
 from benchmarks.portfolio import CALIBRATION, FIRST, HISTORY, history_of, world
 from bondsig_assets.calendar import trading_days
+from bondsig_assets.portfolio.book_days import walk
 from bondsig_assets.portfolio.books import Books, new_books, with_orders
 from bondsig_assets.portfolio.broker import PaperBroker
 from bondsig_assets.portfolio.orders import Orders, orders, wishes_of
@@ -112,9 +113,9 @@ def _path(n: int = 120, n_days: int = 1512) -> None:
         price = session.close_usd
         day = Day(
             session.trade_date, names, names, sector, yes, yes, no, alpha, price, yes, of.volume,
-            shares, risk,
+            shares, risk, book.nav_usd,
         )  # fmt: skip
-        found = targets(day, replace(settings, nav_usd=book.nav_usd), 2.0).positions
+        found = targets(day, settings, 2.0).positions
         spent["targets"] += process_time() - begun
         wished = wishes_of(
             book.held(),
@@ -128,8 +129,8 @@ def _path(n: int = 120, n_days: int = 1512) -> None:
         return orders(wished, settings, book.state == "stopped")
 
     days = np.array(trading_days(FIRST, date(2030, 1, 1))[:n_days], dtype="datetime64[D]")
-    sessions = (
-        session_of(
+    sessions = {
+        day: session_of(
             pl.DataFrame(
                 {
                     "parent_id": names,
@@ -143,21 +144,21 @@ def _path(n: int = 120, n_days: int = 1512) -> None:
             day,
         )
         for k, day in enumerate(days.tolist())
+    }
+    begun = process_time()
+    done = walk(
+        new_books("optimised"),
+        days.tolist(),
+        lambda day, book: sessions[day],
+        decide,
+        PaperBroker(settings),
+        settings,
     )
-    begun, book = process_time(), new_books("optimised")
-    made, n_orders, n_entries = [], 0, 0
-    for session in sessions:
-        done = trade_day(
-            book, session, PaperBroker(settings), settings, 0.0 if made else settings.nav_usd
-        )
-        evening = decide(done.books, session)
-        book = with_orders(done.books, evening.orders)
-        made.append(done.day)
-        n_orders, n_entries = n_orders + evening.orders.height, n_entries + done.entries.height
-    whole, rows = process_time() - begun, pl.concat(made)
+    whole, rows = process_time() - begun, done.rows["portfolio_days"]
     print(
         f"{n_days} days of {n} names: {whole:.0f} s of processor, {spent['targets']:.0f} s of them"
-        f" risk model and targets; {n_orders} orders, {n_entries} entries"
+        f" risk model and targets; {done.rows['orders'].height} orders,"
+        f" {done.rows['ledger_entries'].height} entries"
     )
     net = (rows["nav_usd"] - rows["capital_usd"]) / rows["nav_before_usd"] - 1
     sharpe = float(net[1:].mean() / net[1:].std()) * 252**0.5

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bondsig_assets.bonds.analytics import Reference, analyze
     from bondsig_assets.learning.dataset import Dataset, make_dataset
+    from bondsig_assets.learning.own_feature import judge_feature
     from bondsig_assets.learning.settings import LearningSettings
     from bondsig_assets.learning.walk_forward import walk_forward
     from bondsig_assets.securities.tree import security_tree
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bondsig_assets.trace.layouts import scan_reports
     from bondsig_assets.trace.options import Screens
     from bondsig_assets.warehouse import Warehouse
+    from bondsig_assets.warehouse.connection import connect
 
 # OpenMP threads that spin while they wait halve the speed of everything beside them on a
 # small machine; libgomp reads this once, when it is loaded.
@@ -42,8 +44,10 @@ _WHERE = {
     "make_dataset": "learning.dataset",
     "Dataset": "learning.dataset",
     "LearningSettings": "learning.settings",
+    "judge_feature": "learning.own_feature",
     "walk_forward": "learning.walk_forward",
     "Warehouse": "warehouse",
+    "connect": "warehouse.connection",
 }
 
 __all__ = [
@@ -56,6 +60,8 @@ __all__ = [
     "analyze",
     "clean",
     "compare",
+    "connect",
+    "judge_feature",
     "make_dataset",
     "scan_reports",
     "security_tree",

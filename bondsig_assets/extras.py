@@ -19,6 +19,7 @@ EXTRAS = {
     "fastexcel": "formats",
     "keras": "deep",
     "jax": "deep",
+    "marimo": "notebook",
     **dict.fromkeys(
         (
             "clarabel",

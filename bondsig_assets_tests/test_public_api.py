@@ -69,6 +69,11 @@ def test_help_loads_neither_frames_nor_the_graph():
     assert not {"numpy", "polars", "rich", "pydantic", "dagster", "duckdb"} & set(told.split())
 
 
+def test_without_a_command_the_help_is_no_error():
+    told = python("import sys; from bondsig_assets.commands.cli import main; main()")
+    assert told.returncode == 0 and told.stderr == "" and told.stdout.startswith("Usage:")
+
+
 def test_the_slim_install_cleans_links_and_values():
     names = "clean, CleanResult, Screens, scan_reports, compare, security_tree, analyze, Reference"
     done = python(_SLIM + f"from bondsig_assets import {names}\nprint('fine')")

@@ -24,9 +24,26 @@ from bondsig_assets.learning.rows import (
 )
 from bondsig_assets.warehouse import Warehouse
 
+#: Of each champion the days that it has scored, and those on which all issuers had one score.
+_FLAT_DAYS = """
+    SELECT c.valid_from_date, count(*), count(*) FILTER (WHERE d.lowest = d.highest)
+    FROM champions c
+    JOIN (
+      SELECT trade_date, model_version, min(score) AS lowest, max(score) AS highest
+      FROM scores GROUP BY ALL HAVING count(*) > 1
+    ) d ON d.model_version = c.model_version AND d.trade_date >= c.valid_from_date
+      AND d.trade_date <= coalesce(c.valid_to_date, DATE '9999-12-31')
+    GROUP BY c.valid_from_date
+"""
+
 
 def print_champions(home: Home) -> None:
-    """Every champion with its validity and the numbers that decided it, newest first."""
+    """Every champion with its validity, the numbers that decided it, and on how many of its days it
+    told no issuer from another, newest first.
+    """
+    warehouse = open_warehouse(home)
+    champions = _champions(warehouse)
+    days = {first: (n, flat) for first, n, flat in warehouse.query(_FLAT_DAYS)[1]}
     rows = [
         (
             str(row.valid_from_date),
@@ -34,12 +51,21 @@ def print_champions(home: Home) -> None:
             row.model_version,
             row.registry_version,
             row.decision,
+            *map(str, days.get(row.valid_from_date, (0, 0))),
             row.reason,
         )
-        for row in reversed(_champions(open_warehouse(home)))
+        for row in reversed(champions)
     ]
-    header = ("from", "to", "model", "version", "decision", "reason")
-    open_console().print(plain_table(header, rows))
+    header = ("from", "to", "model", "version", "decision", "days", "flat", "reason")
+    console = open_console()
+    console.print(plain_table(header, rows, right=(5, 6)))
+    if flat := sum(one for _, one in days.values()):
+        whole = sum(n == one for n, one in days.values())
+        console.print(
+            f"flat: on {flat} of {sum(n for n, _ in days.values())} days every issuer had the same"
+            f" score, which says nothing; {whole} of {len(days)} champions said nothing at all",
+            soft_wrap=True,
+        )
 
 
 def set_champion(home: Home, version: str, day: date | None) -> None:

@@ -12,7 +12,7 @@ import sys
 import time
 from datetime import date
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -43,6 +43,15 @@ class _Commands(click.Group):
                 return super().invoke(ctx)
         except BondsigError as error:
             raise _OneLine(str(error)) from error
+        except BrokenPipeError:
+            # Click would end with status 1.
+            _end_without_reader()
+
+
+def _end_without_reader() -> NoReturn:
+    """`| head` has read enough, which is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(0)
 
 
 def _day(_context: click.Context, _parameter: click.Parameter, text: str | None) -> date | None:
@@ -329,21 +338,58 @@ def clean(
     )
 
 
-@cli.command()
-@click.argument("query")
+class _Question(click.Command):
+    """A command whose text may begin with a comment of SQL: that is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As ever, but an unknown option with a blank in it is an argument."""
+        options = {name for parameter in self.get_params(ctx) for name in parameter.opts}
+        end = args.index("--") if "--" in args else len(args)
+        comments = [
+            word
+            for word in args[:end]
+            if word.startswith("--") and len(word.split()) > 1 and word.split("=")[0] not in options
+        ]
+        if comments:
+            others = [word for word in args[:end] if word not in comments]
+            args = [*others, "--", *comments, *args[end + 1 :]]
+        return super().parse_args(ctx, args)
+
+
+@cli.command(cls=_Question)
+@click.argument("query", required=False)
+@click.option(
+    "--file",
+    metavar="FILE",
+    help="Read the question from this file; - is standard input, as it is without QUERY.",
+)
 @click.option(
     "-f",
     "--format",
     "form",
-    type=click.Choice(["table", "csv", "json"]),
-    default="table",
-    help="How rows are written.",
+    type=click.Choice(["table", "csv", "json", "jsonl", "parquet"]),
+    help="How rows are written: table (default), or by the ending of --out.",
 )
-def sql(query: str, form: str) -> None:
-    """Ask the warehouse; works also while a run writes. Reading only."""
-    from bondsig_assets.commands.warehouse import print_query
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the rows into this file: .csv, .csv.gz, .json, .jsonl or .parquet.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def sql(
+    query: str | None, file: str | None, form: str | None, out: Path | None, overwrite: bool
+) -> None:
+    """Ask the warehouse; works also while a run writes. Reading only.
 
-    print_query(current_home(), query, form)
+    \b
+    bondsig sql "from scores order by trade_date desc, score limit 10"
+    bondsig sql --file sql/examples/why_this_score.sql
+    bondsig sql "from trades" --out trades.parquet
+    """
+    from bondsig_assets.commands.sql import answer, read_question
+
+    answer(current_home(), read_question(query, file), form, out, overwrite)
 
 
 @cli.command()
@@ -542,6 +588,23 @@ def champion(version: str | None, day: date | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--offline",
+    is_flag=True,
+    help="Load the extensions that are installed here: no network, but this DuckDB version alone.",
+)
+def attach(offline: bool) -> None:
+    """Print the SQL with which the DuckDB shell, or any other DuckDB, reads the warehouse.
+
+    \b
+    bondsig attach > lake.sql; duckdb -init lake.sql
+    """
+    from bondsig_assets.commands.warehouse import print_attachment
+
+    print_attachment(current_home(), offline)
+
+
+@cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(path: Path, overwrite: bool) -> None:
@@ -589,6 +652,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli(standalone_mode=False)
+        # Now, while a reader who has left is still no failure.
+        sys.stdout.flush()
     except click.exceptions.Abort:
         click.echo(
             "bondsig: stopped; what was finished is kept, run the same command again to go on",
@@ -602,6 +667,9 @@ def main() -> None:
             err=True,
         )
         sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
     except click.UsageError as error:
         command = f"{error.ctx.info_name} " if error.ctx and error.ctx.parent else ""
         _OneLine(f"{error.format_message()} (see bondsig {command}--help)").show()
@@ -610,9 +678,7 @@ def main() -> None:
         error.show()
         sys.exit(1)
     except BrokenPipeError:
-        # `| head` has read enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _end_without_reader()
     except Exception as error:  # noqa: BLE001 - whatever it is, a user gets one line
         if os.environ.get("BONDSIG_DEBUG"):
             raise

@@ -140,6 +140,12 @@ def _lake(home: Home) -> Iterator[Finding]:
     except WarehouseError as error:
         yield False, str(error), "delete the home and run again, or restore its backup"
         return
+    if elsewhere := warehouse.plainly_attached():
+        text = (
+            f"moved or copied: a plain ATTACH of it reads {elsewhere} until the next `bondsig run`;"
+            " `bondsig attach` prints what reads it here"
+        )
+        yield True, text, ""
     for lock in sorted((home.path / "lake").glob("*.lock")):
         yield _lock_finding(lock)
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Contributions printed one by one.
 _CONTRIBUTIONS = 10
+#: Smaller contributions are printed as zero.
+_NOTHING = 5e-7
 _PICTURES = (".png", ".svg", ".pdf")
 
 
@@ -161,6 +163,8 @@ def _news_lines(news: list[News]) -> list[str]:
 def _contribution_section(trail: Trail, parts: pl.DataFrame) -> list[RenderableType]:
     """The largest contributions, the sum of the others, and that all add up."""
     base = trail.explanation.base_value
+    # A champion that shrinks leaves many without a say: ten lines of zeros would tell nothing.
+    told = parts.head(_CONTRIBUTIONS).filter(pl.col("contribution").abs() >= _NOTHING)
     rows = [
         [
             f"{row['contribution']:+.6f}",
@@ -169,9 +173,9 @@ def _contribution_section(trail: Trail, parts: pl.DataFrame) -> list[RenderableT
             row["unit"],
             "missing" if row["input"] is None else f"{row['input']:+.2f}",
         ]
-        for row in parts.head(_CONTRIBUTIONS).to_dicts()
+        for row in told.to_dicts()
     ]
-    others = parts["contribution"][_CONTRIBUTIONS:].to_list()
+    others = parts["contribution"][told.height :].to_list()
     total = base + math.fsum(parts["contribution"].to_list())
     # Apart from the table: long notes in its second column would push the others away.
     sums = [

@@ -53,9 +53,12 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     tree = security_tree(
         query, moment, master=warehouse.read_table("security_master"), amounts=amounts, **tables
     )
+    if picture is not None:
+        # Before the text: a reader who pipes it into `head` ends the program there.
+        _draw(warehouse, tree.parent_id, moment.date(), picture)
     open_console().print(drawn(tree))
     if picture is not None:
-        _draw(warehouse, tree.parent_id, moment.date(), picture)
+        click.echo(f"drawn: {picture}")
 
 
 def drawn(tree: Tree) -> Drawing:
@@ -113,4 +116,3 @@ def _draw(warehouse: Warehouse, parent_id: str, day: date, picture: Path) -> Non
         figure.savefig(picture, dpi=110, bbox_inches="tight")
     except (OSError, ValueError) as error:
         raise UserError(f"{picture} cannot be written: {str(error).splitlines()[0]}") from error
-    click.echo(f"drawn: {picture}")

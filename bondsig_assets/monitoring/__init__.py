@@ -1,4 +1,5 @@
-"""Accuracy, decay and drift of what is in use.
+"""Accuracy, decay and drift of what is in use: alarms with an error rate that was chosen before.
 
-Belongs here: reading results and asking for a retraining. Not here: changing anything upstream.
+Belongs here: what is watched, reading results and asking for a retraining. Not here: judging
+history (`learning/`), changing anything upstream.
 """

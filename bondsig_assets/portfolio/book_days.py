@@ -49,20 +49,10 @@ from bondsig_assets.tables.trading import (
     POSITIONS,
 )
 
-#: Tables of a book, in the order of a day.
-TABLES = (
-    FILLS,
-    LEDGER_ENTRIES,
-    POSITIONS,
-    PORTFOLIO_DAYS,
-    ALPHAS,
-    TARGET_POSITIONS,
-    SOLUTIONS,
-    EXPOSURES,
-    BREACHES,
-    ORDERS,
-    ORDER_SLICES,
-)
+#: Tables of what a book does, in the order in which a day has them, and of what it wants.
+TRADING = (FILLS, LEDGER_ENTRIES, POSITIONS, PORTFOLIO_DAYS, ORDERS, ORDER_SLICES)
+TARGETS = (ALPHAS, TARGET_POSITIONS, SOLUTIONS, EXPOSURES, BREACHES)
+TABLES = (*TRADING, *TARGETS)
 
 
 @dataclass(frozen=True)
@@ -82,7 +72,7 @@ class BookInputs:
 
 @dataclass(frozen=True)
 class BookDays:
-    """Rows of each of TABLES by name, and the book after the last day."""
+    """Rows of each table by name, and the book after the last day."""
 
     rows: dict[str, pl.DataFrame]
     books: Books
@@ -97,45 +87,68 @@ def book_days(
     tell: Callable[[float], None] = lambda share: None,
 ) -> BookDays:
     """The consecutive trading `days` of a book that is `books` on the evening before; a new one
-    begins with `settings.nav_usd`. `tell` hears what part of the days is done.
+    begins with `settings.nav_usd`. `tell` hears what part of the days is done. Rows are of TABLES.
 
     Raises LedgerError where the first day is not the one after the book's.
     """
-    sessions = _Sessions(inputs)
-    targets = TargetDays(inputs.targets, days, settings)
-    made: dict[str, list[pl.DataFrame]] = {table.name: [table.empty()] for table in TABLES}
+    sessions, targets = _Sessions(inputs), TargetDays(inputs.targets, days, settings)
+    wanted: dict[str, list[pl.DataFrame]] = {table.name: [table.empty()] for table in TARGETS}
+
+    def session_on(day: date, book: Books) -> Session:
+        return sessions.of(day, targets.universe.get(day), book)
+
+    def decide(book: Books, session: Session) -> Orders:
+        day = session.trade_date
+        made = targets.of(day, _held(book), book.nav_usd)
+        for name, frame in _rows(made).items():
+            wanted[name].append(frame)
+        return _evening(made, day, settings)
+
+    traded = walk(books, days, session_on, decide, broker, settings, tell)
+    return BookDays(
+        traded.rows | {name: pl.concat(frames) for name, frames in wanted.items()}, traded.books
+    )
+
+
+def walk(
+    books: Books,
+    days: Sequence[date],
+    session_on: Callable[[date, Books], Session],
+    decide: Callable[[Books, Session], Orders],
+    broker: Broker,
+    settings: PortfolioSettings,
+    tell: Callable[[float], None] = lambda share: None,
+) -> BookDays:
+    """Sessions in order and each evening's orders, whatever decides them; rows are of TRADING.
+
+    `session_on` gives the facts of a day for the names a book may trade or holds, `decide` the
+    orders for the next session, by what the book holds and what was known at the session's cutoff;
+    a stopped book decides nothing. Nothing goes from one day to the next but the book.
+    """
+    kept: dict[str, list[pl.DataFrame]] = {table.name: [table.empty()] for table in TRADING}
     for k, day in enumerate(days):
-        session = sessions.of(day, targets.universe.get(day), books)
         flow = settings.nav_usd if books.trade_date is None else 0.0
-        traded = trade_day(books, session, broker, settings, flow)
-        books = traded.books
-        rows = {
-            "fills": traded.fills,
-            "ledger_entries": traded.entries,
-            "positions": traded.positions,
-            "portfolio_days": traded.day,
-        }
+        session = session_on(day, books)
+        done = trade_day(books, session, broker, settings, flow)
+        books, rows = done.books, [done.fills, done.entries, done.positions, done.day]
         if books.state != "stopped":
-            wanted = targets.of(day, _held(books), books.nav_usd)
-            sent = _evening(books, wanted, day, settings)
-            broker.send(sent.orders, sent.slices)
-            books = with_orders(books, sent.orders)
-            rows |= _rows(wanted, sent)
-        for name, frame in rows.items():
-            made[name].append(frame)
+            evening = decide(books, session)
+            broker.send(evening.orders, evening.slices)
+            books = with_orders(books, evening.orders)
+            rows += [evening.orders, evening.slices]
+        for table, frame in zip(TRADING, rows, strict=False):
+            kept[table.name].append(frame)
         tell((k + 1) / len(days))
-    return BookDays({name: pl.concat(frames) for name, frames in made.items()}, books)
+    return BookDays({name: pl.concat(frames) for name, frames in kept.items()}, books)
 
 
-def _rows(wanted: DayTargets, sent: Orders) -> dict[str, pl.DataFrame]:
+def _rows(made: DayTargets) -> dict[str, pl.DataFrame]:
     return {
-        "alphas": wanted.alphas,
-        "target_positions": wanted.targets.positions,
-        "solutions": wanted.targets.solution,
-        "exposures": wanted.targets.exposures,
-        "breaches": wanted.targets.breaches,
-        "orders": sent.orders,
-        "order_slices": sent.slices,
+        "alphas": made.alphas,
+        "target_positions": made.targets.positions,
+        "solutions": made.targets.solution,
+        "exposures": made.targets.exposures,
+        "breaches": made.targets.breaches,
     }
 
 
@@ -146,21 +159,21 @@ def _held(books: Books) -> pl.DataFrame:
     return priced.with_columns(pl.col("price_usd").fill_nan(None)).select(*HELD)
 
 
-def _evening(books: Books, wanted: DayTargets, day: date, settings: PortfolioSettings) -> Orders:
+def _evening(made: DayTargets, day: date, settings: PortfolioSettings) -> Orders:
     """Orders from what is held to what is wanted."""
-    today = wanted.day
+    today = made.day
     wishes = Wishes(
         settings.policy,
         day,
         list(today.parents),
         list(today.tickers),
         today.held_shares,
-        wanted.targets.positions["shares"].to_numpy(),
+        made.targets.positions["shares"].to_numpy(),
         np.where(today.is_priced, today.price_usd, np.nan),
         np.sqrt(today.risk.variance),
         today.dollar_volume_usd,
     )
-    return orders(wishes, settings, books.state == "stopped")
+    return orders(wishes, settings)
 
 
 class _Sessions:

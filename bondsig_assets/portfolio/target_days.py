@@ -155,7 +155,8 @@ def _risk_of(rows: Mapping[str, pl.DataFrame], parents: list[str]) -> tuple[Risk
     specific risk.
     """
     exposures, risks = rows["factor_exposures"], rows["specific_risks"]
-    lacking = [one for one in parents if one not in set(risks["parent_id"])]
+    known = set(risks["parent_id"])
+    lacking = [one for one in parents if one not in known]
     if lacking:
         betas = [name for name in exposures.columns if name.endswith("_beta")]
         strangers = pl.DataFrame({"parent_id": lacking})

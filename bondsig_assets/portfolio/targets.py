@@ -110,11 +110,12 @@ def targets(
         np.where(frozen, np.nan, day.price_usd),
         day.nav_usd,
     )
+    breached = _breaches(day, settings, found, rounded) if wished is None else BREACHES.empty()
     return Targets(
         _positions(day, settings, problem, frozen, found, rounded),
-        _solution(day, settings, problem, found, rounded),
+        _solution(day, settings, problem, found, rounded, breached.height),
         _exposure_rows(day, settings, problem, found, rounded),
-        _breaches(day, settings, found, rounded) if wished is None else BREACHES.empty(),
+        breached,
     )
 
 
@@ -276,13 +277,17 @@ def _positions(
 
 
 def _solution(
-    day: Day, settings: PortfolioSettings, problem: Problem, found: Solution, rounded: Rounded
+    day: Day,
+    settings: PortfolioSettings,
+    problem: Problem,
+    found: Solution,
+    rounded: Rounded,
+    n_breaches: int,
 ) -> pl.DataFrame:
     weights = rounded.weights
     trade = np.abs(weights - problem.held)
     paid = problem.costs.linear @ trade + problem.costs.power @ trade**1.5
     risk = np.sqrt(problem.variance(weights + problem.active)) if problem.size else 0.0
-    breached = _breaches(day, settings, found, rounded).height if found.state != "rule" else 0
     row = {
         "state": found.state,
         "status": found.status,
@@ -290,7 +295,7 @@ def _solution(
         "n_in": int(day.is_in.sum()),
         "n_known": int((problem.alpha != 0).sum()),
         "n_repaired": rounded.n_repaired,
-        "n_breaches": breached,
+        "n_breaches": n_breaches,
         "nav_usd": day.nav_usd,
         "multiplier": problem.multiplier,
         "gross": float(np.abs(weights).sum()),

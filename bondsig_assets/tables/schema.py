@@ -109,8 +109,10 @@ class Table:
         Lossless casts only (an Int32 becomes a BIGINT, a wholly null column any type).
         Raises SchemaError naming the missing, unknown or ill-typed columns.
         """
-        missing = [name for name in self.column_names if name not in frame.columns]
-        unknown = [name for name in frame.columns if name not in self.column_names]
+        # Asked once: of a frame it is made anew each time.
+        schema = frame.schema
+        missing = [name for name in self.column_names if name not in schema]
+        unknown = [name for name in schema if name not in self.column_names]
         if missing or unknown:
             raise SchemaError(
                 f"table {self.name}: "
@@ -125,7 +127,7 @@ class Table:
             )
         try:
             conformed = frame.select(
-                _castable(frame.schema[name], dtype, name, self.name)
+                _castable(schema[name], dtype, name, self.name)
                 for name, dtype in self.polars_schema.items()
             )
         except pl.exceptions.PolarsError as error:

@@ -62,6 +62,7 @@ def engine(*extensions: str) -> Iterator[duckdb.DuckDBPyConnection]:
         connection = _idle.pop()
     except IndexError:
         connection = _start()
+        connection.execute(f"SET memory_limit = {quote(MEMORY_LIMIT)}")
     try:
         for name in extensions:
             _load(connection, name)
@@ -72,11 +73,26 @@ def engine(*extensions: str) -> Iterator[duckdb.DuckDBPyConnection]:
     _idle.append(connection)
 
 
+def own_engine(*extensions: str) -> duckdb.DuckDBPyConnection:
+    """An engine with `extensions` loaded that the caller keeps and closes; it may take as much
+    memory as DuckDB allows itself.
+
+    Raises duckdb.Error when an extension is neither installed nor downloadable.
+    """
+    connection = _start()
+    try:
+        for name in extensions:
+            _load(connection, name)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def _start() -> duckdb.DuckDBPyConnection:
     threads = _threads()
     connection = duckdb.connect()
     connection.execute(f"SET threads = {threads}")
-    connection.execute(f"SET memory_limit = {quote(MEMORY_LIMIT)}")
     connection.execute("SET preserve_insertion_order = true")
     connection.execute("SET enable_progress_bar = false")
     # DuckDB would spill into the working directory.

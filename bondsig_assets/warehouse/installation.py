@@ -95,6 +95,14 @@ def _install_views(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     for (name,) in dropped:
         connection.execute(f"DROP {name}")
+    create_views(connection)
+
+
+def create_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the views and macros of `sql/views/` in the connection's current database.
+
+    Raises WarehouseError for a file that does not run.
+    """
     for file in _view_files():
         text = file.read_text()
         try:

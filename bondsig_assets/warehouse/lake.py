@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -24,7 +25,7 @@ from filelock import FileLock, Timeout
 
 from bondsig_assets.errors import WarehouseError
 from bondsig_assets.tables.schema import quote
-from bondsig_assets.warehouse.extensions import engine
+from bondsig_assets.warehouse.extensions import engine, own_engine
 
 #: The advisory lock of whoever writes: any number that nobody else uses in that database.
 WRITER = 20020701
@@ -87,7 +88,7 @@ class Lake:
         """A read-only connection, on the snapshot that this thread holds (`on_snapshot`), else on
         the newest; raises WarehouseError, its message opening with `what`.
         """
-        held = getattr(_held, "connections", {}).get(self._attach_statement(read_only=True))
+        held = getattr(_held, "connections", {}).get(self.attach_statement(read_only=True))
         with _in_one_line(what):
             if held is not None:
                 yield held
@@ -100,7 +101,7 @@ class Lake:
         """A read-only connection that nobody else uses until the block ends, on no snapshot yet;
         after an error it is not used again.
         """
-        waiting = _kept.get((threading.get_ident(), self._attach_statement(read_only=True)))
+        waiting = _kept.get((threading.get_ident(), self.attach_statement(read_only=True)))
         if waiting is None:
             with self._attached(read_only=True) as connection:
                 yield connection
@@ -122,7 +123,7 @@ class Lake:
         For as long as a run takes: meanwhile nobody moves the home. A catalog on a server is
         attached for each read as ever, since a session that waits may be ended there.
         """
-        place = threading.get_ident(), self._attach_statement(read_only=True)
+        place = threading.get_ident(), self.attach_statement(read_only=True)
         if self.is_shared or place in _kept:
             yield
             return
@@ -143,7 +144,7 @@ class Lake:
         see what was written between them. What this thread itself writes in the block, it does not
         see there. Raises WarehouseError.
         """
-        statement = self._attach_statement(read_only=True)
+        statement = self.attach_statement(read_only=True)
         connections = _held.__dict__.setdefault("connections", {})
         if statement in connections:
             yield
@@ -191,6 +192,37 @@ class Lake:
                     )
                 connection.execute("COMMIT")
 
+    def opened(self) -> duckdb.DuckDBPyConnection:
+        """A read-only connection that the caller keeps and closes, each statement on the newest
+        snapshot. Raises WarehouseError.
+        """
+        with _in_one_line("could not open the warehouse"):
+            self._require()
+            connection = own_engine(*self.extensions())
+            try:
+                connection.execute(self.attach_statement(read_only=True))
+                connection.execute("USE lake")
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def remember_storage(self) -> None:
+        """Let the catalog know where its files lie now: whoever attaches it without saying so is
+        sent to where they lay when it was made, which of a copied home is the original.
+
+        Of a catalog on a server others may say otherwise, so that is left alone.
+        """
+        if self.is_shared:
+            return
+        path = self.storage.rstrip("/") + "/"
+        with self.writing("could not set up the warehouse") as lake:
+            lake.execute(
+                "UPDATE __ducklake_metadata_lake.ducklake_metadata SET value = ? WHERE key ="
+                " 'data_path' AND value <> ?",
+                [path, path],
+            )
+
     def _require(self, create: bool = False) -> None:
         if not create and not self.exists:
             raise WarehouseError(f"there is no warehouse in {self.home} yet")
@@ -205,8 +237,8 @@ class Lake:
         (`kept_attached`).
         """
         self._require(create)
-        with engine(*self._extensions()) as duck:
-            duck.execute(self._attach_statement(read_only))
+        with engine(*self.extensions()) as duck:
+            duck.execute(self.attach_statement(read_only))
             connection = duck.cursor()
             try:
                 connection.execute("USE lake")
@@ -215,11 +247,13 @@ class Lake:
                 connection.close()
             duck.execute("DETACH lake")
 
-    def _extensions(self) -> list[str]:
+    def extensions(self) -> list[str]:
+        """Names of DuckDB's extensions that reading it needs."""
         catalog = "postgres_scanner" if self.is_shared else "sqlite_scanner"
         return ["ducklake", catalog] + ["httpfs"] * ("://" in self.storage)
 
-    def _attach_statement(self, read_only: bool) -> str:
+    def attach_statement(self, read_only: bool) -> str:
+        """What attaches it as `lake`, wherever its folder lies now."""
         catalog = self.catalog if self.is_shared else f"sqlite:{self.catalog}"
         # The catalog remembers where its files were; overriding that lets a home be moved or
         # mounted elsewhere.
@@ -292,6 +326,12 @@ class Lake:
         )
 
 
+def without_password(catalog: str) -> str:
+    """A connection string of PostgreSQL, of words or a URL, without the password in it."""
+    words = re.sub(r"\bpassword\s*=\s*('(\\.|[^'\\])*'|\S+)\s*", "", catalog)
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1@", words)
+
+
 def _holds_lock(duck: duckdb.DuckDBPyConnection) -> bool:
     """Whether the session on which `duck` took the writer's lock is alive and has it."""
     question = (
@@ -316,7 +356,12 @@ def _let_go(duck: duckdb.DuckDBPyConnection) -> None:
 def _in_one_line(what: str) -> Iterator[None]:
     try:
         yield
+    except BrokenPipeError:
+        # Of whoever reads what the block writes, who has enough.
+        raise
     except (duckdb.Error, OSError) as error:
         # DuckDB goes on with the statement and a caret under the spot.
-        reason = " ".join(str(error).split("\n\nLINE ")[0].split())
-        raise WarehouseError(f"{what}: {reason}") from error
+        said, _, spot = str(error).partition("\n\nLINE ")
+        line = spot.partition(":")[0]
+        where = f" (line {line})" if line.isdigit() and line != "1" else ""
+        raise WarehouseError(f"{what}: {' '.join(said.split())}{where}") from error

@@ -8,9 +8,10 @@ lake is opened (`lake.py`), or what the rows mean.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import wraps
 from pathlib import Path
@@ -22,8 +23,9 @@ import polars as pl
 from bondsig_assets.errors import SchemaError, WarehouseError
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
+from bondsig_assets.warehouse.extensions import extension_file
 from bondsig_assets.warehouse.installation import fingerprint, install
-from bondsig_assets.warehouse.lake import Lake
+from bondsig_assets.warehouse.lake import Lake, without_password
 
 Days = tuple[date, date]
 
@@ -46,6 +48,13 @@ class Write:
 
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+#: What DuckDB makes of one PIVOT: a type, without a text of its own, and the question.
+_PIVOT = [duckdb.StatementType.CREATE, duckdb.StatementType.SELECT]
+#: EXPLAIN, after comments, up to what is explained.
+_EXPLAIN = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\b(?:\s+ANALYZE\b)?(?:\s*\([^)]*\))?",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class Warehouse:
@@ -108,6 +117,7 @@ class Warehouse:
             return
         with self._lake.transaction("could not set up the warehouse", create=True) as lake:
             install(lake)
+        self._lake.remember_storage()
         marker.write_text(wanted)
 
     # Writing
@@ -167,24 +177,63 @@ class Warehouse:
         memory holds one batch, whatever the size of the result.
 
         The lake is attached read-only, but a statement could attach, copy or export past that:
-        only a single SELECT (or FROM, WITH, EXPLAIN, DESCRIBE, SHOW) is let through.
+        only a single SELECT (or FROM, WITH, PIVOT, EXPLAIN, DESCRIBE, SHOW) is let through.
         """
-        with self._lake.reading() as lake:
-            statements = lake.extract_statements(sql)
-            if len(statements) != 1:
-                raise WarehouseError(
-                    "the query is empty"
-                    if not statements
-                    else f"one statement at a time, these are {len(statements)}"
-                )
-            if statements[0].type not in _QUESTIONS:
-                raise WarehouseError(
-                    f"only questions are let through, this is {statements[0].type.name}; to change"
-                    " data, run the graph"
-                )
-            lake.execute(statements[0], list(parameters))
+        with self._lake.reading("no answer") as lake:
+            _require_question(lake, sql)
+            lake.execute(sql, list(parameters))
             names = [column[0] for column in lake.description or ()]
             yield names, iter(lambda: lake.fetchmany(rows), [])
+
+    def copy(self, sql: str, path: str, options: str) -> int:
+        """Write the rows of one question (see `stream`) to the file or pipe `path` by DuckDB's own
+        writers, and return how many there were.
+
+        `options` are those of DuckDB's COPY, as `FORMAT parquet`. A column whose name another has
+        already gets a number (`price_1`). What does not fit in memory never is in it.
+        """
+        with self._lake.reading("no answer") as lake:
+            _require_question(lake, sql)
+            # COPY finds it by this name in this function: a question in brackets may not end in `;`
+            # or be a DESCRIBE.
+            question = lake.sql(sql)  # noqa: F841
+            lake.execute(f"COPY (FROM question) TO {quote(path)} ({options})")
+            counted: list[tuple[int]] = lake.fetchall()
+            return counted[0][0]
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A read-only DuckDB connection of the caller's own; see `bondsig_assets.connect`."""
+        return self._lake.opened()
+
+    def plainly_attached(self) -> str:
+        """The folder whose files an ATTACH reads that does not say where they lie, where that is
+        another one than ours: the home was moved or copied, and not set up since. Else empty.
+        """
+        with self._lake.reading() as lake:
+            remembered = lake.execute(
+                "SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key ="
+                " 'data_path'"
+            ).fetchall()[0][0]
+        return "" if remembered.rstrip("/") == self._lake.storage.rstrip("/") else str(remembered)
+
+    def attach_statements(self, offline: bool = False) -> list[str]:
+        """What any DuckDB has to be told to read this warehouse, wherever its home lies now; no
+        password is among it. `offline`: with the extensions installed here, which fit one version
+        of DuckDB alone.
+        """
+        told = replace(self._lake, catalog=without_password(self._lake.catalog))
+        names = told.extensions()
+        files = {name: extension_file(name) for name in names} if offline else {}
+        if missing := [name for name, file in files.items() if file is None]:
+            raise WarehouseError(f"{', '.join(missing)} is not installed here as a package")
+        return [
+            *(
+                f"LOAD {quote(str(files[name]))}" if offline else f"INSTALL {name}; LOAD {name}"
+                for name in names
+            ),
+            told.attach_statement(read_only=True),
+            "USE lake",
+        ]
 
     def read_table(
         self,
@@ -323,6 +372,26 @@ def of_one_snapshot(
 def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:
     found: int = connection.execute(sql).fetchall()[0][0]
     return found
+
+
+def _require_question(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Raises WarehouseError where `sql` is not one statement that only reads."""
+    statements = connection.extract_statements(sql)
+    if not statements:
+        raise WarehouseError("the query is empty")
+    kinds = [statement.type for statement in statements]
+    if kinds == _PIVOT and not statements[0].query:
+        return
+    if len(kinds) > 1:
+        raise WarehouseError(f"one statement at a time, these are {len(kinds)}")
+    if kinds[0] not in _QUESTIONS:
+        raise WarehouseError(
+            f"only questions are let through, this is {kinds[0].name}; to change data, run the"
+            " graph"
+        )
+    if explained := _EXPLAIN.match(sql):
+        # EXPLAIN ANALYZE does what it explains.
+        _require_question(connection, sql[explained.end() :])
 
 
 def _table(name: str) -> Table:

@@ -19,7 +19,8 @@ from click.testing import CliRunner
 from bondsig_assets.bonds.analytics import Reference, analyze
 from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.commands.cli import cli
-from bondsig_assets.commands.explain import _label_lines
+from bondsig_assets.commands.console import open_console, print_section
+from bondsig_assets.commands.explain import _contribution_section, _label_lines
 from bondsig_assets.features import replay
 from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.home import Home, Market
@@ -370,6 +371,25 @@ def test_contributions_are_sorted_and_add_up(small, monkeypatch):
         "SELECT prediction FROM scores WHERE ticker = 'BBB' AND trade_date = ?", [DAYS[50]]
     )["prediction"][0]
     assert sum(sizes) == pytest.approx(prediction, abs=1e-5)
+
+
+def test_features_without_a_say_are_counted_not_listed(capsys):
+    trail = SimpleNamespace(
+        explanation=SimpleNamespace(base_value=0.1), score=SimpleNamespace(prediction=-0.1)
+    )
+    parts = pl.DataFrame(
+        {
+            "feature": ["spread_bps", "a", "b"],
+            "value": [200.0, 1.0, None],
+            "unit": ["bps", "", ""],
+            "input": [0.5, 0.0, None],
+            "contribution": [-0.2, 4e-7, -0.0],
+        }
+    )
+    print_section(open_console(), _contribution_section(trail, parts))  # type: ignore[arg-type]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines[2:4]] == ["spread_bps", "and"]
+    assert "+0.000000  and 2 others" in lines[3] and "sum; the prediction is -0.100000" in lines[5]
 
 
 def test_reports_are_those_that_stood_then(small, monkeypatch):

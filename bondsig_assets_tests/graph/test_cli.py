@@ -85,7 +85,14 @@ def test_the_lake_cannot_be_exported_over(full_home):
 def test_every_example_answers_its_question(full_home, path):
     text = path.read_text()
     assert text.startswith("-- ") and "?" in text.splitlines()[0]
-    assert Warehouse(full_home.path).read(text).height > 0
+    told = [
+        bondsig(full_home.path, "sql", *question, "-f", "csv")
+        for question in (["--file", str(path)], [text])
+    ]
+    assert told[0].returncode == 0, told[0].stderr
+    rows = list(csv.DictReader(io.StringIO(told[0].stdout)))
+    assert rows and told[0].stdout == told[1].stdout
+    assert len(rows) == Warehouse(full_home.path).read(text).height
 
 
 def test_a_score_leads_back_to_reports(full_home):

@@ -125,6 +125,18 @@ def test_nothing_expected_and_nothing_held_is_no_trade(problem):
     assert np.abs(found.weights).max() < 1e-7
 
 
+def test_what_needs_no_solver_is_what_the_solver_finds(monkeypatch):
+    part = np.full(40, 0.04)
+    idle = replace(problem_of(), alpha=np.zeros(40), held=np.zeros(40), low=-part, high=part)
+    known = solve(idle)
+    assert known.iterations == 0 and known.gap_bps == 0 and not known.weights.any()
+    monkeypatch.setattr(optimizer, "_is_idle", lambda problem: False)
+    found = solve(idle)
+    assert found.state == known.state == "optimal" and found.iterations > 0
+    assert np.abs(found.weights).max() < 1e-7
+    assert [one.name for one in found.bounds] == [one.name for one in known.bounds]
+
+
 @FEW
 @given(DAYS, st.randoms(use_true_random=False))
 def test_permuted_names_get_permuted_weights(problem, random):

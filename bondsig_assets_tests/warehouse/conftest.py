@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bondsig_assets.warehouse import Warehouse, installation
+from bondsig_assets_tests.sources.wrds_server import OWNER_PASSWORD, Server
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,15 @@ def warehouse(initialized_home, tmp_path, monkeypatch) -> Warehouse:
     monkeypatch.setattr(installation, "VIEW_FILES", initialized_home / "no_views")
     shutil.copytree(initialized_home, tmp_path / "home")
     return Warehouse(tmp_path / "home")
+
+
+@pytest.fixture
+def shared(server: Server, tmp_path, monkeypatch) -> Warehouse:
+    """A warehouse whose catalog is a database of its own on a server."""
+    monkeypatch.setenv("PGPASSWORD", OWNER_PASSWORD)
+    name = server.database()
+    warehouse = Warehouse(
+        tmp_path, catalog=f"postgres:dbname={name} host={server.folder} user=owner"
+    )
+    warehouse.initialize()
+    return warehouse

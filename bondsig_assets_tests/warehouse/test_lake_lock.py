@@ -13,22 +13,10 @@ from bondsig_assets.errors import WarehouseError
 from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets.warehouse import lake as lake_module
 from bondsig_assets.warehouse.lake import WRITER
-from bondsig_assets_tests.sources.wrds_server import OWNER_PASSWORD, Server
+from bondsig_assets_tests.sources.wrds_server import Server
 from bondsig_assets_tests.warehouse.frames import predictions, span
 
 pytestmark = pytest.mark.services
-
-
-@pytest.fixture
-def shared(server: Server, tmp_path, monkeypatch) -> Warehouse:
-    """A warehouse whose catalog is a database of its own on a server."""
-    monkeypatch.setenv("PGPASSWORD", OWNER_PASSWORD)
-    name = server.database()
-    warehouse = Warehouse(
-        tmp_path, catalog=f"postgres:dbname={name} host={server.folder} user=owner"
-    )
-    warehouse.initialize()
-    return warehouse
 
 
 def end_lock_session(server: Server) -> None:

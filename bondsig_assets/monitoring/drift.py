@@ -1,0 +1,354 @@
+"""Whether a feature is still what it was: level, spread, missing share and shape against its own
+past.
+
+Belongs here: what a day says of each feature, how far a window of days is from those before it, and
+how far windows usually are. Not here: jumps of a single day (`jumps.py`), what models know of it
+(`accuracy.py`).
+
+Model inputs are z-scores within a day, in which level and spread cannot be seen; they are watched
+raw. Features follow the market and persist, so tables of drift tests, which take rows as
+independent, fire in windows where nothing drifts. Here a window of days is compared with the
+windows before it, and that distance is ranked among the distances of earlier windows from those
+before them: two dozen of them can promise one warning in twenty, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from bondsig_assets.arrays import Floats, Ints
+from bondsig_assets.calendar import CUTOFF, all_trading_days, day_number
+from bondsig_assets.learning.inputs import standardised
+from bondsig_assets.monitoring.settings import DriftSettings
+from bondsig_assets.monitoring.volumes import MISSING_REASONS
+from bondsig_assets.tables.monitoring import DRIFT
+
+#: What of a feature is watched, in this order.
+KINDS = ("level", "spread", "missing", "shape")
+#: Levels of the quantiles that stand for the shape of a day's z-scores.
+_LEVELS = np.linspace(0.05, 0.95, 19)
+#: A record is told by how many times the next distance it is, and no farther.
+_LARGEST_RECORD = 1e6
+#: The name of the one number for every feature.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What each day says of each feature: `level` (median), `spread` (log of the MAD) and `missing`
+    (angle asin √p of the share that is missing), all [day, feature]; `quantiles` of the z-scores
+    [day, level, feature]. NaN where a day has no value of it, or no spread. `days` ascending.
+    """
+
+    days: np.ndarray
+    features: tuple[str, ...]
+    level: Floats
+    spread: Floats
+    missing: Floats
+    quantiles: Floats
+
+
+def shapes(issuer_days: pl.DataFrame, features: tuple[str, ...]) -> Shapes:
+    """Shapes of the days in `issuer_days`, which holds whole days: `trade_date` and `features`."""
+    ordered = issuer_days.sort("trade_date", maintain_order=True)
+    days = ordered["trade_date"].unique(maintain_order=True).to_numpy().astype("datetime64[D]")
+    raw = ordered.select(pl.col(list(features)).cast(pl.Float64).fill_null(np.nan)).to_numpy()
+    raw = np.where(np.isfinite(raw), raw, np.nan)
+    z = standardised(ordered, features)
+    shape = (days.size, len(features))
+    level, spread, missing = (np.full(shape, np.nan) for _ in range(3))
+    quantiles = np.full((days.size, _LEVELS.size, len(features)), np.nan)
+    bounds = np.flatnonzero(np.diff(ordered["trade_date"].to_physical().to_numpy())) + 1
+    for k, rows in enumerate(np.split(np.arange(ordered.height), bounds)[: days.size]):
+        own = raw[rows]
+        n = np.isfinite(own).sum(axis=0)
+        level[k] = _quantile(own, n, np.array([0.5]))[0]
+        mad = _quantile(np.abs(own - level[k]), n, np.array([0.5]))[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            spread[k] = np.where(mad > 0, np.log(mad), np.nan)
+        gone = rows.size - n
+        missing[k] = np.arcsin(np.sqrt(gone / rows.size))
+        quantiles[k] = _quantile(z[rows], n, _LEVELS)
+    return Shapes(days, features, level, spread, missing, quantiles)
+
+
+def _quantile(values: Floats, n: Ints, levels: Floats) -> Floats:
+    """Linear quantiles of the `n` [column] finite values of each column, [level, column]; NaN for
+    none.
+    """
+    ordered = np.sort(values, axis=0)
+    place = levels[:, None] * (n - 1)[None, :]
+    low = np.clip(np.floor(place).astype(np.int64), 0, max(values.shape[0] - 1, 0))
+    high = np.minimum(low + 1, np.maximum(n - 1, 0)[None, :])
+    below, above = (np.take_along_axis(ordered, at, axis=0) for at in (low, high))
+    found: Floats = np.where(n > 0, below + (place - low) * (above - below), np.nan)
+    return found
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """A window against the windows before it, all [kind, feature] but what is of `ALL`.
+
+    `now`, `before`: its mean and theirs, NaN of shapes; `distance` between them; `earlier`: the
+    distances of earlier windows, [window, kind, feature]. `score` [window]: the one number of every
+    window, the last being the one that is judged.
+    """
+
+    now: Floats
+    before: Floats
+    distance: Floats
+    earlier: Floats
+    score: Floats
+
+
+def drift(
+    of_days: Shapes,
+    evenings: Sequence[date],
+    settings: DriftSettings,
+    coverage: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """Rows of `drift` for `evenings`: each feature and kind, and one number for all.
+
+    `of_days` reaches back `settings.days` trading days; what is older moves nothing. `coverage`:
+    rows of `feature_coverage`, from which the reason is told whose share grew most.
+    """
+    known = np.searchsorted(all_trading_days(), of_days.days)
+    grown = _Reasons.of(coverage, settings)
+    found = []
+    for evening in sorted(evenings):
+        number = int(day_number(pl.Series([evening], dtype=pl.Date))[0])
+        found.append(
+            _rows(
+                evening,
+                of_days.features,
+                verdicts(_window(of_days, known, number, settings), settings),
+                settings,
+                grown,
+            )
+        )
+    return pl.concat([DRIFT.empty(), *found])
+
+
+@dataclass(frozen=True)
+class _Days:
+    """Plain statistics [day, kind, feature] (of the kinds but the last) and quantiles [day, level,
+    feature] of the days that a verdict rests on, NaN where there is none.
+    """
+
+    plain: Floats
+    quantiles: Floats
+
+
+def _window(of_days: Shapes, known: Ints, number: int, settings: DriftSettings) -> _Days:
+    """The `settings.days` trading days that end with day `number`."""
+    first = number - settings.days + 1
+    inside = (known >= first) & (known <= number)
+    plain = np.full((settings.days, len(KINDS) - 1, len(of_days.features)), np.nan)
+    quantiles = np.full((settings.days, _LEVELS.size, len(of_days.features)), np.nan)
+    at = known[inside] - first
+    for k, part in enumerate((of_days.level, of_days.spread, of_days.missing)):
+        plain[at, k] = part[inside]
+    quantiles[at] = of_days.quantiles[inside]
+    return _Days(plain, quantiles)
+
+
+def verdicts(days: _Days, settings: DriftSettings) -> Verdicts:
+    """The newest window of `days` and every earlier one, each against the windows before it."""
+    n_windows = settings.null_windows + 1
+    plain, quantiles = (
+        _means(part.reshape(-1, settings.window_days, *part.shape[1:]))
+        for part in (days.plain, days.quantiles)
+    )
+    reach = settings.reference_windows
+    of_plain, of_shape, before = [], [], np.full(plain.shape[1:], np.nan)
+    for window in range(reach, reach + n_windows):
+        reference = slice(window - reach, window)
+        before = _means(plain[reference][None])[0]
+        gap = np.abs(plain[window] - before)
+        # What rounding leaves of a constant is no distance.
+        of_plain.append(np.where(gap > 1e-12 * np.abs(before), gap, 0.0 * gap))
+        usual = _means(quantiles[reference][None])[0]
+        size = usual.std(axis=0)
+        moved = np.abs(quantiles[window] - usual).mean(axis=0)
+        of_shape.append(np.where(size > 0, moved / np.where(size > 0, size, 1.0), np.nan))
+    distances = np.concatenate([np.stack(of_plain), np.stack(of_shape)[:, None]], axis=1)
+    nothing = np.full((1, plain.shape[2]), np.nan)
+    return Verdicts(
+        np.vstack([plain[-1], nothing]),
+        np.vstack([before, nothing]),
+        distances[-1],
+        distances[:-1],
+        _one_number(distances),
+    )
+
+
+def _means(values: Floats) -> Floats:
+    """Mean over the second axis of its finite values, NaN where fewer than half are."""
+    there = np.isfinite(values)
+    n = there.sum(axis=1)
+    total = np.where(there, values, 0.0).sum(axis=1)
+    return np.where(2 * n >= values.shape[1], total / np.maximum(n, 1), np.nan)
+
+
+def _one_number(distances: Floats) -> Floats:
+    """The largest rank of any feature and kind in each window [window]; a record counts for more,
+    by how many times the next distance it is. `distances` [window, kind, feature].
+
+    Every window is ranked among the others in the same way, so the newest is one of them.
+    """
+    flat = distances.reshape(distances.shape[0], -1)
+    n = flat.shape[0]
+    known = np.where(np.isfinite(flat), flat, -1.0)
+    below = (known[:, None, :] > known[None, :, :]).sum(axis=1)
+    # A feature that some window lacks would be ranked among fewer; one before all days is none.
+    there = np.isfinite(flat).any(axis=1).sum()
+    usable = np.isfinite(flat) & (np.isfinite(flat).sum(axis=0) == there)
+    second = np.sort(known, axis=0)[-2] if n > 1 else np.zeros(flat.shape[1])
+    is_record = (known > second) & (below == n - 1)
+    times = known / np.maximum(second, 1e-300)
+    beyond = np.log(np.minimum(np.maximum(times, 1.0), _LARGEST_RECORD))
+    score = np.where(usable, below / max(n - 1, 1) + np.where(is_record, beyond, 0.0), -np.inf)
+    largest: Floats = score.max(axis=1, initial=-np.inf)
+    return largest
+
+
+def _share(now: Floats, earlier: Floats) -> tuple[Floats, Ints]:
+    """Rank of `now` from the top among itself and `earlier` [window, …], as a share; and the number
+    of earlier ones.
+    """
+    n = np.isfinite(earlier).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        as_far = (earlier >= now).sum(axis=0)
+    return np.where(np.isfinite(now), (1 + as_far) / (n + 1), np.nan), n
+
+
+@dataclass(frozen=True)
+class _Reasons:
+    """Shares missing for each reason of each feature and day, to say which grew most."""
+
+    coverage: pl.DataFrame | None
+    window_days: int
+    reference_days: int
+
+    @staticmethod
+    def of(coverage: pl.DataFrame | None, settings: DriftSettings) -> _Reasons:
+        return _Reasons(
+            coverage, settings.window_days, settings.window_days * settings.reference_windows
+        )
+
+    def grown(self, evening: date, features: list[str]) -> dict[str, str]:
+        """Feature → the reason whose share grew most from the reference to the window."""
+        if self.coverage is None or not features:
+            return {}
+        there = [name for name in MISSING_REASONS if name in self.coverage.columns]
+        number = int(day_number(pl.Series([evening], dtype=pl.Date))[0])
+        calendar = all_trading_days()
+        start, split = (
+            calendar[max(number - back + 1, 0)].item()
+            for back in (self.window_days + self.reference_days, self.window_days)
+        )
+        shares = (
+            self.coverage.filter(
+                pl.col("feature").is_in(features),
+                pl.col("trade_date").is_between(start, evening),
+                pl.col("n_issuers") > 0,
+            )
+            .group_by("feature", is_new=pl.col("trade_date") >= split)
+            .agg((pl.col(name).fill_null(0) / pl.col("n_issuers")).mean() for name in there)
+            .unpivot(there, index=["feature", "is_new"], variable_name="why", value_name="share")
+            .group_by("feature", "why")
+            .agg(
+                growth=pl.col("share").filter("is_new").sum()
+                - pl.col("share").filter(~pl.col("is_new")).sum()
+            )
+            .filter(pl.col("growth") > 0)
+            .sort("feature", "growth", "why", descending=[False, True, False])
+            .unique("feature", keep="first", maintain_order=True)
+        )
+        return {
+            feature: why.removeprefix("n_")
+            for feature, why in shares.select("feature", "why").iter_rows()
+        }
+
+
+def _rows(
+    evening: date,
+    features: tuple[str, ...],
+    found: Verdicts,
+    settings: DriftSettings,
+    reasons: _Reasons,
+) -> pl.DataFrame:
+    share, n = _share(found.distance, found.earlier)
+    scores = np.where(np.isfinite(found.score), found.score, np.nan)[:, None]
+    of_all, n_all = _share(scores[-1], scores[:-1])
+    least = np.ceil(1 / settings.warning_share - 1e-9) - 1
+    kinds, names = len(KINDS), list(features)
+
+    def flat(values: Floats) -> list[float]:
+        return [float(one) for one in values.ravel()]
+
+    long = n >= least
+    now = np.isfinite(found.distance)
+    verdict = np.where(long, share, np.nan)
+    reason = np.select([~now, ~long], ["no_values", "short_history"], "")
+    earlier = np.where(np.isfinite(found.earlier), found.earlier, np.nan)
+    usual, largest = _usual(earlier)
+    is_known = bool(np.isfinite(found.score[-1])) and n_all[0] >= least
+    all_usual, all_largest = _usual(scores[:-1])
+    frame = pl.DataFrame(
+        {
+            "feature": names * kinds + [ALL],
+            "kind": [kind for kind in KINDS for _ in names] + [ALL],
+            "now": [*flat(found.now), np.nan],
+            "before": [*flat(found.before), np.nan],
+            "distance": [*flat(found.distance), float(found.score[-1])],
+            "usual_distance": [*flat(usual), float(all_usual[0])],
+            "largest_distance": [*flat(largest), float(all_largest[0])],
+            "n_windows": [*n.ravel().tolist(), int(n_all[0])],
+            "share": [*flat(verdict), float(of_all[0]) if is_known else np.nan],
+            "reason": [
+                *reason.ravel().tolist(),
+                "" if is_known else ("short_history" if now.any() else "no_values"),
+            ],
+        }
+    )
+    numbers = ["now", "before", "distance", "usual_distance", "largest_distance", "share"]
+    frame = frame.with_columns(
+        # Missing shares were compared as angles.
+        pl.when(pl.col("kind") == "missing")
+        .then(pl.col("now", "before").sin() ** 2)
+        .otherwise(pl.col("now", "before"))
+    ).with_columns(
+        pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers
+    )
+    warned = frame.with_columns(
+        is_warning=(pl.col("share") <= settings.warning_share + 1e-12).fill_null(False),
+        reason=pl.when(pl.col("reason") != "").then("reason"),
+    )
+    grown = reasons.grown(
+        evening,
+        warned.filter(pl.col("is_warning"), pl.col("kind") == "missing")["feature"].to_list(),
+    )
+    return DRIFT.conform(
+        warned.with_columns(
+            trade_date=pl.lit(evening, pl.Date),
+            missing_for=pl.when(pl.col("is_warning") & (pl.col("kind") == "missing")).then(
+                pl.col("feature").replace_strict(grown, default=None, return_dtype=pl.String)
+            ),
+            known_at=pl.lit(evening, pl.Date).dt.combine(CUTOFF),
+        ).select(DRIFT.column_names)
+    )
+
+
+def _usual(earlier: Floats) -> tuple[Floats, Floats]:
+    """Median and largest of earlier distances [window, …], NaN for none."""
+    n = np.isfinite(earlier).sum(axis=0)
+    flat = earlier.reshape(earlier.shape[0], -1)
+    median = _quantile(flat, n.ravel(), np.array([0.5]))[0].reshape(n.shape)
+    largest = np.where(np.isfinite(earlier), earlier, -np.inf).max(axis=0, initial=-np.inf)
+    return median, np.where(n > 0, largest, np.nan)
