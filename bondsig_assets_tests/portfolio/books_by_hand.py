@@ -84,6 +84,8 @@ class Market:
         self.days: list[TradedDay] = []
         self.sessions: list[Session] = []
         self.evenings: list[pl.DataFrame] = []
+        self.slices: list[pl.DataFrame] = []
+        self.dollar_volume_usd = 50e6
 
     def session(self, frame: pl.DataFrame, *, flow_usd: float = 0.0, **known) -> TradedDay:
         """The next day."""
@@ -106,13 +108,14 @@ class Market:
                 "shares": [targets[name] for name in facts.parents],
                 "price_usd": facts.close_usd,
                 "volatility_pct": [2.0] * len(facts.parents),
-                "dollar_volume_usd": [50e6] * len(facts.parents),
+                "dollar_volume_usd": [self.dollar_volume_usd] * len(facts.parents),
             },
             schema_overrides={"ticker": pl.String, "parent_id": pl.String},
         ).fill_nan(None)
         wished = wishes_of(self.books.held(), frame, self.books.policy, self.books.trade_date)
         made = orders(wished, self.settings, self.books.state == "stopped")
         self.evenings.append(made.orders)
+        self.slices.append(made.slices)
         self.books = with_orders(self.books, made.orders)
         return made.orders
 
@@ -211,15 +214,24 @@ DEAR = replace(
 )
 
 
-def run(seed: int, settings: PortfolioSettings = DEAR, *, has_rates: bool = True) -> Market:
+def run(
+    seed: int,
+    settings: PortfolioSettings = DEAR,
+    *,
+    has_rates: bool = True,
+    cash_rate_pct: float | None = None,
+    dollar_volume_usd: float = 50e6,
+) -> Market:
     """A book through a random market, where borrow has delivered rates or none."""
     market = Market(settings)
+    market.dollar_volume_usd = dollar_volume_usd
+    rate = float(seed % 5) if cash_rate_pct is None else cash_rate_pct
     for frame, targets, ended in zip(*random_market(seed), strict=True):
         market.session(
             frame if has_rates else frame.drop("borrow_rate_pct"),
             delistings=ended,
             has_borrow_rates=seed % 2 == 0,
-            cash_rate_pct=float(seed % 5),
+            cash_rate_pct=rate,
         )
         market.evening(**targets)
     return market

@@ -16,6 +16,7 @@ from bondsig_assets.portfolio.books import Books, books_of, new_books, with_orde
 from bondsig_assets.portfolio.broker import OpenOrders
 from bondsig_assets.portfolio.ledger import balances, held_shares, net_asset_value, units
 from bondsig_assets.portfolio.sessions import COLUMNS, session_of
+from bondsig_assets.portfolio.settings import TradingSettings
 from bondsig_assets.portfolio.trading_day import trade_day
 from bondsig_assets.tables.trading import (
     CHANGES,
@@ -25,6 +26,7 @@ from bondsig_assets.tables.trading import (
     PORTFOLIO_DAYS,
     POSITIONS,
 )
+from bondsig_assets.validation import declared_fields
 from bondsig_assets_tests.portfolio.books_by_hand import (
     DEAR,
     FIRST,
@@ -320,3 +322,62 @@ def test_a_new_book_holds_nothing_and_a_stopped_one_takes_no_orders():
     assert (new.nav_usd, new.held().height) == (0.0, 0)
     stopped = replace(new, state="stopped")
     assert with_orders(stopped, run(3).evenings[0]) is stopped
+
+
+#: Another value of each setting, and what has to be so that it is asked for.
+OTHERS = {
+    "fill": "vwap",
+    "fill_participation_pct": 20.0,
+    "schedule": "twap",
+    "schedule_risk_aversion": 50.0,
+    "bucket_participation_pct": 2.0,
+    "rest": "close",
+    "lot_shares": 10,
+    "minimum_notional_usd": 2_000.0,
+    "commission_minimum_usd": 1.0,
+    "sell_fee_bps": 5.0,
+    "dividend_pay_days": 1,
+    "cash_rate_pct": 3.0,
+    "cash_spread_bps": 10.0,
+    "proceeds_spread_bps": 10.0,
+    "debit_spread_bps": 200.0,
+    "delisting_unknown_pct": -50.0,
+    "halt_days": 1,
+}
+#: Settings that count only beside others.
+BESIDE = {
+    "schedule_risk_aversion": {"schedule": "almgren_chriss"},
+    "rest": {"bucket_participation_pct": 1.0},
+}
+
+
+def test_every_setting_has_another_value_here():
+    assert set(OTHERS) == set(declared_fields(TradingSettings))
+
+
+def rows_of_all(market: Market) -> list[pl.DataFrame]:
+    """All that a book's days and evenings left."""
+    days = [
+        getattr(day, table)
+        for day in market.days
+        for table in ("fills", "entries", "positions", "day")
+    ]
+    return [*days, *market.evenings, *market.slices]
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_every_setting_of_trading_changes_a_result(name):
+    """qlib#2276: a setting that nothing asks for."""
+    base = replace(DEAR, trading=replace(DEAR.trading, **BESIDE.get(name, {})))
+    other = replace(base, trading=replace(base.trading, **{name: OTHERS[name]}))
+    # Without a rate of its own a day asks the setting; with one the spreads.
+    rate = float("nan") if name == "cash_rate_pct" else 4.0
+
+    def is_changed(seed: int) -> bool:
+        one, another = (
+            rows_of_all(run(seed, chosen, cash_rate_pct=rate, dollar_volume_usd=2e6))
+            for chosen in (base, other)
+        )
+        return not all(rows.equals(told) for rows, told in zip(one, another, strict=True))
+
+    assert any(is_changed(seed) for seed in range(6))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bondsig_assets.errors import LedgerError
 from bondsig_assets.portfolio.books import new_books
@@ -417,3 +420,23 @@ def test_a_day_out_of_turn_and_a_book_without_money_are_refused_in_one_line():
         trade_day(market.books, late, PaperBroker(FREE), FREE)
     with pytest.raises(LedgerError, match="begins on 2024-03-04 with 0.0 dollars: deposit some"):
         trade_day(new_books("x"), session_of(prices(A=1.0), FIRST), PaperBroker(FREE), FREE)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6))
+def test_five_tranches_earn_a_fifth_of_each_days_labels_to_the_unit(seed):
+    """Identity 6: without costs and caps, decided at t, filled at the close of t + 1, held to that
+    of t + 6: what a tranche is worth when it is bought times the simple return of its label.
+    """
+    draw = np.random.default_rng(seed)
+    n_days, names = 12, ["A", "B", "C"]
+    tranche = draw.integers(-40, 40, (n_days, 3))
+    path = np.round(50 * np.exp(draw.normal(0, 0.02, (n_days + 7, 3)).cumsum(axis=0)), 2)
+    market = Market(FREE, nav_usd=1e6)
+    for day in range(n_days + 7):
+        market.session(prices(**dict(zip(names, path[day].tolist(), strict=True))))
+        young = tranche[max(day - 4, 0) : day + 1].sum(axis=0) if day < n_days + 4 else 0 * path[0]
+        market.evening(**{name: int(q) for name, q in zip(names, young, strict=True)})
+    bought = tranche * path[1 : n_days + 1]
+    label = path[6 : n_days + 6] / path[1 : n_days + 1] - 1
+    assert market.row["nav_usd"] - 1e6 == pytest.approx(float((bought * label).sum()), abs=1e-4)
