@@ -12,6 +12,9 @@ from rich.text import Text
 from bondsig_assets.market_rules import MINIMUM_NAMES
 from bondsig_assets.reporting.waterfall import Read, waterfall
 
+#: Mean gross exposure below which a book held next to nothing, and a ratio says nothing of it.
+_IDLE = 0.01
+
 
 def print_summary(console: Console, read: Read, market: str, pictures: str, took: str = "") -> None:
     """Print waterfall, evaluation, where things are and the next command."""
@@ -104,7 +107,7 @@ def _book(read: Read) -> Text:
     """What the book holds, orders and earned, and which bounds gave way."""
     days = read(
         "SELECT policy, count(*) AS n, min(trade_date) AS first, arg_max(nav_usd, trade_date) AS"
-        " nav, sum(capital_usd) AS capital, arg_max(n_long, trade_date) AS n_long,"
+        " nav, sum(capital_usd) AS capital, sum(interest_usd) AS interest, avg(gross) AS mean_gross, arg_max(n_long, trade_date) AS n_long,"
         " arg_max(n_short, trade_date) AS n_short, arg_max(gross, trade_date) AS gross,"
         " max(trade_date) AS last FROM portfolio_days GROUP BY policy ORDER BY last DESC, policy"
     ).to_dicts()
@@ -125,9 +128,11 @@ def _book(read: Read) -> Text:
     earned = one["nav"] - one["capital"]
     said = (
         f"Book of policy {one['policy']} since {one['first']}: ${one['nav']:,.0f}, net P&L"
-        f" {earned:+,.0f} after all costs"
+        f" {earned:+,.0f} after all costs, {one['interest']:+,.0f} of it interest"
     )
-    if sharpe and sharpe[0][0] is not None:
+    if (one["mean_gross"] or 0.0) < _IDLE:
+        said += "; it hardly ever held a stock: little was known"
+    elif sharpe and sharpe[0][0] is not None:
         said += f", Sharpe ratio {sharpe[0][0]:+.2f}"
         said += "" if sharpe[0][1] is None else f" ± {sharpe[0][1]:.2f}"
     said += (
