@@ -107,9 +107,9 @@ def _book(read: Read) -> Text:
     """What the book holds, orders and earned, and which bounds gave way."""
     days = read(
         "SELECT policy, count(*) AS n, min(trade_date) AS first, arg_max(nav_usd, trade_date) AS"
-        " nav, sum(capital_usd) AS capital, sum(interest_usd) AS interest, avg(gross) AS mean_gross,"
-        " arg_max(n_long, trade_date) AS n_long,"
-        " arg_max(n_short, trade_date) AS n_short, arg_max(gross, trade_date) AS gross,"
+        " nav, sum(capital_usd) AS capital, sum(interest_usd) AS interest, avg(gross) AS"
+        " mean_gross, arg_max(n_long, trade_date) AS n_long, arg_max(n_short, trade_date) AS"
+        " n_short, arg_max(gross, trade_date) AS gross,"
         " max(trade_date) AS last FROM portfolio_days GROUP BY policy ORDER BY last DESC, policy"
     ).to_dicts()
     if not days:
