@@ -44,6 +44,8 @@ _ABSURD_MOVE = float(np.log(10.0))
 _VISIBLE, _ABSURD = float(np.log(1.2)), 10_000.0
 #: No dividend is more than this often the price before it.
 _LARGEST_MULTIPLE = 10.0
+#: More shares outstanding than this no company has.
+_MOST_SHARES = 1e13
 #: Fractions of a share below this are what multiplying leaves of none.
 _HAIR = 1e-9
 #: Reasons for which a stock without a known return lost what a dropped one usually does.
@@ -138,6 +140,14 @@ def _contradicted(ratio: Floats, move: Floats, paid: Floats) -> Bools:
     return wrong
 
 
+def _is_count(shares: Floats) -> Bools:
+    """Whether a number can be one of shares outstanding: no company has had fewer than one, or
+    more than _MOST_SHARES.
+    """
+    counts: Bools = (shares >= 1) & (shares <= _MOST_SHARES)
+    return counts
+
+
 def _inferred(
     seen: Observed,
     priced: Bools,
@@ -150,7 +160,7 @@ def _inferred(
 
     `gross`: total growth over the growth of the close and what is delivered.
     """
-    counted = priced & (seen.shares_before > 0) & (seen.shares_after > 0)
+    counted = priced & _is_count(seen.shares_before) & _is_count(seen.shares_after)
     jump = np.divide(seen.shares_after, seen.shares_before, out=np.ones(gross.shape), where=counted)
     jump = np.where(counted, jump / given_ratio, 1.0)
     same_shares = counted & (np.abs(jump - 1) < _SHARES_NEAR)
