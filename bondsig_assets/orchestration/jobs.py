@@ -26,7 +26,7 @@ def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) ->
             "daily",
             selection=of[DAYS] | of[SCORING],
             partitions_def=days,
-            description="One trading day, from reports to signals.",
+            description="One trading day, from reports to orders.",
         ),
         dg.define_asset_job(
             "training",

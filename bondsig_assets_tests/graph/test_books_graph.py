@@ -4,6 +4,11 @@ it earned.
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from datetime import date
 
 import polars as pl
@@ -15,8 +20,8 @@ from bondsig_assets.commands.orders import CSV_COLUMNS
 from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.reading.backtest import run_backtest
 from bondsig_assets.tables.trading import CHANGES
-from bondsig_assets.warehouse import Warehouse
-from bondsig_assets_tests.graph.homes import copy_home
+from bondsig_assets.warehouse import Warehouse, Write
+from bondsig_assets_tests.graph.homes import assert_same, contents, copy_home
 
 LAST = date(2024, 3, 28)
 
@@ -133,8 +138,6 @@ def test_a_run_after_a_hole_says_where_to_go_on(full_home, tmp_path, monkeypatch
     home = copy_home(full_home, tmp_path / "home")
     monkeypatch.setenv("BONDSIG_HOME", str(home.path))
     warehouse = Warehouse(home.path)
-    from bondsig_assets.warehouse import Write
-
     days = warehouse.read_table("portfolio_days")["trade_date"]
     hole = days[-3]
     warehouse.replace(
@@ -148,3 +151,43 @@ def test_a_run_after_a_hole_says_where_to_go_on(full_home, tmp_path, monkeypatch
         ["run", "--start", str(days[-1]), "--select", "key:target_positions", "--again"],
     )
     assert done.exit_code == 1 and f"run from {hole} on" in done.output, done.output
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("seconds", [0.2, 0.8, 1.6])
+def test_a_run_killed_among_orders_and_fills_books_nothing_twice_and_loses_nothing(
+    full_home, tmp_path, seconds
+):
+    """kill -9 while days of the book are made again: what is there is whole days, and the same
+    command again ends with the tables of an undisturbed home.
+    """
+    home = copy_home(full_home, tmp_path / "home")
+    select = "key:target_positions or key:pnl_parts"
+    code = "from bondsig_assets.commands.cli import main; main()"
+    victim = subprocess.Popen(
+        [sys.executable, "-c", code, "run", "--again", "--select", select],
+        env={**os.environ, "BONDSIG_HOME": str(home.path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert victim.stdout is not None
+    for line in victim.stdout:
+        if "solving for target positions" in line:
+            break
+    time.sleep(seconds)
+    os.killpg(victim.pid, signal.SIGKILL)
+    victim.wait()
+    warehouse = Warehouse(home.path)
+    days = warehouse.read_table("portfolio_days")
+    assert (days["nav_before_usd"][1:] == days["nav_usd"][:-1]).all()
+    sent = warehouse.read(
+        "SELECT count(*) AS n FROM orders o ANTI JOIN fills f USING (order_id) WHERE o.state ="
+        " 'sent' AND o.session_date <= (SELECT max(trade_date) FROM portfolio_days)"
+    )["n"][0]
+    assert sent == 0, "every order that was sent has its fills"
+    done = CliRunner().invoke(
+        cli, ["run", "--again", "--select", select], env={"BONDSIG_HOME": str(home.path)}
+    )
+    assert done.exit_code == 0, done.output
+    assert_same(contents(full_home), contents(home))
