@@ -43,6 +43,8 @@ _PARTS = {
 }
 #: Days of the rolling Sharpe ratio and of the mean of turnover; fewer where the book is short.
 _ROLLING, _SMOOTH = 126, 21
+#: Gross exposure below which a book holds next to nothing.
+_IDLE = 0.01
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WIDTH = 12.0
 
@@ -215,9 +217,13 @@ def _drawdown(axes: Axes, days: _Days) -> None:
 
 
 def _sharpe(axes: Axes, days: _Days) -> None:
-    """The ratio of the last days, and its error if days were independent, as a band about 0."""
+    """The ratio of the last days, and its error if days were independent, as a band about 0; none
+    where half of these days the book held next to nothing: a ratio of interest says nothing.
+    """
     window = min(_ROLLING, max(len(days.dates) // 2, 2))
-    rolling = rolling_sharpe(days.excess, window)
+    is_idle = (np.nan_to_num(days.of("gross").astype(float)) < _IDLE).astype(float)
+    idle_days = np.convolve(is_idle, np.ones(window))[: is_idle.size]
+    rolling = np.where(idle_days > window / 2, np.nan, rolling_sharpe(days.excess, window))
     band = 1.96 * float(np.sqrt(252 / window))
     axes.axhspan(-band, band, color=_GREY, alpha=0.15, linewidth=0)
     axes.axhline(0, color="black", linewidth=0.6)

@@ -206,3 +206,19 @@ def test_a_curve_that_may_go_on_says_so_and_one_that_earns_nothing():
     inside = best.with_columns(is_capacity=pl.col("nav_usd") == 5e5)
     assert titled(inside).endswith("capacity $500k")
     assert titled(best.with_columns(is_capacity=pl.lit(value=False))).endswith("no size earns")
+
+
+def test_an_idle_book_has_no_ratio_of_the_interest_on_its_cash():
+    """Where half of the last days nothing was held, the line of the rolling ratio has a gap."""
+    half = pl.int_range(pl.len()) < pl.len() // 2
+    idle = RETURNS.with_columns(gross=pl.when(half).then(0.0).otherwise("gross"))
+    title = "Sharpe ratio of the last"
+    lines = [
+        next(one for one in drawn(sheet(book=book)).axes if one.get_title("left").startswith(title))
+        .get_lines()[-1]
+        .get_ydata()
+        for book in (RETURNS, idle)
+    ]
+    early = slice(0, RETURNS.height // 2)
+    assert np.isfinite(np.asarray(lines[0])[early]).any()
+    assert np.isnan(np.asarray(lines[1])[early]).all()
