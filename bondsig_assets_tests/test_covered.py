@@ -43,6 +43,7 @@ COVERED_BY = {
     "commands/bond_terms.py": "commands/test_clean.py",
     "commands/issuer.py": "securities/test_tree.py",
     "commands/backtest.py": "graph/test_books_graph.py",
+    "commands/books.py": "graph/test_books_graph.py",
     "commands/orders.py": "graph/test_books_graph.py",
     "commands/portfolio.py": "graph/test_portfolio_graph.py",
     "commands/settings.py": "graph/test_portfolio_graph.py",

@@ -17,6 +17,7 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
+from bondsig_assets.commands.books import check_picture
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.errors import UserError
@@ -34,7 +35,6 @@ from bondsig_assets.warehouse import Warehouse
 
 #: Net asset values of a capacity curve.
 SIZES_USD = (1e6, 3e6, 1e7, 3e7, 1e8, 3e8, 1e9)
-_PICTURES = (".png", ".svg", ".pdf")
 
 
 def print_backtest(
@@ -52,8 +52,7 @@ def print_backtest(
     to `end` and print what it earned; `with_credit` beside the same optimiser on the control,
     `with_capacity` at every size.
     """
-    if picture is not None and picture.suffix.lower() not in _PICTURES:
-        raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
+    check_picture(picture)
     settings = load_settings(home.portfolio_file)
     settings = replace(
         settings,

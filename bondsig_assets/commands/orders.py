@@ -13,12 +13,12 @@ from pathlib import Path
 import polars as pl
 from rich.console import RenderableType
 
+from bondsig_assets.commands.books import day_of_book
 from bondsig_assets.commands.console import facts, open_console, plain_table, print_section
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 from bondsig_assets.portfolio.settings import load_settings
-from bondsig_assets.warehouse import Warehouse
 
 #: Columns of the file, a row a slice; docs/trading.md says what each means.
 CSV_COLUMNS = (
@@ -45,7 +45,7 @@ def print_orders(home: Home, day: date | None, csv: Path | None, n_rows: int) ->
     policy = load_settings(home.portfolio_file).policy
     warehouse = open_warehouse(home)
     with warehouse.on_snapshot():
-        day = _day(home, warehouse, day, policy)
+        day = day_of_book(home, warehouse, day, policy, "portfolio_days", "orders")
         rows = warehouse.read_table("orders", between=(day, day)).filter(policy=policy)
         slices = warehouse.read_table("order_slices", between=(day, day)).filter(policy=policy)
     if csv is not None:
@@ -68,28 +68,6 @@ def csv_rows(rows: pl.DataFrame, slices: pl.DataFrame) -> pl.DataFrame:
         sent, on="order_id", maintain_order="left"
     )
     return joined.select(CSV_COLUMNS)
-
-
-def _day(home: Home, warehouse: Warehouse, day: date | None, policy: str) -> date:
-    """The day asked for, or the newest. Raises UserError where there is no book on it."""
-    first, last = warehouse.read(
-        f"SELECT min(trade_date), max(trade_date) FROM portfolio_days WHERE policy = '{policy}'"
-    ).row(0)
-    if first is None:
-        raise UserError(
-            f"{home.path} has no book by policy '{policy}' yet: `bondsig run` makes one, by"
-            " portfolio.toml"
-        )
-    asked: date = day or last
-    found = warehouse.read(
-        f"SELECT 1 FROM portfolio_days WHERE policy = '{policy}' AND trade_date = DATE '{asked}'"
-    )
-    if found.is_empty():
-        raise UserError(
-            f"{asked} has no orders by policy '{policy}': there are {first} … {last}, on trading"
-            " days"
-        )
-    return asked
 
 
 def _facts(rows: pl.DataFrame, day: date) -> RenderableType:

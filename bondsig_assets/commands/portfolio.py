@@ -13,15 +13,14 @@ import polars as pl
 from rich.console import RenderableType
 from rich.text import Text
 
+from bondsig_assets.commands.books import check_picture, day_of_book
 from bondsig_assets.commands.console import facts, open_console, plain_table, print_section
 from bondsig_assets.commands.warehouse import open_warehouse
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 from bondsig_assets.portfolio.settings import load_settings
 from bondsig_assets.portfolio.universe import removed
-from bondsig_assets.warehouse import Warehouse
 
-_PICTURES = (".png", ".svg", ".pdf")
 #: Decimals of a bound's width below which it is the binding one.
 _BINDS = 1e-6
 _MONEY = ("risk_bps", "trade_bps", "holding_bps", "exposure_bps", "box_bps")
@@ -31,12 +30,11 @@ def print_portfolio(home: Home, day: date | None, picture: Path | None, n_rows: 
     """Print the targets of `day` (the newest where None) by the policy of portfolio.toml, the
     `n_rows` largest; with `picture` also draw where expected returns went.
     """
-    if picture is not None and picture.suffix.lower() not in _PICTURES:
-        raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
+    check_picture(picture)
     policy = load_settings(home.portfolio_file).policy
     warehouse = open_warehouse(home)
     with warehouse.on_snapshot():
-        day = _day(home, warehouse, day, policy)
+        day = day_of_book(home, warehouse, day, policy, "solutions", "target positions")
         tables = {
             name: warehouse.read_table(name, between=(day, day)).filter(policy=policy)
             for name in ("target_positions", "solutions", "exposures", "breaches", "alphas")
@@ -56,28 +54,6 @@ def print_portfolio(home: Home, day: date | None, picture: Path | None, n_rows: 
             print_section(console, section)
     if picture is not None:
         console.print(Text(f"drawn: {picture}"))
-
-
-def _day(home: Home, warehouse: Warehouse, day: date | None, policy: str) -> date:
-    """The day asked for, or the newest. Raises UserError where there are no targets of it."""
-    held = warehouse.read(
-        f"SELECT min(trade_date), max(trade_date) FROM solutions WHERE policy = '{policy}'"
-    ).row(0)
-    if held[0] is None:
-        raise UserError(
-            f"{home.path} has no target positions by policy '{policy}' yet: `bondsig run` makes"
-            " them, by portfolio.toml"
-        )
-    asked: date = day or held[1]
-    rows = warehouse.read(
-        f"SELECT 1 FROM solutions WHERE policy = '{policy}' AND trade_date = DATE '{asked}'"
-    )
-    if rows.is_empty():
-        raise UserError(
-            f"{asked} has no target positions by policy '{policy}': there are {held[0]} …"
-            f" {held[1]}, on trading days"
-        )
-    return asked
 
 
 def _title(home: Home, day: date, policy: str) -> str:

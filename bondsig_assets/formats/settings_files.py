@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -53,6 +53,37 @@ def as_group(table: str, kind: type, values: Mapping[str, Any]) -> Any:
             f"{table} has no setting {', '.join(names)}; it has: {', '.join(known)}"
         ),
     )
+
+
+def from_tables(
+    kind: type[T], plain: Sequence[str], groups: Mapping[str, type], values: Mapping[str, Any]
+) -> T:
+    """Settings `kind` of the keys `plain` and the tables `groups` from nested tables as in the TOML
+    file, defaults where they are silent. Raises SettingsError naming what is wrong, or what
+    contradicts what.
+    """
+    allowed = [*plain, *groups]
+    if unknown := sorted(set(values) - set(allowed)):
+        raise SettingsError(
+            f"unknown table or key {', '.join(unknown)}; there are: {', '.join(allowed)}"
+        )
+    found: T = validated(
+        kind,
+        {name: values[name] for name in plain if name in values}
+        | {name: as_group(name, group, values) for name, group in groups.items()},
+    )
+    return found
+
+
+def to_toml(settings: Any, plain: Sequence[str], groups: Mapping[str, type]) -> str:
+    """The settings as a TOML file with every meaning as a comment."""
+    lines = []
+    for name in plain:
+        lines.append(f"# {declared_fields(type(settings))[name].description}")
+        lines.append(f"{name} = {toml_value(getattr(settings, name))}")
+    for name in groups:
+        lines += group_lines(name, getattr(settings, name))
+    return "\n".join(lines) + "\n"
 
 
 def group_lines(name: str, group: Any) -> Iterator[str]:

@@ -6,16 +6,16 @@ Belongs here: typed settings with their meaning, what contradicts what, reading 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from bondsig_assets.errors import SettingsError
-from bondsig_assets.formats.settings_files import as_group, group_lines, read_settings, toml_value
+from bondsig_assets.formats.settings_files import from_tables, read_settings, to_toml
 from bondsig_assets.monitoring.catalogue import BY_NAME, FAMILIES
-from bondsig_assets.validation import OneOf, Says, checked, declared_fields, validated
+from bondsig_assets.validation import OneOf, Says, checked
 
 #: How the mean of a daily series is watched (`sequential.py`), and where a threshold comes from.
 DETECTORS = ("shiryaev_roberts", "cusum")
@@ -255,26 +255,9 @@ def make_settings(values: Mapping[str, Any]) -> MonitoringSettings:
     """Settings from nested tables as in the TOML file. Raises SettingsError naming what is wrong,
     or what contradicts what.
     """
-    allowed = [*_PLAIN, *_GROUPS]
-    if unknown := sorted(set(values) - set(allowed)):
-        raise SettingsError(
-            f"unknown table or key {', '.join(unknown)}; there are: {', '.join(allowed)}"
-        )
-    return validated(
-        MonitoringSettings,
-        {name: values[name] for name in _PLAIN if name in values}
-        | {name: as_group(name, kind, values) for name, kind in _GROUPS.items()},
-    )
+    return from_tables(MonitoringSettings, _PLAIN, _GROUPS, values)
 
 
 def as_toml(settings: MonitoringSettings) -> str:
     """The settings as a TOML file with every meaning as a comment."""
-    return "\n".join(_lines(settings)) + "\n"
-
-
-def _lines(settings: MonitoringSettings) -> Iterator[str]:
-    for name in _PLAIN:
-        yield f"# {declared_fields(MonitoringSettings)[name].description}"
-        yield f"{name} = {toml_value(getattr(settings, name))}"
-    for name in _GROUPS:
-        yield from group_lines(name, getattr(settings, name))
+    return to_toml(settings, _PLAIN, _GROUPS)

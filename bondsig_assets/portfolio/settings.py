@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -18,9 +18,9 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field
 
 from bondsig_assets.errors import SettingsError
-from bondsig_assets.formats.settings_files import as_group, group_lines, read_settings, toml_value
+from bondsig_assets.formats.settings_files import from_tables, read_settings, to_toml
 from bondsig_assets.market_rules import HORIZON
-from bondsig_assets.validation import OneOf, Says, checked, declared_fields, validated
+from bondsig_assets.validation import OneOf, Says, checked
 
 POLICIES = ("optimised", "tranches", "long_only", "equity_only")
 #: Where an expected return comes from (`alpha.py`).
@@ -551,26 +551,9 @@ def make_settings(values: Mapping[str, Any]) -> PortfolioSettings:
     """Settings from nested tables as in the TOML file. Raises SettingsError naming what is wrong,
     or what contradicts what.
     """
-    allowed = [*_PLAIN, *_GROUPS]
-    if unknown := sorted(set(values) - set(allowed)):
-        raise SettingsError(
-            f"unknown table or key {', '.join(unknown)}; there are: {', '.join(allowed)}"
-        )
-    return validated(
-        PortfolioSettings,
-        {name: values[name] for name in _PLAIN if name in values}
-        | {name: as_group(name, kind, values) for name, kind in _GROUPS.items()},
-    )
+    return from_tables(PortfolioSettings, _PLAIN, _GROUPS, values)
 
 
 def as_toml(settings: PortfolioSettings) -> str:
     """The settings as a TOML file with every meaning as a comment."""
-    return "\n".join(_lines(settings)) + "\n"
-
-
-def _lines(settings: PortfolioSettings) -> Iterator[str]:
-    for name in _PLAIN:
-        yield f"# {declared_fields(PortfolioSettings)[name].description}"
-        yield f"{name} = {toml_value(getattr(settings, name))}"
-    for name in _GROUPS:
-        yield from group_lines(name, getattr(settings, name))
+    return to_toml(settings, _PLAIN, _GROUPS)

@@ -14,7 +14,7 @@ import polars as pl
 
 from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.errors import UserError
-from bondsig_assets.portfolio.attribution_days import late_moves, parts_of_days
+from bondsig_assets.portfolio.attribution_days import DECISION_LAG, late_moves, parts_of_days
 from bondsig_assets.portfolio.book_days import BookDays, BookInputs, book_days
 from bondsig_assets.portfolio.book_judgement import BookRows, judged
 from bondsig_assets.portfolio.books import new_books
@@ -82,7 +82,7 @@ def run_backtest(
         inputs.cash_rates,
     )
     book = book_days(given, days, new_books(settings.policy), settings, PaperBroker(settings), tell)
-    model = model_rows(warehouse, offset(start, -2), end)
+    model = model_rows(warehouse, offset(start, -DECISION_LAG), end)
     model = replace(model, alphas=book.rows["alphas"])
     parts = parts_of_days(book.rows["ledger_entries"], book.rows["positions"], model, days)
     return Backtest(settings, days, book, parts)

@@ -6,7 +6,9 @@ judgement of the past (`learning.py`), how any of it is worked out (`monitoring/
 
 from __future__ import annotations
 
-from bondsig_assets.tables.schema import KNOWN, C, Column, R, Table
+from functools import partial
+
+from bondsig_assets.tables.schema import KNOWN, C, R, daily
 
 _EVENING = R("trade_date", "DATE", "Evening it stood so: a trading day, at its cutoff")
 _NAME = R(
@@ -60,18 +62,7 @@ _FALSE = C(
 )
 
 
-def _daily(name: str, description: str, columns: tuple[Column, ...], key: tuple[str, ...]) -> Table:
-    """A table of days, known at each one's cutoff."""
-    return Table(
-        name,
-        "monitoring",
-        description,
-        columns,
-        key,
-        event_time="trade_date",
-        known_time="known_at",
-        partition="trade_date",
-    )
+_daily = partial(daily, "monitoring")
 
 
 MONITORS = _daily(

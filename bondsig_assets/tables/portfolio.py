@@ -6,7 +6,9 @@ ledger.
 
 from __future__ import annotations
 
-from bondsig_assets.tables.schema import KNOWN, C, Column, R, Table
+from functools import partial
+
+from bondsig_assets.tables.schema import KNOWN, C, R, daily
 
 _PARENT = R("parent_id", "VARCHAR", "Ultimate parent; the ticker itself for a sector ETF")
 _DAY = R("trade_date", "DATE", "Trading day")
@@ -24,18 +26,7 @@ _FACTOR = R(
 )
 
 
-def _daily(name: str, description: str, columns: tuple[Column, ...], key: tuple[str, ...]) -> Table:
-    """A table of days, known at each one's cutoff."""
-    return Table(
-        name,
-        "portfolio",
-        description,
-        columns,
-        key,
-        event_time="trade_date",
-        known_time="known_at",
-        partition="trade_date",
-    )
+_daily = partial(daily, "portfolio")
 
 
 UNIVERSE = _daily(

@@ -145,6 +145,22 @@ class Table:
         return pl.DataFrame(schema=self.polars_schema)
 
 
+def daily(
+    group: str, name: str, description: str, columns: tuple[Column, ...], key: tuple[str, ...]
+) -> Table:
+    """A table of trading days, each row known at its day's cutoff."""
+    return Table(
+        name,
+        group,
+        description,
+        columns,
+        key,
+        event_time="trade_date",
+        known_time="known_at",
+        partition="trade_date",
+    )
+
+
 def quote(text: str) -> str:
     """`text` as a SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
