@@ -15,9 +15,8 @@ from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.worlds import world as world_named
 from studies.ceiling import ceiling
 from studies.champions import CHAMPION
-from studies.kept import keep
-from studies.news_judging import judge, judge_score, judged_models
-from studies.news_studies import FIRST_SEED, PATHS, SHAPES, case_name, judged_path, walked
+from studies.news_judging import judge, judge_score, judged_frame, judged_models
+from studies.news_studies import FIRST_SEED, PATHS, SHAPES, case_name, walked
 from studies.panel_worlds import oracle_of
 from studies.units import Unit
 
@@ -63,10 +62,8 @@ def ceiling_world(
     world is judged on.
     """
     of = world_named(world, seed, lead_strength, lead_shape, lead_path)
-    path = judged_path(folder, of)
-    if not path.exists():
-        keep(walked(of)[0], path)
-    frame, source = pl.read_parquet(path), SimulatedSource(of)
+    walk, source = walked(folder, of), SimulatedSource(of)
+    frame = judged_frame(walk.predictions, walk.labels)
     days = source.market.days
     first = int(np.searchsorted(days, frame["trade_date"].sort().to_numpy()[0]))
     made = ceiling(source, first, every)

@@ -18,8 +18,7 @@ import polars as pl
 from scipy.special import ndtr
 
 from bondsig_assets.calendar import quarter_of, trading_days
-from bondsig_assets.learning.dataset import make_dataset
-from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.portfolio.alpha import Skill
 from bondsig_assets.portfolio.book_days import BookInputs, book_days
@@ -38,10 +37,11 @@ from bondsig_assets.securities.delisted import standing_delistings
 from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.worlds import World
 from bondsig_assets.sources.simulated.worlds import world as world_named
+from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.raw import DELISTINGS
-from studies.champions import CHAMPION, walk_with_gate
-from studies.news_studies import FIRST_SEED, KINDS
-from studies.panel_worlds import PanelWorld, Tables, oracle_of, panel_world, tables_of
+from studies.champions import CHAMPION
+from studies.news_studies import FIRST_SEED, walked
+from studies.panel_worlds import PanelWorld, oracle_of, panel_world
 from studies.units import Unit
 
 STUDY = "money"
@@ -82,7 +82,8 @@ def money_world(
     """What each book earned in one world: the optimised one and tranches, and where there is a lead
     the oracle's and other sizes'.
     """
-    ground, settings = ground_of(world_named(world, seed, lead_strength)), PortfolioSettings()
+    of, settings = world_named(world, seed, lead_strength), PortfolioSettings()
+    ground = ground_of(folder, of)
     books = {
         "optimised": ground.earned(settings),
         "tranches": ground.earned(replace(settings, policy="tranches")),
@@ -214,18 +215,14 @@ def summary(days: pl.DataFrame) -> dict[str, float]:
     }
 
 
-def ground_of(of: World) -> Ground:
-    """The world, its risk, what its champion said and what was known of that, and the oracle."""
-    made = panel_world(of)
-    tables = tables_of(made.panels)
-    settings = replace(LearningSettings(), models=KINDS)
-    data = make_dataset(
-        tables.issuer_days, tables.labels, settings.walk_forward, tables.credit_news
-    )
-    walk = walk_with_gate(data, settings)
+def ground_of(folder: Path, of: World) -> Ground:
+    """The world, its risk, what its champion said and what was known of that, and the oracle; the
+    champion as kept in `folder`.
+    """
+    walk, made = walked(folder, of), panel_world(of)
     scores = _scores(walk.predictions)
     days = trading_days(scores["trade_date"].min(), scores["trade_date"].max())  # type: ignore[arg-type]
-    market = _market(made, tables, of)
+    market = _market(made, of)
     risk = risk_of_days(market, days[0], days[-1], PortfolioSettings().risk)
     return Ground(
         days,
@@ -233,16 +230,17 @@ def ground_of(of: World) -> Ground:
         risk,
         scores,
         _oracle_scores(oracle_of(made.market), risk["specific_risks"], scores),
-        _skills(scores, tables.labels, risk["specific_risks"]),
+        _skills(scores, walk.labels, risk["specific_risks"]),
     )
 
 
-def _market(made: PanelWorld, tables: Tables, of: World) -> MarketDays:
+def _market(made: PanelWorld, of: World) -> MarketDays:
     source = SimulatedSource(of)
     start, end = source.date_range()
+    days = TABLES["issuer_days"].conform(issuer_days(made.panels, start, end)[0])
     return MarketDays(
         made.panels,
-        tables.issuer_days.select(ISSUER_COLUMNS),
+        days.select(ISSUER_COLUMNS),
         source.daily("borrow_rates", start, end).rows,
         source.reference("macro_series", end).rows,
         source.reference("treasury_yields", end).rows,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import polars as pl
 from bondsig_assets.home import Home
 from bondsig_assets.learning.dataset import make_dataset
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.worlds import World
 from bondsig_assets.sources.simulated.worlds import world as world_named
 from studies.chain_studies import home_of, run
@@ -111,37 +112,63 @@ def news_world(
     them; and t of each statistic in `shifts` circular shifts of the champion's scores.
     """
     of = world_named(world, seed, lead_strength, lead_shape, lead_path)
-    frame, champions, forecast = walked(of)
+    walk = walked(folder, of)
+    frame = judged_frame(walk.predictions, walk.labels)
     chosen = frame.filter(pl.col("model_name") == CHAMPION)
-    keep(frame, judged_path(folder, of))
+    forecast = (
+        chosen.drop("prediction")
+        .join(
+            oracle_of(SimulatedSource(of).market),
+            on=["parent_id", "trade_date"],
+            how="left",
+            maintain_order="left",
+        )
+        .with_columns(pl.col("prediction").fill_null(0.0))
+    )
     return {
         "models": judged_models(frame),
-        "champions": champions,
+        "champions": walk.champions,
         "oracle": judge_score(forecast),
         "shifts": shifted_t(chosen, shifts, seed),
     }
 
 
-def judged_path(folder: Path, world: World) -> Path:
-    """Where the judged rows of a world are kept, for the ceiling to be judged on the same."""
-    return folder / "worlds" / f"{world_key(world)}-judged.parquet"
-
-
-def walked(world: World) -> tuple[pl.DataFrame, list[str], pl.DataFrame]:
-    """Judged rows of every model of a world from bond days, the champions' names by quarter, and
-    what the oracle says of the champion's rows.
+@dataclass(frozen=True)
+class Walked:
+    """What every model and the champion of a world from bond days said (`Walk.predictions`), and
+    the world's `labels`.
     """
-    made = panel_world(world)
-    of = tables_of(made.panels)
-    settings = replace(LearningSettings(), models=KINDS)
-    data = make_dataset(of.issuer_days, of.labels, settings.walk_forward, of.credit_news)
-    walk = walk_with_gate(data, settings)
-    frame = judged_frame(walk.predictions, of.labels)
-    rows = frame.filter(pl.col("model_name") == CHAMPION).select("trade_date", "parent_id", "label")
-    forecast = rows.join(
-        oracle_of(made.market), on=["parent_id", "trade_date"], how="left", maintain_order="left"
-    ).with_columns(pl.col("prediction").fill_null(0.0))
-    return frame, [one.champion.name for one in walk.verdicts], forecast
+
+    predictions: pl.DataFrame
+    labels: pl.DataFrame
+
+    @property
+    def champions(self) -> list[str]:
+        """The champions' names by quarter."""
+        rows = self.predictions.filter(pl.col("model_name") == CHAMPION).sort("trade_date")
+        versions = rows["model_version"].unique(maintain_order=True)
+        named = self.predictions.filter(pl.col("model_name") != CHAMPION)
+        names = dict(named.select("model_version", "model_name").unique().iter_rows())
+        return [names[version] for version in versions]
+
+
+def walked(folder: Path, world: World) -> Walked:
+    """A world from bond days with KINDS walked forward and a champion by the gate: made once and
+    kept in `folder`, for studies of news, of its ceiling and of money.
+    """
+    paths = [folder / "worlds" / f"{world_key(world)}-{name}.parquet" for name in _KEPT]
+    if not all(path.exists() for path in paths):
+        of = tables_of(panel_world(world).panels)
+        settings = replace(LearningSettings(), models=KINDS)
+        data = make_dataset(of.issuer_days, of.labels, settings.walk_forward, of.credit_news)
+        for path, frame in zip(
+            paths, (walk_with_gate(data, settings).predictions, of.labels), strict=True
+        ):
+            keep(frame, path)
+    return Walked(*(pl.read_parquet(path) for path in paths))
+
+
+_KEPT = ("predictions", "labels")
 
 
 def news_chain(folder: Path, world: str, seed: int, lead_strength: float) -> dict[str, Any]:

@@ -351,36 +351,36 @@ def test_tuning_counts_only_where_there_is_a_search():
 PINNED = [
     (
         {},
-        "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
-        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 9137b68db4c5",
-        "c7dc62dad1d0fb21",
+        "519d0df5aea5 45db64fd66f6 aedbe8f85593 de3d4d8965f7 4929e1a407f5 "
+        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 469cff275c16 ce7c36847065",
+        "71d21d5d167304fb",
     ),
     (
         {"walk_forward": {"horizon_days": 10, "label": "beta_adjusted"}},
-        "45f43b413fde 2f5b938a7b8a 112191d69af6 d60d0239e54d f2784feda3f8 "
-        "e8c150b1300d bc37f635919a be8b305dc35b 52bd9e675c35 126a246f0ec5",
-        "107ae0180aa0c7f5",
+        "45f43b413fde 2f5b938a7b8a b7886584e4eb 175d5c9b17ed f8f29cc60cf9 "
+        "e8c150b1300d bc37f635919a be8b305dc35b cf9943b4222a 0cc078854c69",
+        "d55729a45041e4d9",
     ),
     (
         {
             "walk_forward": {"window": "rolling", "uniqueness_weights": False},
             "ridge": {"penalty": 1},
         },
-        "ac0fe3a86d9a 3d86b55c96ef 24e1dfbb892f a702a1af8775 3804c2eb7733 "
-        "24b37d80773c ff23c362314f 5acb87820dbe 623faac56d9d fcc9b364e7c8",
-        "9cdf9ae150c12c6c",
+        "ac0fe3a86d9a 3d86b55c96ef 67d089aef026 06d861c2c386 3c58949dd22c "
+        "24b37d80773c ff23c362314f 5acb87820dbe 2f3517d306a2 a0960d3f3f92",
+        "40c0403060696721",
     ),
     (
         {"tuning": {"trials": 5, "seed": 3}},
-        "832c55c845d6 4b3e4fb89256 77a9697692fd 5f474d8380ba 85274c6d17b1 "
-        "5ff7bf98cf80 0c03e1bc6494 b80233823081 75a09b84bac3 215ef34e7f87",
-        "99e84e2191572399",
+        "832c55c845d6 4b3e4fb89256 3a6a6011fb6e fc58d69bddca 0b477659d6fe "
+        "5ff7bf98cf80 0c03e1bc6494 b80233823081 dcf2caf3140c 7e042d3f814a",
+        "101f96d859ab29d8",
     ),
     (
         {"gate": {"first_champion": "xgboost"}, "signals": {"quantile": 0.2}, "study": "another"},
-        "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
-        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 9137b68db4c5",
-        "42c03fd5337a7bb6",
+        "519d0df5aea5 45db64fd66f6 aedbe8f85593 de3d4d8965f7 4929e1a407f5 "
+        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 469cff275c16 ce7c36847065",
+        "e962beb0bf0c8a79",
     ),
     (
         {
@@ -390,9 +390,9 @@ PINNED = [
             "random_forest": {"subsample": 0.5},
             "lstm": {"early_stopping": False, "l2_penalty": 0},
         },
-        "519d0df5aea5 56de3980353c 801513dc05d6 faeb92d56105 942fd04a814c "
-        "6d0f1aeee552 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 7236995de445",
-        "5c64a6ac150a118c",
+        "519d0df5aea5 56de3980353c d931ed03bd9f 79475836cded 0e07c818226a "
+        "6d0f1aeee552 13d96cbce7bd b8a1ac136acf 469cff275c16 8ecc5826480b",
+        "8cc0c374e0d3abda",
     ),
 ]
 

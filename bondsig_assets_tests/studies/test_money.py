@@ -21,8 +21,8 @@ SETTINGS = make_settings(
 
 
 @pytest.fixture(scope="module")
-def ground():
-    return ground_of(SMALL)
+def ground(tmp_path_factory):
+    return ground_of(tmp_path_factory.mktemp("money"), SMALL)
 
 
 def test_the_oracle_earns_what_it_is_promised(ground):

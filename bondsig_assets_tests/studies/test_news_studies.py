@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from scipy.stats import norm, spearmanr
 
+from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.sources.simulated.worlds import World
 from studies import ceiling_studies, news_studies
 from studies.ceiling_studies import CEILING_STUDY, ceiling_units
@@ -211,7 +212,7 @@ def found(tmp_path_factory) -> dict:
         ]
         units.append(ceiling_units("test-news", 1)[0])
         results = run_units(units, folder, "one", lambda line: None, workers=1)
-        return results | {"kept": list((folder / "one" / "worlds").glob("*-judged.parquet"))}
+        return results | {"kept": list((folder / "one" / "worlds").glob("*-predictions.parquet"))}
 
 
 def test_a_world_leaves_a_judgement_of_the_champion_and_of_each_kind(found):
@@ -224,7 +225,8 @@ def test_a_world_leaves_a_judgement_of_the_champion_and_of_each_kind(found):
     assert len(led["shifts"]["probability"]) == 15 and none["shifts"] == {}
     assert led["oracle"]["size_weighted"]["mean"] > 0 == none["oracle"]["size_weighted"]["mean"]
     assert len(found["kept"]) == 2
-    assert set(pl.read_parquet(found["kept"][0]).columns) >= {"trade_date", "parent_id", "label"}
+    said = pl.read_parquet(found["kept"][0])
+    assert {CHAMPION, CONTROL, *KINDS} <= set(said["model_name"])
 
 
 def test_the_ceiling_is_judged_on_rows_of_the_champion(found):

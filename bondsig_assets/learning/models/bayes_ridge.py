@@ -199,13 +199,13 @@ class ResidualTreesSettings(ModelSettings):
     """Settings of the trees on what the empirical-Bayes ridge leaves."""
 
     n_trees: int = Field(
-        default=80, gt=0, description="Number of boosted trees, the largest with early stopping"
+        default=40, gt=0, description="Number of boosted trees, the largest with early stopping"
     )
     max_depth: Annotated[int, Tunable(2, 4)] = Field(
         default=2, gt=0, description="Depth of a tree; what the ridge leaves is weak"
     )
     learning_rate: Annotated[float, Tunable(0.01, 0.1)] = Field(
-        default=0.03, gt=0.0, description="Shrinkage of each tree"
+        default=0.06, gt=0.0, description="Shrinkage of each tree"
     )
     min_child_weight: Annotated[float, Tunable(200.0, 3000.0)] = Field(
         default=800.0, ge=0.0, description="Smallest weight of rows in a leaf"
