@@ -18,7 +18,7 @@ from typing import Any
 
 from bondsig_assets.home import WORLD_VERSION
 from bondsig_assets.learning.models.catalogue import fingerprint
-from bondsig_assets.learning.walk_forward import cores
+from bondsig_assets.machine import cores
 
 
 @dataclass(frozen=True)

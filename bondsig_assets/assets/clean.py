@@ -9,7 +9,14 @@ from datetime import date
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import Result, chunks, daily_result, rows_per_day, table_asset
+from bondsig_assets.assets.common import (
+    Result,
+    chunks,
+    daily_result,
+    made_chunks,
+    rows_per_day,
+    table_asset,
+)
 from bondsig_assets.assets.late_days import days_listed, replace_range
 from bondsig_assets.reading.reports import earlier_reports, lifetimes_of_days, quotes_of_days
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -51,7 +58,13 @@ def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
 
         for start, end in chunks(context):
             events, later = replace_range(
-                opened, "trade_events", start, end, events_between, context
+                opened,
+                "trade_events",
+                start,
+                end,
+                events_between(start, end),
+                events_between,
+                context,
             )
             rewritten += later
             arrived, stands = pl.col("revision") == 0, pl.col("reason").is_null()
@@ -109,9 +122,9 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
                 lived = lifetimes_of_days(opened, both, end)
             return with_quotes(revise(both, lived), quotes, changed)
 
-        for start, end in chunks(context):
+        for start, end, rows in made_chunks(context, revisions_between):
             revisions, later = replace_range(
-                opened, "bond_day_revisions", start, end, revisions_between, context
+                opened, "bond_day_revisions", start, end, rows, revisions_between, context
             )
             rewritten += later
             late = pl.col("trade_date") != pl.col("known_date")
@@ -164,9 +177,12 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         with opened.on_snapshot():
             reference = Reference(*(opened.read_table(name) for name in Reference._fields))
         unused = unused_rows(reference)
-        for start, end in chunks(context, 4 * 63):
+
+        def made(start: date, end: date) -> pl.DataFrame:
             revisions = opened.read_table("bond_day_revisions", between=(start, end))
-            analytics = TABLES["bond_analytics"].conform(analyze(revisions, reference))
+            return TABLES["bond_analytics"].conform(analyze(revisions, reference))
+
+        for start, end, analytics in made_chunks(context, made):
             opened.replace(Write("bond_analytics", analytics, (start, end)))
             counted.append(
                 rows_per_day(

@@ -6,15 +6,19 @@ Belongs here: the thin layer between Dagster and the domain functions. Not here:
 from __future__ import annotations
 
 import base64
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
 import polars as pl
 
 from bondsig_assets.calendar import trading_days
+from bondsig_assets.machine import cores
 from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.stages import DAYS, OWN_PAST_TAG, TAG
 from bondsig_assets.tables import TABLES
@@ -22,6 +26,7 @@ from bondsig_assets.tables.schema import Table
 from bondsig_assets.warehouse import Warehouse
 
 OWNER = "team:bondsig"
+T = TypeVar("T")
 #: Trading days that are worked on at once; bounds memory.
 CHUNK_DAYS = 63
 
@@ -102,13 +107,45 @@ def chunks(
     context: dg.AssetExecutionContext, days: int = CHUNK_DAYS
 ) -> Iterator[tuple[date, date]]:
     """The run's range in pieces of at most `days` trading days, with progress after each."""
-    wanted = trading_days(*day_range(context))
+    pieces = _pieces(context, days)
     name = context.asset_key.path[-1]
     progress.update(name, 0.0)
-    for first in range(0, len(wanted), days):
-        piece = wanted[first : first + days]
-        yield piece[0], piece[-1]
-        progress.update(name, min((first + len(piece)) / len(wanted), 1.0))
+    for done, piece in enumerate(pieces):
+        yield piece
+        progress.update(name, (done + 1) / len(pieces))
+
+
+def _pieces(context: dg.AssetExecutionContext, days: int) -> list[tuple[date, date]]:
+    wanted = trading_days(*day_range(context))
+    return [
+        (piece[0], piece[-1])
+        for piece in (wanted[first : first + days] for first in range(0, len(wanted), days))
+    ]
+
+
+def made_chunks(
+    context: dg.AssetExecutionContext,
+    make: Callable[[date, date], T],
+    days: int = CHUNK_DAYS,
+    threads: int = 0,
+) -> Iterator[tuple[date, date, T]]:
+    """As `chunks`, each with what `make(first, last)` returns for it; for pieces that do not rest
+    on each other.
+
+    Other `threads` (0: one a core) make the next pieces while one is written, and no more than
+    those. What `make` raises is raised in the place of its piece.
+    """
+    threads = threads or cores()
+    with ThreadPoolExecutor(threads) as pool:
+        begun = (pool.submit(make, *piece) for piece in _pieces(context, days))
+        waiting = deque(islice(begun, threads))
+        try:
+            for first, last in chunks(context, days):
+                made = waiting.popleft().result()
+                waiting.extend(islice(begun, 1))
+                yield first, last, made
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def daily_result(context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any) -> Result:

@@ -5,6 +5,7 @@ numba takes a second to import, so what needs it is imported by the asset that r
 """
 
 from collections.abc import Sequence
+from datetime import date
 
 import dagster as dg
 import polars as pl
@@ -15,6 +16,7 @@ from bondsig_assets.assets.common import (
     chunks,
     daily_result,
     day_range,
+    made_chunks,
     rows_per_day,
     table_asset,
 )
@@ -97,10 +99,12 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
 
         opened, counted = warehouse.open(), []
-        for start, end in chunks(context, _YEAR):
-            frame, coverage = compute_issuer_days(
-                load_panels(opened, offset(start, -LOOKBACK_DAYS), end), start, end
-            )
+
+        def made(start: date, end: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+            panels = load_panels(opened, offset(start, -LOOKBACK_DAYS), end)
+            return compute_issuer_days(panels, start, end)
+
+        for start, end, (frame, coverage) in made_chunks(context, made, _YEAR):
             opened.replace(
                 Write("issuer_days", TABLES["issuer_days"].conform(frame), (start, end)),
                 Write(
@@ -241,10 +245,12 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         from bondsig_assets.features.intraday import times_of_day
 
         times, opened, counted = times_of_day(config.times_of_day), warehouse.open(), []
-        for start, end in chunks(context):
-            frame = compute_issuer_intraday(
-                load_intraday_inputs(opened, start, end), start, end, times
-            )
+
+        def made(start: date, end: date) -> pl.DataFrame:
+            inputs = load_intraday_inputs(opened, start, end)
+            return compute_issuer_intraday(inputs, start, end, times)
+
+        for start, end, frame in made_chunks(context, made):
             opened.replace(
                 Write("issuer_intraday", TABLES["issuer_intraday"].conform(frame), (start, end))
             )

@@ -27,10 +27,12 @@ def replace_range(
     table: str,
     start: date,
     end: date,
+    rows: pl.DataFrame,
     build: Build,
     context: dg.AssetExecutionContext,
 ) -> tuple[pl.DataFrame, list[date]]:
-    """Writes `build(start, end)` and every later day of `table` that is another one for it.
+    """Writes `rows`, which are `build(start, end)`, and every later day of `table` that is another
+    one for it.
 
     Returns what was written for the range, and the later days that were rewritten, which it also
     tells Dagster, day by day and with the reason.
@@ -38,7 +40,7 @@ def replace_range(
     declared = TABLES[table]
     later = _days_after(warehouse, table, end)
     before = warehouse.read_table(table, between=(start, end)) if later else None
-    rows = declared.conform(build(start, end))
+    rows = declared.conform(rows)
     warehouse.replace(Write(table, rows, (start, end)))
     if before is None:
         return rows, []

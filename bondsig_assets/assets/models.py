@@ -18,7 +18,7 @@ from bondsig_assets.learning.rows import frame_of
 from bondsig_assets.learning.settings import GateSettings, LearningSettings
 from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
-from bondsig_assets.learning.walk_forward import cores
+from bondsig_assets.machine import cores
 from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.partitions import rests_on_days_before
 from bondsig_assets.orchestration.stages import TRAINING

@@ -4,6 +4,7 @@ Belongs here: the assets of the group portfolio. Not here: rules, risk and optim
 what they read (`reading/portfolio.py`).
 """
 
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -13,6 +14,7 @@ from bondsig_assets.assets.common import (
     Result,
     chunks,
     daily_result,
+    made_chunks,
     markdown_picture,
     markdown_table,
     rows_per_day,
@@ -129,9 +131,11 @@ def factor_exposures_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         after.
         """
         opened, counted = warehouse.open(), []
-        for start, end in chunks(context, _YEAR):
-            market = market_days(opened, start, end, back)
-            made = risk_of_days(market, start, end, settings.risk)
+
+        def risk(start: date, end: date) -> dict[str, pl.DataFrame]:
+            return risk_of_days(market_days(opened, start, end, back), start, end, settings.risk)
+
+        for start, end, made in made_chunks(context, risk, _YEAR):
             opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.items()))
             counted.append(
                 rows_per_day(
@@ -180,7 +184,7 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         """
         opened, counted = warehouse.open(), []
         books = None
-        for start, end in chunks(context):
+        for start, end in chunks(context, _YEAR):
             books = books or books_before(opened, start, settings.policy)
             made = book_days(
                 book_inputs(opened, start, end, settings),

@@ -3,13 +3,16 @@
 Belongs here: one asset per raw table. Not here: any judgement of the rows (`clean.py`).
 """
 
+from functools import partial
+
 import dagster as dg
 import polars as pl
 
 from bondsig_assets.assets.common import (
+    CHUNK_DAYS,
     Result,
-    chunks,
     daily_result,
+    made_chunks,
     newest_day,
     rows_per_day,
     table_asset,
@@ -85,6 +88,9 @@ _WHO_WAITS = {
     "borrow_rates": ("taking in borrow rates", 6.0),
 }
 
+#: Tables of which a year at once would fill the memory.
+_BULKY = frozenset({"trace_reports", "bond_day_quotes"})
+
 
 def _writes(delivery: Delivery, between: Days) -> list[Write]:
     """Everything a daily delivery brings, replaced together."""
@@ -108,8 +114,10 @@ def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefin
     ) -> Result:
         opened, origin, counted, set_aside = warehouse.open(), source.open(), [], 0
         column = TABLES[table].partition or ""
-        for start, end in chunks(context):
-            delivery = origin.daily(table, start, end)
+        many = CHUNK_DAYS if table in _BULKY else 4 * CHUNK_DAYS
+        deliver = partial(origin.daily, table)
+        # One thread: what a source is connected to is not asked two things at once.
+        for start, end, delivery in made_chunks(context, deliver, many, threads=1):
             opened.replace(*_writes(delivery, (start, end)))
             counted.append(rows_per_day(delivery.rows, column))
             set_aside += delivery.quarantined.height

@@ -7,6 +7,8 @@ hold nothing of later days.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -150,6 +152,38 @@ class Dataset:
             place >= 0, self._row_at[np.maximum(place, 0), self.parent[rows][:, None]], -1
         )
 
+    def fingerprint(self, rows: np.ndarray, specification: Specification) -> str:
+        """Of what `specification` may learn from `rows`, and of nothing else here: inputs, also of
+        rows without a label that a sequence looks back on, labels, days and parents.
+
+        Models of one fold with the same inputs ask for the same; it is made once.
+        """
+        columns, days = columns_of(specification), specification.history_days
+        asked = (_digest([rows]), columns.tobytes(), days)
+        if asked not in self._fingerprints:
+            self._fingerprints[asked] = self._fingerprint(rows, columns, days)
+        return self._fingerprints[asked]
+
+    @cached_property
+    def _fingerprints(self) -> dict[tuple[str, bytes, int], str]:
+        return {}
+
+    def _fingerprint(self, rows: np.ndarray, columns: np.ndarray, history_days: int) -> str:
+        seen = np.unique(self.seen(rows, history_days))
+        seen = seen[seen >= 0]
+        # Codes of the parents of these rows alone: others in the dataset change nothing.
+        parents = np.unique(self.parent[seen], return_inverse=True)[1]
+        of_rows = (self.label, self.own_label, self.excess, self.scorable, self.has_cds)
+        return _digest(
+            [
+                self.z[np.ix_(seen, columns)],
+                self.day[seen],
+                parents,
+                np.searchsorted(seen, rows),
+                *(values[rows] for values in of_rows),
+            ]
+        )
+
     def sample(self, rows: np.ndarray, specification: Specification, uniqueness: bool) -> Sample:
         """`rows` to learn from; labels that overlap others of these rows weigh less, the mean
         weight being 1.
@@ -170,6 +204,13 @@ class Dataset:
             specification.features,
             float(weight.sum()) if uniqueness else rows.size / self.horizon,
         )
+
+
+def _digest(arrays: Sequence[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for values in arrays:
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
 
 
 def columns_of(specification: Specification) -> np.ndarray:

@@ -19,7 +19,7 @@ import polars as pl
 from bondsig_assets.calendar import day_number
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.calibration import Calibration, calibrate
-from bondsig_assets.learning.dataset import Dataset, columns_of
+from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.ensemble import Ensemble, mean_prediction
 from bondsig_assets.learning.folds import Fold, has_enough_history
 from bondsig_assets.learning.inputs import normal_scores
@@ -364,28 +364,10 @@ def _wait(
 
 
 def training_hash(data: Dataset, rows: np.ndarray, specification: Specification) -> str:
-    """Fingerprint of everything a fit on `rows` depends on: the same hash gives the same model.
-
-    A sequence also depends on rows without a label that it looks back on.
-    """
-    digest = hashlib.sha256(f"{LEARNING_VERSION} {specification.hash}".encode())
-    seen = np.unique(data.seen(rows, specification.history_days))
-    seen = seen[seen >= 0]
-    # Codes of the parents of these rows alone: others in the dataset change nothing.
-    parents = np.unique(data.parent[seen], return_inverse=True)[1]
-    inputs, of_rows = (
-        data.z[np.ix_(seen, columns_of(specification))],
-        (
-            data.label[rows],
-            data.own_label[rows],
-            data.excess[rows],
-            data.scorable[rows],
-            data.has_cds[rows],
-        ),
-    )
-    for values in (inputs, data.day[seen], parents, np.searchsorted(seen, rows), *of_rows):
-        digest.update(np.ascontiguousarray(values).tobytes())
-    return digest.hexdigest()[:16]
+    """Fingerprint of everything a fit on `rows` depends on: the same hash gives the same model."""
+    seen = data.fingerprint(rows, specification)
+    told = f"{LEARNING_VERSION} {specification.hash} {seen}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def daily_ics(

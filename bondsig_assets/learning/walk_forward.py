@@ -6,7 +6,6 @@ MLflow; the graph's assets do the same in pieces.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import date
 
@@ -20,11 +19,7 @@ from bondsig_assets.learning.scoring import Scorer, predict
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, train_folds
 from bondsig_assets.learning.tuning import tuner
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from bondsig_assets.machine import cores
 
 
 def walk_forward(

@@ -12,6 +12,7 @@ bits.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -26,6 +27,7 @@ from bondsig_assets.features.news.estimation import estimate
 from bondsig_assets.features.news.observations import Observations, observe
 from bondsig_assets.features.news.parameters import NewsParameters
 from bondsig_assets.features.panels import Panels
+from bondsig_assets.machine import cores
 from bondsig_assets.tables.news_features import CHAIN_DAYS, ESTIMATION_DAYS
 
 #: Days needed before anything is estimated; the prior's parameters speak until then.
@@ -55,8 +57,10 @@ def credit_news(
     a quarter are taken as they are; the others are estimated.
     """
     observations = observe(panels)
-    quarters = list(_quarters(panels, observations, start, end, stored or {}))
-    parts = [_rows(panels, observations, one) for one in quarters]
+    # Quarters rest on none of the others, and what compiled code does for one leaves a core free.
+    with ThreadPoolExecutor(cores()) as pool:
+        quarters = _quarters(panels, observations, start, end, stored or {}, pool)
+        parts = list(pool.map(lambda one: _rows(panels, observations, one), quarters))
     return (
         pl.concat(parts).sort("trade_date", "parent_id"),
         {one.quarter: one.parameters for one in quarters},
@@ -69,17 +73,24 @@ def _quarters(
     start: date,
     end: date,
     stored: Mapping[date, NewsParameters],
+    pool: Executor,
 ) -> list[_Quarter]:
     days = panels.days
     wanted = np.flatnonzero((days >= np.datetime64(start)) & (days <= np.datetime64(end)))
     of = np.array([quarter_of(day) for day in days[wanted].tolist()])
-    found = []
-    for quarter in sorted(set(of.tolist())):
-        begins = np.datetime64(at_or_after(quarter))
-        first = max(int(np.searchsorted(days, begins)), 0)
-        parameters = stored.get(quarter) or parameters_before(days, observations, first)
-        found.append(_Quarter(quarter, first, wanted[of == quarter], parameters))
-    return found
+    quarters = sorted(set(of.tolist()))
+    first = [int(np.searchsorted(days, np.datetime64(at_or_after(one)))) for one in quarters]
+    estimated = pool.map(
+        lambda quarter, begins: (
+            stored.get(quarter) or parameters_before(days, observations, begins)
+        ),
+        quarters,
+        first,
+    )
+    return [
+        _Quarter(quarter, begins, wanted[of == quarter], parameters)
+        for quarter, begins, parameters in zip(quarters, first, estimated, strict=True)
+    ]
 
 
 def parameters_before(days: np.ndarray, observations: Observations, first: int) -> NewsParameters:
