@@ -15,7 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bondsig_assets.bonds.analytics import Reference, analyze
+    from bondsig_assets.bonds.analytics import analyze
+    from bondsig_assets.bonds.known_terms import Reference
     from bondsig_assets.learning.dataset import Dataset, make_dataset
     from bondsig_assets.learning.own_feature import judge_feature
     from bondsig_assets.learning.settings import LearningSettings
@@ -40,7 +41,7 @@ _WHERE = {
     "compare": "trace.compare",
     "security_tree": "securities.tree",
     "analyze": "bonds.analytics",
-    "Reference": "bonds.analytics",
+    "Reference": "bonds.known_terms",
     "make_dataset": "learning.dataset",
     "Dataset": "learning.dataset",
     "LearningSettings": "learning.settings",

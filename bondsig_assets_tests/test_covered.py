@@ -36,6 +36,7 @@ COVERED_BY = {
     "assets/common.py": "graph/test_chunks.py",
     "assets/*": "graph/test_whole_graph.py",
     "bonds/coupon_steps.py": "bonds/test_coupon_dates.py",
+    "bonds/known_terms.py": "bonds/test_analytics.py",
     "features/news/parameters.py": "features/news/test_estimation.py",
     "bonds/tree_kernel.py": "bonds/test_callable_bonds.py",
     "calendar/knowledge.py": "sources/test_files_rows.py",

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.known_terms import Reference
 from bondsig_assets.calendar import CUTOFF, day_number
 from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
 from bondsig_assets.features.news.credit_news import credit_news as compute_credit_news

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.known_terms import Reference
 from bondsig_assets.features.issuer_days import issuer_days
 from bondsig_assets.features.panels import Panels
 from bondsig_assets.securities.master import build_master

@@ -171,7 +171,8 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         the z-spread for all others (`oas_method`). Nulls carry a reason; floaters and convertibles
         have none of these on purpose.
         """
-        from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
+        from bondsig_assets.bonds.analytics import analyze
+        from bondsig_assets.bonds.known_terms import Reference, unused_rows
 
         opened, counted = warehouse.open(), []
         with opened.on_snapshot():

@@ -14,7 +14,8 @@ from datetime import datetime
 
 import polars as pl
 
-from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.known_terms import Reference
 from bondsig_assets.tables.raw import BONDS, TREASURY_YIELDS
 
 #: Percent: reports round to less, and a tenth of a percent is no rounding any more.

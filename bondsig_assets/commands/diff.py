@@ -248,7 +248,8 @@ def _placed(warehouse: Warehouse, changed: pl.DataFrame) -> pl.DataFrame:
     became known. Here each is solved on the curve that stood behind what was known then, so that
     what the Treasury market did in between is not taken for news about the bond.
     """
-    from bondsig_assets.bonds.analytics import Reference, analyze
+    from bondsig_assets.bonds.analytics import analyze
+    from bondsig_assets.bonds.known_terms import Reference
     from bondsig_assets.reading.panels import ANALYTICS_COLUMNS
     from bondsig_assets.reporting.score_trail import placed_then
 

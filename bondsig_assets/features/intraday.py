@@ -21,7 +21,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.known_terms import Reference
 from bondsig_assets.calendar import (
     CUTOFF,
     all_trading_days,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @of_one_snapshot
 def load_intraday_inputs(warehouse: Warehouse, start: date, end: date) -> IntradayInputs:
     """Everything the intraday features of the days `start` … `end` are made of."""
-    from bondsig_assets.bonds.analytics import Reference
+    from bondsig_assets.bonds.known_terms import Reference
     from bondsig_assets.features.intraday import (
         BASELINE_DAYS,
         EVENT_COLUMNS,

@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 
 from bondsig_assets.bonds import kernels
-from bondsig_assets.bonds.analytics import Reference, analyze, unused_rows
+from bondsig_assets.bonds.analytics import analyze
 from bondsig_assets.bonds.conventions import terms
 from bondsig_assets.bonds.curves import ParCurves, zero_curves
+from bondsig_assets.bonds.known_terms import Reference, unused_rows
 from bondsig_assets.tables.clean import BOND_ANALYTICS, BOND_DAY_REVISIONS
 from bondsig_assets.tables.raw import AMOUNTS_OUTSTANDING, BONDS, CALL_SCHEDULES, TREASURY_YIELDS
 

@@ -16,7 +16,8 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.known_terms import Reference
 from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.commands.cli import cli
 from bondsig_assets.commands.console import open_console, print_section

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from bondsig_assets.bonds.analytics import Reference, analyze
+from bondsig_assets.bonds.analytics import analyze
+from bondsig_assets.bonds.known_terms import Reference
 from bondsig_assets.calendar import offset
 from bondsig_assets.features.intraday import (
     BASELINE_DAYS,

@@ -116,7 +116,8 @@ def test_yields_are_those_of_the_prices(small: PanelWorld) -> None:
     """Against the graph's own pricing of the same prices, which stands apart from the
     simulator's.
     """
-    from bondsig_assets.bonds.analytics import Reference, analyze
+    from bondsig_assets.bonds.analytics import analyze
+    from bondsig_assets.bonds.known_terms import Reference
 
     source = SimulatedSource(SMALL)
     calls = source.reference("call_schedules", SMALL.end).rows
