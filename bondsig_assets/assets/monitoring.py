@@ -163,6 +163,7 @@ _SHOWN = [
     "book_return_pct",
     "book_return_t",
     "n_days",
+    "n_flat_days",
 ]
 
 

@@ -106,14 +106,15 @@ def _facts(
 
 def _champion(warehouse: Warehouse, evening: pl.DataFrame, day: date) -> str:
     found = warehouse.read(
-        "SELECT model_version FROM champions WHERE valid_from_date <="
+        "SELECT model_version, is_flat FROM champions WHERE valid_from_date <="
         f" DATE '{day}' ORDER BY valid_from_date DESC LIMIT 1"
     )
     if found.is_empty():
         return "nobody yet"
+    version, is_flat = found.row(0)
     age = evening.filter(monitor="freshness.champion")["value"]
     told = "" if age.is_empty() or age[0] is None else f", trained {age[0]:.0f} trading days ago"
-    return f"{found.item()}{told}"
+    return f"{version}{told}" + (": it gives every issuer the same score" if is_flat else "")
 
 
 def _means(warehouse: Warehouse, day: date) -> dict[str, float]:

@@ -352,14 +352,14 @@ PINNED = [
     (
         {},
         "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
-        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 9137b68db4c5",
-        "c7dc62dad1d0fb21",
+        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 727f09f36e1b 9780bfe0d74f 9137b68db4c5",
+        "ad7c1c4d468f8377",
     ),
     (
         {"walk_forward": {"horizon_days": 10, "label": "beta_adjusted"}},
         "45f43b413fde 2f5b938a7b8a 112191d69af6 d60d0239e54d f2784feda3f8 "
-        "e8c150b1300d bc37f635919a be8b305dc35b 52bd9e675c35 126a246f0ec5",
-        "107ae0180aa0c7f5",
+        "e8c150b1300d bc37f635919a be8b305dc35b 4de78b6cb30f 52bd9e675c35 126a246f0ec5",
+        "0fc63faedbde4696",
     ),
     (
         {
@@ -367,20 +367,20 @@ PINNED = [
             "ridge": {"penalty": 1},
         },
         "ac0fe3a86d9a 3d86b55c96ef 24e1dfbb892f a702a1af8775 3804c2eb7733 "
-        "24b37d80773c ff23c362314f 5acb87820dbe 623faac56d9d fcc9b364e7c8",
-        "9cdf9ae150c12c6c",
+        "24b37d80773c ff23c362314f 5acb87820dbe 701460b2c4eb 623faac56d9d fcc9b364e7c8",
+        "86f076dfea36057e",
     ),
     (
         {"tuning": {"trials": 5, "seed": 3}},
         "832c55c845d6 4b3e4fb89256 77a9697692fd 5f474d8380ba 85274c6d17b1 "
-        "5ff7bf98cf80 0c03e1bc6494 b80233823081 75a09b84bac3 215ef34e7f87",
-        "99e84e2191572399",
+        "5ff7bf98cf80 0c03e1bc6494 b80233823081 6acf4f6c06b3 75a09b84bac3 215ef34e7f87",
+        "ef73a8b6a3a80fc3",
     ),
     (
         {"gate": {"first_champion": "xgboost"}, "signals": {"quantile": 0.2}, "study": "another"},
         "519d0df5aea5 45db64fd66f6 be3639b00491 11fe4087e627 47d33031bf92 "
-        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 9137b68db4c5",
-        "42c03fd5337a7bb6",
+        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 727f09f36e1b 9780bfe0d74f 9137b68db4c5",
+        "24b8d13965b8500d",
     ),
     (
         {
@@ -391,8 +391,8 @@ PINNED = [
             "lstm": {"early_stopping": False, "l2_penalty": 0},
         },
         "519d0df5aea5 56de3980353c 801513dc05d6 faeb92d56105 942fd04a814c "
-        "6d0f1aeee552 13d96cbce7bd b8a1ac136acf 9780bfe0d74f 7236995de445",
-        "5c64a6ac150a118c",
+        "6d0f1aeee552 13d96cbce7bd b8a1ac136acf 727f09f36e1b 9780bfe0d74f 7236995de445",
+        "9f479f65e45d5125",
     ),
 ]
 
