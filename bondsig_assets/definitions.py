@@ -26,11 +26,14 @@ from bondsig_assets.assets import (
 )
 from bondsig_assets.checks.asset_checks import build_asset_checks
 from bondsig_assets.checks.learning_checks import build_learning_checks
+from bondsig_assets.checks.monitoring_checks import build_monitoring_checks
 from bondsig_assets.checks.portfolio_checks import build_portfolio_checks
 from bondsig_assets.home import Home, current_home
 from bondsig_assets.learning.settings import load_settings
+from bondsig_assets.monitoring.settings import load_settings as load_monitoring_settings
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
+from bondsig_assets.orchestration.sensors import build_sensors
 from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.tracking import TrackingResource
@@ -49,6 +52,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
     first, last = home.date_range() or _DEMO_DATE_RANGE
     settings = load_settings(home.learning_file)
     policies = load_portfolio_settings(home.portfolio_file)
+    watched = load_monitoring_settings(home.monitoring_file)
     days, folds = (
         trading_days_definition(first, last),
         folds_definition(first, last, settings.walk_forward),
@@ -67,6 +71,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         dataset.labels_asset(days),
         portfolio.universe_asset(days, policies),
         portfolio.factor_exposures_asset(days, policies),
+        monitoring.drift_asset(days, watched),
         models.models_asset(folds, settings),
         models.champions_asset(settings),
         scores.scores_asset(days, settings),
@@ -74,6 +79,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         portfolio.target_positions_asset(days, policies),
         performance.pnl_parts_asset(days),
         performance.performance_asset,
+        monitoring.monitors_asset(days, watched, policies.policy),
         monitoring.evaluations_asset(settings),
         reference.security_coverage_asset,
         hindsight.ex_post_trades_asset,
@@ -85,9 +91,11 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             *build_asset_checks(assets),
             *build_learning_checks(),
             *build_portfolio_checks(),
+            *build_monitoring_checks(),
         ],
         jobs=jobs,
         schedules=build_schedules(jobs, days),
+        sensors=build_sensors(jobs, folds, home),
         resources={
             "warehouse": WarehouseResource(home=path),
             "source": MarketSourceResource(home=path),

@@ -125,6 +125,13 @@ class Home:
         return self.path / "portfolio.toml"
 
     @property
+    def monitoring_file(self) -> Path:
+        """What is watched and how often it may ring for nothing, where it differs from the
+        defaults.
+        """
+        return self.path / "monitoring.toml"
+
+    @property
     def market_file(self) -> Path:
         """Which market the home holds, and its date range."""
         return self.path / "market.json"

@@ -258,6 +258,7 @@ def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:
             "ic_difference",
             "standard_error",
             "threshold",
+            "is_flat",
             "reason",
         ]
         return whole_result(

@@ -1,8 +1,9 @@
-"""Whether any of it was right: the judgement of every model, and how much of the best is luck of
-the search.
+"""Whether any of it was right, and whether it still is: the judgement of every model, and monitors
+that ring.
 
-Belongs here: the asset of the group monitoring. Not here: statistics (`learning/evaluation.py` and
-its neighbours), pictures (`reporting/`).
+Belongs here: the assets of the group monitoring. Not here: statistics (`learning/evaluation.py` and
+its neighbours, `monitoring/`), what monitors read (`reading/monitoring.py`), pictures
+(`reporting/`).
 """
 
 from typing import Any
@@ -10,16 +11,28 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from bondsig_assets.assets.common import Result, markdown_picture, markdown_table, table_asset
+from bondsig_assets.assets.common import (
+    Result,
+    chunks,
+    daily_result,
+    markdown_picture,
+    markdown_table,
+    rows_per_day,
+    table_asset,
+)
 from bondsig_assets.errors import TrackingError
 from bondsig_assets.home import Home
 from bondsig_assets.learning.explanation import stability
 from bondsig_assets.learning.labels import KINDS, known_labels
 from bondsig_assets.learning.overfitting import long_short, overfitting
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.monitoring.settings import MonitoringSettings
 from bondsig_assets.orchestration import progress
-from bondsig_assets.orchestration.stages import SCORING
+from bondsig_assets.orchestration.partitions import rests_on
+from bondsig_assets.orchestration.stages import DAYS, SCORING
 from bondsig_assets.reading.judging import judged, trained_label
+from bondsig_assets.reading.monitoring import drifted, monitored, reach
+from bondsig_assets.reporting.monitoring_pictures import save_monitoring_picture
 from bondsig_assets.reporting.pictures import save_pictures
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.trials import log_trials, read_trials
@@ -150,4 +163,104 @@ _SHOWN = [
     "book_return_pct",
     "book_return_t",
     "n_days",
+    "n_flat_days",
 ]
+
+
+def drift_asset(days: dg.PartitionsDefinition, settings: MonitoringSettings) -> Any:
+    """The asset of drift, by the settings of the home's monitoring.toml."""
+
+    @table_asset(
+        "drift",
+        kinds={"numpy"},
+        partitions=days,
+        deps=[rests_on("issuer_days", days_back=settings.drift.days - 1)],
+        stage=DAYS,
+        doing="comparing features with their past",
+        seconds=13,
+    )
+    def drift(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
+        """Each feature's last days against its own past: level, spread, missing share and shape.
+
+        Warns where a window is farther from those before it than one quiet window in twenty; says
+        nothing until there are windows enough. No alarm: two dozen windows promise no more.
+        """
+        opened, counted = warehouse.open(), []
+        for start, end in chunks(context, 252):
+            rows = drifted(opened, start, end, settings)
+            opened.replace(Write("drift", rows, (start, end)))
+            counted.append(
+                rows_per_day(
+                    rows,
+                    "trade_date",
+                    n_warnings=pl.col("is_warning").sum(),
+                    share_of_all=pl.col("share").filter(pl.col("feature") == "all").first(),
+                )
+            )
+        return daily_result(context, pl.concat(counted))
+
+    return drift
+
+
+def monitors_asset(
+    days: dg.PartitionsDefinition, settings: MonitoringSettings, policy: str
+) -> dg.AssetsDefinition:
+    """The asset of monitors, by the settings of the home's monitoring.toml; `policy`: whose book is
+    watched.
+    """
+
+    @table_asset(
+        "monitors",
+        also=["monitored_days", "alarms", "retrain_requests"],
+        kinds={"numpy", "polars"},
+        partitions=days,
+        deps=[
+            rests_on("scores", days_back=reach(settings) + 1),
+            rests_on("trade_events", days_back=reach(settings)),
+            rests_on("issuer_days", days_back=reach(settings)),
+            rests_on("equity_prices", days_back=reach(settings)),
+            rests_on("cds_quotes", days_back=reach(settings)),
+            rests_on("borrow_rates", days_back=reach(settings)),
+            rests_on("bond_day_quotes", days_back=reach(settings)),
+            "labels",
+            "target_positions",
+            "pnl_parts",
+            "champions",
+            "security_master",
+            "fundamentals",
+            "ratings",
+            "treasury_yields",
+            "macro_series",
+        ],
+        stage=SCORING,
+        own_past=True,
+        doing="watching for changes",
+        seconds=9,
+    )
+    def monitors(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> Result:
+        """Where accuracy, calibration, profit, scores, data and freshness stood on each evening, by
+        what was known then; what rang, and which training that asks for.
+
+        All of it rings for nothing once in the years that `monitoring.toml` allows, two by default.
+        Means are followed from their first value on; a jump is judged against two years before it.
+        """
+        opened, counted = warehouse.open(), []
+        # In one piece: what is followed from the first day is followed once.
+        for start, end in chunks(context, 100_000):
+            made = monitored(opened, start, end, settings, policy)
+            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.items()))
+            numbers = made["monitored_days"].select(
+                day="trade_date", n_alarms="n_alarm", n_watched="n_watch", n_late="n_late"
+            )
+            counted.append(
+                rows_per_day(made["monitors"], "trade_date").join(numbers, on="day", how="left")
+            )
+        home = Home(opened.home)
+        with opened.on_snapshot():
+            picture = save_monitoring_picture(opened.read, home.pictures, home.note)
+        shown = {}
+        if picture is not None:
+            shown["monitors_picture"] = dg.MetadataValue.md(markdown_picture(picture))
+        return daily_result(context, pl.concat(counted), **shown)
+
+    return monitors

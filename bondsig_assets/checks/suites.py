@@ -23,6 +23,7 @@ from bondsig_assets.checks.expectations import (
     Share,
 )
 from bondsig_assets.market_rules import HORIZONS
+from bondsig_assets.tables.monitoring import STATES
 from bondsig_assets.tables.news_features import NEWS_AGES
 
 _STATUSES = ("T", "C", "W", "R", "X", "Y")
@@ -790,6 +791,50 @@ TARGET_POSITIONS: tuple[Expectation, ...] = (
     ),
 )
 
+MONITORS: tuple[Expectation, ...] = (
+    Share(
+        "state_known",
+        "Every monitor stands in a state that docs/monitoring.md explains.",
+        "A defect of monitoring: report it with the sample.",
+        holds=pl.col("state").is_in(STATES),
+    ),
+    Share(
+        "judged_has_threshold",
+        "A monitor that is quiet or watched has a threshold, and one of the budget the days between"
+        " its false alarms.",
+        "A defect of monitoring: report it with the sample.",
+        holds=~pl.col("state").is_in(["quiet", "watch"])
+        | (pl.col("family") == "freshness")
+        | (pl.col("threshold").is_not_null() & (pl.col("run_length_days") > 0)),
+    ),
+    Share(
+        "most_are_watched",
+        "At least half of the monitors are watched.",
+        "A young home (the first half year), or sources that never came: `bondsig monitor --all`.",
+        holds=~pl.col("state").is_in(["no_value", "waiting"]),
+        mostly=0.5,
+    ),
+)
+
+DRIFT: tuple[Expectation, ...] = (
+    Share(
+        "drift_share_bounded",
+        "The rank of a window is a share, or nothing is said and why.",
+        "A defect of drift: report it with the sample.",
+        holds=pl.when(pl.col("share").is_null())
+        .then(pl.col("reason").is_not_null())
+        .otherwise((pl.col("share") > 0) & (pl.col("share") <= 1)),
+    ),
+    Share(
+        "drift_warns_seldom",
+        "At most a quarter of features and kinds warn; 5 % of quiet ones do.",
+        "The market moved, or a source changed: the largest distances over their largest earlier"
+        " ones say where; compare a feature's level before and now.",
+        holds=~pl.col("is_warning"),
+        mostly=0.75,
+    ),
+)
+
 #: Table → its suite.
 SUITES: dict[str, tuple[Expectation, ...]] = {
     "trace_reports": TRACE_REPORTS,
@@ -808,4 +853,6 @@ SUITES: dict[str, tuple[Expectation, ...]] = {
     "universe": UNIVERSE,
     "specific_risks": SPECIFIC_RISKS,
     "target_positions": TARGET_POSITIONS,
+    "monitors": MONITORS,
+    "drift": DRIFT,
 }

@@ -66,6 +66,12 @@ def print_champions(home: Home) -> None:
             f" score, which says nothing; {whole} of {len(days)} champions said nothing at all",
             soft_wrap=True,
         )
+    if champions and champions[-1].is_flat:
+        console.print(
+            f"{champions[-1].model_version} gives every issuer the same score: what it foretold was"
+            " worth nothing on the days it is calibrated on",
+            soft_wrap=True,
+        )
 
 
 def set_champion(home: Home, version: str, day: date | None) -> None:
@@ -94,6 +100,7 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
         decision="person",
         incumbent_version=_champion_on(rows, valid_from).model_version,
         reason=f"put there by a person on {datetime.now():%Y-%m-%d %H:%M}",
+        is_flat=wanted.is_flat,
         known_at=cutoff(offset(valid_from, -1)),
     )
     others = [row for row in rows if row.valid_from_date != valid_from]

@@ -511,6 +511,32 @@ def orders(day: date | None, n_rows: int, csv: Path | None) -> None:
 
 
 @cli.command()
+@click.option(
+    "--date",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="Evening (default: the newest).",
+)
+@click.option(
+    "--all", "show_all", is_flag=True, help="Every monitor, those too of which nothing is to tell."
+)
+@click.option("--budget", "show_budget", is_flag=True, help="Who may ring how often for nothing.")
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw monitors and alarms up to that evening into this file (.png, .svg, .pdf).",
+)
+def monitor(day: date | None, show_all: bool, show_budget: bool, picture: Path | None) -> None:
+    """Whether it still works, in one screen: accuracy, calibration, profit, data and freshness by
+    what was known on an evening, what rang and how often that happens for nothing.
+    """
+    from bondsig_assets.commands.monitor import print_monitor
+
+    print_monitor(current_home(), day, picture, show_all=show_all, show_budget=show_budget)
+
+
+@cli.command()
 @click.option("--policy", default=None, help="optimised, tranches, long_only or equity_only.")
 @click.option("--nav", default=None, type=float, help="Net asset value it begins with, in dollars.")
 @click.option("--start", callback=_day, help="First day (default: the first with scores).")
@@ -551,15 +577,18 @@ def backtest(
 
 
 @cli.command()
-@click.argument("what", type=click.Choice(["learning", "portfolio"]), default="learning")
+@click.argument(
+    "what", type=click.Choice(["learning", "portfolio", "monitoring"]), default="learning"
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a new file instead; one that exists is never overwritten.",
 )
 def settings(what: str, out: Path | None) -> None:
-    """Print every setting with its meaning as a TOML file: of a training (learning.toml) or of
-    target positions (portfolio.toml), as the home has it, or the defaults.
+    """Print every setting with its meaning as a TOML file: of a training (learning.toml), of
+    target positions (portfolio.toml) or of monitors (monitoring.toml), as the home has it, or the
+    defaults.
     """
     from bondsig_assets.commands.settings import print_settings
 

@@ -1,5 +1,5 @@
-"""`bondsig doctor`: versions, paths, extensions, locks, dead runs, disk, inputs; what is wrong and
-how to mend it.
+"""`bondsig doctor`: versions, paths, extensions, locks, dead runs, disk, inputs, red monitors; what
+is wrong and how to mend it.
 
 Belongs here: looking. Not here: repairs, but for one that loses nothing: runs whose process is gone
 are ended, since they hold up all others.
@@ -195,6 +195,27 @@ def _runs(home: Home) -> Iterator[Finding]:
         yield True, "every run that Dagster believes alive is", ""
 
 
+def _monitors(home: Home) -> Iterator[Finding]:
+    """What `bondsig monitor` says is red."""
+    if not (home.path / "lake").exists():
+        return
+    from bondsig_assets.monitoring.alarms import red, remedy
+    from bondsig_assets.warehouse import Warehouse
+
+    warehouse = Warehouse(home.path)
+    with warehouse.on_snapshot():
+        day = warehouse.read("SELECT max(trade_date) AS day FROM monitored_days")["day"][0]
+        if day is None:
+            yield True, "nothing was watched yet", ""
+            return
+        evening = warehouse.read_table("monitors", between=(day, day))
+        rows = red(evening, warehouse.read_table("alarms"), day)
+    if rows.is_empty():
+        yield True, f"{evening.height} monitors of {day}: nothing is red", ""
+    for rang, name, text in rows.iter_rows():
+        yield False, f"monitor of {rang}: {text}", remedy(name)
+
+
 def _mlflow(home: Home) -> Iterator[Finding]:
     if not os.environ.get("BONDSIG_MLFLOW") and not home.mlflow_database.exists():
         return
@@ -223,4 +244,4 @@ def _settings(home: Home) -> Iterator[Finding]:
 
 
 _OF_EVERY_INSTALL = (_versions, _files, _home, _disk)
-_OF_THE_GRAPH = (_extensions, _lake, _inputs, _runs, _mlflow, _settings)
+_OF_THE_GRAPH = (_extensions, _lake, _inputs, _runs, _mlflow, _monitors, _settings)

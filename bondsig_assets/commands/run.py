@@ -158,10 +158,12 @@ def _materialize(
     console: Console, home: Home, first: date, last: date, select: str, again: bool
 ) -> None:
     from bondsig_assets.learning.settings import load_settings
+    from bondsig_assets.monitoring.settings import load_settings as load_monitoring_settings
     from bondsig_assets.orchestration import progress, runner
     from bondsig_assets.orchestration.dead_runs import end_dead_runs
     from bondsig_assets.orchestration.outdated import (
         filtered_otherwise,
+        monitored_by_other_settings,
         targets_of_other_settings,
     )
     from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
@@ -208,11 +210,22 @@ def _materialize(
             f"{home.portfolio_file} asks for other target positions than there are on"
             f" {len(days_of_targets)} days"
         )
+    watched = monitored_by_other_settings(
+        _warehouse(home), load_monitoring_settings(home.monitoring_file)
+    )
+    days_watched = watched["monitors"] if "monitors" in chosen else set()
+    if days_watched:
+        console.print(
+            f"{home.monitoring_file} asks for other monitors than there are on"
+            f" {len(days_watched)} days"
+        )
     if outdated := runner.plan_outdated(
         defs,
         instance,
         chosen,
-        {"models": folds, "signals": days_of_signals} | (targets if days_of_targets else {}),
+        {"models": folds, "signals": days_of_signals}
+        | (targets if days_of_targets else {})
+        | (watched if days_watched else {}),
     ):
         for stage in outdated:
             days = ", ".join(

@@ -1,7 +1,8 @@
-"""`bondsig settings`: the files that declare a training and a portfolio, with every meaning.
+"""`bondsig settings`: the files that declare a training, a portfolio and monitors, each setting
+with its meaning.
 
 Belongs here: printing one, or writing it where there is none. Not here: settings themselves
-(`learning/settings.py`, `portfolio/settings.py`).
+(`learning/settings.py`, `portfolio/settings.py`, `monitoring/settings.py`).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from bondsig_assets.home import Home
 
 
 def print_settings(home: Home, what: str, out: Path | None) -> None:
-    """Print the settings `what` (learning or portfolio) of the home, or write them to the new file
-    `out`. Raises UserError where that exists or cannot be written.
+    """Print the settings `what` (learning, portfolio or monitoring) of the home, or write them to
+    the new file `out`. Raises UserError where that exists or cannot be written.
     """
     text = _text(home, what)
     if out is None:
@@ -42,6 +43,10 @@ def _text(home: Home, what: str) -> str:
         from bondsig_assets.portfolio import settings as portfolio
 
         return portfolio.as_toml(portfolio.load_settings(home.portfolio_file))
+    if what == "monitoring":
+        from bondsig_assets.monitoring import settings as monitoring
+
+        return monitoring.as_toml(monitoring.load_settings(home.monitoring_file))
     from bondsig_assets.learning import settings as learning
 
     return learning.as_toml(learning.load_settings(home.learning_file))

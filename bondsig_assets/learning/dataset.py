@@ -125,6 +125,15 @@ class Dataset:
         rows = self.between(first, last)
         return rows[np.isfinite(self.label[rows])]
 
+    def recent(self, rows: np.ndarray, specification: Specification) -> np.ndarray:
+        """Those of the training `rows` that `specification` learns from: of the newest of their
+        trading days, where it forgets.
+        """
+        if not specification.window_days or not rows.size:
+            return rows
+        newest: Ints = rows[self.day[rows] > self.day[rows].max() - specification.window_days]
+        return newest
+
     def inputs(self, rows: np.ndarray, specification: Specification) -> np.ndarray:
         """What `specification` sees of `rows`: [row, feature], or [row, day, feature] with the
         oldest day first.
@@ -185,12 +194,13 @@ class Dataset:
         )
 
     def sample(self, rows: np.ndarray, specification: Specification, uniqueness: bool) -> Sample:
-        """`rows` to learn from; labels that overlap others of these rows weigh less, the mean
-        weight being 1.
+        """`rows` to learn from, the newest of them where the model forgets; labels that overlap
+        others of these rows weigh less, the mean weight being 1.
 
         Penalties and smallest leaves are in rows: were a row to weigh its fifth of a label, they
         would be five times as strict.
         """
+        rows = self.recent(rows, specification)
         weight = (
             average_uniqueness(self.parent[rows], self.day[rows], self.horizon)
             if uniqueness

@@ -62,6 +62,7 @@ _DAILY = {
     "squared_error": pl.Float64,
     "squared_score": pl.Float64,
     "book_return": pl.Float64,
+    "is_flat": pl.Boolean,
 }
 
 
@@ -367,8 +368,8 @@ def _daily(panel: _Panel, buckets: pl.Series | None = None) -> pl.DataFrame:
 
     Columns: trade_date, bucket, model_name, information_coefficient, n_issuers, spread (top tenth
     less bottom tenth, pct), hits and hits_of (outer fifths, labels of zero left out), squared_error
-    (NaN where the signal is no prediction of the label's score), squared_score and book_return
-    (simple, pct; NaN where one of the issuers' is unknown).
+    (NaN where the signal is no prediction of the label's score), squared_score, book_return
+    (simple, pct; NaN where one of the issuers' is unknown) and is_flat (all signals the same).
     """
     signals, minimum = panel.signals, MINIMUM_NAMES
     if buckets is not None:
@@ -433,6 +434,8 @@ def _daily_of(
         "squared_error": np.where(is_score, _sums((score - signal) ** 2, group), np.nan),
         "squared_score": _sums(score**2, group),
         "book_return": _sums(book_weights(sized, group) * panel.simple[rows, None], group),
+        # All share one rank.
+        "is_flat": _sums((highest - lowest + 1 == n[group, None]).astype(np.int64), group) > 0,
     }
     first = np.tile(np.flatnonzero(np.diff(group, prepend=-1)), len(columns))
     return pl.DataFrame(
@@ -528,6 +531,7 @@ def _summary(days: pl.DataFrame, horizon: int) -> dict[str, Any] | None:
         "book_return_error_pct": book_error if book_error >= 0 else None,
         "book_return_t": book / book_error if book_error > 0 else None,
         "n_days": ics.size,
+        "n_flat_days": int(days["is_flat"].sum()),
         "first_date": days["trade_date"][0],
         "last_date": days["trade_date"][-1],
     }

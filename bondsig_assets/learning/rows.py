@@ -60,6 +60,13 @@ class ModelSummary:
     mlflow_model_uri: str | None
     known_at: datetime
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether it gives every issuer one score: neither map's probability depends on the
+        prediction.
+        """
+        return not (self.calibration_slope < 0 or (self.calibration_slope_cds or 0.0) < 0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRow(ModelSummary):
@@ -120,6 +127,7 @@ class ChampionRow:
     standard_error: float | None = None
     threshold: float | None = None
     reason: str
+    is_flat: bool | None = None
     known_at: datetime
 
 

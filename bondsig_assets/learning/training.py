@@ -229,6 +229,7 @@ def _finished(
     every: np.ndarray,
 ) -> FoldModel:
     ics = daily_ics(data, late, prediction)["information_coefficient"].to_numpy()
+    learned = data.recent(every, specification)
     return FoldModel(
         fold,
         specification,
@@ -246,9 +247,9 @@ def _finished(
         prediction,
         contributions,
         explained,
-        training_hash(data, every, specification),
-        every.size,
-        np.unique(data.day[every]).size,
+        training_hash(data, learned, specification),
+        learned.size,
+        np.unique(data.day[learned]).size,
     )
 
 

@@ -1,18 +1,20 @@
 """Every alarm as a row that says what rang, how sure that is, and what fell.
 
-Belongs here: rows of `alarms` from rows of `monitors`, in words. Not here: when a monitor rings
-(`watch.py`, `jumps.py`, `freshness.py`), what follows (`retraining.py`).
+Belongs here: rows of `alarms` from rows of `monitors`, in words; what is red on an evening. Not
+here: when a monitor rings (`watch.py`, `jumps.py`, `freshness.py`), what follows (`retraining.py`).
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import polars as pl
 
+from bondsig_assets.calendar import offset
 from bondsig_assets.market_rules import TRADING_DAYS_PER_YEAR
 from bondsig_assets.monitoring.catalogue import BY_NAME
-from bondsig_assets.monitoring.freshness import CHAMPION
+from bondsig_assets.monitoring.freshness import CHAMPION, CHAMPION_REMEDY, REMEDY
 from bondsig_assets.tables.monitoring import ALARMS
 
 #: What `alarms` is told of the parts that fell.
@@ -21,6 +23,39 @@ FALLEN: dict[str, pl.DataType] = {
     "monitor": pl.String(),
     "fell": pl.List(pl.String()),
 }
+
+#: Trading days for which an alarm of a mean or of a day stays red: a jump is usual after a month,
+#: and a detector that rang has begun anew.
+RED_DAYS = 21
+
+
+def red(monitors: pl.DataFrame, rung: pl.DataFrame, evening: date) -> pl.DataFrame:
+    """What is red on `evening`: `trade_date, monitor, explanation`, the newest first.
+
+    Alarms of the last RED_DAYS trading days, of each monitor the newest, and whatever rang before
+    and still has not come. `monitors`: rows of the evening; `rung`: rows of `alarms`.
+    """
+    first = offset(evening, 1 - RED_DAYS)
+    recent = rung.filter(pl.col("trade_date").is_between(first, evening))
+    missing = monitors.filter(
+        pl.col("trade_date") == evening,
+        pl.col("family") == "freshness",
+        pl.col("value") >= pl.col("threshold"),
+    )
+    came = recent.filter(
+        (pl.col("family") != "freshness") | pl.col("monitor").is_in(missing["monitor"].to_list())
+    )
+    still = missing.with_columns(
+        explanation=pl.Series(
+            [in_words(row) for row in missing.iter_rows(named=True)], dtype=pl.String
+        )
+    )
+    told = ["trade_date", "monitor", "explanation"]
+    return (
+        pl.concat([came.select(told), still.select(told)])
+        .sort("trade_date", "monitor", descending=[True, False])
+        .unique("monitor", keep="first", maintain_order=True)
+    )
 
 
 def alarms(
@@ -89,7 +124,12 @@ def in_words(row: dict[str, Any]) -> str:
             "" if row["expected"] is None else f", where {row['expected']:.0f} were the most so far"
         )
     monitor = BY_NAME[name.split(".")[0]]
-    promise = f"one false alarm in {row['run_length_days'] / TRADING_DAYS_PER_YEAR:,.0f} years"
+    years = row["run_length_days"] / TRADING_DAYS_PER_YEAR
+    promise = (
+        f"one false alarm in {years:,.0f} years"
+        if years >= 10
+        else (f"one false alarm in {years:.2g} years")
+    )
     if monitor.how == "jump":
         usual = "" if row["expected"] is None else f", where {_figure(row['expected'])} is usual"
         distance = (
@@ -107,6 +147,14 @@ def in_words(row: dict[str, Any]) -> str:
         f" change takes some {row['delay_days']:.0f} trading days to ring"
         + _also(row.get("fell"), "; ")
     )
+
+
+def remedy(name: str) -> str:
+    """What to do when the monitor `name` rings."""
+    if name == CHAMPION:
+        return CHAMPION_REMEDY
+    head = name.split(".")[0]
+    return BY_NAME[head].remedy if head in BY_NAME else REMEDY
 
 
 def _figure(value: float) -> str:

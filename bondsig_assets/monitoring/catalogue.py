@@ -22,7 +22,7 @@ Family = Literal["accuracy", "calibration", "profit", "before_labels", "data"]
 class Monitor:
     """One monitor. `looks_for`: what rings, in words. `days`: trading days that neighbouring values
     share, 1 for none. `how`: the mean of the series (`sequential.py`), or a day's jump
-    (`jumps.py`).
+    (`jumps.py`). `remedy`: what to do when it rings.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Monitor:
     days: int = 1
     how: Literal["mean", "jump"] = "mean"
     sides: int = 1
+    remedy: str = ""
 
 
 MONITORS: tuple[Monitor, ...] = (
@@ -43,6 +44,10 @@ MONITORS: tuple[Monitor, ...] = (
         "correlation",
         "It fell to 0",
         HORIZON,
+        remedy=(
+            "Look at what fell; if the data did not ring too, let the quarter be trained "
+            "(retrain_requests) and the gate decide"
+        ),
     ),
     Monitor(
         "ic_over_equity",
@@ -51,6 +56,7 @@ MONITORS: tuple[Monitor, ...] = (
         "correlation",
         "It fell to 0",
         HORIZON,
+        remedy="As for ic: credit may have ceased to lead while equity inputs still work",
     ),
     Monitor(
         "book",
@@ -59,6 +65,10 @@ MONITORS: tuple[Monitor, ...] = (
         "correlation",
         "It fell to 0",
         HORIZON,
+        remedy=(
+            "As for ic; if ic did not ring, scores sort names whose simple returns do not "
+            "differ: look at volatility and sector in book_return_pct of evaluations"
+        ),
     ),
     Monitor(
         "champion_less_control",
@@ -67,6 +77,10 @@ MONITORS: tuple[Monitor, ...] = (
         "correlation",
         "It fell to 0",
         HORIZON,
+        remedy=(
+            "The credit inputs add nothing over the control: look at missing and drift of "
+            "credit features before a training"
+        ),
     ),
     Monitor(
         "champion_less_challenger",
@@ -75,6 +89,10 @@ MONITORS: tuple[Monitor, ...] = (
         "correlation",
         "It fell below 0 by means.challenger_ic",
         HORIZON,
+        remedy=(
+            "See `bondsig champion`: the gate compares both at the next quarter, `bondsig "
+            "champion VERSION` does not wait"
+        ),
     ),
     Monitor(
         "calibration_slope",
@@ -84,6 +102,10 @@ MONITORS: tuple[Monitor, ...] = (
         "Probabilities mean nothing, or twice what they say",
         HORIZON,
         sides=2,
+        remedy=(
+            "Probabilities claim too much or too little: size nothing by them until a "
+            "quarter is trained anew"
+        ),
     ),
     Monitor(
         "calibration_level",
@@ -93,6 +115,9 @@ MONITORS: tuple[Monitor, ...] = (
         "Off by means.level_shift_pct either way",
         HORIZON,
         sides=2,
+        remedy=(
+            "The base rate moved: look at label_pct by day, a market that fell as a whole moves it"
+        ),
     ),
     Monitor(
         "profit",
@@ -100,6 +125,10 @@ MONITORS: tuple[Monitor, ...] = (
         "Net return of the portfolio in units of its forecast risk",
         "sd",
         "Its mean fell to 0",
+        remedy=(
+            "Look at `bondsig monitor` for ic and cost first; if neither rang, at "
+            "pnl_parts: factors or timing ate what alpha earned"
+        ),
     ),
     Monitor(
         "drawdown",
@@ -107,6 +136,7 @@ MONITORS: tuple[Monitor, ...] = (
         "The same, counted from its highest point",
         "sd",
         "A drawdown beyond what its Sharpe ratio allows",
+        remedy=("As for profit; performance says how far it is from what the Sharpe ratio allows"),
     ),
     Monitor(
         "risk",
@@ -115,6 +145,10 @@ MONITORS: tuple[Monitor, ...] = (
         "sd",
         "Risk realised above or below forecast by means.risk_shift_pct",
         sides=2,
+        remedy=(
+            "Risk is larger or smaller than forecast: half_life_days and beta_days of "
+            "portfolio.toml, and exposures of the largest losses"
+        ),
     ),
     Monitor(
         "cost",
@@ -122,6 +156,10 @@ MONITORS: tuple[Monitor, ...] = (
         "Realised less expected cost of a day's trades",
         "bps",
         "Costs twice what was expected",
+        remedy=(
+            "Compare shortfalls by session and name; raise impact in portfolio.toml or "
+            "lower nav_usd and participation_pct"
+        ),
     ),
     Monitor(
         "implied_ic",
@@ -131,6 +169,10 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump either way",
         how="jump",
         sides=2,
+        remedy=(
+            "The day's probabilities claim another IC than usual: look at features of the "
+            "day (issuer_days) before acting on scores"
+        ),
     ),
     Monitor(
         "share_scored",
@@ -140,6 +182,7 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump either way",
         how="jump",
         sides=2,
+        remedy="Issuers without a score: unscored_days and feature_coverage of the day say why",
     ),
     Monitor(
         "score_spread",
@@ -149,6 +192,10 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump either way",
         how="jump",
         sides=2,
+        remedy=(
+            "Scores lie closer or wider than usual: look at a feature whose unit changed "
+            "(drift, level and spread)"
+        ),
     ),
     Monitor(
         "ties",
@@ -158,6 +205,10 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump, or data.flat_share of all",
         how="jump",
         sides=2,
+        remedy=(
+            "Many names have one score: an input is constant; look at missing.FEATURE of "
+            "the same evening"
+        ),
     ),
     Monitor(
         "at_base_rate",
@@ -167,6 +218,10 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump, or data.flat_share of all",
         how="jump",
         sides=2,
+        remedy=(
+            "Nothing is known of most names: a source did not come (freshness), or the "
+            "champion learned nothing (champions)"
+        ),
     ),
     Monitor(
         "top_feature",
@@ -176,6 +231,9 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump either way",
         how="jump",
         sides=2,
+        remedy=(
+            "One feature moves nearly all scores: look at its values of the day in issuer_days"
+        ),
     ),
     Monitor(
         "distance",
@@ -185,6 +243,9 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump either way",
         how="jump",
         sides=2,
+        remedy=(
+            "Scores have nothing to do with yesterday's: a new champion, or inputs of another day"
+        ),
     ),
     Monitor(
         "volumes",
@@ -194,6 +255,10 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump either way, each of them",
         how="jump",
         sides=2,
+        remedy=(
+            "Compare the delivery with the day before (rejected_reports, quarantined_rows);"
+            " ask the source for it again, then `bondsig run --again` of the day"
+        ),
     ),
     Monitor(
         "missing",
@@ -203,6 +268,10 @@ MONITORS: tuple[Monitor, ...] = (
         "A jump either way, each of them",
         how="jump",
         sides=2,
+        remedy=(
+            "feature_coverage says for which reason; mend the source, then `bondsig run "
+            "--again` of the day"
+        ),
     ),
 )
 BY_NAME = {one.name: one for one in MONITORS}

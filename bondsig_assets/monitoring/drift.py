@@ -117,82 +117,101 @@ def drift(
     `of_days` reaches back `settings.days` trading days; what is older moves nothing. `coverage`:
     rows of `feature_coverage`, from which the reason is told whose share grew most.
     """
-    known = np.searchsorted(all_trading_days(), of_days.days)
+    ordered = sorted(evenings)
+    if not ordered:
+        return DRIFT.empty()
+    numbers = day_number(pl.Series(ordered, dtype=pl.Date)).to_numpy()
+    windows = _Windows.of(of_days, int(numbers[0]), int(numbers[-1]), settings)
     grown = _Reasons.of(coverage, settings)
-    found = []
-    for evening in sorted(evenings):
-        number = int(day_number(pl.Series([evening], dtype=pl.Date))[0])
-        found.append(
-            _rows(
-                evening,
-                of_days.features,
-                verdicts(_window(of_days, known, number, settings), settings),
-                settings,
-                grown,
-            )
-        )
+    found = [
+        _rows(evening, of_days.features, windows.verdicts(int(number)), settings, grown)
+        for evening, number in zip(ordered, numbers, strict=True)
+    ]
     return pl.concat([DRIFT.empty(), *found])
 
 
 @dataclass(frozen=True)
-class _Days:
-    """Plain statistics [day, kind, feature] (of the kinds but the last) and quantiles [day, level,
-    feature] of the days that a verdict rests on, NaN where there is none.
+class _Windows:
+    """The window that ends with each trading day against those before it, whatever evening asks:
+    `now`, `before` [day, kind, feature] without shapes, `distance` [day, kind, feature]; NaN where
+    there is none. The days begin with number `first`.
     """
 
-    plain: Floats
-    quantiles: Floats
+    now: Floats
+    before: Floats
+    distance: Floats
+    first: int
+    settings: DriftSettings
 
+    @staticmethod
+    def of(of_days: Shapes, start: int, end: int, settings: DriftSettings) -> _Windows:
+        """Windows of the evenings `start` … `end` and of every earlier one they are ranked among;
+        numbers of trading days.
+        """
+        days = np.arange(start - settings.days + 1, end + 1)
+        known = np.searchsorted(all_trading_days(), of_days.days)
+        inside = (known >= days[0]) & (known <= end)
+        at = known[inside] - days[0]
+        parts = [of_days.level, of_days.spread, of_days.missing]
+        plain = np.full((days.size, len(parts), len(of_days.features)), np.nan)
+        quantiles = np.full((days.size, _LEVELS.size, len(of_days.features)), np.nan)
+        for k, part in enumerate(parts):
+            plain[at, k] = part[inside]
+        quantiles[at] = of_days.quantiles[inside]
+        length, reach = settings.window_days, settings.reference_windows
+        plain, quantiles = (
+            _means([part[k : k + days.size - length + 1] for k in range(length)])
+            for part in (plain, quantiles)
+        )
+        # Row k is now the window that ends with day `length` - 1 + k.
+        earlier = slice(length * reach, None)
 
-def _window(of_days: Shapes, known: Ints, number: int, settings: DriftSettings) -> _Days:
-    """The `settings.days` trading days that end with day `number`."""
-    first = number - settings.days + 1
-    inside = (known >= first) & (known <= number)
-    plain = np.full((settings.days, len(KINDS) - 1, len(of_days.features)), np.nan)
-    quantiles = np.full((settings.days, _LEVELS.size, len(of_days.features)), np.nan)
-    at = known[inside] - first
-    for k, part in enumerate((of_days.level, of_days.spread, of_days.missing)):
-        plain[at, k] = part[inside]
-    quantiles[at] = of_days.quantiles[inside]
-    return _Days(plain, quantiles)
+        def reference(part: Floats) -> Floats:
+            rows = part.shape[0] - length * reach
+            return _means([part[length * k : length * k + rows] for k in range(reach)])
 
-
-def verdicts(days: _Days, settings: DriftSettings) -> Verdicts:
-    """The newest window of `days` and every earlier one, each against the windows before it."""
-    n_windows = settings.null_windows + 1
-    plain, quantiles = (
-        _means(part.reshape(-1, settings.window_days, *part.shape[1:]))
-        for part in (days.plain, days.quantiles)
-    )
-    reach = settings.reference_windows
-    of_plain, of_shape, before = [], [], np.full(plain.shape[1:], np.nan)
-    for window in range(reach, reach + n_windows):
-        reference = slice(window - reach, window)
-        before = _means(plain[reference][None])[0]
-        gap = np.abs(plain[window] - before)
+        before, usual = reference(plain), reference(quantiles)
+        now = plain[earlier]
+        gap = np.abs(now - before)
         # What rounding leaves of a constant is no distance.
-        of_plain.append(np.where(gap > 1e-12 * np.abs(before), gap, 0.0 * gap))
-        usual = _means(quantiles[reference][None])[0]
-        size = usual.std(axis=0)
-        moved = np.abs(quantiles[window] - usual).mean(axis=0)
-        of_shape.append(np.where(size > 0, moved / np.where(size > 0, size, 1.0), np.nan))
-    distances = np.concatenate([np.stack(of_plain), np.stack(of_shape)[:, None]], axis=1)
-    nothing = np.full((1, plain.shape[2]), np.nan)
-    return Verdicts(
-        np.vstack([plain[-1], nothing]),
-        np.vstack([before, nothing]),
-        distances[-1],
-        distances[:-1],
-        _one_number(distances),
-    )
+        of_plain = np.where(gap > 1e-12 * np.abs(before), gap, 0.0 * gap)
+        size = usual.std(axis=1)
+        moved = np.abs(quantiles[earlier] - usual).mean(axis=1)
+        of_shape = np.where(size > 0, moved / np.where(size > 0, size, 1.0), np.nan)
+        return _Windows(
+            now,
+            before,
+            np.concatenate([of_plain, of_shape[:, None]], axis=1),
+            int(days[0]) + length - 1 + length * reach,
+            settings,
+        )
+
+    def verdicts(self, number: int) -> Verdicts:
+        """The window that ends with day `number`, beside every earlier one that does not overlap
+        it.
+        """
+        last, length = number - self.first, self.settings.window_days
+        distances = self.distance[last - length * self.settings.null_windows : last + 1 : length]
+        nothing = np.full((1, self.now.shape[2]), np.nan)
+        return Verdicts(
+            np.vstack([self.now[last], nothing]),
+            np.vstack([self.before[last], nothing]),
+            distances[-1],
+            distances[:-1],
+            _one_number(distances),
+        )
 
 
-def _means(values: Floats) -> Floats:
-    """Mean over the second axis of its finite values, NaN where fewer than half are."""
-    there = np.isfinite(values)
-    n = there.sum(axis=1)
-    total = np.where(there, values, 0.0).sum(axis=1)
-    return np.where(2 * n >= values.shape[1], total / np.maximum(n, 1), np.nan)
+def _means(parts: Sequence[Floats]) -> Floats:
+    """Mean of the finite values among arrays of one shape, place by place, NaN where fewer than
+    half are. Added one after the other, so that a range has the bits of its days.
+    """
+    total, n = np.zeros(parts[0].shape), np.zeros(parts[0].shape, dtype=np.int64)
+    for part in parts:
+        there = np.isfinite(part)
+        total += np.where(there, part, 0.0)
+        n += there
+    return np.where(2 * n >= len(parts), total / np.maximum(n, 1), np.nan)
 
 
 def _one_number(distances: Floats) -> Floats:

@@ -18,6 +18,12 @@ from bondsig_assets.tables.monitoring import MONITORS
 
 #: The champion's row.
 CHAMPION = "freshness.champion"
+#: What to do when the champion's age rings, and when a layer's does.
+CHAMPION_REMEDY = "Train the running quarter: `bondsig run`, or switch every_quarter on"
+REMEDY = (
+    "Ask whoever delivers it, or look in Dagster's runs why its asset was not made; what came"
+    " meanwhile is done by the next `bondsig run`"
+)
 
 
 def freshness(
@@ -26,16 +32,17 @@ def freshness(
     """Rows of `monitors` for the evenings `days`, `freshness.LAYER` of every layer.
 
     `arrivals`: `layer, known_date`, a row each trading day on which something of it came or was
-    made; a layer that never came is not known of. Its age is the number of trading days since the
-    newest of them; `late` where that is more than its longest wait in the `history_days` before,
-    `alarm` on the first evening on which it is more than twice that and 3 at least. Nothing of a
-    day after an evening counts.
+    made; before it first came a layer is not known of, and has no row. Its age is the number of
+    trading days since the newest of them; `late` where that is more than its longest wait in the
+    `history_days` before, `alarm` on the first evening on which it is more than twice that and 3 at
+    least. Nothing of a day after an evening counts.
     """
     evenings = sorted(days)
     layers = arrivals["layer"].unique().sort().to_list()
     numbers = day_number(pl.Series(evenings, dtype=pl.Date)).to_numpy()
     parts = [_of_layer(one, arrivals, evenings, numbers, settings) for one in layers]
-    return pl.concat([MONITORS.empty(), *parts]).sort("trade_date", "monitor")
+    there = pl.concat([MONITORS.empty(), *parts]).filter(pl.col("state") != "no_value")
+    return there.sort("trade_date", "monitor")
 
 
 def _of_layer(

@@ -6,9 +6,13 @@ Belongs here: typed settings with their meaning, what contradicts what, reading 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field
 
@@ -229,6 +233,12 @@ class MonitoringSettings:
             raise SettingsError(
                 f"without names {', '.join(unknown)}; there are: {', '.join(BY_NAME)}"
             )
+
+    @cached_property
+    def hash(self) -> str:
+        """Fingerprint of all settings: monitors of other settings are out of date."""
+        text = json.dumps(asdict(cast("Any", self)), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 _GROUPS: dict[str, type] = {

@@ -7,8 +7,11 @@ slow changes (`drift.py`), when a source last came (`freshness.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
+from bondsig_assets.calendar import day_number
 from bondsig_assets.monitoring.jumps import DAY_SERIES, counts, shares
 
 #: Reasons that are part of what a market does every day, and others that are rare one by one.
@@ -26,7 +29,15 @@ MISSING_REASONS = (
 )
 
 
-def arrivals(trade_events: pl.DataFrame, days: pl.Series | None = None) -> pl.DataFrame:
+#: Series of arrivals that are there whatever arrives.
+ARRIVALS = ("reports", "rejected", "late", "amending", "unknown_bond", "capped", "leading_to_stock")
+#: What the names of series begin with that are rare: one for each reason, one for each table.
+_RARE = (f"volumes.{_REASONS}", "volumes.rows_")
+
+
+def arrivals(
+    trade_events: pl.DataFrame, days: pl.Series | None = None, reasons: Iterable[str] | None = None
+) -> pl.DataFrame:
     """Series `volumes.…` (DAY_SERIES) of the days on which reports arrived: how many, and the
     shares of them that were rejected on arrival (in all, and by each reason), executed before the
     day's own date (late), messages that end or correct (amending), of bonds without terms
@@ -34,9 +45,14 @@ def arrivals(trade_events: pl.DataFrame, days: pl.Series | None = None) -> pl.Da
 
     `trade_events`: rows of that table; only revision 0, what a report was on arrival, is counted.
     `days`: days on which something was to arrive; one without a report has 0 of them, and no
-    shares. With a boolean column `leads_to_stock`, also the share of reports whose bond does.
+    shares. With a boolean column `leads_to_stock`, also the share of reports whose bond does; with
+    a column `n`, each row stands for so many reports. `reasons`: those that have a series, whether
+    they came or not; where None, those that came.
     """
     there = trade_events.filter(pl.col("revision") == 0)
+    if "n" not in there.columns:
+        there = there.with_columns(n=1)
+    wanted = there["reason"].drop_nulls().unique().sort() if reasons is None else sorted(reasons)
     is_rejected = pl.col("reason").is_not_null()
     asked = {
         "rejected": is_rejected,
@@ -49,15 +65,15 @@ def arrivals(trade_events: pl.DataFrame, days: pl.Series | None = None) -> pl.Da
         asked["leading_to_stock"] = pl.col("leads_to_stock")
     asked |= {
         f"{_REASONS}{reason}": pl.col("reason").eq_missing(reason)
-        for reason in there["reason"].drop_nulls().unique().sort()
+        for reason in wanted
         if reason not in asked
     }
     daily = there.group_by(trade_date="known_date").agg(
-        of=pl.len(), **{name: flag.sum() for name, flag in asked.items()}
+        of=pl.col("n").sum(), **{name: (flag * pl.col("n")).sum() for name, flag in asked.items()}
     )
     if days is not None:
-        wanted = pl.DataFrame({"trade_date": days.unique().cast(pl.Date)})
-        daily = wanted.join(daily, on="trade_date", how="left").with_columns(
+        every = pl.DataFrame({"trade_date": days.unique().cast(pl.Date)})
+        daily = every.join(daily, on="trade_date", how="left").with_columns(
             pl.exclude("trade_date").fill_null(0)
         )
     daily = daily.sort("trade_date")
@@ -120,6 +136,31 @@ def parts_of(series: pl.DataFrame) -> dict[str, list[str]]:
         head: sorted(parts)
         for head, parts in named.unique().group_by("head").agg("part").iter_rows()
     }
+
+
+def series_of_reason(reason: str) -> str:
+    """Name of the series of arrivals for `reason`."""
+    return reason if reason in ARRIVALS else f"{_REASONS}{reason}"
+
+
+def without_unheard(monitors: pl.DataFrame, series: pl.DataFrame, days: int) -> pl.DataFrame:
+    """Rows of `monitors` but those of a reason or a table of which nothing came on the evening or
+    on the `days` trading days before it: there are dozens, and most markets never see most of them.
+    The budget counts them all the same, so the first that comes is judged as any other.
+    """
+    is_rare = pl.any_horizontal(pl.col("monitor").str.starts_with(head) for head in _RARE)
+    heard = series.filter(is_rare, pl.col("value") > 0).select("monitor", heard="trade_date")
+    rows = monitors.with_columns(number=day_number(monitors["trade_date"])).sort("trade_date")
+    newest = rows.join_asof(
+        heard.with_columns(heard_number=day_number(heard["heard"])).sort("heard"),
+        left_on="trade_date",
+        right_on="heard",
+        by="monitor",
+        check_sortedness=False,
+    )
+    return newest.filter(
+        ~is_rare | (pl.col("number") - pl.col("heard_number") <= days).fill_null(False)
+    ).select(monitors.columns)
 
 
 def _sorted(*parts: pl.DataFrame) -> pl.DataFrame:

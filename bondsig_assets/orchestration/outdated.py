@@ -2,8 +2,8 @@
 
 Belongs here: finding, from Dagster's record of what was made when and from the graph's own edges,
 which partitions no longer hold: a gap was filled, an old day was done again, or cleaning rewrote a
-later day; and folds, signals and targets that other settings made. Not here: doing them again
-(`runner.py`).
+later day; and folds, signals, targets and monitors that other settings made. Not here: doing them
+again (`runner.py`).
 Tables without days are made anew with every run and are not asked about.
 """
 
@@ -19,6 +19,7 @@ import polars as pl
 
 from bondsig_assets.learning.models.catalogue import ENSEMBLE
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.monitoring.settings import MonitoringSettings
 from bondsig_assets.orchestration.stages import OWN_PAST_TAG
 from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.portfolio.signals import select_signals
@@ -78,6 +79,19 @@ def targets_of_other_settings(
     )["trade_date"]
     found = {day.isoformat() for day in days}
     return dict.fromkeys(("universe", "factor_exposures", "target_positions"), found)
+
+
+def monitored_by_other_settings(
+    warehouse: Warehouse, settings: MonitoringSettings
+) -> dict[str, set[str]]:
+    """Asset → days whose monitors other settings made: of drift too, which the same file
+    decides.
+    """
+    days = warehouse.read(
+        f"SELECT trade_date FROM monitored_days WHERE settings_hash <> '{settings.hash}'"
+    )["trade_date"]
+    found = {day.isoformat() for day in days}
+    return dict.fromkeys(("drift", "monitors"), found)
 
 
 def outdated(

@@ -65,8 +65,10 @@ def replay_gate(warehouse: Warehouse, settings: GateSettings) -> list[ChampionRo
             rows.append(_row(verdict, models))
             incumbent = verdict.champion
         if day in persons:
-            rows = [row for row in rows if row.valid_from_date != day] + [persons[day]]
-            incumbent = _candidate(models[persons[day].model_version])
+            chosen = models[persons[day].model_version]
+            decided = replace(persons[day], is_flat=chosen.is_flat)
+            rows = [row for row in rows if row.valid_from_date != day] + [decided]
+            incumbent = _candidate(chosen)
     ends = [offset(after.valid_from_date, -1) for after in rows[1:]] + [None]
     return [replace(row, valid_to_date=end) for row, end in zip(rows, ends, strict=False)]
 
@@ -187,5 +189,6 @@ def _row(verdict: Verdict, models: Models) -> ChampionRow:
         standard_error=verdict.error,
         threshold=verdict.threshold,
         reason=verdict.reason,
+        is_flat=chosen.is_flat,
         known_at=cutoff(offset(verdict.valid_from, -1)),
     )

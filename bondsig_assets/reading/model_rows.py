@@ -16,7 +16,12 @@ import polars as pl
 from bondsig_assets.calendar import cutoff, offset
 from bondsig_assets.learning.dataset import Dataset
 from bondsig_assets.learning.folds import Fold
-from bondsig_assets.learning.models.catalogue import CONTROL, ENSEMBLE, feature_hash
+from bondsig_assets.learning.models.catalogue import (
+    CONTROL,
+    ENSEMBLE,
+    Specification,
+    feature_hash,
+)
 from bondsig_assets.learning.rows import ModelRow
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.learning.training import FoldModel, daily_ics
@@ -60,7 +65,7 @@ def _row(
         settings=json.dumps({**asdict(chosen.settings), **chosen.tuned}),
         horizon_days=settings.walk_forward.horizon_days,
         label=settings.walk_forward.label,
-        train_start_date=first_labelled(data, fold),
+        train_start_date=first_labelled(data, fold, chosen),
         train_end_date=fold.train_end,
         n_train_rows=one.n_rows,
         n_train_days=one.n_days,
@@ -89,9 +94,10 @@ def _row(
     )
 
 
-def first_labelled(data: Dataset, fold: Fold) -> date:
-    """First training day of the fold."""
-    day: date = data.keys["trade_date"][int(data.labelled(fold.train_start, fold.train_end)[0])]
+def first_labelled(data: Dataset, fold: Fold, chosen: Specification) -> date:
+    """First day of the fold that `chosen` learns from."""
+    rows = data.recent(data.labelled(fold.train_start, fold.train_end), chosen)
+    day: date = data.keys["trade_date"][int(rows[0])]
     return day
 
 

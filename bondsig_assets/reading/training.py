@@ -41,7 +41,10 @@ def is_fitted(warehouse: Warehouse, data: Dataset, fold: Fold, settings: Learnin
     rows.
     """
     rows = data.labelled(fold.train_start, fold.train_end)
-    hashes = {one.name: training_hash(data, rows, one) for one in settings.specifications()}
+    hashes = {
+        one.name: training_hash(data, data.recent(rows, one), one)
+        for one in settings.specifications()
+    }
     members = [value for name, value in hashes.items() if name != CONTROL]
     expected = {**hashes, **({ENSEMBLE: ensemble_hash(members)} if len(members) > 1 else {})}
     held = warehouse.read_table(

@@ -21,6 +21,7 @@ COLORS = {
     "champion": "#111111",
     "bayes_ridge": "#005f73",
     "expected_reaction": "#bb3e03",
+    "recent_ridge": "#0a9396",
     "residual_trees": "#94a318",
     "ridge": "#c1121f",
     "elastic_net": "#e76f51",

@@ -13,6 +13,7 @@ from bondsig_assets.tables import (
     clean,
     features,
     learning,
+    monitoring,
     news_features,
     news_parameters,
     performance,
@@ -39,6 +40,7 @@ TABLES: dict[str, Table] = {
         portfolio,
         trading,
         performance,
+        monitoring,
         truth,
     )
     for table in vars(room).values()

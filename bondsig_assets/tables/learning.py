@@ -11,9 +11,9 @@ from bondsig_assets.tables.schema import KNOWN, C, R, Table
 _MODEL = R(
     "model_name",
     "VARCHAR",
-    "Name of the model: bayes_ridge, expected_reaction, residual_trees, ridge, elastic_net,"
-    " xgboost, lightgbm, random_forest, lstm, ensemble (mean of their predictions), equity_only"
-    " (the control)",
+    "Name of the model: bayes_ridge, expected_reaction, recent_ridge, residual_trees, ridge,"
+    " elastic_net, xgboost, lightgbm, random_forest, lstm, ensemble (mean of their predictions),"
+    " equity_only (the control)",
 )
 _ADDED = R(
     "model_name",
@@ -264,6 +264,12 @@ CHAMPIONS = Table(
         C("standard_error", "DOUBLE", "Newey-West standard error of that difference"),
         C("threshold", "DOUBLE", "The difference had to reach this"),
         R("reason", "VARCHAR", "The decision in words"),
+        C(
+            "is_flat",
+            "BOOLEAN",
+            "It gives every issuer one score: its probabilities do not depend on its predictions,"
+            " which earned nothing on the calibration span or are all alike",
+        ),
         KNOWN,
     ),
     key=("valid_from_date",),
@@ -575,6 +581,13 @@ EVALUATIONS = Table(
         C("book_return_error_pct", "DOUBLE", "Its Newey-West standard error", "pct"),
         C("book_return_t", "DOUBLE", "Its Newey-West t, lags as for t_statistic"),
         R("n_days", "BIGINT", "Days judged"),
+        C(
+            "n_flat_days",
+            "BIGINT",
+            "Days on which it said the same of every issuer (of <model>_over_equity: nothing that"
+            " the control's order did not say); their IC is 0",
+            "days",
+        ),
         R("first_date", "DATE", "First day judged"),
         R("last_date", "DATE", "Last day judged"),
     ),

@@ -1,7 +1,7 @@
 """Tables of what is watched, what rang and what was asked for.
 
-Belongs here: declarations of monitors, alarms, drift and requests for a retraining. Not here: the
-judgement of the past (`learning.py`), how any of it is worked out (`monitoring/`).
+Belongs here: declarations of monitors, their evenings, alarms, drift and requests for a retraining.
+Not here: the judgement of the past (`learning.py`), how any of it is worked out (`monitoring/`).
 """
 
 from __future__ import annotations
@@ -95,6 +95,27 @@ MONITORS = _daily(
         KNOWN,
     ),
     key=("trade_date", "monitor"),
+)
+
+#: What a monitor may be on an evening, in the order in which people are told.
+STATES = ("alarm", "late", "watch", "quiet", "waiting", "nothing_to_lose", "no_value")
+
+MONITORED_DAYS = _daily(
+    "monitored_days",
+    "What every evening's monitors come to, and by which settings they were made.",
+    (
+        _EVENING,
+        *(R(f"n_{state}", "BIGINT", f"Monitors in state {state}") for state in STATES),
+        C(
+            "years_between_false_alarms",
+            "DOUBLE",
+            "Years of trading days between two false alarms of all that is watched, at least",
+            "years",
+        ),
+        R("settings_hash", "VARCHAR", "Fingerprint of monitoring.toml as it was read"),
+        KNOWN,
+    ),
+    key=("trade_date",),
 )
 
 ALARMS = _daily(

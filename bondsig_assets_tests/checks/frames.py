@@ -166,6 +166,19 @@ _GOOD: dict[str, dict[str, pl.Expr]] = {
         "score_rank": ((_INDEX % (ROWS // 2)) + 0.5) / (ROWS // 2) * 2 - 1,
     },
     "predictions": {"parent_id": _NAME, "trade_date": _DAY, "prediction": 0.1 * (_INDEX % 7)},
+    "monitors": {
+        "trade_date": _DAY,
+        "monitor": _NAME,
+        "family": pl.lit("accuracy"),
+        "state": pl.lit("quiet"),
+        "run_length_days": pl.lit(6_300.0),
+    },
+    "drift": {
+        "trade_date": _DAY,
+        "feature": _NAME,
+        "kind": pl.lit("level"),
+        "share": 0.1 * (_INDEX % 9 + 1),
+    },
 }
 
 _NO_TEXT = pl.lit(None, pl.String)
@@ -267,6 +280,11 @@ BREAKS: dict[tuple[str, str], dict[str, pl.Expr]] = {
     ("specific_risks", "risk_of_their_own"): {"has_own": pl.lit(False)},
     ("target_positions", "targets_within_own_bounds"): {"weight": pl.lit(0.3)},
     ("target_positions", "alpha_accounted_for"): {"alpha_bps": pl.lit(9.0)},
+    ("monitors", "state_known"): {"state": pl.lit("green")},
+    ("monitors", "judged_has_threshold"): {"threshold": _NO_NUMBER},
+    ("monitors", "most_are_watched"): {"state": pl.lit("waiting")},
+    ("drift", "drift_share_bounded"): {"share": pl.lit(0.0)},
+    ("drift", "drift_warns_seldom"): {"is_warning": pl.lit(True)},
 }
 
 

@@ -13,10 +13,12 @@ from bondsig_assets.features.intraday import BASELINE_DAYS, MATCH_DAYS
 from bondsig_assets.home import Home
 from bondsig_assets.learning.labels import LOOKBACK
 from bondsig_assets.learning.settings import LearningSettings
+from bondsig_assets.monitoring.settings import MonitoringSettings
 from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING, TRUTH
 from bondsig_assets.portfolio.attribution_days import DECISION_LAG
 from bondsig_assets.portfolio.market_days import BORROW_DAYS, FACTS_LOOKBACK_DAYS, NAME_DAYS
 from bondsig_assets.portfolio.settings import PortfolioSettings
+from bondsig_assets.reading.monitoring import reach
 from bondsig_assets.reading.portfolio import SKILL_DAYS, lookback_days
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.issuer_features import FEATURES, LOOKBACK_DAYS
@@ -41,6 +43,8 @@ _DAILY = {
     "factor_exposures",
     "target_positions",
     "pnl_parts",
+    "drift",
+    "monitors",
 }
 _EDGES = {
     "trace_reports": "trade_events",
@@ -142,6 +146,20 @@ def test_edges_between_days_say_how_far_back_they_reach(specs):
         **{
             ("pnl_parts", parent): -DECISION_LAG
             for parent in ("target_positions", "factor_exposures", "equity_prices")
+        },
+        ("drift", "issuer_days"): 1 - MonitoringSettings().drift.days,
+        # A day's scores are compared with those of the day before.
+        ("monitors", "scores"): -reach(MonitoringSettings()) - 1,
+        **{
+            ("monitors", parent): -reach(MonitoringSettings())
+            for parent in (
+                "trade_events",
+                "issuer_days",
+                "equity_prices",
+                "cds_quotes",
+                "borrow_rates",
+                "bond_day_quotes",
+            )
         },
     }
 

@@ -297,6 +297,11 @@ def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_dec
     run(home, select="key:champions", again=True)
     assert warehouse.read_table("champions").equals(before)
     assert before["known_at"].is_sorted() and before["valid_to_date"].null_count() == 1
+    flat = warehouse.read(
+        "SELECT c.is_flat, m.calibration_slope >= 0 AND coalesce(m.calibration_slope_cds, 0) >= 0"
+        " AS wanted FROM champions c JOIN models m USING (model_version) ORDER BY valid_from_date"
+    )
+    assert flat.height == before.height and flat["is_flat"].equals(flat["wanted"])
     done = CliRunner().invoke(cli, ["champion", "xgboost 2024-01-01", "--from", "2024-03-01"])
     assert done.exit_code == 0 and "champion from 2024-03-01 on" in done.output
     run(home, select="key:champions", again=True)
@@ -306,6 +311,7 @@ def test_replaying_the_gate_gives_the_same_champions_and_keeps_what_a_person_dec
         "xgboost 2024-01-01",
         "person",
     )
+    assert decided["is_flat"] is not None
     run(home, date(2024, 2, 29), date(2024, 3, 1), select="key:scores", again=True)
     versions = dict(
         warehouse.read(

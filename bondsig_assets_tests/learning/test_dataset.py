@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -299,6 +300,22 @@ def test_a_sample_weighs_rows_by_uniqueness_among_themselves():
     assert data.sample(rows[:0], specification("ridge"), True).weight.size == 0
     alone = data.labelled(DATES[2], DATES[2])
     assert (data.sample(alone, specification("ridge"), True).weight == 1).all()
+
+
+def test_a_model_that_forgets_learns_from_the_newest_days_alone():
+    data, forgets = made(), specification("recent_ridge", {"window_days": 126})
+    # Fewer days than settings allow: the market is small.
+    short = replace(forgets, settings=SimpleNamespace(window_days=4, history_days=1))
+    rows = data.labelled(DATES[2], DATES[9])
+    np.testing.assert_array_equal(data.recent(rows, short), data.labelled(DATES[6], DATES[9]))
+    for one in (forgets, specification("bayes_ridge")):
+        np.testing.assert_array_equal(data.recent(rows, one), rows)
+    assert data.recent(rows[:0], short).size == 0
+    # What it is given of older days changes nothing, weights by uniqueness neither.
+    late, every = (data.sample(one, short, True) for one in (data.recent(rows, short), rows))
+    for name in ("features", "label", "weight"):
+        np.testing.assert_array_equal(getattr(late, name), getattr(every, name))
+    assert late.effective_rows == every.effective_rows
 
 
 @pytest.mark.parametrize(

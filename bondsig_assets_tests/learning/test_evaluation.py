@@ -666,6 +666,28 @@ def test_a_model_that_says_the_same_of_everybody_is_not_judged_over_all_days():
     assert set(evaluations(predictions, labels)["model_name"]) == {CONTROL}
 
 
+def test_days_on_which_all_issuers_are_told_the_same_are_counted():
+    predictions, labels = market(n_days=30, ridge=lambda y, e: y + e, equity_only=lambda y, e: e)
+    is_flat = pl.col("trade_date").is_in(DAYS[:4]) & (pl.col("model_name") == "ridge")
+    # Of one more day the order is the control's: nothing is added to it.
+    copied = pl.col("trade_date") == DAYS[4]
+    of_control = predictions.filter(copied, model_name=CONTROL)
+    predictions = pl.concat(
+        [
+            predictions.filter(~(copied & (pl.col("model_name") == "ridge"))).with_columns(
+                prediction=pl.when(is_flat).then(0.3).otherwise("prediction")
+            ),
+            of_control.with_columns(model_name=pl.lit("ridge")),
+        ]
+    )
+    found = evaluations(predictions, labels).filter(slice="all")
+    assert dict(found.select("model_name", "n_flat_days").iter_rows()) == {
+        CONTROL: 0,
+        "ridge": 4,
+        "ridge" + OVER: 5,
+    }
+
+
 # ------------------------------------------------------------------------------------------------
 #   what the market is cut by
 

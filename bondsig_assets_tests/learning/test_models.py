@@ -31,6 +31,7 @@ BOOSTED = {"n_trees": 40, "learning_rate": 0.2, "min_child_weight": 5.0, "l2_pen
 SMALL: dict[str, dict[str, Any]] = {
     "bayes_ridge": {},
     "expected_reaction": {},
+    "recent_ridge": {},
     "residual_trees": BOOSTED,
     "ridge": {},
     "elastic_net": {},
@@ -54,6 +55,7 @@ SMALL: dict[str, dict[str, Any]] = {
 ADDS_UP = {
     "bayes_ridge": 1e-12,
     "expected_reaction": 1e-12,
+    "recent_ridge": 1e-12,
     "ridge": 1e-12,
     "elastic_net": 1e-12,
     "lightgbm": 1e-12,
@@ -61,7 +63,7 @@ ADDS_UP = {
 }
 KIND_NAMES = [pytest.param(name, marks=needs_keras) if name == "lstm" else name for name in KINDS]
 #: Without an intercept: what they cannot say of a mean, they do not.
-BAYES = ("bayes_ridge", "expected_reaction")
+BAYES = ("bayes_ridge", "expected_reaction", "recent_ridge")
 CENTRED = ("ridge", "elastic_net")
 LINEAR = (*BAYES, *CENTRED)
 STOPPING = [name for name in KIND_NAMES if name not in (*LINEAR, "random_forest", CONTROL)]
@@ -296,7 +298,9 @@ def test_every_setting_reaches_the_estimator(name, fitted):
         f.name: type(getattr(KINDS[name].settings, f.name)) for f in fields(KINDS[name].settings)
     }
     sample = data(name)
-    for setting in settings.keys() - {"history_days", "patience", "early_stopping"}:
+    # Which days are learned from is the dataset's part.
+    elsewhere = {"history_days", "window_days", "patience", "early_stopping"}
+    for setting in settings.keys() - elsewhere:
         if name == "residual_trees" and setting == "max_depth":
             continue  # its default is the other value
         other = make(name, **{setting: settings[setting](OTHERS[setting])}).fit(sample)

@@ -73,6 +73,17 @@ def test_a_frame_comes_back_as_it_was(kind, table):
     assert frame_of(table, rows_from(kind, frame)).equals(frame)
 
 
+@pytest.mark.parametrize(
+    ("slope", "with_cds", "is_flat"),
+    [(0.0, None, True), (0.0, 0.0, True), (-0.4, None, False), (0.0, -0.1, False)],
+)
+def test_a_model_whose_probabilities_do_not_follow_its_predictions_is_flat(
+    slope, with_cds, is_flat
+):
+    frame = rows_of("models", {"calibration_slope": slope, "calibration_slope_cds": with_cds})
+    assert rows_from(ModelRow, frame)[0].is_flat is is_flat
+
+
 def test_no_rows_are_an_empty_frame():
     assert frame_of("models", []).equals(TABLES["models"].empty())
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 
-from bondsig_assets.monitoring.alarms import FALLEN, alarms
-from bondsig_assets.monitoring.freshness import champion_age, freshness
+from bondsig_assets.monitoring import catalogue
+from bondsig_assets.monitoring.alarms import FALLEN, RED_DAYS, alarms, red, remedy
+from bondsig_assets.monitoring.freshness import CHAMPION, champion_age, freshness
 from bondsig_assets.monitoring.jumps import DAY_SERIES, counts, judge_days
 from bondsig_assets.monitoring.long_run import overlapping_noise
 from bondsig_assets.monitoring.settings import DataSettings, FreshnessSettings, MeanSettings
@@ -115,3 +118,36 @@ def test_no_alarm_and_no_champion():
     quiet = decay().filter(pl.col("state") != "alarm")
     assert alarms(quiet, CHAMPIONS).is_empty()
     assert alarms(decay(), CHAMPIONS.clear())["model_version"].null_count() >= 1
+
+
+def test_a_source_that_stays_away_is_red_until_it_comes_and_an_alarm_for_a_month():
+    every = days(60)
+    came = pl.DataFrame({"layer": ["x"] * 20 + ["x"], "known_date": [*every[:20], every[50]]})
+    ages = freshness(came, every, FreshnessSettings())
+    ic = decay().filter(pl.col("state") == "alarm").with_columns(trade_date=pl.lit(every[5]))
+    rung = alarms(pl.concat([ages, ic]), CHAMPIONS)
+    assert rung["monitor"].to_list() == ["ic", "freshness.x"]
+
+    def names(k: int) -> list[str]:
+        return red(ages.filter(trade_date=every[k]), rung, every[k])["monitor"].to_list()
+
+    # It rings on the third evening without it, and again it is red long after a month.
+    assert names(21) == ["ic"] and names(22) == ["freshness.x", "ic"]
+    assert names(5 + RED_DAYS - 1) == ["freshness.x", "ic"]
+    assert names(5 + RED_DAYS) == names(49) == ["freshness.x"]
+    assert names(50) == [] and names(4) == []
+    told = red(ages.filter(trade_date=every[49]), rung, every[49])
+    assert (
+        told["trade_date"].item() == every[49] and "30 trading days ago" in told["explanation"][0]
+    )
+
+
+def test_every_alarm_says_what_to_do_and_the_page_has_it():
+    page = (Path(__file__).parents[2] / "docs" / "monitoring.md").read_text()
+    for one in catalogue.MONITORS:
+        name = f"{one.name}.x" if one.family == "data" else one.name
+        assert remedy(name) == one.remedy and one.remedy
+        row = f"| `{one.name}{'.…' if one.family == 'data' else ''}` | {one.remedy} |"
+        assert row in page, row
+    for name, head in ((CHAMPION, CHAMPION), ("freshness.trace_reports", "freshness.…")):
+        assert f"| `{head}` | {remedy(name)} |" in page

@@ -15,6 +15,8 @@ from bondsig_assets.monitoring.volumes import (
     missing,
     parts_of,
     rows_of,
+    series_of_reason,
+    without_unheard,
 )
 from bondsig_assets.tables.clean import TRADE_EVENTS
 from bondsig_assets.tables.features import FEATURE_COVERAGE
@@ -149,3 +151,43 @@ def test_a_source_that_stops_rings_in_the_parts_of_it_and_par_that_goes_uncapped
 def test_rows_of_a_table():
     found = rows_of("cds_quotes", pl.DataFrame({"trade_date": days(2), "n": [5, 0]}))
     assert value(found, "volumes.rows_cds_quotes", 1) == 0
+
+
+def test_rows_may_stand_for_many_reports_and_reasons_be_asked_for():
+    alike = events(
+        n=[3, 1],
+        reason=["unknown_bond", None],
+        is_par_capped=[False, True],
+        execution_date=[*days(1, -1), *days(1)],
+    )
+    one_by_one = events(
+        reason=["unknown_bond"] * 3 + [None],
+        is_par_capped=[False] * 3 + [True],
+        execution_date=days(1, -1) * 3 + days(1),
+    )
+    assert arrivals(alike).equals(arrivals(one_by_one))
+    asked = arrivals(alike, None, ["unknown_bond", "affiliate"])
+    assert value(asked, "volumes.reason_affiliate") == 0.0
+    assert value(asked, "volumes.unknown_bond") == 0.75
+    assert series_of_reason("unknown_bond") == "unknown_bond"
+    assert series_of_reason("affiliate") == "reason_affiliate"
+
+
+def test_what_never_came_has_no_rows_and_the_first_that_comes_has():
+    every = pl.Series(days(40))
+    heard = days(1, 20)
+    series = arrivals(
+        events(reason=["affiliate"], known_date=heard, execution_date=heard),
+        every,
+        ["affiliate", "self_trade"],
+    )
+    names = ["volumes.reason_affiliate", "volumes.reason_self_trade", "volumes.reports"]
+    monitors = pl.DataFrame({"trade_date": every}).join(
+        pl.DataFrame({"monitor": names}), how="cross"
+    )
+    left = without_unheard(monitors, series, 10)
+    assert left.columns == monitors.columns
+    told = left.group_by("monitor").agg("trade_date").sort("monitor").rows_by_key("monitor")
+    assert told["volumes.reason_affiliate"][0][0] == days(11, 20)
+    assert "volumes.reason_self_trade" not in told
+    assert len(told["volumes.reports"][0][0]) == 40

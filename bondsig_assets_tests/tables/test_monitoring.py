@@ -23,4 +23,10 @@ def test_every_declaration_holds_together(table):
 
 
 def test_all_tables_are_there():
-    assert {table.name for table in TABLES} == {"monitors", "alarms", "drift", "retrain_requests"}
+    assert {table.name for table in TABLES} == {
+        "monitors",
+        "monitored_days",
+        "alarms",
+        "drift",
+        "retrain_requests",
+    }

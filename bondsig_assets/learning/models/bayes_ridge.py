@@ -53,6 +53,15 @@ class BayesRidgeSettings(ModelSettings):
     )
 
 
+@checked(SettingsError)
+class RecentRidgeSettings(BayesRidgeSettings):
+    """Settings of the empirical-Bayes ridge that forgets."""
+
+    window_days: int = Field(
+        default=504, ge=126, description="Newest trading days that it learns from"
+    )
+
+
 def block_of(name: str) -> str:
     """The block of an input, whose weights share a prior variance: reaction, news, probability,
     quiet, unanswered, stock, or credit and equity of `issuer_days`.

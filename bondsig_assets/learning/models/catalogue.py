@@ -17,6 +17,7 @@ from bondsig_assets.learning.inputs import ALL_INPUTS, EQUITY_INPUTS
 from bondsig_assets.learning.models.bayes_ridge import (
     BayesRidgeModel,
     BayesRidgeSettings,
+    RecentRidgeSettings,
     ResidualTreesModel,
     ResidualTreesSettings,
 )
@@ -71,6 +72,7 @@ KINDS: dict[str, Kind] = {
     "expected_reaction": Kind(
         BayesRidgeModel, BayesRidgeSettings(), ("expected_reaction",), label=OWN_VOLATILITY
     ),
+    "recent_ridge": Kind(BayesRidgeModel, RecentRidgeSettings(), label=OWN_VOLATILITY),
     "residual_trees": Kind(ResidualTreesModel, ResidualTreesSettings(), label=OWN_VOLATILITY),
     CONTROL: Kind(XGBoostModel, XGBoostSettings(), EQUITY_INPUTS, may_be_champion=False),
 }
@@ -99,6 +101,11 @@ class Specification:
     def history_days(self) -> int:
         """Days of each input the model sees."""
         return self.settings.history_days
+
+    @property
+    def window_days(self) -> int:
+        """Newest trading days that the model learns from; 0: all of the fold's."""
+        return self.settings.window_days
 
     @property
     def stops_early(self) -> bool:

@@ -49,6 +49,8 @@ class ModelSettings:
     # Without annotations, which would make settings of them: of every hash a part.
     #: Days of each input the model sees, today last.
     history_days = 1
+    #: Newest trading days that it learns from; 0: all of the fold's.
+    window_days = 0
     #: Whether `fit` chooses `rounds` on a sample of its own.
     early_stopping = False
 

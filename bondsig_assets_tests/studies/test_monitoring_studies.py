@@ -1,0 +1,147 @@
+"""Monitors of whole worlds: a lead that turns round is told after its day, nothing before it by
+chance alone; what is not kept is named.
+
+Belongs here: that the counting is right, on worlds that seconds can hold. Not here: what is found
+at full size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import norm
+
+from bondsig_assets.calendar import offset, trading_days
+from bondsig_assets.learning.evaluation import daily_ic
+from bondsig_assets.sources.simulated.worlds import World
+from studies import monitoring_studies
+from studies.champions import CHAMPION
+from studies.kept import keep
+from studies.monitoring_studies import (
+    WATCHED,
+    Rung,
+    monitored_world,
+    report,
+    rung_in,
+    series_of,
+    table,
+    turn_of,
+    worlds,
+)
+from studies.news_studies import judged_path
+
+DAYS = trading_days(date(2018, 1, 2), date(2021, 12, 31))
+TURN = DAYS[504]
+SMALL = World("test-alarms", 24, date(2018, 1, 2), date(2021, 12, 31), 330)
+
+
+def judged(ic: float, after: float | None = None, n: int = 60, seed: int = 5) -> pl.DataFrame:
+    """Rows of a champion that knows `ic` of the label, from TURN on `after` of it."""
+    draw = np.random.default_rng(seed)
+    size = (len(DAYS), n)
+    prediction, control = draw.normal(size=size), draw.normal(size=size)
+    of_day = np.array([ic if after is None or day < TURN else after for day in DAYS])[:, None]
+    label = of_day * prediction + np.sqrt(1 - of_day**2) * draw.normal(size=size)
+    return pl.DataFrame(
+        {
+            "model_name": [CHAMPION] * (len(DAYS) * n),
+            "trade_date": np.repeat(np.array(DAYS, dtype="datetime64[D]"), n),
+            "parent_id": np.tile([f"P{k:02}" for k in range(n)], len(DAYS)),
+            "prediction": prediction.ravel(),
+            "probability": norm.cdf(-ic * prediction).ravel(),
+            "base_rate": 0.5,
+            "control": control.ravel(),
+            "label": label.ravel(),
+        }
+    )
+
+
+def test_series_are_those_of_the_champion_and_known_when_its_labels_are():
+    rows = judged(0.1).filter(pl.col("trade_date") <= DAYS[20])
+    other = rows.with_columns(model_name=pl.lit("ridge"), prediction=pl.lit(0.0))
+    found = series_of(pl.concat([rows, other]))
+    assert set(found["monitor"]) == set(WATCHED)
+    assert found.equals(series_of(rows))
+    assert (found["known_date"][0], found["trade_date"][0]) == (DAYS[6], DAYS[0])
+    labels = rows.select(
+        "parent_id", "trade_date", horizon_days=pl.lit(5, pl.Int64), label_pct="label"
+    )
+    own = daily_ic(rows.select("parent_id", "trade_date", "prediction", "model_name"), labels)
+    ic = found.filter(monitor="ic")
+    np.testing.assert_allclose(ic["value"], own["size_weighted_ic"], rtol=1e-12)
+
+
+def test_a_lead_that_turns_round_is_told_after_its_day():
+    turned = rung_in(monitored_world(judged(0.15, -0.15)), TURN)
+    assert turned.before == 0 and 0 < turned.promised < 0.5
+    assert turned.who in WATCHED and 6 <= turned.delay < 60 and turned.said > 0
+    kept = monitored_world(judged(0.15))
+    quiet = rung_in(kept, None)
+    # Of four years without a change; one where half of one was promised is no wonder.
+    assert quiet.before <= 1 and 4 > quiet.promised / turned.promised > 1.5
+    # The rarer it may ring, the later it does.
+    often = rung_in(monitored_world(judged(0.15, -0.15), years=0.5), TURN)
+    assert often.delay <= turned.delay and often.promised > turned.promised
+
+
+def test_an_alarm_on_the_evening_of_the_turn_is_one_before_it():
+    rows = monitored_world(judged(0.15, -0.15))
+    first = rows.filter(pl.col("state") == "alarm")["trade_date"].min()
+    assert rung_in(rows, first).before >= 1
+    assert rung_in(rows, offset(first, -1)).before == 0
+    assert rung_in(rows, offset(first, -1)).delay == 1
+    silent = rows.with_columns(state=pl.lit("quiet"))
+    assert rung_in(silent, TURN).who == "" and rung_in(silent, TURN).delay == float("inf")
+    nothing = monitored_world(judged(0.1).clear())
+    assert rung_in(nothing, TURN) == Rung(0, 0.0)
+
+
+def test_the_turn_is_the_first_day_of_the_other_lead():
+    assert turn_of(SMALL) is None
+    assert turn_of(replace(SMALL, lead_path="dead:504")) == TURN
+    assert turn_of(replace(SMALL, lead_path="flipped")) == TURN
+    every = dict(worlds())
+    assert len(every["sparse 0.00"]) == 20 and every["sparse dead:504 0.20"][0].seed == 1001
+
+
+def test_the_table_by_hand():
+    told = table(
+        [
+            ("sparse 0.20", [Rung(1, 0.4), Rung(0, 0.4)]),
+            ("sparse dead:504 0.20", [Rung(0, 0.1, 40.0, "ic", 50.0), Rung(0, 0.1)]),
+        ]
+    ).splitlines()
+    assert told[2] == "| sparse 0.20 | 2 | 1 / 0.8 | – | – | – |"
+    assert told[3] == "| sparse dead:504 0.20 | 2 | 0 / 0.2 | 40 (50) | 1 of 2 | ic |"
+
+
+def test_what_is_kept_is_read_and_what_is_not_is_named_or_made(tmp_path, monkeypatch):
+    kept, missing = (replace(SMALL, seed=seed, lead_path="flipped:504") for seed in (1, 2))
+    keep(judged(0.15, -0.15), judged_path(tmp_path, kept))
+    case = [("sparse flipped:504 0.20", [kept, missing])]
+    said = report(tmp_path, case)
+    assert "| sparse flipped:504 0.20 | 1 | 0 / " in said
+    assert f"Not kept under {tmp_path}: sparse flipped:504 0.20, seed 2." in said
+    made = []
+
+    def walk(world: World):
+        made.append(world.seed)
+        return judged(0.15, -0.15, seed=6), [], pl.DataFrame()
+
+    monkeypatch.setattr(monitoring_studies, "walked", walk)
+    for _ in range(2):
+        assert "| sparse flipped:504 0.20 | 2 |" in report(tmp_path, case, make=True)
+    assert made == [2], "what was made is kept"
+
+
+@pytest.mark.parametrize("ic", [0.0, 0.15])
+def test_where_nothing_changes_few_ring(ic):
+    """Eight worlds of four years; each monitor once in two years."""
+    rung = [rung_in(monitored_world(judged(ic, seed=seed), years=2.0), None) for seed in range(8)]
+    promised = sum(one.promised for one in rung)
+    assert sum(one.before for one in rung) <= promised + 3 * promised**0.5
+    assert promised > 4

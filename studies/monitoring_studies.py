@@ -1,0 +1,240 @@
+"""What rings in worlds whose lead dies, halves or turns round, and in worlds where nothing changes:
+`python -m studies.monitoring_studies FOLDER`.
+
+Reads the judged rows of worlds that the study of news keeps under FOLDER, follows the monitors of
+accuracy and calibration through each, evening by evening, and counts: alarms before the day of the
+change against those promised, trading days from that day to the first alarm against those said
+beforehand, and who rang first. Prints Markdown; worlds that are not kept yet are named, and made
+with --make (minutes each).
+
+Belongs here: monitors of a whole world, counting, the table. Not here: monitors (`monitoring/`),
+series without a market (`alarm_study.py`), worlds and their champions (`news_studies.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import click
+import numpy as np
+import polars as pl
+
+from bondsig_assets.calendar import day_number, offset, trading_days
+from bondsig_assets.learning.labels import days_to_label_end
+from bondsig_assets.learning.models.catalogue import CONTROL
+from bondsig_assets.market_rules import HORIZON
+from bondsig_assets.monitoring.accuracy import Known, accuracy
+from bondsig_assets.monitoring.budget import run_lengths, split
+from bondsig_assets.monitoring.settings import MonitoringSettings
+from bondsig_assets.monitoring.watch import watch
+from bondsig_assets.sources.simulated.worlds import World
+from bondsig_assets.sources.simulated.worlds import world as world_named
+from bondsig_assets.tables.learning import CHAMPIONS
+from studies.champions import CHAMPION
+from studies.kept import keep
+from studies.news_studies import FIRST_SEED, case_name, judged_path, walked
+
+#: Lead strength, path and number of seeds of each kind of world; the turn lies two years in.
+CASES = (
+    (0.20, "constant", 10),
+    (0.10, "constant", 10),
+    (0.0, "constant", 20),
+    (0.20, "dead:504", 3),
+    (0.20, "halved:504", 3),
+    (0.20, "flipped:504", 3),
+)
+DEFAULTS = MonitoringSettings()
+#: Judged rows have the label that models are trained on and no simple return: without it there is
+#: no book, and without rows of `champions` no challenger.
+WATCHED = (
+    "ic",
+    "ic_over_equity",
+    "champion_less_control",
+    "calibration_slope",
+    "calibration_level",
+)
+
+
+def series_of(judged: pl.DataFrame) -> pl.DataFrame:
+    """Series (`watch.SERIES`) of the WATCHED of a world's champion: `judged` has rows of
+    `news_judging.judged_frame`.
+
+    Every label counts as known on the evening of its last day, as the graph has it.
+    """
+    own = judged.filter(pl.col("model_name") == CHAMPION)
+    keys = ["parent_id", "trade_date"]
+    days = own["trade_date"].unique().sort()
+    known = pl.DataFrame(
+        {
+            "trade_date": days,
+            "known_date": [offset(day, days_to_label_end(HORIZON)) for day in days],
+        },
+        schema={"trade_date": pl.Date, "known_date": pl.Date},
+    )
+    labels = own.select(
+        *keys,
+        horizon_days=pl.lit(HORIZON, pl.Int64),
+        label_pct="label",
+        simple_excess_pct=pl.lit(None, pl.Float64),
+    ).join(known, on="trade_date")
+    scores = own.select(
+        *keys, "prediction", "base_rate", probability_underperform=pl.col("probability")
+    )
+    control = own.select(*keys, prediction="control", model_name=pl.lit(CONTROL))
+    found = accuracy(control, scores, Known(labels, 0), CHAMPIONS.empty())
+    return found.filter(pl.col("monitor").is_in(WATCHED))
+
+
+def monitored_world(
+    judged: pl.DataFrame, settings: MonitoringSettings = DEFAULTS, years: float | None = None
+) -> pl.DataFrame:
+    """Rows of `monitors` of the WATCHED for every evening from the first label on; each within the
+    default budget, or ringing falsely once in `years`.
+    """
+    series = series_of(judged)
+    if series.is_empty():
+        return watch(series, [], {}, settings.means)
+    lengths = {
+        name: length for name, length in run_lengths(split(settings)).items() if name in WATCHED
+    }
+    if years is not None:
+        lengths = dict.fromkeys(lengths, 252.0 * years)
+    known: list[date] = series["known_date"].unique().sort().to_list()
+    return watch(series, trading_days(known[0], known[-1]), lengths, settings.means)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What rang in one world, `turn` being the day of the change, if there is one: alarms before
+    it and how many were `promised` by then; `delay` trading days from it to the first alarm,
+    infinite for none, `who` that was, and `said`: the delay that it told on the last evening before
+    the turn.
+    """
+
+    before: int
+    promised: float
+    delay: float = float("inf")
+    who: str = ""
+    said: float = float("nan")
+
+
+def rung_in(monitors: pl.DataFrame, turn: date | None) -> Rung:
+    """Count the alarms among rows of `monitors`; an alarm counts as before the turn up to its
+    evening.
+    """
+    quiet = monitors if turn is None else monitors.filter(pl.col("trade_date") <= turn)
+    promised = quiet.group_by("monitor").agg(pl.col("expected_false_alarms").max())
+    before = quiet.filter(pl.col("state") == "alarm").height
+    total = float(promised["expected_false_alarms"].fill_null(0.0).sum())
+    if turn is None:
+        return Rung(before, total)
+    after = monitors.filter(pl.col("trade_date") > turn, pl.col("state") == "alarm")
+    if after.is_empty():
+        return Rung(before, total)
+    first = after.sort("trade_date", "monitor").row(0, named=True)
+    begun, ended = day_number(pl.Series([turn, first["trade_date"]], dtype=pl.Date))
+    told = quiet.filter(pl.col("monitor") == first["monitor"]).sort("trade_date")["delay_days"]
+    said = float("nan") if told.is_empty() or told[-1] is None else float(told[-1])
+    return Rung(before, total, float(ended - begun), first["monitor"], said)
+
+
+def turn_of(world: World) -> date | None:
+    """The first trading day of the other lead; None where it never changes."""
+    name, _, position = world.lead_path.partition(":")
+    return None if name == "constant" else world.day(int(position or 504))
+
+
+def table(found: Sequence[tuple[str, list[Rung]]]) -> str:
+    """Kinds of worlds as Markdown, a row each."""
+    lines = [
+        "| lead | worlds | false alarms / promised | days to the first alarm, median (said) |"
+        " without one | first to ring |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, rung in found:
+        changed = [one for one in rung if one.who]
+        delays = np.array([one.delay for one in changed])
+        said = np.array([one.said for one in changed])
+        told = f" ({np.nanmean(said):.0f})" if np.isfinite(said).any() else ""
+        names = sorted({one.who for one in changed})
+        turns = any(np.isfinite(one.delay) for one in rung)
+        lines.append(
+            f"| {name} | {len(rung)} | {sum(one.before for one in rung)} /"
+            f" {sum(one.promised for one in rung):.1f} |"
+            f" {f'{np.median(delays):.0f}{told}' if turns else '–'} |"
+            f" {f'{len(rung) - len(changed)} of {len(rung)}' if '504' in name else '–'} |"
+            f" {', '.join(names) or '–'} |"
+        )
+    return "\n".join(lines)
+
+
+def worlds(
+    name: str = "demo", cases: Sequence[tuple[float, str, int]] = CASES
+) -> list[tuple[str, list[World]]]:
+    """Kinds of worlds in words, and the worlds of each: those of the study of news where it has
+    them.
+    """
+    return [
+        (
+            case_name(strength, "sparse", path),
+            [
+                world_named(name, seed, strength, "sparse", path)
+                for seed in range(FIRST_SEED, FIRST_SEED + seeds)
+            ],
+        )
+        for strength, path, seeds in cases
+    ]
+
+
+def judged_rows(folder: Path, world: World, *, make: bool) -> pl.DataFrame | None:
+    """Judged rows of a world as they are kept under `folder`; made and kept where they are not and
+    `make` asks for it, else None.
+    """
+    path = judged_path(folder, world)
+    if not path.exists():
+        if not make:
+            return None
+        keep(walked(world)[0], path)
+    return pl.read_parquet(path)
+
+
+def report(
+    folder: Path,
+    cases: Sequence[tuple[str, list[World]]],
+    *,
+    make: bool = False,
+    years: float | None = None,
+) -> str:
+    """The table over the worlds that there are, and a line for those that are missing."""
+    found, missing = [], []
+    for name, every in cases:
+        rung = []
+        for world in every:
+            judged = judged_rows(folder, world, make=make)
+            if judged is None:
+                missing.append(f"{name}, seed {world.seed}")
+            else:
+                rung.append(rung_in(monitored_world(judged, years=years), turn_of(world)))
+        if rung:
+            found.append((name, rung))
+    budget = f"each once in {years:g} years" if years else "within the default budget"
+    lines = [f"Monitors of {', '.join(WATCHED)}, {budget}:", "", table(found)]
+    if missing:
+        lines += ["", f"Not kept under {folder}: {'; '.join(missing)}."]
+    return "\n".join(lines)
+
+
+@click.command(help=__doc__)
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--make", is_flag=True, help="Make worlds that are not kept; minutes each.")
+@click.option("--years", type=float, help="Years between false alarms of each monitor.")
+def main(folder: Path, make: bool, years: float | None) -> None:
+    """Print the study."""
+    click.echo(report(folder, worlds(), make=make, years=years))
+
+
+if __name__ == "__main__":
+    main()
