@@ -86,10 +86,11 @@ class Browser:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    def press(self, key: str, code: int) -> None:
-        """Press a key."""
-        for kind in ("keyDown", "keyUp"):
-            self._send("Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code)
+    def press(self, key: str, code: int, text: str = "") -> None:
+        """Press a key; `text` is what it types."""
+        of = {"key": key, "windowsVirtualKeyCode": code}
+        self._send("Input.dispatchKeyEvent", type="keyDown", text=text, **of)
+        self._send("Input.dispatchKeyEvent", type="keyUp", **of)
 
     def complaints(self) -> list[str]:
         """Errors and warnings of the console and of the page since it was opened."""

@@ -452,7 +452,7 @@ def _section_of_trades(own: Mapping[str, Answer], frame: Frame) -> str:
                 Column("price", "price", ".3f"),
                 Column("yield_pct", "reported yield, %", ".3f"),
                 Column("par_usd", "par, $", ",.0f"),
-                Column("capped", ""),
+                Column("capped", "capped"),
                 Column("side", "side"),
                 Column("contra", "with"),
                 Column("delivery_date", "delivery"),
