@@ -35,6 +35,8 @@ _TEXTS = ("text", "words", "issuer", "state")
 _FILTER_FROM = 12
 #: Those with more than this scroll by themselves.
 _LONG = 25
+#: Letters of a cell that is not broken.
+_SHORT = 20
 #: Digits that a chart's numbers keep: more than any screen shows.
 _CHART_DIGITS = 6
 
@@ -227,9 +229,9 @@ def _cell(
     if not column.is_number:
         if column.form == "words":
             return f'<td class="words">{shown}</td>'
-        # Dates and moments are not broken at their hyphens.
-        is_time = isinstance(value, date) or column.name.endswith("_at")
-        return f'<td class="t">{shown}</td>' if is_time else f"<td>{shown}</td>"
+        # Dates, commands and a word or two stay on one line.
+        is_whole = len(shown) <= _SHORT or column.name == "command"
+        return f'<td class="t">{shown}</td>' if is_whole else f"<td>{shown}</td>"
     style = ""
     if column.bar and value is not None and largest[column.name]:
         width = 100 * abs(value) / largest[column.name]

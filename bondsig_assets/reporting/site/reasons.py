@@ -92,6 +92,8 @@ def _bonds(row: dict[str, Any]) -> str:
     middle = f"the middle one {way} by {abs(change):.0f} bp"
     if n_along == n:
         return f"spreads of all {n} bonds are {way}, {middle}"
+    if n_along == 1:
+        return f"the spread of 1 of {n} bonds is {way}, {middle}"
     return f"spreads of {n_along} of {n} bonds are {way}, {middle}"
 
 

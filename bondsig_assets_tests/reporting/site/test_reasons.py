@@ -40,6 +40,11 @@ _ROW = {
             " sector",
         ),
         (
+            {"n_bonds": 2, "n_wider": 1},
+            "the spread of 1 of 2 bonds is wider, the middle one wider by 38 bp; the stock has not"
+            " moved against its sector",
+        ),
+        (
             {"median_change_bps": 0.4},
             "the middle one of 8 spreads has not moved; the stock has not moved against its sector",
         ),
