@@ -21,6 +21,7 @@ from bondsig_assets.assets import (
     portfolio,
     raw,
     reference,
+    report,
     scores,
     signals,
 )
@@ -82,6 +83,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         monitoring.monitors_asset(days, watched, policies.policy),
         monitoring.evaluations_asset(settings),
         reference.security_coverage_asset,
+        report.report_asset,
         hindsight.ex_post_trades_asset,
         hindsight.ex_post_bond_days_asset,
     ]

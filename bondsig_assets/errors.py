@@ -75,6 +75,10 @@ class BrokerError(BondsigError):
     """A broker does not answer, or not in a way that can be booked."""
 
 
+class ReportError(BondsigError):
+    """Pages cannot be made or written as asked: why, and what to give instead."""
+
+
 class FoldError(BondsigError, ValueError):
     """A fold cannot be trained: what is missing."""
 

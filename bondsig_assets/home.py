@@ -25,6 +25,7 @@ SHIPPED = (
     "sql/examples/*.sql",
     "sql/migrations/*.sql",
     "data/*.csv",
+    "data/site/*",
     "dagster.yaml",
 )
 #: Settings of Dagster's instance, for every home.
@@ -113,6 +114,11 @@ class Home:
     def pictures(self) -> Path:
         """Pictures and pages for people."""
         return self.path / "pictures"
+
+    @property
+    def report(self) -> Path:
+        """The pages people open in the morning: `index.html` and what it leads to."""
+        return self.path / "report"
 
     @property
     def learning_file(self) -> Path:

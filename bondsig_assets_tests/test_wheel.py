@@ -97,9 +97,12 @@ def test_it_runs_asks_and_serves(installed):
     doctor = installed.run("doctor")
     assert doctor.returncode == 0, doctor.stdout
     assert "sql/views" in doctor.stdout and "nothing is wrong" in doctor.stdout
-    port, mlflow_port = free_port(), free_port()
+    port, mlflow_port, report_port = free_port(), free_port(), free_port()
     server = subprocess.Popen(
-        [installed.bondsig, "ui", "--port", str(port), "--mlflow-port", str(mlflow_port)],
+        [
+            *(installed.bondsig, "ui", "--port", str(port), "--mlflow-port", str(mlflow_port)),
+            *("--report-port", str(report_port)),
+        ],
         cwd=installed.work,
         env=installed.environment,
         stdout=subprocess.DEVNULL,
@@ -110,6 +113,8 @@ def test_it_runs_asks_and_serves(installed):
         while not (answers(port, "/server_info") and answers(mlflow_port, "/health")):
             assert server.poll() is None and time.monotonic() < until
             time.sleep(0.5)
+        for page in ("/", "/files/uplot.js", "/files/uplot-LICENSE.txt"):
+            assert answers(report_port, page), page
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(40) == 0

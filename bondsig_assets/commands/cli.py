@@ -652,19 +652,42 @@ def summary() -> None:
 
 
 @cli.command()
+@click.option(
+    "--date",
+    "day",
+    callback=_day,
+    metavar="DATE",
+    help="Evening to show, as known then (default: the newest).",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder to write it into (default: report/ in the home).",
+)
+def report(day: date | None, out: Path | None) -> None:
+    """Write the pages of an evening: what arrived, scores and why, trades, P&L, every issuer, the
+    record, the data. They open from the disk.
+    """
+    from bondsig_assets.commands.report import write_report
+
+    write_report(current_home(), day, out)
+
+
+@cli.command()
 @click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option("--port", default=3000, help="Port of Dagster.")
 @click.option("--mlflow-port", default=5000, help="Port of MLflow.")
+@click.option("--report-port", default=3001, help="Port of the report's pages.")
 @click.option(
     "--allowed-hosts",
     default="",
     help="Names, with commas, that a proxy in front asks for; requests for others are refused.",
 )
-def ui(host: str, port: int, mlflow_port: int, allowed_hosts: str) -> None:
-    """Serve the Dagster UI with its daemon, and the MLflow UI."""
+def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: str) -> None:
+    """Serve the report's pages, the Dagster UI with its daemon, and the MLflow UI."""
     from bondsig_assets.commands.ui import serve
 
-    serve(current_home(), host, port, mlflow_port, allowed_hosts)
+    serve(current_home(), host, port, mlflow_port, report_port, allowed_hosts)
 
 
 @cli.command()

@@ -56,10 +56,15 @@ def show_summary(home: Home, took: str = "") -> None:
     """Print what the warehouse of `home` holds."""
     from bondsig_assets.reporting.summary import print_summary
 
-    warehouse = _warehouse(home)
+    warehouse, page = _warehouse(home), home.report / "index.html"
     with warehouse.on_snapshot():
         print_summary(
-            open_console(), warehouse.read, _market(home).describe(), str(home.pictures), took
+            open_console(),
+            warehouse.read,
+            _market(home).describe(),
+            str(home.pictures),
+            str(page) if page.exists() else "",
+            took,
         )
 
 

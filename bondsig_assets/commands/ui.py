@@ -1,4 +1,4 @@
-"""`bondsig ui`: Dagster's web server and daemon, and MLflow, on this machine only.
+"""`bondsig ui`: Dagster's web server and daemon, MLflow, and the report, on this machine only.
 
 Belongs here: starting and stopping servers. Not here: what they show, who may ask them
 (`orchestration/guard.py`), and how they end with us (`orchestration/tether.py`).
@@ -28,14 +28,22 @@ from bondsig_assets.resources.moved_home import follow_move
 _LOOK_SECONDS = 20.0
 
 
-def serve(home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str = "") -> None:
+def serve(
+    home: Home,
+    host: str,
+    port: int,
+    mlflow_port: int,
+    report_port: int,
+    allowed_hosts: str = "",
+) -> None:
     """Run the servers until interrupted; when one ends, the others are stopped too.
 
     `allowed_hosts`: names with commas that the servers answer to besides this machine's own.
     """
     if home.market() is None:
         raise UserError(f"{home.path} holds no market yet: `make run` or `bondsig run` makes one")
-    _require_free(host, port, mlflow_port)
+    ports = {"--port": port, "--mlflow-port": mlflow_port, "--report-port": report_port}
+    _require_free(host, ports)
     home.prepare_dagster()
     home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
     follow_move(home)
@@ -51,11 +59,11 @@ def serve(home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
         _say_ended(instance)
         servers = [
             Tethered(name, command, home.path, _environment())
-            for name, command in _commands(home, host, port, mlflow_port, allowed_hosts).items()
+            for name, command in _commands(home, host, ports, allowed_hosts).items()
         ]
         print(
-            f"Dagster  http://{host}:{port}\nMLflow   http://{host}:{mlflow_port}\n"
-            "Ctrl-C stops both.",
+            f"Report   http://{host}:{report_port}\nDagster  http://{host}:{port}\n"
+            f"MLflow   http://{host}:{mlflow_port}\nCtrl-C stops all of them.",
             flush=True,
         )
         try:
@@ -69,16 +77,17 @@ def serve(home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
                 server.wait()
 
 
-def _require_free(host: str, port: int, mlflow_port: int) -> None:
-    if port == mlflow_port:
-        raise UserError(f"--port and --mlflow-port are both {port}; they must differ")
-    for number in (port, mlflow_port):
+def _require_free(host: str, ports: dict[str, int]) -> None:
+    options = list(ports)
+    for k, option in enumerate(options):
+        for other in options[k + 1 :]:
+            if ports[option] == ports[other]:
+                raise UserError(f"{option} and {other} are both {ports[option]}; they must differ")
+    for option, number in ports.items():
         if not 0 < number < 65536:
             raise UserError(f"{number} is no port; ports are 1 to 65535")
         if _taken(host, number):
-            raise UserError(
-                f"port {number} on {host} is taken; choose another with --port or --mlflow-port"
-            )
+            raise UserError(f"port {number} on {host} is taken; choose another with {option}")
 
 
 def _taken(host: str, port: int) -> bool:
@@ -100,7 +109,7 @@ def _environment() -> dict[str, str]:
 
 
 def _commands(
-    home: Home, host: str, port: int, mlflow_port: int, allowed_hosts: str
+    home: Home, host: str, ports: dict[str, int], allowed_hosts: str
 ) -> dict[str, list[str | Path]]:
     graph = ("-m", "bondsig_assets.definitions")
     named = [name.strip() for name in allowed_hosts.split(",") if name.strip()]
@@ -110,15 +119,20 @@ def _commands(
     return {
         "dagster-webserver": [
             *(sys.executable, "-m", "bondsig_assets.orchestration.webserver"),
-            *(*graph, "-h", host, "-p", str(port), "--allowed-hosts", ",".join(named)),
+            *(*graph, "-h", host, "-p", str(ports["--port"]), "--allowed-hosts", ",".join(named)),
         ],
         "dagster-daemon": [sys.executable, "-m", "dagster._daemon", "run", *graph],
         "mlflow": [
             *(sys.executable, "-m", "mlflow", "server"),
             *("--backend-store-uri", home.mlflow_uri),
             *("--artifacts-destination", home.mlflow_artifacts.as_uri(), "--serve-artifacts"),
-            *("--host", host, "--port", str(mlflow_port), "--workers", "1"),
+            *("--host", host, "--port", str(ports["--mlflow-port"]), "--workers", "1"),
             *("--allowed-hosts", ",".join([*names, *patterns])),
+        ],
+        "report": [
+            *(sys.executable, "-m", "bondsig_assets.orchestration.report_server"),
+            *(home.report, "--host", host, "--port", str(ports["--report-port"])),
+            *("--allowed-hosts", ",".join(named)),
         ],
     }
 

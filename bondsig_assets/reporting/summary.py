@@ -16,8 +16,12 @@ from bondsig_assets.reporting.waterfall import Read, waterfall
 _IDLE = 0.01
 
 
-def print_summary(console: Console, read: Read, market: str, pictures: str, took: str = "") -> None:
-    """Print waterfall, evaluation, where things are and the next command."""
+def print_summary(
+    console: Console, read: Read, market: str, pictures: str, report: str = "", took: str = ""
+) -> None:
+    """Print waterfall, evaluation, where things are (`report`: the page to open, where there is
+    one) and the next command.
+    """
     console.print()
     console.print(Text(f"What bondsig found in the {market}", style="bold"))
     if market.startswith("simulated"):
@@ -29,6 +33,8 @@ def print_summary(console: Console, read: Read, market: str, pictures: str, took
     console.print(_evaluations(read))
     console.print(_book(read))
     console.print(f"Pictures: {pictures}")
+    if report:
+        console.print(f"Report: {report}")
     if took:
         console.print(took)
     console.print(

@@ -53,12 +53,18 @@ def answers(port: int, path: str) -> bool:
         return False
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def served(tmp_path):
-    """A home whose servers run: (process of `bondsig ui`, port of Dagster, port of MLflow)."""
+    """A home whose servers run: (process of `bondsig ui`, ports of Dagster, MLflow, the report)."""
     home = make_home(tmp_path / "home")
-    port, mlflow_port = free_port(), free_port()
+    port, mlflow_port, report_port = free_port(), free_port(), free_port()
     command = [*_BONDSIG, "ui", "--port", str(port), "--mlflow-port", str(mlflow_port)]
+    command += ["--report-port", str(report_port)]
     process = subprocess.Popen(
         command,
         env={**os.environ, "BONDSIG_HOME": str(home.path)},
@@ -70,14 +76,17 @@ def served(tmp_path):
     while not (answers(port, "/server_info") and answers(mlflow_port, "/health")):
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.5)
-    yield home, process, port, mlflow_port
+    while not listens(report_port):
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.2)
+    yield home, process, port, mlflow_port, report_port
     started = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
     for one in [*started, process]:
         one.kill()
 
 
 def test_no_other_site_can_use_them_and_none_outlives_a_kill(served):
-    home, process, port, mlflow_port = served
+    home, process, port, mlflow_port, report_port = served
     query = json.dumps({"query": "{ version }"})
     get = "/graphql?query=" + _LAUNCH.replace("\n", "").replace(" ", "%20").replace('"', "%22")
 
@@ -106,15 +115,24 @@ def test_no_other_site_can_use_them_and_none_outlives_a_kill(served):
     assert ask(mlflow_port, "POST", search, body, host="192.168.0.9:5000")[0] == 403
     assert ask(mlflow_port, "POST", search, body, origin="http://evil.example")[0] == 403
 
+    status, said = ask(report_port, "GET", "/")
+    assert status == 404 and "bondsig report" in said
+    home.report.mkdir()
+    (home.report / "index.html").write_text("the report")
+    assert ask(report_port, "GET", "/") == (200, "the report")
+    assert ask(report_port, "GET", "/", host="evil.example")[0] == 403
+    assert ask(report_port, "GET", "/", origin="http://evil.example")[0] == 403
+    assert ask(report_port, "GET", "/../market.json")[0] == 404
+
     started = psutil.Process(process.pid).children(recursive=True)
-    assert len(started) >= 6
+    assert len(started) >= 7
     process.kill()
     _, alive = psutil.wait_procs(started, timeout=40)
     assert not alive, [one.cmdline() for one in alive]
 
 
 def test_a_closed_terminal_ends_them_and_a_killed_run_is_ended(served):
-    home, process, _, _ = served
+    home, process, *_ = served
     started = psutil.Process(process.pid).children(recursive=True)
     run = subprocess.Popen(
         [*_BONDSIG, "run", "--end", "2022-09-30", "--select", "+key:bond_analytics"],
