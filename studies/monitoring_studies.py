@@ -1,11 +1,11 @@
 """What rings in worlds whose lead dies, halves or turns round, and in worlds where nothing changes:
 `python -m studies.monitoring_studies FOLDER`.
 
-Reads the judged rows of worlds that the study of news keeps under FOLDER, follows the monitors of
-accuracy and calibration through each, evening by evening, and counts: alarms before the day of the
-change against those promised, trading days from that day to the first alarm against those said
-beforehand, and who rang first. Prints Markdown; worlds that are not kept yet are named, and made
-with --make (minutes each).
+Reads what the champions of worlds said as the study of news keeps it under FOLDER, follows the
+monitors of accuracy and calibration through each, evening by evening, and counts: alarms before the
+day of the change against those promised, trading days from that day to the first alarm against
+those said beforehand, and who rang first. Prints Markdown; worlds that are not kept yet are named,
+and made with --make (minutes each).
 
 Belongs here: monitors of a whole world, counting, the table. Not here: monitors (`monitoring/`),
 series without a market (`alarm_study.py`), worlds and their champions (`news_studies.py`).
@@ -34,8 +34,8 @@ from bondsig_assets.sources.simulated.worlds import World
 from bondsig_assets.sources.simulated.worlds import world as world_named
 from bondsig_assets.tables.learning import CHAMPIONS
 from studies.champions import CHAMPION
-from studies.kept import keep
-from studies.news_studies import FIRST_SEED, case_name, judged_path, walked
+from studies.news_judging import judged_frame
+from studies.news_studies import FIRST_SEED, case_name, is_walked, walked
 
 #: Lead strength, path and number of seeds of each kind of world; the turn lies two years in.
 CASES = (
@@ -190,15 +190,13 @@ def worlds(
 
 
 def judged_rows(folder: Path, world: World, *, make: bool) -> pl.DataFrame | None:
-    """Judged rows of a world as they are kept under `folder`; made and kept where they are not and
-    `make` asks for it, else None.
+    """Judged rows of a world of which what was said is kept under `folder`; made and kept where it
+    is not and `make` asks for it, else None.
     """
-    path = judged_path(folder, world)
-    if not path.exists():
-        if not make:
-            return None
-        keep(walked(world)[0], path)
-    return pl.read_parquet(path)
+    if not make and not is_walked(folder, world):
+        return None
+    walk = walked(folder, world)
+    return judged_frame(walk.predictions, walk.labels)
 
 
 def report(

@@ -156,8 +156,8 @@ def walked(folder: Path, world: World) -> Walked:
     """A world from bond days with KINDS walked forward and a champion by the gate: made once and
     kept in `folder`, for studies of news, of its ceiling and of money.
     """
-    paths = [folder / "worlds" / f"{world_key(world)}-{name}.parquet" for name in _KEPT]
-    if not all(path.exists() for path in paths):
+    paths = walked_paths(folder, world)
+    if not is_walked(folder, world):
         of = tables_of(panel_world(world).panels)
         settings = replace(LearningSettings(), models=KINDS)
         data = make_dataset(of.issuer_days, of.labels, settings.walk_forward, of.credit_news)
@@ -168,7 +168,15 @@ def walked(folder: Path, world: World) -> Walked:
     return Walked(*(pl.read_parquet(path) for path in paths))
 
 
-_KEPT = ("predictions", "labels")
+def walked_paths(folder: Path, world: World) -> list[Path]:
+    """Where a walked world keeps its predictions and its labels."""
+    key = world_key(world)
+    return [folder / "worlds" / f"{key}-{name}.parquet" for name in ("predictions", "labels")]
+
+
+def is_walked(folder: Path, world: World) -> bool:
+    """Whether `walked` need only read."""
+    return all(path.exists() for path in walked_paths(folder, world))
 
 
 def news_chain(folder: Path, world: str, seed: int, lead_strength: float) -> dict[str, Any]:

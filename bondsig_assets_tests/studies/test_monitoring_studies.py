@@ -17,6 +17,7 @@ from scipy.stats import norm
 
 from bondsig_assets.calendar import offset, trading_days
 from bondsig_assets.learning.evaluation import daily_ic
+from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.sources.simulated.worlds import World
 from studies import monitoring_studies
 from studies.champions import CHAMPION
@@ -32,7 +33,7 @@ from studies.monitoring_studies import (
     turn_of,
     worlds,
 )
-from studies.news_studies import judged_path
+from studies.news_studies import is_walked, walked, walked_paths
 
 DAYS = trading_days(date(2018, 1, 2), date(2021, 12, 31))
 TURN = DAYS[504]
@@ -58,6 +59,18 @@ def judged(ic: float, after: float | None = None, n: int = 60, seed: int = 5) ->
             "label": label.ravel(),
         }
     )
+
+
+def store(folder, world: World, rows: pl.DataFrame) -> None:
+    """Keep what a world's champion and control said, and its labels, as `walked` does."""
+    said = rows.rename({"probability": "probability_underperform"})
+    control = said.with_columns(model_name=pl.lit(CONTROL), prediction="control")
+    labels = rows.select(
+        "trade_date", "parent_id", horizon_days=pl.lit(5, pl.Int64), excess_return_pct="label"
+    )
+    kept = pl.concat([said, control]).drop("control", "label")
+    for path, frame in zip(walked_paths(folder, world), (kept, labels), strict=True):
+        keep(frame, path)
 
 
 def test_series_are_those_of_the_champion_and_known_when_its_labels_are():
@@ -121,16 +134,18 @@ def test_the_table_by_hand():
 
 def test_what_is_kept_is_read_and_what_is_not_is_named_or_made(tmp_path, monkeypatch):
     kept, missing = (replace(SMALL, seed=seed, lead_path="flipped:504") for seed in (1, 2))
-    keep(judged(0.15, -0.15), judged_path(tmp_path, kept))
+    store(tmp_path, kept, judged(0.15, -0.15))
     case = [("sparse flipped:504 0.20", [kept, missing])]
     said = report(tmp_path, case)
     assert "| sparse flipped:504 0.20 | 1 | 0 / " in said
     assert f"Not kept under {tmp_path}: sparse flipped:504 0.20, seed 2." in said
     made = []
 
-    def walk(world: World):
-        made.append(world.seed)
-        return judged(0.15, -0.15, seed=6), [], pl.DataFrame()
+    def walk(folder, world: World):
+        if not is_walked(folder, world):
+            made.append(world.seed)
+            store(folder, world, judged(0.15, -0.15, seed=6))
+        return walked(folder, world)
 
     monkeypatch.setattr(monitoring_studies, "walked", walk)
     for _ in range(2):
