@@ -80,7 +80,12 @@ class Evening:
     @property
     def known(self) -> str:
         """Its cutoff in SQL."""
-        return f"TIMESTAMP '{cutoff(self.day):%Y-%m-%d %H:%M:%S}'"
+        return _sql_moment(self.day)
+
+    @property
+    def known_before(self) -> str:
+        """The cutoff of the trading day before in SQL."""
+        return _sql_moment(offset(self.day, -1))
 
     @property
     def book(self) -> str:
@@ -95,6 +100,10 @@ class Evening:
 def sql_date(day: date) -> str:
     """A date in SQL."""
     return f"DATE '{day}'"
+
+
+def _sql_moment(day: date) -> str:
+    return f"TIMESTAMP '{cutoff(day):%Y-%m-%d %H:%M:%S}'"
 
 
 def text(value: str) -> str:

@@ -174,10 +174,9 @@ ORDER BY s.place""",
 
 
 def _occasional(evening: Evening) -> Question:
-    last = f"TIMESTAMP '{evening.before(1)[6:-1]} 18:30:00'"
     each = "\nUNION ALL\n".join(
         f"""SELECT {k} AS place, '{said}' AS source,
-  count(*) FILTER (WHERE known_at > {last}) AS n_rows, count(*) AS n_known,
+  count(*) FILTER (WHERE known_at > {evening.known_before}) AS n_rows, count(*) AS n_known,
   max(known_at) AS newest_at
 FROM {table} WHERE known_at <= {evening.known}"""
         for k, (said, table) in enumerate(_ON_OCCASION)
