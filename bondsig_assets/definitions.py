@@ -87,7 +87,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             *build_portfolio_checks(),
         ],
         jobs=jobs,
-        schedules=build_schedules(jobs, days),
+        schedules=build_schedules(jobs, days, folds),
         resources={
             "warehouse": WarehouseResource(home=path),
             "source": MarketSourceResource(home=path),

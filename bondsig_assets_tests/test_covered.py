@@ -64,7 +64,6 @@ COVERED_BY = {
     "learning/models/*": "learning/test_models.py",
     "monitoring/catalogue.py": "monitoring/test_settings.py",
     "market_rules.py": "learning/test_labels.py",
-    "orchestration/jobs.py": "graph/test_definitions.py",
     "orchestration/partitions.py": "orchestration/test_outdated.py",
     "orchestration/progress.py": "graph/test_whole_graph.py",
     "orchestration/renamed_assets.py": "graph/test_old_homes.py",

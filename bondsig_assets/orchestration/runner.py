@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -243,6 +243,22 @@ def _key_ranges(keys: Sequence[str], missing: Collection[str]) -> list[tuple[str
                 ranges.append([key, key])
         previous = key
     return [(first, last) for first, last in ranges]
+
+
+def day_keys(graph: Any, now: datetime) -> list[str]:
+    """Trading days of the market that have ended by `now`, in order."""
+    days = graph.get(dg.AssetKey("trace_reports")).partitions_def
+    return list(days.get_partition_keys(current_time=now))
+
+
+def without_days(graph: Any) -> Stage:
+    """What runs with the days and has none: reference tables, and what follows from them alone."""
+    names = [
+        name
+        for name in _by_stage(graph, {key.path[-1] for key in graph.get_all_asset_keys()})[DAYS]
+        if _partitions(graph, name) is None and stage_of(graph.get(dg.AssetKey(name))) == DAYS
+    ]
+    return Stage(tuple(names), (("", ""),))
 
 
 def _fold_keys(graph: Any) -> list[str]:
