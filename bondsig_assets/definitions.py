@@ -29,6 +29,7 @@ from bondsig_assets.checks.learning_checks import build_learning_checks
 from bondsig_assets.checks.portfolio_checks import build_portfolio_checks
 from bondsig_assets.home import Home, current_home
 from bondsig_assets.learning.settings import load_settings
+from bondsig_assets.orchestration.alerting import build_sensors
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
 from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
@@ -88,6 +89,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         ],
         jobs=jobs,
         schedules=build_schedules(jobs, days, folds),
+        sensors=build_sensors(home, days),
         resources={
             "warehouse": WarehouseResource(home=path),
             "source": MarketSourceResource(home=path),

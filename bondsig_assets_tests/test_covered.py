@@ -24,6 +24,8 @@ TESTS = Path(__file__).parent
 
 #: Pattern of modules → test file.
 COVERED_BY = {
+    "alerts/heartbeat.py": "alerts/test_notify.py",
+    "alerts/targets.py": "alerts/test_notify.py",
     "arrays.py": "bonds/test_kernels.py",
     "assets/late_days.py": "graph/test_late_days.py",
     "assets/learning_config.py": "graph/test_learning_config.py",

@@ -15,6 +15,9 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
+from bondsig_assets.alerts.events import run_failed
+from bondsig_assets.alerts.heartbeat import ping
+from bondsig_assets.alerts.notify import notify, usable_settings
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.run import (
     Opened,
@@ -28,7 +31,7 @@ from bondsig_assets.commands.run import (
     open_warehouse,
     read_all_files,
 )
-from bondsig_assets.errors import UserError
+from bondsig_assets.errors import RunError, UserError
 from bondsig_assets.home import Home
 from bondsig_assets.sources.base import Source
 
@@ -38,7 +41,8 @@ _NOTHING = "nothing to do: all days to {newest} are there and up to date{ended}"
 def catch_up(home: Home) -> None:
     """Bring `home` to the newest day that has ended; one line where there is nothing to do.
 
-    Raises UserError where the home holds no market, or its lake is gone.
+    The heartbeat follows when all is there, an alert when a run failed. Raises UserError where the
+    home holds no market, or its lake is gone, and RunError where a run failed.
     """
     console, began = open_console(), time.monotonic()
     be_quiet()
@@ -53,10 +57,17 @@ def catch_up(home: Home) -> None:
     home.claim(market, span, home.fingerprint())
     opened = open_graph(console, home)
     with opened.instance:
-        done = _catch_up(console, opened, source, span, has_changed)
+        try:
+            done = _catch_up(console, opened, source, span, has_changed)
+        except RunError as error:
+            # Nobody may be looking: a line of cron calls this as often as a person.
+            notify(run_failed("bondsig catch-up", "", str(error), ""), home=str(home.path))
+            raise
     home.claim(market, span, seen)
     if done:
         console.print(f"caught up in {time.monotonic() - began:.0f} s: {done}")
+    if complaint := ping(usable_settings()):
+        console.print(complaint, markup=False)
 
 
 def _catch_up(

@@ -142,13 +142,13 @@ def partitions_in_hand(
             concerned = run.job_name == job
         else:
             concerned = any(key.path[-1] in names for key in run.asset_selection)
-        first, last = _keys_of(run)
+        first, last = partitions_of_run(run)
         if concerned and first:
             found |= {key for key in keys if first <= key <= last}
     return found
 
 
-def _keys_of(run: DagsterRun) -> tuple[str, str]:
+def partitions_of_run(run: DagsterRun) -> tuple[str, str]:
     """First and last partition of a run, empty where it has none."""
     one = run.tags.get(PARTITION_NAME_TAG, "")
     return (

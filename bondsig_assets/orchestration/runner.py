@@ -196,13 +196,22 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.event_type_value == "STEP_FAILURE":
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            text = error.message.strip().removeprefix(_FAILURE) if error else "unknown error"
-            if error is not None and "Interrupted" in (error.cls_name or ""):
+            if error is not None and "Interrupted" in (_first_cause(error).cls_name or ""):
                 raise KeyboardInterrupt
-            return f"{event.step_key}: {text.splitlines()[0]}"
+            return f"{event.step_key}: {told_cause(error)}"
     return f"run {result.run_id} failed before any asset began"
+
+
+def told_cause(error: Any) -> str:
+    """The first line of what an error of a step began with."""
+    text = _first_cause(error).message.strip().removeprefix(_FAILURE) if error else ""
+    return text.splitlines()[0] if text else "unknown error"
+
+
+def _first_cause(error: Any) -> Any:
+    while error.cause is not None:
+        error = error.cause
+    return error
 
 
 def _stage(

@@ -11,8 +11,10 @@ import pytest
 
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.definitions import build_defs
+from bondsig_assets.errors import RunError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration import runner
+from bondsig_assets_tests.alerts.sinks import http_sink
 from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import make_home
 
@@ -98,6 +100,49 @@ def test_missing_days_are_one_range_a_stage_and_the_second_call_has_nothing_to_d
         "nothing to do: all days to 2024-03-28 are there and up to date, the last of this market"
     ]
     assert len(stages) == 2
+
+
+def test_the_heartbeat_follows_when_all_is_there(noted, monkeypatch):
+    home, _ = noted
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with http_sink() as sink:
+        for _ in range(2):
+            done = bondsig(
+                "catch-up",
+                BONDSIG_HOME=str(home.path),
+                BONDSIG_HEARTBEAT_URL=f"{sink.url}/hunter2",
+            )
+            assert done.returncode == 0 and "heartbeat" not in done.stdout
+        assert [path for path, _ in sink.came] == ["/hunter2"] * 2
+        sink.status = 404
+        refused = bondsig(
+            "catch-up", BONDSIG_HOME=str(home.path), BONDSIG_HEARTBEAT_URL=f"{sink.url}/hunter2"
+        )
+    assert refused.returncode == 0, "what a target does costs no run"
+    assert refused.stdout.splitlines()[-1] == (
+        "heartbeat not sent: heartbeat at 127.0.0.1: answered 404"
+    )
+
+
+def test_a_run_that_failed_is_told_and_no_heartbeat_follows(noted, monkeypatch, tmp_path):
+    home, _ = noted
+
+    def fail(*_):
+        raise RunError("trade_events: no space left on device")
+
+    monkeypatch.setattr(runner, "execute", fail)
+    with http_sink() as sink:
+        done = bondsig(
+            "catch-up",
+            BONDSIG_HOME=str(home.path),
+            BONDSIG_HEARTBEAT_URL=sink.url,
+            BONDSIG_ALERT_FILE=str(tmp_path / "alerts"),
+        )
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert sink.came == []
+    (line,) = (tmp_path / "alerts").read_text().splitlines()
+    assert "run of bondsig catch-up failed" in line and "no space left on device" in line
 
 
 def test_days_that_changed_are_counted_and_made_again(noted):
