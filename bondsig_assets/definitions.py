@@ -30,6 +30,7 @@ from bondsig_assets.checks.portfolio_checks import build_portfolio_checks
 from bondsig_assets.home import Home, current_home
 from bondsig_assets.learning.settings import load_settings
 from bondsig_assets.orchestration.alerting import build_sensors
+from bondsig_assets.orchestration.freshness import with_freshness
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
 from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
@@ -81,7 +82,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         hindsight.ex_post_bond_days_asset,
     ]
     return dg.Definitions(
-        assets=assets,
+        assets=with_freshness(assets, last, date.today()),
         asset_checks=[
             *build_asset_checks(assets),
             *build_learning_checks(),
