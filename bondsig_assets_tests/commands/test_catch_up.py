@@ -6,17 +6,25 @@ Belongs here: the command on a home whose record says what is there. Not here: t
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
+
 import dagster as dg
+import polars as pl
 import pytest
 
 from bondsig_assets.calendar import trading_days
+from bondsig_assets.commands.run import fingerprint
 from bondsig_assets.definitions import build_defs
 from bondsig_assets.errors import RunError
-from bondsig_assets.home import Home
+from bondsig_assets.home import Home, Market
 from bondsig_assets.orchestration import runner
+from bondsig_assets.sources.files import FilesSource
+from bondsig_assets.sources.registry import make_source
 from bondsig_assets_tests.alerts.sinks import http_sink
 from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import make_home
+from bondsig_assets_tests.sources.files_fixtures import PRICES, folder, lines
 
 
 def test_a_home_without_a_market_is_one_line(tmp_path):
@@ -32,10 +40,32 @@ def test_a_lake_that_is_gone_is_one_line(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+Noted = tuple[Home, list[runner.Stage]]
+
+
 @pytest.fixture
-def noted(tmp_path, monkeypatch) -> tuple[Home, list[runner.Stage]]:
-    """A home whose record has every day but the last three, and the stages that are asked for."""
-    home, stages = make_home(tmp_path / "home"), []
+def noted(tmp_path, monkeypatch) -> Noted:
+    """A home of the simulated market whose record has every day but the last three, and the stages
+    that are asked for.
+    """
+    return note(make_home(tmp_path / "home"), monkeypatch)
+
+
+@pytest.fixture
+def from_files(tmp_path, monkeypatch) -> Noted:
+    """The same of a market of one file of prices, of ten days."""
+    days = trading_days(date(2024, 3, 15), date(2024, 3, 28))
+    rows = [f"AAA,{day},{place}" for place, day in enumerate(days, 10)]
+    folder(tmp_path / "files", PRICES, prices_csv=lines("symbol,date,close", *rows))
+    market = Market(source="files", data=str(tmp_path / "files"))
+    home = Home(tmp_path / "home")
+    home.claim(market, (days[0], days[-1]), fingerprint(market))
+    return note(home, monkeypatch)
+
+
+def note(home: Home, monkeypatch: pytest.MonkeyPatch) -> Noted:
+    """Let the record of `home` lack three days, and stages be noted and not run."""
+    stages: list[runner.Stage] = []
     (home.path / "lake").mkdir()
     (home.path / "lake" / "catalog.sqlite").touch()
     defs = build_defs(home)
@@ -162,3 +192,68 @@ def test_days_that_changed_are_counted_and_made_again(noted):
     remade = {name for stage in stages for name in stage.assets}
     assert {"trade_events", "issuer_days", "scores"} <= remade
     assert not remade & {"trace_reports", "equity_prices"}
+
+
+def change(home: Home, old: str, new: str) -> None:
+    market = home.market()
+    assert market is not None
+    file = Path(market.data) / "prices.csv"
+    file.write_text(file.read_text().replace(old, new))
+
+
+def as_taken_in(home: Home) -> FilesSource:
+    """What the files were before they changed."""
+    market = home.market()
+    assert market is not None
+    return FilesSource(Path(market.data))
+
+
+class Lake:
+    """Stands for the warehouse: holds what a source brought."""
+
+    def __init__(self, source: FilesSource) -> None:
+        self._source = source
+
+    def read_table(self, table: str, *, between: tuple[date, date]) -> pl.DataFrame:
+        return self._source.daily(table, *between).rows
+
+
+def test_of_files_that_changed_only_days_that_differ_are_taken_in_again(from_files, monkeypatch):
+    home, stages = from_files
+    bondsig("catch-up", BONDSIG_HOME=str(home.path))
+    stages.clear()
+    held = Lake(as_taken_in(home))
+    held.read_table("equity_prices", between=(date(2024, 3, 15), date(2024, 3, 28)))
+    monkeypatch.setattr("bondsig_assets.commands.catch_up.open_warehouse", lambda _home: held)
+    change(home, "AAA,2024-03-26,17", "AAA,2024-03-26,17.5")
+    make_source.cache_clear()
+    done = bondsig("catch-up", BONDSIG_HOME=str(home.path))
+    assert done.returncode == 0, done.stderr
+    assert "late data: equity_prices of 1 day (2024-03-26 … 2024-03-26)" in done.stdout
+    assert "the files have changed: reading again the tables that have no days" in done.stdout
+    assert stages[0].key_ranges == (("", ""),) and "bonds" in stages[0].assets
+    assert "equity_prices" in stages[1].assets
+    assert stages[1].key_ranges[0][0] == "2024-03-26"
+    assert "trace_reports" not in stages[1].assets
+    stages.clear()
+    again = bondsig("catch-up", BONDSIG_HOME=str(home.path))
+    assert again.stdout.startswith("nothing to do: ") and stages == []
+
+
+def test_changed_files_are_looked_for_again_after_a_run_that_failed(from_files, monkeypatch):
+    home, _ = from_files
+    bondsig("catch-up", BONDSIG_HOME=str(home.path))
+    held = Lake(as_taken_in(home))
+    held.read_table("equity_prices", between=(date(2024, 3, 15), date(2024, 3, 28)))
+    monkeypatch.setattr("bondsig_assets.commands.catch_up.open_warehouse", lambda _home: held)
+    change(home, "AAA,2024-03-26,17", "AAA,2024-03-26,17.5")
+    make_source.cache_clear()
+
+    def fail(*_):
+        raise RunError("equity_prices: no space left on device")
+
+    with monkeypatch.context() as failing:
+        failing.setattr(runner, "execute", fail)
+        assert bondsig("catch-up", BONDSIG_HOME=str(home.path)).returncode == 1
+    again = bondsig("catch-up", BONDSIG_HOME=str(home.path))
+    assert "late data: equity_prices of 1 day" in again.stdout
