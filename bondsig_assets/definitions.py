@@ -32,6 +32,8 @@ from bondsig_assets.checks.portfolio_checks import build_portfolio_checks
 from bondsig_assets.home import Home, current_home
 from bondsig_assets.learning.settings import load_settings
 from bondsig_assets.monitoring.settings import load_settings as load_monitoring_settings
+from bondsig_assets.orchestration.alerting import build_alerts
+from bondsig_assets.orchestration.freshness import with_freshness
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
 from bondsig_assets.orchestration.sensors import build_sensors
@@ -88,7 +90,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         hindsight.ex_post_bond_days_asset,
     ]
     return dg.Definitions(
-        assets=assets,
+        assets=with_freshness(assets, last, date.today()),
         asset_checks=[
             *build_asset_checks(assets),
             *build_learning_checks(),
@@ -96,8 +98,8 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             *build_monitoring_checks(),
         ],
         jobs=jobs,
-        schedules=build_schedules(jobs, days),
-        sensors=build_sensors(jobs, folds, home),
+        schedules=build_schedules(jobs, days, folds),
+        sensors=[*build_sensors(jobs, folds, home), *build_alerts(home, days)],
         resources={
             "warehouse": WarehouseResource(home=path),
             "source": MarketSourceResource(home=path),

@@ -97,3 +97,7 @@ class TrackingError(BondsigError):
 
 class RunError(BondsigError):
     """A run of the graph failed: which asset and why."""
+
+
+class AlertError(BondsigError):
+    """A message did not reach its target: which, and why."""

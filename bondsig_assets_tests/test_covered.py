@@ -24,6 +24,8 @@ TESTS = Path(__file__).parent
 
 #: Pattern of modules → test file.
 COVERED_BY = {
+    "alerts/heartbeat.py": "alerts/test_notify.py",
+    "alerts/targets.py": "alerts/test_notify.py",
     "arrays.py": "bonds/test_kernels.py",
     "assets/late_days.py": "graph/test_late_days.py",
     "assets/learning_config.py": "graph/test_learning_config.py",
@@ -68,7 +70,6 @@ COVERED_BY = {
     "learning/models/*": "learning/test_models.py",
     "monitoring/catalogue.py": "monitoring/test_settings.py",
     "market_rules.py": "learning/test_labels.py",
-    "orchestration/jobs.py": "graph/test_definitions.py",
     "orchestration/partitions.py": "orchestration/test_outdated.py",
     "orchestration/progress.py": "graph/test_whole_graph.py",
     "orchestration/renamed_assets.py": "graph/test_old_homes.py",

@@ -6,6 +6,7 @@ its neighbours, `monitoring/`), what monitors read (`reading/monitoring.py`), pi
 (`reporting/`).
 """
 
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -15,6 +16,7 @@ from bondsig_assets.assets.common import (
     Result,
     chunks,
     daily_result,
+    made_chunks,
     markdown_picture,
     markdown_table,
     rows_per_day,
@@ -186,8 +188,11 @@ def drift_asset(days: dg.PartitionsDefinition, settings: MonitoringSettings) -> 
         nothing until there are windows enough. No alarm: two dozen windows promise no more.
         """
         opened, counted = warehouse.open(), []
-        for start, end in chunks(context, 252):
-            rows = drifted(opened, start, end, settings)
+
+        def made(start: date, end: date) -> pl.DataFrame:
+            return drifted(opened, start, end, settings)
+
+        for start, end, rows in made_chunks(context, made, 252):
             opened.replace(Write("drift", rows, (start, end)))
             counted.append(
                 rows_per_day(

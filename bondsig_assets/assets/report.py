@@ -24,6 +24,7 @@ from bondsig_assets.resources.warehouse_resource import WarehouseResource
         "target_positions",
         "pnl_parts",
         "performance",
+        "monitors",
         "evaluations",
         "security_coverage",
         "issuer_days",

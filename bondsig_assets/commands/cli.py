@@ -192,6 +192,18 @@ def run(
     run_range(home, market, start, end, select, again)
 
 
+@cli.command("catch-up")
+def catch_up() -> None:
+    """Make every trading day that is missing up to yesterday, and all that is out of date.
+
+    For a home that `bondsig run` has begun: with one run a stage, whatever the length of an outage.
+    The schedule every_morning asks for the same.
+    """
+    from bondsig_assets.commands.catch_up import catch_up as catch_up_home
+
+    catch_up_home(current_home())
+
+
 def _absolute(path: Path | None) -> str | None:
     return str(path.resolve()) if path else None
 

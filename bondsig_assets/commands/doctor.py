@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bondsig_assets.commands.console import open_console
-from bondsig_assets.errors import HomeError, TrackingError, WarehouseError
+from bondsig_assets.errors import HomeError, SettingsError, TrackingError, WarehouseError
 from bondsig_assets.home import DAGSTER_TEMPLATE, PACKAGE, SHIPPED, Home
 
 _PACKAGES = ("polars", "numpy", "numba", "pyarrow")
@@ -243,5 +243,20 @@ def _settings(home: Home) -> Iterator[Finding]:
         yield True, f"{copied} {'follows the template' if same else differs}", ""
 
 
+def _alerts(_home: Home) -> Iterator[Finding]:
+    """Who is told, without the addresses: those of webhooks are secrets."""
+    from bondsig_assets.alerts.settings import alert_settings
+    from bondsig_assets.alerts.targets import targets
+
+    try:
+        settings = alert_settings()
+    except SettingsError as error:
+        yield False, str(error), "set it right in the environment of `bondsig ui`, or unset it"
+        return
+    names = [*targets(settings), *(["heartbeat"] if settings.heartbeat else [])]
+    told = f"alerts go to: {', '.join(names)}" if names else "nobody is told of failures"
+    yield True, f"{told} (docs/operations.md)", ""
+
+
 _OF_EVERY_INSTALL = (_versions, _files, _home, _disk)
-_OF_THE_GRAPH = (_extensions, _lake, _inputs, _runs, _mlflow, _monitors, _settings)
+_OF_THE_GRAPH = (_extensions, _lake, _inputs, _runs, _mlflow, _monitors, _settings, _alerts)

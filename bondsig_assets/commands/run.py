@@ -12,6 +12,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ from bondsig_assets.sources.base import Source
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
 
 if TYPE_CHECKING:
+    import dagster as dg
+
+    from bondsig_assets.learning.settings import LearningSettings
     from bondsig_assets.warehouse import Warehouse
 
 
@@ -34,17 +38,17 @@ def run_range(
 ) -> None:
     """Materialize what is missing between `start` and `end` and print what was found."""
     console, began = open_console(), time.monotonic()
-    warnings.simplefilter("ignore")
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    source = _open_source(home, market)
+    be_quiet()
+    source = open_source(home, market)
     date_range = source.date_range()
     first, last = _range(date_range, start, end)
-    _read_all_files(market, source, date_range[0])
+    read_all_files(market, source, date_range[0])
     again = again or _must_be_redone(console, home, market)
-    home.claim(market, date_range, _fingerprint(market))
+    home.claim(market, date_range, fingerprint(market))
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _say_what_is_lacking(console, market, source)
-    _materialize(console, home, first, last, select, again)
+    if not materialize(console, open_graph(console, home), first, last, select, again):
+        console.print("everything is done already; --again does it again")
     took = round(time.monotonic() - began)
     show_summary(
         home,
@@ -52,39 +56,48 @@ def run_range(
     )
 
 
+def be_quiet() -> None:
+    """What is told comes from us: the log of Dagster is in its own files."""
+    warnings.simplefilter("ignore")
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)
+
+
 def show_summary(home: Home, took: str = "") -> None:
     """Print what the warehouse of `home` holds."""
     from bondsig_assets.reporting.summary import print_summary
 
-    warehouse, page = _warehouse(home), home.report / "index.html"
+    warehouse, page = open_warehouse(home), home.report / "index.html"
     with warehouse.on_snapshot():
         print_summary(
             open_console(),
             warehouse.read,
-            _market(home).describe(),
+            held_market(home).describe(),
             str(home.pictures),
             str(page) if page.exists() else "",
             took,
         )
 
 
-def _market(home: Home) -> Market:
+def held_market(home: Home) -> Market:
+    """The market of `home`; raises UserError where it holds none."""
     market = home.market()
     if market is None:
         raise UserError(f"{home.path} holds no market yet: `make run` or `bondsig run` makes one")
     return market
 
 
-def _warehouse(home: Home) -> Warehouse:
+def open_warehouse(home: Home) -> Warehouse:
+    """The warehouse of `home`, its tables and views in place."""
     from bondsig_assets.warehouse import Warehouse
 
-    _market(home)
+    held_market(home)
     warehouse = Warehouse(home.path)
     warehouse.initialize()
     return warehouse
 
 
-def _open_source(home: Home, market: Market) -> Source:
+def open_source(home: Home, market: Market) -> Source:
+    """The source of `market`; raises HomeError where the home holds another."""
     from bondsig_assets.sources.registry import make_source
 
     source, held = make_source(market), home.market()
@@ -104,7 +117,7 @@ def _range(market: tuple[date, date], start: date | None, end: date | None) -> t
     return max(first, earliest), min(last, latest)
 
 
-def _read_all_files(market: Market, source: Source, first: date) -> None:
+def read_all_files(market: Market, source: Source, first: date) -> None:
     """Read every file once before anything is written, so that a fault of a file leaves nothing
     behind.
     """
@@ -130,7 +143,7 @@ def _say_what_is_lacking(console: Console, market: Market, source: Source) -> No
         console.print(f"does without: {line}", style="dim", markup=False, highlight=False)
 
 
-def _fingerprint(market: Market) -> str:
+def fingerprint(market: Market) -> str:
     """Names, sizes and times of the files a market is read from; empty for one without files."""
     if market.source == "simulated" or not market.data:
         return ""
@@ -148,30 +161,36 @@ def _must_be_redone(console: Console, home: Home, market: Market) -> bool:
     """
     if home.market() is None:
         return False
-    if home.fingerprint() != _fingerprint(market):
+    if home.fingerprint() != fingerprint(market):
         console.print("the files have changed since the last run: doing these days again")
         return True
-    if not (home.path / "lake" / "catalog.sqlite").exists() and not os.environ.get(
-        "BONDSIG_CATALOG"
-    ):
+    if lake_is_gone(home):
         console.print("the lake is not there any more: doing these days again")
         return True
     return False
 
 
-def _materialize(
-    console: Console, home: Home, first: date, last: date, select: str, again: bool
-) -> None:
+def lake_is_gone(home: Home) -> bool:
+    """Whether the lake that the record tells of is not there."""
+    is_local = not os.environ.get("BONDSIG_CATALOG")
+    return is_local and not (home.path / "lake" / "catalog.sqlite").exists()
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The graph of a home and Dagster's record of it."""
+
+    home: Home
+    instance: dg.DagsterInstance
+    defs: dg.Definitions
+    settings: LearningSettings
+
+
+def open_graph(console: Console, home: Home) -> Opened:
+    """Load the graph, and end runs whose process is gone, which is told."""
     from bondsig_assets.learning.settings import load_settings
-    from bondsig_assets.monitoring.settings import load_settings as load_monitoring_settings
-    from bondsig_assets.orchestration import progress, runner
+    from bondsig_assets.orchestration import runner
     from bondsig_assets.orchestration.dead_runs import end_dead_runs
-    from bondsig_assets.orchestration.outdated import (
-        filtered_otherwise,
-        monitored_by_other_settings,
-        targets_of_other_settings,
-    )
-    from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
 
     with console.status("opening the graph"):
         from bondsig_assets.definitions import build_defs
@@ -183,6 +202,33 @@ def _materialize(
         )
     for run in end_dead_runs(instance):
         console.print(f"ended {run}: it was killed, or the machine restarted")
+    return Opened(home, instance, defs, settings)
+
+
+def materialize(
+    console: Console,
+    opened: Opened,
+    first: date,
+    last: date,
+    select: str = "",
+    again: bool = False,
+    redelivered: dict[str, set[str]] | None = None,
+) -> bool:
+    """Make what is missing of the days `first` … `last`, then what is out of date whatever its day;
+    returns whether there was anything to do.
+
+    `redelivered`: raw table → days of which the source brings other rows than are held.
+    """
+    from bondsig_assets.monitoring.settings import load_settings as load_monitoring_settings
+    from bondsig_assets.orchestration import progress, runner
+    from bondsig_assets.orchestration.outdated import (
+        filtered_otherwise,
+        monitored_by_other_settings,
+        targets_of_other_settings,
+    )
+    from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
+
+    home, instance, defs, settings = opened.home, opened.instance, opened.defs, opened.settings
     chosen = runner.selected_assets(defs, select)
 
     def execute(stages: Sequence[runner.Stage]) -> None:
@@ -193,14 +239,14 @@ def _materialize(
 
     if stages := runner.plan(defs, instance, first, last, chosen, again):
         execute(stages)
-    folds = runner.to_retrain(defs, _warehouse(home), settings) if "models" in chosen else set()
+    folds = runner.to_retrain(defs, open_warehouse(home), settings) if "models" in chosen else set()
     if folds:
         console.print(
             f"{home.learning_file} asks for other models than were trained for {len(folds)}"
             " quarters"
         )
     days_of_signals = (
-        filtered_otherwise(_warehouse(home), settings) if "signals" in chosen else set()
+        filtered_otherwise(open_warehouse(home), settings) if "signals" in chosen else set()
     )
     if days_of_signals:
         console.print(
@@ -208,7 +254,7 @@ def _materialize(
             f" {len(days_of_signals)} days"
         )
     policies = load_portfolio_settings(home.portfolio_file)
-    targets = targets_of_other_settings(_warehouse(home), policies)
+    targets = targets_of_other_settings(open_warehouse(home), policies)
     days_of_targets = targets["target_positions"] if "target_positions" in chosen else set()
     if days_of_targets:
         console.print(
@@ -216,7 +262,7 @@ def _materialize(
             f" {len(days_of_targets)} days"
         )
     watched = monitored_by_other_settings(
-        _warehouse(home), load_monitoring_settings(home.monitoring_file)
+        open_warehouse(home), load_monitoring_settings(home.monitoring_file)
     )
     days_watched = watched["monitors"] if "monitors" in chosen else set()
     if days_watched:
@@ -230,7 +276,8 @@ def _materialize(
         chosen,
         {"models": folds, "signals": days_of_signals}
         | (targets if days_of_targets else {})
-        | (watched if days_watched else {}),
+        | (watched if days_watched else {})
+        | (redelivered or {}),
     ):
         for stage in outdated:
             days = ", ".join(
@@ -238,5 +285,4 @@ def _materialize(
             )
             console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")
         execute(outdated)
-    if not stages and not outdated:
-        console.print("everything is done already; --again does it again")
+    return bool(stages or outdated)

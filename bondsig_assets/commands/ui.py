@@ -58,7 +58,7 @@ def serve(
     with open_instance(home) as instance:
         _say_ended(instance)
         servers = [
-            Tethered(name, command, home.path, _environment())
+            Tethered(name, command, home.path, _environment(host, port))
             for name, command in _commands(home, host, ports, allowed_hosts).items()
         ]
         print(
@@ -98,8 +98,11 @@ def _taken(host: str, port: int) -> bool:
             raise UserError(f"--host {host}: {error.strerror or error}") from error
 
 
-def _environment() -> dict[str, str]:
+def _environment(host: str, port: int) -> dict[str, str]:
+    name = f"[{host}]" if ":" in host else host
     return {
+        # Where links in alerts lead, unless somebody knows a better name.
+        "BONDSIG_UI_URL": f"http://{name}:{port}",
         **os.environ,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "true",

@@ -1,17 +1,31 @@
 """Jobs and schedules: the morning run of one trading day, and the quarterly training.
 
-Belongs here: what runs together and when. Not here: the assets.
+Belongs here: what runs together and when, and why nothing does. Not here: the assets, and what is
+missing (`catch_up.py`).
 """
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
-from bondsig_assets.calendar import at_or_after, at_or_before, is_trading_day, quarter_of
-from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING
+from bondsig_assets.calendar import (
+    at_or_after,
+    at_or_before,
+    is_trading_day,
+    next_quarter,
+    quarter_of,
+)
+from bondsig_assets.orchestration.catch_up import Due, find_due, partitions_in_hand
+from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING, stage_of
 
-_NEW_YORK = "America/New_York"
+NEW_YORK = "America/New_York"
+#: Tag of a run that a schedule asked for: how many days were missing, how many had changed.
+REASON_TAG = "bondsig/reason"
+#: Tag of a run that writes days or models: the queue lets one of them through at a time, so that a
+#: day never overtakes the one before it (`dagster.yaml`).
+WRITES_TAG = "bondsig/writes"
+_ONE_AT_A_TIME = {WRITES_TAG: "true"}
 
 
 def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) -> list[Any]:
@@ -26,12 +40,14 @@ def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) ->
             "daily",
             selection=of[DAYS] | of[SCORING],
             partitions_def=days,
+            tags=_ONE_AT_A_TIME,
             description="One trading day, from reports to orders.",
         ),
         dg.define_asset_job(
             "training",
             selection=of[TRAINING],
             partitions_def=folds,
+            tags=_ONE_AT_A_TIME,
             description="The models of one quarter, and who becomes champion.",
         ),
         dg.define_asset_job(
@@ -42,39 +58,123 @@ def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) ->
     ]
 
 
-def build_schedules(jobs: list[Any], days: dg.PartitionsDefinition) -> list[dg.ScheduleDefinition]:
-    """Both off until switched on. The daily one asks for the day that ended last night."""
+def build_schedules(
+    jobs: list[Any], days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition
+) -> list[dg.ScheduleDefinition]:
+    """Both off until switched on. Each asks, in one run, for all that is missing by now and all
+    that is out of date, so that an outage of any length is made up by the tick after it.
+    """
     daily, training, _ = jobs
 
     @dg.schedule(
-        job=daily, cron_schedule="30 6 * * 2-6", execution_timezone=_NEW_YORK, name="every_morning"
+        job=daily, cron_schedule="30 6 * * 2-6", execution_timezone=NEW_YORK, name="every_morning"
     )
     def every_morning(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """06:30 New York, Tuesday to Saturday: the trading day before."""
-        yesterday = date.fromordinal(context.scheduled_execution_time.date().toordinal() - 1)
-        if not is_trading_day(yesterday):
-            return dg.SkipReason(f"{yesterday} was no trading day")
-        key = yesterday.isoformat()
-        if key not in days.get_partition_keys(current_time=context.scheduled_execution_time):
-            return dg.SkipReason(f"{key} is outside the market of this home")
-        return dg.RunRequest(run_key=key, partition_key=key)
+        """06:30 New York, Tuesday to Saturday: the trading day before, what was missed before it,
+        and days that something they rest on was made after.
+        """
+        now = context.scheduled_execution_time
+        keys = list(days.get_partition_keys(current_time=now))
+        due = _due(context, "daily", (DAYS, SCORING), keys)
+        yesterday = now.date() - timedelta(days=1)
+        if due.key_range is None:
+            return dg.SkipReason(_why_no_day(due, keys, yesterday))
+        return _request(context, due, "day", (DAYS, SCORING))
 
     @dg.schedule(
         job=training,
         cron_schedule="30 7 * * 1-5",
-        execution_timezone=_NEW_YORK,
+        execution_timezone=NEW_YORK,
         name="every_quarter",
     )
     def every_quarter(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        """07:30 New York on the first trading day of a quarter, when the labels of its training
-        days are in.
+        """07:30 New York, Monday to Friday: quarters that have no models, from their first trading
+        day on, when the labels of the days before are in; and those whose days were made anew.
         """
-        today = context.scheduled_execution_time.date()
-        quarter = quarter_of(today)
-        if at_or_after(quarter) != today:
+        now = context.scheduled_execution_time
+        quarters = [
+            key
+            for key in folds.get_partition_keys(current_time=now)
+            if at_or_after(date.fromisoformat(key)) <= now.date()
+        ]
+        due = _due(context, "training", (TRAINING,), quarters)
+        keys = list(days.get_partition_keys(current_time=now))
+        if due.key_range is None:
+            return dg.SkipReason(_why_no_quarter(due, quarters, keys, now.date()))
+        before = [key for key in keys if key < due.key_range[1]]
+        lacking = _due(context, "daily", (DAYS,), before)
+        if lacking.missing or lacking.outdated or lacking.busy:
             return dg.SkipReason(
-                f"{today} does not begin a quarter (that was {at_or_before(quarter)})"
+                f"{due.in_words('quarter')}, and days they learn from are not there yet:"
+                f" {lacking.in_words('day') or _in_hand(lacking)}"
             )
-        return dg.RunRequest(run_key=quarter.isoformat(), partition_key=quarter.isoformat())
+        return _request(context, due, "quarter", (TRAINING,))
 
     return [every_morning, every_quarter]
+
+
+def _due(
+    context: dg.ScheduleEvaluationContext, job: str, stages: tuple[str, ...], keys: list[str]
+) -> Due:
+    """What `job` has to make of `keys`, without what a run has in hand."""
+    graph = _graph(context)
+    busy = partitions_in_hand(graph, context.instance, job, stages, keys)
+    return find_due(graph, context.instance, stages, keys, busy)
+
+
+def _graph(context: dg.ScheduleEvaluationContext) -> Any:
+    assert context.repository_def is not None, "Dagster gives a tick its repository"
+    return context.repository_def.asset_graph
+
+
+def _request(
+    context: dg.ScheduleEvaluationContext, due: Due, what: str, stages: tuple[str, ...]
+) -> dg.RunRequest:
+    """One run over the whole range, of the assets concerned, that says why it was asked for."""
+    said = due.in_words(what)
+    context.log.info(said)
+    every = [node.key for node in _graph(context).asset_nodes if stage_of(node) in stages]
+    assets = [key for key in every if key.path[-1] in due.assets]
+    return dg.RunRequest(
+        run_key="_".join(due.key_range or ()),
+        tags={**due.tags, REASON_TAG: said},
+        asset_selection=None if len(assets) == len(every) else sorted(assets),
+    )
+
+
+def _why_no_day(due: Due, keys: list[str], yesterday: date) -> str:
+    """Why a morning asks for nothing."""
+    if due.busy:
+        return _in_hand(due)
+    if not keys:
+        return "the market of this home has no day yet"
+    newest = date.fromisoformat(keys[-1])
+    if newest < at_or_before(yesterday):
+        return f"{_ended(newest)}; all its days are there and up to date"
+    closed = "" if is_trading_day(yesterday) else f"; {yesterday} was no trading day"
+    return f"all days to {newest} are there and up to date{closed}"
+
+
+def _why_no_quarter(due: Due, quarters: list[str], keys: list[str], today: date) -> str:
+    """Why nothing is trained."""
+    if due.busy:
+        return _in_hand(due)
+    trained = (
+        f"the models of all quarters to that of {quarters[-1]} are there and up to date"
+        if quarters
+        else "no quarter has days enough before it to learn from"
+    )
+    newest = date.fromisoformat(keys[-1]) if keys else None
+    if newest is not None and newest < at_or_before(today - timedelta(days=1)):
+        return f"{_ended(newest)}; {trained}"
+    return f"{trained}; the next begins on {at_or_after(next_quarter(quarter_of(today)))}"
+
+
+def _ended(newest: date) -> str:
+    return f"the market of this home ended on {newest}"
+
+
+def _in_hand(due: Due) -> str:
+    first, last = due.busy[0], due.busy[-1]
+    which = first if first == last else f"{first} … {last}"
+    return f"a run has {which} in hand, and nothing else is missing or out of date"

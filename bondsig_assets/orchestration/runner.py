@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -196,13 +196,22 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
     for event in result.all_events:
         if event.event_type_value == "STEP_FAILURE":
             error = event.step_failure_data.error
-            while error is not None and error.cause is not None:
-                error = error.cause
-            text = error.message.strip().removeprefix(_FAILURE) if error else "unknown error"
-            if error is not None and "Interrupted" in (error.cls_name or ""):
+            if error is not None and "Interrupted" in (_first_cause(error).cls_name or ""):
                 raise KeyboardInterrupt
-            return f"{event.step_key}: {text.splitlines()[0]}"
+            return f"{event.step_key}: {told_cause(error)}"
     return f"run {result.run_id} failed before any asset began"
+
+
+def told_cause(error: Any) -> str:
+    """The first line of what an error of a step began with."""
+    text = _first_cause(error).message.strip().removeprefix(_FAILURE) if error else ""
+    return text.splitlines()[0] if text else "unknown error"
+
+
+def _first_cause(error: Any) -> Any:
+    while error.cause is not None:
+        error = error.cause
+    return error
 
 
 def _stage(
@@ -243,6 +252,22 @@ def _key_ranges(keys: Sequence[str], missing: Collection[str]) -> list[tuple[str
                 ranges.append([key, key])
         previous = key
     return [(first, last) for first, last in ranges]
+
+
+def day_keys(graph: Any, now: datetime) -> list[str]:
+    """Trading days of the market that have ended by `now`, in order."""
+    days = graph.get(dg.AssetKey("trace_reports")).partitions_def
+    return list(days.get_partition_keys(current_time=now))
+
+
+def without_days(graph: Any) -> Stage:
+    """What runs with the days and has none: reference tables, and what follows from them alone."""
+    names = [
+        name
+        for name in _by_stage(graph, {key.path[-1] for key in graph.get_all_asset_keys()})[DAYS]
+        if _partitions(graph, name) is None and stage_of(graph.get(dg.AssetKey(name))) == DAYS
+    ]
+    return Stage(tuple(names), (("", ""),))
 
 
 def _fold_keys(graph: Any) -> list[str]:
