@@ -317,7 +317,7 @@ def watch_alarms(home: Home, cursor: str) -> tuple[str, str]:
         rang = [(str(day), said) for day, said in alarms.select("trade_date", "explanation").rows()]
         _tell(home, monitors_rang(rang, _runs(settings)))
     for day, said in asked.select("trade_date", "explanation").rows():
-        _tell(home, retrain_requested(str(day), said, settings.link("jobs/training")))
+        _tell(home, retrain_requested(str(day), said, settings.link("jobs")))
     return f"{alarms.height} alarms and {asked.height} requests are new", max(cursor, str(newest))
 
 

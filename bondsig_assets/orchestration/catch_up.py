@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES, DagsterRun
+from dagster._core.storage.dagster_run import DagsterRun
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -25,6 +25,15 @@ from dagster._core.storage.tags import (
 
 from bondsig_assets.orchestration.outdated import outdated
 from bondsig_assets.orchestration.stages import DAYS, stage_of
+
+#: A run has its partitions in hand from the queue to its end. One that was noted and never queued
+#: (its process died at once) stays NOT_STARTED for ever and holds nothing.
+_IN_HAND = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 @dataclass(frozen=True)
@@ -135,7 +144,7 @@ def partitions_in_hand(
         for name in _names(graph, stages)
         if graph.get(dg.AssetKey(name)).partitions_def is not None
     }
-    runs = instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    runs = instance.get_runs(dg.RunsFilter(statuses=_IN_HAND))
     found: set[str] = set()
     for run in runs:
         if run.asset_selection is None:

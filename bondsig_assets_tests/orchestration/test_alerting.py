@@ -272,7 +272,8 @@ def test_a_table_that_falls_silent_rings_once():
     assert rang[4]["value_date"][0] == days[-5] and rang[4]["value"][0] == 3
 
 
-def test_a_silent_table_of_the_warehouse_is_told(told, home):
+def test_a_silent_table_is_told_where_no_alarms_are_kept(told, home, monkeypatch):
+    monkeypatch.delitem(TABLES, ALARMS.name, raising=False)
     days = trading_days(date(2023, 6, 1), date(2024, 3, 28))
     Warehouse(home.path).initialize()
     kept = TABLES["borrow_rates"]
@@ -316,6 +317,12 @@ def row_of(table: Table, partition: str, days: list[date]) -> pl.DataFrame:
             )
         )
     )
+
+
+def test_where_alarms_are_kept_they_tell_of_silent_tables(told, home, monkeypatch):
+    monkeypatch.setitem(TABLES, ALARMS.name, ALARMS)
+    alerting._tell_silent_tables(home, "", "2024-03-28", alert_settings())
+    assert told() == []
 
 
 # --- monitors ---

@@ -123,8 +123,16 @@ def test_queued_and_running_days_are_in_hand(instance):
     assert in_hand(instance, dg.DagsterRunStatus.STARTED, one) == {*KEYS[10:13], KEYS[20]}
 
 
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
-def test_runs_that_ended_have_nothing_in_hand(instance, status):
+@pytest.mark.parametrize(
+    "status",
+    [
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+        dg.DagsterRunStatus.CANCELED,
+        dg.DagsterRunStatus.NOT_STARTED,
+    ],
+)
+def test_runs_that_ended_or_never_began_have_nothing_in_hand(instance, status):
     assert in_hand(instance, status, {"dagster/partition": KEYS[20]}) == set()
 
 
