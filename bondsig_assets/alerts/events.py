@@ -119,17 +119,6 @@ def days_late(missing: Sequence[str], outdated: Sequence[str], why: str, link: s
     )
 
 
-def source_stale(table: str, newest: str, n_days: int, usual: int, link: str) -> Event:
-    """A raw table that has brought no row for longer than it ever did."""
-    return Event(
-        "source_stale",
-        f"{table} has brought nothing for {n_days} trading days",
-        f"its newest rows are of {newest}; {usual} days without any were the most before",
-        "see whether the source still delivers; once it does, `bondsig catch-up`",
-        link,
-    )
-
-
 def listed(texts: Sequence[str]) -> str:
     """Texts in a line, the first ten of them."""
     more = f"; and {len(texts) - _AT_MOST} more" if len(texts) > _AT_MOST else ""

@@ -11,14 +11,12 @@ and `bondsig catch-up` tells it itself.
 # No `from __future__ import annotations`: Dagster reads the type of `context` as it stands.
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-import polars as pl
 from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
     AssetCheckExecutionRecordStatus,
@@ -32,15 +30,12 @@ from bondsig_assets.alerts.events import (
     monitors_rang,
     retrain_requested,
     run_failed,
-    source_stale,
 )
 from bondsig_assets.alerts.heartbeat import ping
 from bondsig_assets.alerts.notify import notify, usable_settings
 from bondsig_assets.alerts.settings import AlertSettings
 from bondsig_assets.errors import WarehouseError
 from bondsig_assets.home import Home
-from bondsig_assets.monitoring.freshness import freshness
-from bondsig_assets.monitoring.settings import FreshnessSettings
 from bondsig_assets.orchestration.catch_up import (
     Due,
     find_due,
@@ -49,15 +44,12 @@ from bondsig_assets.orchestration.catch_up import (
 )
 from bondsig_assets.orchestration.runner import told_cause
 from bondsig_assets.orchestration.stages import DAYS, SCORING
-from bondsig_assets.tables import RAW_DAILY, TABLES
 from bondsig_assets.warehouse import Warehouse
 
 #: Days that are not there by now are late, New York time: 06:30 and two and a half hours to run.
 LATE_AT = time(9, 0)
 _STAGES = (DAYS, SCORING)
 _NEW_YORK = ZoneInfo("America/New_York")
-#: Calendar days of arrivals that a silent table is judged by.
-_ARRIVAL_DAYS = 600
 
 
 def build_alerts(home: Home, days: dg.PartitionsDefinition) -> list[Any]:
@@ -222,8 +214,6 @@ def watch_days(
     busy = partitions_in_hand(graph, instance, "daily", _STAGES, keys)
     due = find_due(graph, instance, _STAGES, keys, busy)
     if due.key_range is None and not due.busy:
-        if settings.has_target and seen.complete != newest:
-            _tell_silent_tables(home, seen.complete, newest, settings)
         seen = replace(seen, complete=newest)
         if settings.heartbeat and seen.beat != today.isoformat() and not ping(settings):
             seen = replace(seen, beat=today.isoformat())
@@ -241,57 +231,10 @@ def _late(due: Due, settings: AlertSettings) -> Event:
     return days_late(due.missing, due.outdated, why, _runs(settings))
 
 
-def _tell_silent_tables(home: Home, since: str, newest: str, settings: AlertSettings) -> None:
-    """Tell which raw tables have brought nothing for more than twice as long as ever before, on an
-    evening after `since`. Where alarms are kept they say so themselves (`watch_alarms`).
-    """
-    if "alarms" in TABLES:
-        return
-    last = date.fromisoformat(newest)
-    evenings = [last] if not since else _evenings(date.fromisoformat(since), last)
-    for row in silent_tables(_arrivals(home, last), evenings).iter_rows(named=True):
-        _tell(
-            home,
-            source_stale(
-                row["monitor"].removeprefix("freshness."),
-                str(row["value_date"]),
-                int(row["value"]),
-                int(row["expected"]),
-                _runs(settings),
-            ),
-        )
-
-
-def _evenings(since: date, last: date) -> list[date]:
-    from bondsig_assets.calendar import trading_days
-
-    return trading_days(since + timedelta(days=1), last)
-
-
-def silent_tables(arrivals: pl.DataFrame, evenings: Sequence[date]) -> pl.DataFrame:
-    """Rows of `monitors` of the tables in `arrivals` (layer, known_date) that rang on one of
-    `evenings`.
-    """
-    return freshness(arrivals, evenings, FreshnessSettings()).filter(pl.col("state") == "alarm")
-
-
-def _arrivals(home: Home, last: date) -> pl.DataFrame:
-    """Days of the last two years on which each daily raw table has a row."""
-    warehouse, since = Warehouse(home.path), last - timedelta(days=_ARRIVAL_DAYS)
-    parts = [
-        f"SELECT DISTINCT '{name}' AS layer, {TABLES[name].partition} AS known_date FROM {name}"
-        f" WHERE {TABLES[name].partition} BETWEEN DATE '{since}' AND DATE '{last}'"
-        for name in RAW_DAILY
-    ]
-    return warehouse.read(f"{' UNION ALL '.join(parts)} ORDER BY layer, known_date")
-
-
 def watch_alarms(home: Home, cursor: str) -> tuple[str, str]:
     """Tell the alarms and the requests for a training of evenings after `cursor`; what it came to,
     and the next cursor. The first look tells nothing: the past is no news.
     """
-    if "alarms" not in TABLES:
-        return "this version keeps no alarms", cursor
     warehouse, settings = Warehouse(home.path), usable_settings()
     try:
         newest = warehouse.read(

@@ -14,7 +14,6 @@ from bondsig_assets.alerts.events import (
     monitors_rang,
     retrain_requested,
     run_failed,
-    source_stale,
 )
 
 LINK = "http://127.0.0.1:3000/runs/1"
@@ -24,7 +23,6 @@ EVERY = [
     monitors_rang([("2024-03-27", "ic: it fell"), ("2024-03-26", "coverage: it fell")], LINK),
     retrain_requested("2024-03-27", "the IC fell", LINK),
     days_late(["2024-03-26", "2024-03-27"], ["2024-03-20"], "no run asked for them", LINK),
-    source_stale("trace_reports", "2024-03-20", 5, 1, LINK),
 ]
 
 

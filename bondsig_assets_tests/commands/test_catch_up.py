@@ -107,6 +107,7 @@ def note(home: Home, monkeypatch: pytest.MonkeyPatch) -> Noted:
     nothing = {
         "filtered_otherwise": set(),
         "targets_of_other_settings": {"target_positions": set()},
+        "monitored_by_other_settings": {"monitors": set()},
     }
     for name, value in nothing.items():
         monkeypatch.setattr(

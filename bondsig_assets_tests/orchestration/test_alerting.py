@@ -21,11 +21,9 @@ from bondsig_assets.orchestration.alerting import (
     Seen,
     failed_checks,
     failed_run,
-    silent_tables,
     watch_alarms,
     watch_days,
 )
-from bondsig_assets.tables import RAW_DAILY, TABLES
 from bondsig_assets.tables.monitoring import ALARMS, RETRAIN_REQUESTS
 from bondsig_assets.tables.schema import Table
 from bondsig_assets.warehouse import Warehouse, Write
@@ -212,7 +210,6 @@ def test_days_in_hand_at_nine_are_told_as_such(instance, told, home):
 
 def test_the_heartbeat_beats_once_a_day_when_all_is_there(instance, told, home, monkeypatch):
     held(instance, date(2024, 3, 26))
-    monkeypatch.setattr(alerting, "_tell_silent_tables", lambda *_: None)
     with http_sink() as sink:
         monkeypatch.setenv("BONDSIG_HEARTBEAT_URL", f"{sink.url}/beat")
         _, seen = look(home, instance, Seen(), 2024, 3, 28, 8, 0)
@@ -234,7 +231,6 @@ def test_the_heartbeat_beats_once_a_day_when_all_is_there(instance, told, home, 
 
 def test_a_heartbeat_that_is_not_heard_is_tried_again(instance, told, home, monkeypatch):
     held(instance, date(2024, 3, 27))
-    monkeypatch.setattr(alerting, "_tell_silent_tables", lambda *_: None)
     with http_sink() as sink:
         sink.status = 503
         monkeypatch.setenv("BONDSIG_HEARTBEAT_URL", sink.url)
@@ -248,48 +244,6 @@ def test_a_heartbeat_that_is_not_heard_is_tried_again(instance, told, home, monk
 @pytest.mark.parametrize("cursor", [None, "", "no json", "[]", '{"other": 1}'])
 def test_a_cursor_that_cannot_be_read_is_a_new_one(cursor):
     assert Seen.read(cursor) == Seen()
-
-
-# --- sources ---
-
-
-def test_a_table_that_falls_silent_rings_once():
-    days = trading_days(date(2023, 1, 3), date(2024, 3, 28))
-    arrivals = pl.DataFrame(
-        [("equity_prices", day) for day in days] + [("cds_quotes", day) for day in days[:-4]],
-        schema={"layer": pl.String(), "known_date": pl.Date()},
-        orient="row",
-    )
-    rang = [silent_tables(arrivals, [day]) for day in days[-6:]]
-    assert [frame["monitor"].to_list() for frame in rang] == [
-        [],
-        [],
-        [],
-        [],
-        ["freshness.cds_quotes"],
-        [],
-    ]
-    assert rang[4]["value_date"][0] == days[-5] and rang[4]["value"][0] == 3
-
-
-def test_a_silent_table_is_told_where_no_alarms_are_kept(told, home, monkeypatch):
-    monkeypatch.delitem(TABLES, ALARMS.name, raising=False)
-    days = trading_days(date(2023, 6, 1), date(2024, 3, 28))
-    Warehouse(home.path).initialize()
-    kept = TABLES["borrow_rates"]
-    rows = row_of(kept, kept.partition or "", days[:-3])
-    Warehouse(home.path).replace(Write("borrow_rates", rows, (days[0], days[-1])))
-    settings = alert_settings()
-    for since, newest in [
-        ("2024-03-26", "2024-03-27"),
-        ("2024-03-27", "2024-03-28"),
-        ("", "2024-03-28"),
-    ]:
-        alerting._tell_silent_tables(home, since, newest, settings)
-    assert [message[0] for message in told()] == [
-        "bondsig: borrow_rates has brought nothing for 3 trading days"
-    ] * 2, "seen on its evening, and on the first look of all"
-    assert "borrow_rates" in RAW_DAILY
 
 
 def row_of(table: Table, partition: str, days: list[date]) -> pl.DataFrame:
@@ -319,20 +273,12 @@ def row_of(table: Table, partition: str, days: list[date]) -> pl.DataFrame:
     )
 
 
-def test_where_alarms_are_kept_they_tell_of_silent_tables(told, home, monkeypatch):
-    monkeypatch.setitem(TABLES, ALARMS.name, ALARMS)
-    alerting._tell_silent_tables(home, "", "2024-03-28", alert_settings())
-    assert told() == []
-
-
 # --- monitors ---
 
 
 @pytest.fixture
 def rang(home, monkeypatch) -> Warehouse:
     """A warehouse that keeps alarms, those of three evenings among them."""
-    for table in (ALARMS, RETRAIN_REQUESTS):
-        monkeypatch.setitem(TABLES, table.name, table)
     made = Warehouse(home.path)
     made.initialize()
     ring(made, date(2024, 3, 25), date(2024, 3, 26))
@@ -377,8 +323,6 @@ def test_a_request_that_was_not_granted_is_not_told(rang, told, home):
 
 
 def test_a_home_that_never_rang_tells_what_rings_first(home, told, monkeypatch):
-    for table in (ALARMS, RETRAIN_REQUESTS):
-        monkeypatch.setitem(TABLES, table.name, table)
     made = Warehouse(home.path)
     made.initialize()
     said, cursor = watch_alarms(home, "")
@@ -393,7 +337,11 @@ def test_a_home_that_never_rang_tells_what_rings_first(home, told, monkeypatch):
 
 def sensors(tmp_path: Path) -> dict[str, dg.DefaultSensorStatus]:
     defs = build_defs(Home(tmp_path / "empty"))
-    return {one.name: one.default_status for one in defs.sensors or []}  # type: ignore[union-attr]
+    return {
+        one.name: one.default_status
+        for one in defs.sensors or []
+        if one.name.startswith("tell_")  # Others ask for runs.
+    }  # type: ignore[union-attr]
 
 
 def test_sensors_are_on_where_somebody_is_to_be_told(tmp_path, monkeypatch):
