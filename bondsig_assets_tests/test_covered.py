@@ -44,6 +44,7 @@ COVERED_BY = {
     "bonds/tree_kernel.py": "bonds/test_callable_bonds.py",
     "calendar/knowledge.py": "sources/test_files_rows.py",
     "calendar/quarters.py": "learning/test_folds.py",
+    "checks/results.py": "checks/test_monitoring_checks.py",
     "checks/*": "checks/test_suites.py",
     "commands/bond_terms.py": "commands/test_clean.py",
     "commands/issuer.py": "securities/test_tree.py",

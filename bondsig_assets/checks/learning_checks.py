@@ -8,10 +8,9 @@ plausibility of rows (`suites.py`).
 # No `from __future__ import annotations`: Dagster reads the type of a check's arguments as it
 # stands.
 
-from typing import Any
-
 import dagster as dg
 
+from bondsig_assets.checks.results import warning_of
 from bondsig_assets.learning.explanation import DOMINANT_SHARE, dominant
 from bondsig_assets.learning.thresholds import never_fired
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -92,7 +91,7 @@ def _dominance() -> dg.AssetChecksDefinition:
             f"{row['feature']} carries {row['share']:.0%} of {row['model_name']} {row['fold']}"
             for row in found
         ]
-        return _result(lines, "no feature of the newest fold carries a model")
+        return warning_of(lines, "no feature of the newest fold carries a model")
 
     return no_feature_dominates
 
@@ -108,7 +107,7 @@ def _thresholds() -> dg.AssetChecksDefinition:
         rows = warehouse.open().read_table("thresholds")
         days = max(rows["n_days"].to_list(), default=0)
         silent = never_fired(rows)
-        return _result(
+        return warning_of(
             [f"never fired in {days} days: {', '.join(silent)}"] if silent else [],
             "every level has fired",
         )
@@ -133,7 +132,7 @@ def _unscored() -> dg.AssetChecksDefinition:
             )
             .to_dicts()
         )
-        return _result(
+        return warning_of(
             [f"{row['n']} days {row['reason']}, the newest {row['newest']}" for row in rows],
             "every day since the first champion has scores",
         )
@@ -158,7 +157,7 @@ def _informed() -> dg.AssetChecksDefinition:
             )
             .to_dicts()
         )
-        found = _result(
+        found = warning_of(
             [
                 f"{row['silent']} of {row['n']} scores of {row['trade_date']} rest on nothing"
                 f" that {row['model_version']} predicted"
@@ -179,15 +178,3 @@ def _informed() -> dg.AssetChecksDefinition:
         )
 
     return probabilities_inform
-
-
-def _result(found: list[str], otherwise: str) -> dg.AssetCheckResult:
-    metadata: dict[str, Any] = (
-        {"found": dg.MetadataValue.md("\n".join(f"- {line}" for line in found))} if found else {}
-    )
-    return dg.AssetCheckResult(
-        passed=not found,
-        severity=_WARN,
-        description="; ".join(found[:3]) or otherwise,
-        metadata=metadata,
-    )

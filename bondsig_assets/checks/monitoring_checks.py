@@ -13,12 +13,12 @@ import dagster as dg
 import polars as pl
 from scipy.stats import poisson
 
+from bondsig_assets.checks.results import warning_of
 from bondsig_assets.market_rules import TRADING_DAYS_PER_YEAR
 from bondsig_assets.monitoring.alarms import red
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.warehouse import Warehouse
 
-_WARN = dg.AssetCheckSeverity.WARN
 #: Probability, were the promise kept, below which more alarms than there are say it is not.
 _SELDOM = 0.01
 
@@ -41,11 +41,11 @@ def _nothing_red() -> dg.AssetChecksDefinition:
         with opened.on_snapshot():
             day = _newest(opened, "monitored_days")
             if day is None:
-                return _result([], "nothing was watched yet")
+                return warning_of([], "nothing was watched yet")
             rows = red(
                 opened.read_table("monitors", between=(day, day)), opened.read_table("alarms"), day
             )
-        return _result(
+        return warning_of(
             [f"{rang}: {text}" for rang, _, text in rows.iter_rows()], f"nothing is red on {day}"
         )
 
@@ -73,7 +73,7 @@ def _budget_kept() -> dg.AssetChecksDefinition:
             ]
         said = f"{rang} alarms rang where at most {promised:.1f} false ones were promised"
         found = [said] if rang and poisson.sf(rang - 1, promised) < _SELDOM else []
-        return _result(found, said).with_metadata({"n_alarms": rang, "promised": promised})
+        return warning_of(found, said).with_metadata({"n_alarms": rang, "promised": promised})
 
     return alarms_within_budget
 
@@ -91,7 +91,7 @@ def _features_as_before() -> dg.AssetChecksDefinition:
         with opened.on_snapshot():
             day = _newest(opened, "drift")
             if day is None:
-                return _result([], "nothing was compared yet")
+                return warning_of([], "nothing was compared yet")
             rows = opened.read_table("drift", between=(day, day))
         warned = rows.filter("is_warning")
         whole = warned.filter(feature="all")
@@ -102,7 +102,7 @@ def _features_as_before() -> dg.AssetChecksDefinition:
             f"{day}: windows of {', '.join(largest['feature'].unique(maintain_order=True).head(5))}"
             " are farther from their past than usual"
         ]
-        return _result(
+        return warning_of(
             found if whole.height else [], f"{warned.height} of {rows.height} windows warn on {day}"
         )
 
@@ -112,9 +112,3 @@ def _features_as_before() -> dg.AssetChecksDefinition:
 def _newest(warehouse: Warehouse, table: str) -> date | None:
     found: date | None = warehouse.read(f"SELECT max(trade_date) AS day FROM {table}")["day"][0]
     return found
-
-
-def _result(found: list[str], otherwise: str) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=not found, severity=_WARN, description="; ".join(found[:3]) or otherwise
-    )

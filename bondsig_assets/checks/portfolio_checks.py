@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import offset
+from bondsig_assets.checks.results import warning_of
 from bondsig_assets.features.panels import price_arrays
 from bondsig_assets.portfolio.risk_model import bias_statistic
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.warehouse import Warehouse
 
-_WARN = dg.AssetCheckSeverity.WARN
 #: Trading days that are looked at, and fewest that say anything of risk.
 _DAYS, _ENOUGH = 252, 63
 #: Standard errors of the bias statistic beyond which risk was wrong.
@@ -47,7 +47,7 @@ def _bounds() -> dg.AssetChecksDefinition:
             )
             .to_dicts()
         )
-        return _result(
+        return warning_of(
             [
                 f"{row['bound']} gave way on {row['n']} days, by {100 * row['slack']:.3f} % of the"
                 f" net asset value at most, last on {row['newest']}"
@@ -75,7 +75,7 @@ def _certified() -> dg.AssetChecksDefinition:
             )
             .to_dicts()
         )
-        return _result(
+        return warning_of(
             [
                 f"{row['n']} days of {row['policy']} are held ({row['status']}), the newest"
                 f" {row['newest']}"
@@ -100,12 +100,12 @@ def _risk() -> dg.AssetChecksDefinition:
         with opened.on_snapshot():
             returns, forecast = book_returns(opened)
         if returns.size < _ENOUGH:
-            return _result([], f"{returns.size} days with a book: {_ENOUGH} are needed")
+            return warning_of([], f"{returns.size} days with a book: {_ENOUGH} are needed")
         bias = bias_statistic(returns, forecast)
         error = float(np.sqrt(1 / (2 * returns.size)))
         said = f"bias statistic {bias:.2f} over {returns.size} days (1 is right, error {error:.2f})"
         found = [said] if abs(bias - 1) > _ERRORS * error else []
-        return _result(found, said).with_metadata({"bias_statistic": bias, "error": error})
+        return warning_of(found, said).with_metadata({"bias_statistic": bias, "error": error})
 
     return risk_comes_as_forecast
 
@@ -151,10 +151,4 @@ def _first_day(days: int = _DAYS) -> str:
     return (
         "coalesce((SELECT min(trade_date) FROM (SELECT DISTINCT trade_date FROM solutions ORDER BY"
         f" 1 DESC LIMIT {days})), DATE '1900-01-01') - 1"
-    )
-
-
-def _result(found: list[str], otherwise: str) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=not found, severity=_WARN, description="; ".join(found[:3]) or otherwise
     )
