@@ -11,7 +11,6 @@ import polars as pl
 
 from bondsig_assets.assets.common import (
     Result,
-    chunks,
     daily_result,
     made_chunks,
     rows_per_day,
@@ -50,21 +49,22 @@ def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         opened, counted, rewritten = warehouse.open(), [], []
         bonds = opened.read_table("bonds")
 
-        def events_between(start: date, end: date) -> pl.DataFrame:
+        def reports_between(start: date, end: date) -> pl.DataFrame:
+            return opened.read_table("trace_reports", between=(start, end))
+
+        def events_since(start: date, reports: pl.DataFrame) -> pl.DataFrame:
             with opened.on_snapshot():
-                reports = opened.read_table("trace_reports", between=(start, end))
                 earlier = earlier_reports(opened, reports, start)
             return events_of_deliveries(reports, earlier, bonds)
 
-        for start, end in chunks(context):
+        def events_between(start: date, end: date) -> pl.DataFrame:
+            return events_since(start, reports_between(start, end))
+
+        # Events rest on those before them; reports can be read ahead.
+        for start, end, reports in made_chunks(context, reports_between, threads=1):
+            rows = events_since(start, reports)
             events, later = replace_range(
-                opened,
-                "trade_events",
-                start,
-                end,
-                events_between(start, end),
-                events_between,
-                context,
+                opened, "trade_events", start, end, rows, events_between, context
             )
             rewritten += later
             arrived, stands = pl.col("revision") == 0, pl.col("reason").is_null()

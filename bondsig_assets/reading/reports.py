@@ -7,6 +7,7 @@ Not here: the rules (`trace/`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
@@ -23,6 +24,26 @@ from bondsig_assets.trace.events import (
     touched_by,
 )
 from bondsig_assets.warehouse import Warehouse
+
+_BOND_DAY = ("cusip", "execution_date")
+#: Columns of `trade_events` that `lifetimes` reads.
+LIFETIME_COLUMNS = (
+    *ID,
+    "revision",
+    "known_date",
+    "cusip",
+    "execution_date",
+    "executed_at",
+    "price",
+    "par_usd",
+    "is_par_capped",
+    "side",
+    "contra",
+    "settlement_date",
+    "reporting_party",
+    "contra_party",
+    "reason",
+)
 
 
 def _dates_sql(days: list[date]) -> str:
@@ -45,56 +66,36 @@ def earlier_reports(warehouse: Warehouse, reports: pl.DataFrame, start: date) ->
         pl.col("price_verdict").is_in(["quarantined", "shifted"])
         & (pl.col("delivery_date") >= may_be_confirmed_since(start))
     )
-    days, report_days = touched_by(reports)
-    wanted = {*days, *doubted["execution_date"].to_list()}
-    bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique()
-    if report_days:
-        named = _reports_before(
-            warehouse, start, f"report_date IN ({_dates_sql(report_days)})", bonds
-        )
-        wanted |= set(named["execution_date"].to_list())
-    of_days = f"execution_date IN ({_dates_sql(sorted(wanted))})"
-    touched = _reports_before(warehouse, start, of_days, bonds)
-    events = warehouse.read_table(
-        "trade_events", where=f"{of_days} AND {before}", columns=PRIOR_EVENT_COLUMNS
-    )
+    executed, reported = touched_by(reports)
+    delivered = f"delivery_date < DATE '{start}'"
+    named = _rows_among(warehouse, "trace_reports", reported, delivered, _BOND_DAY)
+    wanted = pl.concat([executed, doubted.select(_BOND_DAY), named.select(_BOND_DAY)]).unique()
+    touched = _rows_among(warehouse, "trace_reports", wanted, delivered)
+    events = _rows_among(warehouse, "trade_events", wanted, before, PRIOR_EVENT_COLUMNS)
     return prior_reports(touched, events, prints)
 
 
-def _reports_before(
-    warehouse: Warehouse, start: date, where: str, bonds: pl.Series
+def _rows_among(
+    warehouse: Warehouse,
+    table: str,
+    among: pl.DataFrame,
+    where: str,
+    columns: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Reports of some bonds delivered before `start`."""
-    return warehouse.read_table(
-        "trace_reports", where=f"delivery_date < DATE '{start}' AND {where}"
-    ).filter(pl.col("cusip").is_in(bonds.implode()))
+    """Rows of a table that are about bonds and days in `among`: columns `cusip` and a date."""
+    days = _dates_sql(among[among.columns[1]].unique().sort().to_list())
+    # Days in the question itself let whole files be left unread.
+    listed = f"{where} AND {among.columns[1]} IN ({days})"
+    return warehouse.read_table(table, where=listed, among=among, columns=columns)
 
 
 def lifetimes_of_days(warehouse: Warehouse, changed: pl.DataFrame, end: date) -> pl.DataFrame:
     """When each report of the execution dates in `changed` counted or was quarantined, as `revise`
     wants it.
     """
-    days = _dates_sql(sorted(changed["trade_date"].unique().to_list()))
-    events = warehouse.read_table(
-        "trade_events",
-        where=f"known_date <= DATE '{end}' AND execution_date IN ({days})",
-        columns=[
-            *ID,
-            "revision",
-            "known_date",
-            "cusip",
-            "execution_date",
-            "executed_at",
-            "price",
-            "par_usd",
-            "is_par_capped",
-            "side",
-            "contra",
-            "settlement_date",
-            "reporting_party",
-            "contra_party",
-            "reason",
-        ],
+    wanted = changed.select("cusip", execution_date="trade_date").unique()
+    events = _rows_among(
+        warehouse, "trade_events", wanted, f"known_date <= DATE '{end}'", LIFETIME_COLUMNS
     )
     return lifetimes(events)
 

@@ -82,8 +82,9 @@ _KEPT = (
 _UNTOUCHED = "untouched"
 
 
-def touched_by(reports: pl.DataFrame) -> tuple[list[date], list[date]]:
-    """Execution dates and report dates on which earlier reports may be meant by `reports`.
+def touched_by(reports: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Bonds with the execution dates (`cusip`, `execution_date`), and bonds with the report dates
+    (`cusip`, `report_date`), on which earlier reports may be meant by `reports`.
 
     What ends a trade repeats its execution date or names its report date; inter-dealer legs and
     duplicates share the execution date.
@@ -101,16 +102,17 @@ def touched_by(reports: pl.DataFrame) -> tuple[list[date], list[date]]:
         pl.col("delivery_date") > pl.col("report_date").dt.offset_by("4d")
     )
     asked = reports.filter(~plain | late)
+    ends = asked.filter(points & (pl.col("status") != "T"))
     named = pl.concat(
         [
-            asked["prior_report_date"],
-            asked["first_control_date"],
-            asked.filter(points & (pl.col("status") != "T"))["report_date"],
+            asked.select("cusip", report_date="prior_report_date"),
+            asked.select("cusip", report_date="first_control_date"),
+            ends.select("cusip", "report_date"),
         ]
     )
     return (
-        asked["execution_date"].unique().sort().to_list(),
-        named.drop_nulls().unique().sort().to_list(),
+        asked.select("cusip", "execution_date").unique(),
+        named.drop_nulls().unique(),
     )
 
 

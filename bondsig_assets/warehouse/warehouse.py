@@ -242,24 +242,29 @@ class Warehouse:
         between: Days | None = None,
         columns: Sequence[str] | None = None,
         where: str = "",
+        among: pl.DataFrame | None = None,
         at_snapshot: int | None = None,
     ) -> pl.DataFrame:
         """Rows of one table by partition and key, with the declared Polars types.
 
-        `between` is a closed range of partitions, `where` a SQL condition, `at_snapshot` an
-        earlier state. The order is part of the contract: sums of floats depend on it.
+        `between` is a closed range of partitions, `where` a SQL condition, `among` the values that
+        rows must have together in its columns, `at_snapshot` an earlier state. The order is part of
+        the contract: sums of floats depend on it.
         """
         table = _table(name)
         wanted = list(columns) if columns is not None else table.column_names
         if unknown := [column for column in wanted if column not in table.column_names]:
             raise WarehouseError(f"table {name} has no column {', '.join(unknown)}")
-        condition, values = _condition(table, between, {}, where)
+        condition, values = _condition(table, between, {}, where, among)
         version = f" AT (VERSION => {int(at_snapshot)})" if at_snapshot is not None else ""
-        selected, order = ", ".join(f'"{column}"' for column in wanted), ", ".join(_order(table))
-        frame = self.read(
-            f"SELECT {selected} FROM {table.qualified_name}{version}{condition} ORDER BY {order}",
-            values,
-        )
+        selected, order = _listed(wanted), ", ".join(_order(table))
+        sql = f"SELECT {selected} FROM {table.qualified_name}{version}{condition} ORDER BY {order}"
+        with self._lake.reading() as lake:
+            if among is not None:
+                lake.register("among", among)
+            frame = lake.execute(sql, values).pl()
+            if among is not None:
+                lake.unregister("among")
         return frame.cast({column: table.polars_schema[column] for column in wanted})
 
     def partitions(self, name: str) -> set[date]:
@@ -412,9 +417,15 @@ def _order(table: Table) -> list[str]:
 
 
 def _condition(
-    table: Table, between: Days | None, matching: Mapping[str, str], where: str = ""
+    table: Table,
+    between: Days | None,
+    matching: Mapping[str, str],
+    where: str = "",
+    among: pl.DataFrame | None = None,
 ) -> tuple[str, list[date | str]]:
-    """A WHERE clause, empty when every row is meant, and its parameters."""
+    """A WHERE clause, empty when every row is meant, and its parameters; the rows of `among` are
+    those of a view of this name.
+    """
     conditions: list[str] = []
     values: list[date | str] = []
     if between is not None:
@@ -425,7 +436,14 @@ def _condition(
         values.append(value)
     if where:
         conditions.append(f"({where})")
+    if among is not None:
+        named = _listed(among.columns)
+        conditions.append(f"({named}) IN (SELECT ({named}) FROM among)")
     return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
 
 
 def _checked(write: Write) -> pl.DataFrame:

@@ -127,31 +127,24 @@ class TablesInMemory:
             pl.col("price_verdict").is_in(["quarantined", "shifted"])
             & (pl.col("delivery_date") >= may_be_confirmed_since(start))
         )
-        days, report_days = touched_by(reports)
-        bonds = pl.concat([reports["cusip"], doubted["cusip"]]).unique().implode()
-        earlier = self.reports.filter(
-            (pl.col("delivery_date") < start) & pl.col("cusip").is_in(bonds)
-        )
-        wanted = pl.Series(
-            [
-                *days,
-                *doubted["execution_date"],
-                *earlier.filter(pl.col("report_date").is_in(report_days))["execution_date"],
-            ],
-            dtype=pl.Date,
-        ).implode()
-        is_wanted = pl.col("execution_date").is_in(wanted)
+        executed, reported = touched_by(reports)
+        pair = ["cusip", "execution_date"]
+        earlier = self.reports.filter(pl.col("delivery_date") < start)
+        named = earlier.join(reported, on=["cusip", "report_date"], how="semi")
+        wanted = pl.concat([executed, doubted.select(pair), named.select(pair)]).unique()
         return prior_reports(
-            earlier.filter(is_wanted),
-            before.filter(is_wanted).select(PRIOR_EVENT_COLUMNS),
+            earlier.join(wanted, on=pair, how="semi", maintain_order="left"),
+            before.join(wanted, on=pair, how="semi", maintain_order="left").select(
+                PRIOR_EVENT_COLUMNS
+            ),
             prints.select(PRINT_COLUMNS),
         )
 
     def lifetimes_of_days(self, changed: pl.DataFrame, end: date) -> pl.DataFrame:
+        wanted = changed.select("cusip", execution_date="trade_date").unique()
         return lifetimes(
-            self.events.filter(
-                (pl.col("known_date") <= end)
-                & pl.col("execution_date").is_in(changed["trade_date"].unique().implode())
+            self.events.filter(pl.col("known_date") <= end).join(
+                wanted, on=["cusip", "execution_date"], how="semi", maintain_order="left"
             )
         )
 

@@ -251,8 +251,11 @@ class _FileOfEvents:
         for name, frame in tables.items():
             self.connection.register(name, frame.to_arrow())
 
-    def read_table(self, table, columns=("*",), where="true", between=None):
-        return self.connection.sql(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}").pl()
+    def read_table(self, table, columns=None, where="true", between=None, among=None):
+        rows = self.connection.sql(f"SELECT * FROM {table} WHERE {where}").pl()
+        if among is not None:
+            rows = rows.join(among, on=among.columns, how="semi")
+        return rows.select(columns or rows.columns)
 
 
 def _reads_alike(reports: pl.DataFrame, today: int) -> None:
