@@ -17,6 +17,7 @@ from studies.ceiling_studies import ceiling_units
 from studies.chain_studies import chain_units, real_unit
 from studies.cheating import cheating_units
 from studies.money import money_units
+from studies.monitoring_studies import monitoring_units
 from studies.news_studies import news_chain_units, news_units
 from studies.panel_studies import panel_units
 from studies.report import write_report
@@ -28,6 +29,7 @@ _DECIDING = (
     "bonds",
     "features",
     "learning",
+    "monitoring",
     "portfolio",
     "reading",
     "securities",
@@ -35,7 +37,18 @@ _DECIDING = (
     "trace",
 )
 _REPOSITORY = Path(__file__).resolve().parents[1]
-STUDIES = ("news", "ceiling", "goal", "money", "null", "power", "chain", "cheating", "real")
+STUDIES = (
+    "news",
+    "ceiling",
+    "goal",
+    "money",
+    "monitoring",
+    "null",
+    "power",
+    "chain",
+    "cheating",
+    "real",
+)
 
 
 @click.command()
@@ -84,6 +97,8 @@ def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_cod
         news += news_chain_units()
     if "money" in chosen:
         news += money_units()
+    if "monitoring" in chosen:
+        news += monitoring_units()
     whole = []
     if "chain" in chosen or "cheating" in chosen:
         whole += chain_units()

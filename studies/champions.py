@@ -7,7 +7,7 @@ worlds, and what the champion is judged by (`news_judging.py`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
@@ -36,8 +36,39 @@ class Walk:
     verdicts: list[Verdict]
 
 
-def walk_with_gate(data: Dataset, settings: LearningSettings, workers: int = 1) -> Walk:
-    """Every model of `settings` walked forward over `data`, and the champion of each quarter.
+@dataclass(frozen=True)
+class Fitted:
+    """Folds in their order with the models of each and the gate's verdict on them, and rows of
+    `predictions` of every model in its own quarter.
+    """
+
+    data: Dataset
+    folds: list[tuple[Fold, list[FoldModel]]]
+    verdicts: list[Verdict]
+    predictions: pl.DataFrame
+
+    def said_by_champion(self, of_fold: int, first: date, last: date) -> pl.DataFrame:
+        """Rows of `predictions`, as CHAMPION, of who won the fold of this number, from `first` to
+        `last`: within its quarter or past it.
+        """
+        versions = {one.version: one for _, every in self.folds for one in every}
+        fold = replace(self.folds[of_fold][0], first_day=first, last_day=last)
+        model = versions[self.verdicts[of_fold].champion.version]
+        said = predict_quarter(self.data, fold, [model], self.data.keys["trade_date"][-1])
+        return said.with_columns(model_name=pl.lit(CHAMPION))
+
+    def with_base_rates(self, predictions: pl.DataFrame) -> pl.DataFrame:
+        """`predictions` with the `base_rate` of their model."""
+        rates = pl.DataFrame(
+            [(one.version, one.calibration.base_rate) for _, every in self.folds for one in every],
+            schema={"model_version": pl.String, "base_rate": pl.Float64},
+            orient="row",
+        )
+        return predictions.join(rates, on="model_version", how="left", maintain_order="left")
+
+
+def fitted_with_gate(data: Dataset, settings: LearningSettings, workers: int = 1) -> Fitted:
+    """Every model of `settings` walked forward over `data`, and who wins each quarter.
 
     Raises FoldError where not one fold can be trained.
     """
@@ -45,23 +76,21 @@ def walk_with_gate(data: Dataset, settings: LearningSettings, workers: int = 1) 
     predictions = walk_forward(
         data, settings, workers=workers, finished=lambda fold, models: folds.append((fold, models))
     )
-    verdicts = gate_over(data, folds, settings)
-    last = data.keys["trade_date"][-1]
-    made = {one.version: one for _, models in folds for one in models}
+    return Fitted(data, folds, gate_over(data, folds, settings), predictions)
+
+
+def walk_with_gate(data: Dataset, settings: LearningSettings, workers: int = 1) -> Walk:
+    """Every model of `settings` walked forward over `data`, and the champion of each quarter.
+
+    Raises FoldError where not one fold can be trained.
+    """
+    fitted = fitted_with_gate(data, settings, workers)
     chosen = [
-        predict_quarter(data, fold, [made[verdict.champion.version]], last)
-        for (fold, _), verdict in zip(folds, verdicts, strict=True)
+        fitted.said_by_champion(number, fold.first_day, fold.last_day)
+        for number, (fold, _) in enumerate(fitted.folds)
     ]
-    rates = pl.DataFrame(
-        [(version, one.calibration.base_rate) for version, one in made.items()],
-        schema={"model_version": pl.String, "base_rate": pl.Float64},
-        orient="row",
-    )
-    every = pl.concat([predictions, *(part.with_columns(model_name=_NAMED) for part in chosen)])
-    return Walk(every.join(rates, on="model_version", how="left", maintain_order="left"), verdicts)
-
-
-_NAMED = pl.lit(CHAMPION)
+    every = pl.concat([fitted.predictions, *chosen])
+    return Walk(fitted.with_base_rates(every), fitted.verdicts)
 
 
 def _scorer(one: FoldModel) -> Scorer:

@@ -1,25 +1,24 @@
-"""What rings in worlds whose lead dies, halves or turns round, and in worlds where nothing changes:
-`python -m studies.monitoring_studies FOLDER`.
+"""Studies of monitors: what rings in worlds whose lead dies, halves or turns round and in worlds
+where nothing changes, and what training again is worth after the turn.
 
-Reads what the champions of worlds said as the study of news keeps it under FOLDER, follows the
-monitors of accuracy and calibration through each, evening by evening, and counts: alarms before the
-day of the change against those promised, trading days from that day to the first alarm against
-those said beforehand, and who rang first. Prints Markdown; worlds that are not kept yet are named,
-and made with --make (minutes each).
+Reads what the champions of worlds said as the study of news keeps it, follows the monitors of
+accuracy and calibration through each, evening by evening, and counts: alarms before the day of the
+change against those promised, trading days from that day to the first alarm against those said
+beforehand, and who rang first.
 
-Belongs here: monitors of a whole world, counting, the table. Not here: monitors (`monitoring/`),
-series without a market (`alarm_study.py`), worlds and their champions (`news_studies.py`).
+Belongs here: monitors of a whole world, counting, what one piece does. Not here: monitors
+(`monitoring/`), series without a market (`alarm_study.py`), worlds and their champions
+(`news_studies.py`), training (`retraining.py`), the page (`monitoring_report.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import click
-import numpy as np
 import polars as pl
 
 from bondsig_assets.calendar import day_number, offset, trading_days
@@ -35,7 +34,11 @@ from bondsig_assets.sources.simulated.worlds import world as world_named
 from bondsig_assets.tables.learning import CHAMPIONS
 from studies.champions import CHAMPION
 from studies.news_judging import judged_frame
-from studies.news_studies import FIRST_SEED, case_name, is_walked, walked
+from studies.news_studies import FIRST_SEED, case_name, fitted_world, walked
+from studies.retraining import retrained
+from studies.units import Unit
+
+STUDY = "monitoring"
 
 #: Lead strength, path and number of seeds of each kind of world; the turn lies two years in.
 CASES = (
@@ -147,92 +150,33 @@ def turn_of(world: World) -> date | None:
     return None if name == "constant" else world.day(int(position or 504))
 
 
-def table(found: Sequence[tuple[str, list[Rung]]]) -> str:
-    """Kinds of worlds as Markdown, a row each."""
-    lines = [
-        "| lead | worlds | false alarms / promised | days to the first alarm, median (said) |"
-        " without one | first to ring |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, rung in found:
-        changed = [one for one in rung if one.who]
-        delays = np.array([one.delay for one in changed])
-        said = np.array([one.said for one in changed])
-        told = f" ({np.nanmean(said):.0f})" if np.isfinite(said).any() else ""
-        names = sorted({one.who for one in changed})
-        turns = any(np.isfinite(one.delay) for one in rung)
-        lines.append(
-            f"| {name} | {len(rung)} | {sum(one.before for one in rung)} /"
-            f" {sum(one.promised for one in rung):.1f} |"
-            f" {f'{np.median(delays):.0f}{told}' if turns else '–'} |"
-            f" {f'{len(rung) - len(changed)} of {len(rung)}' if '504' in name else '–'} |"
-            f" {', '.join(names) or '–'} |"
-        )
-    return "\n".join(lines)
-
-
-def worlds(
-    name: str = "demo", cases: Sequence[tuple[float, str, int]] = CASES
-) -> list[tuple[str, list[World]]]:
-    """Kinds of worlds in words, and the worlds of each: those of the study of news where it has
-    them.
-    """
+def monitoring_units(
+    world: str = "demo", cases: Sequence[tuple[float, str, int]] = CASES
+) -> list[Unit]:
+    """A piece a world; those that the study of news walks need not be walked again."""
     return [
-        (
-            case_name(strength, "sparse", path),
-            [
-                world_named(name, seed, strength, "sparse", path)
-                for seed in range(FIRST_SEED, FIRST_SEED + seeds)
-            ],
+        Unit(
+            STUDY,
+            f"{case_name(strength, 'sparse', path)}, seed {seed}",
+            monitoring_world,
+            {"world": world, "seed": seed, "lead_strength": strength, "lead_path": path},
+            cost=0.1 if path == "constant" else 1.0,
         )
         for strength, path, seeds in cases
+        for seed in range(FIRST_SEED, FIRST_SEED + seeds)
     ]
 
 
-def judged_rows(folder: Path, world: World, *, make: bool) -> pl.DataFrame | None:
-    """Judged rows of a world of which what was said is kept under `folder`; made and kept where it
-    is not and `make` asks for it, else None.
+def monitoring_world(
+    folder: Path, world: str, seed: int, lead_strength: float, lead_path: str
+) -> dict[str, Any]:
+    """What rang in one world; where its lead changes, also what each way of training again was
+    worth from that day on.
     """
-    if not make and not is_walked(folder, world):
-        return None
-    walk = walked(folder, world)
-    return judged_frame(walk.predictions, walk.labels)
-
-
-def report(
-    folder: Path,
-    cases: Sequence[tuple[str, list[World]]],
-    *,
-    make: bool = False,
-    years: float | None = None,
-) -> str:
-    """The table over the worlds that there are, and a line for those that are missing."""
-    found, missing = [], []
-    for name, every in cases:
-        rung = []
-        for world in every:
-            judged = judged_rows(folder, world, make=make)
-            if judged is None:
-                missing.append(f"{name}, seed {world.seed}")
-            else:
-                rung.append(rung_in(monitored_world(judged, years=years), turn_of(world)))
-        if rung:
-            found.append((name, rung))
-    budget = f"each once in {years:g} years" if years else "within the default budget"
-    lines = [f"Monitors of {', '.join(WATCHED)}, {budget}:", "", table(found)]
-    if missing:
-        lines += ["", f"Not kept under {folder}: {'; '.join(missing)}."]
-    return "\n".join(lines)
-
-
-@click.command(help=__doc__)
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--make", is_flag=True, help="Make worlds that are not kept; minutes each.")
-@click.option("--years", type=float, help="Years between false alarms of each monitor.")
-def main(folder: Path, make: bool, years: float | None) -> None:
-    """Print the study."""
-    click.echo(report(folder, worlds(), make=make, years=years))
-
-
-if __name__ == "__main__":
-    main()
+    of = world_named(world, seed, lead_strength, "sparse", lead_path)
+    walk, turn = walked(folder, of), turn_of(of)
+    rung = rung_in(monitored_world(judged_frame(walk.predictions, walk.labels)), turn)
+    found: dict[str, Any] = {"rung": asdict(rung)}
+    if turn is not None:
+        found["retrained"] = retrained(fitted_world(of), walk.labels, turn, monitored_world)
+    return found

@@ -18,13 +18,13 @@ from typing import Any
 import polars as pl
 
 from bondsig_assets.home import Home
-from bondsig_assets.learning.dataset import make_dataset
+from bondsig_assets.learning.dataset import Dataset, make_dataset
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.sources.simulated.market import SimulatedSource
 from bondsig_assets.sources.simulated.worlds import World
 from bondsig_assets.sources.simulated.worlds import world as world_named
 from studies.chain_studies import home_of, run
-from studies.champions import CHAMPION, walk_with_gate
+from studies.champions import CHAMPION, Fitted, fitted_with_gate, walk_with_gate
 from studies.kept import keep, world_key
 from studies.news_judging import judge_score, judged_frame, judged_models, shifted_t
 from studies.panel_worlds import oracle_of, panel_world, tables_of
@@ -158,14 +158,26 @@ def walked(folder: Path, world: World) -> Walked:
     """
     paths = walked_paths(folder, world)
     if not is_walked(folder, world):
-        of = tables_of(panel_world(world).panels)
-        settings = replace(LearningSettings(), models=KINDS)
-        data = make_dataset(of.issuer_days, of.labels, settings.walk_forward, of.credit_news)
+        data, settings, labels = _ground(world)
         for path, frame in zip(
-            paths, (walk_with_gate(data, settings).predictions, of.labels), strict=True
+            paths, (walk_with_gate(data, settings).predictions, labels), strict=True
         ):
             keep(frame, path)
     return Walked(*(pl.read_parquet(path) for path in paths))
+
+
+def fitted_world(world: World) -> Fitted:
+    """The models themselves of a world from bond days, made anew: they are not kept."""
+    data, settings, _ = _ground(world)
+    return fitted_with_gate(data, settings)
+
+
+def _ground(world: World) -> tuple[Dataset, LearningSettings, pl.DataFrame]:
+    """What KINDS are trained on in a world from bond days, and its labels."""
+    of = tables_of(panel_world(world).panels)
+    settings = replace(LearningSettings(), models=KINDS)
+    data = make_dataset(of.issuer_days, of.labels, settings.walk_forward, of.credit_news)
+    return data, settings, of.labels
 
 
 def walked_paths(folder: Path, world: World) -> list[Path]:

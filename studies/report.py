@@ -18,6 +18,7 @@ from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.reporting.learning_pictures import draw_decay, draw_reliability
 from studies.chain_studies import MODELS
 from studies.money_report import money_sections
+from studies.monitoring_report import monitoring_sections
 from studies.news_report import news_sections
 from studies.panel_studies import NULL_MODELS
 from studies.pooling import beyond, pool
@@ -67,6 +68,7 @@ def write_report(results: Results, docs: Path, command: str, took: str) -> None:
         ]
     lines += news_sections(results)
     lines += money_sections(results)
+    lines += monitoring_sections(results)
     nulls = {name: results[name] for name in _NULLS if name in results}
     if nulls:
         draw_nulls(nulls, pictures / "nulls.png")

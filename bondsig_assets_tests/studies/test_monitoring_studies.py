@@ -1,5 +1,5 @@
 """Monitors of whole worlds: a lead that turns round is told after its day, nothing before it by
-chance alone; what is not kept is named.
+chance alone; a piece of the study, and its tables.
 
 Belongs here: that the counting is right, on worlds that seconds can hold. Not here: what is found
 at full size.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -22,18 +23,19 @@ from bondsig_assets.sources.simulated.worlds import World
 from studies import monitoring_studies
 from studies.champions import CHAMPION
 from studies.kept import keep
+from studies.monitoring_report import monitoring_sections, rung_table
 from studies.monitoring_studies import (
     WATCHED,
     Rung,
     monitored_world,
-    report,
+    monitoring_units,
+    monitoring_world,
     rung_in,
     series_of,
-    table,
     turn_of,
-    worlds,
 )
-from studies.news_studies import is_walked, walked, walked_paths
+from studies.news_studies import walked_paths
+from studies.retraining import judged_spans, never, on_alarm, quarterly
 
 DAYS = trading_days(date(2018, 1, 2), date(2021, 12, 31))
 TURN = DAYS[504]
@@ -65,12 +67,16 @@ def store(folder, world: World, rows: pl.DataFrame) -> None:
     """Keep what a world's champion and control said, and its labels, as `walked` does."""
     said = rows.rename({"probability": "probability_underperform"})
     control = said.with_columns(model_name=pl.lit(CONTROL), prediction="control")
-    labels = rows.select(
+    kept = pl.concat([said, control]).drop("control", "label")
+    for path, frame in zip(walked_paths(folder, world), (kept, labels_of(rows)), strict=True):
+        keep(frame, path)
+
+
+def labels_of(rows: pl.DataFrame) -> pl.DataFrame:
+    """What is known of the stocks of `judged`."""
+    return rows.select(
         "trade_date", "parent_id", horizon_days=pl.lit(5, pl.Int64), excess_return_pct="label"
     )
-    kept = pl.concat([said, control]).drop("control", "label")
-    for path, frame in zip(walked_paths(folder, world), (kept, labels), strict=True):
-        keep(frame, path)
 
 
 def test_series_are_those_of_the_champion_and_known_when_its_labels_are():
@@ -117,40 +123,97 @@ def test_the_turn_is_the_first_day_of_the_other_lead():
     assert turn_of(SMALL) is None
     assert turn_of(replace(SMALL, lead_path="dead:504")) == TURN
     assert turn_of(replace(SMALL, lead_path="flipped")) == TURN
-    every = dict(worlds())
-    assert len(every["sparse 0.00"]) == 20 and every["sparse dead:504 0.20"][0].seed == 1001
+    every = [unit.name for unit in monitoring_units()]
+    assert sum(name.startswith("sparse 0.00") for name in every) == 20
+    assert "sparse halved:504 0.20, seed 1003" in every
 
 
 def test_the_table_by_hand():
-    told = table(
+    told = rung_table(
         [
             ("sparse 0.20", [Rung(1, 0.4), Rung(0, 0.4)]),
             ("sparse dead:504 0.20", [Rung(0, 0.1, 40.0, "ic", 50.0), Rung(0, 0.1)]),
         ]
-    ).splitlines()
-    assert told[2] == "| sparse 0.20 | 2 | 1 / 0.8 | – | – | – |"
-    assert told[3] == "| sparse dead:504 0.20 | 2 | 0 / 0.2 | 40 (50) | 1 of 2 | ic |"
+    )
+    assert told[2] == "| sparse 0.20 (2) | 1 / 0.8 | – | – | – |"
+    assert told[3] == "| sparse dead:504 0.20 (2) | 0 / 0.2 | 40 (50) | 1 of 2 | ic |"
 
 
-def test_what_is_kept_is_read_and_what_is_not_is_named_or_made(tmp_path, monkeypatch):
-    kept, missing = (replace(SMALL, seed=seed, lead_path="flipped:504") for seed in (1, 2))
-    store(tmp_path, kept, judged(0.15, -0.15))
-    case = [("sparse flipped:504 0.20", [kept, missing])]
-    said = report(tmp_path, case)
-    assert "| sparse flipped:504 0.20 | 1 | 0 / " in said
-    assert f"Not kept under {tmp_path}: sparse flipped:504 0.20, seed 2." in said
-    made = []
+def test_a_piece_reads_what_is_kept_and_trains_again_where_the_lead_turned(tmp_path, monkeypatch):
+    found = {}
+    for path, later in (("constant", 0.15), ("flipped:504", -0.15)):
+        world = replace(SMALL, lead_path=path)
+        store(tmp_path, world, judged(0.15, later))
+        monkeypatch.setattr(monitoring_studies, "world_named", lambda *_, of=world: of)
+        monkeypatch.setattr(monitoring_studies, "fitted_world", lambda _, of=later: _Knows(of))
+        found[path] = monitoring_world(tmp_path, "test", 1, 0.2, path)
+        found[path]["parameters"] = {"lead_strength": 0.2, "lead_path": path}
+    assert "retrained" not in found["constant"] and found["constant"]["rung"]["who"] == ""
+    turned = found["flipped:504"]
+    assert turned["rung"]["who"] in WATCHED
+    worth = {way: one["probability"]["mean"] for way, one in turned["retrained"].items()}
+    assert worth["quarterly"] > worth["on alarm"] > worth["never"] < 0
+    text = "\n".join(monitoring_sections({"monitoring": found}))
+    assert "| sparse flipped:504 0.20 (1) | 0 / " in text and f"{worth['never']:+.4f} ±" in text
 
-    def walk(folder, world: World):
-        if not is_walked(folder, world):
-            made.append(world.seed)
-            store(folder, world, judged(0.15, -0.15, seed=6))
-        return walked(folder, world)
 
-    monkeypatch.setattr(monitoring_studies, "walked", walk)
-    for _ in range(2):
-        assert "| sparse flipped:504 0.20 | 2 |" in report(tmp_path, case, make=True)
-    assert made == [2], "what was made is kept"
+class _Knows:
+    """Fitted folds of the market of `judged`: who wins a quarter that begins after the turn knows
+    what changed.
+    """
+
+    def __init__(self, later: float) -> None:
+        self.rows, self.later = judged(0.15, later), later
+        quarters = self.rows.group_by(quarter=pl.col("trade_date").dt.truncate("1q")).agg(
+            first=pl.col("trade_date").min(), last=pl.col("trade_date").max()
+        )
+        self.folds = [
+            (SimpleNamespace(first_day=first, last_day=last), [])
+            for _, first, last in quarters.sort("quarter").iter_rows()
+        ]
+        self.predictions = self._said().with_columns(
+            model_name=pl.lit(CONTROL), prediction=pl.col("control")
+        )
+
+    def _said(self) -> pl.DataFrame:
+        return self.rows.rename({"probability": "probability_underperform"}).drop("label")
+
+    def said_by_champion(self, of_fold, first, last):
+        side = np.sign(self.later) if self.folds[of_fold][0].first_day > TURN else 1.0
+        chance = pl.col("probability_underperform")
+        return (
+            self._said()
+            .filter(pl.col("trade_date").is_between(first, last))
+            .with_columns(
+                prediction=side * pl.col("prediction"),
+                probability_underperform=0.5 + side * (chance - 0.5),
+            )
+        )
+
+    def with_base_rates(self, predictions):
+        return predictions
+
+
+def test_training_on_alarm_waits_for_its_cool_down_and_for_another_quarter():
+    fitted, labels = _Knows(-0.15), labels_of(judged(0.15, -0.15))
+    rung = [DAYS[600], DAYS[601], DAYS[640], DAYS[900]]
+
+    def monitor(_rows):
+        return pl.DataFrame({"trade_date": rung, "state": ["alarm"] * len(rung)})
+
+    spans = on_alarm(fitted, labels, monitor)
+    assert [(first, last) for first, last, _ in spans] == [
+        (DAYS[0], DAYS[600]),
+        (DAYS[601], DAYS[900]),
+        (DAYS[901], DAYS[-1]),
+    ]
+    assert [fitted.folds[number][0].first_day <= DAYS[600] for _, _, number in spans] == [
+        True,
+        True,
+        False,
+    ]
+    every_day = judged_spans(fitted, labels, quarterly(fitted))
+    assert every_day.height == judged_spans(fitted, labels, never(fitted)).height == len(DAYS) * 60
 
 
 @pytest.mark.parametrize("ic", [0.0, 0.15])
