@@ -23,6 +23,10 @@ class HomeError(BondsigError):
     """A home cannot be used as asked."""
 
 
+class BackupError(BondsigError):
+    """A home cannot be backed up or restored as asked: why, and what to do instead."""
+
+
 class SchemaError(BondsigError, ValueError):
     """A frame does not fit the table it is meant for."""
 

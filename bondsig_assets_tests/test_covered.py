@@ -119,6 +119,7 @@ COVERED_BY = {
     "trace/partitions.py": "trace/test_known_outcomes.py",
     "trace/prices_kernel.py": "trace/test_prices.py",
     "trace/*": "trace/test_cleaning.py",
+    "upkeep/*": "upkeep/test_backup.py",
     "validation.py": "trace/test_options.py",
     "warehouse/extensions.py": "warehouse/test_installation.py",
     "warehouse/lake.py": "warehouse/test_lake_lock.py",

@@ -703,6 +703,42 @@ def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: 
 
 
 @cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--keep", type=click.IntRange(min=1), help="Remove all but the newest so many (default: none)."
+)
+@click.option("--verify", is_flag=True, help="Make none: hold one against its checksums.")
+@click.option("--name", default="", help="Which backup to verify (default: the newest).")
+def backup(folder: Path, keep: int | None, verify: bool, name: str) -> None:
+    """Add a backup of the home to FOLDER, also while a run writes: what has not changed since the
+    last one takes no room.
+    """
+    from bondsig_assets.commands.backup import make_backup, verify_backup
+
+    if verify:
+        verify_backup(folder, name)
+    else:
+        make_backup(current_home(), folder, keep)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path),
+    help="Where to, a folder that is not there or empty (default: BONDSIG_HOME).",
+)
+@click.option("--name", default="", help="Which backup in FOLDER (default: the newest).")
+def restore(folder: Path, home: Path | None, name: str) -> None:
+    """Make a home from a backup that `bondsig backup` wrote; every file is checked."""
+    from bondsig_assets.commands.backup import restore_backup
+    from bondsig_assets.home import Home
+
+    place = Home(home.expanduser().resolve()) if home else current_home()
+    restore_backup(place, folder, name)
+
+
+@cli.command()
 def doctor() -> None:
     """Say what is wrong with this installation and this home, and how to mend it."""
     from bondsig_assets.commands.doctor import examine

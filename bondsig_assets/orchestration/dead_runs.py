@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 import psutil
-from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
+from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 
 #: Seconds by which the clocks of a process table and of the record may differ.
@@ -46,6 +46,17 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
             )
             ended.append(run)
     return ended
+
+
+def end_unfinished_runs(instance: dg.DagsterInstance, why: str) -> int:
+    """End, as failed, every run that is not finished, queued ones too; how many there were.
+
+    For a home in which nothing is at work, as one that was just restored.
+    """
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=list(NOT_FINISHED_STATUSES)))
+    for run in unfinished:
+        instance.report_run_failed(run, why)
+    return len(unfinished)
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:

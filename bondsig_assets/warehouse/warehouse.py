@@ -120,6 +120,12 @@ class Warehouse:
         self._lake.remember_storage()
         marker.write_text(wanted)
 
+    def follow_move(self) -> None:
+        """Let the catalog of a home that was moved, copied or restored name its files where they
+        are now; `initialize` does so too, when it has anything to do.
+        """
+        self._lake.remember_storage()
+
     # Writing
 
     def replace(self, *writes: Write) -> None:
