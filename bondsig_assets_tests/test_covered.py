@@ -121,6 +121,7 @@ COVERED_BY = {
     "trace/*": "trace/test_cleaning.py",
     "validation.py": "trace/test_options.py",
     "warehouse/extensions.py": "warehouse/test_installation.py",
+    "warehouse/measures.py": "orchestration/test_status.py",
     "warehouse/lake.py": "warehouse/test_lake_lock.py",
 }
 MODULES = sorted(

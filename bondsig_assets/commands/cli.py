@@ -703,6 +703,18 @@ def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: 
 
 
 @cli.command()
+@click.option("--json", "as_object", is_flag=True, help="One JSON object, as /status serves it.")
+def metrics(as_object: bool) -> None:
+    """Print how the home is, in numbers, for Prometheus: days, runs, checks, daemon, lake, disk.
+
+    `bondsig ui` serves the same on the report's port, as /metrics and /status.
+    """
+    from bondsig_assets.commands.metrics import print_metrics
+
+    print_metrics(current_home(), as_object)
+
+
+@cli.command()
 def doctor() -> None:
     """Say what is wrong with this installation and this home, and how to mend it."""
     from bondsig_assets.commands.doctor import examine
