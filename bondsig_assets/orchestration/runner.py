@@ -16,6 +16,7 @@ from typing import Any
 
 import dagster as dg
 
+from bondsig_assets import logs
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.errors import RunError
 from bondsig_assets.home import Home
@@ -27,7 +28,6 @@ from bondsig_assets.warehouse import Warehouse
 
 #: How Dagster begins the message of a failure that an asset tells in words.
 _FAILURE = "dagster._core.definitions.events.Failure: "
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _RANGE_START, _RANGE_END = (
     "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
@@ -170,11 +170,17 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) ->
                 dg.AssetKey(name) for name in stage.assets if is_last or name not in at_the_end
             ],
             tags=tags,
-            run_config=_QUIET,
+            run_config=_loggers(),
             raise_on_error=False,
         )
         if not result.success:
             raise RunError(_why(result))
+
+
+def _loggers() -> dict[str, Any]:
+    """Run config: a person who waits is told by our own lines; machines get those of the run."""
+    level = "INFO" if logs.is_json() else "CRITICAL"
+    return {"loggers": {"console": {"config": {"log_level": level}}}}
 
 
 def _at_the_end(graph: Any, names: Sequence[str]) -> set[str]:
