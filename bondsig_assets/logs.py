@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import SettingsError
 
 VARIABLE = "BONDSIG_LOG"
@@ -58,7 +59,7 @@ def line(
         "message": message,
         **{name: value for name, value in more.items() if value not in (None, "")},
     }
-    return json.dumps(told, ensure_ascii=False, default=str)
+    return hidden(json.dumps(told, ensure_ascii=False, default=str))
 
 
 class JsonFormatter(logging.Formatter):
@@ -125,7 +126,7 @@ def relayed(text: str, source: str) -> str:
         graver = _GRAVER.search(plain[:_OPENING])
         return line(plain, graver[1] if graver else "INFO", source=source)
     if {"time", "level", "message"} <= told.keys():
-        return json.dumps({**told, "source": source}, ensure_ascii=False)
+        return hidden(json.dumps({**told, "source": source}, ensure_ascii=False))
     level = str(told.get("level", "info")).lower()
     return line(
         str(told.get("event", text)),

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 import click
 
 from bondsig_assets import logs
+from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import BondsigError, SettingsError
 from bondsig_assets.extras import needs
 from bondsig_assets.home import VIEWS, Market, current_home
@@ -40,6 +41,7 @@ def _complain(text: str, level: str = "ERROR") -> None:
         is_json = logs.is_json()
     except SettingsError:
         is_json = False
+    text = hidden(text)
     click.echo(logs.line(text, level) if is_json else f"bondsig: {text}", err=True)
 
 

@@ -9,6 +9,7 @@ its quarter and a score needs its quarter's model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,7 @@ import dagster as dg
 
 from bondsig_assets import logs
 from bondsig_assets.calendar import trading_days
+from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import RunError
 from bondsig_assets.home import Home
 from bondsig_assets.learning.settings import LearningSettings
@@ -26,8 +28,8 @@ from bondsig_assets.orchestration.renamed_assets import follow_renames
 from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TRAINING, TRUTH, stage_of
 from bondsig_assets.warehouse import Warehouse
 
-#: How Dagster begins the message of a failure that an asset tells in words.
-_FAILURE = "dagster._core.definitions.events.Failure: "
+#: How Dagster begins the message of a failure that is told in words: an asset's, or one of ours.
+_OWN_KIND = re.compile(r"^(?:dagster\._core\.definitions\.events\.|bondsig_assets\.errors\.)\w+: ")
 _RANGE_START, _RANGE_END = (
     "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
@@ -210,8 +212,8 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
 
 def told_cause(error: Any) -> str:
     """The first line of what an error of a step began with."""
-    text = _first_cause(error).message.strip().removeprefix(_FAILURE) if error else ""
-    return text.splitlines()[0] if text else "unknown error"
+    text = _OWN_KIND.sub("", _first_cause(error).message.strip()) if error else ""
+    return hidden(text.splitlines()[0]) if text else "unknown error"
 
 
 def _first_cause(error: Any) -> Any:
