@@ -36,6 +36,7 @@ from bondsig_assets.orchestration.alerting import build_alerts
 from bondsig_assets.orchestration.freshness import with_freshness
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
+from bondsig_assets.orchestration.run_logs import console_logger
 from bondsig_assets.orchestration.sensors import build_sensors
 from bondsig_assets.portfolio.settings import load_settings as load_portfolio_settings
 from bondsig_assets.resources.market_source import MarketSourceResource
@@ -105,6 +106,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             "source": MarketSourceResource(home=path),
             "tracking": TrackingResource(home=path),
         },
+        loggers={"console": console_logger},
         executor=dg.in_process_executor,
     )
 

@@ -122,6 +122,7 @@ COVERED_BY = {
     "upkeep/*": "upkeep/test_backup.py",
     "validation.py": "trace/test_options.py",
     "warehouse/extensions.py": "warehouse/test_installation.py",
+    "warehouse/measures.py": "orchestration/test_status.py",
     "warehouse/lake.py": "warehouse/test_lake_lock.py",
 }
 MODULES = sorted(

@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bondsig_assets.credentials import hidden
+
 #: Lists in a message end after this many, and say how many more there are.
 _AT_MOST = 10
 #: Characters of a cause: an error may quote a whole file.
@@ -40,7 +42,7 @@ class Event:
         ]
         lines += [f"see: {self.link}"] if self.link else []
         lines += [f"home: {home}"] if home else []
-        return without_credentials("\n".join(lines))
+        return hidden(without_credentials("\n".join(lines)))
 
 
 def without_credentials(text: str) -> str:

@@ -16,7 +16,9 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from bondsig_assets.errors import BondsigError
+from bondsig_assets import logs
+from bondsig_assets.credentials import hidden
+from bondsig_assets.errors import BondsigError, SettingsError
 from bondsig_assets.extras import needs
 from bondsig_assets.home import VIEWS, Market, current_home
 from bondsig_assets.sources.registry import SOURCES
@@ -30,7 +32,17 @@ class _OneLine(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the line."""
-        click.echo(f"bondsig: {self.message}", err=True)
+        _complain(self.message)
+
+
+def _complain(text: str, level: str = "ERROR") -> None:
+    """One line on standard error, for people or for machines."""
+    try:
+        is_json = logs.is_json()
+    except SettingsError:
+        is_json = False
+    text = hidden(text)
+    click.echo(logs.line(text, level) if is_json else f"bondsig: {text}", err=True)
 
 
 class _Commands(click.Group):
@@ -170,8 +182,10 @@ def run(
     again: bool,
 ) -> None:
     """Materialize a range of days, from raw reports to scores, and say what was found."""
+    from bondsig_assets.commands.console import speak_to_machines
     from bondsig_assets.commands.run import run_range
 
+    speak_to_machines()
     given = {
         "source": source,
         "data": _absolute(data),
@@ -200,7 +214,9 @@ def catch_up() -> None:
     The schedule every_morning asks for the same.
     """
     from bondsig_assets.commands.catch_up import catch_up as catch_up_home
+    from bondsig_assets.commands.console import speak_to_machines
 
+    speak_to_machines()
     catch_up_home(current_home())
 
 
@@ -697,8 +713,10 @@ def report(day: date | None, out: Path | None) -> None:
 )
 def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: str) -> None:
     """Serve the report's pages, the Dagster UI with its daemon, and the MLflow UI."""
+    from bondsig_assets.commands.console import speak_to_machines
     from bondsig_assets.commands.ui import serve
 
+    speak_to_machines()
     serve(current_home(), host, port, mlflow_port, report_port, allowed_hosts)
 
 
@@ -739,6 +757,18 @@ def restore(folder: Path, home: Path | None, name: str) -> None:
 
 
 @cli.command()
+@click.option("--json", "as_object", is_flag=True, help="One JSON object, as /status serves it.")
+def metrics(as_object: bool) -> None:
+    """Print how the home is, in numbers, for Prometheus: days, runs, checks, daemon, lake, disk.
+
+    `bondsig ui` serves the same on the report's port, as /metrics and /status.
+    """
+    from bondsig_assets.commands.metrics import print_metrics
+
+    print_metrics(current_home(), as_object)
+
+
+@cli.command()
 def doctor() -> None:
     """Say what is wrong with this installation and this home, and how to mend it."""
     from bondsig_assets.commands.doctor import examine
@@ -755,16 +785,12 @@ def main() -> None:
         # Now, while a reader who has left is still no failure.
         sys.stdout.flush()
     except click.exceptions.Abort:
-        click.echo(
-            "bondsig: stopped; what was finished is kept, run the same command again to go on",
-            err=True,
-        )
+        _complain("stopped; what was finished is kept, run the same command again to go on")
         sys.exit(130)
     except KeyboardInterrupt:
-        click.echo(
-            f"bondsig: stopped after {time.monotonic() - started:.0f} s; what was finished is kept,"
-            " run the same command again to go on",
-            err=True,
+        _complain(
+            f"stopped after {time.monotonic() - started:.0f} s; what was finished is kept,"
+            " run the same command again to go on"
         )
         sys.exit(130)
     except click.exceptions.NoArgsIsHelpError as error:

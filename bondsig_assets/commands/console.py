@@ -6,15 +6,21 @@ here: what is printed.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
+from typing import IO, cast
 
 from rich.console import Console, JustifyMethod, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bondsig_assets import logs
+
 #: A pipe has no width of its own: lines are not folded there.
 _PIPE_WIDTH = 10_000
+#: Whether this process speaks to machines: `speak_to_machines`.
+_json = False
 #: Names of facts are set this wide, so that tables of facts below each other line up.
 _FACT_WIDTH = 16
 
@@ -27,8 +33,22 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+def speak_to_machines() -> bool:
+    """From here on let every line of this process be an object, if the environment asks for it
+    (BONDSIG_LOG): for commands that work, not for those whose output is data. Whether it does.
+    """
+    global _json
+    _json = logs.is_json()
+    if _json:
+        logs.log_as_json()
+    return _json
+
+
 def open_console() -> Console:
-    """The terminal, or a pipe without a width."""
+    """The terminal, or a pipe without a width; for machines a stream of objects."""
+    if _json:
+        lines = cast("IO[str]", logs.JsonLines(sys.stdout))
+        return _Console(file=lines, highlight=False, width=_PIPE_WIDTH, color_system=None)
     console = _Console(highlight=False)
     return console if console.is_terminal else _Console(highlight=False, width=_PIPE_WIDTH)
 

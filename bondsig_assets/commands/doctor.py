@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bondsig_assets.commands.console import open_console
+from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import HomeError, SettingsError, TrackingError, WarehouseError
 from bondsig_assets.home import DAGSTER_TEMPLATE, PACKAGE, SHIPPED, Home
 
@@ -34,6 +35,7 @@ def examine(home: Home) -> bool:
     for look in looks:
         for good, text, remedy in _safely(look, home):
             healthy &= good
+            text = hidden(text)
             console.print(
                 f"[green]ok[/]    {text}" if good else f"[red]wrong[/] {text}\n      mend: {remedy}"
             )
@@ -223,7 +225,11 @@ def _mlflow(home: Home) -> Iterator[Finding]:
 
     tracking = TrackingResource(home=str(home.path))
     try:
-        yield True, f"MLflow at {tracking.uri} answers: {tracking.n_experiments()} experiments", ""
+        yield (
+            True,
+            f"MLflow at {tracking.place} answers: {tracking.n_experiments()} experiments",
+            "",
+        )
     except TrackingError as error:
         yield (
             False,

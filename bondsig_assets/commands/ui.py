@@ -11,11 +11,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 
+from bondsig_assets import logs
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.dead_runs import end_dead_runs
@@ -58,13 +61,12 @@ def serve(
     with open_instance(home) as instance:
         _say_ended(instance)
         servers = [
-            Tethered(name, command, home.path, _environment(host, port))
+            Tethered(name, command, home.path, _environment(host, port), _listener())
             for name, command in _commands(home, host, ports, allowed_hosts).items()
         ]
-        print(
+        _say(
             f"Report   http://{host}:{report_port}\nDagster  http://{host}:{port}\n"
-            f"MLflow   http://{host}:{mlflow_port}\nCtrl-C stops all of them.",
-            flush=True,
+            f"MLflow   http://{host}:{mlflow_port}\nCtrl-C stops all of them."
         )
         try:
             _watch(instance, servers)
@@ -115,6 +117,7 @@ def _commands(
     home: Home, host: str, ports: dict[str, int], allowed_hosts: str
 ) -> dict[str, list[str | Path]]:
     graph = ("-m", "bondsig_assets.definitions")
+    form = ("--log-format", "json") if logs.is_json() else ()
     named = [name.strip() for name in allowed_hosts.split(",") if name.strip()]
     names = [f"[{name}]" if ":" in name else name for name in (*LOOPBACK, host, *named)]
     # MLflow compares the whole header, port included; in its patterns [ opens a set.
@@ -123,8 +126,9 @@ def _commands(
         "dagster-webserver": [
             *(sys.executable, "-m", "bondsig_assets.orchestration.webserver"),
             *(*graph, "-h", host, "-p", str(ports["--port"]), "--allowed-hosts", ",".join(named)),
+            *form,
         ],
-        "dagster-daemon": [sys.executable, "-m", "dagster._daemon", "run", *graph],
+        "dagster-daemon": [sys.executable, "-m", "dagster._daemon", "run", *graph, *form],
         "mlflow": [
             *(sys.executable, "-m", "mlflow", "server"),
             *("--backend-store-uri", home.mlflow_uri),
@@ -158,4 +162,26 @@ def _watch(instance: dg.DagsterInstance, servers: list[Tethered]) -> None:
 
 def _say_ended(instance: dg.DagsterInstance) -> None:
     for run in end_dead_runs(instance):
-        print(f"ended {run}: it was killed, or the machine restarted", flush=True)
+        _say(f"ended {run}: it was killed, or the machine restarted")
+
+
+def _say(text: str) -> None:
+    """Print lines, for people or for machines."""
+    sys.stdout.write(
+        "".join(f"{logs.line(one) if logs.is_json() else one}\n" for one in text.splitlines())
+    )
+    sys.stdout.flush()
+
+
+def _listener() -> Callable[[str], object] | None:
+    """Who takes the lines of a server: for machines our own standard output."""
+    if not logs.is_json():
+        return None
+    lock = threading.Lock()
+
+    def write(text: str) -> None:
+        # One write, so that lines of several servers do not mix.
+        with lock:
+            os.write(sys.stdout.fileno(), text.encode())
+
+    return write

@@ -9,6 +9,7 @@ its quarter and a score needs its quarter's model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +17,9 @@ from typing import Any
 
 import dagster as dg
 
+from bondsig_assets import logs
 from bondsig_assets.calendar import trading_days
+from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import RunError
 from bondsig_assets.home import Home
 from bondsig_assets.learning.settings import LearningSettings
@@ -25,9 +28,8 @@ from bondsig_assets.orchestration.renamed_assets import follow_renames
 from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TRAINING, TRUTH, stage_of
 from bondsig_assets.warehouse import Warehouse
 
-#: How Dagster begins the message of a failure that an asset tells in words.
-_FAILURE = "dagster._core.definitions.events.Failure: "
-_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+#: How Dagster begins the message of a failure that is told in words: an asset's, or one of ours.
+_OWN_KIND = re.compile(r"^(?:dagster\._core\.definitions\.events\.|bondsig_assets\.errors\.)\w+: ")
 _RANGE_START, _RANGE_END = (
     "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
@@ -170,11 +172,17 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) ->
                 dg.AssetKey(name) for name in stage.assets if is_last or name not in at_the_end
             ],
             tags=tags,
-            run_config=_QUIET,
+            run_config=_loggers(),
             raise_on_error=False,
         )
         if not result.success:
             raise RunError(_why(result))
+
+
+def _loggers() -> dict[str, Any]:
+    """Run config: a person who waits is told by our own lines; machines get those of the run."""
+    level = "INFO" if logs.is_json() else "CRITICAL"
+    return {"loggers": {"console": {"config": {"log_level": level}}}}
 
 
 def _at_the_end(graph: Any, names: Sequence[str]) -> set[str]:
@@ -204,8 +212,8 @@ def _why(result: dg.ExecuteInProcessResult) -> str:
 
 def told_cause(error: Any) -> str:
     """The first line of what an error of a step began with."""
-    text = _first_cause(error).message.strip().removeprefix(_FAILURE) if error else ""
-    return text.splitlines()[0] if text else "unknown error"
+    text = _OWN_KIND.sub("", _first_cause(error).message.strip()) if error else ""
+    return hidden(text.splitlines()[0]) if text else "unknown error"
 
 
 def _first_cause(error: Any) -> Any:

@@ -15,8 +15,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+from bondsig_assets.logs import relay
 
 #: Seconds a server gets to end by itself.
 GRACE_SECONDS = 10.0
@@ -27,8 +29,16 @@ class Tethered:
     """A running server and the lead that holds it."""
 
     def __init__(
-        self, name: str, command: Sequence[str | Path], cwd: Path, environment: Mapping[str, str]
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        cwd: Path,
+        environment: Mapping[str, str],
+        says: Callable[[str], object] | None = None,
     ) -> None:
+        """Start `command`. With `says`, each line that it says, on either stream, is made an object
+        and given to that; without, it says it where we do.
+        """
         self.name = name
         reading, self._lead = os.pipe()
         # A session of its own: what the server starts ends with it, and Ctrl-C reaches us alone.
@@ -38,8 +48,16 @@ class Tethered:
             env=dict(environment),
             pass_fds=[reading],
             start_new_session=True,
+            stdout=None if says is None else subprocess.PIPE,
+            stderr=None if says is None else subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
         )
         os.close(reading)
+        if says is not None:
+            threading.Thread(
+                target=relay, args=(self._process.stdout, name, says), daemon=True
+            ).start()
 
     @property
     def pid(self) -> int:

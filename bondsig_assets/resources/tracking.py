@@ -19,6 +19,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
+from bondsig_assets.credentials import hidden, holds_secret
 from bondsig_assets.errors import TrackingError
 from bondsig_assets.home import CHECKOUT, Home
 from bondsig_assets.learning.rows import ModelRow, ModelSummary, RegisteredModelRow
@@ -51,6 +52,11 @@ class TrackingResource(dg.ConfigurableResource):
     def uri(self) -> str:
         """Where MLflow is."""
         return os.environ.get("BONDSIG_MLFLOW") or Home(Path(self.home)).mlflow_uri
+
+    @property
+    def place(self) -> str:
+        """The same to be shown: without a password."""
+        return hidden(self.uri)
 
     def connect(self, study: str = "") -> Any:
         """MLflow with its URI and, if named, the experiment of `study` set. Raises
@@ -163,7 +169,9 @@ class TrackingResource(dg.ConfigurableResource):
                 )
             except mlflow.exceptions.MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                    missing = f"MLflow at {self.uri} has no version {version} of {REGISTERED_MODEL}"
+                    missing = (
+                        f"MLflow at {self.place} has no version {version} of {REGISTERED_MODEL}"
+                    )
                     raise TrackingError(
                         f"{missing}: materialize champions again, it registers what is missing"
                     ) from error
@@ -184,11 +192,11 @@ class TrackingResource(dg.ConfigurableResource):
         try:
             yield
         except (mlflow.exceptions.MlflowException, OSError) as error:
-            trouble = str(error).splitlines()[0][:200]
+            trouble = hidden(str(error).splitlines()[0])[:200]
             raise TrackingError(
-                f"MLflow at {self.uri} does not answer ({trouble}): start it, or unset"
+                f"MLflow at {self.place} does not answer ({trouble}): start it, or unset"
                 " BONDSIG_MLFLOW to use the home's own"
-            ) from error
+            ) from (None if holds_secret(error) else error)
 
 
 def model_id(uri: str) -> str:

@@ -87,7 +87,7 @@ def _returns(tracking: TrackingResource, mlflow: Any, run_id: str) -> pl.DataFra
         path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path="returns.csv")
     except (OSError, mlflow.exceptions.MlflowException) as error:
         raise TrackingError(
-            f"MLflow at {tracking.uri}: run {run_id} has no returns.csv"
+            f"MLflow at {tracking.place}: run {run_id} has no returns.csv"
             f" ({str(error).splitlines()[0]})"
         ) from error
     return pl.read_csv(path, schema={"trade_date": pl.Date, "return_pct": pl.Float64})

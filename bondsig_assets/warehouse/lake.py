@@ -23,6 +23,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from bondsig_assets.credentials import hidden, holds_secret
 from bondsig_assets.errors import WarehouseError
 from bondsig_assets.tables.schema import quote
 from bondsig_assets.warehouse.extensions import engine, own_engine
@@ -364,4 +365,6 @@ def _in_one_line(what: str) -> Iterator[None]:
         said, _, spot = str(error).partition("\n\nLINE ")
         line = spot.partition(":")[0]
         where = f" (line {line})" if line.isdigit() and line != "1" else ""
-        raise WarehouseError(f"{what}: {' '.join(said.split())}{where}") from error
+        told = hidden(f"{what}: {' '.join(said.split())}{where}")
+        # Whoever shows a traceback shows its causes, Dagster's record among them.
+        raise WarehouseError(told) from (None if holds_secret(error) else error)

@@ -16,6 +16,7 @@ import pytest
 
 from bondsig_assets.orchestration.runner import open_instance
 from bondsig_assets_tests.graph.homes import make_home
+from bondsig_assets_tests.orchestration.test_exposition import read
 
 pytestmark = pytest.mark.services
 
@@ -123,6 +124,11 @@ def test_no_other_site_can_use_them_and_none_outlives_a_kill(served):
     assert ask(report_port, "GET", "/", host="evil.example")[0] == 403
     assert ask(report_port, "GET", "/", origin="http://evil.example")[0] == 403
     assert ask(report_port, "GET", "/../market.json")[0] == 404
+    status, said = ask(report_port, "GET", "/metrics")
+    assert status == 200 and read(said)['bondsig_info{version="0.1.0",source="simulated"}'] == 1
+    assert json.loads(ask(report_port, "GET", "/status")[1])["unreadable"] == []
+    assert ask(report_port, "GET", "/healthz") == (200, "ok\n")
+    assert ask(report_port, "GET", "/metrics", host="evil.example")[0] == 403
 
     started = psutil.Process(process.pid).children(recursive=True)
     assert len(started) >= 7

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -22,6 +22,7 @@ from bondsig_assets.home import Home
 from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.command_line import bondsig as of_command_line
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
+from bondsig_assets_tests.orchestration.test_exposition import read
 
 _BONDSIG = [sys.executable, "-c", "from bondsig_assets.commands.cli import main; main()"]
 
@@ -144,6 +145,31 @@ def test_summary_and_doctor(full_home):
     doctor = bondsig(full_home.path, "doctor")
     assert doctor.returncode == 0, doctor.stdout
     assert "duckdb-extension-ducklake" in doctor.stdout and "warehouse readable" in doctor.stdout
+
+
+def test_metrics_are_those_of_the_home(full_home, tmp_path):
+    told = bondsig(full_home.path, "metrics")
+    assert told.returncode == 0 and not told.stderr
+    found = read(told.stdout)
+    span, warehouse = full_home.date_range(), Warehouse(full_home.path)
+    assert span is not None
+    last = datetime(span[1].year, span[1].month, span[1].day, tzinfo=UTC).timestamp()
+    layers = ["raw", "clean", "features", "dataset", "scores", "signals", "portfolio"]
+    for layer in [*layers, "performance", "monitoring"]:
+        assert found[f'bondsig_layer_newest_day_timestamp_seconds{{layer="{layer}"}}'] == last
+        assert found[f'bondsig_layer_missing_days{{layer="{layer}"}}'] == 0
+    assert found["bondsig_missing_days"] == 0
+    counts = warehouse.row_counts("issuer_days")
+    assert found['bondsig_table_newest_day_rows{table="issuer_days"}'] == counts[max(counts)]
+    assert found['bondsig_runs{status="success"}'] == 3
+    assert 'bondsig_runs{status="failure"}' not in found
+    assert 0 < found['bondsig_asset_last_run_seconds{asset="trade_events"}'] < 600
+    assert found['bondsig_failed_checks{severity="error"}'] == 0
+    assert not [name for name in found if name.startswith("bondsig_unreadable")]
+    told = json.loads(bondsig(full_home.path, "metrics", "--json").stdout)
+    assert told["lake"]["files"] == found["bondsig_lake_files"] > 20
+    empty = bondsig(tmp_path / "none", "metrics")
+    assert empty.returncode == 1 and "holds no market" in empty.stderr
 
 
 def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):

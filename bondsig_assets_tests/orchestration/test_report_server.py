@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bondsig_assets.home import Home
 from bondsig_assets.orchestration.guard import LOOPBACK
 from bondsig_assets.orchestration.report_server import report_app
 
 
 def ask(
-    folder: Path, path: str, host: str = "127.0.0.1:3001", method: str = "GET", **more: str
+    folder: Path,
+    path: str,
+    host: str = "127.0.0.1:3001",
+    method: str = "GET",
+    home: Home | None = None,
+    **more: str,
 ) -> tuple[int, str, dict[str, str]]:
     """Status, text and headers of an answer."""
     sent: list[dict[str, Any]] = []
@@ -36,7 +43,7 @@ def ask(
         "query_string": b"",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    asyncio.run(report_app(folder, LOOPBACK)(scope, receive, send))
+    asyncio.run(report_app(folder, LOOPBACK, home)(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return (
         sent[0]["status"],
@@ -84,3 +91,18 @@ def test_other_hosts_and_sites_are_refused(folder):
 def test_before_there_is_one_it_says_what_to_do(tmp_path):
     status, said, _ = ask(tmp_path / "report", "/")
     assert status == 404 and "`bondsig report`" in said
+
+
+def test_how_the_home_is_is_told_to_the_same_hosts_and_sites_alone(folder):
+    home = Home(folder.parent)
+    status, said, headers = ask(folder, "/metrics", home=home)
+    assert status == 200 and headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'bondsig_unreadable{part="market"} 1' in said.splitlines()
+    status, said, headers = ask(folder, "/status", home=home)
+    assert status == 200 and json.loads(said)["unreadable"] == ["market"]
+    assert ask(folder, "/healthz", home=home)[:2] == (200, "ok\n")
+    for path in ("/metrics", "/status", "/healthz"):
+        assert ask(folder, path, host="evil.example", home=home)[0] == 403
+        assert ask(folder, path, home=home, origin="http://evil.example")[0] == 403
+        assert ask(folder, path, method="POST", home=home)[0] == 405
+    assert ask(folder, "/", home=home)[1] == "the report"

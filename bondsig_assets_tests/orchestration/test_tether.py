@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -87,3 +88,17 @@ def test_one_that_does_not_listen_is_ended_by_force(tmp_path):
     server.release()
     assert all_end(pids)
     server.wait()
+
+
+def test_what_it_says_is_given_to_who_listens_as_objects(tmp_path):
+    says = "import sys; print('up'); print('{\"event\": \"x\"}', file=sys.stderr, flush=True)"
+    heard: list[str] = []
+    command = [sys.executable, "-c", says]
+    server = Tethered("server", command, tmp_path, os.environ, heard.append)
+    until = time.monotonic() + 30
+    while (server.status() is None or len(heard) < 2) and time.monotonic() < until:
+        time.sleep(0.05)
+    server.release()
+    told = [json.loads(text) for text in heard]
+    assert sorted(one["message"] for one in told) == ["up", "x"]
+    assert {one["source"] for one in told} == {"server"}

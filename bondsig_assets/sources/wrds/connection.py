@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from bondsig_assets.credentials import secrets
 from bondsig_assets.errors import SourceError
 
 if TYPE_CHECKING:
@@ -286,7 +287,7 @@ def _password_entry(host: str, port: str, database: str, username: str) -> tuple
 
 def _secrets() -> list[str]:
     """Passwords that a text must not show, the longest first."""
-    found = [os.environ.get("PGPASSWORD", "")]
+    found = secrets()
     file = _password_file()
     if file.is_file():
         with suppress(OSError):
