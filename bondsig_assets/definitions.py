@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from datetime import date
+from functools import partial
 
 import dagster as dg
 
@@ -35,6 +36,7 @@ from bondsig_assets.monitoring.settings import load_settings as load_monitoring_
 from bondsig_assets.orchestration.alerting import build_alerts
 from bondsig_assets.orchestration.freshness import with_freshness
 from bondsig_assets.orchestration.jobs import build_jobs, build_schedules
+from bondsig_assets.orchestration.known_reach import newest_day
 from bondsig_assets.orchestration.partitions import folds_definition, trading_days_definition
 from bondsig_assets.orchestration.run_logs import console_logger
 from bondsig_assets.orchestration.sensors import build_sensors
@@ -42,6 +44,7 @@ from bondsig_assets.portfolio.settings import load_settings as load_portfolio_se
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.sources.reach import goes_on
 
 # Range policies of assets are beta in Dagster 1.13 and say so twenty times; the version is pinned.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -53,16 +56,18 @@ _DEMO_DATE_RANGE = (date(2021, 1, 4), date(2024, 12, 31))
 def build_defs(home: Home | None = None) -> dg.Definitions:
     """The whole graph for one home."""
     home = home or current_home()
-    first, last = home.date_range() or _DEMO_DATE_RANGE
+    market, (first, last) = home.market(), home.date_range() or _DEMO_DATE_RANGE
+    is_open = market is not None and goes_on(market, last, date.today())
+    closed_by = None if is_open else last
     settings = load_settings(home.learning_file)
     policies = load_portfolio_settings(home.portfolio_file)
     watched = load_monitoring_settings(home.monitoring_file)
     days, folds = (
-        trading_days_definition(first, last),
-        folds_definition(first, last, settings.walk_forward),
+        trading_days_definition(first, closed_by),
+        folds_definition(first, closed_by, settings.walk_forward),
     )
     jobs = build_jobs(days, folds)
-    path = str(home.path)
+    path, newest = str(home.path), partial(newest_day, home)
     assets = [
         *raw.build_raw_assets(days),
         reference.security_master_asset,
@@ -91,7 +96,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         hindsight.ex_post_bond_days_asset,
     ]
     return dg.Definitions(
-        assets=with_freshness(assets, last, date.today()),
+        assets=with_freshness(assets, None if market and market.is_live else last, date.today()),
         asset_checks=[
             *build_asset_checks(assets),
             *build_learning_checks(),
@@ -99,8 +104,8 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             *build_monitoring_checks(),
         ],
         jobs=jobs,
-        schedules=build_schedules(jobs, days, folds),
-        sensors=[*build_sensors(jobs, folds, home), *build_alerts(home, days)],
+        schedules=build_schedules(jobs, days, folds, newest),
+        sensors=[*build_sensors(jobs, folds, home), *build_alerts(home, days, newest)],
         resources={
             "warehouse": WarehouseResource(home=path),
             "source": MarketSourceResource(home=path),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -49,9 +49,11 @@ _EVENT_LOG = """event_log_storage:
 @dataclass(frozen=True)
 class Market:
     """What one home holds. For `files`, `data` is the folder and `config` its source.toml where
-    that lies elsewhere; for `simulated` the world's name, seed and lead, and the version of the
-    simulator. For `wrds`, `tables` are the TRACE tables (all when empty), and everything else comes
-    from files as above, if any; whether lost times are allowed does not make it another market.
+    that lies elsewhere; for `simulated` the world's name, seed and lead, the version of the
+    simulator, and whether it goes on day by day (`is_live`) from its first day (the world's own
+    where `first_day` is empty). For `wrds`, `tables` are the TRACE tables (all when empty), and
+    everything else comes from files as above, if any; whether lost times are allowed does not make
+    it another market.
     """
 
     source: str = "simulated"
@@ -66,6 +68,8 @@ class Market:
     view: str = "live"
     tables: str = ""
     allow_missing_times: bool = field(default=False, compare=False)
+    is_live: bool = False
+    first_day: str = ""
 
     def describe(self) -> str:
         """The market in a few words."""
@@ -78,10 +82,18 @@ class Market:
         unusual += [f"path {self.lead_path}"] if self.lead_path != "constant" else []
         lead = f" ({', '.join(unusual)})" if unusual else ""
         version = f", version {self.world_version}" if self.world_version != WORLD_VERSION else ""
+        since = f" since {self.first_day}" if self.first_day else ""
+        live = f", live{since}" if self.is_live else ""
         return (
-            f"simulated world '{self.world}', seed {self.seed}, lead strength"
+            f"simulated world '{self.world}'{live}, seed {self.seed}, lead strength"
             f" {self.lead_strength:g}{lead}{version} ({self.view} view)"
         )
+
+    def follows(self, held: Market) -> bool:
+        """Whether a home of the market `held` may become one of this: it is the same, or the same
+        that goes on.
+        """
+        return self in (held, replace(held, is_live=True))
 
 
 @dataclass(frozen=True)
@@ -171,10 +183,11 @@ class Home:
         """Make this the home of `market`, or confirm that it is; `fingerprint` identifies the
         input.
 
-        Raises HomeError when the home holds another market: markets are never mixed.
+        Raises HomeError when the home holds another market: markets are never mixed. A simulated
+        one that has ended may go on.
         """
         held = self.market()
-        if held is not None and held != market:
+        if held is not None and not market.follows(held):
             raise HomeError(
                 f"{self.path} holds the {held.describe()}; you asked for the {market.describe()}. "
                 "One home holds one market: set BONDSIG_HOME to another folder, or delete this one."

@@ -73,6 +73,7 @@ COVERED_BY = {
     "market_rules.py": "learning/test_labels.py",
     "orchestration/partitions.py": "orchestration/test_outdated.py",
     "orchestration/progress.py": "graph/test_whole_graph.py",
+    "orchestration/known_reach.py": "sources/test_reach.py",
     "orchestration/renamed_assets.py": "graph/test_old_homes.py",
     "orchestration/stages.py": "orchestration/test_outdated.py",
     "orchestration/webserver.py": "commands/test_ui.py",

@@ -3,6 +3,7 @@
 Belongs here: one asset per raw table. Not here: any judgement of the rows (`clean.py`).
 """
 
+from datetime import date
 from functools import partial
 
 import dagster as dg
@@ -12,12 +13,14 @@ from bondsig_assets.assets.common import (
     CHUNK_DAYS,
     Result,
     daily_result,
+    day_range,
     made_chunks,
     newest_day,
     rows_per_day,
     table_asset,
     whole_result,
 )
+from bondsig_assets.errors import SourceError
 from bondsig_assets.orchestration.stages import TAG, TRUTH
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -114,6 +117,7 @@ def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefin
     ) -> Result:
         opened, origin, counted, set_aside = warehouse.open(), source.open(), [], 0
         column = TABLES[table].partition or ""
+        _require_reached(table, day_range(context)[1], origin.date_range()[1])
         many = CHUNK_DAYS if table in _BULKY else 4 * CHUNK_DAYS
         deliver = partial(origin.daily, table)
         # One thread: what a source is connected to is not asked two things at once.
@@ -124,6 +128,14 @@ def daily_raw_asset(table: str, days: dg.PartitionsDefinition) -> dg.AssetsDefin
         return daily_result(context, pl.concat(counted), quarantined_in_run=set_aside)
 
     return _asset
+
+
+def _require_reached(table: str, asked: date, last: date) -> None:
+    """Raise SourceError where a day is asked for that the source does not have yet: made now, it
+    would stand there empty and nobody would ask for it again.
+    """
+    if asked > last:
+        raise SourceError(f"{table}: the source has days to {last}; {asked} was asked for")
 
 
 def _described(asset: dg.AssetsDefinition, text: str) -> dg.AssetsDefinition:

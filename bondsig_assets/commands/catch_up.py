@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from rich.console import Console
 
 from bondsig_assets.alerts.events import run_failed
 from bondsig_assets.alerts.heartbeat import ping
 from bondsig_assets.alerts.notify import notify, usable_settings
+from bondsig_assets.calendar import clock
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.run import (
     Opened,
     be_quiet,
-    fingerprint,
     held_market,
     lake_is_gone,
     materialize,
@@ -34,6 +33,7 @@ from bondsig_assets.commands.run import (
 from bondsig_assets.errors import RunError, UserError
 from bondsig_assets.home import Home
 from bondsig_assets.sources.base import Source
+from bondsig_assets.sources.reach import fingerprint
 
 _NOTHING = "nothing to do: all days to {newest} are there and up to date{ended}"
 
@@ -80,10 +80,11 @@ def _catch_up(
     """Make what is due; returns it in words, empty where nothing was."""
     from bondsig_assets.orchestration import runner
     from bondsig_assets.orchestration.catch_up import find_due, held_since
+    from bondsig_assets.orchestration.partitions import known_days
     from bondsig_assets.orchestration.stages import DAYS, SCORING
 
-    graph, now = opened.defs.resolve_asset_graph(), datetime.now(ZoneInfo("America/New_York"))
-    keys = runner.day_keys(graph, now)
+    graph, now = opened.defs.resolve_asset_graph(), clock.now()
+    keys = known_days(runner.day_keys(graph, now), span[1])
     if not keys:
         console.print(f"nothing to do: no day of this market has ended; its first is {span[0]}")
         return ""
@@ -106,7 +107,8 @@ def _catch_up(
         redelivered=redelivered,
     )
     if not did and not has_changed:
-        ended = ", the last of this market" if span[1].isoformat() == keys[-1] else ""
+        is_last = span[1].isoformat() == keys[-1] and not held_market(opened.home).is_live
+        ended = ", the last of this market" if is_last else ""
         console.print(_NOTHING.format(newest=keys[-1], ended=ended))
         return ""
     return said or (

@@ -119,6 +119,15 @@ def cli() -> None:
 )
 @click.option("--world", default=None, help="Simulated world: tiny, demo or full.")
 @click.option(
+    "--live",
+    is_flag=True,
+    default=None,
+    help=(
+        "The simulated market goes on to yesterday, one new day each morning; a new home begins as"
+        " long ago as its world is long: tiny 1 3/4 years, demo 4, full 6."
+    ),
+)
+@click.option(
     "--lead-strength",
     default=None,
     type=float,
@@ -172,6 +181,7 @@ def run(
     data: Path | None,
     config: Path | None,
     world: str | None,
+    live: bool | None,
     lead_strength: float | None,
     lead_shape: str | None,
     lead_path: str | None,
@@ -191,6 +201,7 @@ def run(
         "data": _absolute(data),
         "config": _absolute(config),
         "world": world,
+        "is_live": live,
         "lead_strength": lead_strength,
         "lead_shape": lead_shape,
         "lead_path": lead_path,

@@ -6,24 +6,24 @@ planned and executed (`orchestration/runner.py`).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from bondsig_assets.calendar.clock import newest_ended_day
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.progress import Progress
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home, Market
 from bondsig_assets.sources.base import Source
+from bondsig_assets.sources.reach import fingerprint
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def run_range(
     """Materialize what is missing between `start` and `end` and print what was found."""
     console, began = open_console(), time.monotonic()
     be_quiet()
+    market = _begun(home, market)
     source = open_source(home, market)
     date_range = source.date_range()
     first, last = _range(date_range, start, end)
@@ -54,6 +55,11 @@ def run_range(
         home,
         f"Took {took // 60:.0f} min {took % 60:.0f} s." if took >= 60 else f"Took {took:.0f} s.",
     )
+    if market.is_live:
+        console.print(
+            "this market goes on, one trading day each morning: `bondsig catch-up` brings it, or"
+            " the schedule every_morning (`bondsig ui`, Automation)"
+        )
 
 
 def be_quiet() -> None:
@@ -101,9 +107,19 @@ def open_source(home: Home, market: Market) -> Source:
     from bondsig_assets.sources.registry import make_source
 
     source, held = make_source(market), home.market()
-    if held is not None and held != market:
+    if held is not None and not market.follows(held):
         home.claim(market, source.date_range())
     return source
+
+
+def _begun(home: Home, market: Market) -> Market:
+    """`market`; a live one with the day it begins on, where this is the first run of its home."""
+    if not market.is_live or home.market() is not None:
+        return market
+    from bondsig_assets.sources.simulated.worlds import begin
+
+    first = begin(market.world, newest_ended_day())
+    return replace(market, first_day=first.isoformat())
 
 
 def _range(market: tuple[date, date], start: date | None, end: date | None) -> tuple[date, date]:
@@ -141,18 +157,6 @@ def _say_what_is_lacking(console: Console, market: Market, source: Source) -> No
         console.print(line, markup=False, highlight=False)
     for line in lacking_in_source(source):
         console.print(f"does without: {line}", style="dim", markup=False, highlight=False)
-
-
-def fingerprint(market: Market) -> str:
-    """Names, sizes and times of the files a market is read from; empty for one without files."""
-    if market.source == "simulated" or not market.data:
-        return ""
-    folder = Path(market.data)
-    paths = sorted(path for path in folder.rglob("*") if path.is_file()) + (
-        [Path(market.config)] if market.config else []
-    )
-    seen = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
-    return hashlib.sha256(repr(seen).encode()).hexdigest()
 
 
 def _must_be_redone(console: Console, home: Home, market: Market) -> bool:

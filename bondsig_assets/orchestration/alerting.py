@@ -34,7 +34,7 @@ from bondsig_assets.alerts.events import (
 from bondsig_assets.alerts.heartbeat import ping
 from bondsig_assets.alerts.notify import notify, usable_settings
 from bondsig_assets.alerts.settings import AlertSettings
-from bondsig_assets.errors import WarehouseError
+from bondsig_assets.errors import SourceError, WarehouseError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.catch_up import (
     Due,
@@ -42,6 +42,8 @@ from bondsig_assets.orchestration.catch_up import (
     partitions_in_hand,
     partitions_of_run,
 )
+from bondsig_assets.orchestration.jobs import Newest
+from bondsig_assets.orchestration.partitions import known_days
 from bondsig_assets.orchestration.runner import told_cause
 from bondsig_assets.orchestration.stages import DAYS, SCORING
 from bondsig_assets.warehouse import Warehouse
@@ -52,8 +54,10 @@ _STAGES = (DAYS, SCORING)
 _NEW_YORK = ZoneInfo("America/New_York")
 
 
-def build_alerts(home: Home, days: dg.PartitionsDefinition) -> list[Any]:
-    """Every sensor, told from the home whose market has `days`."""
+def build_alerts(
+    home: Home, days: dg.PartitionsDefinition, newest: Newest = lambda: None
+) -> list[Any]:
+    """Every sensor, told from the home whose market has `days`; `newest` as for the schedules."""
     how: Any = {
         "default_status": dg.DefaultSensorStatus.RUNNING
         if usable_settings().has_target or usable_settings().heartbeat
@@ -82,6 +86,11 @@ def build_alerts(home: Home, days: dg.PartitionsDefinition) -> list[Any]:
         day, when all days are there, the heartbeat.
         """
         assert context.repository_def is not None, "Dagster gives a tick its repository"
+        try:
+            last = newest()
+        except SourceError as error:
+            # No heartbeat either: whoever waits for it learns that nobody knows what is missing.
+            return dg.SkipReason(f"the source cannot be asked how far it reaches: {error}")
         said, seen = watch_days(
             home,
             context.instance,
@@ -89,6 +98,7 @@ def build_alerts(home: Home, days: dg.PartitionsDefinition) -> list[Any]:
             days,
             datetime.now(_NEW_YORK),
             Seen.read(context.cursor),
+            last,
         )
         context.update_cursor(seen.text())
         return dg.SkipReason(said)
@@ -197,12 +207,14 @@ def watch_days(
     days: dg.PartitionsDefinition,
     now: datetime,
     seen: Seen,
+    last: date | None = None,
 ) -> tuple[str, Seen]:
     """Look once: tell what is late, or call that all is well; what it came to, and what to
     remember. The record is read until all is there, and once on a day on which it already was.
+    `last` is the last day that the source has, None where that is not known.
     """
     keys, settings, today = (
-        list(days.get_partition_keys(current_time=now)),
+        known_days(days.get_partition_keys(current_time=now), last),
         usable_settings(),
         now.date(),
     )

@@ -4,6 +4,7 @@ Belongs here: what runs together and when, and why nothing does. Not here: the a
 missing (`catch_up.py`).
 """
 
+from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from bondsig_assets.calendar import (
     quarter_of,
 )
 from bondsig_assets.orchestration.catch_up import Due, find_due, partitions_in_hand
+from bondsig_assets.orchestration.partitions import known_days, known_quarters
 from bondsig_assets.orchestration.stages import DAYS, ON_ASKING, SCORING, TAG, TRAINING, stage_of
 
 NEW_YORK = "America/New_York"
@@ -26,6 +28,8 @@ REASON_TAG = "bondsig/reason"
 #: day never overtakes the one before it (`dagster.yaml`).
 WRITES_TAG = "bondsig/writes"
 _ONE_AT_A_TIME = {WRITES_TAG: "true"}
+#: Gives the last day that a source has now; None where the market says nothing of it.
+Newest = Callable[[], date | None]
 
 
 def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) -> list[Any]:
@@ -59,12 +63,18 @@ def build_jobs(days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition) ->
 
 
 def build_schedules(
-    jobs: list[Any], days: dg.PartitionsDefinition, folds: dg.PartitionsDefinition
+    jobs: list[Any],
+    days: dg.PartitionsDefinition,
+    folds: dg.PartitionsDefinition,
+    newest: Newest = lambda: None,
 ) -> list[dg.ScheduleDefinition]:
     """Both off until switched on. Each asks, in one run, for all that is missing by now and all
     that is out of date, so that an outage of any length is made up by the tick after it.
+
+    `newest` gives the last day that the source has at a tick, None where that says nothing.
     """
     daily, training, _ = jobs
+    is_closed = getattr(days, "end", None) is not None
 
     @dg.schedule(
         job=daily, cron_schedule="30 6 * * 2-6", execution_timezone=NEW_YORK, name="every_morning"
@@ -73,12 +83,12 @@ def build_schedules(
         """06:30 New York, Tuesday to Saturday: the trading day before, what was missed before it,
         and days that something they rest on was made after.
         """
-        now = context.scheduled_execution_time
-        keys = list(days.get_partition_keys(current_time=now))
+        now, last = context.scheduled_execution_time, newest()
+        keys = known_days(days.get_partition_keys(current_time=now), last)
         due = _due(context, "daily", (DAYS, SCORING), keys)
         yesterday = now.date() - timedelta(days=1)
         if due.key_range is None:
-            return dg.SkipReason(_why_no_day(due, keys, yesterday))
+            return dg.SkipReason(_why_no_day(due, keys, yesterday, last, is_closed=is_closed))
         return _request(context, due, "day", (DAYS, SCORING))
 
     @dg.schedule(
@@ -91,16 +101,14 @@ def build_schedules(
         """07:30 New York, Monday to Friday: quarters that have no models, from their first trading
         day on, when the labels of the days before are in; and those whose days were made anew.
         """
-        now = context.scheduled_execution_time
-        quarters = [
-            key
-            for key in folds.get_partition_keys(current_time=now)
-            if at_or_after(date.fromisoformat(key)) <= now.date()
-        ]
+        now, last = context.scheduled_execution_time, newest()
+        quarters = known_quarters(folds.get_partition_keys(current_time=now), last, now.date())
         due = _due(context, "training", (TRAINING,), quarters)
-        keys = list(days.get_partition_keys(current_time=now))
+        keys = known_days(days.get_partition_keys(current_time=now), last)
         if due.key_range is None:
-            return dg.SkipReason(_why_no_quarter(due, quarters, keys, now.date()))
+            return dg.SkipReason(
+                _why_no_quarter(due, quarters, keys, now.date(), is_closed=is_closed)
+            )
         before = [key for key in keys if key < due.key_range[1]]
         lacking = _due(context, "daily", (DAYS,), before)
         if lacking.missing or lacking.outdated or lacking.busy:
@@ -142,20 +150,30 @@ def _request(
     )
 
 
-def _why_no_day(due: Due, keys: list[str], yesterday: date) -> str:
+def _why_no_day(
+    due: Due, keys: list[str], yesterday: date, last: date | None, *, is_closed: bool
+) -> str:
     """Why a morning asks for nothing."""
     if due.busy:
         return _in_hand(due)
     if not keys:
         return "the market of this home has no day yet"
     newest = date.fromisoformat(keys[-1])
+    if last is not None and newest < min(last, at_or_before(yesterday)):
+        # The sample was done when this server began, and has grown since.
+        return (
+            f"all days to {newest} are there and up to date; the source has days to {last} now:"
+            " start `bondsig ui` again to see them"
+        )
     if newest < at_or_before(yesterday):
-        return f"{_ended(newest)}; all its days are there and up to date"
+        return f"{_no_more(newest, is_closed=is_closed)}; all its days are there and up to date"
     closed = "" if is_trading_day(yesterday) else f"; {yesterday} was no trading day"
     return f"all days to {newest} are there and up to date{closed}"
 
 
-def _why_no_quarter(due: Due, quarters: list[str], keys: list[str], today: date) -> str:
+def _why_no_quarter(
+    due: Due, quarters: list[str], keys: list[str], today: date, *, is_closed: bool
+) -> str:
     """Why nothing is trained."""
     if due.busy:
         return _in_hand(due)
@@ -166,12 +184,15 @@ def _why_no_quarter(due: Due, quarters: list[str], keys: list[str], today: date)
     )
     newest = date.fromisoformat(keys[-1]) if keys else None
     if newest is not None and newest < at_or_before(today - timedelta(days=1)):
-        return f"{_ended(newest)}; {trained}"
+        return f"{_no_more(newest, is_closed=is_closed)}; {trained}"
     return f"{trained}; the next begins on {at_or_after(next_quarter(quarter_of(today)))}"
 
 
-def _ended(newest: date) -> str:
-    return f"the market of this home ended on {newest}"
+def _no_more(newest: date, *, is_closed: bool) -> str:
+    """A closed market brings no day any more, a source that is late will."""
+    if is_closed:
+        return f"the market of this home ended on {newest}"
+    return f"the source has no day after {newest} yet"
 
 
 def _in_hand(due: Due) -> str:

@@ -5,15 +5,24 @@ Belongs here: partition definitions and their mappings. Not here: the calendar i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 import dagster as dg
 
-from bondsig_assets.calendar import holidays, next_quarter
-from bondsig_assets.learning.folds import folds_between
+from bondsig_assets.calendar import (
+    LAST_DAY,
+    at_or_after,
+    holidays,
+    next_quarter,
+    offset,
+    quarter_of,
+)
+from bondsig_assets.learning.folds import folds_between, has_enough_history
 from bondsig_assets.learning.settings import WalkForwardSettings
 
 _WEEKENDS = "0 0 * * 6,0"
+_LAST_QUARTER = quarter_of(LAST_DAY)
 
 
 def rests_on(asset: str, *, days_back: int) -> dg.AssetDep:
@@ -44,7 +53,11 @@ def rests_on_its_quarter(asset: str) -> dg.AssetDep:
 
 
 def trading_days_definition(first: date, last: date | None) -> dg.DailyPartitionsDefinition:
-    """One partition per trading day from `first`; `last` closes it for a market that has ended."""
+    """One partition per trading day from `first`; `last` closes it for a market that has ended.
+
+    One that goes on has no end: a day is there from the midnight after it on, New York, also for
+    servers that were started long before.
+    """
     closed = [
         datetime(day.year, day.month, day.day)
         for day in sorted(holidays())
@@ -62,14 +75,11 @@ def folds_definition(
     first: date, last: date | None, settings: WalkForwardSettings
 ) -> dg.TimeWindowPartitionsDefinition:
     """One partition per quarter that has enough history before it; the current quarter included."""
-    horizon = last or date.today()
-    folds = folds_between(first, horizon, settings)
-    start = (
-        folds[0].quarter
-        if folds
-        else next_quarter(next_quarter(next_quarter(next_quarter(first.replace(day=1)))))
-    )
-    end = next_quarter(folds[-1].quarter) if folds and last else None
+    folds = folds_between(first, last, settings) if last else []
+    start = quarter_of(first)
+    while start < _LAST_QUARTER and not has_enough_history(start, first, settings):
+        start = next_quarter(start)
+    end = next_quarter(folds[-1].quarter) if folds else None
     return dg.TimeWindowPartitionsDefinition(
         start=start.isoformat(),
         end=end.isoformat() if end else None,
@@ -78,3 +88,16 @@ def folds_definition(
         timezone="America/New_York",
         end_offset=0 if last else 1,
     )
+
+
+def known_days(keys: Sequence[str], newest: date | None) -> list[str]:
+    """Those of the days `keys` that the source has, `newest` the last of them (None: all)."""
+    return [key for key in keys if newest is None or key <= newest.isoformat()]
+
+
+def known_quarters(keys: Sequence[str], newest: date | None, today: date) -> list[str]:
+    """Those of the quarters `keys` whose first trading day has come and whose days before it the
+    source has, `newest` its last (None: all).
+    """
+    begun = [key for key in keys if at_or_after(date.fromisoformat(key)) <= today]
+    return [key for key in begun if newest is None or key <= offset(newest, 1).isoformat()]

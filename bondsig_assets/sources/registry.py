@@ -6,10 +6,12 @@ Belongs here: one entry a source; a new one is a function and a line. Not here: 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from bondsig_assets.calendar.clock import newest_ended_day
 from bondsig_assets.errors import SourceError
 from bondsig_assets.home import VIEWS, WORLD_VERSION, Market
 
@@ -18,21 +20,32 @@ if TYPE_CHECKING:
     from bondsig_assets.trace.view import View
 
 
-@lru_cache(maxsize=4)
 def make_source(market: Market) -> Source:
-    """The source of `market`, made once a process; raises SourceError naming what exists when
-    something does not.
+    """The source of `market`, made once a process, a live one once a day; raises SourceError naming
+    what exists when something does not.
     """
+    return source_through(market, newest_ended_day() if market.is_live else None)
+
+
+@lru_cache(maxsize=4)
+def source_through(market: Market, newest: date | None) -> Source:
+    """As `make_source`; one that is live is shown to the day `newest`."""
     if market.source not in SOURCES:
         raise SourceError(f"unknown source '{market.source}'; sources are: {', '.join(SOURCES)}")
     if market.view not in VIEWS:
         raise SourceError(f"unknown view '{market.view}'; views are: {', '.join(VIEWS)}")
+    if market.is_live and market.source != "simulated":
+        raise SourceError(
+            f"--live is the simulated market that goes on; {market.source} grow by themselves"
+        )
+    if newest is not None:
+        return _simulated(market, newest)
     return SOURCES[market.source](market)
 
 
-def _simulated(market: Market) -> Source:
+def _simulated(market: Market, newest: date | None = None) -> Source:
     from bondsig_assets.sources.simulated.market import SimulatedSource
-    from bondsig_assets.sources.simulated.worlds import world
+    from bondsig_assets.sources.simulated.worlds import HORIZON, world
 
     if market.world_version != WORLD_VERSION:
         raise SourceError(
@@ -41,7 +54,13 @@ def _simulated(market: Market) -> Source:
             " folder, or delete this home"
         )
     made = world(
-        market.world, market.seed, market.lead_strength, market.lead_shape, market.lead_path
+        market.world,
+        market.seed,
+        market.lead_strength,
+        market.lead_shape,
+        market.lead_path,
+        through=min(newest, HORIZON) if newest else None,
+        start=date.fromisoformat(market.first_day) if market.first_day else None,
     )
     return SimulatedSource(made, market.view)
 

@@ -14,13 +14,13 @@ import polars as pl
 import pytest
 
 from bondsig_assets.calendar import trading_days
-from bondsig_assets.commands.run import fingerprint
 from bondsig_assets.definitions import build_defs
 from bondsig_assets.errors import RunError
 from bondsig_assets.home import Home, Market
 from bondsig_assets.orchestration import runner
 from bondsig_assets.sources.files import FilesSource
-from bondsig_assets.sources.registry import make_source
+from bondsig_assets.sources.reach import fingerprint
+from bondsig_assets.sources.registry import source_through
 from bondsig_assets_tests.alerts.sinks import http_sink
 from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import make_home
@@ -227,7 +227,7 @@ def test_of_files_that_changed_only_days_that_differ_are_taken_in_again(from_fil
     held.read_table("equity_prices", between=(date(2024, 3, 15), date(2024, 3, 28)))
     monkeypatch.setattr("bondsig_assets.commands.catch_up.open_warehouse", lambda _home: held)
     change(home, "AAA,2024-03-26,17", "AAA,2024-03-26,17.5")
-    make_source.cache_clear()
+    source_through.cache_clear()
     done = bondsig("catch-up", BONDSIG_HOME=str(home.path))
     assert done.returncode == 0, done.stderr
     assert "late data: equity_prices of 1 day (2024-03-26 … 2024-03-26)" in done.stdout
@@ -248,7 +248,7 @@ def test_changed_files_are_looked_for_again_after_a_run_that_failed(from_files, 
     held.read_table("equity_prices", between=(date(2024, 3, 15), date(2024, 3, 28)))
     monkeypatch.setattr("bondsig_assets.commands.catch_up.open_warehouse", lambda _home: held)
     change(home, "AAA,2024-03-26,17", "AAA,2024-03-26,17.5")
-    make_source.cache_clear()
+    source_through.cache_clear()
 
     def fail(*_):
         raise RunError("equity_prices: no space left on device")

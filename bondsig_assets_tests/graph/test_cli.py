@@ -224,6 +224,8 @@ def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
         (["run", "--world", "tiny", "--lead-shape", "loud"], "sparse, diffuse, slow, bad_news"),
         (["run", "--world", "tiny", "--lead-path", "dead:soon"], "fading:504, dead:504"),
         (["run", "--world", "tiny", "--view", "psychic"], "live, regulatory"),
+        (["run", "--live", "--world", "moon"], "tiny, demo, full"),
+        (["run", "--live", "--source", "files", "--data", "/tmp"], "simulated market that goes on"),
         (["run", "--seed", "-1"], "seeds are"),
         (["run", "--seed", "one"], "one"),
         (["run", "--wrold", "tiny"], "--world"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
 
 from bondsig_assets.definitions import build_defs
 from bondsig_assets.features.intraday import BASELINE_DAYS, MATCH_DAYS
-from bondsig_assets.home import Home
+from bondsig_assets.home import Home, Market
 from bondsig_assets.learning.labels import LOOKBACK
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.monitoring.settings import MonitoringSettings
@@ -216,3 +218,31 @@ def test_every_feature_says_which_columns_feed_it(specs):
                 asset,
             )
             assert dep.column_name in TABLES[asset].column_names, (name, dep.column_name)
+
+
+@pytest.mark.parametrize(
+    ("market", "last", "sees"),
+    [
+        (Market(world="tiny", is_live=True), date(2026, 11, 25), True),
+        (Market(source="files", data="x"), date.today(), True),
+        (Market(source="wrds"), date.today() - timedelta(days=200), True),
+        (Market(source="files", data="x"), date(2012, 12, 31), False),
+        (Market(world="tiny"), date(2024, 3, 28), False),
+    ],
+)
+def test_a_server_that_was_started_long_ago_has_the_days_and_quarters_that_came_since(
+    tmp_path, market, last, sees
+):
+    home = Home(tmp_path / "home")
+    home.claim(market, (date(2010, 1, 4), last))
+    graph = build_defs(home).resolve_asset_graph()
+    later = datetime(2030, 7, 3, 6, 30, tzinfo=ZoneInfo("America/New_York"))
+    newest = [
+        graph.get(dg.AssetKey(name)).partitions_def.get_partition_keys(current_time=later)[-1]
+        for name in ("trace_reports", "models")
+    ]
+    if sees:
+        assert newest == ["2030-07-02", "2030-07-01"]
+    else:
+        quarter = date(last.year, 3 * ((last.month - 1) // 3) + 1, 1)
+        assert newest == [last.isoformat(), quarter.isoformat()]

@@ -5,6 +5,7 @@ Belongs here: what tests of schedules, of catching up and of alerts share. Not h
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -77,9 +78,11 @@ def moment(*numbers: int) -> datetime:
     return datetime(*numbers, tzinfo=ZoneInfo(NEW_YORK))  # type: ignore[arg-type, misc]
 
 
-def small_market(last: date | None = None) -> SmallMarket:
+def small_market(
+    last: date | None = None, newest: Callable[[], date | None] = lambda: None
+) -> SmallMarket:
     """names, reports → trades → features, ledger → models → champions; features, models → scores →
-    judgement. `last` ends it.
+    judgement. `last` ends it, `newest` gives the last day its source has.
     """
     days, folds = trading_days_definition(FIRST, last), folds_definition(FIRST, last, WALK)
     jobs = build_jobs(days, folds)
@@ -100,7 +103,7 @@ def small_market(last: date | None = None) -> SmallMarket:
         dg.Definitions(
             assets=assets,
             jobs=[job for job in jobs if job.name != "hindsight"],
-            schedules=build_schedules(jobs, days, folds),
+            schedules=build_schedules(jobs, days, folds, newest),
             executor=dg.in_process_executor,
         ),
     )

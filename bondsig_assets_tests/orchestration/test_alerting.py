@@ -15,6 +15,7 @@ import pytest
 from bondsig_assets.alerts.settings import alert_settings
 from bondsig_assets.calendar import CUTOFF, trading_days
 from bondsig_assets.definitions import build_defs
+from bondsig_assets.errors import SourceError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration import alerting
 from bondsig_assets.orchestration.alerting import (
@@ -183,6 +184,38 @@ def held(instance, last: date) -> list[str]:
     days = [day.isoformat() for day in trading_days(date(2024, 1, 2), last)]
     make_all(instance, OPEN, days)
     return days
+
+
+def test_days_that_the_source_does_not_have_are_not_late(instance, told, home):
+    held(instance, date(2024, 3, 25))
+    said, seen = watch_days(
+        home,
+        instance,
+        OPEN.graph,
+        OPEN.days,
+        moment(2024, 3, 28, 9, 0),
+        Seen(),
+        date(2024, 3, 25),
+    )
+    assert said == "all days to 2024-03-25 are there" and told() == []
+    assert seen.complete == "2024-03-25"
+
+
+def test_a_source_that_cannot_be_asked_beats_no_heart(instance, told, tmp_path):
+    def unreachable() -> None:
+        raise SourceError("no answer")
+
+    (sensor,) = (
+        one
+        for one in alerting.build_alerts(Home(tmp_path), OPEN.days, unreachable)
+        if one.name == "tell_late_days"
+    )
+    context = dg.build_sensor_context(repository_def=OPEN.defs.get_repository_def())
+    context._instance = instance
+    assert sensor.evaluate_tick(context).skip_message == (
+        "the source cannot be asked how far it reaches: no answer"
+    )
+    assert told() == []
 
 
 def test_days_that_are_missing_at_nine_are_told_once(instance, told, home):

@@ -158,6 +158,43 @@ def test_days_made_anew_are_learned_from_anew_and_then_scored(instance):
     assert asked(morning(instance, OPEN, 2024, 4, 11))[0] == "2024-04-01"
 
 
+def test_a_server_sees_days_that_its_source_brings_after_it_began(instance):
+    reached = [date(2024, 3, 22)]
+    market = small_market(newest=lambda: reached[0])
+    held(instance, market, date(2024, 3, 22))
+    assert morning(instance, market, 2024, 3, 28).skip_message == (
+        "the source has no day after 2024-03-22 yet; all its days are there and up to date"
+    )
+    reached[0] = date(2024, 3, 26)
+    assert asked(morning(instance, market, 2024, 3, 28)) == ("2024-03-25", "2024-03-26")
+    reached[0] = date(2024, 4, 30)
+    assert asked(morning(instance, market, 2024, 3, 28)) == ("2024-03-25", "2024-03-27")
+
+
+def test_a_quarter_waits_for_a_source_that_is_late(instance):
+    reached = [date(2024, 3, 27)]
+    market = small_market(newest=lambda: reached[0])
+    held(instance, market, date(2024, 3, 27))
+    instance.wipe_assets([dg.AssetKey("models")])
+    make(instance, "models", *[k for k in market.folds.get_partition_keys() if k < "2024-04-01"])
+    late = quarter(instance, market, 2024, 5, 2).skip_message
+    assert late.startswith("the source has no day after 2024-03-27 yet; the models of all quarters")
+    reached[0] = date(2024, 3, 28)
+    assert "1 day missing (2024-03-28)" in quarter(instance, market, 2024, 5, 2).skip_message
+    for name in ("reports", "trades", "features", "ledger", "scores"):
+        make(instance, name, "2024-03-28")
+    assert asked(quarter(instance, market, 2024, 5, 2)) == ("2024-04-01", "2024-04-01")
+
+
+def test_a_sample_that_was_done_and_grew_says_to_start_the_server_again(instance):
+    market = small_market(date(2023, 12, 29), newest=lambda: date(2024, 1, 5))
+    held(instance, market, date(2023, 12, 29))
+    assert morning(instance, market, 2026, 3, 28).skip_message == (
+        "all days to 2023-12-29 are there and up to date; the source has days to 2024-01-05 now:"
+        " start `bondsig ui` again to see them"
+    )
+
+
 def ticks(schedule: str, first: date, last: date) -> list[datetime]:
     """Moments a schedule ticks at, New York, as Dagster's own scheduler finds them."""
     declared = OPEN.defs.resolve_schedule_def(schedule)

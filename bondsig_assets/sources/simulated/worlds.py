@@ -15,7 +15,7 @@ from datetime import date
 
 import numpy as np
 
-from bondsig_assets.calendar import all_trading_days, trading_days
+from bondsig_assets.calendar import all_trading_days, at_or_after, quarter_of, trading_days
 from bondsig_assets.errors import SourceError
 from bondsig_assets.sources.simulated import leads
 
@@ -84,12 +84,14 @@ def world(
     lead_shape: str = "sparse",
     lead_path: str = "constant",
     through: date | None = None,
+    start: date | None = None,
 ) -> World:
-    """The world `name` with this seed, lead and, where given, last day. Raises SourceError naming
-    what there is.
+    """The world `name` with this seed, lead and, where given, last and first day. Raises
+    SourceError naming what there is.
     """
-    if name not in WORLDS:
-        raise SourceError(f"unknown world '{name}'; worlds are: {', '.join(WORLDS)}")
+    found = _named(name)
+    if start is not None:
+        found = replace(found, start=start)
     if seed < 0:
         raise SourceError(f"seed {seed} is negative; seeds are 0, 1, 2, …")
     if not 0 <= lead_strength <= 0.4:
@@ -98,7 +100,6 @@ def world(
         )
     leads.shape(lead_shape)
     leads.lead_path(lead_path, 1)
-    found = WORLDS[name]
     if through is not None and not found.start < through <= HORIZON:
         raise SourceError(
             f"world '{name}' can be shown through any day after {found.start} and up to {HORIZON},"
@@ -112,3 +113,22 @@ def world(
         lead_path=lead_path,
         end=through or found.end,
     )
+
+
+def begin(name: str, newest: date) -> date:
+    """First day of a world `name` that is made to the day `newest` and goes on from there: as many
+    quarters before that day's as the world is long, so that its history is as long as that of the
+    one that has ended. Raises SourceError for an unknown name.
+    """
+    of_name = _named(name)
+    first, last = quarter_of(of_name.start), quarter_of(of_name.end)
+    quarters = (last.year - first.year) * 4 + (last.month - first.month) // 3 + 1
+    newest_quarter = quarter_of(newest)
+    months = 12 * newest_quarter.year + newest_quarter.month - 1 - 3 * quarters
+    return at_or_after(date(months // 12, months % 12 + 1, 1))
+
+
+def _named(name: str) -> World:
+    if name not in WORLDS:
+        raise SourceError(f"unknown world '{name}'; worlds are: {', '.join(WORLDS)}")
+    return WORLDS[name]
