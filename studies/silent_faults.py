@@ -155,20 +155,27 @@ def new_alarms(broken: pl.DataFrame, whole: pl.DataFrame, begins: date) -> pl.Da
 
 
 def told(found: pl.DataFrame) -> list[str]:
-    """Cells: the first to ring with its evening, how many rang with it or after it, drift's first
+    """Cells: who rang first and on which evening, how many series rang by the end, drift's first
     warning.
     """
     is_drift = pl.col("monitor").str.starts_with("drift.")
     alarms, warnings = found.filter(~is_drift), found.filter(is_drift)
-    cells = []
-    for rows in (alarms, warnings):
-        if rows.is_empty():
-            cells.append("–")
-            continue
-        earliest = rows.filter(pl.col("evenings") == rows["evenings"][0])["monitor"].to_list()
-        named = ", ".join(earliest[:3]) + (f" and {len(earliest) - 3} more" * (len(earliest) > 3))
-        cells.append(f"{named}: evening {rows['evenings'][0]}")
-    return [cells[0], str(alarms.height), cells[1]]
+    return [_first(alarms), str(alarms.height), _first(warnings)]
+
+
+def _first(rows: pl.DataFrame) -> str:
+    """The earliest of `rows`: one by its name, several of one monitor by how many."""
+    if rows.is_empty():
+        return "–"
+    earliest = rows.filter(pl.col("evenings") == rows["evenings"].min())
+    by_head = earliest.group_by(pl.col("monitor").str.split(".").list.first().alias("head")).agg(
+        "monitor"
+    )
+    names = [
+        every[0] if len(every) == 1 else f"{head} ({len(every)} series)"
+        for head, every in by_head.sort("head").iter_rows()
+    ]
+    return f"{', '.join(names)}: evening {earliest['evenings'][0]}"
 
 
 @click.command(help=__doc__)

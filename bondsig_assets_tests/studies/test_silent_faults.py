@@ -89,5 +89,5 @@ def test_what_rang_before_is_no_news_and_the_first_evening_is_the_day_itself():
     assert found.rows() == [("volumes.capped", 1), ("drift.oas_bps level", 3)]
     assert told(found) == ["volumes.capped: evening 1", "1", "drift.oas_bps level: evening 3"]
     assert told(found.clear()) == ["–", "0", "–"]
-    many = pl.DataFrame({"monitor": list("abcde"), "evenings": [2] * 5})
-    assert told(many)[0] == "a, b, c and 2 more: evening 2"
+    many = pl.DataFrame({"monitor": ["b.x", "a.y", "b.z", "c"], "evenings": [2, 2, 2, 3]})
+    assert told(many)[0] == "a.y, b (2 series): evening 2"
