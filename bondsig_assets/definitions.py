@@ -41,6 +41,7 @@ from bondsig_assets.portfolio.settings import load_settings as load_portfolio_se
 from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
+from bondsig_assets.upkeep.job import build_upkeep
 
 # Range policies of assets are beta in Dagster 1.13 and say so twenty times; the version is pinned.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -61,6 +62,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         folds_definition(first, last, settings.walk_forward),
     )
     jobs = build_jobs(days, folds)
+    upkeep, every_weekend = build_upkeep(home)
     path = str(home.path)
     assets = [
         *raw.build_raw_assets(days),
@@ -97,8 +99,8 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             *build_portfolio_checks(),
             *build_monitoring_checks(),
         ],
-        jobs=jobs,
-        schedules=build_schedules(jobs, days, folds),
+        jobs=[*jobs, upkeep],
+        schedules=[*build_schedules(jobs, days, folds), every_weekend],
         sensors=[*build_sensors(jobs, folds, home), *build_alerts(home, days)],
         resources={
             "warehouse": WarehouseResource(home=path),

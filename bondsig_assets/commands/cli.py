@@ -703,6 +703,30 @@ def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: 
 
 
 @cli.command()
+@click.option(
+    "--snapshot-days",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Days that snapshots no model names, and files none needs, are kept.",
+)
+@click.option(
+    "--event-days",
+    default=90.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Days that logs of runs, and runs deleted in MLflow, are kept.",
+)
+def maintain(snapshot_days: float, event_days: float) -> None:
+    """Keep the home fit for years, beside readers and writers: merge the lake's small files, forget
+    old snapshots, remove files none needs and old logs. What is done and what models name stays.
+    """
+    from bondsig_assets.commands.maintain import keep_in_order
+
+    keep_in_order(current_home(), snapshot_days, event_days)
+
+
+@cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--keep", type=click.IntRange(min=1), help="Remove all but the newest so many (default: none)."
