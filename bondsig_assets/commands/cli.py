@@ -763,6 +763,21 @@ def restore(folder: Path, home: Path | None, name: str) -> None:
 
 
 @cli.command()
+@click.option("--check", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--backup",
+    type=click.Path(path_type=Path),
+    help="Folder for the backup that is made first (default: beside the home, -backups).",
+)
+@click.option("--no-backup", is_flag=True, help="Make no backup first.")
+def upgrade(check: bool, backup: Path | None, no_backup: bool) -> None:
+    """Bring a home that an older version made to this one: lake, Dagster's record, MLflow."""
+    from bondsig_assets.commands.upgrade import upgrade_home
+
+    upgrade_home(current_home(), backup, no_backup, check)
+
+
+@cli.command()
 def doctor() -> None:
     """Say what is wrong with this installation and this home, and how to mend it."""
     from bondsig_assets.commands.doctor import examine
