@@ -45,6 +45,7 @@ from bondsig_assets.resources.market_source import MarketSourceResource
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.reach import goes_on
+from bondsig_assets.upkeep.job import build_upkeep
 
 # Range policies of assets are beta in Dagster 1.13 and say so twenty times; the version is pinned.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -67,6 +68,7 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         folds_definition(first, closed_by, settings.walk_forward),
     )
     jobs = build_jobs(days, folds)
+    upkeep, every_weekend = build_upkeep(home)
     path, newest = str(home.path), partial(newest_day, home)
     assets = [
         *raw.build_raw_assets(days),
@@ -103,8 +105,8 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
             *build_portfolio_checks(),
             *build_monitoring_checks(),
         ],
-        jobs=jobs,
-        schedules=build_schedules(jobs, days, folds, newest),
+        jobs=[*jobs, upkeep],
+        schedules=[*build_schedules(jobs, days, folds, newest), every_weekend],
         sensors=[*build_sensors(jobs, folds, home), *build_alerts(home, days, newest)],
         resources={
             "warehouse": WarehouseResource(home=path),

@@ -20,10 +20,12 @@ def make_backup(home: Home, folder: Path, keep: int | None) -> None:
     console, began = open_console(), time.monotonic()
     made = back_up(home, folder.expanduser(), keep)
     manifest = made.manifest
+    linked = len(manifest.entries) - made.copied_files
+    as_before = f", {linked:,} are as in the backup before" if linked else ""
     console.print(
         f"{made.folder}: {len(manifest.entries):,} files, {manifest.size / 1e6:,.1f} MB; copied"
-        f" {made.copied_files:,} files, {made.copied_bytes / 1e6:,.1f} MB, the rest is as in the"
-        f" backup before; {_snapshot(manifest.snapshot)}; took {time.monotonic() - began:.1f} s",
+        f" {made.copied_files:,}, {made.copied_bytes / 1e6:,.1f} MB{as_before};"
+        f" {_snapshot(manifest.snapshot)}; took {time.monotonic() - began:.1f} s",
         soft_wrap=True,
     )
     for name in made.removed:

@@ -732,6 +732,30 @@ def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: 
 
 
 @cli.command()
+@click.option(
+    "--snapshot-days",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Days that snapshots no model names, and files none needs, are kept.",
+)
+@click.option(
+    "--event-days",
+    default=90.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Days that logs of runs, and runs deleted in MLflow, are kept.",
+)
+def maintain(snapshot_days: float, event_days: float) -> None:
+    """Keep the home fit for years, beside readers and writers: merge the lake's small files, forget
+    old snapshots, remove files none needs and old logs. What is done and what models name stays.
+    """
+    from bondsig_assets.commands.maintain import keep_in_order
+
+    keep_in_order(current_home(), snapshot_days, event_days)
+
+
+@cli.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--keep", type=click.IntRange(min=1), help="Remove all but the newest so many (default: none)."
@@ -777,6 +801,21 @@ def metrics(as_object: bool) -> None:
     from bondsig_assets.commands.metrics import print_metrics
 
     print_metrics(current_home(), as_object)
+
+
+@cli.command()
+@click.option("--check", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option(
+    "--backup",
+    type=click.Path(path_type=Path),
+    help="Folder for the backup that is made first (default: beside the home, -backups).",
+)
+@click.option("--no-backup", is_flag=True, help="Make no backup first.")
+def upgrade(check: bool, backup: Path | None, no_backup: bool) -> None:
+    """Bring a home that an older version made to this one: lake, Dagster's record, MLflow."""
+    from bondsig_assets.commands.upgrade import upgrade_home
+
+    upgrade_home(current_home(), backup, no_backup, check)
 
 
 @cli.command()

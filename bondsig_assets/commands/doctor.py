@@ -1,5 +1,5 @@
-"""`bondsig doctor`: versions, paths, extensions, locks, dead runs, disk, inputs, red monitors; what
-is wrong and how to mend it.
+"""`bondsig doctor`: versions, paths, extensions, locks, dead runs, disk, inputs, red monitors,
+backups, upkeep, clock; what is wrong and how to mend it.
 
 Belongs here: looking. Not here: repairs, but for one that loses nothing: runs whose process is gone
 are ended, since they hold up all others.
@@ -11,6 +11,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,12 @@ _PACKAGES = ("polars", "numpy", "numba", "pyarrow")
 _PLATFORM = ("dagster", "duckdb", "xgboost-cpu", "lightgbm", "mlflow", "great-expectations")
 _EXTENSIONS = ("ducklake", "sqlite-scanner", "postgres-scanner", "httpfs")
 _MINIMUM_FREE_GB = 3.0
+#: A backup is missed when it is older than this.
+_OLD_BACKUP_DAYS = 35
+#: Seconds by which two clocks may differ.
+_CLOCK_SECONDS = 120.0
+#: Variables that put a part of a home on a server, whose backups are made there.
+_SERVERS = ("BONDSIG_CATALOG", "BONDSIG_STORAGE", "BONDSIG_MLFLOW")
 
 Finding = tuple[bool, str, str]
 
@@ -249,6 +256,88 @@ def _settings(home: Home) -> Iterator[Finding]:
         yield True, f"{copied} {'follows the template' if same else differs}", ""
 
 
+def _backups(home: Home) -> Iterator[Finding]:
+    """How old the newest backup is. A home that never had one is told, not held against it."""
+    if home.market() is None or any(os.environ.get(name) for name in _SERVERS):
+        return
+    from bondsig_assets.upkeep.backup import newest_record
+
+    record = newest_record(home)
+    if record is None:
+        yield True, "never backed up: `bondsig backup DIR` does it (docs/operations.md)", ""
+        return
+    days = (datetime.now(UTC) - record.at).total_seconds() / 86400
+    yield (
+        record.folder.exists() and days <= _OLD_BACKUP_DAYS,
+        f"newest backup {record.folder}, {days:.1f} days old"
+        + ("" if record.folder.exists() else ", is not there any more"),
+        f"bondsig backup {record.folder.parent}",
+    )
+
+
+def _upkeep(home: Home) -> Iterator[Finding]:
+    """What upkeep would do now."""
+    if not (home.path / "lake").exists():
+        return
+    from bondsig_assets.upkeep.event_log import prunable
+    from bondsig_assets.upkeep.maintain import EVENT_DAYS, SNAPSHOT_DAYS
+    from bondsig_assets.warehouse import Warehouse
+
+    tables, snapshots = Warehouse(home.path).upkeep_due(SNAPSHOT_DAYS)
+    runs = prunable(home, datetime.now(UTC) - timedelta(days=EVENT_DAYS))
+    due = (
+        f"`bondsig maintain` would merge files of {tables} tables, forget {snapshots:,} snapshots"
+        f" and throw away the logs of {runs:,} runs"
+    )
+    yield True, due if tables + snapshots + runs else "upkeep has nothing to do", ""
+
+
+def _upgrades(home: Home) -> Iterator[Finding]:
+    """What of the home is of an older version."""
+    if home.market() is None:
+        return
+    from bondsig_assets.upkeep.upgrade import pending, told_besides
+
+    for line in told_besides(home):
+        yield True, line, ""
+    waiting = pending(home)
+    more = f" and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    yield (
+        not waiting,
+        f"of an older version: {waiting[0]}{more}" if waiting else "the home is of this version",
+        "bondsig upgrade",
+    )
+
+
+def _clock(home: Home) -> Iterator[Finding]:
+    """A clock that was set back: what was written last is in the future, and what is written now
+    would seem older than it.
+    """
+    from bondsig_assets.warehouse import Warehouse
+
+    newest: dict[str, datetime] = {}
+    if Warehouse(home.path).exists and (at := Warehouse(home.path).lake_state().newest_at):
+        newest["the newest snapshot"] = at
+    if home.dagster.exists():
+        from bondsig_assets.orchestration.runner import open_instance
+
+        with open_instance(home) as instance:
+            for record in instance.get_run_records(limit=1):
+                newest["the newest run"] = record.create_timestamp
+    ahead = {name: at - datetime.now(UTC) for name, at in newest.items()}
+    for name, by in ahead.items():
+        if by.total_seconds() > _CLOCK_SECONDS:
+            yield (
+                False,
+                f"the clock was set back: {name} is of {newest[name]:%Y-%m-%d %H:%M} UTC,"
+                f" {by.total_seconds() / 3600:.1f} hours from now",
+                "set the clock right; what is made until then seems older than what it rests on, so"
+                " `bondsig catch-up` afterwards makes it again",
+            )
+    if newest and all(by.total_seconds() <= _CLOCK_SECONDS for by in ahead.values()):
+        yield True, "nothing was written in the future of this clock", ""
+
+
 def _alerts(_home: Home) -> Iterator[Finding]:
     """Who is told, without the addresses: those of webhooks are secrets."""
     from bondsig_assets.alerts.settings import alert_settings
@@ -265,4 +354,17 @@ def _alerts(_home: Home) -> Iterator[Finding]:
 
 
 _OF_EVERY_INSTALL = (_versions, _files, _home, _disk)
-_OF_THE_GRAPH = (_extensions, _lake, _inputs, _runs, _mlflow, _monitors, _settings, _alerts)
+_OF_THE_GRAPH = (
+    _extensions,
+    _lake,
+    _inputs,
+    _runs,
+    _mlflow,
+    _monitors,
+    _settings,
+    _alerts,
+    _upgrades,
+    _upkeep,
+    _backups,
+    _clock,
+)

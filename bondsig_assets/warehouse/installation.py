@@ -16,7 +16,7 @@ from bondsig_assets.errors import WarehouseError
 from bondsig_assets.home import PACKAGE
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
-from bondsig_assets.warehouse.migrations import files, migrate
+from bondsig_assets.warehouse.migrations import files, migrate, unseen
 
 VIEW_FILES = PACKAGE / "sql" / "views"
 
@@ -47,6 +47,24 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
         for statement in table.comment_statements():
             connection.execute(statement)
     _install_views(connection)
+
+
+def pending_changes(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """What `install` would change in the connection's current database, in words: migrations,
+    tables, columns. Views and comments, which hold nothing, are not among it.
+
+    Raises WarehouseError for a database that a newer bondsig has changed.
+    """
+    ran, found = unseen(connection), _columns(connection)
+    changes = [f"migration {name}" for name in ran]
+    for table in TABLES.values():
+        held = found.get((table.schema, table.name))
+        if held is None:
+            changes.append(f"table {table.qualified_name} is new")
+            continue
+        added = [column.name for column in table.columns if column.name not in held]
+        changes += [f"column {table.qualified_name}.{name} is new" for name in added]
+    return changes
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], dict[str, str]]:

@@ -33,12 +33,7 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
     bondsig has changed.
     """
     known, present = files(), _tables(connection)
-    seen = _seen(connection) if "migrations" in present else set()
-    if newer := seen - known.keys():
-        raise WarehouseError(
-            f"this warehouse was changed by a newer bondsig (migration {max(newer):04d}, this one"
-            f" knows {max(known):04d}): install that version, or another home"
-        )
+    seen = _known_of(connection, present)
     is_new, ran = not present & TABLES.keys(), []
     for number, path in known.items():
         if number in seen:
@@ -50,6 +45,30 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> list[str]:
             "INSERT INTO migrations VALUES (?, ?, now()::TIMESTAMP)", [number, path.stem]
         )
     return ran
+
+
+def unseen(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of the migrations that `migrate` would run. Raises WarehouseError for a database that a
+    newer bondsig has changed.
+    """
+    present = _tables(connection)
+    if not present & TABLES.keys():
+        return []
+    seen = _known_of(connection, present)
+    return [path.stem for number, path in files().items() if number not in seen]
+
+
+def _known_of(connection: duckdb.DuckDBPyConnection, present: set[str]) -> set[int]:
+    """Numbers of the migrations that a database has seen. Raises WarehouseError where one of them
+    is not known here.
+    """
+    known, seen = files(), _seen(connection) if "migrations" in present else set()
+    if newer := seen - known.keys():
+        raise WarehouseError(
+            f"this warehouse was changed by a newer bondsig (migration {max(newer):04d}, this one"
+            f" knows {max(known):04d}): install that version, or another home"
+        )
+    return seen
 
 
 def _run(connection: duckdb.DuckDBPyConnection, path: Path) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -24,7 +24,7 @@ from bondsig_assets.errors import SchemaError, WarehouseError
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
 from bondsig_assets.warehouse.extensions import extension_file
-from bondsig_assets.warehouse.installation import fingerprint, install
+from bondsig_assets.warehouse.installation import fingerprint, install, pending_changes
 from bondsig_assets.warehouse.lake import Lake, without_password
 
 Days = tuple[date, date]
@@ -46,6 +46,40 @@ class Write:
     between: Days | None = None
     matching: Mapping[str, str] = field(default_factory=dict)
 
+
+@dataclass(frozen=True)
+class LakeState:
+    """A lake in numbers: files of today's tables and their bytes, files that only earlier snapshots
+    need, files that wait to be removed, snapshots, and when the newest was made.
+    """
+
+    files: int
+    size: int
+    earlier_files: int
+    waiting_files: int
+    snapshots: int
+    newest_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LakeUpkeep:
+    """What upkeep did to a lake: before and after, and how many snapshots were forgotten, files
+    removed, and of those files that no snapshot ever named.
+    """
+
+    before: LakeState
+    after: LakeState
+    forgotten: int
+    removed: int
+    orphans: int
+
+
+#: Where the tables of the catalog itself are, on a connection to the lake.
+_META = "__ducklake_metadata_lake"
+#: Files smaller than these many bytes are merged: the smallest whenever there are two, others once
+#: they make up one that is too large for it. So a row is written anew a few times in its life, and
+#: not with every upkeep, and a table has some twenty files and one for each 64 MB.
+_MERGED_BELOW = (1 << 20, 8 << 20, 64 << 20)
 
 _QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 #: What DuckDB makes of one PIVOT: a type, without a text of its own, and the question.
@@ -105,6 +139,11 @@ class Warehouse:
     def __repr__(self) -> str:
         return f"Warehouse({str(self.home)!r})"
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a lake; of a catalog on a server that is taken for granted."""
+        return self._lake.exists
+
     # Setting up
 
     def initialize(self) -> None:
@@ -119,6 +158,11 @@ class Warehouse:
             install(lake)
         self._lake.remember_storage()
         marker.write_text(wanted)
+
+    def pending_changes(self) -> list[str]:
+        """What `initialize` would change of the tables, in words."""
+        with self._lake.reading() as lake:
+            return pending_changes(lake)
 
     def follow_move(self) -> None:
         """Let the catalog of a home that was moved, copied or restored name its files where they
@@ -331,34 +375,92 @@ class Warehouse:
             temporary.unlink(missing_ok=True)
             temporary.with_name(temporary.name + ".wal").unlink(missing_ok=True)
 
-    def maintain(self, older_than_days: int = 7, keep_snapshots: Collection[int] = ()) -> None:
-        """Merge small files, forget snapshots older than `older_than_days`, and remove files no
-        snapshot needs.
+    def maintain(
+        self, older_than_days: float = 7, keep_snapshots: Collection[int] = ()
+    ) -> LakeUpkeep:
+        """Merge small files, then forget snapshots older than `older_than_days`, then remove files
+        no snapshot needs, which have waited for as long; what was done.
 
         Never forgotten: `keep_snapshots`, the newest, and those a row of the warehouse names
-        (`models.snapshot_id`).
+        (`models.snapshot_id`). Table by table, so that no writer waits for more than one of them.
         """
-        age = f"now() - to_days({int(older_than_days)})"
+        age = f"now() - INTERVAL {int(older_than_days * 86400)} SECOND"
+        before = self.lake_state()
+        for (schema, name), sizes in self._worth_merging().items():
+            with self._lake.writing(f"could not merge the files of {name}") as lake:
+                for size in sizes:
+                    lake.execute(
+                        f"CALL ducklake_merge_adjacent_files('lake', {quote(name)}, schema =>"
+                        f" {quote(schema)}, max_file_size => {size})"
+                    )
         with self._lake.writing("could not maintain the warehouse") as lake:
-            named = " UNION ALL ".join(
-                f"SELECT snapshot_id FROM {table.qualified_name}"
-                for table in TABLES.values()
-                if "snapshot_id" in table.column_names
-            )
-            expired = lake.execute(
-                "SELECT list(snapshot_id) FROM ducklake_snapshots('lake') WHERE snapshot_time <"
-                f" {age} AND NOT list_contains(?, snapshot_id) AND snapshot_id NOT IN ({named}) AND"
-                " snapshot_id <> (FROM ducklake_current_snapshot('lake'))",
-                [list(keep_snapshots)],
-            ).fetchone()
             lake.execute("CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.5)")
-            lake.execute("CALL ducklake_merge_adjacent_files('lake')")
-            if expired and expired[0]:
-                lake.execute("CALL ducklake_expire_snapshots('lake', versions => ?)", [expired[0]])
+            # What could not be merged before its snapshot went cannot be merged after: that first.
+            forgotten = [
+                number
+                for (number,) in lake.execute(
+                    f"SELECT snapshot_id FROM ({_forgettable(age)}) WHERE NOT list_contains(?,"
+                    " snapshot_id)",
+                    [list(keep_snapshots)],
+                ).fetchall()
+            ]
+            if forgotten:
+                lake.execute("CALL ducklake_expire_snapshots('lake', versions => ?)", [forgotten])
             # A reader of the snapshots just forgotten may still be at work, and a killed writer's
             # files look like a slow one's.
-            lake.execute(f"CALL ducklake_cleanup_old_files('lake', older_than => {age})")
+            removed = lake.execute(
+                f"CALL ducklake_cleanup_old_files('lake', older_than => {age})"
+            ).fetchall()
+            orphans = lake.execute(
+                f"CALL ducklake_delete_orphaned_files('lake', dry_run => true, older_than => {age})"
+            ).fetchall()
+            _require_orphans(lake, [path for (path,) in orphans])
             lake.execute(f"CALL ducklake_delete_orphaned_files('lake', older_than => {age})")
+        return LakeUpkeep(before, self.lake_state(), len(forgotten), len(removed), len(orphans))
+
+    def lake_state(self) -> LakeState:
+        """How many files and snapshots there are, and how many wait to be removed."""
+        with self._lake.reading() as lake:
+            row = lake.execute(
+                f"SELECT (SELECT count(*) FROM {_META}.ducklake_data_file WHERE end_snapshot IS"
+                f" NULL), (SELECT coalesce(sum(file_size_bytes), 0) FROM {_META}.ducklake_data_file"
+                f" WHERE end_snapshot IS NULL), (SELECT count(*) FROM {_META}.ducklake_data_file"
+                " WHERE end_snapshot IS NOT NULL), (SELECT count(*) FROM"
+                f" {_META}.ducklake_files_scheduled_for_deletion), (SELECT count(*) FROM"
+                f" {_META}.ducklake_snapshot), (SELECT max(snapshot_time)::TIMESTAMPTZ FROM"
+                f" {_META}.ducklake_snapshot)"
+            ).fetchall()[0]
+        files, size, earlier, waiting, snapshots, newest_at = row
+        return LakeState(files, int(size), earlier, waiting, snapshots, newest_at)
+
+    def upkeep_due(self, older_than_days: float = 7) -> tuple[int, int]:
+        """What `maintain` would do now: tables whose files it would merge, snapshots it would
+        forget.
+        """
+        age = f"now() - INTERVAL {int(older_than_days * 86400)} SECOND"
+        with self._lake.reading() as lake:
+            forgettable = _scalar(lake, f"SELECT count(*) FROM ({_forgettable(age)})")
+        return len(self._worth_merging()), forgettable
+
+    def _worth_merging(self) -> dict[tuple[str, str], list[int]]:
+        """Schema and name of each table of which some files are to be merged, and the limits below
+        which. Files of which rows were deleted are written anew before they are merged.
+        """
+        with self._lake.reading() as lake:
+            sizes = lake.execute(
+                "SELECT schema_name, table_name, list(file_size_bytes) FROM"
+                f" {_META}.ducklake_data_file AS file JOIN {_META}.ducklake_table AS held USING"
+                f" (table_id) JOIN {_META}.ducklake_schema AS place USING (schema_id) WHERE"
+                " file.end_snapshot IS NULL AND held.end_snapshot IS NULL AND place.end_snapshot IS"
+                f" NULL AND data_file_id NOT IN (SELECT data_file_id FROM"
+                f" {_META}.ducklake_delete_file WHERE end_snapshot IS NULL) GROUP BY ALL ORDER BY"
+                " ALL"
+            ).fetchall()
+        return {
+            (schema, name): limits
+            for schema, name, of_table in sizes
+            if (limits := _merges(of_table))
+        }
 
 
 _Arguments = ParamSpec("_Arguments")
@@ -378,6 +480,47 @@ def of_one_snapshot(
             return load(warehouse, *arguments, **named)
 
     return loaded
+
+
+def _merges(sizes: Sequence[int]) -> list[int]:
+    """The limits below which the files of a table, given their sizes, are worth merging now."""
+    found = []
+    for limit in _MERGED_BELOW:
+        small = [size for size in sizes if size < limit]
+        if len(small) > 1 and (limit == _MERGED_BELOW[0] or sum(small) >= limit):
+            found.append(limit)
+    return found
+
+
+def _forgettable(age: str) -> str:
+    """A question for the snapshots older than the moment `age` that no row of today names."""
+    named = " UNION ALL ".join(
+        f"SELECT snapshot_id FROM {table.qualified_name} WHERE snapshot_id IS NOT NULL"
+        for table in TABLES.values()
+        if "snapshot_id" in table.column_names
+    )
+    return (
+        f"SELECT snapshot_id FROM ducklake_snapshots('lake') WHERE snapshot_time < {age} AND"
+        f" snapshot_id NOT IN ({named}) AND snapshot_id <> (FROM ducklake_current_snapshot('lake'))"
+    )
+
+
+def _require_orphans(connection: duckdb.DuckDBPyConnection, paths: Sequence[str]) -> None:
+    """Raises WarehouseError where one of the files that DuckLake takes for nobody's is named by the
+    catalog: it has erred in that before (ducklake#815).
+    """
+    named = {
+        path.rpartition("/")[2]
+        for (path,) in connection.execute(
+            f"SELECT path FROM {_META}.ducklake_data_file UNION ALL SELECT path FROM"
+            f" {_META}.ducklake_delete_file"
+        ).fetchall()
+    }
+    if wrong := [path for path in paths if path.rpartition("/")[2] in named]:
+        raise WarehouseError(
+            f"DuckLake would remove {wrong[0]}, which the catalog names, and {len(wrong) - 1} more:"
+            " no file without an owner was removed; tell the makers of bondsig"
+        )
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, sql: str) -> int:

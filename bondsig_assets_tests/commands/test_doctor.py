@@ -1,13 +1,21 @@
-"""What the doctor says of alerts: who is told, and never where."""
+"""What the doctor says of alerts, which never is where; of backups, upkeep, upgrades, the clock."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bondsig_assets.commands.doctor import _alerts
-from bondsig_assets.home import Home
+from bondsig_assets.commands.doctor import _alerts, _backups, _clock, _upgrades, _upkeep
+from bondsig_assets.home import Home, Market
+from bondsig_assets.upkeep.backup import back_up
+from bondsig_assets.upkeep.maintain import maintain
+from bondsig_assets.warehouse import Warehouse
 
 HOME = Home(Path("nowhere"))
 
@@ -37,3 +45,58 @@ def test_a_variable_that_cannot_be_used_is_wrong(monkeypatch):
     ((good, text, remedy),) = _alerts(HOME)
     assert not good and text.startswith("BONDSIG_SMTP") and remedy
     assert "hunter2" not in text + remedy
+
+
+def lake_home(tmp_path) -> Home:
+    home = Home(tmp_path / "home")
+    home.claim(Market(world="tiny"), (date(2024, 1, 1), date(2024, 1, 31)))
+    Warehouse(home.path).initialize()
+    return home
+
+
+def test_how_old_the_newest_backup_is(tmp_path):
+    home = Home(tmp_path / "home")
+    home.claim(Market(world="tiny"), (date(2024, 1, 1), date(2024, 1, 31)))
+    ((good, text, _),) = _backups(home)
+    assert good and text.startswith("never backed up")
+    made = back_up(home, tmp_path / "backups")
+    ((good, text, _),) = _backups(home)
+    assert good and text == f"newest backup {made.folder}, 0.0 days old"
+    old = (datetime.now(UTC) - timedelta(days=40)).isoformat()
+    (home.path / "backups.json").write_text(json.dumps({"folder": str(made.folder), "at": old}))
+    ((good, text, remedy),) = _backups(home)
+    assert not good and "40.0 days old" in text
+    assert remedy == f"bondsig backup {made.folder.parent}"
+    shutil.rmtree(made.folder)
+    ((good, text, _),) = _backups(home)
+    assert not good and text.endswith("is not there any more")
+
+
+def test_upkeep_upgrades_and_the_clock_of_a_home(tmp_path):
+    home = lake_home(tmp_path)
+    ((good, text, _),) = _upkeep(home)
+    assert good and "would merge files of 1 tables, forget 0 snapshots" in text
+    maintain(home, 0, 0)
+    ((good, text, _),) = _upkeep(home)
+    assert good and text == "upkeep has nothing to do"
+    ((good, text, _),) = _upgrades(home)
+    assert good and text == "the home is of this version"
+    ((good, text, _),) = _clock(home)
+    assert good and text == "nothing was written in the future of this clock"
+
+    with closing(sqlite3.connect(home.path / "lake" / "catalog.sqlite")) as catalog, catalog:
+        catalog.execute("UPDATE ducklake_snapshot SET snapshot_time = '2099-01-01 00:00:00+00'")
+    ((good, text, remedy),) = _clock(home)
+    assert not good and "the newest snapshot is of 2099-01-01 00:00 UTC" in text
+    assert remedy.startswith("set the clock right")
+    with Warehouse(home.path)._lake.writing("could not") as lake:
+        lake.execute("DELETE FROM migrations WHERE number = 2")
+    ((good, text, remedy),) = _upgrades(home)
+    assert not good and remedy == "bondsig upgrade"
+    assert text.startswith("of an older version: lake: migration 0002")
+
+
+def test_a_home_without_anything_has_no_upkeep(tmp_path):
+    home = Home(tmp_path)
+    for look in (_backups, _upkeep, _upgrades, _clock):
+        assert list(look(home)) == []

@@ -200,7 +200,7 @@ def test_loading_the_graph_imports_nothing_heavy():
 
 def test_schedules_are_off_until_they_are_switched_on(tmp_path):
     defs = build_defs(Home(tmp_path))
-    for name in ("every_morning", "every_quarter"):
+    for name in ("every_morning", "every_quarter", "every_weekend"):
         schedule = defs.resolve_schedule_def(name)
         assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
         assert schedule.execution_timezone == "America/New_York"

@@ -39,7 +39,7 @@ def made_home(initialized_home, tmp_path_factory) -> Home:
         write_predictions(Warehouse(path), number, number, float(number))
     home.mlflow_artifacts.mkdir(parents=True)
     (home.mlflow_artifacts / "model.txt").write_text("a tree")
-    for database_path in (home.dagster / "history" / "runs" / "index.db", home.mlflow_database):
+    for database_path in (home.dagster / "schedules" / "schedules.db", home.mlflow_database):
         database_path.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(database_path)) as database, database:
             database.execute("PRAGMA journal_mode = WAL")

@@ -74,15 +74,15 @@ def test_a_restored_home_holds_what_was_backed_up(home, tmp_path):
 
 
 def test_what_stands_in_a_journal_is_backed_up(home, tmp_path):
-    index = home.dagster / "history" / "runs" / "index.db"
+    index = home.dagster / "schedules" / "schedules.db"
     with closing(sqlite3.connect(index)) as database:
         database.execute("PRAGMA wal_autocheckpoint = 0")
         with database:
             database.execute("INSERT INTO held VALUES (2)")
-        assert index.with_name("index.db-wal").stat().st_size
+        assert index.with_name("schedules.db-wal").stat().st_size
         back_up(home, tmp_path / "backups")
     (made,) = backups_in(tmp_path / "backups")
-    copy = made / "dagster" / "history" / "runs" / "index.db"
+    copy = made / "dagster" / "schedules" / "schedules.db"
     assert rows(copy) == [(1,), (2,)] and not list(made.rglob("*-wal"))
 
 

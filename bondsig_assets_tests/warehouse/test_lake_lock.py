@@ -98,3 +98,14 @@ def test_a_lock_that_is_held_makes_others_wait_and_is_let_go(shared, server):
             write(other)
     assert server.run(held, "postgres")[0]["n"] == 0
     write(other)
+
+
+def test_upkeep_of_a_catalog_on_a_server(shared):
+    for number in range(5):
+        shared.replace(Write("predictions", predictions(number, number), span(number, number)))
+    held = shared.read_table("predictions")
+    assert shared.upkeep_due(0)[0] >= 1 and shared.pending_changes() == []
+    done = shared.maintain(older_than_days=0)
+    assert done.before.files - done.after.files >= 4 and done.removed >= 5
+    assert shared.read_table("predictions").equals(held)
+    assert shared.upkeep_due(0)[0] == 0
