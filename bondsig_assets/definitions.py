@@ -5,7 +5,6 @@ Belongs here: putting the parts together. Not here: any of the parts.
 
 from __future__ import annotations
 
-import warnings
 from datetime import date
 from functools import partial
 
@@ -46,9 +45,6 @@ from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.reach import goes_on
 from bondsig_assets.upkeep.job import build_upkeep
-
-# Range policies of assets are beta in Dagster 1.13 and say so twenty times; the version is pinned.
-warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 #: The span shown before a home has been given a market: the demo world's.
 _DEMO_DATE_RANGE = (date(2021, 1, 4), date(2024, 12, 31))
@@ -98,7 +94,9 @@ def build_defs(home: Home | None = None) -> dg.Definitions:
         hindsight.ex_post_bond_days_asset,
     ]
     return dg.Definitions(
-        assets=with_freshness(assets, None if market and market.is_live else last, date.today()),
+        assets=dg.with_source_code_references(
+            with_freshness(assets, None if market and market.is_live else last, date.today())
+        ),
         asset_checks=[
             *build_asset_checks(assets),
             *build_learning_checks(),

@@ -76,7 +76,6 @@ COVERED_BY = {
     "orchestration/known_reach.py": "sources/test_reach.py",
     "orchestration/renamed_assets.py": "graph/test_old_homes.py",
     "orchestration/stages.py": "orchestration/test_outdated.py",
-    "orchestration/webserver.py": "commands/test_ui.py",
     "portfolio/trading_rows.py": "portfolio/test_trading_day.py",
     "reading/intraday.py": "graph/test_intraday_graph.py",
     "reading/reports.py": "trace/test_as_known.py",

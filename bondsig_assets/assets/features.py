@@ -123,7 +123,7 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             )
         return daily_result(context, pl.concat(counted))
 
-    # On the definition: metadata of a run is written once for every day of it.
+    # On the definition, from where `daily_result` takes it along with the newest day of a run.
     return issuer_days.map_asset_specs(
         lambda spec: spec.merge_attributes(metadata={"dagster/column_lineage": feature_lineage()})
     )

@@ -266,6 +266,6 @@ def monitors_asset(
         shown = {}
         if picture is not None:
             shown["monitors_picture"] = dg.MetadataValue.md(markdown_picture(picture))
-        return daily_result(context, pl.concat(counted), shown)
+        return daily_result(context, pl.concat(counted), **shown)
 
     return monitors

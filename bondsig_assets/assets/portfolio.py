@@ -202,7 +202,7 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         shown = {}
         if picture is not None:
             shown["portfolio_picture"] = dg.MetadataValue.md(markdown_picture(picture))
-        return daily_result(context, pl.concat(counted), shown)
+        return daily_result(context, pl.concat(counted), **shown)
 
     return target_positions
 

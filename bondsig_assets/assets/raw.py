@@ -11,6 +11,8 @@ import polars as pl
 
 from bondsig_assets.assets.common import (
     CHUNK_DAYS,
+    OWNERS,
+    PARTITION_TAG,
     Result,
     daily_result,
     day_range,
@@ -186,9 +188,9 @@ def build_raw_assets(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]
 @dg.asset(
     group_name="raw",
     kinds={"python", "duckdb"},
-    owners=["team:bondsig"],
+    owners=[OWNERS["raw"]],
     backfill_policy=dg.BackfillPolicy.single_run(),
-    tags={TAG: TRUTH},
+    tags={TAG: TRUTH, PARTITION_TAG: "whole"},
     metadata={"dagster/table_name": "truth.planted_news", "dagster/storage_kind": "ducklake"},
 )
 def simulated_truth(source: MarketSourceResource, warehouse: WarehouseResource) -> Result:

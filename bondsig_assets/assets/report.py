@@ -5,7 +5,7 @@ Belongs here: the asset that writes them under the home. Not here: the pages (`r
 
 import dagster as dg
 
-from bondsig_assets.assets.common import OWNER, Result
+from bondsig_assets.assets.common import OWNERS, PARTITION_TAG, Result
 from bondsig_assets.errors import ReportError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.stages import SCORING, TAG
@@ -17,7 +17,7 @@ from bondsig_assets.resources.warehouse_resource import WarehouseResource
     name="report",
     group_name="reporting",
     kinds={"polars"},
-    owners=[OWNER],
+    owners=[OWNERS["reporting"]],
     deps=[
         "scores",
         "signals",
@@ -31,7 +31,7 @@ from bondsig_assets.resources.warehouse_resource import WarehouseResource
         "credit_news",
     ],
     backfill_policy=dg.BackfillPolicy.single_run(),
-    tags={TAG: SCORING},
+    tags={TAG: SCORING, PARTITION_TAG: "whole"},
     metadata={"doing": "writing the report", "expected_seconds": 8.0},
 )
 def report_asset(warehouse: WarehouseResource) -> Result:

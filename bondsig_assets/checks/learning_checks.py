@@ -11,7 +11,7 @@ plausibility of rows (`suites.py`).
 import dagster as dg
 
 from bondsig_assets.checks.results import warning_of
-from bondsig_assets.learning.explanation import DOMINANT_SHARE, dominant
+from bondsig_assets.learning.explanation import DOMINANT_SHARE, ESTIMATE, dominant
 from bondsig_assets.learning.thresholds import never_fired
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 
@@ -74,8 +74,9 @@ def _gate() -> dg.AssetChecksDefinition:
 
 def _dominance() -> dg.AssetChecksDefinition:
     says = (
-        f"No feature carries more than {DOMINANT_SHARE:.0%} of a model. If one does: see whether it"
-        " leaks or is a unit's mistake before believing the model."
+        f"No feature carries more than {DOMINANT_SHARE:.0%} of a model, but {ESTIMATE}, which is a"
+        " forecast itself and may. If one does: see whether it leaks or is a unit's mistake before"
+        " believing the model."
     )
 
     @dg.asset_check(asset="models", name="no_feature_dominates", description=says)

@@ -801,10 +801,11 @@ MONITORS: tuple[Expectation, ...] = (
     Share(
         "judged_has_threshold",
         "A monitor that is quiet or watched has a threshold, and one of the budget the days between"
-        " its false alarms.",
+        " its false alarms. A day on which all scores are alike needs none to be told.",
         "A defect of monitoring: report it with the sample.",
         holds=~pl.col("state").is_in(["quiet", "watch"])
         | (pl.col("family") == "freshness")
+        | ((pl.col("state") == "watch") & (pl.col("family") == "before_labels"))
         | (pl.col("threshold").is_not_null() & (pl.col("run_length_days") > 0)),
     ),
     Share(

@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +23,7 @@ import dagster as dg
 from bondsig_assets import logs
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
+from bondsig_assets.learning.settings import load_settings
 from bondsig_assets.orchestration.dead_runs import end_dead_runs
 from bondsig_assets.orchestration.guard import LOOPBACK
 from bondsig_assets.orchestration.runner import open_instance
@@ -66,7 +69,7 @@ def serve(
         ]
         _say(
             f"Report   http://{host}:{report_port}\nDagster  http://{host}:{port}\n"
-            f"MLflow   http://{host}:{mlflow_port}\nCtrl-C stops all of them."
+            f"MLflow   http://{host}:{mlflow_port}{_experiment(home)}\nCtrl-C stops all of them."
         )
         try:
             _watch(instance, servers)
@@ -77,6 +80,25 @@ def serve(
                 server.release()
             for server in servers:
                 server.wait()
+
+
+def _experiment(home: Home) -> str:
+    """Where MLflow's pages show the trainings of a home; empty where there are none yet. Read off
+    its database: importing MLflow takes seconds.
+    """
+    if not home.mlflow_database.exists():
+        return ""
+    study = load_settings(home.learning_file).study
+    try:
+        with closing(
+            sqlite3.connect(f"file:{home.mlflow_database}?mode=ro", uri=True)
+        ) as connection:
+            found = connection.execute(
+                "SELECT experiment_id FROM experiments WHERE name = ?", [study]
+            ).fetchone()
+    except sqlite3.Error:
+        return ""
+    return f"/#/experiments/{found[0]}/runs" if found else ""
 
 
 def _require_free(host: str, ports: dict[str, int]) -> None:
@@ -110,6 +132,8 @@ def _environment(host: str, port: int) -> dict[str, str]:
         "DO_NOT_TRACK": "true",
         # Seven idle job consumers of 200 MB each otherwise.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        # What libraries tell each other of their next versions would fill the first screen.
+        "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", "ignore::DeprecationWarning"),
     }
 
 

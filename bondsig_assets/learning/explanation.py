@@ -12,6 +12,9 @@ import polars as pl
 
 #: A model whose predictions rest on one feature for more than this part is a warning.
 DOMINANT_SHARE = 0.40
+#: What the stock is expected to do by the credit news of the issuer: a forecast itself. One model
+#: is made of it alone, and others add to it what the data bear out, which may be nothing.
+ESTIMATE = "expected_reaction"
 #: The pair whose interaction is watched: a spread that moves while trading swells.
 SPREAD_CHANGE, VOLUME = "oas_5d_change_zscore", "trace_volume_zscore_5d"
 #: Where inputs, robust z-scores, are cut into low, middle and high.
@@ -20,9 +23,10 @@ _LOW, _HIGH = -0.5, 0.5
 
 def dominant(importances: pl.DataFrame, share: float = DOMINANT_SHARE) -> pl.DataFrame:
     """Rows of `feature_importances` whose feature carries more than `share` of its model, largest
-    first.
+    first; without ESTIMATE, which may.
     """
-    return importances.filter(pl.col("share") > share).sort(
+    leading = (pl.col("share") > share) & (pl.col("feature") != ESTIMATE)
+    return importances.filter(leading).sort(
         "share", "fold", "model_name", descending=[True, False, False]
     )
 

@@ -44,7 +44,7 @@ from bondsig_assets.orchestration.catch_up import (
 )
 from bondsig_assets.orchestration.jobs import Newest
 from bondsig_assets.orchestration.partitions import known_days
-from bondsig_assets.orchestration.runner import told_cause
+from bondsig_assets.orchestration.runner import COMMAND_LINE_TAG, told_cause
 from bondsig_assets.orchestration.stages import DAYS, SCORING
 from bondsig_assets.warehouse import Warehouse
 
@@ -69,6 +69,8 @@ def build_alerts(
         """A message for every attempt of a run that failed: its cause, and whether another
         follows.
         """
+        if is_of_command_line(context.dagster_run):
+            return
         _tell(home, failed_run(context, usable_settings()))
 
     @dg.run_status_sensor(name="tell_failed_checks", run_status=dg.DagsterRunStatus.SUCCESS, **how)
@@ -76,6 +78,8 @@ def build_alerts(
         """A message for every run that went through with checks that did not hold; a warning only
         where its check held the time before.
         """
+        if is_of_command_line(context.dagster_run):
+            return
         event = failed_checks(context.instance, context.dagster_run, usable_settings())
         if event is not None:
             _tell(home, event)
@@ -111,6 +115,11 @@ def build_alerts(
         return dg.SkipReason(said)
 
     return [tell_failed_runs, tell_failed_checks, tell_late_days, tell_alarms]
+
+
+def is_of_command_line(run: dg.DagsterRun) -> bool:
+    """Whether `bondsig run` or `bondsig catch-up` made a run: they tell themselves how it ended."""
+    return COMMAND_LINE_TAG in run.tags
 
 
 def _tell(home: Home, event: Event) -> None:

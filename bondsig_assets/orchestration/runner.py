@@ -13,9 +13,18 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.assets.job.asset_job import IMPLICIT_ASSET_JOB_NAME
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from bondsig_assets import logs
 from bondsig_assets.calendar import trading_days
@@ -30,6 +39,17 @@ from bondsig_assets.warehouse import Warehouse
 
 #: How Dagster begins the message of a failure that is told in words: an asset's, or one of ours.
 _OWN_KIND = re.compile(r"^(?:dagster\._core\.definitions\.events\.|bondsig_assets\.errors\.)\w+: ")
+#: Tag of a run of the command line. No daemon tries it again or tells of its end: a person, or a
+#: line of cron, waits for it.
+COMMAND_LINE_TAG = "bondsig/by_command_line"
+_BY_COMMAND_LINE = {COMMAND_LINE_TAG: "true", MAX_RETRIES_TAG: "0"}
+#: The code location that `bondsig ui` serves, and the job that runs of chosen assets are of.
+_ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(
+        RegisteredCodeLocationOrigin("bondsig_assets.definitions"), SINGLETON_REPOSITORY_NAME
+    ),
+    IMPLICIT_ASSET_JOB_NAME,
+)
 _RANGE_START, _RANGE_END = (
     "dagster/asset_partition_range_start",
     "dagster/asset_partition_range_end",
@@ -50,7 +70,12 @@ def open_instance(home: Home) -> dg.DagsterInstance:
     """The Dagster instance of the home."""
     home.prepare_dagster()
     follow_renames(home)
-    return dg.DagsterInstance.get()
+    instance = dg.DagsterInstance.get()
+    # Dagster gives a run of this process no code location, and its UI shows no such run in time.
+    vars(instance)["create_run_for_job"] = partial(
+        instance.create_run_for_job, remote_job_origin=_ORIGIN
+    )
+    return instance
 
 
 def selected_assets(defs: dg.Definitions, select: str) -> set[str]:
@@ -165,7 +190,7 @@ def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) ->
     at_the_end = _at_the_end(defs.resolve_asset_graph(), stage.assets)
     for first, last in stage.key_ranges:
         is_last = (first, last) == stage.key_ranges[-1]
-        tags = {_RANGE_START: first, _RANGE_END: last} if first else {}
+        tags = _BY_COMMAND_LINE | ({_RANGE_START: first, _RANGE_END: last} if first else {})
         result = job.execute_in_process(
             instance=instance,
             asset_selection=[

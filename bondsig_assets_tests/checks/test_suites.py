@@ -123,3 +123,14 @@ def test_a_range_without_rows_passes_where_rows_are_not_asked_for(warehouse):
     assert all(
         one.passed and one.observed is None for one in check_table(warehouse, "scores", None)
     )
+
+
+@pytest.mark.parametrize(("state", "passes"), [("watch", True), ("quiet", False)])
+def test_a_day_of_equal_scores_is_watched_without_a_threshold(monkeypatch, state, passes):
+    """Before there is an edge for their number, a day on which all scores are alike is told."""
+    monkeypatch.setitem(SUITES, "monitors", (EXPECTATIONS["monitors", "judged_has_threshold"],))
+    flat = good("monitors").with_columns(
+        family=pl.lit("before_labels"), state=pl.lit(state), threshold=pl.lit(None, pl.Float64)
+    )
+    (outcome,) = run_suite("monitors", flat)
+    assert outcome.passed is passes

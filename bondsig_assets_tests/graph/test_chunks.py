@@ -8,10 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
-import polars as pl
 import pytest
 
-from bondsig_assets.assets.common import chunks, daily_result, made_chunks
+from bondsig_assets.assets.common import chunks, made_chunks
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.machine import cores
 
@@ -70,19 +69,3 @@ def test_an_error_comes_in_the_place_of_its_piece(context):
 
 def test_there_is_a_core():
     assert cores() >= 1
-
-
-def test_a_picture_stands_with_the_last_day_of_a_run_alone(context):
-    """Dagster stores what is said of a run with every day of it."""
-    told: dict[str, dict[str, Any]] = {}
-
-    def add_asset_metadata(metadata: dict[str, Any], partition_key: str) -> None:
-        told.setdefault(partition_key, {}).update(metadata)
-
-    context.add_asset_metadata = add_asset_metadata
-    rows = pl.DataFrame({"day": [LAST], "rows": [7]})
-    done = daily_result(context, rows, {"picture": "![]"}, note="of the run")
-    assert [day for day, one in told.items() if "picture" in one] == [LAST.isoformat()]
-    assert told[LAST.isoformat()]["dagster/partition_row_count"] == 7
-    assert len(told) == len(trading_days(FIRST, LAST))
-    assert dict(done.metadata or {}) == {"rows_in_run": 7, "note": "of the run"}

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import dagster as dg
 import pytest
 
+from bondsig_assets.assets.common import OWNERS, PARTITION_TAG
 from bondsig_assets.definitions import build_defs
 from bondsig_assets.features.intraday import BASELINE_DAYS, MATCH_DAYS
 from bondsig_assets.home import Home, Market
@@ -81,10 +82,19 @@ def specs(tmp_path_factory) -> dict[str, dg.AssetSpec]:
 def test_every_asset_is_documented_owned_and_typed(specs):
     for name, spec in specs.items():
         assert spec.description and len(spec.description) > 60, name
-        assert spec.owners == ["team:bondsig"], name
+        assert spec.owners == [OWNERS[spec.group_name]], name
+        assert spec.tags[PARTITION_TAG] == _partition_of(spec), name
+        (code,) = spec.metadata["dagster/code_references"].code_references
+        assert code.file_path.endswith(".py") and code.line_number > 1, name
         assert spec.kinds, name
         assert spec.group_name != "default", name
         assert spec.metadata.get("dagster/table_name") or name in _NO_TABLE, name
+
+
+def _partition_of(spec: dg.AssetSpec) -> str:
+    if spec.key.path[-1] in _DAILY:
+        return "day"
+    return "quarter" if spec.partitions_def is not None else "whole"
 
 
 def test_columns_are_there_before_the_first_run(specs):
@@ -187,6 +197,13 @@ def test_every_asset_takes_a_range_in_one_run(tmp_path):
 def test_nothing_reads_the_truth(specs):
     for name, spec in specs.items():
         assert "simulated_truth" not in {dep.asset_key.path[-1] for dep in spec.deps}, name
+
+
+def test_loading_the_graph_warns_of_nothing():
+    done = subprocess.run(
+        [sys.executable, "-c", "import bondsig_assets.definitions"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and not done.stderr
 
 
 def test_loading_the_graph_imports_nothing_heavy():

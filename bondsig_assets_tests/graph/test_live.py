@@ -41,7 +41,8 @@ def test_what_mornings_reveal_is_what_was_there_all_along(full_home, tmp_path, a
         done = bondsig("catch-up", BONDSIG_HOME=str(home.path))
         assert done.returncode == 0 and said in done.stdout, done.stderr
     again = bondsig("catch-up", BONDSIG_HOME=str(home.path))
-    assert again.stdout == "nothing to do: all days to 2024-03-28 are there and up to date\n"
+    nothing = "nothing to do: all days to 2024-03-28 are there and up to date\n"
+    assert again.stdout == nothing, again.stderr
     assert "live" in bondsig("summary", BONDSIG_HOME=str(home.path)).stdout
     at_once = contents(full_home, without=_TRUTH)
     assert_same(contents(home, without=_TRUTH), at_once)

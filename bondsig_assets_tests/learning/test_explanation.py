@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from bondsig_assets.learning.explanation import (
     DOMINANT_SHARE,
+    ESTIMATE,
     SPREAD_CHANGE,
     VOLUME,
     dominant,
     interaction_grid,
     stability,
 )
+from bondsig_assets.tables.news_features import NEWS_FEATURES
 from bondsig_assets_tests.rows_of import rows_of
 
 FOLDS = [date(2023, month, 1) for month in (1, 4, 7)]
@@ -97,6 +99,9 @@ def test_a_feature_that_carries_a_model_is_dominant():
         (FOLDS[1], "ridge", 0.41),
     ]
     assert dominant(rows, 0.7).is_empty()
+    by_estimate = rows.with_columns(feature=pl.lit(ESTIMATE))
+    assert dominant(by_estimate).is_empty(), "a forecast itself, which a model may be made of alone"
+    assert ESTIMATE in {one.name for one in NEWS_FEATURES}
 
 
 def test_the_grid_by_hand():

@@ -6,9 +6,12 @@ Belongs here: how `execute` goes through a stage. Not here: whole markets (`grap
 
 import dagster as dg
 import pytest
+from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
 from bondsig_assets.errors import RunError
-from bondsig_assets.orchestration.runner import Stage, execute
+from bondsig_assets.home import Home
+from bondsig_assets.orchestration.alerting import is_of_command_line
+from bondsig_assets.orchestration.runner import Stage, execute, open_instance
 
 DAYS = dg.DailyPartitionsDefinition(start_date="2024-01-01", end_date="2024-07-01")
 RANGES = (("2024-01-02", "2024-01-03"), ("2024-01-08", "2024-01-08"), ("2024-01-10", "2024-01-11"))
@@ -73,3 +76,18 @@ def test_a_range_that_fails_ends_the_stage_and_is_told():
         execute(graph(made, fails_on=RANGES[1][0]), instance, STAGE)
     assert "judgement" not in [name for name, _ in made]
     assert ("scores", RANGES[0][0]) in made and ("names", RANGES[2][0]) not in made
+
+
+def test_a_run_of_the_command_line_stands_on_the_timeline_and_no_daemon_tries_it_again(tmp_path):
+    with open_instance(Home(tmp_path)) as instance:
+        with pytest.raises(RunError):
+            execute(graph([], fails_on="2024-01-02"), instance, STAGE)
+        (run,) = instance.get_runs()
+        assert run.remote_job_origin is not None
+        place = run.remote_job_origin.repository_origin
+        # What `bondsig ui` serves: `dagster-webserver -m bondsig_assets.definitions`.
+        assert place.code_location_origin.location_name == "bondsig_assets.definitions"
+        assert place.repository_name == "__repository__"
+        assert instance.run_retries_enabled and instance.run_retries_max_retries == 1
+        assert not auto_reexecution_should_retry_run(instance, run, None)
+        assert is_of_command_line(run), "no sensor tells of it"
