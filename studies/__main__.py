@@ -113,12 +113,10 @@ def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_cod
         f"{sum(len(units) for units in results.values())} pieces, {seconds / 60:.0f} minutes of"
         " work in all (pieces of worlds run two at a time on two cores)"
     )
-    write_report(
-        results,
-        docs,
-        "make research REAL=DIR" if real is not None else "make research",
-        took,
-    )
+    command = "make research REAL=DIR" if real is not None else "make research"
+    if set(chosen) != set(STUDIES):
+        command = f"python -m studies --only {','.join(chosen)}"
+    write_report(results, docs, command, took)
     click.echo(f"{docs / 'results.md'} written, after {(time.monotonic() - began) / 60:.0f} min")
 
 
