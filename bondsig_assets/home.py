@@ -216,8 +216,8 @@ class Home:
             date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise HomeError(
-                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or"
-                " delete the home"
+                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it,"
+                " or move the home aside and run again"
             ) from error
         return text
 
