@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
@@ -190,16 +192,18 @@ class Home:
             indent=1,
         )
         partial = self.market_file.with_suffix(".tmp")
-        partial.write_text(text)
-        partial.replace(self.market_file)
+        with _writing(self.path):
+            partial.write_text(text)
+            partial.replace(self.market_file)
 
     def prepare_dagster(self) -> None:
         """Write dagster.yaml from the repository's template and point Dagster here."""
-        self.dagster.mkdir(parents=True, exist_ok=True)
-        (self.dagster / "dagster.yaml").write_text(
-            DAGSTER_TEMPLATE.read_text()
-            + _EVENT_LOG.format(folder=self.dagster / "history" / "runs")
+        settings = DAGSTER_TEMPLATE.read_text() + _EVENT_LOG.format(
+            folder=self.dagster / "history" / "runs"
         )
+        with _writing(self.path):
+            self.dagster.mkdir(parents=True, exist_ok=True)
+            (self.dagster / "dagster.yaml").write_text(settings)
         os.environ["DAGSTER_HOME"] = str(self.dagster)
         # Else Dagster stores each event of a range of days by itself (`resources/event_log.py`).
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
@@ -220,6 +224,18 @@ class Home:
                 " or move the home aside and run again"
             ) from error
         return text
+
+
+@contextmanager
+def _writing(home: Path) -> Iterator[None]:
+    """A home that cannot be written is told with what to do, as HomeError."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(
+            f"{home} cannot be written ({error.strerror}): make it writable, or set BONDSIG_HOME to"
+            " another folder"
+        ) from error
 
 
 def _market(held: dict[str, Any]) -> Market:

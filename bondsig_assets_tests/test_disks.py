@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 
 from bondsig_assets import disks
+from bondsig_assets.errors import HomeError
 from bondsig_assets.home import Home
 from bondsig_assets.warehouse import Warehouse, extensions
 from bondsig_assets_tests.command_line import bondsig
@@ -41,6 +42,18 @@ def test_such_words_are_followed_by_the_disk_that_is_full(tmp_path, monkeypatch,
     assert told.startswith(text) and str(tmp_path) in told and "the lake" in told
     assert disks.explained(told, tmp_path / "home") == told, "it is said once"
     assert disks.explained("table scores: no rows", tmp_path) == "table scores: no rows"
+
+
+def test_a_home_that_cannot_be_written_is_told_in_one_line(tmp_path):
+    """A folder where a file should be: root may write into any other."""
+    home = Home(tmp_path / "home")
+    (home.path / "market.tmp").mkdir(parents=True)
+    (home.dagster / "dagster.yaml").mkdir(parents=True)
+    done = bondsig(*DAYS, "--world", "tiny", BONDSIG_HOME=str(home.path))
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+    assert f"{home.path} cannot be written" in done.stderr and "make it writable" in done.stderr
+    with pytest.raises(HomeError, match="cannot be written"):
+        home.prepare_dagster()
 
 
 @contextmanager
