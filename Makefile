@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research clean bench-trace bench-bonds bench-learning bench-portfolio
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-bonds bench-learning bench-portfolio
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -89,6 +89,15 @@ docs-site: .venv/ready ## the documentation as a site in site/, strictly: a link
 
 import-graph: .venv/ready  ## draw docs/import_graph.svg: what imports what (needs graphviz)
 	$(BIN)/import-linter drawgraph bondsig_assets | tred | dot -Tsvg -Gbgcolor=white -Nshape=box -o docs/import_graph.svg
+
+# Tools of their own environment: what they need would bind our own versions.
+build/audit/ready: .venv/ready
+	$(BIN)/python -m venv build/audit
+	build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	touch $@
+
+audit: build/audit/ready  ## known vulnerabilities of the locks, and a bill of materials in build/sbom.cdx.json
+	$(BIN)/python -m studies.audit build/audit/bin build/sbom.cdx.json requirements-production.lock requirements.lock
 
 lock:                 ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock

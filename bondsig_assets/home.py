@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -203,16 +205,18 @@ class Home:
             indent=1,
         )
         partial = self.market_file.with_suffix(".tmp")
-        partial.write_text(text)
-        partial.replace(self.market_file)
+        with _writing(self.path):
+            partial.write_text(text)
+            partial.replace(self.market_file)
 
     def prepare_dagster(self) -> None:
         """Write dagster.yaml from the repository's template and point Dagster here."""
-        self.dagster.mkdir(parents=True, exist_ok=True)
-        (self.dagster / "dagster.yaml").write_text(
-            DAGSTER_TEMPLATE.read_text()
-            + _EVENT_LOG.format(folder=self.dagster / "history" / "runs")
+        settings = DAGSTER_TEMPLATE.read_text() + _EVENT_LOG.format(
+            folder=self.dagster / "history" / "runs"
         )
+        with _writing(self.path):
+            self.dagster.mkdir(parents=True, exist_ok=True)
+            (self.dagster / "dagster.yaml").write_text(settings)
         os.environ["DAGSTER_HOME"] = str(self.dagster)
         # Else Dagster stores each event of a range of days by itself (`resources/event_log.py`).
         os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")
@@ -229,10 +233,22 @@ class Home:
             date.fromisoformat(text["first_day"]), date.fromisoformat(text["last_day"])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise HomeError(
-                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it or"
-                " delete the home"
+                f"{self.market_file} is damaged ({type(error).__name__}: {error}); restore it,"
+                " or move the home aside and run again"
             ) from error
         return text
+
+
+@contextmanager
+def _writing(home: Path) -> Iterator[None]:
+    """A home that cannot be written is told with what to do, as HomeError."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(
+            f"{home} cannot be written ({error.strerror}): make it writable, or set BONDSIG_HOME to"
+            " another folder"
+        ) from error
 
 
 def _market(held: dict[str, Any]) -> Market:

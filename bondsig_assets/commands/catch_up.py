@@ -30,6 +30,7 @@ from bondsig_assets.commands.run import (
     open_warehouse,
     read_all_files,
 )
+from bondsig_assets.disks import explained
 from bondsig_assets.errors import RunError, UserError
 from bondsig_assets.home import Home
 from bondsig_assets.sources.base import Source
@@ -61,7 +62,8 @@ def catch_up(home: Home) -> None:
             done = _catch_up(console, opened, source, span, has_changed)
         except RunError as error:
             # Nobody may be looking: a line of cron calls this as often as a person.
-            notify(run_failed("bondsig catch-up", "", str(error), ""), home=str(home.path))
+            cause = explained(str(error), home.path)
+            notify(run_failed("bondsig catch-up", "", cause, ""), home=str(home.path))
             raise
     home.claim(market, span, seen)
     if done:

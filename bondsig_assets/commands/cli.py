@@ -18,6 +18,7 @@ import click
 
 from bondsig_assets import logs
 from bondsig_assets.credentials import hidden
+from bondsig_assets.disks import explained, says_full
 from bondsig_assets.errors import BondsigError, SettingsError
 from bondsig_assets.extras import needs
 from bondsig_assets.home import VIEWS, Market, current_home
@@ -41,8 +42,18 @@ def _complain(text: str, level: str = "ERROR") -> None:
         is_json = logs.is_json()
     except SettingsError:
         is_json = False
-    text = hidden(text)
+    text = hidden(_with_full_disk(text))
     click.echo(logs.line(text, level) if is_json else f"bondsig: {text}", err=True)
+
+
+def _with_full_disk(text: str) -> str:
+    """`text` with the disk that is full, where that may be its cause."""
+    if not says_full(text):
+        return text
+    try:
+        return explained(text, current_home().path)
+    except (OSError, BondsigError):
+        return text
 
 
 class _Commands(click.Group):
@@ -830,6 +841,9 @@ def main() -> None:
     """Entry point: a user's mistake is one line, never a traceback."""
     started = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        # A closed terminal ends a command as Ctrl-C does; under nohup it is no matter.
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         code = cli(standalone_mode=False)
         # Now, while a reader who has left is still no failure.

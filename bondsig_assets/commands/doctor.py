@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.credentials import hidden
+from bondsig_assets.disks import full_disks
 from bondsig_assets.errors import HomeError, SettingsError, TrackingError, WarehouseError
 from bondsig_assets.home import DAGSTER_TEMPLATE, PACKAGE, SHIPPED, Home
 
@@ -31,6 +32,7 @@ _OLD_BACKUP_DAYS = 35
 _CLOCK_SECONDS = 120.0
 #: Variables that put a part of a home on a server, whose backups are made there.
 _SERVERS = ("BONDSIG_CATALOG", "BONDSIG_STORAGE", "BONDSIG_MLFLOW")
+_MAKE_ROOM = "make room on that disk, then `bondsig catch-up`: delete nothing of the home"
 
 Finding = tuple[bool, str, str]
 
@@ -124,10 +126,12 @@ def _home(home: Home) -> Iterator[Finding]:
         market = home.market()
         yield True, f"market: {market.describe() if market else 'none yet'}", ""
     except HomeError as error:
-        yield False, str(error), "restore market.json or delete the home"
+        yield False, str(error), "restore market.json, or move the home aside and run again"
 
 
 def _disk(home: Home) -> Iterator[Finding]:
+    for line in full_disks(home.path):
+        yield False, line, _MAKE_ROOM
     folder = next(path for path in (home.path, *home.path.parents) if path.exists())
     free = shutil.disk_usage(folder).free / 1e9
     yield (
@@ -147,7 +151,7 @@ def _lake(home: Home) -> Iterator[Finding]:
         rows = warehouse.read("SELECT count(*) AS n FROM scores")["n"][0]
         yield True, f"warehouse readable: snapshot {warehouse.snapshot_id()}, {rows:,} scores", ""
     except WarehouseError as error:
-        yield False, str(error), "delete the home and run again, or restore its backup"
+        yield False, str(error), _remedy_of_lake(home)
         return
     if elsewhere := warehouse.plainly_attached():
         text = (
@@ -157,6 +161,18 @@ def _lake(home: Home) -> Iterator[Finding]:
         yield True, text, ""
     for lock in sorted((home.path / "lake").glob("*.lock")):
         yield _lock_finding(lock)
+
+
+def _remedy_of_lake(home: Home) -> str:
+    """A lake that cannot be read is not lost where it only could not be written."""
+    if full_disks(home.path):
+        return _MAKE_ROOM
+    if not os.access(home.path / "lake", os.W_OK):
+        return "make the home writable: reading its catalog keeps a journal beside it"
+    return (
+        "restore a backup of the home; without one, move it aside (`mv`), run again, and delete it"
+        " when the new one is good"
+    )
 
 
 def _inputs(home: Home) -> Iterator[Finding]:

@@ -34,6 +34,7 @@ from bondsig_assets.alerts.events import (
 from bondsig_assets.alerts.heartbeat import ping
 from bondsig_assets.alerts.notify import notify, usable_settings
 from bondsig_assets.alerts.settings import AlertSettings
+from bondsig_assets.disks import explained
 from bondsig_assets.errors import SourceError, WarehouseError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.catch_up import (
@@ -71,7 +72,8 @@ def build_alerts(
         """
         if is_of_command_line(context.dagster_run):
             return
-        _tell(home, failed_run(context, usable_settings()))
+        event = failed_run(context, usable_settings())
+        _tell(home, replace(event, cause=explained(event.cause, home.path)))
 
     @dg.run_status_sensor(name="tell_failed_checks", run_status=dg.DagsterRunStatus.SUCCESS, **how)
     def tell_failed_checks(context: dg.RunStatusSensorContext) -> None:
