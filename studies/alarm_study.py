@@ -54,7 +54,7 @@ def quiet_series(seed: int, n: int, ic: float = IC) -> pl.DataFrame:
     noise = overlapping_noise(draw, (n, 5), KEPT)
     slow = overlapping_noise(draw, (n, 2), 1.0)
     z = 252**-0.5 + draw.standard_t(5, n) * 0.6**0.5
-    claim = 0.0008 * np.exp(0.3 * draw.normal(size=n))
+    claim = 0.53 * np.exp(0.3 * draw.normal(size=n))
     expected = 3 * np.exp(0.3 * draw.normal(size=n))
     realised = np.exp(0.8 * draw.normal(size=n) - 0.32)
     values = {
@@ -63,7 +63,7 @@ def quiet_series(seed: int, n: int, ic: float = IC) -> pl.DataFrame:
         "book": ic + DEVIATION * noise[:, 2],
         "champion_less_control": ic + DEVIATION * noise[:, 3],
         "champion_less_challenger": 0.05 * noise[:, 4],
-        "calibration_slope": 0.0015 * slow[:, 0],
+        "calibration_slope": slow[:, 0],
         "calibration_level": 0.06 * slow[:, 1],
         "profit": z,
         "drawdown": z,

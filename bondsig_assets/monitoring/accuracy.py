@@ -183,11 +183,13 @@ def _model_of(version: pl.Expr, names: pl.Series) -> pl.Expr:
 
 
 def _calibration(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
-    """Series of slope and level: the day's mean of (p - base)(y - p), and of y - p, y = 1 for a
-    label below 0; labels of 0 are left out.
+    """Series of slope and level: the day's sum of (p - base)(y - p) in its standard deviations,
+    were all p right and names independent, √Σ(p - base)² p(1 - p); and the mean of y - p. y = 1 for
+    a label below 0; labels of 0 are left out.
 
-    Were probabilities without meaning, the slope's mean would be minus that of (p - base)², which
-    the day's probabilities say themselves: its shift.
+    In its own deviations since a champion that claims more than the one before would else move the
+    slope more, and ring for that. Were probabilities without meaning, the slope's mean would be
+    that of -Σ(p - base)², which the day's probabilities say themselves: its shift.
     """
     rows = _judged(
         scores.filter(
@@ -198,19 +200,28 @@ def _calibration(scores: pl.DataFrame, labels: pl.DataFrame) -> pl.DataFrame:
     )
     p, base = pl.col("probability_underperform"), pl.col("base_rate")
     missed = (pl.col("label_pct") < 0).cast(pl.Float64) - p
-    daily = rows.group_by("trade_date", maintain_order=True).agg(
-        calibration_slope=((p - base) * missed).mean(),
-        calibration_level=missed.mean(),
-        claimed=-((p - base) ** 2).mean(),
+    claim = p - base
+    daily = (
+        rows.group_by("trade_date", maintain_order=True)
+        .agg(
+            slope=(claim * missed).sum(),
+            calibration_level=missed.mean(),
+            claimed=(claim**2).sum(),
+            deviation=(claim**2 * p * (1 - p)).sum().sqrt(),
+            n=pl.len(),
+        )
+        # Days on which nothing was claimed cannot say whether claims mean anything.
+        .with_columns(
+            is_claim=(pl.col("claimed") > 1e-12 * pl.col("n")) & (pl.col("deviation") > 0)
+        )
     )
     return pl.concat(
         [
-            daily.select(
+            daily.filter("is_claim").select(
                 "trade_date",
                 monitor=pl.lit("calibration_slope"),
-                value="calibration_slope",
-                # Days on which nothing was claimed cannot say whether claims mean anything.
-                shift=pl.when(pl.col("claimed") < -1e-12).then("claimed"),
+                value=pl.col("slope") / pl.col("deviation"),
+                shift=-pl.col("claimed") / pl.col("deviation"),
             ),
             daily.select(
                 "trade_date",

@@ -98,7 +98,7 @@ MONITORS: tuple[Monitor, ...] = (
         "calibration_slope",
         "calibration",
         "Covariance of a probability's distance from the base rate and its error",
-        "share²",
+        "standard deviations, were it right",
         "Probabilities mean nothing, or twice what they say",
         HORIZON,
         sides=2,

@@ -24,6 +24,7 @@ from bondsig_assets.monitoring.accuracy import (
     parts_of_inputs,
 )
 from bondsig_assets.monitoring.watch import SERIES
+from bondsig_assets.tables.learning import CHAMPIONS
 from bondsig_assets_tests.monitoring.series import days
 
 N_DAYS, N = 30, 40
@@ -137,13 +138,46 @@ def test_the_book_and_calibration_by_hand(found):
     )
     p, y = one["probability_underperform"].to_numpy(), (one["label_pct"].to_numpy() < 0)
     assert of(found, "calibration_level")[days(1, 3)[0]] == pytest.approx((y - p).mean())
+    deviation = np.sqrt(((p - 0.5) ** 2 * p * (1 - p)).sum())
     assert of(found, "calibration_slope")[days(1, 3)[0]] == pytest.approx(
-        ((p - 0.5) * (y - p)).mean()
+        ((p - 0.5) * (y - p)).sum() / deviation
     )
     shift = found.filter(
         pl.col("monitor") == "calibration_slope", pl.col("trade_date") == days(1, 3)[0]
     )["shift"].item()
-    assert shift == pytest.approx(-((p - 0.5) ** 2).mean())
+    assert shift == pytest.approx(-((p - 0.5) ** 2).sum() / deviation)
+
+
+def test_a_champion_that_claims_more_is_no_change_of_the_slope():
+    """Thirty times as far from the base rate, right both times: days differ as much as before."""
+    draw, n = np.random.default_rng(8), 100
+    dates = days(400)
+    size = np.where(np.arange(len(dates)) < 200, 0.002, 0.06)
+    p = 0.5 + size[:, None] * draw.uniform(-1, 1, (len(dates), n))
+    label = np.where(draw.uniform(size=p.shape) < p, -1.0, 1.0)
+    rows = pl.DataFrame(
+        {
+            "parent_id": np.tile([f"P{k:03}" for k in range(n)], len(dates)),
+            "trade_date": pl.Series(dates).gather(np.repeat(np.arange(len(dates)), n)),
+            "prediction": -p.ravel(),
+            "probability_underperform": p.ravel(),
+            "base_rate": 0.5,
+            "label_pct": label.ravel(),
+        }
+    )
+    labels = rows.select(
+        "parent_id",
+        "trade_date",
+        "label_pct",
+        horizon_days=pl.lit(5, pl.Int64),
+        simple_excess_pct="label_pct",
+        known_date="trade_date",
+    )
+    control = rows.select("parent_id", "trade_date", "prediction", model_name=pl.lit(CONTROL))
+    found = accuracy(control, rows.drop("label_pct"), Known(labels, 0), CHAMPIONS.empty())
+    slope = np.array(list(of(found, "calibration_slope").values()))
+    assert slope[:200].std() == pytest.approx(1, abs=0.15)
+    assert slope[200:].std() == pytest.approx(1, abs=0.15)
 
 
 def test_a_score_of_minus_volatility_has_an_ic_and_earns_nothing():
@@ -193,7 +227,7 @@ def test_a_score_of_minus_volatility_has_an_ic_and_earns_nothing():
     assert ic.mean() > 3 * error and abs(book.mean()) < 2.5 * book.std() / n_days**0.5
     assert "champion_less_challenger" not in set(found["monitor"])
     # Probabilities that claim nothing put no claim to the test.
-    assert found.filter(pl.col("monitor") == "calibration_slope")["shift"].null_count() == n_days
+    assert "calibration_slope" not in set(found["monitor"])
 
 
 def test_labels_that_come_late_are_counted_and_move_nothing():
