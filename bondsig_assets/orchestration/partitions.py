@@ -17,12 +17,12 @@ from bondsig_assets.calendar import (
     next_quarter,
     offset,
     quarter_of,
+    quarters_between,
 )
 from bondsig_assets.learning.folds import folds_between, has_enough_history
 from bondsig_assets.learning.settings import WalkForwardSettings
 
 _WEEKENDS = "0 0 * * 6,0"
-_LAST_QUARTER = quarter_of(LAST_DAY)
 
 
 def rests_on(asset: str, *, days_back: int) -> dg.AssetDep:
@@ -74,11 +74,16 @@ def trading_days_definition(first: date, last: date | None) -> dg.DailyPartition
 def folds_definition(
     first: date, last: date | None, settings: WalkForwardSettings
 ) -> dg.TimeWindowPartitionsDefinition:
-    """One partition per quarter that has enough history before it; the current quarter included."""
+    """One partition per quarter that has enough history before it; the current quarter included.
+
+    Where none of the market has, there is one a year after its first day, whose training says why.
+    """
     folds = folds_between(first, last, settings) if last else []
-    start = quarter_of(first)
-    while start < _LAST_QUARTER and not has_enough_history(start, first, settings):
-        start = next_quarter(start)
+    candidates = [fold.quarter for fold in folds] or quarters_between(first, last or LAST_DAY)
+    start = next(
+        (one for one in candidates if has_enough_history(one, first, settings)),
+        _a_year_after(quarter_of(first)),
+    )
     end = next_quarter(folds[-1].quarter) if folds else None
     return dg.TimeWindowPartitionsDefinition(
         start=start.isoformat(),
@@ -88,6 +93,10 @@ def folds_definition(
         timezone="America/New_York",
         end_offset=0 if last else 1,
     )
+
+
+def _a_year_after(quarter: date) -> date:
+    return quarter.replace(year=quarter.year + 1)
 
 
 def known_days(keys: Sequence[str], newest: date | None) -> list[str]:

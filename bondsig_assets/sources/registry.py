@@ -11,7 +11,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from bondsig_assets.calendar.clock import newest_ended_day
 from bondsig_assets.errors import SourceError
 from bondsig_assets.home import VIEWS, WORLD_VERSION, Market
 
@@ -24,6 +23,9 @@ def make_source(market: Market) -> Source:
     """The source of `market`, made once a process, a live one once a day; raises SourceError naming
     what exists when something does not.
     """
+    # numpy stays out of whoever only names a source.
+    from bondsig_assets.calendar.clock import newest_ended_day
+
     return source_through(market, newest_ended_day() if market.is_live else None)
 
 
