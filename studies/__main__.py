@@ -113,6 +113,8 @@ def main(folder: Path | None, docs: Path, real: Path | None, only: str, keep_cod
         f"{sum(len(units) for units in results.values())} pieces, {seconds / 60:.0f} minutes of"
         " work in all (pieces of worlds run two at a time on two cores)"
     )
+    if keep_code:
+        took += "; what earlier versions of the code had done was taken as it was"
     command = "make research REAL=DIR" if real is not None else "make research"
     if set(chosen) != set(STUDIES):
         command = f"python -m studies --only {','.join(chosen)}"
