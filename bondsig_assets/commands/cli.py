@@ -842,8 +842,9 @@ def main() -> None:
     started = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        # A closed terminal ends a command as Ctrl-C does; under nohup it is no matter.
-        signal.signal(signal.SIGHUP, signal.default_int_handler)
+        # A closed terminal ends a command as Ctrl-C does, to which Dagster listens while a run goes
+        # on; under nohup it is no matter.
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = cli(standalone_mode=False)
         # Now, while a reader who has left is still no failure.

@@ -15,6 +15,8 @@ from bondsig_assets.calendar import day_number
 from bondsig_assets.monitoring.jumps import DAY_SERIES, counts, shares
 
 #: Reasons that are part of what a market does every day, and others that are rare one by one.
+#: Reports that should be there where none is.
+_SURE = 10
 _REASONS = "reason_"
 #: Columns of `feature_coverage` that say why a feature is missing.
 MISSING_REASONS = (
@@ -79,12 +81,23 @@ def arrivals(
     daily = daily.sort("trade_date")
     long = daily.unpivot(
         list(asked), index=["trade_date", "of"], variable_name="part", value_name="n"
-    ).with_columns(monitor=pl.lit("volumes.") + pl.col("part"))
+    ).with_columns(monitor=pl.lit("volumes.") + pl.col("part"), is_flat=_has_stopped())
     reports = daily.with_columns(monitor=pl.lit("volumes.reports"))
     return _sorted(
         reports.select("monitor", "trade_date", *counts("of")),
-        long.select("monitor", "trade_date", *shares("n", "of")),
+        long.select("monitor", "trade_date", *shares("n", "of"), "is_flat"),
     )
+
+
+def _has_stopped() -> pl.Expr:
+    """Whether a part has come to nothing though the day's reports should hold _SURE of it at the
+    least, by the share that nineteen in twenty days of the last year had: by Poisson's law such a
+    day comes once in 22,000. A share cannot fall far below a small one, so its distance says
+    little.
+    """
+    share = pl.when(pl.col("of") > 0).then(pl.col("n") / pl.col("of"))
+    least = share.shift(1).rolling_quantile(0.05, window_size=252, min_samples=126).over("part")
+    return ((pl.col("n") == 0) & (pl.col("of") * least >= _SURE)).fill_null(False)
 
 
 def rows_of(table: str, n_by_day: pl.DataFrame) -> pl.DataFrame:
@@ -164,7 +177,10 @@ def without_unheard(monitors: pl.DataFrame, series: pl.DataFrame, days: int) -> 
 
 
 def _sorted(*parts: pl.DataFrame) -> pl.DataFrame:
-    whole = [part.with_columns(is_flat=pl.lit(False)) for part in parts]
+    whole = [
+        part if "is_flat" in part.columns else part.with_columns(is_flat=pl.lit(False))
+        for part in parts
+    ]
     typed = [
         part.select(pl.col(name).cast(kind) for name, kind in DAY_SERIES.items()) for part in whole
     ]

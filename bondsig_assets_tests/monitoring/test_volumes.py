@@ -148,6 +148,31 @@ def test_a_source_that_stops_rings_in_the_parts_of_it_and_par_that_goes_uncapped
     ]
 
 
+def test_a_small_share_that_comes_to_nothing_has_stopped_however_much_it_varies():
+    """Capped are 1 to 4 of a hundred: 0 is nearer to the usual than the most that there was."""
+    draw, n = np.random.default_rng(1), 400
+    share = 0.02 * np.exp(draw.normal(0, 0.3, n))
+    capped = np.where(np.arange(n) < n - 2, np.round(share * 2000), 0).astype(int)
+    reports = [
+        events(
+            n=[2000 - some, some],
+            is_par_capped=[False, True],
+            known_date=days(1, day) * 2,
+            execution_date=days(1, day) * 2,
+        )
+        for day, some in enumerate(capped)
+    ]
+    found = arrivals(pl.concat(reports)).filter(monitor="volumes.capped").sort("trade_date")
+    assert found["is_flat"].to_list() == [False] * (n - 2) + [True] * 2
+    few = [one.with_columns(pl.col("n") // 100) for one in reports]
+    rare = arrivals(pl.concat(few)).filter(monitor="volumes.capped")
+    assert not rare["is_flat"].any(), "of twenty reports none may be capped"
+    rows = judge_days(found, days(3, n - 3), {"volumes.capped": 252.0 * 5000}, DataSettings()).sort(
+        "trade_date"
+    )
+    assert rows["state"].to_list() == ["quiet", "alarm", "watch"]
+
+
 def test_rows_of_a_table():
     found = rows_of("cds_quotes", pl.DataFrame({"trade_date": days(2), "n": [5, 0]}))
     assert value(found, "volumes.rows_cds_quotes", 1) == 0
