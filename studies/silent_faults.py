@@ -89,7 +89,7 @@ def higher_yields(rows: pl.DataFrame, _sector: Sector) -> pl.DataFrame:
 
 def wider_cds(rows: pl.DataFrame, _sector: Sector) -> pl.DataFrame:
     """CDS of another contract: spreads a quarter wider."""
-    return rows.with_columns(1.25 * pl.col("par_spread_bps"))
+    return rows.with_columns(pl.col("par_spread_bps") * 1.25)
 
 
 #: Faults in words, and the raw tables that each changes.

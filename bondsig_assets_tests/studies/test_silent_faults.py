@@ -22,6 +22,7 @@ from studies.silent_faults import (
     nothing_comes,
     told,
     uncapped,
+    wider_cds,
     without_sector,
 )
 
@@ -67,6 +68,9 @@ def test_only_what_is_named_is_broken_and_only_from_its_day_on(warehouse):
     kept = warehouse.read_table("cds_quotes").select("trade_date", "ticker").rows()
     assert kept == [(DAYS[0], "F"), (DAYS[0], "XOM"), (DAYS[1], "F"), (DAYS[2], "F")]
     assert warehouse.read_table("treasury_yields")["par_yield_pct"].to_list() == [4.0, 4.0, 4.5]
+    break_home(warehouse, {"cds_quotes": wider_cds}, ENERGY, DAYS[1], DAYS[1])
+    spreads = warehouse.read_table("cds_quotes")["par_spread_bps"].to_list()
+    assert spreads == [100.0, 100.0, 125.0, 100.0]
     break_home(warehouse, {"cds_quotes": nothing_comes}, ENERGY, DAYS[2], DAYS[2])
     assert warehouse.partitions("cds_quotes") == {DAYS[0], DAYS[1]}
 
