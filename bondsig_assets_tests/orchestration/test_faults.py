@@ -40,6 +40,16 @@ def start(home: Home, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def at_work(home: Home) -> subprocess.Popen[str]:
+    """A run that has shown its first progress."""
+    process = start(home, *_DAYS)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "%" in line:
+            break
+    return process
+
+
 def contents(home: Home) -> dict[str, bytes]:
     """Rows of each table, in order, as bytes: of runs that were killed and of one that was not."""
     warehouse = Warehouse(home.path)
@@ -65,11 +75,7 @@ def statuses(home: Home) -> list[str]:
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_run_in_one_line_and_the_next_goes_on(tmp_path, untouched, how):
     home = make_home(tmp_path / "home")
-    process = start(home, *_DAYS)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "%" in line:
-            break
+    process = at_work(home)
     process.send_signal(how)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 130
@@ -141,11 +147,7 @@ def test_two_homes_on_one_port_are_told_in_one_line(tmp_path):
 
 def test_a_run_that_died_is_ended_by_the_doctor_who_says_why(tmp_path):
     home = make_home(tmp_path / "home")
-    process = start(home, *_DAYS)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if "%" in line:
-            break
+    process = at_work(home)
     process.kill()
     process.communicate()
     doctor = start(copy_home(home, Path(tmp_path / "copy")), "doctor")
