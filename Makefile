@@ -1,6 +1,8 @@
 # Everything a user does. `make run` and `make test` set up what they need.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two workers (`bondsig_assets_tests/conftest.py` says which tests share one), the slowest named.
+TOGETHER := -rs --durations=10 -n 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-bonds bench-learning bench-portfolio
 
@@ -33,10 +35,10 @@ test: lint-layout lint-code lint-imports lint-spelling lint-pages  ## lint, type
 	$(MAKE) --no-print-directory --jobs=2 lint-types test-all
 
 test-all: .venv/ready
-	$(BIN)/python -m pytest -q -m "not services" -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m "not services and not slow" $(TOGETHER)
 
-# What `make quick` leaves out: whole markets, long fits, other libraries as judges, the warehouse on
-# disk, Great Expectations, builds.
+# What `make quick` leaves out as well: whole markets, long fits, other libraries as judges, the
+# warehouse on disk, Great Expectations, builds.
 SLOW := graph studies commands checks warehouse resources test_*.py trace/recipes \
 	bonds/test_callable_bonds.py features/test_intraday.py features/test_issuer_days.py \
 	features/test_liquidity.py features/test_structural.py learning/test_evaluation.py \
@@ -46,10 +48,10 @@ SLOW := graph studies commands checks warehouse resources test_*.py trace/recipe
 	trace/layouts/test_fuzz.py trace/test_as_known.py trace/test_known_fates.py trace/test_prices.py
 
 quick: .venv/ready    ## units alone, while you work
-	$(BIN)/python -m pytest -q -m "not services" -rs --durations=10 -n 2 --dist loadfile $(SLOW:%=--ignore-glob='bondsig_assets_tests/%')
+	$(BIN)/python -m pytest -q -m "not services and not slow" $(TOGETHER) $(SLOW:%=--ignore-glob='bondsig_assets_tests/%')
 
-test-services: .venv/ready  ## tests that start servers, browsers or clusters, or kill processes
-	$(BIN)/python -m pytest -q -m services -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
+test-services: .venv/ready  ## slow tests, and those that start servers or browsers or kill processes
+	$(BIN)/python -m pytest -q -m "services or slow" $(TOGETHER)
 
 setup: .venv/ready    ## install only
 

@@ -5,12 +5,26 @@ one alone does.
 import gc
 import os
 
+import pytest
+
 # Workers share the cores, and a small lake costs an engine of two threads half as much again. One
 # test of the whole graph asks for the same bits with more (`graph/test_whole_graph.py`).
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("BONDSIG_THREADS", "1")
 
 pytest_plugins = ["bondsig_assets_tests.sources.wrds_server"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file stays on one worker, and those that share the home that is made once are one file:
+    else all workers but one would wait for it. They begin, being the longest.
+    """
+    shares = {item.path for item in items if "full_home" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in shares)
+    for item in items:
+        group = "full_home" if item.path in shares else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_collection_finish() -> None:

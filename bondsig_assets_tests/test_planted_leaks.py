@@ -90,6 +90,7 @@ def test_features_and_labels_hold(later: Later):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", LATER)
 def test_learning_holds(later: Later):
     check_learning(later)
@@ -127,6 +128,7 @@ def _over_the_whole_sample(days: pl.DataFrame, features: tuple[str, ...]) -> np.
     return (values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", LATER)
 def test_a_zscore_over_the_whole_sample_is_caught(monkeypatch, later: Later):
     monkeypatch.setattr(dataset_module, "standardised", _over_the_whole_sample)
@@ -164,6 +166,7 @@ def _unpurged(fold: Fold) -> Fold:
     return replace(fold, train_end=offset(fold.first_day, -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", LATER)
 def test_a_label_that_overlaps_the_quarter_is_caught(monkeypatch, later: Later):
     monkeypatch.setattr(training, "check_fold", lambda data, fold, settings: None)

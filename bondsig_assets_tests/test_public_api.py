@@ -41,6 +41,7 @@ def test_every_public_name_is_there_and_documented():
         _ = bondsig_assets.nothing
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bondsig_assets.__all__)
 def test_every_public_name_has_an_example_that_runs(name):
     """With nothing imported but what the example imports, as a reader would paste it."""

@@ -15,6 +15,8 @@ import pytest
 
 import bondsig_assets
 
+pytestmark = pytest.mark.slow
+
 _ROOT = Path(__file__).resolve().parents[1]
 #: What a browser loads by itself.
 _LOADED = {"script": "src", "img": "src", "iframe": "src", "source": "src"}

@@ -139,6 +139,7 @@ def test_terms_not_yet_known():
     assert found["reason"].to_list() == ["no_terms", None]
 
 
+@pytest.mark.slow
 def test_callable_bond_above_par_is_valued_to_its_worst_call():
     callable_terms = {
         "is_callable": True,

@@ -79,6 +79,7 @@ def error_bps(price, expected, duration):
     return 1e4 * (price - expected) / (expected * duration)
 
 
+@pytest.mark.slow
 def test_oas_is_quantlibs_on_fine_trees():
     """250 bonds: QuantLib's price at our OAS is our price, to 0.1 bp of spread (measured: 0.04)."""
     bonds, schedules, curves, price = priced(250, seed=5)

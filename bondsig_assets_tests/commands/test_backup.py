@@ -10,6 +10,7 @@ from contextlib import closing
 from datetime import date
 
 import dagster as dg
+import pytest
 
 from bondsig_assets.commands.backup import restore_backup
 from bondsig_assets.home import Home
@@ -17,6 +18,8 @@ from bondsig_assets.orchestration import runner
 from bondsig_assets.upkeep.backup import back_up
 from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
+
+pytestmark = pytest.mark.slow
 
 _FIRST, _LAST, _NEXT = date(2022, 7, 1), date(2022, 7, 5), date(2022, 7, 6)
 _SELECT = "+key:bond_analytics"

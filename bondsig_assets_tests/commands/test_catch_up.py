@@ -26,6 +26,8 @@ from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import make_home
 from bondsig_assets_tests.sources.files_fixtures import PRICES, folder, lines
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_home_without_a_market_is_one_line(tmp_path):
     done = bondsig("catch-up", BONDSIG_HOME=str(tmp_path / "none"))

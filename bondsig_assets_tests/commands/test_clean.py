@@ -155,6 +155,7 @@ def test_a_folder_in_the_way_stops_it_before_the_first_file(enhanced, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_names_with_brackets_and_files_of_two_layouts(enhanced, tmp_path):
     standard = tmp_path / "[red]a.csv"
     standard.write_text(

@@ -45,6 +45,8 @@ from bondsig_assets_tests.commands.test_explain import (
 )
 from bondsig_assets_tests.trace.messages import DAYS
 
+pytestmark = pytest.mark.slow
+
 DAY = DAYS[WEAK + 2]
 
 

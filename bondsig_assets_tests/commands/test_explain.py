@@ -393,6 +393,7 @@ def test_features_without_a_say_are_counted_not_listed(capsys):
     assert "+0.000000  and 2 others" in lines[3] and "sum; the prediction is -0.100000" in lines[5]
 
 
+@pytest.mark.slow
 def test_reports_are_those_that_stood_then(small, monkeypatch):
     """Before its cancel the weak trade stands behind the score, after it no more; what executed
     later never does.
@@ -456,6 +457,7 @@ def test_why_there_is_no_score_is_one_line(small, monkeypatch, command, ticker, 
     assert "Traceback" not in done.output and (day == "May" or len(done.output.splitlines()) == 1)
 
 
+@pytest.mark.slow
 def test_the_picture(small, monkeypatch, tmp_path):
     for name in ("page.png", "page.svg", "page.pdf"):
         done = small.bondsig(monkeypatch, "explain", "AAA", DAYS[45], "--picture", tmp_path / name)

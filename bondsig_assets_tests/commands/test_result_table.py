@@ -154,6 +154,7 @@ def test_what_is_shown_fits_and_the_first_is_there(needed, room, data):
     )
 
 
+@pytest.mark.slow
 @given(st.text(max_size=20), st.integers(1, 12))
 def test_a_cut_text_has_the_width_asked_for(text, width):
     assert cell_len(result_table._cut(text, width)) == width

@@ -93,6 +93,7 @@ def test_an_unknown_option_stays_one(home):
     assert done.returncode == 1 and "No such option '--formt'" in done.stderr
 
 
+@pytest.mark.slow
 def test_what_is_no_question_is_one_line(home, tmp_path, monkeypatch):
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe select")

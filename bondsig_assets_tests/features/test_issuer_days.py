@@ -719,6 +719,7 @@ def whole(both) -> pl.DataFrame:
     return both[0]
 
 
+@pytest.mark.slow
 def test_every_declared_feature_is_a_column_and_used(whole):
     assert TABLES["issuer_days"].conform(whole).height == whole.height > 1000
     assert [c for c in whole.columns if c in ALL_FEATURES] == list(ALL_FEATURES)
@@ -851,6 +852,7 @@ def _known_by(market: Panels, last: date, later: str) -> Panels:
     return replace(market, **changed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", ["truncate", "poison", "append"])
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_known_later_changes_no_earlier_day(market, whole, seed, later):

@@ -148,6 +148,7 @@ def both(market) -> tuple[pl.DataFrame, pl.DataFrame]:
     return issuer_days(market, DAYS[LOOKBACK_DAYS], DAYS[399])
 
 
+@pytest.mark.slow
 def test_every_missing_value_has_a_reason(both):
     rows, coverage = both
     told = TABLES["feature_coverage"].conform(coverage)

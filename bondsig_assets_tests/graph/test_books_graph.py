@@ -23,6 +23,8 @@ from bondsig_assets.tables.trading import CHANGES
 from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.graph.homes import assert_same, contents, copy_home
 
+pytestmark = pytest.mark.slow
+
 LAST = date(2024, 3, 28)
 
 

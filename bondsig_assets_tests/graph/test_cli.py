@@ -122,6 +122,7 @@ def test_trades_as_of_shows_what_stood_then(full_home):
     assert then > now > 0, "some trades that stood then were ended later"
 
 
+@pytest.mark.slow
 def test_export_is_one_plain_file(full_home, tmp_path):
     target = tmp_path / "warehouse.duckdb"
     assert bondsig(full_home.path, "export", str(target)).returncode == 0
@@ -172,6 +173,7 @@ def test_metrics_are_those_of_the_home(full_home, tmp_path):
     assert empty.returncode == 1 and "holds no market" in empty.stderr
 
 
+@pytest.mark.slow
 def test_an_issuer_is_shown_as_it_was_known(full_home, tmp_path):
     warehouse = Warehouse(full_home.path)
     taken = warehouse.read(

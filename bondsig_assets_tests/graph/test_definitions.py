@@ -199,6 +199,7 @@ def test_nothing_reads_the_truth(specs):
         assert "simulated_truth" not in {dep.asset_key.path[-1] for dep in spec.deps}, name
 
 
+@pytest.mark.slow
 def test_loading_the_graph_warns_of_nothing():
     done = subprocess.run(
         [sys.executable, "-c", "import bondsig_assets.definitions"], capture_output=True, text=True
@@ -206,6 +207,7 @@ def test_loading_the_graph_warns_of_nothing():
     assert done.returncode == 0 and not done.stderr
 
 
+@pytest.mark.slow
 def test_loading_the_graph_imports_nothing_heavy():
     code = (
         "import sys, bondsig_assets.definitions; print([m for m in ('mlflow', 'great_expectations',"

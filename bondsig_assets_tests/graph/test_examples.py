@@ -18,6 +18,8 @@ from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
 from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import make_home, run
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 #: Those whose files are beside them.
 WHOLE = ("complete", "crsp_ciz", "bond_panel")

@@ -19,6 +19,8 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import make_home, run
 
+pytestmark = pytest.mark.slow
+
 DAYS = trading_days(date(2022, 7, 1), date(2022, 7, 31))[:10]
 _LINKED = """
     SELECT m.cusip, m.parent_id, m.ticker FROM security_master m JOIN bonds b USING (cusip)

@@ -23,6 +23,8 @@ from bondsig_assets_tests.graph.homes import TINY, contents, make_home, run
 from bondsig_assets_tests.known_past import EXEMPT, assert_same_past, known_by, unhandled
 from bondsig_assets_tests.other_futures import LaterKnowledge
 
+pytestmark = pytest.mark.slow
+
 #: Draws the cut and what comes after it. The first models are those of July 2023; October has the
 #: first refit that passed the gate, and the first signals.
 SEED = 20230801

@@ -26,6 +26,8 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.graph.homes import copy_home, run
 
+pytestmark = pytest.mark.slow
+
 LAST = date(2024, 3, 28)
 #: The rule for signals that the home has: other settings leave it alone, where it is not meant.
 SIGNALS = "[signals]\nmargin = 0.0\n"

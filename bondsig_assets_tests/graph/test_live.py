@@ -12,6 +12,8 @@ from bondsig_assets.home import Market
 from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
 
+pytestmark = pytest.mark.slow
+
 #: What the simulated market really was is written with the first days alone.
 _TRUTH = ("planted_news", "news_landings", "macro_exposures", "bond_mids")
 

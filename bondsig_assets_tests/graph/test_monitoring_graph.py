@@ -22,6 +22,8 @@ from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.graph.homes import copy_home, run
 from bondsig_assets_tests.rows_of import rows_of
 
+pytestmark = pytest.mark.slow
+
 LAST = date(2024, 3, 28)
 TABLES = ("monitors", "monitored_days", "alarms", "retrain_requests", "drift")
 

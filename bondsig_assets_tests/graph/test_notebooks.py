@@ -17,6 +17,8 @@ import pytest
 
 from bondsig_assets.warehouse import Warehouse
 
+pytestmark = pytest.mark.slow
+
 _FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 NOTEBOOKS = sorted(path.stem for path in _FOLDER.glob("*.py"))
 

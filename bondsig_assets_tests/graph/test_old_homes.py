@@ -28,6 +28,8 @@ from bondsig_assets.warehouse.migrations import files
 from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import assert_same, make_home, run
 
+pytestmark = pytest.mark.slow
+
 _SELECT = "+key:issuer_days"
 _FIRST, _LAST, _NEXT = date(2022, 7, 1), date(2022, 7, 7), date(2022, 7, 8)
 

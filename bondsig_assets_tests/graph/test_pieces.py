@@ -12,6 +12,8 @@ from bondsig_assets.definitions import build_defs
 from bondsig_assets.orchestration import runner
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
 
+pytestmark = pytest.mark.slow
+
 DAYS = trading_days(date(2022, 7, 1), date(2022, 12, 31))[:30]
 FEATURES = "+key:issuer_days or +key:labels"
 

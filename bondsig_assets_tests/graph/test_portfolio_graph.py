@@ -16,6 +16,8 @@ from bondsig_assets.portfolio.settings import PortfolioSettings, load_settings
 from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import copy_home, run
 
+pytestmark = pytest.mark.slow
+
 LAST = date(2024, 3, 28)
 TABLES = (
     "universe",

@@ -17,6 +17,8 @@ from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.graph.homes import assert_same, make_home, run
 from bondsig_assets_tests.known_past import assert_same_past
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DAYS = trading_days(date(2024, 1, 2), date(2024, 2, 9))
 CUT = DAYS[18]

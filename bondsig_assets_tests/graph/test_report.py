@@ -26,6 +26,8 @@ from bondsig_assets.warehouse import Warehouse
 from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import copy_home, make_home, run
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Shown:

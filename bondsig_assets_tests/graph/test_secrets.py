@@ -23,6 +23,8 @@ from bondsig_assets_tests.command_line import bondsig
 from bondsig_assets_tests.graph.homes import copy_home, make_home
 from bondsig_assets_tests.orchestration.test_report_server import ask
 
+pytestmark = pytest.mark.slow
+
 #: Nobody listens on port 1: every target fails, and its error quotes what it was given.
 DECLARED = {
     "BONDSIG_ALERT_WEBHOOK": "http://127.0.0.1:1/hooks/CANARYwebhook",

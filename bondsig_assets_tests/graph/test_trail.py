@@ -126,6 +126,7 @@ def test_attributions_are_compared_with_the_fold_before(warehouse):
     assert (rows["fold"] > rows["fold_before"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_snapshot")
 def test_reports_behind_a_score_were_known_then(warehouse, bondsig):
     found = 0
@@ -152,6 +153,7 @@ def test_reports_behind_a_score_were_known_then(warehouse, bondsig):
     assert found > 50
 
 
+@pytest.mark.slow
 def test_a_cancelled_report_stood_behind_its_day_and_diff_names_it(warehouse, bondsig, full_home):
     cancels = late_cancels(warehouse)
     assert cancels, "the tiny world has late cancels"
@@ -181,6 +183,7 @@ def test_nothing_is_known_about_the_newest_day_that_was_not_known_then(warehouse
         )
 
 
+@pytest.mark.slow
 def test_a_day_computed_anew_without_later_knowledge_is_the_stored_one(warehouse, full_home):
     """What `diff` shows comes from later reports alone: without them every feature of the day is as
     it was to the last bit.

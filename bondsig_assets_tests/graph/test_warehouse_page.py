@@ -53,6 +53,7 @@ def test_the_commands_of_the_page_run(full_home, line, tmp_path, monkeypatch):
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_past_moment_is_what_was_known_then(full_home):
     """By the harness that asks the same of the graph, which was written apart from it."""
     day = date(2023, 9, 29)

@@ -43,6 +43,7 @@ def test_every_table_has_rows_and_unique_keys(full_home):
             assert rows > 0 or may_be_empty or table.group == "hindsight", name
 
 
+@pytest.mark.slow
 def test_hindsight_is_what_the_cleaner_makes_of_the_same_reports(full_home, tmp_path):
     home = copy_home(full_home, tmp_path / "home")
     assert run(home, select="key:ex_post_trades+") == 1
@@ -114,6 +115,7 @@ def four_threads(monkeypatch):
     extensions._idle.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("four_threads", "unrendered")
 def test_the_same_range_again_gives_the_same_bits(full_home, tmp_path):
     """With more threads than made it: what has no order of its own comes in another one."""

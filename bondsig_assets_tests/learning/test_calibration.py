@@ -86,6 +86,7 @@ def test_issuers_with_a_cds_have_a_map_of_their_own():
     assert few.with_cds == calibrate(z, raw, own, day, np.arange(cds.size) < 100, 1).with_cds
 
 
+@pytest.mark.slow
 def test_where_nothing_leads_nothing_is_claimed():
     z, *_ = drawn()
     spans = []

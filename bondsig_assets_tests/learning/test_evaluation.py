@@ -433,6 +433,7 @@ def test_a_horizon_does_not_depend_on_the_others():
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None)
 @given(st.integers(0, 10**6))
 def test_the_order_of_rows_changes_no_bit(seed):

@@ -122,6 +122,7 @@ def test_a_label_by_hand():
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.floats(-5, 5), min_size=26, max_size=26),

@@ -36,6 +36,7 @@ def whole() -> dict[str, pl.DataFrame]:
     return learned(*long_history(), SETTINGS, FOLDS[1].first_day)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", LATER)
 @pytest.mark.parametrize("cut", CUTS)
 def test_nothing_learned_by_a_day_rests_on_what_came_later(cut: date, later: Later):

@@ -119,6 +119,7 @@ def test_every_kind_is_tested():
     assert set(SMALL) == set(KINDS)
 
 
+@pytest.mark.slow
 def test_it_learns_what_was_planted(name, fitted):
     unseen = data(name, seed=1)
     assert np.corrcoef(fitted.predict(unseen.features), unseen.label)[0, 1] > 0.75
@@ -293,6 +294,7 @@ OTHERS: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 def test_every_setting_reaches_the_estimator(name, fitted):
     settings = {
         f.name: type(getattr(KINDS[name].settings, f.name)) for f in fields(KINDS[name].settings)
@@ -487,6 +489,7 @@ def test_without_keras_an_lstm_predicts_and_does_not_train(monkeypatch):
         make("lstm", seed=77).fit(data("lstm"))
 
 
+@pytest.mark.slow
 @needs_keras
 def test_training_that_goes_astray_is_refused():
     with pytest.raises(ModelError, match="use a learning_rate below"):

@@ -308,6 +308,7 @@ def test_the_probability_of_overfitting_is_purgedcvs_but_for_the_median(
         assert not np.isclose(logits, 0).any()
 
 
+@pytest.mark.slow
 def test_the_probability_of_overfitting_over_sixteen_blocks_is_purgedcvs():
     returns = noise(150, 4, seed=8)
     assert overfitting_probability(returns) == pytest.approx(

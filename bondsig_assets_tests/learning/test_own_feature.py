@@ -69,6 +69,7 @@ def test_what_is_planted_is_found_on_either_side(sign):
         assert found["size_weighted_ic"] > found["smallest_detectable_size_weighted_ic"]
 
 
+@pytest.mark.slow
 def test_where_nothing_is_planted_the_t_statistics_are_those_of_chance():
     ts = [
         row(judge_feature(*market(seed, 0.0), _SETTINGS), "mine_over_equity")["size_weighted_t"]

@@ -240,6 +240,7 @@ def test_values_and_inputs_shown_are_the_issuers_own_and_missing_stays_missing(s
     np.testing.assert_array_equal(inputs, DATA.z[[place[key] for key in keys]])
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.sets(st.integers(0, ROWS.size - 1), min_size=1))
 def test_a_row_does_not_depend_on_the_others_of_its_call(places):

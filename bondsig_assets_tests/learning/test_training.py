@@ -447,6 +447,7 @@ STOPPING = replace(
 )
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_no_bit():
     alone = {
         workers: [
@@ -539,6 +540,7 @@ def test_a_fault_of_the_program_is_not_taken_for_a_fold_without_days():
         list(train_folds(long_dataset(), FOLDS[:2], searching.specifications(), searching, 2, tune))
 
 
+@pytest.mark.slow
 def test_a_search_is_asked_only_where_there_are_trials():
     asked = []
 

@@ -86,6 +86,7 @@ def quiet(draw, kept: float, n_features: int = 20) -> tuple[Shapes, np.ndarray]:
     return Shapes(every, names, of_kind[0], of_kind[1], gone, quantiles), common[:, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept", [0.9, 0.98, 0.995])
 def test_quiet_worlds_warn_one_time_in_twenty_where_the_textbook_fires_always(kept):
     """1 in 25 is the promise: 24 windows and the one that is judged."""

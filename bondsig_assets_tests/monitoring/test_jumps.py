@@ -25,6 +25,8 @@ from bondsig_assets.monitoring.jumps import (
 from bondsig_assets.monitoring.settings import DataSettings
 from bondsig_assets_tests.monitoring.series import FIRST, days
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = DataSettings()
 N = 900
 ALL = all_trading_days()[FIRST : FIRST + 3_000]

@@ -157,6 +157,7 @@ def rate(kind, signal, threshold, run_length, kept=KEPT) -> float:
     return float(np.minimum(days, horizon).sum() / np.isfinite(days).sum() / run_length)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", [TABLE[0], TABLE[3], TABLE[5]], ids=str)
 def test_false_alarms_come_no_oftener_than_promised(row):
     """Shiryaev-Roberts and Brownian CUSUM keep their promise with overlap; simulated thresholds

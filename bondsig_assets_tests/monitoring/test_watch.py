@@ -26,6 +26,7 @@ def noise(seed: int, n: int, deviation: float = 0.09, kept: float = 0.6) -> np.n
     return deviation * overlapping_noise(np.random.default_rng(seed), (n, 1), kept)[:, 0]
 
 
+@pytest.mark.slow
 def test_false_alarms_in_null_worlds_are_no_more_than_promised():
     """Expectations estimated from the series themselves, labels that overlap, restarts included."""
     n, rung, promised = 4_032, 0, 0.0
@@ -108,6 +109,7 @@ def test_both_sides_are_watched_where_both_matter():
     assert alarms(watch(series("ic", values), days(n, 6), {"ic": 504.0}, SETTINGS)).is_empty()
 
 
+@pytest.mark.slow
 def test_two_sides_share_one_rate():
     rung, promised = 0, 0.0
     for seed in range(40):

@@ -241,6 +241,7 @@ def test_days_in_hand_at_nine_are_told_as_such(instance, told, home):
     assert message[1] == "cause: a run has them in hand and is not done"
 
 
+@pytest.mark.slow
 def test_the_heartbeat_beats_once_a_day_when_all_is_there(instance, told, home, monkeypatch):
     held(instance, date(2024, 3, 26))
     with http_sink() as sink:
@@ -262,6 +263,7 @@ def test_the_heartbeat_beats_once_a_day_when_all_is_there(instance, told, home, 
     assert told() == []
 
 
+@pytest.mark.slow
 def test_a_heartbeat_that_is_not_heard_is_tried_again(instance, told, home, monkeypatch):
     held(instance, date(2024, 3, 27))
     with http_sink() as sink:
@@ -355,6 +357,7 @@ def test_a_request_that_was_not_granted_is_not_told(rang, told, home):
     assert [message[0] for message in told()] == ["bondsig: 1 monitor rang on 2024-03-27"]
 
 
+@pytest.mark.slow
 def test_a_home_that_never_rang_tells_what_rings_first(home, told, monkeypatch):
     made = Warehouse(home.path)
     made.initialize()

@@ -16,6 +16,8 @@ from bondsig_assets.orchestration import dead_runs as module
 from bondsig_assets.orchestration.dead_runs import dead_runs, end_dead_runs
 from bondsig_assets.orchestration.runner import open_instance
 
+pytestmark = pytest.mark.slow
+
 
 @dg.asset
 def nothing() -> None:

@@ -121,6 +121,7 @@ def test_what_an_ended_market_lacks_is_still_asked_for(instance):
     assert asked(morning(instance, ENDED, 2026, 3, 28)) == ("2023-12-28", "2023-12-29")
 
 
+@pytest.mark.slow
 def test_a_quarter_is_asked_for_on_its_first_trading_day_and_not_before(instance):
     held(instance, OPEN, date(2024, 3, 28))
     instance.wipe_assets([dg.AssetKey("models")])
@@ -135,6 +136,7 @@ def test_a_quarter_is_asked_for_on_its_first_trading_day_and_not_before(instance
     assert "the next begins on 2024-07-01" in quarter(instance, OPEN, 2024, 4, 2).skip_message
 
 
+@pytest.mark.slow
 def test_quarters_missed_in_an_outage_are_one_run_once_their_days_are_there(instance):
     held(instance, OPEN, date(2024, 3, 28))
     waits = quarter(instance, OPEN, 2024, 10, 15).skip_message
@@ -171,6 +173,7 @@ def test_a_server_sees_days_that_its_source_brings_after_it_began(instance):
     assert asked(morning(instance, market, 2024, 3, 28)) == ("2024-03-25", "2024-03-27")
 
 
+@pytest.mark.slow
 def test_a_quarter_waits_for_a_source_that_is_late(instance):
     reached = [date(2024, 3, 27)]
     market = small_market(newest=lambda: reached[0])

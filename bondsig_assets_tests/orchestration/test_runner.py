@@ -78,6 +78,7 @@ def test_a_range_that_fails_ends_the_stage_and_is_told():
     assert ("scores", RANGES[0][0]) in made and ("names", RANGES[2][0]) not in made
 
 
+@pytest.mark.slow
 def test_a_run_of_the_command_line_stands_on_the_timeline_and_no_daemon_tries_it_again(tmp_path):
     with open_instance(Home(tmp_path)) as instance:
         with pytest.raises(RunError):

@@ -60,6 +60,7 @@ def test_a_request_of_the_running_quarter_trains_it_once(home):
     assert tick(home).run_requests[0].run_key == run.run_key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("newest", "requests", "said"),
     [

@@ -20,6 +20,8 @@ from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets.warehouse.measures import NewestDay, lake_size, newest_days
 from bondsig_assets_tests.orchestration.markets import begin_run, small_market
 
+pytestmark = pytest.mark.slow
+
 #: Wednesday after a long weekend: Monday 2024-09-02 was Labor Day.
 NOW = datetime(2024, 9, 4, 10, 0, tzinfo=ZoneInfo("America/New_York")).timestamp()
 DAYS = ["2024-08-28", "2024-08-29", "2024-08-30", "2024-09-03"]

@@ -239,6 +239,7 @@ def models(draw: st.DrawFn) -> DayModel:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(worlds(), models())
 def test_parts_add_up_to_the_gain_of_every_day(world, model):

@@ -204,6 +204,7 @@ def test_without_costs_net_is_gross(seed):
         assert (parts[f"{name}_usd"] == 0).all()
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, st.sampled_from([2.0, 3.0, 0.5, 0.1]))
 def test_a_split_a_rename_and_another_tickers_end_change_no_value(seed, ratio):
@@ -244,6 +245,7 @@ def test_a_split_a_rename_and_another_tickers_end_change_no_value(seed, ratio):
     assert found[1] == pytest.approx(found[0], abs=0.75)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, st.integers(2, 7))
 def test_what_comes_later_changes_no_earlier_day(seed, at):
@@ -265,6 +267,7 @@ def test_what_comes_later_changes_no_earlier_day(seed, at):
 ABSURD = (float("nan"), float("inf"), -float("inf"), 0.0, -1.0, 1e-12, 1e9, 1e300, None)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(SEEDS, st.floats(0.02, 0.5))
 @example(2254, 0.375)

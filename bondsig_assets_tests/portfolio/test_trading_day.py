@@ -422,6 +422,7 @@ def test_a_day_out_of_turn_and_a_book_without_money_are_refused_in_one_line():
         trade_day(new_books("x"), session_of(prices(A=1.0), FIRST), PaperBroker(FREE), FREE)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6))
 def test_five_tranches_earn_a_fifth_of_each_days_labels_to_the_unit(seed):

@@ -161,6 +161,7 @@ def test_a_name_that_was_away_enters_anew():
     assert found["is_in"].to_list() == [True, True, False], "its day in between has no row"
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(

@@ -48,6 +48,7 @@ def test_nothing_watched_nothing_drawn(warehouse, tmp_path):
     assert not (tmp_path / "pictures").exists()
 
 
+@pytest.mark.slow
 def test_a_young_home_says_what_is_missing_and_alarms_are_marked_up_to_the_day(warehouse, tmp_path):
     fill(warehouse, "monitored_days", [{"trade_date": day} for day in DAYS])
     rows = [

@@ -171,6 +171,7 @@ def test_no_label_runs_into_another_and_none_leaves_the_page(figure):
                     assert not seen or not box.overlaps(seen), title.get_text()
 
 
+@pytest.mark.slow
 def test_what_there_are_no_rows_for_has_no_panel():
     bare = drawn(TearSheet(RETURNS, figures(RETURNS), "files", is_simulated=False))
     titles = " ".join(words(bare))
@@ -196,6 +197,7 @@ def test_a_book_without_a_day_has_no_picture():
     assert draw_tear_sheet(sheet(book=RETURNS.clear())) is None
 
 
+@pytest.mark.slow
 def test_a_curve_that_may_go_on_says_so_and_one_that_earns_nothing():
     def titled(rows: pl.DataFrame) -> str:
         return panel(drawn(sheet(capacity=rows)), "Net a year").get_title(loc="left")
@@ -208,6 +210,7 @@ def test_a_curve_that_may_go_on_says_so_and_one_that_earns_nothing():
     assert titled(best.with_columns(is_capacity=pl.lit(value=False))).endswith("no size earns")
 
 
+@pytest.mark.slow
 def test_an_idle_book_has_no_ratio_of_the_interest_on_its_cash():
     """Where half of the last days nothing was held, the line of the rolling ratio has a gap."""
     half = pl.int_range(pl.len()) < pl.len() // 2

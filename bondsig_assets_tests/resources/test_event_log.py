@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import dagster as dg
+import pytest
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 
 from bondsig_assets.home import Home
 from bondsig_assets.resources.event_log import ReusingSqliteEventLogStorage
+
+pytestmark = pytest.mark.slow
 
 
 @dg.asset(

@@ -17,6 +17,8 @@ from bondsig_assets.home import Home
 from bondsig_assets.resources.moved_home import follow_move
 from bondsig_assets.resources.tracking import TrackingResource
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def logged(tmp_path) -> Home:

@@ -856,6 +856,7 @@ def test_a_link_is_used_on_the_day_it_is_known_by_the_cutoff():
         ] == [int(day >= first) for day in (date(2020, 1, 2), date(2020, 1, 3), date(2020, 1, 4))]
 
 
+@pytest.mark.slow
 @FEW
 @given(
     links_of("ij", "PQ", issuer), links_of("PQ", "AB", stock), drawn_claims(), st.integers(-3, 9)

@@ -292,6 +292,7 @@ def plain_parent(rows: list[dict], links: list[dict], parent: str, moment) -> fl
     return mean(found) if found else None
 
 
+@pytest.mark.slow
 @FEW
 @given(actions, owners)
 def test_parents_have_the_rating_that_plain_python_gives(rows, links):

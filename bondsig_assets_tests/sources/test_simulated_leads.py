@@ -82,6 +82,7 @@ def test_the_truth_tells_each_piece_and_how_it_lands(name):
         assert led.height == news.height
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHAPES)
 def test_the_stock_moves_by_what_lands_when_it_lands(name):
     found = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 from datetime import time
 
 import polars as pl
+import pytest
 
 from bondsig_assets.sources.simulated.worlds import MAX_REPORT_LAG
 from bondsig_assets_tests.sources.simulated_fixtures import TERMS, all_reports, endings, shared
@@ -30,6 +31,7 @@ def test_every_ending_repeats_the_terms_of_what_it_ends():
     assert set(ended.filter(pl.col("status") == "Y")["status_ended"]) == {"T"}
 
 
+@pytest.mark.slow
 def test_every_ending_is_delivered_after_what_it_ends():
     ended = pl.concat([endings(all_reports(seed=seed)) for seed in (1, 2)])
     later_in_the_day = (pl.col("day") == pl.col("day_ended")) & (

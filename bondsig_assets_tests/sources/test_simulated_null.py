@@ -205,6 +205,7 @@ def test_without_a_lead_there_is_no_news():
     assert all(not market.news.any() for market in markets(0.0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lead_strength", [0.0, 0.2])
 def test_no_name_drifts(lead_strength):
     scores = []
@@ -225,6 +226,7 @@ def test_planted_news_ranks_the_label():
     assert abs(pooled_ic(0.2, FEATURES["return of 5 days"])[1]) < 3
 
 
+@pytest.mark.slow
 def test_a_weaker_lead_is_weaker():
     assert (
         0

@@ -27,6 +27,8 @@ from studies.alarm_study import (
     report,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def test_quiet_series_have_the_moments_that_the_study_says():
     series = quiet_series(0, 8_000)

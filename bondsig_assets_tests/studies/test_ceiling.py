@@ -23,6 +23,8 @@ from studies import ceiling_kernel as ck
 from studies.ceiling import ceiling, inputs_of, landings, observations, size_table
 from studies.panel_worlds import oracle_of
 
+pytestmark = pytest.mark.slow
+
 SMALL = World("test-ceiling", 24, date(2022, 1, 3), date(2022, 12, 30), 330)
 _ELASTICITY, _LARGEST = paths.NEWS_ELASTICITY, 0.35
 

@@ -18,6 +18,8 @@ from bondsig_assets_tests.learning.days import SETTINGS, long_dataset
 from studies import champions
 from studies.champions import CHAMPION, Walk, walk_with_gate
 
+pytestmark = pytest.mark.slow
+
 FIRST = replace(SETTINGS, gate=replace(GateSettings(), first_champion="xgboost"))
 
 

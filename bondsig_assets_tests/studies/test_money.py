@@ -14,6 +14,8 @@ from bondsig_assets.sources.simulated.worlds import World
 from studies.money import SameClose, ground_of, money_units, summary
 from studies.money_report import money_sections
 
+pytestmark = pytest.mark.slow
+
 SMALL = World("test-money", 24, date(2022, 1, 3), date(2023, 3, 31), 330, lead_strength=0.4)
 SETTINGS = make_settings(
     {"universe": {"minimum_trades_21d": 0, "keep_trades_21d": 0}, "bounds": {"sector_pct": 20.0}}

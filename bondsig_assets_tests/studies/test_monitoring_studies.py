@@ -37,6 +37,8 @@ from studies.monitoring_studies import (
 from studies.news_studies import walked_paths
 from studies.retraining import judged_spans, never, on_alarm, quarterly
 
+pytestmark = pytest.mark.slow
+
 DAYS = trading_days(date(2018, 1, 2), date(2021, 12, 31))
 TURN = DAYS[504]
 SMALL = World("test-alarms", 24, date(2018, 1, 2), date(2021, 12, 31), 330)

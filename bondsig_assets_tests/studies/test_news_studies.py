@@ -26,6 +26,8 @@ from studies.news_studies import KINDS, news_chain_units, news_units
 from studies.pooling import hit_rate_of_pieces, pool_rows
 from studies.units import run_units
 
+pytestmark = pytest.mark.slow
+
 SMALL = World("test-news", 24, date(2022, 1, 3), date(2023, 3, 31), 330)
 
 

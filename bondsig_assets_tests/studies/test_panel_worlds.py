@@ -25,6 +25,8 @@ from studies.panel_worlds import (
     tables_of,
 )
 
+pytestmark = pytest.mark.slow
+
 SMALL = replace(WORLDS["tiny"], name="small", n_parents=36, seed=3, reports_per_day=400)
 #: The first half year of it.
 SHORT = replace(SMALL, end=date(2022, 12, 30))

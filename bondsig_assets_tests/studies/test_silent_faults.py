@@ -26,6 +26,8 @@ from studies.silent_faults import (
     without_sector,
 )
 
+pytestmark = pytest.mark.slow
+
 DAYS = [date(2024, 3, day) for day in (4, 5, 6)]
 ENERGY = Sector("Energy", pl.Series(["AAA", "BBB"]), pl.Series(["XOM"]))
 

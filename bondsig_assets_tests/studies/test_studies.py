@@ -28,6 +28,8 @@ from studies.pooling import beyond, pool
 from studies.report import write_report
 from studies.units import Unit, run_units
 
+pytestmark = pytest.mark.slow
+
 SMALL = World("test", 24, date(2022, 1, 3), date(2023, 6, 30), 600)
 
 

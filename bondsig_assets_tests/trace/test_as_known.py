@@ -10,6 +10,7 @@ from datetime import datetime, time
 
 import duckdb
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,6 +107,7 @@ def test_every_report_is_accounted_for(reports):
     assert not events.select(*ID, "revision").is_duplicated().any()
 
 
+@pytest.mark.slow
 @FEW
 @given(streams(), st.sets(st.integers(0, 5)))
 def test_a_range_gives_the_events_of_its_days(reports, cuts):
@@ -131,6 +133,7 @@ def test_later_deliveries_change_nothing_already_known(reports, last):
     assert early.revisions.equals(whole.revisions.filter(pl.col("known_date") <= DAYS[last]))
 
 
+@pytest.mark.slow
 @FEW
 @given(streams())
 def test_a_trade_ends_once_and_never_before_it_was_reported(reports):

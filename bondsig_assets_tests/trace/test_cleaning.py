@@ -36,6 +36,7 @@ def test_a_day_of_doubted_prints_alone_is_none_and_portfolio_trades_are_told():
     assert result.trades["trade_modifier_3"].to_list()[2] == "Z"
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(streams(), st.integers(0, 6))
 def test_as_of_a_moment_is_what_was_known_then_and_what_the_warehouse_says(reports, day):

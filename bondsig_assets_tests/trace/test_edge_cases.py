@@ -356,6 +356,7 @@ def test_new_cancel_on_the_same_or_a_later_day(later):
     ]
 
 
+@pytest.mark.slow
 def test_new_chain_ends_with_its_last_version_also_when_told_in_the_same_second():
     first = report(NEW, "1")
     parts = [first, again(first, "C", "1", points=False)]

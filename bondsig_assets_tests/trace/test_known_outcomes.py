@@ -73,6 +73,7 @@ def test_no_dead_report_is_kept_no_trade_lost_no_leg_counted_twice(raw):
     assert set(raw["outcome"]) == {TRADE, DEAD, MESSAGE, LEG, AFFILIATE, DUPLICATE}
 
 
+@pytest.mark.slow
 def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path):
     reports = normalise(raw.drop("outcome").lazy(), "wrds-enhanced").collect()
     whole = clean(reports, screens="research")

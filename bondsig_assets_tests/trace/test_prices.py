@@ -203,6 +203,7 @@ def test_a_screened_print_is_not_judged_and_no_anchor():
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(

@@ -38,6 +38,8 @@ from bondsig_assets_tests.warehouse.frames import (
     write_versions_for_ever,
 )
 
+pytestmark = pytest.mark.slow
+
 SPAWN = multiprocessing.get_context("spawn")
 
 

@@ -17,6 +17,8 @@ from bondsig_assets.home import Home
 from bondsig_assets.orchestration.runner import open_instance
 from bondsig_assets.upkeep.event_log import Pruned, prunable, prune
 
+pytestmark = pytest.mark.slow
+
 DAYS = dg.StaticPartitionsDefinition(["1", "2", "3"])
 PICTURE = f"![tear](data:image/png;base64,{'A' * 20_000})"
 NOW = datetime.now(UTC)

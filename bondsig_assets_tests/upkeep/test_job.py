@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import dagster as dg
+import pytest
 
 from bondsig_assets.orchestration.jobs import WRITES_TAG
 from bondsig_assets.upkeep.job import build_upkeep
 from bondsig_assets.warehouse import Warehouse
+
+pytestmark = pytest.mark.slow
 
 NOW = {"ops": {"upkeep": {"config": {"snapshot_days": 0.0}}}}
 

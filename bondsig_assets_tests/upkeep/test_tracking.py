@@ -8,9 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from bondsig_assets.home import Home
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.upkeep.tracking import deleted_runs, throw_away
+
+pytestmark = pytest.mark.slow
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 

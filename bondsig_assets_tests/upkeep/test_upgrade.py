@@ -25,6 +25,8 @@ from bondsig_assets.warehouse import Warehouse
 from bondsig_assets.warehouse.migrations import files
 from bondsig_assets_tests.command_line import bondsig
 
+pytestmark = pytest.mark.slow
+
 _OLD = Path(__file__).parents[1] / "graph" / "old_homes" / "version_0_1.tar.xz"
 
 

@@ -24,6 +24,8 @@ from bondsig_assets.warehouse.lake import without_password
 from bondsig_assets_tests.rows_of import rows_of
 from bondsig_assets_tests.warehouse.frames import day, predictions, span, write_predictions
 
+pytestmark = pytest.mark.slow
+
 FIRST, SECOND = date(2024, 3, 5), date(2024, 3, 6)
 
 

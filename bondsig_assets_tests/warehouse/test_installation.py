@@ -55,6 +55,7 @@ def test_comments_are_in_the_warehouse(warehouse):
     }
 
 
+@pytest.mark.slow
 def test_views_and_macros_follow_their_files(warehouse, views):
     write_predictions(warehouse, 0, 3)
     warehouse.initialize()
@@ -78,6 +79,7 @@ def test_views_and_macros_follow_their_files(warehouse, views):
     assert warehouse.read("SELECT * FROM latest").height == 3
 
 
+@pytest.mark.slow
 def test_tables_follow_their_declaration_when_no_data_is_lost(warehouse, monkeypatch):
     write_predictions(warehouse, 0, 1, 1.0)
 
@@ -104,6 +106,7 @@ def test_tables_follow_their_declaration_when_no_data_is_lost(warehouse, monkeyp
     assert set(values_by_day(warehouse).values()) == {1.0}
 
 
+@pytest.mark.slow
 def test_the_export_is_the_warehouse_in_one_file(warehouse, views, tmp_path):
     warehouse.initialize()
     write_predictions(warehouse, 0, 3, 1.0)

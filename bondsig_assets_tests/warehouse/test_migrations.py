@@ -49,6 +49,7 @@ def test_an_old_lake_runs_what_it_has_not_seen_once(warehouse, folder):
     assert seen(warehouse)[-2:] == ["0901_one_more", "0902_twice"]
 
 
+@pytest.mark.slow
 def test_one_that_fails_leaves_everything_as_it_was(warehouse, folder):
     write_predictions(warehouse, 0, 2, 1.0)
     before = seen(warehouse)

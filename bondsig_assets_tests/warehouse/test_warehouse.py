@@ -261,6 +261,7 @@ def test_rows_come_in_the_order_of_partition_and_key(warehouse):
     )
 
 
+@pytest.mark.slow
 def test_every_empty_table_has_its_declared_types(warehouse):
     with warehouse.on_snapshot():
         for name, table in TABLES.items():
@@ -324,6 +325,7 @@ def attached(monkeypatch) -> list[bool]:
     return found
 
 
+@pytest.mark.slow
 def test_a_lake_that_is_kept_attached_is_read_as_it_is_now(warehouse, attached):
     """What this thread, another one and an installation wrote since the last read is there."""
     write_predictions(warehouse, 0, 1, 1.0)
@@ -366,6 +368,7 @@ def test_a_kept_lake_serves_one_read_at_a_time_and_none_after_an_error(warehouse
     assert not _kept
 
 
+@pytest.mark.slow
 def test_threads_that_keep_a_lake_attached_read_and_write(warehouse):
     def work(n: int) -> int:
         with warehouse.kept_attached():
@@ -379,6 +382,7 @@ def test_threads_that_keep_a_lake_attached_read_and_write(warehouse):
     assert values_by_day(warehouse) == {day(n): 3.0 for n in range(8)} and not _kept
 
 
+@pytest.mark.slow
 def test_threads_share_a_warehouse(warehouse):
     with ThreadPoolExecutor(4) as pool:
         list(
@@ -401,6 +405,7 @@ def test_the_handle_can_be_pickled_and_the_home_moved(warehouse):
 # Upkeep
 
 
+@pytest.mark.slow
 def test_maintenance_keeps_what_is_named(warehouse):
     named, forgotten, model = (
         write_predictions(warehouse, 0, 9, float(value)) for value in (1, 2, 3)
@@ -423,6 +428,7 @@ def test_maintenance_keeps_what_is_named(warehouse):
         warehouse.read_table("predictions", at_snapshot=forgotten)
 
 
+@pytest.mark.slow
 def test_maintenance_spares_what_is_young(warehouse):
     first = write_predictions(warehouse, 0, 1, 1.0)
     write_predictions(warehouse, 0, 1, 2.0)

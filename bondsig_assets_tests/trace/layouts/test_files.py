@@ -60,6 +60,7 @@ def test_scratch_is_used_and_left_clean_after_a_refusal(tmp_path):
     assert len(list(scratch.iterdir())) == 1 and scan.frame.collect().height == 3
 
 
+@pytest.mark.slow
 def test_pieces_of_any_size_give_the_same(tmp_path, monkeypatch):
     paths = [
         put(tmp_path, text.replace("\n", "\r\n"), f"{number}.txt")

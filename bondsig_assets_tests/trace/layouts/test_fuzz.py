@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import polars as pl
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +123,7 @@ def check(path: Path, layout: str, expected: int | None, trailer: bool) -> None:
     assert sound.select(pl.col(needed).null_count().sum()).row(0) == (0,) * len(needed)
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.sampled_from(TEXTS), CHANGES, st.booleans())
 def test_text(tmp_path_factory, sample, changes, named):
@@ -133,6 +135,7 @@ def test_text(tmp_path_factory, sample, changes, named):
     )
 
 
+@pytest.mark.slow
 @QUICK
 @given(st.sampled_from(TEXTS), CHANGES, st.sampled_from(["zip", "zips", "gz"]), st.booleans())
 def test_archives(tmp_path_factory, sample, changes, kind, inside):
@@ -164,6 +167,7 @@ ODD = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=50)
 @given(
     st.sampled_from(TEXTS),
