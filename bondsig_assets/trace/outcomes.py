@@ -239,7 +239,8 @@ def _mark_duplicates(
     if not again.any():
         return
     again_at = np.flatnonzero(again)
-    asked_at = np.flatnonzero(asked & ~again)
+    is_copied = pl.Series(keys).is_in(pl.Series(keys[again]).implode()).to_numpy()
+    asked_at = np.flatnonzero(asked & ~again & is_copied)
     order = np.argsort(keys[asked_at], kind="stable")
     cause[again_at] = asked_at[order][np.searchsorted(keys[asked_at][order], keys[again_at])]
     fixed[again_at] = _CODE["duplicate_report"]

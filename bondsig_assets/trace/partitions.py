@@ -31,6 +31,9 @@ from bondsig_assets.trace.view import View
 
 #: Reports worked on at once; bounds memory, at about a kilobyte a report and thread.
 PART_REPORTS = 400_000
+#: Up to here a file's reports are held in memory, at about 90 bytes a report; more go by way of
+#: files.
+HELD_REPORTS = 5_000_000
 #: Parts worked on at once.
 THREADS = 2
 _Item = TypeVar("_Item")
@@ -152,46 +155,97 @@ def _parts(
     report_share: Callable[[float], None],
     faults: list[pl.DataFrame],
 ) -> list[Callable[[], pl.DataFrame]]:
-    """What reads each part: reports of whole issuers, in their order, about `part_reports` of
+    """What gives each part: reports of whole issuers, in their order, about `part_reports` of
     them. `faults` is filled with what cannot be used.
     """
     if as_of is not None and not any(
         block.select(pl.col("reported_at").is_not_null().any()).collect().item() for block in blocks
     ):
         raise ReportsError(NO_TIMES)
+    n_reports = sum(length.item() for length in pl.collect_all(b.select(pl.len()) for b in blocks))
+    if n_reports > HELD_REPORTS:
+        return _scattered(blocks, scratch, part_reports, as_of, report_share, faults)
+    frames = []
+    for frame in _in_threads(lambda block: _read(block, as_of, faults), blocks):
+        frames.append(frame)
+        report_share(len(frames) / len(blocks))
+    return _held(frames, part_reports)
+
+
+def _held(frames: list[pl.DataFrame], part_reports: int) -> list[Callable[[], pl.DataFrame]]:
+    """Parts of reports that memory holds. Most files are sorted by CUSIP: their parts are slices,
+    of which nothing is copied.
+    """
+    whole = pl.concat(frames)
+    issuer = whole.select(issuer=_issuer())["issuer"]
+    if whole.height <= part_reports:
+        return [lambda: whole]
+    if issuer.is_sorted():
+        runs = issuer.rle().struct.unnest()
+        ends = runs["len"].cast(pl.Int64).cum_sum()
+        number = (ends - runs["len"]) // part_reports
+        bounds = ends.filter(number != number.shift(-1, fill_value=-1)).to_list()
+        return [
+            partial(whole.slice, start, end - start)
+            for start, end in zip([0, *bounds[:-1]], bounds, strict=True)
+        ]
+    numbered = _numbered(issuer.value_counts(name="n"), part_reports)
+    pieces: dict[int, list[pl.DataFrame]] = {}
+    for cut in _in_threads(lambda frame: _cut(frame, numbered), frames):
+        for number, piece in cut.items():
+            pieces.setdefault(number, []).append(piece)
+    # Each is let go of as it is cleaned.
+    return [lambda n=number: _joined(pieces.pop(n)) for number in sorted(pieces)]
+
+
+def _scattered(
+    blocks: Sequence[pl.LazyFrame],
+    scratch: Path,
+    part_reports: int,
+    as_of: datetime | None,
+    report_share: Callable[[float], None],
+    faults: list[pl.DataFrame],
+) -> list[Callable[[], pl.DataFrame]]:
+    """Parts of more reports than memory holds, by way of files in `scratch`."""
     counts = pl.concat(
         [
             block.select(issuer=_issuer()).collect()["issuer"].value_counts(name="n")
             for block in blocks
         ]
     )
-    issuers = counts.group_by("issuer").agg(pl.col("n").sum().cast(pl.Int64)).sort("issuer")
-    if issuers["n"].sum() <= part_reports:
-        whole = _read(pl.concat(blocks), as_of, faults)
-        return [lambda: whole]
-    numbered = issuers.select("issuer", _part=(pl.col("n").cum_sum() - pl.col("n")) // part_reports)
+    numbered = _numbered(counts, part_reports)
 
     def scatter(block: tuple[int, pl.LazyFrame]) -> None:
-        frame = _read(block[1], as_of, faults)
-        # Half of the columns are empty in most files: they are left out on the way.
-        frame = frame.select(
-            name
-            for name in frame.columns
-            if name in REQUIRED or frame[name].null_count() < frame.height
-        )
-        part = frame.select(issuer=_issuer()).join(
-            numbered, on="issuer", how="left", maintain_order="left"
-        )["_part"]
-        for (number,), piece in (
-            frame.with_columns(part)
-            .partition_by("_part", as_dict=True, include_key=False, maintain_order=True)
-            .items()
-        ):
+        for number, piece in _cut(_read(block[1], as_of, faults), numbered).items():
             piece.write_ipc(scratch / f"{number:06d}-{block[0]:06d}.ipc", compression="lz4")
 
     for k, _ in enumerate(_in_threads(scatter, list(enumerate(blocks)))):
         report_share((k + 1) / len(blocks))
     return [partial(_read_part, scratch, number) for number in numbered["_part"].unique().sort()]
+
+
+def _numbered(counts: pl.DataFrame, part_reports: int) -> pl.DataFrame:
+    """The part of each issuer, from counts `n` of its reports (in any number of rows)."""
+    issuers = counts.group_by("issuer").agg(pl.col("n").sum().cast(pl.Int64)).sort("issuer")
+    return issuers.select("issuer", _part=(pl.col("n").cum_sum() - pl.col("n")) // part_reports)
+
+
+def _cut(frame: pl.DataFrame, numbered: pl.DataFrame) -> dict[int, pl.DataFrame]:
+    """Part number -> its reports. Half of the columns are empty in most files: they are left out on
+    the way.
+    """
+    frame = frame.select(
+        name
+        for name in frame.columns
+        if name in REQUIRED or frame[name].null_count() < frame.height
+    )
+    part = frame.select(issuer=_issuer()).join(
+        numbered, on="issuer", how="left", maintain_order="left"
+    )["_part"]
+    cut = frame.with_columns(part).partition_by(
+        "_part", as_dict=True, include_key=False, maintain_order=True
+    )
+    return {number: piece for (number,), piece in cut.items()}
 
 
 def _read(
@@ -203,7 +257,10 @@ def _read(
 
 
 def _read_part(scratch: Path, number: int) -> pl.DataFrame:
-    pieces = [pl.read_ipc(path) for path in sorted(scratch.glob(f"{number:06d}-*.ipc"))]
+    return _joined([pl.read_ipc(path) for path in sorted(scratch.glob(f"{number:06d}-*.ipc"))])
+
+
+def _joined(pieces: list[pl.DataFrame]) -> pl.DataFrame:
     return as_reports(pl.concat(pieces, how="diagonal")).collect()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from bondsig_assets.trace.encoding import stable_order
 from bondsig_assets.trace.order import Positions
 from bondsig_assets.trace.outcomes import FIXED, TRADE, Outcomes
 from bondsig_assets.trace.prices import QUARANTINED, SHIFTED, UNJUDGED
@@ -122,35 +123,49 @@ def _none(n: int) -> Positions:
 
 def _changes(outcomes: Outcomes) -> _Changes:
     """Every arrival that may have changed a report's state: a later one, or a buy leg's own."""
-    legs, again = outcomes.legs.changes, outcomes.endings.later
-    of_legs = pl.DataFrame({"position": legs[:, 0], "at": legs[:, 1], "leg": legs[:, 2]})
-    others = [(again[:, 0], again[:, 1])]
+    legs, again, unsaid = outcomes.legs.changes, outcomes.endings.later, -2
+    changes = [(again[:, 0], again[:, 1], np.full(len(again), unsaid))]
     for by in (outcomes.endings.ended_by, outcomes.judgement.released_by):
-        others.append((np.flatnonzero(by >= 0), by[by >= 0]))
-    every = [of_legs.unique(["position", "at"], keep="last", maintain_order=True)]
-    every += [
-        pl.DataFrame(
-            {"position": position, "at": at, "leg": None}, schema_overrides={"leg": pl.Int64}
+        is_changed = by >= 0
+        changes.append(
+            (np.flatnonzero(is_changed), by[is_changed], np.full(is_changed.sum(), unsaid))
         )
-        for position, at in others
-    ]
-    # A change of leg and another change at the same moment are one change.
-    frame = (
-        pl.concat(every)
-        .group_by("position", "at")
-        .agg(pl.col("leg").max())
-        .sort("position", "at")
-        .filter(pl.col("at") >= pl.col("position"))
-        .with_columns(pl.col("leg").forward_fill().over("position").fill_null(-1))
+    changes.append((legs[:, 0], legs[:, 1], legs[:, 2]))
+    position, at, leg = (np.concatenate(parts) for parts in zip(*changes, strict=True))
+    moment = position * (outcomes.order.size + 1) + at
+    order = stable_order(moment)
+    # A change of leg and another change at the same moment are one change: the last that is said of
+    # legs, which come behind the others.
+    moment = moment[order]
+    is_last = np.append(moment[1:] != moment[:-1], True)[: moment.size]
+    order = order[is_last & (at >= position)[order]]
+    position, leg = position[order], leg[order]
+    return _Changes(
+        Positions(position),
+        Positions(at[order]),
+        Positions(_carried(leg, leg != unsaid, position)),
     )
-    return _Changes(*(Positions(frame[name].to_numpy()) for name in ("position", "at", "leg")))
+
+
+def _carried(values: np.ndarray, is_said: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Each value or, where none is said, the last one said before it in its group, else -1; groups
+    are runs of equal numbers.
+    """
+    places = np.arange(values.size)
+    said_at = np.maximum.accumulate(np.where(is_said, places, -1))
+    begins = np.append(True, group[1:] != group[:-1])[: group.size]
+    begun_at = np.maximum.accumulate(np.where(begins, places, 0))
+    return np.where(said_at >= begun_at, values[said_at], -1)
 
 
 def _moving(outcomes: Outcomes, changes: _Changes) -> pl.DataFrame:
     """States of the reports that later ones may have changed, from arrival on, each unlike the one
     before.
     """
-    arrivals = Positions(np.unique(changes.position))
+    # Sorted already: `np.unique` would hash half a million numbers.
+    position = changes.position
+    is_first = np.append(True, position[1:] != position[:-1])[: position.size]
+    arrivals = Positions(position[is_first])
     own = changes.at == changes.position
     sell_leg = _none(outcomes.order.size)
     sell_leg[changes.position[own]] = changes.sell_leg[own]
