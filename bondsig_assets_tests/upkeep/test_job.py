@@ -11,7 +11,7 @@ from bondsig_assets.orchestration.jobs import WRITES_TAG
 from bondsig_assets.upkeep.job import build_upkeep
 from bondsig_assets.warehouse import Warehouse
 
-NOW = {"ops": {"upkeep": {"config": {"snapshot_days": 0.0}}}}
+NOW = {"ops": {"keep_in_order": {"config": {"snapshot_days": 0.0}}}}
 
 
 def test_the_job_does_upkeep_and_says_what_it_did(home):
