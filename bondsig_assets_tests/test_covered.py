@@ -71,6 +71,7 @@ COVERED_BY = {
     "learning/models/*": "learning/test_models.py",
     "monitoring/catalogue.py": "monitoring/test_settings.py",
     "market_rules.py": "learning/test_labels.py",
+    "orchestration/backup_record.py": "orchestration/test_status.py",
     "orchestration/partitions.py": "orchestration/test_outdated.py",
     "orchestration/progress.py": "graph/test_whole_graph.py",
     "orchestration/known_reach.py": "sources/test_reach.py",

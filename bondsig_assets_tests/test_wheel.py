@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bondsig_assets.home import PACKAGE, SHIPPED
-from bondsig_assets_tests.commands.test_ui import answers, free_port
+from bondsig_assets_tests.commands.served_home import answers, free_port
 from bondsig_assets_tests.trace.layouts.samples import ENHANCED
 
 pytestmark = pytest.mark.services

@@ -23,6 +23,7 @@ from studies.news_report import news_sections
 from studies.panel_studies import NULL_MODELS
 from studies.pooling import beyond, pool
 from studies.report_pictures import (
+    SIMULATED,
     draw_cheating,
     draw_nulls,
     draw_power,
@@ -89,6 +90,11 @@ def write_report(results: Results, docs: Path, command: str, took: str) -> None:
     for name, found in results.get("real", {}).items():
         lines += [*_chain_section(f"Real data: {name}", found, pictures, "real"), *_REAL_NOTES, ""]
     (docs / "results.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def _note(stem: str) -> str:
+    """What has to be said in a picture: of a simulated market that it is."""
+    return "" if stem == "real" else SIMULATED
 
 
 def _head(command: str, took: str) -> list[str]:
@@ -370,9 +376,9 @@ def _chain_section(title: str, found: dict[str, Any], pictures: Path, stem: str)
     )
     yield from ("", "By horizon of the label, size-weighted IC added (t):", "")
     yield from _decay(found["evaluations"])
-    save(draw_decay(found["evaluations"]), pictures / f"decay_{stem}.png")
+    save(draw_decay(found["evaluations"]), pictures / f"decay_{stem}.png", _note(stem))
     yield from ("", f"![By horizon](results/decay_{stem}.png)")
-    draw_slices(found["evaluations"], pictures / f"slices_{stem}.png")
+    draw_slices(found["evaluations"], pictures / f"slices_{stem}.png", _note(stem))
     yield from ("", f"![By slice](results/slices_{stem}.png)", "")
     yield from _probability(found, pictures, stem)
     yield from _overfitting(found)
@@ -447,7 +453,8 @@ def _decay(evaluations: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _probability(found: dict[str, Any], pictures: Path, stem: str) -> Iterator[str]:
-    save(draw_reliability(found["reliability_bins"]), pictures / f"reliability_{stem}.png")
+    path = pictures / f"reliability_{stem}.png"
+    save(draw_reliability(found["reliability_bins"]), path, _note(stem))
     yield from ("Probabilities, against the base rate known before each fold:", "")
     yield from table(
         ["model", "Brier", "skill", "calibration error", "lowest to highest"],

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bondsig_assets.learning.models.catalogue import CONTROL
+from bondsig_assets.reporting.stamp import stamp
 from studies.panel_studies import NULL_MODELS
 from studies.pooling import pool
 
@@ -22,6 +23,8 @@ _COLORS = (
     *("#00b4d8", "#9d0208", "#606c38", "#bc6c25"),
 )
 _ADDED = "_over_equity"
+#: What every study's market is, but those of real data.
+SIMULATED = "simulated"
 _OF_SLICES = (("bayes_ridge", _RED), ("xgboost", _BLUE))
 
 
@@ -49,7 +52,7 @@ def draw_cheating(found: dict[str, dict[str, Any]], path: Path) -> None:
         axes.set_title(market, loc="left")
         axes.set_xlabel("mean daily IC, 95 % interval", fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    save(figure, path, SIMULATED)
 
 
 def draw_nulls(nulls: dict[str, dict[str, Any]], path: Path) -> None:
@@ -69,7 +72,7 @@ def draw_nulls(nulls: dict[str, dict[str, Any]], path: Path) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("t of the IC added over the equity-only control; bar: their mean")
     axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    save(figure, path, SIMULATED)
 
 
 def draw_power(units: dict[str, Any], path: Path) -> None:
@@ -113,12 +116,12 @@ def draw_power(units: dict[str, Any], path: Path) -> None:
     axes.set_ylabel("IC added over the control, 95 % interval")
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    save(figure, path, SIMULATED)
 
 
-def draw_slices(evaluations: Sequence[dict[str, Any]], path: Path) -> None:
-    """Size-weighted IC added in each slice of the market, 95 % intervals, two models side by
-    side.
+def draw_slices(evaluations: Sequence[dict[str, Any]], path: Path, note: str) -> None:
+    """Size-weighted IC added in each slice of the market, 95 % intervals, two models side by side;
+    `note` as for `save`.
     """
     rows = [
         row
@@ -156,10 +159,10 @@ def draw_slices(evaluations: Sequence[dict[str, Any]], path: Path) -> None:
     axes.set_xlabel("IC added over the control", fontsize=8)
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    save(figure, path, note)
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure to a file."""
+def save(figure: Figure, path: Path, note: str) -> None:
+    """Write a figure to a file; `note`: what its market is, where that has to be said."""
     figure.tight_layout()
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    stamp(figure, note).savefig(path, dpi=110, bbox_inches="tight")

@@ -121,6 +121,18 @@ def days_late(missing: Sequence[str], outdated: Sequence[str], why: str, link: s
     )
 
 
+def server_died(said: str, *, is_given_up: bool = False) -> Event:
+    """A server of `bondsig ui` that ended by itself, in a line that says how and what follows."""
+    return Event(
+        "server_died",
+        f"a server died: {said.split(';')[0]}",
+        _short(said),
+        "mend the cause, which stands in the output of `bondsig ui`, and start that again"
+        if is_given_up
+        else "nothing yet; where it goes on, read the output of `bondsig ui`",
+    )
+
+
 def listed(texts: Sequence[str]) -> str:
     """Texts in a line, the first ten of them."""
     more = f"; and {len(texts) - _AT_MOST} more" if len(texts) > _AT_MOST else ""

@@ -36,6 +36,7 @@ from bondsig_assets.reading.judging import judged, trained_label
 from bondsig_assets.reading.monitoring import drifted, monitored, reach
 from bondsig_assets.reporting.monitoring_pictures import save_monitoring_picture
 from bondsig_assets.reporting.pictures import save_pictures
+from bondsig_assets.resources.judged_champions import judged_quarters, log_judged
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.trials import log_trials, read_trials
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -80,7 +81,8 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         the scores earned, whether probabilities mean what they say, what came of the high ones
         (counted by pieces of news), what stocks did after news, how often thresholds fire, and how
         much of the best Sharpe ratio is luck of the search, counted over every trial logged in
-        MLflow.
+        MLflow. There the runs of champions get the IC of each quarter that they scored
+        (`judged_ic_<model>`), once it is over and all its labels are known.
         """
         opened = warehouse.open()
         predictions, labels = (
@@ -104,8 +106,18 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         opened.replace(
             *(Write(name, TABLES[name].conform(frame)) for name, frame in tables.items())
         )
+        try:
+            log_judged(
+                tracking,
+                settings.study,
+                judged_quarters(opened.read_table("scores"), labels, horizon),
+                opened.read_table("models", columns=_LOGGED),
+            )
+        except TrackingError as error:
+            notes["judged_ic_not_logged"] = str(error)
         with opened.on_snapshot():
-            pictures = save_pictures(opened.read, Home(opened.home).pictures)
+            home = Home(opened.home)
+            pictures = save_pictures(opened.read, home.pictures, home.note)
         summary = tables["evaluations"].filter(
             (pl.col("slice") == "all") & (pl.col("horizon_days") == horizon)
         )
@@ -148,6 +160,7 @@ _LABELS = [
     "sector_return_pct",
     *KINDS.values(),
 ]
+_LOGGED = ["model_version", "model_name", "mlflow_run_id", "mlflow_model_uri"]
 _SHOWN = [
     "model_name",
     "size_weighted_ic",

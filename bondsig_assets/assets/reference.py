@@ -109,7 +109,8 @@ def security_coverage_asset(warehouse: WarehouseResource) -> Result:
         pl.concat(months) if months else TABLES["security_coverage"].empty()
     )
     opened.replace(Write("security_coverage", table))
-    pictures = save_coverage(table, Home(opened.home).pictures)
+    home = Home(opened.home)
+    pictures = save_coverage(table, home.pictures, home.note)
     newest = table.filter(pl.col("month_end_date") == pl.col("month_end_date").max())
     return dg.MaterializeResult(
         metadata={

@@ -17,6 +17,7 @@ from rich.console import Console
 from bondsig_assets.alerts.events import run_failed
 from bondsig_assets.alerts.heartbeat import ping
 from bondsig_assets.alerts.notify import notify, usable_settings
+from bondsig_assets.alerts.outbox import send_again
 from bondsig_assets.calendar import clock
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.run import (
@@ -48,6 +49,7 @@ def catch_up(home: Home) -> None:
     console, began = open_console(), time.monotonic()
     be_quiet()
     market = held_market(home)
+    send_again(home.path, usable_settings())
     if lake_is_gone(home):
         raise UserError(f"the lake of {home.path} is gone: `bondsig run` makes all days again")
     source = open_source(home, market)

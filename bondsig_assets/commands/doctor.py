@@ -30,8 +30,6 @@ _MINIMUM_FREE_GB = 3.0
 _OLD_BACKUP_DAYS = 35
 #: Seconds by which two clocks may differ.
 _CLOCK_SECONDS = 120.0
-#: Variables that put a part of a home on a server, whose backups are made there.
-_SERVERS = ("BONDSIG_CATALOG", "BONDSIG_STORAGE", "BONDSIG_MLFLOW")
 _MAKE_ROOM = "make room on that disk, then `bondsig catch-up`: delete nothing of the home"
 
 Finding = tuple[bool, str, str]
@@ -274,15 +272,15 @@ def _settings(home: Home) -> Iterator[Finding]:
 
 def _backups(home: Home) -> Iterator[Finding]:
     """How old the newest backup is. A home that never had one is told, not held against it."""
-    if home.market() is None or any(os.environ.get(name) for name in _SERVERS):
-        return
-    from bondsig_assets.upkeep.backup import newest_record
+    from bondsig_assets.orchestration.backup_record import SERVERS, newest_record
 
+    if home.market() is None or any(os.environ.get(name) for name in SERVERS):
+        return
     record = newest_record(home)
     if record is None:
         yield True, "never backed up: `bondsig backup DIR` does it (docs/operations.md)", ""
         return
-    days = (datetime.now(UTC) - record.at).total_seconds() / 86400
+    days = record.age_seconds(datetime.now(UTC).timestamp()) / 86400
     yield (
         record.folder.exists() and days <= _OLD_BACKUP_DAYS,
         f"newest backup {record.folder}, {days:.1f} days old"
@@ -354,8 +352,9 @@ def _clock(home: Home) -> Iterator[Finding]:
         yield True, "nothing was written in the future of this clock", ""
 
 
-def _alerts(_home: Home) -> Iterator[Finding]:
-    """Who is told, without the addresses: those of webhooks are secrets."""
+def _alerts(home: Home) -> Iterator[Finding]:
+    """Who is told, without the addresses: those of webhooks are secrets; and what was not."""
+    from bondsig_assets.alerts.outbox import unsent
     from bondsig_assets.alerts.settings import alert_settings
     from bondsig_assets.alerts.targets import targets
 
@@ -367,6 +366,40 @@ def _alerts(_home: Home) -> Iterator[Finding]:
     names = [*targets(settings), *(["heartbeat"] if settings.heartbeat else [])]
     told = f"alerts go to: {', '.join(names)}" if names else "nobody is told of failures"
     yield True, f"{told} (docs/operations.md)", ""
+    waiting = unsent(home.path)
+    for name in sorted({row.target for row in waiting}):
+        oldest = min(row.at for row in waiting if row.target == name)
+        yield (
+            False,
+            f"{name} has not taken alerts since {oldest} UTC; they are kept and sent again",
+            "see that target; the log of `bondsig ui` says what it answered",
+        )
+
+
+def _servers(home: Home) -> Iterator[Finding]:
+    """Which servers run on the home: `bondsig ui` once, of this code, and no other daemon."""
+    if not home.dagster.exists():
+        return
+    from bondsig_assets.orchestration.runner import open_instance
+    from bondsig_assets.orchestration.served import code_changed_at, served_since
+    from bondsig_assets.orchestration.status import daemons
+
+    if since := served_since(home):
+        yield (
+            code_changed_at() <= since,
+            f"`bondsig ui` serves this home since {since:%Y-%m-%d %H:%M} UTC"
+            + ("" if code_changed_at() <= since else "; bondsig was changed after that"),
+            "start `bondsig ui` again: its servers are of the code before",
+        )
+    with open_instance(home) as instance:
+        heard = len(daemons(instance, datetime.now(UTC).timestamp()))
+    if heard > 1:
+        yield (
+            False,
+            f"{heard} of Dagster's daemons were heard of within a minute: two launch a run twice",
+            "let one `bondsig ui` run and end every other `dagster-daemon` of this home; right"
+            " after a restart, look again in a minute",
+        )
 
 
 _OF_EVERY_INSTALL = (_versions, _files, _home, _disk)
@@ -379,6 +412,7 @@ _OF_THE_GRAPH = (
     _monitors,
     _settings,
     _alerts,
+    _servers,
     _upgrades,
     _upkeep,
     _backups,

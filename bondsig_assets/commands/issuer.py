@@ -55,7 +55,7 @@ def print_issuer(home: Home, query: str, day: date | None, picture: Path | None)
     )
     if picture is not None:
         # Before the text: a reader who pipes it into `head` ends the program there.
-        _draw(warehouse, tree.parent_id, moment.date(), picture)
+        _draw(warehouse, tree.parent_id, moment.date(), picture, home.note)
     open_console().print(drawn(tree))
     if picture is not None:
         click.echo(f"drawn: {picture}")
@@ -102,8 +102,9 @@ def _bond_line(bond: Bond) -> str:
     return f"{bond.cusip}  {coupon}  {bond.maturity_date}  {amount}"
 
 
-def _draw(warehouse: Warehouse, parent_id: str, day: date, picture: Path) -> None:
+def _draw(warehouse: Warehouse, parent_id: str, day: date, picture: Path, note: str) -> None:
     from bondsig_assets.reporting.issuer_page import draw_issuer
+    from bondsig_assets.reporting.stamp import stamp
 
     if picture.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UserError(f"'{picture}': a picture ends in .png, .svg or .pdf")
@@ -113,6 +114,6 @@ def _draw(warehouse: Warehouse, parent_id: str, day: date, picture: Path) -> Non
             f"{parent_id} has no issuer days to draw up to {day}: run `bondsig run` over them first"
         )
     try:
-        figure.savefig(picture, dpi=110, bbox_inches="tight")
+        stamp(figure, note).savefig(picture, dpi=110, bbox_inches="tight")
     except (OSError, ValueError) as error:
         raise UserError(f"{picture} cannot be written: {str(error).splitlines()[0]}") from error

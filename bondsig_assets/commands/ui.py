@@ -1,7 +1,8 @@
 """`bondsig ui`: Dagster's web server and daemon, MLflow, and the report, on this machine only.
 
-Belongs here: starting and stopping servers. Not here: what they show, who may ask them
-(`orchestration/guard.py`), and how they end with us (`orchestration/tether.py`).
+Belongs here: which servers run, and watching them. Not here: what they show, who may ask them
+(`orchestration/guard.py`), when one that died is started again (`orchestration/keeper.py`), and how
+they end with us (`orchestration/tether.py`).
 """
 
 from __future__ import annotations
@@ -16,22 +17,31 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 
 from bondsig_assets import logs
+from bondsig_assets.alerts.events import server_died
+from bondsig_assets.alerts.notify import notify
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 from bondsig_assets.learning.settings import load_settings
 from bondsig_assets.orchestration.dead_runs import end_dead_runs
 from bondsig_assets.orchestration.guard import LOOPBACK
+from bondsig_assets.orchestration.keeper import Death, Keeper
 from bondsig_assets.orchestration.runner import open_instance
+from bondsig_assets.orchestration.served import code_changed_at, only_servers, served_since
 from bondsig_assets.orchestration.tether import Tethered
 from bondsig_assets.resources.moved_home import follow_move
 
-#: Seconds between two looks for runs whose process is gone.
+#: Seconds between two looks for runs whose process is gone, and for code that is younger than we.
 _LOOK_SECONDS = 20.0
+#: Seconds between two looks for servers that are gone, and whether the home is still there.
+_STEP_SECONDS = 0.25
+#: Seconds before the same server's death is told to a target again.
+_TOLD_SECONDS = 3600.0
 
 
 def serve(
@@ -42,44 +52,47 @@ def serve(
     report_port: int,
     allowed_hosts: str = "",
 ) -> None:
-    """Run the servers until interrupted; when one ends, the others are stopped too.
+    """Run the servers until interrupted. One that dies is started again; all are ended when one
+    does not stay, or the home is moved away.
 
-    `allowed_hosts`: names with commas that the servers answer to besides this machine's own.
+    `allowed_hosts`: names with commas that the servers answer to besides this machine's own. Raises
+    UserError.
     """
     if home.market() is None:
         raise UserError(f"{home.path} holds no market yet: `make run` or `bondsig run` makes one")
     ports = {"--port": port, "--mlflow-port": mlflow_port, "--report-port": report_port}
-    _require_free(host, ports)
     home.prepare_dagster()
-    home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-    follow_move(home)
-    # A terminal that is closed ends us as Ctrl-C does.
-    signal.signal(signal.SIGHUP, signal.default_int_handler)
-    subprocess.run(
-        [sys.executable, "-m", "dagster", "instance", "migrate"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    with open_instance(home) as instance:
-        _say_ended(instance)
-        servers = [
-            Tethered(name, command, home.path, _environment(host, port), _listener())
-            for name, command in _commands(home, host, ports, allowed_hosts).items()
-        ]
-        _say(
-            f"Report   http://{host}:{report_port}\nDagster  http://{host}:{port}\n"
-            f"MLflow   http://{host}:{mlflow_port}{_experiment(home)}\nCtrl-C stops all of them."
+    with only_servers(home):
+        _require_free(host, ports)
+        home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
+        follow_move(home)
+        # A terminal that is closed ends us as Ctrl-C does.
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+        subprocess.run(
+            [sys.executable, "-m", "dagster", "instance", "migrate"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
-        try:
-            _watch(instance, servers)
-        except KeyboardInterrupt:
-            pass
-        finally:
-            for server in servers:
-                server.release()
-            for server in servers:
-                server.wait()
+        environment, listener = _environment(host, port), _listener()
+        starts = {
+            name: partial(Tethered, name, command, home.path, environment, listener)
+            for name, command in _commands(home, host, ports, allowed_hosts).items()
+        }
+        with open_instance(home) as instance:
+            _say_ended(instance)
+            keeper = Keeper(starts)
+            _say(
+                f"Report   http://{host}:{report_port}\nDagster  http://{host}:{port}\n"
+                f"MLflow   http://{host}:{mlflow_port}{_experiment(home)}\n"
+                "Ctrl-C stops all of them."
+            )
+            try:
+                _watch(home, instance, keeper)
+            except KeyboardInterrupt:
+                pass
+            finally:
+                keeper.end()
 
 
 def _experiment(home: Home) -> str:
@@ -168,20 +181,55 @@ def _commands(
     }
 
 
-def _watch(instance: dg.DagsterInstance, servers: list[Tethered]) -> None:
-    """Until a server ends by itself, which is told: end dead runs as they are found."""
-    looked = time.monotonic()
+def _watch(home: Home, instance: dg.DagsterInstance, keeper: Keeper) -> None:
+    """Keep servers up, and end dead runs as they are found. Raises UserError once a server does not
+    stay, or the home is not where it was.
+    """
+    folder, looked = home.path.stat().st_ino, time.monotonic()
+    told: dict[str, float] = {}
+    is_old = False
     while True:
-        for server in servers:
-            if (status := server.status()) is not None:
-                raise UserError(
-                    f"{server.name} ended by itself with status {status}; its own messages stand"
-                    " above"
-                )
+        if not _is_there(home, folder):
+            # Nothing may be written at a place that is somebody else's now.
+            keeper.end(at_once=True)
+            raise UserError(
+                f"{home.path} was moved or deleted, so its servers were ended: `bondsig ui` with"
+                " BONDSIG_HOME where it is now"
+            )
+        for death in keeper.look():
+            _say(str(death))
+            _tell(home, death, told)
+            if death.wait is None:
+                raise UserError(f"{death}; its own messages stand above")
         if time.monotonic() - looked > _LOOK_SECONDS:
             _say_ended(instance)
+            is_old = is_old or _say_if_old(home)
             looked = time.monotonic()
-        time.sleep(0.5)
+        time.sleep(_STEP_SECONDS)
+
+
+def _is_there(home: Home, folder: int) -> bool:
+    try:
+        return home.path.stat().st_ino == folder and home.market_file.exists()
+    except OSError:
+        return False
+
+
+def _tell(home: Home, death: Death, told: dict[str, float]) -> None:
+    """Alert of a death, unless that of the same server was told within the hour and it goes on."""
+    now, before = time.monotonic(), told.get(death.name)
+    if death.wait is None or before is None or now - before > _TOLD_SECONDS:
+        told[death.name] = now
+        notify(server_died(str(death), is_given_up=death.wait is None), home=str(home.path))
+
+
+def _say_if_old(home: Home) -> bool:
+    """Say it once when another bondsig was installed: these servers are of the one before."""
+    since = served_since(home)
+    if since is None or code_changed_at() <= since:
+        return False
+    _say("bondsig was changed after these servers began: start `bondsig ui` again to have it all")
+    return True
 
 
 def _say_ended(instance: dg.DagsterInstance) -> None:

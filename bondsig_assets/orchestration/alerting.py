@@ -33,6 +33,7 @@ from bondsig_assets.alerts.events import (
 )
 from bondsig_assets.alerts.heartbeat import ping
 from bondsig_assets.alerts.notify import notify, usable_settings
+from bondsig_assets.alerts.outbox import send_again
 from bondsig_assets.alerts.settings import AlertSettings
 from bondsig_assets.disks import explained
 from bondsig_assets.errors import SourceError, WarehouseError
@@ -89,9 +90,10 @@ def build_alerts(
     @dg.sensor(name="tell_late_days", minimum_interval_seconds=300, **how)
     def tell_late_days(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         """Days that are not there at 09:00 New York, tables that bring nothing any more; and once a
-        day, when all days are there, the heartbeat.
+        day, when all days are there, the heartbeat. Before that, alerts that a target did not take.
         """
         assert context.repository_def is not None, "Dagster gives a tick its repository"
+        send_again(home.path, usable_settings())
         try:
             last = newest()
         except SourceError as error:

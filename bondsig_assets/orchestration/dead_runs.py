@@ -5,18 +5,22 @@ Belongs here: finding them in Dagster's record and ending them. Not here: doing 
 launched; a run of `bondsig run` is nobody's child there, stays STARTED for ever, and two of them
 fill the queue.
 
-A run says its process number when it begins its steps. The record is one machine's (SQLite): where
-a team's is in PostgreSQL the number may be another machine's, so there nothing is judged.
+A run says its process number when it begins its steps; before, its code server answers for it,
+whose socket the run names. The record is one machine's (SQLite): where a team's is in PostgreSQL
+both may be another machine's, so there nothing is judged.
 """
 
 from __future__ import annotations
 
+import json
+import socket
 from dataclasses import dataclass
 
 import dagster as dg
 import psutil
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES, NOT_FINISHED_STATUSES
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 #: Seconds by which the clocks of a process table and of the record may differ.
 _CLOCKS = 2.0
@@ -24,13 +28,18 @@ _CLOCKS = 2.0
 
 @dataclass(frozen=True)
 class DeadRun:
-    """A run that Dagster believes alive, and the process it was."""
+    """A run that Dagster believes alive, and the process it was; None where it never began."""
 
     run_id: str
-    pid: int
+    pid: int | None
+
+    @property
+    def who(self) -> str:
+        """What of it is gone."""
+        return f"process {self.pid}" if self.pid is not None else "the code server"
 
     def __str__(self) -> str:
-        return f"run {self.run_id.split('-')[0]} (process {self.pid} is gone)"
+        return f"run {self.run_id.split('-')[0]} ({self.who} is gone)"
 
 
 def end_dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
@@ -41,7 +50,8 @@ def end_dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
         if held is not None and not held.is_finished:
             instance.report_run_failed(
                 held,
-                f"Process {run.pid} of this run is gone: it was killed, or the machine restarted."
+                f"{run.who.capitalize()} of this run is gone: it was killed, or the machine"
+                " restarted."
                 " What it had finished is kept; `bondsig run` goes on from there.",
             )
             ended.append(run)
@@ -64,8 +74,31 @@ def dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
     if not isinstance(instance.run_storage, SqliteRunStorage):
         return []
     unfinished = instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES)))
-    found = [(run.run_id, _process(instance, run.run_id)) for run in unfinished]
-    return [DeadRun(run_id, said[0]) for run_id, said in found if said and not _alive(*said)]
+    found = []
+    for run in unfinished:
+        said = _process(instance, run.run_id)
+        if said is None and _launcher_is_gone(run):
+            found.append(DeadRun(run.run_id, None))
+        elif said is not None and not _alive(*said):
+            found.append(DeadRun(run.run_id, said[0]))
+    return found
+
+
+def _launcher_is_gone(run: dg.DagsterRun) -> bool:
+    """Whether nobody listens any more at the socket of the code server that was asked to start a
+    run: a code server goes no earlier than its runs, unless it is killed.
+    """
+    place = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
+    if not place:
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(place)
+        except (FileNotFoundError, ConnectionRefusedError):
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:

@@ -58,6 +58,9 @@ def metrics(status: Status) -> Iterator[Metric]:
         "daemon",
         status.heartbeats,
     )
+    yield _one(
+        "daemons", "Daemon processes heard of within a minute: one, or none", status.n_daemons
+    )
     yield _by(
         "failed_checks",
         "Asset checks that did not hold when they were asked last",
@@ -76,6 +79,12 @@ def metrics(status: Status) -> Iterator[Metric]:
         yield _one("lake_files", "Files of the newest snapshot of the lake", lake.files)
         yield _one("lake_bytes", "Bytes of those files", lake.bytes)
         yield _one("lake_snapshots", "Snapshots that the lake keeps", lake.snapshots)
+    yield _one(
+        "backup_age_seconds",
+        "Since the newest backup was begun; absent before the first",
+        status.backup_seconds,
+    )
+    yield _one("unsent_alerts", "Alerts that a target did not take yet", status.unsent_alerts)
     yield _one("disk_free_bytes", "Free on the disk that holds the home", status.free_bytes)
     yield _one("disk_bytes", "Size of that disk", status.disk_bytes)
 

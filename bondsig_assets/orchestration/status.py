@@ -1,4 +1,4 @@
-"""How a home is, in numbers: days, runs, checks, monitors, daemon, lake, disk.
+"""How a home is, in numbers: days, runs, checks, monitors, daemon, lake, backup, disk.
 
 Belongs here: looking, in Dagster's record and in the warehouse, so cheaply that it may be done
 every minute. Not here: how the numbers are told (`exposition.py`), deadlines and messages
@@ -34,9 +34,11 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster_shared.serdes import deserialize_value
 from sqlalchemy import func, select
 
+from bondsig_assets.alerts.outbox import unsent
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.home import Home
 from bondsig_assets.monitoring.alarms import red
+from bondsig_assets.orchestration.backup_record import newest_record
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.monitoring import STATES
 from bondsig_assets.warehouse import Warehouse
@@ -51,6 +53,8 @@ from bondsig_assets.warehouse.measures import (
 _NEW_YORK = ZoneInfo("America/New_York")
 #: Not of the daily work: what a simulated market really was, and what runs on asking alone.
 _ASIDE = ("truth", "hindsight")
+#: A daemon sends a heartbeat every 30 seconds.
+_FRESH_SECONDS = 60.0
 _T = TypeVar("_T")
 
 
@@ -114,6 +118,12 @@ class Status:
     newest: Mapping[str, NewestDay] | None = None
     monitors: Monitors | None = None
     lake: LakeSize | None = None
+    #: Seconds since the newest backup was begun; None before the first.
+    backup_seconds: float | None = None
+    #: Alerts that a target did not take yet.
+    unsent_alerts: int | None = None
+    #: Daemon processes heard of within a minute.
+    n_daemons: int | None = None
     free_bytes: int | None = None
     disk_bytes: int | None = None
     unreadable: tuple[str, ...] = ()
@@ -157,12 +167,17 @@ class Looking:
             told["days"] = part("days", lambda: days(instance, home, now))
             told["runs"] = part("runs", lambda: runs(instance, now, self._steps))
             told["heartbeats"] = part("daemon", lambda: heartbeats(instance, now))
+            told["n_daemons"] = part("daemons", lambda: len(daemons(instance, now)))
             told["failed_checks"] = part("checks", lambda: failed_checks(instance))
             if unreadable:
                 # Whatever it was, the next look begins anew.
                 self._instance = None
         if market is not None and (home.path / "lake").exists():
             told |= part("lake", self._lake) or {}
+        if (record := newest_record(home)) is not None:
+            told["backup_seconds"] = record.age_seconds(now)
+        if market is not None:
+            told["unsent_alerts"] = len(unsent(home.path))
         if (disk := part("disk", lambda: shutil.disk_usage(home.path))) is not None:
             told |= {"free_bytes": disk.free, "disk_bytes": disk.total}
         return Status(
@@ -320,6 +335,15 @@ def heartbeats(instance: dg.DagsterInstance, now: float) -> dict[str, float]:
     return {
         name: max(now - beat.timestamp, 0.0)
         for name, beat in sorted(instance.get_daemon_heartbeats().items())
+    }
+
+
+def daemons(instance: dg.DagsterInstance, now: float) -> set[str]:
+    """Processes that sent a daemon's heartbeat within a minute: two of them launch a run twice."""
+    return {
+        str(beat.daemon_id)
+        for beat in instance.get_daemon_heartbeats().values()
+        if now - beat.timestamp < _FRESH_SECONDS
     }
 
 

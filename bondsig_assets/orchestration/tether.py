@@ -68,10 +68,21 @@ class Tethered:
         """Exit status once the server has ended, None while it runs."""
         return self._process.poll()
 
-    def release(self) -> None:
-        """Let go of the lead: the server ends by itself, or is ended."""
+    def clear(self) -> None:
+        """End by force what is left: of a server that has died, what it started."""
         with contextlib.suppress(OSError):
-            os.close(self._lead)
+            os.killpg(self.pid, signal.SIGKILL)
+        self.release()
+
+    def release(self) -> None:
+        """Let go of the lead: the server ends by itself, or is ended. A second time does
+        nothing.
+        """
+        if self._lead < 0:
+            return
+        lead, self._lead = self._lead, -1
+        with contextlib.suppress(OSError):
+            os.close(lead)
 
     def wait(self) -> None:
         """Wait for the end of a server that was released."""
@@ -79,7 +90,9 @@ class Tethered:
 
 
 def _hold(lead: int, command: Sequence[str]) -> int:
-    """Run `command` until it ends or the pipe `lead` closes; its exit status."""
+    """Run `command` until it ends or the pipe `lead` closes; its exit status, 128 + n for signal
+    n.
+    """
     # A shell's & leaves SIGINT ignored, and Dagster's servers map SIGTERM onto it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     server, asked = subprocess.Popen(command), threading.Event()
@@ -89,8 +102,20 @@ def _hold(lead: int, command: Sequence[str]) -> int:
         closed, _, _ = select.select([lead], [], [], _LOOK_SECONDS)
         if closed or asked.is_set():
             _end_group(server)
-    _ask_group()
-    return server.returncode
+    _kill_others()
+    return server.returncode if server.returncode >= 0 else 128 - server.returncode
+
+
+def _kill_others() -> None:
+    """End by force what a server that died has left: a run of a dead daemon would be asked for
+    again while it still writes. What it was at is ended as failed and tried again (`dead_runs.py`).
+    """
+    import psutil
+
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            if pid != os.getpid() and os.getpgid(pid) == os.getpgrp():
+                os.kill(pid, signal.SIGKILL)
 
 
 def _end_group(server: subprocess.Popen[bytes]) -> None:

@@ -229,6 +229,7 @@ def draw_spreads(read: Read) -> Figure | None:
         )
         right.set_xscale("log")
         _plain_numbers(right.xaxis)
-    _title(right, f"Issuers by spread on {at[-1]}")
+    right.set_xlabel("spread, bps", fontsize=8)
+    _title(right, f"Issuers on {at[-1]}")
     figure.tight_layout()
     return figure

@@ -21,6 +21,7 @@ from bondsig_assets.reporting.learning_pictures import (
     draw_summary,
     draw_tails,
 )
+from bondsig_assets.reporting.stamp import stamp
 from bondsig_assets.reporting.waterfall import Read, waterfall
 
 _BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#c1121f"
@@ -28,9 +29,9 @@ _BLUE, _GREY, _RED = "#2a6f97", "#8d99ae", "#c1121f"
 _RUNNING = 63
 
 
-def save_pictures(read: Read, folder: Path) -> list[Path]:
-    """Draw every picture into `folder` and return their paths; a picture without data is left
-    out.
+def save_pictures(read: Read, folder: Path, note: str = "") -> list[Path]:
+    """Draw every picture into `folder` and return their paths; a picture without data is left out.
+    `note`: what the market is, where that has to be said.
     """
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
@@ -38,7 +39,7 @@ def save_pictures(read: Read, folder: Path) -> list[Path]:
         figure = draw(read)
         if figure is not None:
             path = folder / f"{name}.png"
-            figure.savefig(path, dpi=110, bbox_inches="tight")
+            stamp(figure, note).savefig(path, dpi=110, bbox_inches="tight")
             saved.append(path)
     return saved
 

@@ -11,6 +11,8 @@ import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
+from bondsig_assets.reporting.stamp import stamp
+
 _COLORS = (
     "#c1121f",
     "#e09f3e",
@@ -24,13 +26,15 @@ _COLORS = (
 )
 
 
-def save_coverage(table: pl.DataFrame, folder: Path) -> list[Path]:
-    """Draws `security_coverage` into `folder`; nothing for an empty table."""
+def save_coverage(table: pl.DataFrame, folder: Path, note: str = "") -> list[Path]:
+    """Draws `security_coverage` into `folder`; nothing for an empty table. `note`: what the market
+    is, where that has to be said.
+    """
     if table.is_empty():
         return []
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "security_coverage.png"
-    draw_coverage(table).savefig(path, dpi=110, bbox_inches="tight")
+    stamp(draw_coverage(table), note).savefig(path, dpi=110, bbox_inches="tight")
     return [path]
 
 

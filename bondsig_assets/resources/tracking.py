@@ -74,7 +74,7 @@ class TrackingResource(dg.ConfigurableResource):
         artifacts.mkdir(parents=True, exist_ok=True)
         if not os.environ.get("BONDSIG_MLFLOW"):
             follow_move(Home(Path(self.home)))
-        with self._answers():
+        with self.answers():
             mlflow.set_tracking_uri(self.uri)
             if study:
                 if mlflow.get_experiment_by_name(study) is None:
@@ -90,7 +90,7 @@ class TrackingResource(dg.ConfigurableResource):
     def n_experiments(self) -> int:
         """How many experiments there are: MLflow has to answer. Raises TrackingError."""
         mlflow = self.connect()
-        with self._answers():
+        with self.answers():
             return len(mlflow.search_experiments(max_results=1000))
 
     @contextmanager
@@ -134,7 +134,7 @@ class TrackingResource(dg.ConfigurableResource):
             "data_hash": row.data_hash,
             "feature_hash": row.feature_hash,
         }
-        with self._answers():
+        with self.answers():
             if not client.search_registered_models(f"name = '{REGISTERED_MODEL}'"):
                 client.create_registered_model(REGISTERED_MODEL)
             for version in client.search_model_versions(f"name = '{REGISTERED_MODEL}'"):
@@ -154,7 +154,7 @@ class TrackingResource(dg.ConfigurableResource):
     def promote(self, mlflow: Any, version: str, previous: str = "") -> None:
         """Point the alias `champion` at a registered version, and `previous` at the one before."""
         client = mlflow.MlflowClient()
-        with self._answers():
+        with self.answers():
             client.set_registered_model_alias(REGISTERED_MODEL, CHAMPION, version)
             if previous:
                 client.set_registered_model_alias(REGISTERED_MODEL, PREVIOUS, previous)
@@ -162,7 +162,7 @@ class TrackingResource(dg.ConfigurableResource):
     def load(self, version: str) -> RegisteredModelRow:
         """The model that a registered version holds. Raises TrackingError."""
         mlflow = self.connect()
-        with self._answers():
+        with self.answers():
             try:
                 uri = mlflow.MlflowClient().get_model_version_download_uri(
                     REGISTERED_MODEL, version
@@ -185,8 +185,8 @@ class TrackingResource(dg.ConfigurableResource):
                 ) from error
 
     @contextmanager
-    def _answers(self) -> Iterator[None]:
-        """Turn MLflow's own trouble into one line."""
+    def answers(self) -> Iterator[None]:
+        """Turn MLflow's own trouble into one line, a TrackingError."""
         import mlflow
 
         try:

@@ -12,7 +12,6 @@ and are thrown away by upkeep alone, which waits for `hold_still`.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -24,8 +23,11 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bondsig_assets.alerts import outbox
 from bondsig_assets.errors import BackupError
 from bondsig_assets.home import Home
+from bondsig_assets.orchestration.backup_record import NAME as RECORD
+from bondsig_assets.orchestration.backup_record import SERVERS, Record, write_record
 from bondsig_assets.upkeep.databases import BESIDE, copy_database, is_database, settle
 from bondsig_assets.upkeep.lake_files import forget_scheduled, needed_files, newest_snapshot
 from bondsig_assets.upkeep.manifest import (
@@ -37,15 +39,11 @@ from bondsig_assets.upkeep.manifest import (
     read_manifest,
 )
 
-#: In the home: where its newest backup is. Not part of one.
-RECORD = "backups.json"
 _NAME = re.compile(r"backup-(\d{4,})-\d{8}T\d{6}Z")
 _LOCK, _PARTIAL = ".lock", ".partial-"
 _CATALOG, _FILES = "lake/catalog.sqlite", "lake/files"
 _INDEX = "dagster/history/runs/index.db"
 _MLFLOW = "mlflow/mlflow.db"
-#: Variables that put a part of the home on a server.
-SERVERS = ("BONDSIG_CATALOG", "BONDSIG_STORAGE", "BONDSIG_MLFLOW")
 #: A file that changed less than this before a backup began (ns) may change again without telling.
 _RACY = 2_000_000_000
 #: Bytes that are left free beside what is copied.
@@ -63,14 +61,6 @@ class Made:
     removed: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Record:
-    """A home's newest backup, as the home remembers it."""
-
-    folder: Path
-    at: datetime
-
-
 def backups_in(folder: Path) -> list[Path]:
     """The backups in a folder, oldest first; one that is a backup itself is the only one."""
     if (folder / "manifest.json").exists():
@@ -81,17 +71,6 @@ def backups_in(folder: Path) -> list[Path]:
 
 def _said(path: Path) -> re.Match[str] | None:
     return _NAME.fullmatch(path.name)
-
-
-def newest_record(home: Home) -> Record | None:
-    """The newest backup that the home remembers; None before the first. A record that cannot be
-    read counts for none.
-    """
-    try:
-        held = json.loads((home.path / RECORD).read_text())
-        return Record(Path(held["folder"]), datetime.fromisoformat(held["at"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def require_embedded(what: str) -> None:
@@ -143,7 +122,7 @@ def back_up(home: Home, folder: Path, keep: int | None = None) -> Made:
             shutil.rmtree(left)
         with hold_still(home, "could not begin the backup"):
             made = _Backup(home, folder, market).make()
-        _remember(home, made)
+        write_record(home, Record(made.folder, datetime.fromisoformat(made.manifest.began_at)))
         older = backups_in(folder)[:-keep] if keep else []
         for path in older:
             _remove(path)
@@ -382,12 +361,13 @@ def require_space(folder: Path, needed: int, what: str) -> None:
 
 def _is_part(path: Path) -> bool:
     """Whether a file of a home belongs into a backup: no lock, no journal of a database that is
-    copied whole, nothing half-written, and not the mark that a lake's tables were seen to.
+    copied whole, nothing half-written, no alert to be sent, and not the mark that a lake's tables
+    were seen to.
     """
     return not (
         path.name.endswith((".lock", ".tmp", *BESIDE))
         or path.name.startswith(_PARTIAL)
-        or path.name == RECORD
+        or path.name in (RECORD, outbox.NAME)
         or path.match("lake/installed")
     )
 
@@ -411,13 +391,6 @@ def _sync(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _remember(home: Home, made: Made) -> None:
-    """Note in the home where its newest backup is, for `bondsig doctor`."""
-    partial = home.path / f"{RECORD}.tmp"
-    partial.write_text(json.dumps({"folder": str(made.folder), "at": made.manifest.began_at}))
-    partial.replace(home.path / RECORD)
 
 
 def _remove(path: Path) -> None:

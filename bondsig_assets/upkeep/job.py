@@ -20,7 +20,7 @@ def build_upkeep(home: Home) -> tuple[Any, dg.ScheduleDefinition]:
     """The job, and a schedule that is off until switched on."""
 
     @dg.op(
-        name="upkeep",
+        name="keep_in_order",
         config_schema={
             "snapshot_days": dg.Field(float, default_value=float(SNAPSHOT_DAYS)),
             "event_days": dg.Field(float, default_value=float(EVENT_DAYS)),
@@ -30,7 +30,7 @@ def build_upkeep(home: Home) -> tuple[Any, dg.ScheduleDefinition]:
             " files that none needs, old logs of runs, and runs deleted in MLflow."
         ),
     )
-    def upkeep(context: dg.OpExecutionContext) -> None:
+    def keep_in_order(context: dg.OpExecutionContext) -> None:
         """What was done is in the log of the run."""
         for run in end_dead_runs(context.instance):
             context.log.info(f"ended {run}")
@@ -46,7 +46,7 @@ def build_upkeep(home: Home) -> tuple[Any, dg.ScheduleDefinition]:
     # Days wait for it in the queue: a write would wait for the lake's lock otherwise.
     job = dg.JobDefinition(
         name="upkeep",
-        graph_def=dg.GraphDefinition(name="upkeep", node_defs=[upkeep]),
+        graph_def=dg.GraphDefinition(name="upkeep", node_defs=[keep_in_order]),
         executor_def=dg.in_process_executor,
         tags={WRITES_TAG: "true"},
         description="What `bondsig maintain` does.",

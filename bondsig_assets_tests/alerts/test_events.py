@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bondsig_assets.alerts.events import (
     monitors_rang,
     retrain_requested,
     run_failed,
+    server_died,
 )
 
 LINK = "http://127.0.0.1:3000/runs/1"
@@ -23,6 +25,7 @@ EVERY = [
     monitors_rang([("2024-03-27", "ic: it fell"), ("2024-03-26", "coverage: it fell")], LINK),
     retrain_requested("2024-03-27", "the IC fell", LINK),
     days_late(["2024-03-26", "2024-03-27"], ["2024-03-20"], "no run asked for them", LINK),
+    replace(server_died("mlflow was killed by signal 9; started again in 1 s"), link=LINK),
 ]
 
 

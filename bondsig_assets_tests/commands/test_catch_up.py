@@ -13,6 +13,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from bondsig_assets.alerts.outbox import keep
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.definitions import build_defs
 from bondsig_assets.errors import RunError
@@ -165,6 +166,7 @@ def test_a_run_that_failed_is_told_and_no_heartbeat_follows(noted, monkeypatch, 
         raise RunError("trade_events: no space left on device")
 
     monkeypatch.setattr(runner, "execute", fail)
+    keep(home.path, "file", "what nobody took")
     with http_sink() as sink:
         done = bondsig(
             "catch-up",
@@ -174,7 +176,8 @@ def test_a_run_that_failed_is_told_and_no_heartbeat_follows(noted, monkeypatch, 
         )
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
     assert sink.came == []
-    (line,) = (tmp_path / "alerts").read_text().splitlines()
+    late, line = (tmp_path / "alerts").read_text().splitlines()
+    assert "what nobody took" in late and "sent late" in late
     assert "run of bondsig catch-up failed" in line and "no space left on device" in line
 
 

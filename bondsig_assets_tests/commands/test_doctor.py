@@ -1,8 +1,11 @@
-"""What the doctor says of alerts, which never is where; of backups, upkeep, upgrades, the clock."""
+"""What the doctor says of alerts, which never is where; of servers, backups, upkeep, upgrades, the
+clock.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -10,9 +13,20 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from dagster._daemon.types import DaemonHeartbeat
 
-from bondsig_assets.commands.doctor import _alerts, _backups, _clock, _upgrades, _upkeep
+from bondsig_assets.alerts.outbox import keep
+from bondsig_assets.commands.doctor import (
+    _alerts,
+    _backups,
+    _clock,
+    _servers,
+    _upgrades,
+    _upkeep,
+)
 from bondsig_assets.home import Home, Market
+from bondsig_assets.orchestration.runner import open_instance
+from bondsig_assets.orchestration.served import only_servers
 from bondsig_assets.upkeep.backup import back_up
 from bondsig_assets.upkeep.maintain import maintain
 from bondsig_assets.warehouse import Warehouse
@@ -45,6 +59,39 @@ def test_a_variable_that_cannot_be_used_is_wrong(monkeypatch):
     ((good, text, remedy),) = _alerts(HOME)
     assert not good and text.startswith("BONDSIG_SMTP") and remedy
     assert "hunter2" not in text + remedy
+
+
+def test_a_target_that_takes_nothing_is_wrong(tmp_path):
+    now = datetime.now(UTC)
+    for hours in (1, 3):
+        keep(tmp_path, "webhook", "a message", now - timedelta(hours=hours))
+    (_, (good, text, remedy)) = _alerts(Home(tmp_path))
+    assert not good and remedy
+    oldest = f"{now - timedelta(hours=3):%Y-%m-%d %H:%M}"
+    assert text.startswith(f"webhook has not taken alerts since {oldest} UTC")
+
+
+def test_servers_are_one_and_of_the_code_that_is_installed(tmp_path, monkeypatch):
+    home = Home(tmp_path)
+    home.prepare_dagster()
+    assert list(_servers(home)) == []
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "a.py").touch()
+    monkeypatch.setattr("bondsig_assets.orchestration.served.PACKAGE", package)
+    with only_servers(home):
+        ((good, text, _),) = _servers(home)
+        assert good and text.startswith("`bondsig ui` serves this home since ")
+        later = datetime.now(UTC).timestamp() + 60
+        os.utime(package / "a.py", (later, later))
+        ((good, text, remedy),) = _servers(home)
+        assert not good and "changed after that" in text and "start `bondsig ui` again" in remedy
+    with open_instance(home) as instance:
+        for kind, who in (("SENSOR", "one"), ("SCHEDULER", "two")):
+            beat = DaemonHeartbeat(datetime.now(UTC).timestamp(), kind, who, [])
+            instance.add_daemon_heartbeat(beat)
+    ((good, text, remedy),) = _servers(home)
+    assert not good and text.startswith("2 of Dagster's daemons") and "end every other" in remedy
 
 
 def lake_home(tmp_path) -> Home:

@@ -199,6 +199,13 @@ def test_nothing_reads_the_truth(specs):
         assert "simulated_truth" not in {dep.asset_key.path[-1] for dep in spec.deps}, name
 
 
+def test_a_code_server_can_load_all_of_it(tmp_path):
+    """Names that clash are found by a server alone: the CLI loads no job but its own."""
+    repository = build_defs(Home(tmp_path)).get_repository_def()
+    repository.load_all_definitions()
+    assert {"daily", "training", "hindsight", "upkeep"} <= set(repository.job_names)
+
+
 @pytest.mark.slow
 def test_loading_the_graph_warns_of_nothing():
     done = subprocess.run(

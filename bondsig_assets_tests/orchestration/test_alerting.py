@@ -12,6 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from bondsig_assets.alerts.outbox import keep
 from bondsig_assets.alerts.settings import alert_settings
 from bondsig_assets.calendar import CUTOFF, trading_days
 from bondsig_assets.definitions import build_defs
@@ -199,6 +200,22 @@ def test_days_that_the_source_does_not_have_are_not_late(instance, told, home):
     )
     assert said == "all days to 2024-03-25 are there" and told() == []
     assert seen.complete == "2024-03-25"
+
+
+def test_the_next_look_sends_what_a_target_did_not_take(instance, told, tmp_path):
+    keep(tmp_path, "file", "a message")
+
+    def unreachable() -> None:
+        raise SourceError("no answer")
+
+    sensors = alerting.build_alerts(Home(tmp_path), OPEN.days, unreachable)
+    (sensor,) = (one for one in sensors if one.name == "tell_late_days")
+    context = dg.build_sensor_context(repository_def=OPEN.defs.get_repository_def())
+    context._instance = instance
+    for _ in range(2):
+        sensor.evaluate_tick(context)
+    (message,) = told()
+    assert message[0] == "a message" and message[1].startswith("sent late: it is of ")
 
 
 def test_a_source_that_cannot_be_asked_beats_no_heart(instance, told, tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -10,6 +12,7 @@ import dagster as dg
 import psutil
 import pytest
 from dagster._core.events import EngineEventData
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration import dead_runs as module
@@ -91,3 +94,17 @@ def test_where_other_machines_run_too_nothing_is_judged(instance, monkeypatch):
     start(instance, gone())
     monkeypatch.setattr(module, "SqliteRunStorage", int)
     assert dead_runs(instance) == []
+
+
+def test_a_run_that_never_began_lives_as_long_as_its_code_server(instance, tmp_path):
+    place = str(tmp_path / "socket")
+    run = start(instance, None)
+    instance.add_run_tags(run.run_id, {GRPC_INFO_TAG: json.dumps({"socket": place})})
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(place)
+        server.listen()
+        assert dead_runs(instance) == []
+    # Killed with -9 it leaves the name of its socket.
+    (dead,) = end_dead_runs(instance)
+    assert dead.run_id == run.run_id and str(dead).endswith("(the code server is gone)")
+    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE

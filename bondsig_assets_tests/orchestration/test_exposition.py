@@ -21,6 +21,9 @@ FULL = Status(
     newest={"scores": NewestDay(date(2024, 3, 5), 119)},
     monitors=Monitors(date(2024, 3, 5), {"alarm": 1, "quiet": 9}, 1),
     lake=LakeSize(7, 3, 1000, 8),
+    backup_seconds=86_400.0,
+    unsent_alerts=2,
+    n_daemons=1,
     free_bytes=10,
     disk_bytes=20,
     unreadable=('with "quotes"\nand \\ more',),
@@ -74,6 +77,8 @@ def test_a_strict_reader_reads_every_number():
     assert found['bondsig_failed_checks{severity="error"}'] == 0
     assert found['bondsig_monitors{state="quiet"}'] == 9 and found["bondsig_monitors_red"] == 1
     assert (found["bondsig_lake_files"], found["bondsig_lake_snapshots"]) == (3, 8)
+    assert found["bondsig_backup_age_seconds"] == 86_400
+    assert (found["bondsig_unsent_alerts"], found["bondsig_daemons"]) == (2, 1)
     assert found["bondsig_disk_free_bytes"] == 10
     assert found['bondsig_unreadable{part="with \\"quotes\\"\\nand \\\\ more"}'] == 1
 

@@ -80,6 +80,15 @@ def test_a_morning_after_a_holiday_says_so(instance):
     )
 
 
+def test_a_clock_that_was_set_back_has_no_day_asked_for_twice(instance):
+    held(instance, OPEN, date(2024, 3, 27))
+    assert morning(instance, OPEN, 2024, 3, 13).skip_message == (
+        "all days to 2024-03-12 are there and up to date"
+    )
+    assert morning(instance, OPEN, 2024, 3, 28).run_requests == []
+    assert asked(morning(instance, OPEN, 2024, 3, 29)) == ("2024-03-28", "2024-03-28")
+
+
 def test_days_that_changed_late_are_asked_for_and_counted(instance):
     held(instance, OPEN, date(2024, 3, 27))
     make(instance, "trades", "2024-03-25")

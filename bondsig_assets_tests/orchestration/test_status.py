@@ -5,7 +5,7 @@ where nothing can be read.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -15,6 +15,7 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from bondsig_assets.home import Home, Market
 from bondsig_assets.orchestration import status
+from bondsig_assets.orchestration.backup_record import Record, newest_record, write_record
 from bondsig_assets.tables import TABLES
 from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets.warehouse.measures import NewestDay, lake_size, newest_days
@@ -132,6 +133,29 @@ def test_daemons_are_as_old_as_their_last_heartbeat(instance):
     assert status.heartbeats(instance, NOW) == {}
     instance.add_daemon_heartbeat(DaemonHeartbeat(NOW - 42, "SENSOR", "one", []))
     assert status.heartbeats(instance, NOW) == {"SENSOR": 42}
+
+
+def test_two_daemons_on_one_home_are_two_for_a_minute(instance):
+    for kind, seen, who in (("SENSOR", 5, "one"), ("SCHEDULER", 50, "two"), ("QUEUE", 70, "dead")):
+        instance.add_daemon_heartbeat(DaemonHeartbeat(NOW - seen, kind, who, []))
+    assert status.daemons(instance, NOW) == {"one", "two"}
+    assert status.daemons(instance, NOW + 120) == set()
+
+
+def test_a_clock_that_was_set_back_makes_nothing_younger_than_new(home, instance):
+    """Everything was written three days from now: ages are zero, no day is late."""
+    make(instance, "trace_reports", *DAYS)
+    instance.add_daemon_heartbeat(DaemonHeartbeat(NOW, "SENSOR", "one", []))
+    write_record(home, Record(home.path, datetime.fromtimestamp(NOW, UTC)))
+    before = NOW - 3 * 86400
+    found = status.days(instance, home, before)
+    assert found is not None and (found.missing, found.layers["raw"].late_days) == (0, 0)
+    begin_run(instance, small_market(), dg.DagsterRunStatus.STARTED, {})
+    assert status.runs(instance, before, {}).oldest_running_seconds == 0.0
+    assert status.heartbeats(instance, before) == {"SENSOR": 0.0}
+    record = newest_record(home)
+    assert record is not None and record.age_seconds(before) == 0.0
+    assert record.age_seconds(NOW + 60) == 60.0
 
 
 def prices(day: date, n: int) -> Write:

@@ -102,3 +102,24 @@ def test_what_it_says_is_given_to_who_listens_as_objects(tmp_path):
     told = [json.loads(text) for text in heard]
     assert sorted(one["message"] for one in told) == ["up", "x"]
     assert {one["source"] for one in told} == {"server"}
+
+
+def test_one_that_is_killed_leaves_nothing_and_says_by_which_signal(tmp_path):
+    file = tmp_path / "numbers"
+    server = Tethered("s", [sys.executable, "-c", _SERVER, str(file)], tmp_path, os.environ)
+    pids = numbers(file)
+    os.kill(pids[0], signal.SIGKILL)
+    server.wait()
+    assert server.status() == 128 + signal.SIGKILL and all_end(pids)
+    server.release()
+
+
+def test_what_a_killed_holder_leaves_is_cleared(tmp_path):
+    file = tmp_path / "numbers"
+    server = Tethered("s", [sys.executable, "-c", _SERVER, str(file)], tmp_path, os.environ)
+    pids = numbers(file)
+    os.kill(server.pid, signal.SIGKILL)
+    server.wait()
+    assert server.status() == -signal.SIGKILL and all(psutil.pid_exists(pid) for pid in pids)
+    server.clear()
+    assert all_end(pids)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
 import pytest
 from dagster._core.definitions.partitions.context import PartitionLoadingContext
 from dagster._core.definitions.partitions.definition import TimeWindowPartitionsDefinition
 from dagster._core.definitions.temporal_context import TemporalContext
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 
 from bondsig_assets.orchestration.partitions import trading_days_definition
-from bondsig_assets.orchestration.webserver import end_where_partitions_end
+from bondsig_assets.orchestration.webserver import end_where_partitions_end, reload_what_is_gone
 
 NOW = PartitionLoadingContext(
     temporal_context=TemporalContext(
@@ -55,3 +58,35 @@ def test_pages_of_keys_begin_with_the_last_day_of_a_market_that_has_ended():
 @pytest.mark.usefixtures("mended")
 def test_a_market_that_goes_on_is_as_before():
     assert newest(OPEN).results == ["2026-11-25", "2026-11-24", "2026-11-23"]
+
+
+def location(trouble: str = "") -> SimpleNamespace:
+    """A code location whose server answers, or says what Dagster's client says then."""
+
+    def get_server_id(timeout: int) -> str:
+        if trouble:
+            raise DagsterUserCodeUnreachableError(trouble)
+        return "one"
+
+    held = object.__new__(GrpcServerCodeLocation)
+    vars(held)["client"] = SimpleNamespace(get_server_id=get_server_id)
+    # What it lets go of at its end was never made.
+    vars(held)["cleanup"] = lambda: None
+    return SimpleNamespace(code_location=held, load_error=None)
+
+
+def test_a_code_server_that_is_gone_is_started_again_and_one_that_is_slow_is_not():
+    """What a real one that was killed answers: `commands/test_server_faults.py`."""
+    entries = {
+        "well": location(),
+        "slow": location("request timed out due to taking longer than 10 seconds to complete."),
+        "gone": location("Could not reach user code server. gRPC Error code: UNAVAILABLE"),
+        "broken": SimpleNamespace(code_location=None, load_error="no such module"),
+    }
+    reloaded: list[str] = []
+    context = SimpleNamespace(
+        create_request_context=lambda: SimpleNamespace(get_code_location_entries=lambda: entries),
+        reload_code_location=reloaded.append,
+    )
+    assert reload_what_is_gone(context) == reloaded == ["gone"]
+    assert reload_what_is_gone(context, failed_too=True) == ["gone", "broken"]

@@ -15,14 +15,16 @@ from datetime import date
 
 import pytest
 
+from bondsig_assets.alerts.outbox import keep
 from bondsig_assets.errors import BackupError
 from bondsig_assets.home import Home, Market
+from bondsig_assets.orchestration import backup_record
+from bondsig_assets.orchestration.backup_record import newest_record
 from bondsig_assets.upkeep import backup as module
 from bondsig_assets.upkeep.backup import (
     back_up,
     backups_in,
     hold_still,
-    newest_record,
     verify,
 )
 from bondsig_assets.upkeep.manifest import read_manifest
@@ -139,14 +141,15 @@ def test_the_home_remembers_its_newest_backup(home, tmp_path):
     found = newest_record(home)
     assert found is not None and found.folder == made.folder
     assert "backups.json" not in made.manifest.entries
-    (home.path / module.RECORD).write_text("{")
+    (home.path / backup_record.NAME).write_text("{")
     assert newest_record(home) is None
 
 
 def test_locks_journals_and_marks_stay_out(home, tmp_path):
     (home.path / "half.tmp").write_text("half")
+    keep(home.path, "webhook", "a message")
     made = back_up(home, tmp_path / "backups")
-    odd = (".lock", ".tmp", "-wal", "-shm", "installed", "backups.json")
+    odd = (".lock", ".tmp", "-wal", "-shm", "installed", "backups.json", "alerts.json")
     assert [name for name in made.manifest.entries if name.endswith(odd)] == []
 
 

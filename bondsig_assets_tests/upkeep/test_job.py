@@ -14,7 +14,7 @@ from bondsig_assets.warehouse import Warehouse
 
 pytestmark = pytest.mark.slow
 
-NOW = {"ops": {"upkeep": {"config": {"snapshot_days": 0.0}}}}
+NOW = {"ops": {"keep_in_order": {"config": {"snapshot_days": 0.0}}}}
 
 
 def test_the_job_does_upkeep_and_says_what_it_did(home):
