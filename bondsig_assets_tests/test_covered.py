@@ -66,7 +66,6 @@ COVERED_BY = {
     "formats/counted.py": "formats/test_days.py",
     "formats/settings_files.py": "learning/test_settings.py",
     "home.py": "graph/test_cli.py",
-    "machine.py": "graph/test_chunks.py",
     "learning/ensemble.py": "learning/test_training.py",
     "learning/models/*": "learning/test_models.py",
     "monitoring/catalogue.py": "monitoring/test_settings.py",

@@ -25,6 +25,7 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
 from bondsig_assets.warehouse.extensions import extension_file
 from bondsig_assets.warehouse.installation import fingerprint, install, pending_changes
+from bondsig_assets.warehouse.lake import METADATA as _META
 from bondsig_assets.warehouse.lake import Lake, without_password
 
 Days = tuple[date, date]
@@ -74,8 +75,6 @@ class LakeUpkeep:
     orphans: int
 
 
-#: Where the tables of the catalog itself are, on a connection to the lake.
-_META = "__ducklake_metadata_lake"
 #: Files smaller than these many bytes are merged: the smallest whenever there are two, others once
 #: they make up one that is too large for it. So a row is written anew a few times in its life, and
 #: not with every upkeep, and a table has some twenty files and one for each 64 MB.
@@ -261,8 +260,7 @@ class Warehouse:
         """
         with self._lake.reading() as lake:
             remembered = lake.execute(
-                "SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key ="
-                " 'data_path'"
+                f"SELECT value FROM {_META}.ducklake_metadata WHERE key = 'data_path'"
             ).fetchall()[0][0]
         return "" if remembered.rstrip("/") == self._lake.storage.rstrip("/") else str(remembered)
 
