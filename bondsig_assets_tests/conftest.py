@@ -10,7 +10,7 @@ import os
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("BONDSIG_THREADS", "1")
 
-pytest_plugins = ["bondsig_assets_tests.sources.wrds_server"]
+pytest_plugins = ["bondsig_assets_tests.sources.wrds_server", "bondsig_assets_tests.store"]
 
 
 def pytest_collection_finish() -> None:

@@ -159,6 +159,23 @@ class Server:
                 rows = cursor.fetch_arrow_table().to_pylist()
         return rows
 
+    def psql(self, script: str) -> None:
+        """Run a script of psql as the owner."""
+        subprocess.run(
+            [str(self._binaries / "psql"), "-h", str(self.folder), "-U", "owner", "-d", "postgres"],
+            input=script,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"PATH": os.environ["PATH"], "PGPASSWORD": OWNER_PASSWORD},
+        )
+
+    @property
+    def programs(self) -> Path:
+        """Where its programs are, pg_dump among them."""
+        return self._binaries
+
     def _close(self, database: str) -> None:
         if database in self._connections:
             self._connections.pop(database).close()
