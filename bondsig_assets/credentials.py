@@ -56,11 +56,14 @@ def holds_secret(error: BaseException) -> bool:
     """Whether the words of an error, or of what led to it, hold one: then it must not be shown as
     the cause of another.
     """
-    seen: BaseException | None = error
-    while seen is not None:
-        if hidden(str(seen)) != str(seen):
+    found: BaseException | None = error
+    # An error that was raised again while its own wrapper was handled leads back to itself.
+    been: set[int] = set()
+    while found is not None and id(found) not in been:
+        if hidden(str(found)) != str(found):
             return True
-        seen = seen.__cause__ or seen.__context__
+        been.add(id(found))
+        found = found.__cause__ or found.__context__
     return False
 
 

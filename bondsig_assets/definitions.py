@@ -45,6 +45,7 @@ from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.sources.reach import goes_on
 from bondsig_assets.upkeep.job import build_upkeep
+from bondsig_assets.warehouse.shared_settings import follow
 
 #: The span shown before a home has been given a market: the demo world's.
 _DEMO_DATE_RANGE = (date(2021, 1, 4), date(2024, 12, 31))
@@ -52,7 +53,7 @@ _DEMO_DATE_RANGE = (date(2021, 1, 4), date(2024, 12, 31))
 
 def build_defs(home: Home | None = None) -> dg.Definitions:
     """The whole graph for one home."""
-    home = home or current_home()
+    home = follow(home or current_home())
     market, (first, last) = home.market(), home.date_range() or _DEMO_DATE_RANGE
     is_open = market is not None and goes_on(market, last, date.today())
     closed_by = None if is_open else last

@@ -121,8 +121,8 @@ class Home:
 
     @property
     def dagster(self) -> Path:
-        """DAGSTER_HOME."""
-        return self.path / "dagster"
+        """DAGSTER_HOME: in the home, or where a team's own settings are."""
+        return Path(os.environ["DAGSTER_HOME"]) if has_own_dagster() else self.path / "dagster"
 
     @property
     def pictures(self) -> Path:
@@ -210,7 +210,12 @@ class Home:
             partial.replace(self.market_file)
 
     def prepare_dagster(self) -> None:
-        """Write dagster.yaml from the repository's template and point Dagster here."""
+        """Write dagster.yaml from the repository's template and point Dagster here; a DAGSTER_HOME
+        whose settings are a team's own stays.
+        """
+        if has_own_dagster():
+            os.environ["BONDSIG_HOME"] = str(self.path)
+            return
         settings = DAGSTER_TEMPLATE.read_text() + _EVENT_LOG.format(
             folder=self.dagster / "history" / "runs"
         )
@@ -239,6 +244,17 @@ class Home:
         return text
 
 
+def has_own_dagster() -> bool:
+    """Whether DAGSTER_HOME names settings that are no home's: those have an event log of ours."""
+    named = os.environ.get("DAGSTER_HOME")
+    file = Path(named) / "dagster.yaml" if named else None
+    return (
+        file is not None
+        and file.exists()
+        and "ReusingSqliteEventLogStorage" not in file.read_text()
+    )
+
+
 @contextmanager
 def _writing(home: Path) -> Iterator[None]:
     """A home that cannot be written is told with what to do, as HomeError."""
@@ -249,6 +265,13 @@ def _writing(home: Path) -> Iterator[None]:
             f"{home} cannot be written ({error.strerror}): make it writable, or set BONDSIG_HOME to"
             " another folder"
         ) from error
+
+
+def market_of(text: str) -> Market:
+    """The market that the text of a home's `market.json` tells of. Raises ValueError, TypeError or
+    KeyError for one that is damaged.
+    """
+    return _market(json.loads(text)["market"])
 
 
 def _market(held: dict[str, Any]) -> Market:

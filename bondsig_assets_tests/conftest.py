@@ -12,7 +12,7 @@ import pytest
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("BONDSIG_THREADS", "1")
 
-pytest_plugins = ["bondsig_assets_tests.sources.wrds_server"]
+pytest_plugins = ["bondsig_assets_tests.sources.wrds_server", "bondsig_assets_tests.store"]
 
 
 @pytest.hookimpl(tryfirst=True)

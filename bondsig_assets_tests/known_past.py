@@ -31,6 +31,7 @@ _JUDGEMENT = (
     " reads it"
 )
 _HINDSIGHT = "hindsight on purpose, made on asking alone; nothing reads it"
+_OPERATIONS = "who runs the platform and how, of no day of the market; no feature or score reads it"
 #: Tables whose rows were known on no day: name → why nothing is asked of them. Every other table
 #: has to hold still.
 EXEMPT: dict[str, str] = {
@@ -50,6 +51,8 @@ EXEMPT: dict[str, str] = {
     "news_landings": _TRUTH,
     "macro_exposures": _TRUTH,
     "bond_mids": _TRUTH,
+    "settings": _OPERATIONS,
+    "audit": _OPERATIONS,
 }
 #: Tables without a knowledge time whose rows are known from a day on all the same.
 _KNOWN_ON: dict[str, Callable[[date], pl.Expr]] = {

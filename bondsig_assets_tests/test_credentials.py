@@ -58,3 +58,9 @@ def test_the_causes_of_an_error_are_looked_at_too(monkeypatch):
     except RuntimeError as error:
         assert holds_secret(error)
     assert not holds_secret(RuntimeError("could not"))
+
+
+def test_an_error_that_leads_back_to_itself_ends_the_search():
+    first, second = ValueError("a"), RuntimeError("b")
+    first.__context__, second.__cause__ = second, first
+    assert not holds_secret(first)

@@ -26,6 +26,7 @@ from bondsig_assets.commands.run import (
     held_market,
     lake_is_gone,
     materialize,
+    note_launch,
     open_graph,
     open_source,
     open_warehouse,
@@ -46,6 +47,8 @@ def catch_up(home: Home) -> None:
     The heartbeat follows when all is there, an alert when a run failed. Raises UserError where the
     home holds no market, or its lake is gone, and RunError where a run failed.
     """
+    from bondsig_assets.warehouse.shared_settings import claim
+
     console, began = open_console(), time.monotonic()
     be_quiet()
     market = held_market(home)
@@ -57,7 +60,7 @@ def catch_up(home: Home) -> None:
     read_all_files(market, source, span[0])
     has_changed = seen != home.fingerprint()
     # The old fingerprint stays until all is done: who is interrupted looks for changes again.
-    home.claim(market, span, home.fingerprint())
+    claim(home, market, span, home.fingerprint())
     opened = open_graph(console, home)
     with opened.instance:
         try:
@@ -67,7 +70,7 @@ def catch_up(home: Home) -> None:
             cause = explained(str(error), home.path)
             notify(run_failed("bondsig catch-up", "", cause, ""), home=str(home.path))
             raise
-    home.claim(market, span, seen)
+    claim(home, market, span, seen)
     if done:
         console.print(f"caught up in {time.monotonic() - began:.0f} s: {done}")
     if complaint := ping(usable_settings()):
@@ -99,6 +102,7 @@ def _catch_up(
     said = due.in_words("day")
     if said:
         console.print(f"to do: {said}")
+        note_launch(opened.home, "bondsig catch-up", said)
     if has_changed and not due.missing:
         console.print("the files have changed: reading again the tables that have no days")
         runner.execute(opened.defs, opened.instance, runner.without_days(graph))

@@ -84,6 +84,7 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
     from bondsig_assets.resources.champion import register_champions
     from bondsig_assets.resources.tracking import TrackingResource
     from bondsig_assets.warehouse import Write
+    from bondsig_assets.warehouse.audit import audit_row
 
     warehouse = open_warehouse(home)
     rows = _champions(warehouse)
@@ -104,14 +105,28 @@ def set_champion(home: Home, version: str, day: date | None) -> None:
         known_at=cutoff(offset(valid_from, -1)),
     )
     others = [row for row in rows if row.valid_from_date != valid_from]
-    warehouse.replace(Write("champions", _frame([*others, decided])))
+    incumbent = decided.incumbent_version or ""
+    told = f"{wanted.model_version} from {valid_from}"
+    warehouse.replace(
+        Write("champions", _frame([*others, decided])),
+        audit_row("champion", told, before=incumbent, after=wanted.model_version),
+    )
     try:
         tracking = TrackingResource(home=str(home.path))
         register_champions(
             warehouse, tracking, replay_gate(warehouse, load_settings(home.learning_file).gate)
         )
     except TrackingError:
-        warehouse.replace(Write("champions", _frame(rows)))
+        warehouse.replace(
+            Write("champions", _frame(rows)),
+            audit_row(
+                "champion",
+                f"{incumbent} again",
+                before=wanted.model_version,
+                after=incumbent,
+                detail="taken back: MLflow did not take it",
+            ),
+        )
         raise
     again = f"bondsig run --start {valid_from} --select 'key:scores+' --again"
     click.echo(

@@ -21,7 +21,7 @@ from bondsig_assets.credentials import hidden
 from bondsig_assets.disks import explained, says_full
 from bondsig_assets.errors import BondsigError, SettingsError
 from bondsig_assets.extras import needs
-from bondsig_assets.home import VIEWS, Market, current_home
+from bondsig_assets.home import VIEWS, Home, Market, current_home
 from bondsig_assets.sources.registry import SOURCES
 
 if TYPE_CHECKING:
@@ -75,6 +75,18 @@ def _end_without_reader() -> NoReturn:
     """`| head` has read enough, which is no failure."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(0)
+
+
+def _home(leaving: str = "") -> Home:
+    """The home that the environment names; of a team, with market and settings as the lake has
+    them, but for the settings `leaving`.
+    """
+    home = current_home()
+    if not os.environ.get("BONDSIG_CATALOG"):
+        return home
+    from bondsig_assets.warehouse.shared_settings import follow
+
+    return follow(home, leaving)
 
 
 def _day(_context: click.Context, _parameter: click.Parameter, text: str | None) -> date | None:
@@ -221,7 +233,7 @@ def run(
         "tables": tables,
         "allow_missing_times": allow_missing_times,
     }
-    home = current_home()
+    home = _home()
     market = wanted_market(
         home.market(), {name: value for name, value in given.items() if value is not None}
     )
@@ -239,7 +251,7 @@ def catch_up() -> None:
     from bondsig_assets.commands.console import speak_to_machines
 
     speak_to_machines()
-    catch_up_home(current_home())
+    catch_up_home(_home())
 
 
 def _absolute(path: Path | None) -> str | None:
@@ -439,7 +451,7 @@ def sql(
     """
     from bondsig_assets.commands.sql import answer, read_question
 
-    answer(current_home(), read_question(query, file), form, out, overwrite)
+    answer(_home(), read_question(query, file), form, out, overwrite)
 
 
 @cli.command()
@@ -462,7 +474,7 @@ def issuer(query: str, day: date | None, picture: Path | None) -> None:
     """
     from bondsig_assets.commands.issuer import print_issuer
 
-    print_issuer(current_home(), query, day, picture)
+    print_issuer(_home(), query, day, picture)
 
 
 @cli.command()
@@ -485,7 +497,7 @@ def explain(ticker: str, day: date, picture: Path | None, n_reports: int) -> Non
     """Why TICKER has its score on DATE: from the model over features and bonds to trade reports."""
     from bondsig_assets.commands.explain import print_explanation
 
-    print_explanation(current_home(), ticker, day, picture, n_reports)
+    print_explanation(_home(), ticker, day, picture, n_reports)
 
 
 @cli.command()
@@ -497,7 +509,7 @@ def diff(ticker: str, day: date) -> None:
     """
     from bondsig_assets.commands.diff import print_diff
 
-    print_diff(current_home(), ticker, day)
+    print_diff(_home(), ticker, day)
 
 
 @cli.command()
@@ -527,7 +539,7 @@ def portfolio(day: date | None, n_rows: int, picture: Path | None) -> None:
     """
     from bondsig_assets.commands.portfolio import print_portfolio
 
-    print_portfolio(current_home(), day, picture, n_rows)
+    print_portfolio(_home(), day, picture, n_rows)
 
 
 @cli.command()
@@ -557,7 +569,7 @@ def orders(day: date | None, n_rows: int, csv: Path | None) -> None:
     """
     from bondsig_assets.commands.orders import print_orders
 
-    print_orders(current_home(), day, csv, n_rows)
+    print_orders(_home(), day, csv, n_rows)
 
 
 @cli.command()
@@ -583,7 +595,7 @@ def monitor(day: date | None, show_all: bool, show_budget: bool, picture: Path |
     """
     from bondsig_assets.commands.monitor import print_monitor
 
-    print_monitor(current_home(), day, picture, show_all=show_all, show_budget=show_budget)
+    print_monitor(_home(), day, picture, show_all=show_all, show_budget=show_budget)
 
 
 @cli.command()
@@ -615,7 +627,7 @@ def backtest(
     from bondsig_assets.commands.backtest import print_backtest
 
     print_backtest(
-        current_home(),
+        _home(),
         policy,
         nav,
         start,
@@ -635,14 +647,55 @@ def backtest(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write a new file instead; one that exists is never overwritten.",
 )
-def settings(what: str, out: Path | None) -> None:
+@click.option(
+    "--apply",
+    "applied",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Make this file the home's; of a team, every machine's. Who did is kept (audit-log).",
+)
+def settings(what: str, out: Path | None, applied: Path | None) -> None:
     """Print every setting with its meaning as a TOML file: of a training (learning.toml), of
     target positions (portfolio.toml) or of monitors (monitoring.toml), as the home has it, or the
     defaults.
     """
-    from bondsig_assets.commands.settings import print_settings
+    from bondsig_assets.commands.settings import apply_settings, print_settings
 
-    print_settings(current_home(), what, out)
+    if applied and out:
+        raise click.UsageError("--apply and --out exclude each other")
+    if applied:
+        apply_settings(_home(leaving=what), what, applied)
+    else:
+        print_settings(_home(), what, out)
+
+
+@cli.command()
+@click.option("--database", default="lake", show_default=True, help="Database of the catalog.")
+@click.option("--owner", default="lake", show_default=True, help="Role that writes.")
+@click.option("--reader", default="researcher", show_default=True, help="Role that only reads.")
+def roles(database: str, owner: str, reader: str) -> None:
+    """Print what makes the roles of a team's lake, for psql: bondsig roles | psql -h … -U postgres.
+
+    It may be run again. It sets no password.
+    """
+    from bondsig_assets.commands.roles import print_roles
+
+    print_roles(database, owner, reader)
+
+
+@cli.command("audit-log")
+@click.option(
+    "-n",
+    "rows",
+    default=20,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many of the newest.",
+)
+def audit_log(rows: int) -> None:
+    """Who launched what, and who changed settings or the champion, the newest first."""
+    from bondsig_assets.commands.audit_log import print_audit
+
+    print_audit(_home(), rows)
 
 
 @cli.command()
@@ -661,9 +714,9 @@ def champion(version: str | None, day: date | None) -> None:
     from bondsig_assets.commands.champion import print_champions, set_champion
 
     if version:
-        set_champion(current_home(), version, day)
+        set_champion(_home(), version, day)
     else:
-        print_champions(current_home())
+        print_champions(_home())
 
 
 @cli.command()
@@ -680,7 +733,7 @@ def attach(offline: bool) -> None:
     """
     from bondsig_assets.commands.warehouse import print_attachment
 
-    print_attachment(current_home(), offline)
+    print_attachment(_home(), offline)
 
 
 @cli.command()
@@ -690,7 +743,7 @@ def export(path: Path, overwrite: bool) -> None:
     """Copy the whole warehouse into one plain DuckDB file."""
     from bondsig_assets.commands.warehouse import export_file
 
-    export_file(current_home(), path, overwrite)
+    export_file(_home(), path, overwrite)
 
 
 @cli.command()
@@ -698,7 +751,7 @@ def summary() -> None:
     """Print again what the last run found."""
     from bondsig_assets.commands.run import show_summary
 
-    show_summary(current_home())
+    show_summary(_home())
 
 
 @cli.command()
@@ -720,7 +773,7 @@ def report(day: date | None, out: Path | None) -> None:
     """
     from bondsig_assets.commands.report import write_report
 
-    write_report(current_home(), day, out)
+    write_report(_home(), day, out)
 
 
 @cli.command()
@@ -739,7 +792,7 @@ def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: 
     from bondsig_assets.commands.ui import serve
 
     speak_to_machines()
-    serve(current_home(), host, port, mlflow_port, report_port, allowed_hosts)
+    serve(_home(), host, port, mlflow_port, report_port, allowed_hosts)
 
 
 @cli.command()
@@ -763,7 +816,7 @@ def maintain(snapshot_days: float, event_days: float) -> None:
     """
     from bondsig_assets.commands.maintain import keep_in_order
 
-    keep_in_order(current_home(), snapshot_days, event_days)
+    keep_in_order(_home(), snapshot_days, event_days)
 
 
 @cli.command()
@@ -782,7 +835,7 @@ def backup(folder: Path, keep: int | None, verify: bool, name: str) -> None:
     if verify:
         verify_backup(folder, name)
     else:
-        make_backup(current_home(), folder, keep)
+        make_backup(_home(), folder, keep)
 
 
 @cli.command()
@@ -796,7 +849,6 @@ def backup(folder: Path, keep: int | None, verify: bool, name: str) -> None:
 def restore(folder: Path, home: Path | None, name: str) -> None:
     """Make a home from a backup that `bondsig backup` wrote; every file is checked."""
     from bondsig_assets.commands.backup import restore_backup
-    from bondsig_assets.home import Home
 
     place = Home(home.expanduser().resolve()) if home else current_home()
     restore_backup(place, folder, name)
@@ -811,7 +863,7 @@ def metrics(as_object: bool) -> None:
     """
     from bondsig_assets.commands.metrics import print_metrics
 
-    print_metrics(current_home(), as_object)
+    print_metrics(_home(), as_object)
 
 
 @cli.command()
@@ -826,7 +878,7 @@ def upgrade(check: bool, backup: Path | None, no_backup: bool) -> None:
     """Bring a home that an older version made to this one: lake, Dagster's record, MLflow."""
     from bondsig_assets.commands.upgrade import upgrade_home
 
-    upgrade_home(current_home(), backup, no_backup, check)
+    upgrade_home(_home(), backup, no_backup, check)
 
 
 @cli.command()

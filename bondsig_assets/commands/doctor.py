@@ -20,7 +20,7 @@ from bondsig_assets.commands.console import open_console
 from bondsig_assets.credentials import hidden
 from bondsig_assets.disks import full_disks
 from bondsig_assets.errors import HomeError, SettingsError, TrackingError, WarehouseError
-from bondsig_assets.home import DAGSTER_TEMPLATE, PACKAGE, SHIPPED, Home
+from bondsig_assets.home import DAGSTER_TEMPLATE, PACKAGE, SHIPPED, Home, has_own_dagster
 
 _PACKAGES = ("polars", "numpy", "numba", "pyarrow")
 _PLATFORM = ("dagster", "duckdb", "xgboost-cpu", "lightgbm", "mlflow", "great-expectations")
@@ -109,6 +109,20 @@ def _extensions(_home: Home) -> Iterator[Finding]:
             f"{package} {found}",
             f"DuckDB is {wanted}: pip install {package}=={wanted}",
         )
+
+
+def _team(home: Home) -> Iterator[Finding]:
+    """Whether market and settings of the home are those that a team shares."""
+    if not os.environ.get("BONDSIG_CATALOG"):
+        return
+    from bondsig_assets.warehouse.shared_settings import follow
+
+    try:
+        follow(home)
+    except HomeError as error:
+        yield False, str(error), "see the message"
+        return
+    yield True, "market and settings are those of the lake", ""
 
 
 def _home(home: Home) -> Iterator[Finding]:
@@ -263,6 +277,9 @@ def _mlflow(home: Home) -> Iterator[Finding]:
 
 
 def _settings(home: Home) -> Iterator[Finding]:
+    if has_own_dagster():
+        yield True, f"{home.dagster / 'dagster.yaml'} is the team's own and used as it is", ""
+        return
     copied = home.dagster / "dagster.yaml"
     if copied.exists():
         same = copied.read_text().startswith(DAGSTER_TEMPLATE.read_text())
@@ -405,6 +422,7 @@ def _servers(home: Home) -> Iterator[Finding]:
 _OF_EVERY_INSTALL = (_versions, _files, _home, _disk)
 _OF_THE_GRAPH = (
     _extensions,
+    _team,
     _lake,
     _inputs,
     _runs,

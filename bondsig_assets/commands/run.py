@@ -37,6 +37,8 @@ def run_range(
     home: Home, market: Market, start: date | None, end: date | None, select: str, again: bool
 ) -> None:
     """Materialize what is missing between `start` and `end` and print what was found."""
+    from bondsig_assets.warehouse.shared_settings import claim
+
     console, began = open_console(), time.monotonic()
     be_quiet()
     market = _begun(home, market)
@@ -45,7 +47,8 @@ def run_range(
     first, last = _range(date_range, start, end)
     read_all_files(market, source, date_range[0])
     again = again or _must_be_redone(console, home, market)
-    home.claim(market, date_range, fingerprint(market))
+    claim(home, market, date_range, fingerprint(market))
+    note_launch(home, "bondsig run", f"{first} … {last}{' ' + select if select else ''}")
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _say_what_is_lacking(console, market, source)
     if not materialize(console, open_graph(console, home), first, last, select, again):
@@ -71,8 +74,11 @@ def be_quiet() -> None:
 def show_summary(home: Home, took: str = "") -> None:
     """Print what the warehouse of `home` holds."""
     from bondsig_assets.reporting.summary import print_summary
+    from bondsig_assets.warehouse import Warehouse
 
-    warehouse, page = open_warehouse(home), home.report / "index.html"
+    # Who only reads a team's lake may not set it up.
+    warehouse = Warehouse(home.path) if Warehouse(home.path).is_shared else open_warehouse(home)
+    page = home.report / "index.html"
     with warehouse.on_snapshot():
         print_summary(
             open_console(),
@@ -110,6 +116,16 @@ def open_source(home: Home, market: Market) -> Source:
     if held is not None and not market.follows(held):
         home.claim(market, source.date_range())
     return source
+
+
+def note_launch(home: Home, command: str, detail: str) -> None:
+    """Write down who launched what. Raises WarehouseError."""
+    from bondsig_assets.warehouse import Warehouse
+    from bondsig_assets.warehouse.audit import audit_row
+
+    warehouse = Warehouse(home.path)
+    warehouse.initialize()
+    warehouse.replace(audit_row("launch", command, detail=detail))
 
 
 def _begun(home: Home, market: Market) -> Market:

@@ -10,6 +10,7 @@ from datetime import date
 
 from bondsig_assets.home import Home
 from bondsig_assets.sources.reach import reach
+from bondsig_assets.warehouse.shared_settings import claim
 
 
 def newest_day(home: Home) -> date | None:
@@ -22,5 +23,5 @@ def newest_day(home: Home) -> date | None:
     first, last = reach(market)
     if last > held[1]:
         # The old fingerprint stays: whoever looks for files that changed has not looked yet.
-        home.claim(market, (first, last), home.fingerprint())
+        claim(home, market, (first, last), home.fingerprint())
     return last

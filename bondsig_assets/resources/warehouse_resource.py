@@ -11,7 +11,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from bondsig_assets.orchestration.attribution import launched_by
+from bondsig_assets.orchestration.runner import COMMAND_LINE_TAG
 from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse.audit import audit_row
 
 
 class WarehouseResource(dg.ConfigurableResource):
@@ -31,7 +34,16 @@ class WarehouseResource(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[WarehouseResource]:
-        """The lake stays attached from the first to the last asset of a run."""
+        """The lake stays attached from the first to the last asset of a run, and who launched it is
+        written down; commands do that themselves.
+        """
+        run = context.dagster_run
+        if run is not None and COMMAND_LINE_TAG not in run.tags:
+            self.open().replace(
+                audit_row(
+                    "launch", run.job_name, detail=f"run {run.run_id}", by=launched_by(run.tags)
+                )
+            )
         with self._warehouse().kept_attached():
             yield self
 

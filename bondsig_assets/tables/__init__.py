@@ -16,6 +16,7 @@ from bondsig_assets.tables import (
     monitoring,
     news_features,
     news_parameters,
+    operations,
     performance,
     portfolio,
     raw,
@@ -41,6 +42,7 @@ TABLES: dict[str, Table] = {
         trading,
         performance,
         monitoring,
+        operations,
         truth,
     )
     for table in vars(room).values()

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import duckdb
 
+from bondsig_assets.calendar.clock import now
 from bondsig_assets.errors import WarehouseError
 from bondsig_assets.home import PACKAGE
+from bondsig_assets.machine import who
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
 from bondsig_assets.warehouse.migrations import files, migrate, unseen
@@ -29,6 +31,22 @@ def fingerprint(database: str) -> str:
     parts += [file.name + file.read_text() for file in _view_files()]
     parts += [file.name for file in files().values()]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def note_installed(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let every machine of a team know, in `settings`, what tables and views there are now."""
+    connection.execute("DELETE FROM settings WHERE name = 'installed'")
+    text = fingerprint("")
+    connection.execute(
+        "INSERT INTO settings VALUES ('installed', ?, ?, ?, ?)",
+        [text, text[:12], who(), now().replace(tzinfo=None)],
+    )
+
+
+def is_installed(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `note_installed` noted what `install` would make now."""
+    noted = connection.execute("SELECT content FROM settings WHERE name = 'installed'").fetchall()
+    return noted == [(fingerprint(""),)]
 
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:

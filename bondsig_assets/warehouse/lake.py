@@ -15,22 +15,28 @@ import logging
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 from filelock import FileLock, Timeout
 
 from bondsig_assets.credentials import hidden, holds_secret
 from bondsig_assets.errors import WarehouseError
+from bondsig_assets.machine import who
 from bondsig_assets.tables.schema import quote
 from bondsig_assets.warehouse.extensions import engine, own_engine
 
 #: The advisory lock of whoever writes: any number that nobody else uses in that database.
 WRITER = 20020701
-
+#: Where the tables of the catalog itself are, on a connection to a lake.
+METADATA = "__ducklake_metadata_lake"
+#: Seconds between two questions to a server that was lost at a commit.
+_PATIENCE = (0.0, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 #: Asks whether a lock that was taken is held still.
 StillHeld = Callable[[], bool]
@@ -57,6 +63,14 @@ def _detach_kept() -> None:
 if hasattr(os, "register_at_fork"):
     # Called before the idle engines are forgotten (`extensions.py`): last registered, first called.
     os.register_at_fork(before=_detach_kept)
+
+
+class _CommitFailedError(Exception):
+    """A COMMIT whose outcome the server has to be asked for."""
+
+    def __init__(self, error: duckdb.Error) -> None:
+        self.error = error
+        super().__init__(str(error))
 
 
 class _LockSessionEnded(Exception):
@@ -176,22 +190,59 @@ class Lake:
         """A connection that holds the lock, in one transaction that is committed at the end of the
         block: all of it or nothing.
 
-        Raises WarehouseError, its message opening with `what`; the lake is then as it was.
+        Raises WarehouseError, its message opening with `what`; the lake is then as it was. Where a
+        server is lost at the commit it is asked afterwards whether that went through; only where it
+        cannot be asked either does the message say that this is not known.
         """
+        mark = uuid4().hex if self.is_shared else ""
         with _in_one_line(what):
             if create:
                 Path(self.home, "lake").mkdir(parents=True, exist_ok=True)
             self._require(create)
             lock = self._server_lock() if self.is_shared else self._file_lock()
-            with lock as still_held, self._attached(False, create) as connection:
-                connection.execute("BEGIN")
-                yield connection
-                if not still_held():
-                    raise WarehouseError(
-                        f"{what}: the session that held the writer's lock in the catalog's server"
-                        " ended, so another may have written meanwhile; try again"
-                    )
-                connection.execute("COMMIT")
+            failed = None
+            try:
+                with lock as still_held, self._attached(False, create) as connection:
+                    connection.execute("BEGIN")
+                    yield connection
+                    if not still_held():
+                        raise WarehouseError(
+                            f"{what}: the session that held the writer's lock in the catalog's"
+                            " server ended, so another may have written meanwhile; try again"
+                        )
+                    _commit(connection, what, mark)
+            except _CommitFailedError as told:
+                failed = told.error
+            if failed is not None:
+                self._ask_whether_it_stands(mark, failed)
+
+    def _ask_whether_it_stands(self, mark: str, error: duckdb.Error) -> None:
+        """Return where the transaction marked so was committed although its COMMIT failed, raise
+        `error` where it was not, and WarehouseError where the server does not say.
+        """
+        question = f"SELECT 1 FROM {METADATA}.ducklake_snapshot_changes WHERE commit_extra_info = ?"
+        said, misses = " ".join(str(error).split()), 0
+        for wait in _PATIENCE:
+            time.sleep(wait)
+            try:
+                with self._attached(read_only=True) as lake:
+                    stands = bool(lake.execute(question, [mark]).fetchall())
+            except duckdb.Error:
+                continue
+            if stands:
+                _log.warning("what was written stands, but its commit ended in an error (%s)", said)
+                return
+            misses += 1
+            # Where only the way to the server was lost, it may have been at work on it still.
+            if misses == 2:
+                raise error
+        raise WarehouseError(
+            hidden(
+                "the catalog's server was lost at the commit and does not say whether that went"
+                f" through ({said}): once it answers, do the same again, which replaces what was"
+                " written"
+            )
+        )
 
     def opened(self) -> duckdb.DuckDBPyConnection:
         """A read-only connection that the caller keeps and closes, each statement on the newest
@@ -219,7 +270,7 @@ class Lake:
         path = self.storage.rstrip("/") + "/"
         with self.writing("could not set up the warehouse") as lake:
             lake.execute(
-                "UPDATE __ducklake_metadata_lake.ducklake_metadata SET value = ? WHERE key ="
+                f"UPDATE {METADATA}.ducklake_metadata SET value = ? WHERE key ="
                 " 'data_path' AND value <> ?",
                 [path, path],
             )
@@ -244,6 +295,12 @@ class Lake:
             try:
                 connection.execute("USE lake")
                 yield connection
+            except BaseException:
+                # DuckDB aborts the process when a connection is closed whose transaction is open on
+                # a server that is gone; asked to end it, it only complains.
+                with suppress(duckdb.Error):
+                    connection.execute("ROLLBACK")
+                raise
             finally:
                 connection.close()
             duck.execute("DETACH lake")
@@ -325,6 +382,21 @@ class Lake:
         return WarehouseError(
             f"another process has been writing for {self.lock_timeout:g} s and holds {lock}"
         )
+
+
+def _commit(connection: duckdb.DuckDBPyConnection, what: str, mark: str) -> None:
+    """Commit; in a catalog on a server under a mark, by which it can be found."""
+    if not mark:
+        connection.execute("COMMIT")
+        return
+    told = ", ".join(quote(text) for text in (who(), what.partition(";")[0]))
+    connection.execute(
+        f"CALL ducklake_set_commit_message('lake', {told}, extra_info => {quote(mark)})"
+    )
+    try:
+        connection.execute("COMMIT")
+    except duckdb.Error as error:
+        raise _CommitFailedError(error) from error
 
 
 def without_password(catalog: str) -> str:

@@ -12,9 +12,8 @@ from datetime import date
 
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
+from bondsig_assets.warehouse.lake import METADATA
 from bondsig_assets.warehouse.warehouse import Warehouse
-
-_CATALOG = "__ducklake_metadata_lake"
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,13 @@ def lake_size(warehouse: Warehouse) -> LakeSize:
     """What the lake takes, from its catalog alone. Raises WarehouseError."""
     found = warehouse.read(
         f"""
-        SELECT (SELECT max(snapshot_id) FROM {_CATALOG}.ducklake_snapshot),
+        SELECT (SELECT max(snapshot_id) FROM {METADATA}.ducklake_snapshot),
                count(*), coalesce(sum(file_size_bytes), 0)::BIGINT,
-               (SELECT count(*) FROM {_CATALOG}.ducklake_snapshot)
+               (SELECT count(*) FROM {METADATA}.ducklake_snapshot)
         FROM (
-            SELECT file_size_bytes FROM {_CATALOG}.ducklake_data_file WHERE end_snapshot IS NULL
+            SELECT file_size_bytes FROM {METADATA}.ducklake_data_file WHERE end_snapshot IS NULL
             UNION ALL
-            SELECT file_size_bytes FROM {_CATALOG}.ducklake_delete_file WHERE end_snapshot IS NULL
+            SELECT file_size_bytes FROM {METADATA}.ducklake_delete_file WHERE end_snapshot IS NULL
         )
         """
     )

@@ -24,7 +24,14 @@ from bondsig_assets.errors import SchemaError, WarehouseError
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table, quote
 from bondsig_assets.warehouse.extensions import extension_file
-from bondsig_assets.warehouse.installation import fingerprint, install, pending_changes
+from bondsig_assets.warehouse.installation import (
+    fingerprint,
+    install,
+    is_installed,
+    note_installed,
+    pending_changes,
+)
+from bondsig_assets.warehouse.lake import METADATA as _META
 from bondsig_assets.warehouse.lake import Lake, without_password
 
 Days = tuple[date, date]
@@ -74,8 +81,6 @@ class LakeUpkeep:
     orphans: int
 
 
-#: Where the tables of the catalog itself are, on a connection to the lake.
-_META = "__ducklake_metadata_lake"
 #: Files smaller than these many bytes are merged: the smallest whenever there are two, others once
 #: they make up one that is too large for it. So a row is written anew a few times in its life, and
 #: not with every upkeep, and a table has some twenty files and one for each 64 MB.
@@ -144,6 +149,11 @@ class Warehouse:
         """Whether there is a lake; of a catalog on a server that is taken for granted."""
         return self._lake.exists
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether the catalog is a server's, which other machines use as well."""
+        return self._lake.is_shared
+
     # Setting up
 
     def initialize(self) -> None:
@@ -154,10 +164,24 @@ class Warehouse:
         wanted = fingerprint(self._lake.catalog)
         if self._lake.exists and marker.exists() and marker.read_text() == wanted:
             return
-        with self._lake.transaction("could not set up the warehouse", create=True) as lake:
-            install(lake)
+        if not self._is_installed():
+            with self._lake.transaction("could not set up the warehouse", create=True) as lake:
+                install(lake)
+                if self.is_shared:
+                    note_installed(lake)
         self._lake.remember_storage()
+        marker.parent.mkdir(parents=True, exist_ok=True)
         marker.write_text(wanted)
+
+    def _is_installed(self) -> bool:
+        """Whether another machine has set up a lake on a server as this one would."""
+        if not self.is_shared:
+            return False
+        try:
+            with self._lake.reading() as lake:
+                return is_installed(lake)
+        except WarehouseError:  # no lake there yet, or one of before it was noted
+            return False
 
     def pending_changes(self) -> list[str]:
         """What `initialize` would change of the tables, in words."""
@@ -261,8 +285,7 @@ class Warehouse:
         """
         with self._lake.reading() as lake:
             remembered = lake.execute(
-                "SELECT value FROM __ducklake_metadata_lake.ducklake_metadata WHERE key ="
-                " 'data_path'"
+                f"SELECT value FROM {_META}.ducklake_metadata WHERE key = 'data_path'"
             ).fetchall()[0][0]
         return "" if remembered.rstrip("/") == self._lake.storage.rstrip("/") else str(remembered)
 

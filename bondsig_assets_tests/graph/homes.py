@@ -84,11 +84,12 @@ def run(
 def contents(
     home: Home, *, until: date | None = None, without: tuple[str, ...] = ()
 ) -> dict[str, pl.DataFrame]:
-    """Every table, ordered; daily ones up to `until`."""
+    """Every table of the market, ordered; daily ones up to `until`."""
     warehouse = Warehouse(home.path)
     tables = {}
+    asked = [name for name, table in TABLES.items() if table.group != "operations"]
     with warehouse.on_snapshot():
-        for name in [one for one in TABLES if one not in without]:
+        for name in [one for one in asked if one not in without]:
             has_days = TABLES[name].partition not in ("", "fold")
             between = (date(2000, 1, 1), until) if until and has_days else None
             frame = warehouse.read_table(name, between=between)

@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from bondsig_assets.resources.tracking import CHAMPION, REGISTERED_MODEL, TrackingResource
 from bondsig_assets.warehouse import Warehouse
@@ -48,13 +51,32 @@ def mlflow_server(tmp_path):
     server.wait()
 
 
-def test_models_are_trained_registered_and_score(full_home, tmp_path, monkeypatch, mlflow_server):
+@pytest.fixture
+def asked(monkeypatch) -> Counter[str]:
+    """How often each path of the server was asked for, by this process."""
+    counts: Counter[str] = Counter()
+    send = requests.Session.send
+
+    def counting(self, request, **more):
+        counts[urlsplit(request.url).path.rpartition("/mlflow/")[2]] += 1
+        return send(self, request, **more)
+
+    monkeypatch.setattr(requests.Session, "send", counting)
+    return counts
+
+
+def test_models_are_trained_registered_and_score(
+    full_home, tmp_path, monkeypatch, mlflow_server, asked
+):
     home = copy_home(full_home, tmp_path / "home")
     home.learning_file.write_text(
         'models = ["ridge"]\n[signals]\nmargin = 0.0\nminimum_probability = 0.0\n'
     )
     monkeypatch.setenv("BONDSIG_MLFLOW", mlflow_server)
     run(home, select="key:models+", again=True)
+    # MLflow reads back each metric of a run at each model that is logged to it afterwards.
+    assert asked["metrics/get-history"] == 0 and asked["runs/log-batch"] > 0
+    print(f"{asked.total()} requests: {asked.most_common(8)}")
 
     warehouse, tracking = Warehouse(home.path), TrackingResource(home=str(home.path))
     champions = warehouse.read("SELECT * FROM champions ORDER BY valid_from_date")

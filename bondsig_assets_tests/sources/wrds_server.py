@@ -97,24 +97,32 @@ class Server:
             "--no-locale",
             "-N",
         )
-        self._call(
-            "pg_ctl",
-            "-w",
-            "-l",
-            str(folder / "log"),
-            "-o",
-            f"-h '' -k {folder} -F -c max_connections=60 -c autovacuum=off -c shared_buffers=16MB",
-            "start",
-        )
+        self.start()
         self.run(f"CREATE ROLE {USER} LOGIN PASSWORD '{PASSWORD}'", "postgres")
         self.run("CREATE DATABASE empty", "postgres")
         self.run(_DDL, "empty")
 
-    def stop(self) -> None:
+    def start(self) -> None:
+        """Start it, again after a stop."""
+        self._call(
+            *("pg_ctl", "-w", "-l", str(self.folder / "log"), "-o"),
+            f"-h '' -k {self.folder} -F -c max_connections=60 -c autovacuum=off"
+            " -c shared_buffers=16MB",
+            "start",
+        )
+
+    def stop(self, mode: str = "immediate") -> None:
         """Stop at once, whatever is connected."""
         for database in list(self._connections):
             self._close(database)
-        self._call("pg_ctl", "-w", "-m", "immediate", "stop")
+        self._call("pg_ctl", "-w", "-m", mode, "stop")
+
+    def restart(self, mode: str) -> None:
+        """Stop it as pg_ctl's `mode` does (fast, immediate) and start it again; every session of
+        whoever is connected ends.
+        """
+        self.stop(mode)
+        self.start()
 
     def database(self, like: str = "empty") -> str:
         """A fresh database with the three tables and the rows of another one."""
@@ -150,6 +158,23 @@ class Server:
                 cursor.execute(statement)
                 rows = cursor.fetch_arrow_table().to_pylist()
         return rows
+
+    def psql(self, script: str) -> None:
+        """Run a script of psql as the owner."""
+        subprocess.run(
+            [str(self._binaries / "psql"), "-h", str(self.folder), "-U", "owner", "-d", "postgres"],
+            input=script,
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"PATH": os.environ["PATH"], "PGPASSWORD": OWNER_PASSWORD},
+        )
+
+    @property
+    def programs(self) -> Path:
+        """Where its programs are, pg_dump among them."""
+        return self._binaries
 
     def _close(self, database: str) -> None:
         if database in self._connections:

@@ -1,10 +1,11 @@
-"""The writer's lock of a lake whose catalog is in PostgreSQL: what a lost one means before and
-after the commit.
+"""A writer whose catalog is in PostgreSQL: what a lost lock, a lost server and a lost commit mean,
+and that its process outlives them.
 """
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 
 import duckdb
 import pytest
@@ -37,14 +38,18 @@ def write(warehouse: Warehouse) -> None:
     warehouse.replace(Write("predictions", predictions(0, 4), span(0, 4)))
 
 
-def during(monkeypatch, statement: str, action) -> None:
-    """Call `action` right after the lake's connection has executed what begins with `statement`."""
+def during(monkeypatch, statement: str, action, instead: bool = False) -> None:
+    """Call `action` right after the lake's connection has executed what begins with `statement`, or
+    `instead`: then `action` is given the connection.
+    """
 
     class Watched:
         def __init__(self, connection):
             self._connection = connection
 
         def execute(self, sql, *more):
+            if instead and sql.startswith(statement):
+                return action(self._connection)
             done = self._connection.execute(sql, *more)
             if sql.startswith(statement):
                 action()
@@ -68,6 +73,98 @@ def during(monkeypatch, statement: str, action) -> None:
         return Context()
 
     monkeypatch.setattr(lake_module.Lake, "_attached", watched)
+
+
+def write_twice(home, catalog: str, statement: str, at, go, said) -> None:
+    """Write, in a process of its own, waiting at `statement`; then write again."""
+    warehouse = Warehouse(home, catalog)
+
+    def wait():
+        at.set()
+        go.wait(60)
+
+    with pytest.MonkeyPatch.context() as patched:
+        during(patched, statement, wait)
+        try:
+            write(warehouse)
+            said.put("written")
+        except WarehouseError as error:
+            said.put(str(error))
+    write(warehouse)
+
+
+@pytest.mark.parametrize(
+    "mode, statement", [("fast", "DELETE"), ("immediate", "INSERT"), ("fast", "COMMIT")]
+)
+def test_a_writer_outlives_a_restart_of_the_server(shared, server, mode, statement):
+    spawn = multiprocessing.get_context("spawn")
+    at, go, said = spawn.Event(), spawn.Event(), spawn.Queue()
+    writer = spawn.Process(
+        target=write_twice,
+        args=(shared.home, shared._lake.catalog, statement, at, go, said),
+    )
+    writer.start()
+    assert at.wait(60)
+    server.restart(mode)
+    before = rows(shared)
+    go.set()
+    message = said.get(timeout=60)
+    writer.join(60)
+    assert writer.exitcode == 0, "DuckDB aborts where a transaction is left open on a lost server"
+    if statement == "COMMIT":
+        assert message == "written" and before == 15
+    else:
+        assert "the warehouse is unchanged: " in message and before == 0
+    assert rows(shared) == 15
+
+
+def lost(connection) -> None:
+    raise duckdb.IOException("server closed the connection unexpectedly")
+
+
+def commit_and_lose(connection) -> None:
+    connection.execute("COMMIT")
+    lost(connection)
+
+
+def test_a_commit_whose_answer_is_lost_stands(shared, monkeypatch, caplog):
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING):
+        during(patched, "COMMIT", commit_and_lose, instead=True)
+        write(shared)
+    assert "what was written stands" in caplog.text and rows(shared) == 15
+
+
+def test_a_commit_that_is_lost_is_told_as_no_change(shared, monkeypatch):
+    with monkeypatch.context() as patched:
+        during(patched, "COMMIT", lost, instead=True)
+        with pytest.raises(WarehouseError, match="the warehouse is unchanged: server closed"):
+            write(shared)
+    assert rows(shared) == 0
+    write(shared)
+
+
+def test_a_commit_of_which_nobody_can_say_is_told_as_such(shared, server, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(lake_module, "_PATIENCE", (0.0, 0.1))
+
+        def commit_and_stop(connection):
+            connection.execute("COMMIT")
+            server.stop()
+            lost(connection)
+
+        during(patched, "COMMIT", commit_and_stop, instead=True)
+        with pytest.raises(WarehouseError, match="does not say whether .*: once it answers, do"):
+            write(shared)
+    server.start()
+    assert rows(shared) == 15
+    write(shared)
+
+
+def test_every_snapshot_names_who_made_it(shared, monkeypatch):
+    monkeypatch.setenv("BONDSIG_USER", "ada")
+    write(shared)
+    newest = "SELECT author, commit_message FROM ducklake_snapshots('lake') ORDER BY snapshot_id"
+    assert shared.read(newest).rows()[-1] == ("ada", "could not write predictions")
 
 
 def test_a_lock_lost_before_the_commit_changes_nothing(shared, server, monkeypatch):
