@@ -29,6 +29,8 @@ SHIPPED = (
     "data/*.csv",
     "data/site/*",
     "dagster.yaml",
+    "deploy/*",
+    "deploy/login/*",
 )
 #: Settings of Dagster's instance, for every home.
 DAGSTER_TEMPLATE = PACKAGE / "dagster.yaml"
@@ -210,7 +212,12 @@ class Home:
             partial.replace(self.market_file)
 
     def prepare_dagster(self) -> None:
-        """Write dagster.yaml from the repository's template and point Dagster here."""
+        """Write dagster.yaml from the repository's template and point Dagster here; a DAGSTER_HOME
+        whose settings are a team's own stays.
+        """
+        if has_own_dagster():
+            os.environ["BONDSIG_HOME"] = str(self.path)
+            return
         settings = DAGSTER_TEMPLATE.read_text() + _EVENT_LOG.format(
             folder=self.dagster / "history" / "runs"
         )
@@ -237,6 +244,17 @@ class Home:
                 " or move the home aside and run again"
             ) from error
         return text
+
+
+def has_own_dagster() -> bool:
+    """Whether DAGSTER_HOME names settings that are no home's: those have an event log of ours."""
+    named = os.environ.get("DAGSTER_HOME")
+    file = Path(named) / "dagster.yaml" if named else None
+    return (
+        file is not None
+        and file.exists()
+        and "ReusingSqliteEventLogStorage" not in file.read_text()
+    )
 
 
 @contextmanager

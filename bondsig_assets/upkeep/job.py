@@ -46,7 +46,7 @@ def build_upkeep(home: Home) -> tuple[Any, dg.ScheduleDefinition]:
     # Days wait for it in the queue: a write would wait for the lake's lock otherwise.
     job = dg.JobDefinition(
         name="upkeep",
-        graph_def=dg.GraphDefinition(name="upkeep", node_defs=[upkeep]),
+        graph_def=dg.GraphDefinition(name="whole_upkeep", node_defs=[upkeep]),
         executor_def=dg.in_process_executor,
         tags={WRITES_TAG: "true"},
         description="What `bondsig maintain` does.",
