@@ -19,6 +19,8 @@ _WHOLE = (
     "AWS_SESSION_TOKEN",
     "MLFLOW_TRACKING_PASSWORD",
     "MLFLOW_TRACKING_TOKEN",
+    "BONDSIG_DAGSTER_PASSWORD",
+    "BONDSIG_SERVICE_KEY",
 )
 #: Addresses with a user and a password in them.
 _WITH_PASSWORD = (

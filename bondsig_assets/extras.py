@@ -20,6 +20,9 @@ EXTRAS = {
     "keras": "deep",
     "jax": "deep",
     "marimo": "notebook",
+    "boto3": "team",
+    "dagster_postgres": "team",
+    "psycopg2": "team",
     **dict.fromkeys(
         (
             "clarabel",

@@ -29,6 +29,8 @@ SHIPPED = (
     "data/*.csv",
     "data/site/*",
     "dagster.yaml",
+    "deploy/*",
+    "deploy/login/*",
 )
 #: Settings of Dagster's instance, for every home.
 DAGSTER_TEMPLATE = PACKAGE / "dagster.yaml"

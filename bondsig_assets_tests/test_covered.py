@@ -95,6 +95,13 @@ COVERED_BY = {
     "reporting/book_pictures.py": "graph/test_books_graph.py",
     "reporting/site/*": "graph/test_report.py",
     "reporting/*": "graph/test_whole_graph.py",
+    "orchestration/tracking_server.py": "graph/test_team.py",
+    "serving/entry.py": "serving/test_topology.py",
+    "serving/executables.py": "serving/test_programs.py",
+    "serving/health.py": "graph/test_team.py",
+    "serving/local.py": "graph/test_team.py",
+    "serving/once.py": "graph/test_team.py",
+    "serving/store_guard.py": "serving/test_programs.py",
     "resources/*": "graph/test_learning_graph.py",
     "securities/cusips.py": "sources/test_cusips.py",
     "securities/rectangles.py": "securities/test_links.py",
@@ -155,6 +162,7 @@ STARTED = {
     "bondsig_assets.commands.cli": "bondsig_assets.commands.cli",
     '"-m", "bondsig_assets"': "bondsig_assets.commands.cli",
     '"bondsig_assets.orchestration.webserver"': "bondsig_assets.orchestration.webserver",
+    ".tracking_server": "bondsig_assets.orchestration.tracking_server",
 }
 
 
@@ -162,9 +170,10 @@ STARTED = {
 def reached(module: str) -> set[str]:
     """What `module` imports or starts as a process, and so on."""
     found = {module, *imports().find_upstream_modules(module)}
-    # Only tests and the command that serves the pages start any.
+    # Only tests and what serves pages start any.
     starting = [one for one in found if one.startswith("bondsig_assets_tests.")]
-    starting += [one for one in found if one == "bondsig_assets.commands.ui"]
+    serving = {"bondsig_assets.commands.ui", "bondsig_assets.serving.programs"}
+    starting += [one for one in found if one in serving]
     files = [TESTS.parent / f"{one.replace('.', '/')}.py" for one in starting]
     text = "".join(file.read_text() for file in files if file.exists())
     for mark, started in STARTED.items():

@@ -796,6 +796,60 @@ def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: 
 
 
 @cli.command()
+@click.option("--port", default=8443, help="Port of the pages, https on 127.0.0.1.")
+def serve(port: int) -> None:
+    """Run a team's whole topology on this machine, behind a login: docs/team.md."""
+    from bondsig_assets.commands.team import serve_here
+
+    serve_here(current_home(), port)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--check", is_flag=True, help="Only say whether it is well.")
+def service(name: str, check: bool) -> None:
+    """Be one service of a team: what its containers, and `bondsig serve`, run."""
+    from bondsig_assets.commands.team import be_service
+
+    be_service(name, check)
+
+
+@cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def within(arguments: tuple[str, ...]) -> None:
+    """Any other command, on the lake, record and MLflow of a team: bondsig within run."""
+    from bondsig_assets.commands.team import run_within
+
+    run_within(arguments)
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+def secrets(folder: Path) -> None:
+    """Make the secrets that a team's containers need and FOLDER lacks."""
+    from bondsig_assets.commands.team import make_secrets
+
+    make_secrets(folder)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--role", default="reader", help="operator, who may start runs, or reader.")
+@click.option(
+    "--secrets",
+    "folder",
+    default=None,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of `bondsig secrets` (default: that of the home).",
+)
+def login(name: str, role: str, folder: Path | None) -> None:
+    """Let NAME in at a team's proxy; the password is asked for, or read from standard input."""
+    from bondsig_assets.commands.team import add_login
+
+    add_login(folder or current_home().path / "secrets", name, role)
+
+
+@cli.command()
 @click.option(
     "--snapshot-days",
     default=30.0,

@@ -6,10 +6,16 @@ login), or which server is guarded (`webserver.py`).
 Dagster's web server asks nobody: a page of any site, open in a browser on the same machine, could
 start runs with one GET, or by letting its own name point at 127.0.0.1. So a request has to name a
 host that this server is known by, come from no other site, and not carry GraphQL in a GET.
+
+A team's servers stand behind a proxy that asks for a login. Where BONDSIG_SERVICE_KEY is set, a
+request has to bring it, as the proxy and the team's own services do: whoever goes past the proxy is
+told nothing.
 """
 
 from __future__ import annotations
 
+import hmac
+import os
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -22,6 +28,8 @@ from starlette.websockets import WebSocketClose
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _POLICY_VIOLATION = 1008
+#: The key that the proxy brings, where there is one.
+KEY_VARIABLE = "BONDSIG_SERVICE_KEY"
 
 
 class Guard:
@@ -32,6 +40,7 @@ class Guard:
     def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
         self._app = app
         self._hosts = {host.lower().strip("[]") for host in hosts}
+        self._key = os.environ.get(KEY_VARIABLE, "")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or refuse it in one line."""
@@ -48,6 +57,8 @@ class Guard:
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and reason of a request that is turned away, None for one that may pass."""
         headers = Headers(scope=scope)
+        if self._key and not _brings(headers, self._key):
+            return 401, "this server answers to the proxy in front of it alone"
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or _name(hosts[0]) not in self._hosts:
             return 403, (
@@ -62,6 +73,12 @@ class Guard:
         if _asks_by_get(scope):
             return 405, "GraphQL is answered to POST alone"
         return None
+
+
+def _brings(headers: Headers, key: str) -> bool:
+    """Whether a request has the key, once."""
+    told = headers.getlist("authorization")
+    return len(told) == 1 and hmac.compare_digest(told[0].encode(), f"Bearer {key}".encode())
 
 
 def _name(host: str) -> str | None:

@@ -58,7 +58,7 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event as the stock storage does."""
-        super().store_event(_without_partitions(event))
+        super().store_event(without_partitions(event))
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events about assets' partitions in one transaction a file, all others one by one.
@@ -92,11 +92,7 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
             )
         )
         self._store_asset_event_tags(connection, events, ids)
-        newest = {
-            (row["asset_key"], row["dagster_event_type"]): (one, number)
-            for one, row, number in zip(events, rows, ids, strict=True)
-        }
-        for one, number in newest.values():
+        for one, number in newest_of_each(events, rows, ids):
             self._store_asset_event(connection, one, number)
 
     def _engine(self, shard: str) -> Engine:
@@ -134,7 +130,18 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
         super().dispose()
 
 
-def _without_partitions(event: EventLogEntry) -> EventLogEntry:
+def newest_of_each(
+    events: Sequence[EventLogEntry], rows: Sequence[dict[str, Any]], ids: Sequence[int]
+) -> list[tuple[EventLogEntry, int]]:
+    """Of each asset and kind the last event and its number: all that an asset's own row holds."""
+    newest = {
+        (row["asset_key"], row["dagster_event_type"]): (one, number)
+        for one, row, number in zip(events, rows, ids, strict=True)
+    }
+    return list(newest.values())
+
+
+def without_partitions(event: EventLogEntry) -> EventLogEntry:
     """The event; of a check that is planned, without the partitions of its run.
 
     No check here has partitions of its own, so its outcome has none either, and a row planned for

