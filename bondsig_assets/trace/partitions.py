@@ -183,8 +183,8 @@ def _held(frames: list[pl.DataFrame], part_reports: int) -> list[Callable[[], pl
     if issuer.is_sorted():
         runs = issuer.rle().struct.unnest()
         ends = runs["len"].cast(pl.Int64).cum_sum()
-        number = (ends - runs["len"]) // part_reports
-        bounds = ends.filter(number != number.shift(-1, fill_value=-1)).to_list()
+        part = (ends - runs["len"]) // part_reports
+        bounds = ends.filter(part != part.shift(-1, fill_value=-1)).to_list()
         return [
             partial(whole.slice, start, end - start)
             for start, end in zip([0, *bounds[:-1]], bounds, strict=True)
@@ -194,8 +194,11 @@ def _held(frames: list[pl.DataFrame], part_reports: int) -> list[Callable[[], pl
     for cut in _in_threads(lambda frame: _cut(frame, numbered), frames):
         for number, piece in cut.items():
             pieces.setdefault(number, []).append(piece)
-    # Each is let go of as it is cleaned.
-    return [lambda n=number: _joined(pieces.pop(n)) for number in sorted(pieces)]
+
+    def let_go(number: int) -> pl.DataFrame:
+        return _joined(pieces.pop(number))
+
+    return [partial(let_go, number) for number in sorted(pieces)]
 
 
 def _scattered(

@@ -19,7 +19,7 @@ from benchmarks.known_outcomes import (
     reports_of_known_outcome,
 )
 from bondsig_assets.errors import ReportsError
-from bondsig_assets.trace import clean
+from bondsig_assets.trace import clean, partitions
 from bondsig_assets.trace.layouts import normalise
 from bondsig_assets.trace.options import PRESETS
 from bondsig_assets.trace.partitions import clean_to
@@ -73,14 +73,18 @@ def test_no_dead_report_is_kept_no_trade_lost_no_leg_counted_twice(raw):
     assert set(raw["outcome"]) == {TRADE, DEAD, MESSAGE, LEG, AFFILIATE, DUPLICATE}
 
 
+@pytest.mark.parametrize("order", ["shuffled", "shuffled, by way of files", "by issuer"])
 @pytest.mark.slow
-def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path):
+def test_in_parts_and_in_any_order_it_comes_out_the_same(raw, tmp_path, monkeypatch, order):
+    if order.endswith("files"):
+        monkeypatch.setattr(partitions, "HELD_REPORTS", 0)
     reports = normalise(raw.drop("outcome").lazy(), "wrds-enhanced").collect()
     whole = clean(reports, screens="research")
-    blocks = [
-        reports.sample(fraction=1, shuffle=True, seed=1).lazy().slice(start, 30_000)
-        for start in range(0, reports.height, 30_000)
-    ]
+    if order == "by issuer":
+        delivered = reports.sort(pl.col("cusip").str.slice(0, 6), maintain_order=True)
+    else:
+        delivered = reports.sample(fraction=1, shuffle=True, seed=1)
+    blocks = [delivered.lazy().slice(start, 30_000) for start in range(0, delivered.height, 30_000)]
     clean_to(blocks, tmp_path, PRESETS["research"], part_reports=17_000)
     for name in ("trades", "rejected", "bond_days"):
         mine, parts = getattr(whole, name), pl.read_parquet(tmp_path / f"{name}.parquet")
