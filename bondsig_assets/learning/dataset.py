@@ -193,6 +193,10 @@ class Dataset:
             ]
         )
 
+    def label_of(self, specification: Specification) -> Floats:
+        """What `specification` is fitted to, a value a row."""
+        return self.own_label if specification.kind.label == OWN_VOLATILITY else self.label
+
     def sample(self, rows: np.ndarray, specification: Specification, uniqueness: bool) -> Sample:
         """`rows` to learn from, the newest of them where the model forgets; labels that overlap
         others of these rows weigh less, the mean weight being 1.
@@ -206,10 +210,9 @@ class Dataset:
             if uniqueness
             else np.ones(rows.size)
         )
-        label = self.own_label if specification.kind.label == OWN_VOLATILITY else self.label
         return Sample(
             self.inputs(rows, specification),
-            label[rows],
+            self.label_of(specification)[rows],
             weight / max(float(weight.mean()), 1e-12) if rows.size else weight,
             specification.features,
             float(weight.sum()) if uniqueness else rows.size / self.horizon,

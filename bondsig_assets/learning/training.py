@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -107,34 +108,56 @@ def check_fold(data: Dataset, fold: Fold, settings: LearningSettings) -> None:
         )
 
 
+class Samples:
+    """Samples of spans of days, each made once: specifications with the same inputs share features,
+    weights and what models make of these alone; each has its own label.
+    """
+
+    def __init__(self, data: Dataset, uniqueness: bool) -> None:
+        self._data, self._uniqueness = data, uniqueness
+        self._held: dict[object, Sample] = {}
+
+    def of(self, first: date | None, last: date, specification: Specification) -> Sample:
+        """The labelled rows of these days, for `specification` to learn from."""
+        asked = (
+            *(first, last, specification.features),
+            *(specification.history_days, specification.window_days),
+        )
+        rows = self._data.labelled(first, last)
+        if asked not in self._held:
+            self._held[asked] = self._data.sample(rows, specification, self._uniqueness)
+        learned = self._data.recent(rows, specification)
+        return replace(self._held[asked], label=self._data.label_of(specification)[learned])
+
+
 def train_model(
     data: Dataset,
     fold: Fold,
     specification: Specification,
     settings: LearningSettings,
     tune: Tune | None = None,
+    samples: Samples | None = None,
 ) -> FoldModel:
     """`specification` fitted on all of the fold's training days, calibrated by a sibling.
 
     The sibling sees only days up to `sibling_end` (up to `early_end` with early stopping, which
     watches the days between) and predicts the calibration span; its predictions give the
     probability map and the daily ICs that the gate compares. Nothing of the fold's own quarter is
-    used.
+    used. `samples`: of the same dataset, where other specifications share them.
     """
-    windows = settings.walk_forward
+    samples = samples or Samples(data, settings.walk_forward.uniqueness_weights)
     if tune is not None and settings.tuning.trials:
         specification = tune(data, fold, specification, settings)
     stops = specification.stops_early
-    early = data.labelled(fold.train_start, fold.early_end if stops else fold.sibling_end)
+    early_end = fold.early_end if stops else fold.sibling_end
+    early = data.labelled(fold.train_start, early_end)
     late = judged_rows(data, fold.calibration_start, fold.train_end)
     every = data.labelled(fold.train_start, fold.train_end)
     stop = _stop_sample(data, fold, specification, settings, early) if stops else None
-    sibling = specification.make().fit(
-        data.sample(early, specification, windows.uniqueness_weights), stop
-    )
+    sibling = specification.make().fit(samples.of(fold.train_start, early_end, specification), stop)
     prediction = sibling.predict(data.inputs(late, specification))
     model = specification.make(rounds=sibling.rounds if stops else 0).fit(
-        data.sample(every, specification, windows.uniqueness_weights)
+        samples.of(fold.train_start, fold.train_end, specification)
     )
     explained = every[np.linspace(0, every.size - 1, min(EXPLAINED_ROWS, every.size)).astype(int)]
     return _finished(
@@ -292,9 +315,10 @@ def train_fold(
     """Every specification of one fold, and the ensemble of all but the control. Raises
     FoldError.
     """
-    return _wait(
-        _submit(data, fold, list(specifications), settings, None, tune), data, fold, settings
-    )
+    ((_, found),) = train_folds(data, [fold], list(specifications), settings, 1, tune)
+    if isinstance(found, FoldError):
+        raise found
+    return found
 
 
 def train_folds(
@@ -338,8 +362,8 @@ def train_folds(
             raise
 
 
-#: A model, or one that a thread is still fitting.
-_Waiting = FoldModel | Future[FoldModel]
+#: Waits for a model that a thread may still be fitting.
+_Waiting = Callable[[], FoldModel]
 
 
 def _submit(
@@ -347,19 +371,47 @@ def _submit(
     fold: Fold,
     specifications: Sequence[Specification],
     settings: LearningSettings,
-    pool: ThreadPoolExecutor | None,
+    pool: ThreadPoolExecutor,
     tune: Tune | None,
 ) -> list[_Waiting]:
+    """One task a family, whose members are fitted one after the other on the samples they share."""
     check_fold(data, fold, settings)
-    if pool is None:
-        return [train_model(data, fold, one, settings, tune) for one in specifications]
-    return [pool.submit(train_model, data, fold, one, settings, tune) for one in specifications]
+    waiting: dict[str, _Waiting] = {}
+    for family in _families(specifications):
+        fitted = pool.submit(_fit_family, data, fold, family, settings, tune)
+        for k, one in enumerate(family):
+            waiting[one.name] = partial(_nth, fitted, k)
+    return [waiting[one.name] for one in specifications]
+
+
+def _families(specifications: Sequence[Specification]) -> list[list[Specification]]:
+    """Specifications that share what they make of their inputs together, all others alone."""
+    families: dict[object, list[Specification]] = {}
+    for one in specifications:
+        shared = (one.kind.family, one.features) if one.kind.family else one.name
+        families.setdefault(shared, []).append(one)
+    return list(families.values())
+
+
+def _fit_family(
+    data: Dataset,
+    fold: Fold,
+    family: Sequence[Specification],
+    settings: LearningSettings,
+    tune: Tune | None,
+) -> list[FoldModel]:
+    samples = Samples(data, settings.walk_forward.uniqueness_weights)
+    return [train_model(data, fold, one, settings, tune, samples) for one in family]
+
+
+def _nth(fitted: Future[list[FoldModel]], k: int) -> FoldModel:
+    return fitted.result()[k]
 
 
 def _wait(
     submitted: list[_Waiting], data: Dataset, fold: Fold, settings: LearningSettings
 ) -> list[FoldModel]:
-    trained = [one.result() if isinstance(one, Future) else one for one in submitted]
+    trained = [one() for one in submitted]
     members = [model for model in trained if model.name != CONTROL]
     return [*trained, ensemble_of(data, fold, members, settings)] if len(members) > 1 else trained
 

@@ -46,6 +46,8 @@ CONTROL = "equity_only"
 ENSEMBLE = "ensemble"
 #: What a model is fitted to: the day's normal scores, or own volatilities (`inputs.py`).
 NORMAL_SCORE, OWN_VOLATILITY = "normal_score", "own_volatility"
+#: The family of models that XGBoost grows, on the same binned inputs.
+XGBOOST = "xgboost"
 
 
 @dataclass(frozen=True)
@@ -59,22 +61,29 @@ class Kind:
     may_be_champion: bool = True
     #: What it is fitted to.
     label: str = NORMAL_SCORE
+    #: Kinds of one family with the same inputs share what they make of these alone, so they are
+    #: fitted one after the other.
+    family: str = ""
 
 
 KINDS: dict[str, Kind] = {
     "ridge": Kind(RidgeModel, RidgeSettings()),
     "elastic_net": Kind(ElasticNetModel, ElasticNetSettings()),
-    "xgboost": Kind(XGBoostModel, XGBoostSettings()),
+    "xgboost": Kind(XGBoostModel, XGBoostSettings(), family=XGBOOST),
     "lightgbm": Kind(LightGBMModel, LightGBMSettings()),
-    "random_forest": Kind(ForestModel, ForestSettings()),
+    "random_forest": Kind(ForestModel, ForestSettings(), family=XGBOOST),
     "lstm": Kind(LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False),
     "bayes_ridge": Kind(BayesRidgeModel, BayesRidgeSettings(), label=OWN_VOLATILITY),
     "expected_reaction": Kind(
         BayesRidgeModel, BayesRidgeSettings(), ("expected_reaction",), label=OWN_VOLATILITY
     ),
     "recent_ridge": Kind(BayesRidgeModel, RecentRidgeSettings(), label=OWN_VOLATILITY),
-    "residual_trees": Kind(ResidualTreesModel, ResidualTreesSettings(), label=OWN_VOLATILITY),
-    CONTROL: Kind(XGBoostModel, XGBoostSettings(), EQUITY_INPUTS, may_be_champion=False),
+    "residual_trees": Kind(
+        ResidualTreesModel, ResidualTreesSettings(), label=OWN_VOLATILITY, family=XGBOOST
+    ),
+    CONTROL: Kind(
+        XGBoostModel, XGBoostSettings(), EQUITY_INPUTS, may_be_champion=False, family=XGBOOST
+    ),
 }
 
 

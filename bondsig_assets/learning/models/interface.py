@@ -6,7 +6,7 @@ Belongs here: the interface and what is passed through it. Not here: any one mod
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -29,7 +29,8 @@ class Sample:
     normal scores, or own volatilities over the horizon. `weight`: [row] average uniqueness of the
     label, above 0. `names`: of the features, where they matter. `effective_rows`: how many labels
     that do not overlap say as much; None: all of them do not. `worth`: how good predictions of
-    these rows are, where something other than their loss says so (`training.worth_of`).
+    these rows are, where something other than their loss says so (`training.worth_of`). `made`:
+    what models made of features and weights alone, for others that learn from the same.
     """
 
     features: np.ndarray
@@ -38,6 +39,7 @@ class Sample:
     names: tuple[str, ...] = ()
     effective_rows: float | None = None
     worth: Callable[[np.ndarray], float] | None = None
+    made: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,9 @@ class ForestSettings(ModelSettings):
         return replace(self, n_trees=rounds)
 
 
+_BINS = "bins of XGBoost"
+
+
 def rising(names: tuple[str, ...]) -> list[int]:
     """1 for each input that may only raise a prediction, 0 for the others."""
     return [int(name in RISING) for name in names]
@@ -234,7 +237,7 @@ class XGBoostModel:
 
 def _binned(sample: Sample, edges: Any = None) -> Any:
     """XGBoost's matrix of a sample, cut into the bins of the matrix `edges`, or of BINNED_ROWS of
-    its own.
+    its own; those are kept with the sample, since bins do not depend on labels.
     """
     import xgboost as xgb
 
@@ -248,9 +251,15 @@ def _binned(sample: Sample, edges: Any = None) -> Any:
             ref=edges,
         )
 
-    if edges is None and len(sample.label) > BINNED_ROWS:
+    if edges is not None:
+        return matrix(slice(None), edges)
+    if kept := sample.made.get(_BINS):
+        kept.set_label(sample.label)
+        return kept
+    if len(sample.label) > BINNED_ROWS:
         edges = matrix(np.linspace(0, len(sample.label) - 1, BINNED_ROWS).astype(int), None)
-    return matrix(slice(None), edges)
+    sample.made[_BINS] = matrix(slice(None), edges)
+    return sample.made[_BINS]
 
 
 class ForestModel(XGBoostModel):
