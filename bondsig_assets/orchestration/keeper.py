@@ -21,12 +21,12 @@ WINDOW_SECONDS = 180.0
 
 @dataclass(frozen=True)
 class Death:
-    """A server that ended by itself; `wait` seconds until it is started again, None where it is
-    given up.
+    """A server that ended by itself, and how; `wait` seconds until it is started again, None where
+    it is given up.
     """
 
     name: str
-    status: int
+    how: str
     wait: float | None
 
     def __str__(self) -> str:
@@ -35,7 +35,7 @@ class Death:
             if self.wait is not None
             else f"given up after {len(WAITS) + 1} deaths within {WINDOW_SECONDS:g} s"
         )
-        return f"{self.name} {_ended(self.status)}; {then}"
+        return f"{self.name} {self.how}; {then}"
 
 
 @dataclass
@@ -65,11 +65,14 @@ class Keeper:
         for name, kept in self._kept.items():
             if kept.server is None:
                 if now >= kept.again_at:
-                    kept.server = kept.start()
+                    try:
+                        kept.server = kept.start()
+                    except OSError as error:
+                        yield self._died(name, kept, f"cannot be started: {error.strerror}", now)
             elif (status := kept.server.status()) is not None:
                 kept.server.clear()
                 kept.server = None
-                yield self._died(name, kept, status, now)
+                yield self._died(name, kept, _ended(status), now)
 
     def end(self, *, at_once: bool = False) -> None:
         """End all of them: by asking, or by force where nothing of theirs may be written any
@@ -84,14 +87,14 @@ class Keeper:
             server.wait()
 
     @staticmethod
-    def _died(name: str, kept: _Kept, status: int, now: float) -> Death:
+    def _died(name: str, kept: _Kept, how: str, now: float) -> Death:
         kept.deaths.append(now)
         while now - kept.deaths[0] > WINDOW_SECONDS:
             kept.deaths.popleft()
         number = len(kept.deaths)
         wait = WAITS[number - 1] if number <= len(WAITS) else None
         kept.again_at = now + (wait or 0.0)
-        return Death(name, status, wait)
+        return Death(name, how, wait)
 
 
 def _ended(status: int) -> str:

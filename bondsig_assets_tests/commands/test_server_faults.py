@@ -1,7 +1,7 @@
 """Servers of `bondsig ui` that are killed while a run is at work: nothing lost, nothing
 half-written, no run that Dagster believes alive, and the next one starts.
 
-`BONDSIG_KILLS` says how many kills there are (default 10): `BONDSIG_KILLS=150` for a night.
+`BONDSIG_KILLS` says how many kills there are (default 5): `BONDSIG_KILLS=150` for a night.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import os
 import random
 import shutil
+import socket
 import subprocess
 import time
 from collections import Counter
@@ -140,7 +141,7 @@ def made(tmp_path_factory) -> Home:
 
 
 def test_kills_of_every_server_while_runs_are_at_work_lose_nothing(tmp_path, made):
-    kills, seed = int(os.environ.get("BONDSIG_KILLS", "10")), random.Random(20)
+    kills, seed = int(os.environ.get("BONDSIG_KILLS", "5")), random.Random(20)
     untouched, home = contents(made), make_home(tmp_path / "home")
     alerts, killed = tmp_path / "alerts.jsonl", Counter[str]()
     began, wrong, launched, back = time.monotonic(), 0, 0, 0.0
@@ -162,7 +163,7 @@ def test_kills_of_every_server_while_runs_are_at_work_lose_nothing(tmp_path, mad
         assert wait_for(lambda: not unfinished(home), 300), unfinished(home)
         assert finished(servers) == "SUCCESS"
         assert contents(home) == untouched and wrong == 0
-        said = [line for line in servers.said if "started again" in line]
+        said = [line for line in servers.said if "; started again in " in line]
         told = alerts.read_text() if alerts.exists() else ""
         stray = [
             one.cmdline() for one in psutil.process_iter() if one.ppid() == 1 and of(one, home)
@@ -195,18 +196,22 @@ def test_a_server_that_never_stays_ends_them_all_in_one_line(tmp_path):
     home = make_home(tmp_path / "home")
     alerts = tmp_path / "alerts.jsonl"
     with serving(home, BONDSIG_ALERT_FILE=str(alerts)) as servers:
-        started = servers.started()
-        # Whatever MLflow does now, its database is none.
-        home.mlflow_database.unlink()
-        home.mlflow_database.mkdir()
-        of_kind(servers, "mlflow")[0].kill()
-        assert servers.process.wait(300) == 1
+        started, (report,) = servers.started(), of_kind(servers, "report")
+        with socket.socket() as thief:
+            thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            report.kill()
+            report.wait(10)
+            thief.bind(("127.0.0.1", servers.ports[2]))
+            thief.listen()
+            assert servers.process.wait(300) == 1
         _, alive = psutil.wait_procs(started, timeout=30)
         assert not alive
-    deaths = [line for line in servers.said if line.startswith("mlflow ")]
+    deaths = [line for line in servers.said if line.startswith("report ")]
+    assert deaths[0] == "report was killed by signal 9; started again in 1 s"
     assert len(deaths) == 5 and "given up after 5 deaths" in deaths[-1]
     told = [json.loads(line)["text"] for line in alerts.read_text().splitlines()]
-    assert len(told) == 2 and "given up" in told[1]
+    died = [text for text in told if "server_died" in text]
+    assert len(died) == 2 and "given up" in died[1]
 
 
 def test_one_home_has_one_ui_and_when_it_is_moved_nothing_is_made_in_its_place(tmp_path):

@@ -23,10 +23,12 @@ class Market:
     """Servers that were started, newest last, and a clock."""
 
     def __init__(self) -> None:
-        self.now, self.started = 0.0, []
+        self.now, self.started, self.failing = 0.0, [], False
         self.keeper = Keeper({"web": self.start}, lambda: self.now)
 
     def start(self):
+        if self.failing:
+            raise OSError(28, "No space left on device")
         self.started.append(Fake())
         return self.started[-1]
 
@@ -57,6 +59,18 @@ def test_waits_grow_and_one_that_never_stays_is_given_up():
         list(servers.keeper.look())
     assert waits == [*WAITS, None]
     assert str(death) == "web ended with status 3; given up after 5 deaths within 180 s"
+
+
+def test_one_that_cannot_be_started_again_is_tried_as_one_that_died():
+    servers = Market()
+    servers.die()
+    servers.now += WAITS[0]
+    servers.failing = True
+    (death,) = servers.keeper.look()
+    assert str(death) == "web cannot be started: No space left on device; started again in 3 s"
+    servers.failing = False
+    servers.now += WAITS[1]
+    assert list(servers.keeper.look()) == [] and len(servers.started) == 2
 
 
 def test_deaths_of_long_ago_are_forgotten():
