@@ -26,6 +26,7 @@ _WHOLE = (
 _WITH_PASSWORD = (
     "BONDSIG_CATALOG",
     "BONDSIG_MLFLOW",
+    "BONDSIG_MLFLOW_DATABASE",
     "BONDSIG_SMTP",
     "BONDSIG_UI_URL",
     "AWS_ENDPOINT_URL",
@@ -67,6 +68,13 @@ def holds_secret(error: BaseException) -> bool:
         been.add(id(found))
         found = found.__cause__ or found.__context__
     return False
+
+
+def password_in(address: str) -> str:
+    """The password in an address, of words or a URL; empty where there is none."""
+    for quoted, plain in _WORD.findall(address):
+        return re.sub(r"\\(.)", r"\1", quoted or plain)
+    return unquote(next(iter(_IN_URL.findall(address)), ""))
 
 
 def _declared() -> Iterator[str]:

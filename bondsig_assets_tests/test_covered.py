@@ -78,6 +78,8 @@ COVERED_BY = {
     "orchestration/known_reach.py": "sources/test_reach.py",
     "orchestration/renamed_assets.py": "graph/test_old_homes.py",
     "orchestration/stages.py": "orchestration/test_outdated.py",
+    "upkeep/server_databases.py": "upkeep/test_team_backup.py",
+    "upkeep/stores.py": "upkeep/test_team_backup.py",
     "portfolio/trading_rows.py": "portfolio/test_trading_day.py",
     "reading/intraday.py": "graph/test_intraday_graph.py",
     "reading/reports.py": "trace/test_as_known.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bondsig_assets.credentials import hidden, holds_secret, secrets
+from bondsig_assets.credentials import hidden, holds_secret, password_in, secrets
 
 
 @pytest.fixture(autouse=True)
@@ -64,3 +64,17 @@ def test_an_error_that_leads_back_to_itself_ends_the_search():
     first, second = ValueError("a"), RuntimeError("b")
     first.__context__, second.__cause__ = second, first
     assert not holds_secret(first)
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("dbname=l user=me", ""),
+        ("dbname=l password=hunter2 user=me", "hunter2"),
+        (r"password='it\'s me' dbname=l", "it's me"),
+        ("postgresql://me:hunt%3Ar@h:5432/l", "hunt:r"),
+        ("postgresql://me@h/l", ""),
+    ],
+)
+def test_a_password_is_found_in_an_address(address, found):
+    assert password_in(address) == found

@@ -7,18 +7,21 @@ elsewhere. Not here: the copies (`upkeep/`).
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.home import Home
-from bondsig_assets.upkeep.backup import back_up, verify
+from bondsig_assets.upkeep.backup import Made, back_up, verify
 from bondsig_assets.upkeep.restore import restore
+from bondsig_assets.upkeep.team_backup import back_up_team, restore_team
+from bondsig_assets.warehouse.shared_settings import follow, is_shared
 
 
 def make_backup(home: Home, folder: Path, keep: int | None) -> None:
     """Add a backup to `folder` and say what it holds and cost."""
     console, began = open_console(), time.monotonic()
-    made = back_up(home, folder.expanduser(), keep)
+    made = backing_up()(home, folder.expanduser(), keep)
     manifest = made.manifest
     linked = len(manifest.entries) - made.copied_files
     as_before = f", {linked:,} are as in the backup before" if linked else ""
@@ -45,7 +48,11 @@ def verify_backup(folder: Path, name: str) -> None:
 def restore_backup(home: Home, folder: Path, name: str) -> None:
     """Make `home` from a backup, and let its parts know where they are now."""
     console, began = open_console(), time.monotonic()
-    manifest = restore(folder.expanduser(), home, name)
+    manifest = (
+        restore_team(home, folder.expanduser(), name)
+        if is_shared()
+        else restore(folder.expanduser(), home, name)
+    )
     ended = _settle(home)
     console.print(
         f"{home.path}: the {manifest.market} as of {manifest.began_at},"
@@ -62,6 +69,11 @@ def restore_backup(home: Home, folder: Path, name: str) -> None:
     console.print(f"BONDSIG_HOME={home.path} is what to set to use it", soft_wrap=True)
 
 
+def backing_up() -> Callable[[Home, Path, int | None], Made]:
+    """What backs a home up: of a team, or one that is a folder."""
+    return back_up_team if is_shared() else back_up
+
+
 def _snapshot(number: int | None) -> str:
     return f"snapshot {number} of the lake" if number is not None else "no lake yet"
 
@@ -75,7 +87,9 @@ def _settle(home: Home) -> int:
     from bondsig_assets.resources.moved_home import follow_move
     from bondsig_assets.warehouse import Warehouse
 
-    if (home.path / "lake" / "catalog.sqlite").exists():
+    if is_shared():
+        follow(home)
+    elif (home.path / "lake" / "catalog.sqlite").exists():
         Warehouse(home.path).follow_move()
     follow_move(home)
     if not home.dagster.exists():

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bondsig_assets.commands.backup import backing_up
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.run import held_market
 from bondsig_assets.home import Home
-from bondsig_assets.upkeep.backup import back_up
 from bondsig_assets.upkeep.upgrade import pending, told_besides, upgrade
 
 
@@ -30,7 +30,7 @@ def upgrade_home(home: Home, backup: Path | None, without_backup: bool, check: b
         return
     if not without_backup:
         folder = backup or home.path.with_name(f"{home.path.name}-backups")
-        console.print(f"backed up first: {back_up(home, folder).folder}", soft_wrap=True)
+        console.print(f"backed up first: {backing_up()(home, folder, None).folder}", soft_wrap=True)
     for line in upgrade(home):
         console.print(f"done: {line}", soft_wrap=True)
     console.print("start `bondsig ui` again where it runs: it has loaded the old version")

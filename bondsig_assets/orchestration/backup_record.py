@@ -7,7 +7,6 @@ and from when on one is missed (`commands/doctor.py`, and rules in docs/operatio
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from bondsig_assets.home import Home
 
 #: File in the home.
 NAME = "backups.json"
-#: Variables that put a part of the home on a server, whose backups are made there.
+#: Variables that put a part of the home on a server.
 SERVERS = ("BONDSIG_CATALOG", "BONDSIG_STORAGE", "BONDSIG_MLFLOW")
 
 
@@ -33,11 +32,9 @@ class Record:
 
 
 def newest_record(home: Home) -> Record | None:
-    """The newest backup that the home remembers; None before the first, and where a part of the
-    home is on a server. A record that cannot be read counts for none.
+    """The newest backup that was made from this folder; None before the first. A record that cannot
+    be read counts for none.
     """
-    if any(os.environ.get(name) for name in SERVERS):
-        return None
     try:
         held = json.loads((home.path / NAME).read_text())
         return Record(Path(held["folder"]), datetime.fromisoformat(held["at"]))

@@ -1,8 +1,8 @@
 """`back_up`: a home as it is, beside a run that writes, into a folder of backups.
 
 Belongs here: in which order a home is copied so that its parts agree, what is linked instead of
-copied, and when a backup counts. Not here: the way back (`restore.py`), catalogs and stores on
-servers, which have tools of their own.
+copied, and when a backup counts. Not here: the way back (`restore.py`), and homes
+whose parts are on servers (`team_backup.py`).
 
 The order is what makes the parts agree while a run goes on. Dagster says what is done, so its
 index is copied before the lake: what it calls done is in the lake. The lake names runs of MLflow,
@@ -44,6 +44,8 @@ _LOCK, _PARTIAL = ".lock", ".partial-"
 _CATALOG, _FILES = "lake/catalog.sqlite", "lake/files"
 _INDEX = "dagster/history/runs/index.db"
 _MLFLOW = "mlflow/mlflow.db"
+#: Variables that a team's home has all set.
+WHOLE_TEAM = ("BONDSIG_CATALOG", "BONDSIG_STORAGE", "BONDSIG_MLFLOW_DATABASE", "DAGSTER_HOME")
 #: A file that changed less than this before a backup began (ns) may change again without telling.
 _RACY = 2_000_000_000
 #: Bytes that are left free beside what is copied.
@@ -77,9 +79,9 @@ def require_embedded(what: str) -> None:
     """Raises BackupError where a part of the home is on a server."""
     if named := [name for name in SERVERS if os.environ.get(name)]:
         raise BackupError(
-            f"{' and '.join(named)} put{'s' * (len(named) == 1)} a part of this home on a server,"
-            f" which `bondsig {what}` leaves alone: pg_dump and the bucket's own tools do it"
-            " (docs/operations.md)"
+            f"{' and '.join(named)} put{'s' * (len(named) == 1)} a part of this home on a server:"
+            f" `bondsig {what}` knows a home that is a folder, and one of a team, which names all"
+            f" its servers ({', '.join(WHOLE_TEAM)}; docs/operations.md)"
         )
 
 
@@ -109,6 +111,12 @@ def back_up(home: Home, folder: Path, keep: int | None = None) -> Made:
     What has not changed since the backup before is a hard link to it where the disk has such. A
     backup is there whole or not at all. Raises BackupError.
     """
+    require_embedded("backup")
+    return add_backup(Backup, home, folder, keep)
+
+
+def add_backup(kind: type[Backup], home: Home, folder: Path, keep: int | None) -> Made:
+    """Make one of `kind` in `folder`, see `back_up`. Raises BackupError."""
     folder = folder.absolute()
     market = _require_possible(home, folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -121,7 +129,7 @@ def back_up(home: Home, folder: Path, keep: int | None = None) -> Made:
         for left in folder.glob(f"{_PARTIAL}*"):
             shutil.rmtree(left)
         with hold_still(home, "could not begin the backup"):
-            made = _Backup(home, folder, market).make()
+            made = kind(home, folder, market).make()
         write_record(home, Record(made.folder, datetime.fromisoformat(made.manifest.began_at)))
         older = backups_in(folder)[:-keep] if keep else []
         for path in older:
@@ -173,7 +181,6 @@ def chosen(folder: Path, name: str = "") -> Path:
 
 def _require_possible(home: Home, folder: Path) -> str:
     """The home's market in words; raises BackupError where no backup of it can be put there."""
-    require_embedded("backup")
     market = home.market()
     if market is None:
         raise BackupError(f"{home.path} holds no market yet: there is nothing to back up")
@@ -202,7 +209,7 @@ def _require_possible(home: Home, folder: Path) -> str:
     return market.describe()
 
 
-class _Backup:
+class Backup:
     """One backup in the making."""
 
     def __init__(self, home: Home, folder: Path, market: str) -> None:
@@ -217,10 +224,10 @@ class _Backup:
 
     def make(self) -> Made:
         """Copy everything beside, then give it its name."""
-        self._require_space()
+        self.require_space()
         try:
             self._partial.mkdir()
-            snapshot = self._copy_all()
+            snapshot = self.copy_all()
             number = self._held.number + 1 if self._held else 1
             manifest = Manifest(
                 number,
@@ -239,7 +246,7 @@ class _Backup:
             raise
         return Made(path, manifest, self._copied_files, self._copied_bytes)
 
-    def _copy_all(self) -> int | None:
+    def copy_all(self) -> int | None:
         """Copy the parts in the order that makes them agree; the lake's snapshot."""
         self._copy(_INDEX)
         for name in self._walk("dagster"):
@@ -307,14 +314,22 @@ class _Backup:
         except FileNotFoundError:
             target.unlink(missing_ok=True)
             return False
-        self._entries[name] = Entry(size, digest, seen)
-        self._copied_files += 1
-        self._copied_bytes += size
+        self.note(name, Entry(size, digest, seen))
         return True
+
+    def note(self, name: str, entry: Entry) -> None:
+        """One more file that was copied."""
+        self._entries[name] = entry
+        self._copied_files += 1
+        self._copied_bytes += entry.size
 
     def _link(self, name: str, seen: tuple[int, ...], target: Path) -> bool:
         """Link a file to the backup before, where that holds it as it still is."""
-        if self._before is None or self._held is None or not self._is_same(name, seen):
+        return self._is_same(name, seen) and self.link_as_before(name, target)
+
+    def link_as_before(self, name: str, target: Path) -> bool:
+        """Link a file to the backup before, where that has it."""
+        if self._before is None or self._held is None or name not in self._held.entries:
             return False
         entry = self._held.entries[name]
         try:
@@ -336,7 +351,7 @@ class _Backup:
         began = datetime.fromisoformat(self._held.began_at).timestamp() * 1e9
         return entry.seen == seen and max(seen[1::2]) < began - _RACY
 
-    def _require_space(self) -> None:
+    def require_space(self) -> None:
         """Raises BackupError where what is to be copied will not fit."""
         needed = 0
         for name in self._walk(""):

@@ -25,6 +25,11 @@ def restore(folder: Path, home: Home, name: str = "") -> Manifest:
     require_embedded("restore")
     source = chosen(folder.absolute(), name)
     manifest = read_manifest(source)
+    if "databases/lake.dump" in manifest.entries:
+        raise BackupError(
+            f"{source} is of a team's home: set BONDSIG_CATALOG, BONDSIG_STORAGE and the others to"
+            " empty places, which it fills (docs/operations.md)"
+        )
     target = home.path
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BackupError(

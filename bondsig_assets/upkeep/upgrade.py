@@ -17,11 +17,13 @@ from typing import Any
 
 import dagster as dg
 
+from bondsig_assets.credentials import hidden, holds_secret
 from bondsig_assets.errors import TrackingError, UserError
-from bondsig_assets.home import WORLD_VERSION, Home
+from bondsig_assets.home import WORLD_VERSION, Home, has_own_dagster
 from bondsig_assets.orchestration.runner import open_instance
 from bondsig_assets.upkeep.backup import hold_still
 from bondsig_assets.upkeep.databases import opened
+from bondsig_assets.upkeep.server_databases import MLFLOW_DATABASE
 from bondsig_assets.warehouse import Warehouse
 
 
@@ -89,7 +91,7 @@ def _of_lake(home: Home) -> Iterator[str]:
 
 def _of_dagster(home: Home) -> list[str]:
     """Databases of the record whose schema is of an older Dagster."""
-    if not (home.dagster / "history" / "runs.db").exists():
+    if not has_own_dagster() and not (home.dagster / "history" / "runs.db").exists():
         return []
     with open_instance(home) as instance:
         storages: dict[str, Any] = {
@@ -107,11 +109,18 @@ def _of_dagster(home: Home) -> list[str]:
 
 def _of_mlflow(home: Home) -> list[str]:
     """MLflow's database, where its schema is of an older MLflow."""
-    held = _mlflow_schema(home.mlflow_database)
-    if os.environ.get("BONDSIG_MLFLOW") or held is None:
+    held = _mlflow_schema(home)
+    if held is None:
         return []
     head = _schemas()._get_latest_schema_revision()
     return [] if held == head else [f"MLflow: its database from schema {held} to {head}"]
+
+
+def _mlflow_uri(home: Home) -> str | None:
+    """MLflow's database as SQLAlchemy knows it; None where a server has one that is not named."""
+    if named := os.environ.get(MLFLOW_DATABASE):
+        return named.replace("postgresql://", "postgresql+psycopg2://", 1)
+    return None if os.environ.get("BONDSIG_MLFLOW") else home.mlflow_uri
 
 
 def _schemas() -> Any:
@@ -119,8 +128,30 @@ def _schemas() -> Any:
     return import_module("mlflow.store.db.utils")
 
 
-def _mlflow_schema(path: Path) -> str | None:
-    """The revision of MLflow's database; None where there is none yet."""
+def _mlflow_schema(home: Home) -> str | None:
+    """The revision of MLflow's database; None where there is none yet, or none that is ours."""
+    uri = _mlflow_uri(home)
+    if uri is None:
+        return None
+    if uri == home.mlflow_uri:
+        return _revision_of_file(home.mlflow_database)
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(uri)
+    try:
+        with engine.connect() as database:
+            found = database.execute(sqlalchemy.text("SELECT version_num FROM alembic_version"))
+            return str(found.scalar_one())
+    except sqlalchemy.exc.ProgrammingError:
+        return None  # MLflow makes its tables with its first start
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        said = hidden(str(error).splitlines()[0])
+        raise TrackingError(f"the database that {MLFLOW_DATABASE} names: {said}") from None
+    finally:
+        engine.dispose()
+
+
+def _revision_of_file(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
@@ -140,13 +171,13 @@ def _upgrade_mlflow(home: Home) -> None:
 
     for noisy in ("mlflow", "alembic", "mlflow.store.db.utils"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
-    engine = _schemas().create_sqlalchemy_engine(home.mlflow_uri)
+    engine = _schemas().create_sqlalchemy_engine(_mlflow_uri(home))
     try:
         _schemas()._upgrade_db(engine)
     except (MlflowException, SQLAlchemyError, LookupError) as error:
         raise TrackingError(
-            f"{home.mlflow_database} could not be upgraded ({str(error).splitlines()[0]}): restore"
-            " it from the backup made before"
-        ) from error
+            f"MLflow's database could not be upgraded ({hidden(str(error).splitlines()[0])}):"
+            " restore it from the backup made before"
+        ) from (None if holds_secret(error) else error)
     finally:
         engine.dispose()

@@ -187,13 +187,15 @@ def test_a_home_without_a_market_has_nothing_to_back_up(tmp_path):
 
 
 @pytest.mark.parametrize("name", module.SERVERS)
-def test_what_is_on_servers_is_left_to_their_tools(home, tmp_path, monkeypatch, name):
+def test_a_home_that_is_only_partly_on_servers_is_refused(home, tmp_path, monkeypatch, name):
     monkeypatch.setenv(name, "postgres:dbname=lake password=hunter2")
     for act in (
         lambda: back_up(home, tmp_path / "backups"),
         lambda: restore(tmp_path / "backups", Home(tmp_path / "new")),
     ):
-        with pytest.raises(BackupError, match=f"^{name} .*pg_dump.*operations.md") as error:
+        with pytest.raises(
+            BackupError, match=f"^{name} .*all its servers .*operations.md"
+        ) as error:
             act()
         assert "hunter2" not in str(error.value)
 
