@@ -79,7 +79,7 @@ def serve(home: Home, port: int, say: Say) -> None:
         _write_addresses(place, stack)
         log = _log(own / "serve.log")
         running: list[_Running] = []
-        stack.callback(_end, running)
+        stack.callback(_end, running, place)
         try:
             _start_all(place, running, log, say)
             say(f"{pages_url(place)}  login: {logins}; what the services say: {own / 'serve.log'}")
@@ -227,8 +227,12 @@ def _look_after(one: _Running, place: Place, log: Callable[[str], object], say: 
     one.again_at, one.wait = now + one.wait, min(2 * one.wait, _LONGEST_WAIT)
 
 
-def _end(running: list[_Running]) -> None:
+def _end(running: list[_Running], place: Place) -> None:
     """End all, each before those it waits for."""
     for one in reversed(running):
         one.process.release()
         one.process.wait()
+    # SeaweedFS leaves a socket for each of its ports, always in this folder.
+    for name in ("store", *STORE_PORTS):
+        for socket_file in Path("/tmp").glob(f"seaweedfs-*-{place.addresses[name].port}.sock"):
+            socket_file.unlink(missing_ok=True)

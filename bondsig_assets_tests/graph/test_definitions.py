@@ -272,3 +272,8 @@ def test_a_server_that_was_started_long_ago_has_the_days_and_quarters_that_came_
     else:
         quarter = date(last.year, 3 * ((last.month - 1) // 3) + 1, 1)
         assert newest == [last.isoformat(), quarter.isoformat()]
+
+
+def test_all_of_it_loads_at_once(tmp_path):
+    """As `dagster api grpc` does: there no op may bear the name of a job's graph."""
+    build_defs(Home(tmp_path)).get_repository_def().load_all_definitions()

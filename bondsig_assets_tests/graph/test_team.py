@@ -190,7 +190,11 @@ def test_what_is_killed_comes_back_and_nothing_is_lost(team, tmp_path, monkeypat
     assert made.returncode == 0, made.stderr
     embedded = make_home(tmp_path / "embedded")
     run(embedded, end=date.fromisoformat(LAST), select=SELECT)
-    assert_same(held(team, monkeypatch), contents(embedded))
+    # A run that an operator starts makes more tables of its days than were asked for here.
+    wanted = {name: frame for name, frame in contents(embedded).items() if frame.height}
+    found = held(team, monkeypatch)
+    assert_same({name: found[name] for name in wanted}, wanted)
+    assert wanted["bond_analytics"].height
     print(f"killed {len(killed)}: {', '.join(killed)}; runs launched {len(launched)}")
 
 

@@ -137,3 +137,20 @@ def test_a_proxy_in_front_is_named():
 
 def test_the_life_of_the_server_is_not_its_business():
     assert answer(kind="lifespan") == 200
+
+
+def test_where_there_is_a_key_it_has_to_be_brought_once(monkeypatch):
+    monkeypatch.setenv("BONDSIG_SERVICE_KEY", "k" * 20)
+    right = ("authorization", "Bearer " + "k" * 20)
+    assert answer(HOST, right) == 200
+    for wrong in (
+        (),
+        (("authorization", "Bearer guess"),),
+        (("authorization", "Bearer "),),
+        (("authorization", "k" * 20),),
+        (right, right),
+        (("authorization", "Bearer grüße"),),
+    ):
+        assert answer(HOST, *wrong) == 401, wrong
+    assert answer(HOST, kind="websocket") == "websocket.close"
+    assert answer(("host", "evil.example"), right) == 403
