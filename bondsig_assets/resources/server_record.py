@@ -1,9 +1,12 @@
-"""Dagster's PostgreSQL event log, made fit for thousands of partitions in one run.
+"""Dagster's record in PostgreSQL, made fit for thousands of partitions in one run and for a server
+that is started again.
 
-Belongs here: connections that are kept, and events stored many at once, as `event_log.py` does for
-SQLite. Not here: what is logged. The stock storage connects anew for every statement, with a login
-each time, and stores planned partitions one by one: a range run over 434 days had planned its first
-stage after minutes. `deploy/dagster.yaml` names this class; tables are those of the stock storage.
+Belongs here: connections that are kept and asked before they are used, and events stored many at
+once, as `event_log.py` does for SQLite. Not here: what is recorded. The stock storages of a run
+connect anew for every statement, with a login each time, and store planned partitions one by one: a
+range run over 434 days had not planned its first stage after four minutes. Those of a web server
+keep connections that a restart of PostgreSQL has closed, and fail on each of them once.
+`deploy/dagster.yaml` names these classes; tables are those of the stock storages.
 """
 
 from __future__ import annotations
@@ -15,8 +18,11 @@ from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster_postgres.event_log import PostgresEventLogStorage
-from dagster_postgres.utils import pg_url_from_config
-from sqlalchemy import create_engine
+from dagster_postgres.run_storage import PostgresRunStorage
+from dagster_postgres.schedule_storage import PostgresScheduleStorage
+from dagster_postgres.utils import pg_url_from_config, set_pg_statement_timeout
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Engine
 from sqlalchemy.pool import QueuePool
 
 from bondsig_assets.resources.event_log import newest_of_each, without_partitions
@@ -25,29 +31,57 @@ from bondsig_assets.resources.event_log import newest_of_each, without_partition
 _CONNECTIONS, _MORE_CONNECTIONS = 3, 10
 
 
-class ReusingPostgresEventLogStorage(PostgresEventLogStorage):
-    """The stock PostgreSQL event log that keeps connections between statements."""
+class _Reusing:
+    """A stock storage that keeps its connections, and asks whether they live before it uses one."""
+
+    _engine: Engine
 
     def __init__(self, postgres_url: str, *arguments: Any, **options: Any) -> None:
-        super().__init__(postgres_url, *arguments, **options)
+        super().__init__(postgres_url, *arguments, **options)  # type: ignore[call-arg]
         self._engine = create_engine(
             postgres_url,
             isolation_level="AUTOCOMMIT",
             poolclass=QueuePool,
             pool_size=_CONNECTIONS,
             max_overflow=_MORE_CONNECTIONS,
-            # A server that was started again has closed it.
             pool_pre_ping=True,
         )
 
     @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> ReusingPostgresEventLogStorage:
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> Any:
         """Dagster's hook for storages named in dagster.yaml."""
         return cls(
             postgres_url=pg_url_from_config(config_value),
             should_autocreate_tables=config_value.get("should_autocreate_tables", True),
             inst_data=inst_data,
         )
+
+    def optimize_for_webserver(
+        self, statement_timeout: int, pool_recycle: int, max_overflow: int
+    ) -> None:
+        """Bound how long a statement of a page may take; connections are kept already."""
+
+        def bound(connection: Any, _record: Any) -> None:
+            set_pg_statement_timeout(connection, statement_timeout)
+
+        event.listen(self._engine, "connect", bound)
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+        super().dispose()  # type: ignore[misc]
+
+
+class ReusingPostgresRunStorage(_Reusing, PostgresRunStorage):
+    """The stock record of runs, on connections that are kept."""
+
+
+class ReusingPostgresScheduleStorage(_Reusing, PostgresScheduleStorage):
+    """The stock record of ticks, on connections that are kept."""
+
+
+class ReusingPostgresEventLogStorage(_Reusing, PostgresEventLogStorage):
+    """The stock event log, on connections that are kept, with events stored many at once."""
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event as the stock storage does."""
@@ -74,8 +108,3 @@ class ReusingPostgresEventLogStorage(PostgresEventLogStorage):
             self._store_asset_event_tags(connection, about_assets, ids)
             for one, number in newest_of_each(about_assets, rows, ids):
                 self._store_asset_event(connection, one, number)
-
-    def dispose(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
-        super().dispose()

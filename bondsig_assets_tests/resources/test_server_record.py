@@ -1,4 +1,4 @@
-"""A team's event log: what the stock storage reads, with few connections and statements."""
+"""A team's record of Dagster: what the stock storage reads, with few connections and statements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dagster_postgres.event_log import PostgresEventLogStorage
 from sqlalchemy import event
 
 from bondsig_assets.home import Home, has_own_dagster
-from bondsig_assets.resources.server_event_log import ReusingPostgresEventLogStorage
+from bondsig_assets.resources.server_record import ReusingPostgresEventLogStorage
 from bondsig_assets.serving.programs import DEPLOY
 from bondsig_assets_tests.resources.test_event_log import something, something_else
 from bondsig_assets_tests.sources.wrds_server import OWNER_PASSWORD, Server
@@ -33,7 +33,8 @@ def instance(server: Server, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
     with dg.DagsterInstance.get() as opened:
         yield opened
-        opened.event_log_storage.dispose()
+    for storage in (opened.event_log_storage, opened.run_storage, opened.schedule_storage):
+        storage.dispose()
 
 
 def told(storage: PostgresEventLogStorage, run_id: str) -> list[object]:
@@ -71,15 +72,20 @@ def test_a_batch_leaves_what_the_stock_storage_leaves(instance, monkeypatch):
     own.dispose()
 
 
-def test_a_server_started_again_costs_no_event(instance, server: Server):
+@pytest.mark.parametrize("is_web_server", [False, True])
+def test_a_server_started_again_costs_nothing(instance, server: Server, is_web_server):
     own = instance.event_log_storage
+    if is_web_server:
+        instance.optimize_for_webserver(statement_timeout=5000, pool_recycle=3600, max_overflow=20)
     assert own.get_materialized_partitions(_KEYS[0]) == set()
+    assert (instance.get_runs(), instance.all_instigator_state()) == ([], [])
     server.run(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname LIKE 'test%' AND pid <> pg_backend_pid()",
         "postgres",
     )
     assert own.get_materialized_partitions(_KEYS[0]) == set()
+    assert (instance.get_runs(), instance.all_instigator_state()) == ([], [])
 
 
 def test_a_home_leaves_a_teams_settings_alone(instance, tmp_path, monkeypatch):
