@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 from bondsig_assets.errors import UserError
@@ -27,9 +27,11 @@ from bondsig_assets.serving.programs import (
     workspace_file,
 )
 from bondsig_assets.serving.secret_files import read
+from bondsig_assets.warehouse.roles import reader_statements
 
+LAKE, RESEARCHER = "lake", "researcher"
 #: Databases, each owned by a role of its name.
-DATABASES = ("dagster", "lake", "mlflow")
+DATABASES = ("dagster", LAKE, "mlflow")
 _WORKSPACE = """load_from:
   - grpc_server:
       host: localhost
@@ -44,39 +46,62 @@ def do(name: str, place: Place) -> None:
 
 
 def make_databases(place: Place) -> None:
-    """A role and a database of its own for each of DATABASES, with the passwords of now; nobody
-    else may connect to them.
+    """A role and a database of its own for each of DATABASES, with the passwords of now, and a
+    researcher who reads the lake; nobody else may connect to them.
     """
+    with _superuser(place, "postgres") as cursor:
+        for name in (*DATABASES, RESEARCHER):
+            _make_role(cursor, name, read(place.secrets, f"{name}_password"))
+        for name in DATABASES:
+            _make_database(cursor, name)
+        cursor.execute("REVOKE ALL ON DATABASE postgres FROM PUBLIC")
+    with _superuser(place, LAKE) as cursor:
+        for statement in reader_statements(LAKE, LAKE, RESEARCHER):
+            cursor.execute(statement)
+
+
+@contextmanager
+def _superuser(place: Place, database: str) -> Iterator[Any]:
+    """A cursor of PostgreSQL's superuser, each statement a transaction of its own."""
     import psycopg2
-    from psycopg2 import sql
-    from psycopg2.extensions import encrypt_password
 
     at = place.address("postgres")
     password = read(place.secrets, "postgres_password")
     try:
         connection = psycopg2.connect(
-            host=at.host, port=at.port, dbname="postgres", user="postgres", password=password
+            host=at.host, port=at.port, dbname=database, user="postgres", password=password
         )
     except psycopg2.OperationalError as error:
         raise UserError(f"PostgreSQL at {at} does not let us in: {_first_line(error)}") from None
     with closing(connection):
         connection.autocommit = True
         with connection.cursor() as cursor:
-            for name in DATABASES:
-                role = sql.Identifier(name)
-                cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
-                if cursor.fetchone() is None:
-                    cursor.execute(sql.SQL("CREATE ROLE {}").format(role))
-                # Scrambled here, so that no log of the server has it.
-                scrambled = encrypt_password(
-                    read(place.secrets, f"{name}_password"), name, connection, "scram-sha-256"
-                )
-                cursor.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD %s").format(role), [scrambled])
-                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-                if cursor.fetchone() is None:
-                    cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
-                cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(role))
-            cursor.execute("REVOKE ALL ON DATABASE postgres FROM PUBLIC")
+            yield cursor
+
+
+def _make_role(cursor: Any, name: str, password: str) -> None:
+    from psycopg2 import sql
+    from psycopg2.extensions import encrypt_password
+
+    role = sql.Identifier(name)
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
+    if cursor.fetchone() is None:
+        cursor.execute(sql.SQL("CREATE ROLE {}").format(role))
+    # Scrambled here, so that no log of the server has it.
+    scrambled = encrypt_password(password, name, cursor.connection, "scram-sha-256")
+    cursor.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD %s").format(role), [scrambled])
+    if name == RESEARCHER:
+        cursor.execute(sql.SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(role))
+
+
+def _make_database(cursor: Any, name: str) -> None:
+    from psycopg2 import sql
+
+    role = sql.Identifier(name)
+    cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+    if cursor.fetchone() is None:
+        cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(role, role))
+    cursor.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(role))
 
 
 def _first_line(error: BaseException) -> str:

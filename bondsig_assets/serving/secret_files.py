@@ -20,6 +20,7 @@ GENERATED = (
     "dagster_password",
     "lake_password",
     "mlflow_password",
+    "researcher_password",
     "store_admin",
     "store_lake",
     "store_mlflow",

@@ -61,7 +61,13 @@ TOPOLOGY: tuple[Service, ...] = (
         (BACK,),
         once=True,
         after=("postgres",),
-        secrets=("postgres_password", "dagster_password", "lake_password", "mlflow_password"),
+        secrets=(
+            "postgres_password",
+            "dagster_password",
+            "lake_password",
+            "mlflow_password",
+            "researcher_password",
+        ),
     ),
     Service(
         "buckets",

@@ -85,11 +85,11 @@ def test_every_port_turns_away_who_brings_nothing(team):
                 status = knock(port, path, context)
                 assert status is None or 400 <= status < 500, (port, path, status)
     at = team.place.address("postgres")
-    for user in ("postgres", "lake", "dagster", "mlflow"):
+    for user in ("postgres", "lake", "dagster", "mlflow", "researcher"):
         for password in ("", "wrong"):
             with pytest.raises(psycopg2.OperationalError, match="password"):
                 psycopg2.connect(
-                    host=at.host, port=at.port, user=user, password=password, dbname=user
+                    host=at.host, port=at.port, user=user, password=password, dbname="lake"
                 )
 
 
@@ -147,6 +147,30 @@ def test_a_one_shot_may_be_done_again_with_its_own_secrets_alone(team, tmp_path,
         with monkeypatch.context() as patch:
             patch.setattr(os, "environ", dict(os.environ))
             once.do(service.name, replace(team.place, secrets=own))
+
+
+def test_a_researcher_reads_the_lake_and_nothing_else(team):
+    at = team.place.address("postgres")
+    told = {
+        "host": at.host,
+        "port": at.port,
+        "user": "researcher",
+        "password": secret_files.read(team.place.secrets, "researcher_password"),
+    }
+    with closing(psycopg2.connect(dbname="lake", **told)) as lake, lake.cursor() as cursor:
+        lake.autocommit = True
+        cursor.execute("SELECT count(*) FROM ducklake_table")
+        assert cursor.fetchone()[0] > 0
+        for statement in ("CREATE TABLE mine (n int)", "DELETE FROM ducklake_snapshot"):
+            with pytest.raises(psycopg2.Error):
+                cursor.execute(statement)
+        cursor.execute("SET default_transaction_read_only = off")
+        for statement in ("CREATE TABLE mine (n int)", "DELETE FROM ducklake_snapshot"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(statement)
+    for other in ("dagster", "mlflow"):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+            psycopg2.connect(dbname=other, **told)
 
 
 def test_another_one_on_the_same_home_is_refused(team):
@@ -235,6 +259,7 @@ def test_a_tiny_world_is_that_of_one_home_bit_for_bit(team, full_home, monkeypat
     run_id = answer["run"]["runId"]
     team.until(lambda: team.status(run_id) in ("SUCCESS", "FAILURE"), patience=5 * PATIENCE)
     assert team.status(run_id) == "SUCCESS"
+    assert "operator" in team.within("audit-log").stdout
     made = team.within("run")
     assert made.returncode == 0, made.stderr
     assert_same(held(team, monkeypatch), contents(full_home))
