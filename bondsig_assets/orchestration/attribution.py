@@ -19,7 +19,7 @@ from dagster._core.storage.tags import (
 )
 
 #: Who asks, as a proxy tells it that takes the same header away from whoever comes with it.
-USER_HEADER = "X-Forwarded-User"
+USER_HEADER = "X-Bondsig-User"
 _OTHERS = {
     SCHEDULE_NAME_TAG: "schedule",
     SENSOR_NAME_TAG: "sensor",
