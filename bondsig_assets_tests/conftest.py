@@ -3,7 +3,9 @@ one alone does.
 """
 
 import gc
+import logging
 import os
+from contextlib import suppress
 
 import pytest
 
@@ -11,6 +13,13 @@ import pytest
 # test of the whole graph asks for the same bits with more (`graph/test_whole_graph.py`).
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("BONDSIG_THREADS", "1")
+
+# Dagster closes all handlers of logging when a run begins, and that of absl, which the LSTM's
+# libraries bring, closes what was standard error when it was made: the file pytest captures into.
+with suppress(ImportError):
+    from absl.logging import PythonHandler
+
+    PythonHandler.close = logging.StreamHandler.close
 
 pytest_plugins = ["bondsig_assets_tests.sources.wrds_server", "bondsig_assets_tests.store"]
 
