@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # Two workers (`bondsig_assets_tests/conftest.py` says which tests share one), the slowest named.
-TOGETHER := -rs --durations=10 -n 2 --dist loadgroup --no-loadscope-reorder
+TOGETHER := -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-bonds bench-learning bench-portfolio
 

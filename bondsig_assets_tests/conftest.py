@@ -6,6 +6,9 @@ import gc
 import logging
 import os
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,16 +27,30 @@ with suppress(ImportError):
 pytest_plugins = ["bondsig_assets_tests.sources.wrds_server", "bondsig_assets_tests.store"]
 
 
-@pytest.hookimpl(tryfirst=True)
+@cache
+def _shares_the_home(file: Path) -> bool:
+    """Whether tests of a file look at the home that is made once for all."""
+    return "full_home" in file.read_text()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file stays on one worker, and those that share the home that is made once are one file:
-    else all workers but one would wait for it. They begin, being the longest.
+    """Those that share a home begin, being the longest."""
+    items.sort(key=lambda item: not _shares_the_home(item.path))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file stays on one worker, and those that share a home are one file: else all workers but
+    one would wait until it is made.
     """
-    shares = {item.path for item in items if "full_home" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: item.path not in shares)
-    for item in items:
-        group = "full_home" if item.path in shares else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "full_home" if _shares_the_home(config.rootpath / file) else file
+
+    return Scheduling(config, log)
 
 
 def pytest_collection_finish() -> None:
