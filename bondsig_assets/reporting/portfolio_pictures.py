@@ -80,7 +80,7 @@ def draw_portfolio(read: Read, policy: str, note: str = "") -> Figure | None:
         panels[0].plot(
             breached, [low] * len(breached), "|", color="black", label="a bound gave way"
         )
-        panels[0].legend(frameon=False, fontsize=8, loc="upper left")
+        _legend(panels[0])
     figure.tight_layout()
     return figure
 
@@ -161,8 +161,13 @@ def _titled(axes: Axes, title: str, legend: bool = True) -> None:
     axes.set_title(title, loc="left", fontsize=10)
     axes.axhline(0, color="black", linewidth=0.6)
     if legend:
-        axes.legend(frameon=False, fontsize=8, loc="upper left")
+        _legend(axes)
     _bare(axes)
+
+
+def _legend(axes: Axes) -> None:
+    """Above the axes, at their right, where no line runs."""
+    axes.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3)
 
 
 def _bare(axes: Axes) -> None:
