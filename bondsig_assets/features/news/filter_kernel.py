@@ -67,6 +67,10 @@ _BAND_SPEED = 0.03
 _LEAST_OAS = 5.0
 _N_CURVE = 3
 
+#: The slot of an issuer's CDS curve among its instruments. It is passed as np.int64: for a constant
+#: numba would compile everything that takes a slot once more.
+CDS_SLOT = 0
+
 _compiled = njit(cache=True, nogil=True, error_model="numpy")
 
 
@@ -368,7 +372,7 @@ def market_day(
     for p in range(n_parents):
         of = of_grade[grade[p]]
         _step_forward(state, p, moves[p], of[QUIET] + of[CHANCE] * of[JUMP], numbers)
-    n = 0
+    n = np.int64(0)
     for k in range(rows.size):
         r = rows[k]
         p, b = parents[bond_of[r]], bond_of[r]
@@ -401,7 +405,7 @@ def market_day(
         if state[4][p, 0] < 0:
             continue
         noise[n] = state[5][p, 0] * numbers[CDS_NOISE] * numbers[CDS_NOISE]
-        expected[n] = _variance_of(state, p, 0, 1.0, 1.0)
+        expected[n] = _variance_of(state, p, np.int64(CDS_SLOT), 1.0, 1.0)
         gap = state[10][p] - state[0][p, 0] - state[0][p, LEVELS]
         surprise[n] = min(max(gap, -_CDS_CUT), _CDS_CUT)
         exposure[n], of_sector[n], own[n], owner[n] = 1.0, sector[p], False, p
@@ -491,19 +495,20 @@ def _observe_bond(
 @_compiled
 def _observe_cds(state, p, day, agreed, numbers, gain):  # pragma: no cover
     """The day's CDS curve taken into its issuer's state; its first one starts the chain."""
+    slot = np.int64(CDS_SLOT)
     if state[4][p, 0] < 0:
-        _begin(state, p, 0, 1.0, state[0][p, 0], state[10][p], numbers[CDS_NOISE] ** 2)
+        _begin(state, p, slot, 1.0, state[0][p, 0], state[10][p], numbers[CDS_NOISE] ** 2)
         state[4][p, 0] = day
         return
     gap = state[10][p] - state[0][p, 0] - state[0][p, LEVELS]
     surprise = min(max(gap, -_CDS_CUT), _CDS_CUT)
-    expected = _variance_of(state, p, 0, 1.0, 1.0)
+    expected = _variance_of(state, p, slot, 1.0, 1.0)
     noise = state[5][p, 0] * numbers[CDS_NOISE] ** 2
     squared = surprise * surprise / (expected + noise)
     if squared > _OUTLIER and not agreed:
         noise = max(noise, surprise * surprise / _OUTLIER - expected)
-    _update(state, p, 0, 1.0, 1.0, surprise, noise, gain)
-    _adapt(state, p, 0, squared, numbers)
+    _update(state, p, slot, 1.0, 1.0, surprise, noise, gain)
+    _adapt(state, p, slot, squared, numbers)
     state[4][p, 0] = day
 
 
