@@ -24,11 +24,12 @@ from bondsig_assets.serving.programs import (
     LAKE_BUCKET,
     MLFLOW_BUCKET,
     dagster_variables,
+    keeper_variables,
     program,
     variables_within,
 )
 from bondsig_assets.serving.secret_files import read
-from bondsig_assets.serving.topology import SERVICES
+from bondsig_assets.serving.topology import KEEPING, SERVICES
 
 #: Who PostgreSQL runs as where we are root, which it refuses.
 _NOT_ROOT = ("postgres", "nobody")
@@ -56,7 +57,9 @@ def within(place: Place, arguments: tuple[str, ...]) -> NoReturn:
     call = (
         "import sys; from bondsig_assets.commands.cli import main; sys.argv[0] = 'bondsig'; main()"
     )
-    _exec((sys.executable, "-c", call, *arguments), variables_within(place))
+    is_keeping = arguments[:1] and arguments[0] in KEEPING
+    variables = keeper_variables(place) if is_keeping else variables_within(place)
+    _exec((sys.executable, "-c", call, *arguments), variables)
 
 
 def _exec(arguments: tuple[str, ...], variables: Mapping[str, str]) -> NoReturn:
@@ -117,11 +120,15 @@ def _user(name: str) -> pwd.struct_passwd | None:
 
 
 def _prepare_store(place: Place) -> None:
-    """The store's identities: each reaches its own bucket, the researcher reads the lake's."""
+    """The store's identities: each reaches its own bucket, the researcher reads the lake's, the
+    keeper fills and reads both.
+    """
+    all_acts = ("Read", "Write", "List", "Tagging")
     identities = {
         "admin": ["Admin"],
-        "lake": [f"{act}:{LAKE_BUCKET}" for act in ("Read", "Write", "List", "Tagging")],
-        "mlflow": [f"{act}:{MLFLOW_BUCKET}" for act in ("Read", "Write", "List", "Tagging")],
+        "lake": [f"{act}:{LAKE_BUCKET}" for act in all_acts],
+        "mlflow": [f"{act}:{MLFLOW_BUCKET}" for act in all_acts],
+        "keeper": [f"{act}:{name}" for name in (LAKE_BUCKET, MLFLOW_BUCKET) for act in all_acts],
         "researcher": [f"{act}:{LAKE_BUCKET}" for act in ("Read", "List")],
     }
     told = [
