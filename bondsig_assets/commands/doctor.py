@@ -291,18 +291,20 @@ def _backups(home: Home) -> Iterator[Finding]:
     """How old the newest backup is. A home that never had one is told, not held against it."""
     from bondsig_assets.orchestration.backup_record import SERVERS, newest_record
 
-    record = newest_record(home)
+    record, is_team = newest_record(home), any(os.environ.get(name) for name in SERVERS)
     # A team's backups may be made from another machine.
-    if home.market() is None or record is None and any(os.environ.get(name) for name in SERVERS):
+    if home.market() is None or record is None and is_team:
         return
     if record is None:
         yield True, "never backed up: `bondsig backup DIR` does it (docs/operations.md)", ""
         return
     days = record.age_seconds(datetime.now(UTC).timestamp()) / 86400
+    # The container that makes a team's backups is the only one that sees them.
+    is_seen = is_team or record.folder.exists()
     yield (
-        record.folder.exists() and days <= _OLD_BACKUP_DAYS,
+        is_seen and days <= _OLD_BACKUP_DAYS,
         f"newest backup {record.folder}, {days:.1f} days old"
-        + ("" if record.folder.exists() else ", is not there any more"),
+        + ("" if is_seen else ", is not there any more"),
         f"bondsig backup {record.folder.parent}",
     )
 

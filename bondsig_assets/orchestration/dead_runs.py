@@ -7,7 +7,8 @@ fill the queue.
 
 A run says its process number when it begins its steps; before, its code server answers for it,
 whose socket the run names. The record is one machine's (SQLite): where a team's is in PostgreSQL
-both may be another machine's, so there nothing is judged.
+both may be another machine's, so there nothing is judged but by the code server itself, which says
+when it starts that none of those before it is left.
 """
 
 from __future__ import annotations
@@ -69,6 +70,22 @@ def end_unfinished_runs(instance: dg.DagsterInstance, why: str) -> int:
     return len(unfinished)
 
 
+def end_runs_of(instance: dg.DagsterInstance, place: str) -> list[str]:
+    """End, as failed, every run that a code server at the socket `place` was asked to start; their
+    ids. For one that begins to serve there: runs are children of those before it and ended with
+    them.
+    """
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=list(IN_PROGRESS_RUN_STATUSES)))
+    found = [run for run in unfinished if _socket_of(run) == place]
+    for run in found:
+        instance.report_run_failed(
+            run,
+            "The code server of this run is gone, and the run with it. What it had finished is"
+            " kept.",
+        )
+    return [run.run_id for run in found]
+
+
 def dead_runs(instance: dg.DagsterInstance) -> list[DeadRun]:
     """Runs in progress whose process is gone."""
     if not isinstance(instance.run_storage, SqliteRunStorage):
@@ -88,7 +105,7 @@ def _launcher_is_gone(run: dg.DagsterRun) -> bool:
     """Whether nobody listens any more at the socket of the code server that was asked to start a
     run: a code server goes no earlier than its runs, unless it is killed.
     """
-    place = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
+    place = _socket_of(run)
     if not place:
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -99,6 +116,12 @@ def _launcher_is_gone(run: dg.DagsterRun) -> bool:
         except OSError:
             return False
     return False
+
+
+def _socket_of(run: dg.DagsterRun) -> str | None:
+    """The socket of the code server that was asked to start a run."""
+    place: str | None = json.loads(run.tags.get(GRPC_INFO_TAG, "{}")).get("socket")
+    return place
 
 
 def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:

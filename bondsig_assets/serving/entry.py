@@ -16,12 +16,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
+from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import UserError
 from bondsig_assets.serving import executables, once, store_guard
 from bondsig_assets.serving.place import Place
-from bondsig_assets.serving.programs import LAKE_BUCKET, MLFLOW_BUCKET, program, variables_within
+from bondsig_assets.serving.programs import (
+    LAKE_BUCKET,
+    MLFLOW_BUCKET,
+    dagster_variables,
+    keeper_variables,
+    program,
+    variables_within,
+)
 from bondsig_assets.serving.secret_files import read
-from bondsig_assets.serving.topology import SERVICES
+from bondsig_assets.serving.topology import KEEPING, SERVICES
 
 #: Who PostgreSQL runs as where we are root, which it refuses.
 _NOT_ROOT = ("postgres", "nobody")
@@ -49,7 +57,9 @@ def within(place: Place, arguments: tuple[str, ...]) -> NoReturn:
     call = (
         "import sys; from bondsig_assets.commands.cli import main; sys.argv[0] = 'bondsig'; main()"
     )
-    _exec((sys.executable, "-c", call, *arguments), variables_within(place))
+    is_keeping = arguments[:1] and arguments[0] in KEEPING
+    variables = keeper_variables(place) if is_keeping else variables_within(place)
+    _exec((sys.executable, "-c", call, *arguments), variables)
 
 
 def _exec(arguments: tuple[str, ...], variables: Mapping[str, str]) -> NoReturn:
@@ -110,11 +120,15 @@ def _user(name: str) -> pwd.struct_passwd | None:
 
 
 def _prepare_store(place: Place) -> None:
-    """The store's identities: each reaches its own bucket, the researcher reads the lake's."""
+    """The store's identities: each reaches its own bucket, the researcher reads the lake's, the
+    keeper fills and reads both.
+    """
+    all_acts = ("Read", "Write", "List", "Tagging")
     identities = {
         "admin": ["Admin"],
-        "lake": [f"{act}:{LAKE_BUCKET}" for act in ("Read", "Write", "List", "Tagging")],
-        "mlflow": [f"{act}:{MLFLOW_BUCKET}" for act in ("Read", "Write", "List", "Tagging")],
+        "lake": [f"{act}:{LAKE_BUCKET}" for act in all_acts],
+        "mlflow": [f"{act}:{MLFLOW_BUCKET}" for act in all_acts],
+        "keeper": [f"{act}:{name}" for name in (LAKE_BUCKET, MLFLOW_BUCKET) for act in all_acts],
         "researcher": [f"{act}:{LAKE_BUCKET}" for act in ("Read", "List")],
     }
     told = [
@@ -137,9 +151,12 @@ def _prepare_store(place: Place) -> None:
 
 
 def _prepare_code(place: Place) -> None:
-    """A market: without one there are no days. Waits until somebody gives it one."""
+    """No run of a graph before this one is left as at work. And a market: without one there are no
+    days. Waits until somebody gives it one.
+    """
     place.sockets.mkdir(parents=True, exist_ok=True)
     place.sockets.chmod(0o700)
+    _end_runs_before(place)
     if place.home.market() is None:
         print(
             f"{place.home.path} holds no market yet; `bondsig within run …` makes one, and the"
@@ -148,6 +165,24 @@ def _prepare_code(place: Place) -> None:
         )
     while place.home.market() is None:
         time.sleep(_WAIT_SECONDS)
+
+
+def _end_runs_before(place: Place) -> None:
+    from dagster import DagsterInstance
+    from dagster_postgres.utils import DagsterPostgresException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from bondsig_assets.orchestration.dead_runs import end_runs_of
+
+    os.environ.update(dagster_variables(place))
+    try:
+        with DagsterInstance.from_config(str(place.dagster)) as instance:
+            ended = end_runs_of(instance, str(place.code_socket))
+    except (SQLAlchemyError, DagsterPostgresException) as error:
+        said = hidden(str(error).splitlines()[0])
+        raise UserError(f"Dagster's record at {place.address('postgres')}: {said}") from None
+    for run in ended:
+        print(f"run {run.split('-')[0]} ended with the graph before this one", flush=True)
 
 
 def _prepare_proxy(place: Place) -> None:

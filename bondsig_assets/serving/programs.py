@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from bondsig_assets.home import PACKAGE
 from bondsig_assets.serving import executables, store_guard
@@ -21,6 +22,7 @@ from bondsig_assets.serving.topology import PREFIXES
 #: Files of `deploy/`, which travel with the package.
 DEPLOY = PACKAGE / "deploy"
 LAKE_BUCKET, MLFLOW_BUCKET = "lake", "mlflow"
+_ARTIFACTS = "artifacts"
 #: SeaweedFS and botocore want some name here.
 _REGION = "us-east-1"
 
@@ -47,6 +49,25 @@ def variables_within(place: Place) -> dict[str, str]:
         **dagster_variables(place),
         **tracking_variables(place),
         **alert_variables(place.secrets),
+    }
+
+
+def keeper_variables(place: Place) -> dict[str, str]:
+    """What the commands that keep all of a team need: the same, with a key of both buckets,
+    MLflow's database, and PostgreSQL's programs of the server's own version.
+    """
+    from bondsig_assets.upkeep.server_databases import MLFLOW_DATABASE
+    from bondsig_assets.upkeep.team_backup import ARTIFACTS
+
+    programs = Path(executables.postgres("pg_dump")).parent
+    password = quote(read(place.secrets, "mlflow_password"), safe="")
+    at = place.address("postgres")
+    return {
+        **variables_within(place),
+        **store_variables(place, "keeper"),
+        MLFLOW_DATABASE: f"postgresql://mlflow:{password}@{at}/mlflow",
+        ARTIFACTS: f"s3://{MLFLOW_BUCKET}/{_ARTIFACTS}",
+        "PATH": os.pathsep.join([str(programs), *os.get_exec_path()]),
     }
 
 
@@ -185,7 +206,7 @@ def _mlflow(place: Place) -> Program:
         (
             *(sys.executable, "-m", "bondsig_assets.orchestration.tracking_server"),
             *("--backend-store-uri", mlflow_database(place)),
-            *("--serve-artifacts", "--artifacts-destination", f"s3://{MLFLOW_BUCKET}/artifacts"),
+            *("--serve-artifacts", "--artifacts-destination", f"s3://{MLFLOW_BUCKET}/{_ARTIFACTS}"),
             *("--host", place.listen, "--port", str(at.port), "--workers", "1"),
             *("--static-prefix", PREFIXES["mlflow"]),
             *("--allowed-hosts", ",".join(_named(place, "mlflow"))),

@@ -25,6 +25,7 @@ GENERATED = (
     "store_lake",
     "store_mlflow",
     "store_researcher",
+    "store_keeper",
     "service_key",
 )
 #: Files that people fill: logins of the proxy, what each may, and variables of alerts and sources.

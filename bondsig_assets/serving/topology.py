@@ -52,7 +52,7 @@ TOPOLOGY: tuple[Service, ...] = (
         "files of the lake and of MLflow, as S3 buckets",
         (BACK,),
         port=8333,
-        secrets=("store_admin", "store_lake", "store_mlflow", "store_researcher"),
+        secrets=("store_admin", "store_lake", "store_mlflow", "store_researcher", "store_keeper"),
         folders=(STATE,),
     ),
     Service(
@@ -172,6 +172,9 @@ TOPOLOGY: tuple[Service, ...] = (
 SERVICES = {service.name: service for service in TOPOLOGY}
 #: What `bondsig within` may use: what the graph does.
 WITHIN = SERVICES["code"]
+#: Commands that copy all of a team or put it back, and the secrets that they need besides.
+KEEPING = ("backup", "restore", "upgrade")
+KEEPERS = ("mlflow_password", "store_keeper")
 #: Where each server's pages begin, behind the proxy.
 PREFIXES = {"webserver": "/dagster", "readers": "/dagster", "mlflow": "/mlflow", "report": ""}
 

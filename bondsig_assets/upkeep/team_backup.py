@@ -55,13 +55,13 @@ def restore_team(home: Home, folder: Path, name: str = "") -> Manifest:
         )
     dagster, lake, mlflow = team_databases(home)
     storage = _storage()
-    for database, table in ((dagster, "runs"), (lake, "ducklake_snapshot"), (mlflow, "runs")):
-        _require_empty(database, table)
-    targets = {_LAKE_FILES: storage}
+    for database in (dagster, mlflow):
+        _require_empty(database, "runs")
+    targets, known = {_LAKE_FILES: storage}, _files_of_unused(lake)
     if artifacts := os.environ.get(ARTIFACTS):
         targets[_ARTIFACTS] = artifacts
     for place in targets.values():
-        if store_at(place).names():
+        if not known.issuperset(store_at(place).names()):
             raise BackupError(f"{place} holds files already: name a new folder or bucket path")
     refuse_damages(source, list(damages(source, manifest)))
     for below, place in targets.items():
@@ -142,13 +142,9 @@ def _one_moment(server: duckdb.DuckDBPyConnection) -> tuple[str, int, list[str]]
     the files of all that the lake knows.
     """
     server.execute("BEGIN")
-
-    def ask(question: str) -> list[tuple[str, ...]]:
-        return server.execute(f"FROM postgres_query('server', {quote(question)})").fetchall()
-
-    moment = str(ask("SELECT pg_export_snapshot() AS moment")[0][0])
-    snapshot = int(ask("SELECT max(snapshot_id) AS newest FROM ducklake_snapshot")[0][0])
-    return moment, snapshot, paths(ask(FILES))  # type: ignore[arg-type]
+    moment = str(_ask(server, "SELECT pg_export_snapshot() AS moment")[0][0])
+    newest = _ask(server, "SELECT max(snapshot_id) AS newest FROM ducklake_snapshot")[0][0]
+    return moment, int(newest), paths(_ask(server, FILES))  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -166,21 +162,42 @@ def _attached(database: ServerDatabase) -> Iterator[duckdb.DuckDBPyConnection]:
         raise BackupError(hidden(f"the database of {database.name}: {said}")) from None
 
 
+def _files_of_unused(lake: ServerDatabase) -> set[str]:
+    """Files that a lake has of its installation, which a team's services do before anybody works on
+    it; none where there is no lake. Raises BackupError where it holds more.
+    """
+    if not _count(lake, "ducklake_snapshot"):
+        return set()
+    of_work = (
+        "ducklake_data_file JOIN ducklake_table USING (table_id) WHERE table_name NOT IN"
+        " ('migrations', 'settings')"
+    )
+    with _attached(lake) as server:
+        if _ask(server, f"SELECT count(*) AS n FROM {of_work}")[0][0]:
+            raise BackupError("the lake holds data already: name an empty database")
+        return set(paths(_ask(server, FILES)))  # type: ignore[arg-type]
+
+
 def _require_empty(database: ServerDatabase, table: str) -> None:
     """Raises BackupError where a database has rows in `table`."""
-    with _attached(database) as server:
-        there = server.execute(
-            "FROM postgres_query('server', 'SELECT count(*) AS n FROM pg_tables WHERE schemaname ="
-            f" ''public'' AND tablename = ''{table}''')"
-        ).fetchall()
-        rows = (
-            server.execute(
-                f"FROM postgres_query('server', 'SELECT count(*) AS n FROM {table}')"
-            ).fetchall()
-            if there[0][0]
-            else [(0,)]
-        )
-    if rows[0][0]:
+    if _count(database, table):
         raise BackupError(
             f"the database of {database.name} holds {table} already: name an empty one"
         )
+
+
+def _count(database: ServerDatabase, table: str) -> int:
+    """How many rows a table has; 0 where there is none."""
+    there = (
+        "SELECT count(*) AS n FROM pg_tables WHERE schemaname = 'public' AND tablename ="
+        f" {quote(table)}"
+    )
+    with _attached(database) as server:
+        if not _ask(server, there)[0][0]:
+            return 0
+        return int(_ask(server, f"SELECT count(*) AS n FROM {table}")[0][0])
+
+
+def _ask(server: duckdb.DuckDBPyConnection, question: str) -> list[tuple[str, ...]]:
+    """What PostgreSQL answers on the connection of `_attached`."""
+    return server.execute(f"FROM postgres_query('server', {quote(question)})").fetchall()

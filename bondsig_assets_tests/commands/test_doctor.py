@@ -101,7 +101,7 @@ def lake_home(tmp_path) -> Home:
     return home
 
 
-def test_how_old_the_newest_backup_is(tmp_path):
+def test_how_old_the_newest_backup_is(tmp_path, monkeypatch):
     home = Home(tmp_path / "home")
     home.claim(Market(world="tiny"), (date(2024, 1, 1), date(2024, 1, 31)))
     ((good, text, _),) = _backups(home)
@@ -117,6 +117,11 @@ def test_how_old_the_newest_backup_is(tmp_path):
     shutil.rmtree(made.folder)
     ((good, text, _),) = _backups(home)
     assert not good and text.endswith("is not there any more")
+    back_up(home, tmp_path / "others")
+    shutil.rmtree(tmp_path / "others")
+    monkeypatch.setenv("BONDSIG_CATALOG", "postgres:dbname=lake")
+    ((good, text, _),) = _backups(home)
+    assert good and text.endswith("0.0 days old"), "a team's may lie where this process cannot look"
 
 
 def test_upkeep_upgrades_and_the_clock_of_a_home(tmp_path):

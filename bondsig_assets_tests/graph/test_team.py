@@ -53,6 +53,24 @@ def held(team: Team, monkeypatch, **options) -> dict:
         return contents(team.home, **options)
 
 
+def note_in_mlflow() -> str:
+    """A run of MLflow with an artifact, on the server that the environment names."""
+    import mlflow
+
+    mlflow.set_tracking_uri(os.environ["BONDSIG_MLFLOW"])
+    with mlflow.start_run() as started:
+        mlflow.log_text("kept", "note.txt")
+    return started.info.run_id
+
+
+def noted_in_mlflow(run_id: str) -> str:
+    """What that run's artifact says, on the server that the environment names now."""
+    import mlflow
+
+    mlflow.set_tracking_uri(os.environ["BONDSIG_MLFLOW"])
+    return mlflow.artifacts.load_text(f"runs:/{run_id}/note.txt")
+
+
 def knock(port: int, path: str, context: ssl.SSLContext | None) -> int | None:
     """Status of an answer without a login, None where there is none."""
     kind = http.client.HTTPConnection if context is None else http.client.HTTPSConnection
@@ -220,6 +238,36 @@ def test_what_is_killed_comes_back_and_nothing_is_lost(team, tmp_path, monkeypat
     assert_same({name: found[name] for name in wanted}, wanted)
     assert wanted["bond_analytics"].height
     print(f"killed {len(killed)}: {', '.join(killed)}; runs launched {len(launched)}")
+
+
+def test_a_team_is_backed_up_as_it_runs_and_fills_another(team, tmp_path, monkeypatch):
+    make_home(team.home.path)
+    made = team.within("run", "--end", FIRST, "--select", SELECT)
+    assert made.returncode == 0, made.stderr
+    with monkeypatch.context() as patch:
+        for name, value in variables_within(team.place).items():
+            patch.setenv(name, value)
+        run_id = note_in_mlflow()
+    folder = str(tmp_path / "backups")
+    for asked in (("backup", folder), ("backup", folder, "--verify")):
+        done = team.within(*asked)
+        assert done.returncode == 0, done.stderr
+    assert "bondsig_backup_age_seconds" in team.within("metrics").stdout
+    assert "newest backup" in team.within("doctor").stdout
+    assert "nothing to upgrade" in team.within("upgrade", "--check").stdout
+    refused = team.within("restore", folder)
+    assert refused.returncode == 1 and "holds runs already" in refused.stderr
+    other = Team()
+    try:
+        done = other.within("restore", folder)
+        assert done.returncode == 0, done.stderr
+        other.until(lambda: other.well("code"))
+        assert_same(held(other, monkeypatch), held(team, monkeypatch))
+        for name, value in variables_within(other.place).items():
+            monkeypatch.setenv(name, value)
+        assert noted_in_mlflow(run_id) == "kept"
+    finally:
+        other.stop()
 
 
 def test_a_store_that_stands_still_is_told_and_forgiven(team):

@@ -16,7 +16,7 @@ from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration import dead_runs as module
-from bondsig_assets.orchestration.dead_runs import dead_runs, end_dead_runs
+from bondsig_assets.orchestration.dead_runs import dead_runs, end_dead_runs, end_runs_of
 from bondsig_assets.orchestration.runner import open_instance
 
 pytestmark = pytest.mark.slow
@@ -94,6 +94,24 @@ def test_where_other_machines_run_too_nothing_is_judged(instance, monkeypatch):
     start(instance, gone())
     monkeypatch.setattr(module, "SqliteRunStorage", int)
     assert dead_runs(instance) == []
+
+
+def test_a_code_server_that_begins_ends_the_runs_of_those_before_it(instance):
+    job = dg.Definitions(assets=[nothing]).resolve_implicit_global_asset_job_def()
+    runs = {}
+    for place in ("/here/code.sock", "/elsewhere/code.sock", None):
+        tags = {GRPC_INFO_TAG: json.dumps({"host": "localhost", "socket": place})} if place else {}
+        runs[place] = instance.create_run_for_job(
+            job, status=dg.DagsterRunStatus.STARTED, tags=tags
+        ).run_id
+    assert end_runs_of(instance, "/here/code.sock") == [runs["/here/code.sock"]]
+    assert end_runs_of(instance, "/here/code.sock") == []
+    found = {place: instance.get_run_by_id(run).status.value for place, run in runs.items()}
+    assert found == {
+        "/here/code.sock": "FAILURE",
+        "/elsewhere/code.sock": "STARTED",
+        None: "STARTED",
+    }
 
 
 def test_a_run_that_never_began_lives_as_long_as_its_code_server(instance, tmp_path):

@@ -14,16 +14,25 @@ import yaml
 from bondsig_assets.home import CHECKOUT, DAGSTER_TEMPLATE, PACKAGE
 from bondsig_assets.serving import secret_files
 from bondsig_assets.serving.programs import DEPLOY
-from bondsig_assets.serving.topology import HOME, SOCKETS, STATE, TOPOLOGY, WITHIN, Service
+from bondsig_assets.serving.topology import (
+    HOME,
+    KEEPERS,
+    KEEPING,
+    SOCKETS,
+    STATE,
+    TOPOLOGY,
+    WITHIN,
+    Service,
+)
 
 assert CHECKOUT is not None
 COMPOSE: dict = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES: dict = COMPOSE["services"]
-ASKED = "bondsig"
+ASKED, KEEPER = "bondsig", "keeper"
 
 
 def test_they_are_the_declared_services():
-    assert set(SERVICES) == {*(one.name for one in TOPOLOGY), ASKED}
+    assert set(SERVICES) == {*(one.name for one in TOPOLOGY), ASKED, KEEPER}
 
 
 @pytest.mark.parametrize("service", TOPOLOGY, ids=lambda one: one.name)
@@ -60,6 +69,15 @@ def test_a_command_on_asking_has_what_the_graph_has():
     assert told["entrypoint"] == ["bondsig", "within"] and told["profiles"] == ["asked"]
     assert told["secrets"] == list(WITHIN.secrets) and told["networks"] == list(WITHIN.networks)
     assert told["environment"] == SERVICES[WITHIN.name]["environment"]
+
+
+def test_the_keeper_alone_of_commands_has_the_secrets_of_backups():
+    told, asked = SERVICES[KEEPER], SERVICES[ASKED]
+    for name in ("entrypoint", "profiles", "environment", "networks", "depends_on"):
+        assert told[name] == asked[name]
+    assert told["secrets"] == [*WITHIN.secrets, *KEEPERS]
+    assert told["command"][0] in KEEPING
+    assert told["volumes"] == [*asked["volumes"], "${BONDSIG_BACKUPS:-./backups}:/backups"]
 
 
 @pytest.mark.parametrize("name", SERVICES)

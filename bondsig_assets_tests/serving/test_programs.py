@@ -6,12 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from bondsig_assets.credentials import password_in
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 from bondsig_assets.serving import executables, secret_files
 from bondsig_assets.serving.place import Address, Place, machine
-from bondsig_assets.serving.programs import PROGRAMS, STORE_PORTS, program, variables_within
-from bondsig_assets.serving.topology import SERVICES
+from bondsig_assets.serving.programs import (
+    PROGRAMS,
+    STORE_PORTS,
+    dagster_variables,
+    keeper_variables,
+    program,
+    variables_within,
+)
+from bondsig_assets.serving.topology import KEEPERS, SERVICES, WITHIN
 
 
 @pytest.fixture
@@ -63,6 +71,24 @@ def test_within_has_what_the_graph_has(places):
     assert told == program("code", places[0]).variables
     assert told["BONDSIG_STORAGE"].startswith("s3://")
     assert "password" not in told["BONDSIG_CATALOG"]
+
+
+def test_a_command_that_keeps_all_has_a_key_of_both_buckets_and_its_own_secrets_alone(
+    places, tmp_path
+):
+    own = tmp_path / "own"
+    own.mkdir()
+    for secret in (*WITHIN.secrets, *KEEPERS):
+        (own / secret).write_text("" if secret in secret_files.FILLED else f"{secret}/x")
+    here = places[0]
+    place = Place(here.home, own, here.state, here.sockets, here.listen, here.addresses)
+    told = keeper_variables(place)
+    assert told["AWS_ACCESS_KEY_ID"] == "keeper"
+    assert told["AWS_SECRET_ACCESS_KEY"] == "store_keeper/x"
+    # A password may hold what separates the parts of an address.
+    assert password_in(told["BONDSIG_MLFLOW_DATABASE"]) == "mlflow_password/x"
+    assert told["BONDSIG_MLFLOW_ARTIFACTS"] in program("mlflow", here).arguments
+    assert {name: told[name] for name in dagster_variables(place)} == dagster_variables(place)
 
 
 def test_the_store_is_reached_by_its_s3_port_alone(places):
