@@ -154,7 +154,7 @@ def _prepare_code(place: Place) -> None:
     """No run of a graph before this one is left as at work. And a market: without one there are no
     days. Waits until somebody gives it one.
     """
-    place.sockets.mkdir(parents=True, exist_ok=True)
+    place.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
     place.sockets.chmod(0o700)
     _end_runs_before(place)
     if place.home.market() is None:

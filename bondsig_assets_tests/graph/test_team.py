@@ -112,6 +112,7 @@ def test_every_port_turns_away_who_brings_nothing(team):
 
 
 def test_a_server_without_a_port_is_reached_by_its_owner_alone(team):
+    team.until(team.place.sockets.exists)
     assert stat.S_IMODE(team.place.sockets.stat().st_mode) == 0o700
 
 
