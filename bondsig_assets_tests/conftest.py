@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long a machine takes is no fault of what is tested.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Workers share the cores, and a small lake costs an engine of two threads half as much again. One
 # test of the whole graph asks for the same bits with more (`graph/test_whole_graph.py`).
