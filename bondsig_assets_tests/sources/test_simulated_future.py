@@ -45,6 +45,7 @@ def source(of: World, view: str) -> SimulatedSource:
     return SimulatedSource(of, view)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view", ["live", "regulatory"])
 @pytest.mark.parametrize("name", STOPS)
 def test_a_longer_world_has_the_same_past(name, view):
