@@ -17,6 +17,7 @@ from typing import Any, cast
 from dagster._core.events import ASSET_EVENTS, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
     SqliteEventLogStorage,
 )
@@ -77,23 +78,8 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
             with self.run_connection(run_id) as connection:
                 connection.execute(SqlEventLogStorageTable.insert(), rows)
             with self.index_connection() as connection:
-                self._index(connection, of_run, rows)
-
-    def _index(
-        self, connection: Connection, events: Sequence[EventLogEntry], rows: list[dict[str, Any]]
-    ) -> None:
-        """Mirror events in the index of all runs, as `store_event` does for one."""
-        ids = list(
-            connection.scalars(
-                SqlEventLogStorageTable.insert().returning(
-                    SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
-                ),
-                rows,
-            )
-        )
-        self._store_asset_event_tags(connection, events, ids)
-        for one, number in newest_of_each(events, rows, ids):
-            self._store_asset_event(connection, one, number)
+                # Mirrored in the index of all runs, as `store_event` does for one.
+                store_indexed(self, connection, of_run, rows)
 
     def _engine(self, shard: str) -> Engine:
         if shard not in self._engines:
@@ -128,6 +114,26 @@ class ReusingSqliteEventLogStorage(SqliteEventLogStorage):
         for engine in self._engines.values():
             engine.dispose()
         super().dispose()
+
+
+def store_indexed(
+    storage: SqlEventLogStorage,
+    connection: Connection,
+    events: Sequence[EventLogEntry],
+    rows: list[dict[str, Any]],
+) -> None:
+    """Store `events` about assets, of which `rows` are the rows, and what is kept of each asset."""
+    ids = list(
+        connection.scalars(
+            SqlEventLogStorageTable.insert().returning(
+                SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
+            ),
+            rows,
+        )
+    )
+    storage._store_asset_event_tags(connection, events, ids)
+    for one, number in newest_of_each(events, rows, ids):
+        storage._store_asset_event(connection, one, number)
 
 
 def newest_of_each(

@@ -16,7 +16,6 @@ from typing import Any
 
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
 from dagster_postgres.schedule_storage import PostgresScheduleStorage
@@ -25,7 +24,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import QueuePool
 
-from bondsig_assets.resources.event_log import newest_of_each, without_partitions
+from bondsig_assets.resources.event_log import store_indexed, without_partitions
 
 #: Connections that a process keeps, and how many more its threads may take for a moment.
 _CONNECTIONS, _MORE_CONNECTIONS = 3, 10
@@ -97,14 +96,4 @@ class ReusingPostgresEventLogStorage(_Reusing, PostgresEventLogStorage):
             return
         rows = [self._event_to_row(one) for one in about_assets]
         with self.index_transaction() as connection:
-            ids = list(
-                connection.scalars(
-                    SqlEventLogStorageTable.insert().returning(
-                        SqlEventLogStorageTable.c.id, sort_by_parameter_order=True
-                    ),
-                    rows,
-                )
-            )
-            self._store_asset_event_tags(connection, about_assets, ids)
-            for one, number in newest_of_each(about_assets, rows, ids):
-                self._store_asset_event(connection, one, number)
+            store_indexed(self, connection, about_assets, rows)

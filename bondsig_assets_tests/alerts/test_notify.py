@@ -12,34 +12,13 @@ from email import message_from_string, policy
 
 import pytest
 
-from bondsig_assets.alerts import notify as notifying
 from bondsig_assets.alerts.events import run_failed
 from bondsig_assets.alerts.heartbeat import ping
 from bondsig_assets.alerts.notify import notify
 from bondsig_assets.alerts.settings import AlertSettings, alert_settings
-from bondsig_assets_tests.alerts.sinks import http_sink, smtp_sink
 
 EVENT = run_failed("daily", "2024-03-27", "trades: zu groß", "http://127.0.0.1:3000/1")
 SECRET = "hunter2"
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(monkeypatch):
-    monkeypatch.setattr(notifying, "_told", set())
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def web():
-    with http_sink() as sink:
-        yield sink
-
-
-@pytest.fixture
-def mail():
-    with smtp_sink() as sink:
-        yield sink
 
 
 def to(**said: str) -> AlertSettings:

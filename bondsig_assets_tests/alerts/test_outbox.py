@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from filelock import FileLock
 
-from bondsig_assets.alerts import notify as notifying
 from bondsig_assets.alerts.events import days_late, run_failed
 from bondsig_assets.alerts.notify import notify
 from bondsig_assets.alerts.outbox import (
@@ -20,30 +18,11 @@ from bondsig_assets.alerts.outbox import (
     unsent,
 )
 from bondsig_assets.alerts.settings import AlertSettings, alert_settings
-from bondsig_assets_tests.alerts.sinks import Sink, http_sink, smtp_sink
+from bondsig_assets_tests.alerts.sinks import Sink
 
 FIRST = run_failed("daily", "2024-03-27", "trades: zu groß", "")
 SECOND = days_late(["2024-03-28"], [], "no run made them", "")
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def nothing_told(monkeypatch):
-    monkeypatch.setattr(notifying, "_told", set())
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def web():
-    with http_sink() as sink:
-        yield sink
-
-
-@pytest.fixture
-def mail():
-    with smtp_sink() as sink:
-        yield sink
 
 
 def to(web: Sink, mail: Sink) -> AlertSettings:
