@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two workers (`bondsig_assets_tests/conftest.py` says which tests share one), the slowest named.
 TOGETHER := -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-bonds bench-learning bench-portfolio
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -67,6 +67,9 @@ ui: .venv/ready       ## Dagster and MLflow on 127.0.0.1
 
 bench-trace: .venv/ready  ## how fast and how exact TRACE cleaning is, at 2, 10 and 40 million reports
 	$(BIN)/python -m benchmarks.trace 2 10 40
+
+bench-run: .venv/ready    ## where the time of a demo run goes, asset by asset
+	$(BIN)/python -m benchmarks.run
 
 bench-bonds: .venv/ready  ## rates of the bond kernels beside QuantLib
 	$(BIN)/python -m benchmarks.bonds

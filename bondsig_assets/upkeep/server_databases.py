@@ -91,16 +91,25 @@ def team_databases(home: Home) -> tuple[ServerDatabase, ServerDatabase, ServerDa
     )
 
 
-def _dagster_address(home: Home) -> str:
+def dagster_address(home: Home) -> str:
+    """The address of a team's record of Dagster, its password in it; empty where it is none in
+    PostgreSQL.
+    """
     from bondsig_assets.orchestration.runner import open_instance
 
+    if not has_own_dagster():
+        return ""
+    with open_instance(home) as instance:
+        return getattr(instance.run_storage, "postgres_url", None) or ""
+
+
+def _dagster_address(home: Home) -> str:
     if not has_own_dagster():
         raise BackupError(
             "Dagster's record is in this home while the lake is on a server: set DAGSTER_HOME to"
             " the team's, where all of the three are on servers"
         )
-    with open_instance(home) as instance:
-        address: str | None = getattr(instance.run_storage, "postgres_url", None)
+    address = dagster_address(home)
     if not address:
         raise BackupError(f"{home.dagster / 'dagster.yaml'} names no PostgreSQL for the runs")
     return address

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 import dagster as dg
 import pytest
-import yaml
 from dagster_postgres.event_log import PostgresEventLogStorage
 from sqlalchemy import event
 
 from bondsig_assets.home import Home, has_own_dagster
 from bondsig_assets.resources.server_record import ReusingPostgresEventLogStorage
-from bondsig_assets.serving.programs import DEPLOY
+from bondsig_assets_tests.resources.team_record import team_record
 from bondsig_assets_tests.resources.test_event_log import something, something_else
-from bondsig_assets_tests.sources.wrds_server import OWNER_PASSWORD, Server
+from bondsig_assets_tests.sources.wrds_server import Server
 
 _TAGS = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
 _KEYS = [dg.AssetKey("something"), dg.AssetKey("something_else")]
@@ -23,18 +20,9 @@ _KEYS = [dg.AssetKey("something"), dg.AssetKey("something_else")]
 @pytest.fixture
 def instance(server: Server, tmp_path, monkeypatch):
     """Dagster with a team's settings, its record in a database of its own."""
-    host = quote(str(server.folder), safe="")
-    url = f"postgresql+psycopg2://owner:{OWNER_PASSWORD}@/{server.database()}?host={host}"
-    settings = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
-    for name in ("event_log_storage", "run_storage", "schedule_storage"):
-        settings[name]["config"] = {"postgres_url": url}
-    (tmp_path / "dagster").mkdir()
-    (tmp_path / "dagster" / "dagster.yaml").write_text(yaml.safe_dump(settings))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    with dg.DagsterInstance.get() as opened:
+    with team_record(server, tmp_path / "dagster") as opened:
         yield opened
-    for storage in (opened.event_log_storage, opened.run_storage, opened.schedule_storage):
-        storage.dispose()
 
 
 def told(storage: PostgresEventLogStorage, run_id: str) -> list[object]:
