@@ -30,6 +30,7 @@ from bondsig_assets.errors import WarehouseError
 from bondsig_assets.machine import who
 from bondsig_assets.tables.schema import quote
 from bondsig_assets.warehouse.extensions import engine, own_engine
+from bondsig_assets.warehouse.server_address import patient_address
 
 #: The advisory lock of whoever writes: any number that nobody else uses in that database.
 WRITER = 20020701
@@ -90,6 +91,11 @@ class Lake:
     def is_shared(self) -> bool:
         """Whether the catalog is a PostgreSQL server."""
         return self.catalog.startswith("postgres:")
+
+    @property
+    def _address(self) -> str:
+        """The server of a shared catalog, for libpq."""
+        return patient_address(self.catalog.removeprefix("postgres:"))
 
     @property
     def exists(self) -> bool:
@@ -312,7 +318,7 @@ class Lake:
 
     def attach_statement(self, read_only: bool) -> str:
         """What attaches it as `lake`, wherever its folder lies now."""
-        catalog = self.catalog if self.is_shared else f"sqlite:{self.catalog}"
+        catalog = f"postgres:{self._address}" if self.is_shared else f"sqlite:{self.catalog}"
         # The catalog remembers where its files were; overriding that lets a home be moved or
         # mounted elsewhere.
         options = [
@@ -343,9 +349,7 @@ class Lake:
     def _server_lock(self) -> Iterator[StillHeld]:
         """Held by a session of its own, which can end before the writer's does."""
         with suppress(_LockSessionEnded), engine("postgres_scanner") as duck:
-            duck.execute(
-                f"ATTACH {quote(self.catalog.removeprefix('postgres:'))} AS server (TYPE postgres)"
-            )
+            duck.execute(f"ATTACH {quote(self._address)} AS server (TYPE postgres)")
             duck.execute("BEGIN")
             # A dead writer's session ends, and its lock with it.
             duck.execute(

@@ -1,6 +1,7 @@
 """A team's topology as processes: who gets in, what it makes, and what it survives.
 
-`BONDSIG_KILLS=50 pytest -s bondsig_assets_tests/graph/test_team.py -k kill` kills fifty servers.
+`BONDSIG_KILLS=50 pytest -s bondsig_assets_tests/graph/test_team.py -k kill` kills fifty servers;
+`BONDSIG_STILL=60` lets the store stand still for a minute.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from bondsig_assets_tests.graph.team import PATIENCE, Team
 pytestmark = pytest.mark.services
 
 KILLS = int(os.environ.get("BONDSIG_KILLS", "4"))
+#: Seconds for which the store stands still.
+STILL = float(os.environ.get("BONDSIG_STILL", "5"))
 #: Days that are made while servers die, and what of them.
 FIRST, LAST, SELECT = "2022-07-01", "2022-07-15", "+key:bond_analytics"
 SERVERS = [one.name for one in TOPOLOGY if not one.once]
@@ -281,7 +284,7 @@ def test_a_store_that_stands_still_is_told_and_forgiven(team):
     before = team.within(*question)
     os.kill(store, signal.SIGSTOP)
     asked = team.begin(*question)
-    time.sleep(5)
+    time.sleep(STILL)
     os.kill(store, signal.SIGCONT)
     done = asked.finish()
     assert (done.returncode, done.stdout) == (0, before.stdout), done.stderr
