@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Two workers (`bondsig_assets_tests/conftest.py` says which tests share one), the slowest named.
 TOGETHER := -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -30,9 +30,13 @@ lint-spelling: .venv/ready
 lint-pages: .venv/ready
 	$(BIN)/python -m pytest -q bondsig_assets_tests/test_docs.py
 
-# mypy takes one core for a minute: the tests begin beside it.
-test: lint-layout lint-code lint-imports lint-spelling lint-pages  ## lint, types, house rules and every test
-	$(MAKE) --no-print-directory --jobs=2 lint-types test-all
+# What needs no run takes one core for a minute: the other compiles what the tests would.
+test:                 ## lint, types, house rules and every test
+	$(MAKE) --no-print-directory --jobs=2 kernels lint
+	$(MAKE) --no-print-directory test-all
+
+kernels: .venv/ready
+	$(BIN)/python -m bondsig_assets.compile_ahead
 
 test-all: .venv/ready
 	$(BIN)/python -m pytest -q -m "not services and not slow" $(TOGETHER)

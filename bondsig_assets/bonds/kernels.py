@@ -110,7 +110,7 @@ def _over_bonds(function):
         np.int64 if name == "curve_index" else np.float64 for name in signature(function).parameters
     ]
 
-    @wraps(function)
+    @wraps(compiled)
     def call(bonds, *values):
         n = len(bonds.settlement)
         arrays = (

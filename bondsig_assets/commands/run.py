@@ -11,8 +11,9 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from rich.console import Console
 from bondsig_assets.calendar.clock import newest_ended_day
 from bondsig_assets.commands.console import open_console
 from bondsig_assets.commands.progress import Progress
+from bondsig_assets.compile_ahead import compiling_beside
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home, Market
 from bondsig_assets.sources.base import Source
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from bondsig_assets.learning.settings import LearningSettings
     from bondsig_assets.warehouse import Warehouse
 
+#: A first run over fewer days is done before its kernels could have been compiled beside it.
+_LONG = timedelta(days=90)
+
 
 def run_range(
     home: Home, market: Market, start: date | None, end: date | None, select: str, again: bool
@@ -41,6 +46,7 @@ def run_range(
 
     console, began = open_console(), time.monotonic()
     be_quiet()
+    is_new = home.market() is None
     market = _begun(home, market)
     source = open_source(home, market)
     date_range = source.date_range()
@@ -51,7 +57,10 @@ def run_range(
     note_launch(home, "bondsig run", f"{first} … {last}{' ' + select if select else ''}")
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _say_what_is_lacking(console, market, source)
-    if not materialize(console, open_graph(console, home), first, last, select, again):
+    is_long = is_new and last - first > _LONG
+    with compiling_beside() if is_long else nullcontext():
+        is_done = not materialize(console, open_graph(console, home), first, last, select, again)
+    if is_done:
         console.print("everything is done already; --again does it again")
     took = round(time.monotonic() - began)
     show_summary(

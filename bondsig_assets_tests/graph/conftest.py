@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 from matplotlib.figure import Figure
+from numba.core.event import install_listener
 
+from benchmarks.kernels import Called
 from bondsig_assets.home import Home
 from bondsig_assets_tests.graph.homes import make_home, run
 
@@ -25,7 +28,10 @@ def full_home(tmp_path_factory) -> Home:
     with FileLock(folder / "full.lock"):
         if not finished.exists():
             warnings.simplefilter("ignore")
-            run(make_home(folder / "full" / "home"))
+            called = Called()
+            with install_listener("numba:compile", called):
+                run(make_home(folder / "full" / "home"))
+            (folder / "full" / "compiled.json").write_text(json.dumps(called.kernels()))
             finished.touch()
     return Home(folder / "full" / "home")
 
