@@ -1,7 +1,8 @@
 """What orchestration costs alone: `python -m benchmarks.orchestration [DAYS]`.
 
 Belongs here: the graph as it is declared, every asset emptied, run over a range of days in one run,
-as `bondsig run` and a backfill from the UI do. Not here: the work of assets.
+as `bondsig run` and a backfill from the UI do; the market is one that goes on and began so many
+days ago (2,520 are ten years). Not here: the work of assets.
 """
 
 # No `from __future__ import annotations`: Dagster reads the type of `context` as it stands.
@@ -10,11 +11,12 @@ import sys
 import tempfile
 import time
 import warnings
+from datetime import date, timedelta
 from pathlib import Path
 
 import dagster as dg
 
-from bondsig_assets.calendar import trading_days
+from bondsig_assets.calendar import at_or_after, trading_days
 from bondsig_assets.definitions import build_defs
 from bondsig_assets.home import Home, Market
 from bondsig_assets.orchestration import runner
@@ -47,7 +49,9 @@ def main() -> None:
     n_days = int(sys.argv[1]) if len(sys.argv) > 1 else 250
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        market = Market()
+        # A year has some 252 trading days.
+        first = date.today() - timedelta(days=round(n_days * 366 / 250))
+        market = Market(world="tiny", is_live=True, first_day=at_or_after(first).isoformat())
         home.claim(market, make_source(market).date_range())
         span = home.date_range()
         assert span is not None

@@ -215,4 +215,5 @@ def _predictions(data: Dataset, rows: np.ndarray, one: Scorer) -> np.ndarray:
 
 def _lists(values: np.ndarray, dtype: type[pl.DataType]) -> pl.Series:
     """A [row, k] array as a column of lists."""
-    return pl.Series(values.tolist(), dtype=pl.List(dtype))
+    flat = pl.Series(values.ravel(), dtype=dtype, strict=False)
+    return flat.reshape(values.shape).cast(pl.List(dtype))

@@ -6,8 +6,9 @@ what it is made of (`market_days.py`), reading and writing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,6 +26,7 @@ from bondsig_assets.tables.portfolio import (
 )
 from bondsig_assets.tables.schema import Table
 
+Column = pl.Series | np.ndarray
 RISK_TABLES = tuple(
     table.name for table in (FACTOR_RETURNS, FACTOR_EXPOSURES, FACTOR_COVARIANCES, SPECIFIC_RISKS)
 )
@@ -40,14 +42,14 @@ def risk_of_days(
     """Rows of each of RISK_TABLES for the trading days `start` … `end`; `tell` hears what part of
     them is done.
     """
-    made: list[dict[str, pl.DataFrame]] = []
+    made: list[_Day] = []
     days = list(market.days_between(start, end))
     for day, place in days:
         names = market.names(place)
         model = risk_model(market.history(place, names, settings), settings)
-        made.append(risk_rows(day, names.parents, names.tickers, names.sectors, model))
+        made.append(_Day(day, names.parents, names.tickers, names.sectors, model))
         tell(len(made) / len(days))
-    return {name: pl.concat([one[name] for one in made]) for name in RISK_TABLES}
+    return _rows(made)
 
 
 def risk_rows(
@@ -60,82 +62,121 @@ def risk_rows(
     """Rows of `factor_returns`, `factor_exposures`, `factor_covariances` and `specific_risks` of
     one day, by table; names in the order of the model.
     """
-    names = {
-        "parent_id": pl.Series(list(parents), dtype=pl.String),
-        "ticker": pl.Series(list(tickers), dtype=pl.String),
+    return _rows([_Day(trade_date, parents, tickers, sectors, model)])
+
+
+class _Day(NamedTuple):
+    """The risk model of a day and whom it is of."""
+
+    trade_date: date
+    parents: Sequence[str]
+    tickers: Sequence[str]
+    sectors: Sequence[str]
+    model: RiskModel
+
+
+def _rows(days: Sequence[_Day]) -> dict[str, pl.DataFrame]:
+    """Rows of each table of all days, a column at a time: a frame a day and table would cost more
+    than the models.
+    """
+    sizes = [len(one.parents) for one in days]
+    names: dict[str, Column] = {
+        "parent_id": _texts(one.parents for one in days),
+        "ticker": _texts(one.tickers for one in days),
+        "has_own": _numbers((one.model.has_own for one in days), bool),
     }
-    has_own = pl.Series(model.has_own, dtype=pl.Boolean)
-    betas = {
-        f"{factor}_beta": pl.Series(
-            model.exposures[:, model.factors.index(factor)]
-            if factor in model.factors[: model.n_macro]
-            else [None] * len(parents),
-            dtype=pl.Float64,
-        )
-        for factor in FACTORS
-    }
-    exposures = {
+    exposures: dict[str, Column] = {
         **names,
-        "sector": pl.Series(list(sectors), dtype=pl.String),
-        **betas,
-        "has_own": has_own,
+        "sector": _texts(one.sectors for one in days),
+        **{f"{factor}_beta": _betas(days, factor) for factor in FACTORS},
     }
-    risks = {
+    risks: dict[str, Column] = {
         **names,
-        "specific_risk_pct": 100 * np.sqrt(model.specific_variance),
-        "total_risk_pct": 100 * np.sqrt(model.variance),
-        "n_returns": model.n_returns.astype(np.int64),
-        "has_own": has_own,
+        "specific_risk_pct": _numbers(100 * np.sqrt(one.model.specific_variance) for one in days),
+        "total_risk_pct": _numbers(100 * np.sqrt(one.model.variance) for one in days),
+        "n_returns": _numbers((one.model.n_returns for one in days), np.int64),
     }
     frames = (
-        (FACTOR_RETURNS, _returns(model)),
-        (FACTOR_EXPOSURES, pl.DataFrame(exposures)),
-        (FACTOR_COVARIANCES, _covariances(model)),
-        (SPECIFIC_RISKS, pl.DataFrame(risks)),
+        (FACTOR_RETURNS, *_returns(days)),
+        (FACTOR_EXPOSURES, exposures, sizes),
+        (FACTOR_COVARIANCES, *_covariances(days)),
+        (SPECIFIC_RISKS, risks, sizes),
     )
-    return {table.name: _stamped(table, frame, trade_date) for table, frame in frames}
+    return {table.name: _stamped(table, columns, days, n_rows) for table, columns, n_rows in frames}
 
 
-def _returns(model: RiskModel) -> pl.DataFrame:
-    n_missing, n_sectors = len(model.missing), len(model.factors) - model.n_macro
-    known = np.isfinite(model.factor_returns)
-    return pl.DataFrame(
-        {
-            "factor": pl.Series([*model.factors, *model.missing], dtype=pl.String),
-            "is_macro": [True] * model.n_macro + [False] * n_sectors + [True] * n_missing,
-            "factor_return": pl.Series(
-                [*model.factor_returns, *[None] * n_missing], dtype=pl.Float64
-            ).fill_nan(None),
-            "unit_change": pl.Series(
-                [*model.macro_units, *[None] * (n_sectors + n_missing)], dtype=pl.Float64
-            ),
-            "state": pl.Series(
-                ["known" if one else "unknown" for one in known] + ["no_data"] * n_missing,
-                dtype=pl.String,
-            ),
-        },
-        schema_overrides={"is_macro": pl.Boolean},
-    )
+def _texts(parts: Iterable[Iterable[str]]) -> pl.Series:
+    return pl.Series([text for part in parts for text in part], dtype=pl.String)
 
 
-def _covariances(model: RiskModel) -> pl.DataFrame:
-    first, other = np.triu_indices(len(model.factors))
-    names = np.array(model.factors, dtype=object)
-    return pl.DataFrame(
-        {
-            "factor": pl.Series(list(names[first]), dtype=pl.String),
-            "other_factor": pl.Series(list(names[other]), dtype=pl.String),
-            "covariance": model.covariance[first, other],
-        }
-    )
+def _numbers(parts: Iterable[np.ndarray], dtype: type = np.float64) -> np.ndarray:
+    return np.concatenate([np.empty(0, dtype), *parts]).astype(dtype)
 
 
-def _stamped(table: Table, frame: pl.DataFrame, day: date) -> pl.DataFrame:
-    return table.conform(
-        frame.with_columns(
-            trade_date=pl.lit(day), known_at=pl.lit(cutoff(day)).cast(pl.Datetime("us"))
-        ).select(table.column_names)
-    )
+def _betas(days: Sequence[_Day], factor: str) -> pl.Series:
+    """Exposures to a macro factor; null on days whose model is without it."""
+    parts: list[pl.Series] = [pl.Series(dtype=pl.Float64)]
+    for one in days:
+        model = one.model
+        parts.append(
+            pl.Series(model.exposures[:, model.factors.index(factor)])
+            if factor in model.factors[: model.n_macro]
+            else pl.repeat(None, len(one.parents), dtype=pl.Float64, eager=True)
+        )
+    return pl.concat(parts)
+
+
+def _returns(days: Sequence[_Day]) -> tuple[dict[str, Column], list[int]]:
+    """Columns of `factor_returns`, and how many rows each day has."""
+    factor, is_macro, unit, known, state, sizes = [], [], [], [], [], []
+    for one in days:
+        model = one.model
+        n_missing, n_sectors = len(model.missing), len(model.factors) - model.n_macro
+        factor += [*model.factors, *model.missing]
+        is_macro += [True] * model.n_macro + [False] * n_sectors + [True] * n_missing
+        unit += [*model.macro_units.tolist(), *[None] * (n_sectors + n_missing)]
+        finite = np.isfinite(model.factor_returns).tolist()
+        state += ["known" if told else "unknown" for told in finite] + ["no_data"] * n_missing
+        known += [*model.factor_returns.tolist(), *[None] * n_missing]
+        sizes.append(len(model.factors) + n_missing)
+    columns: dict[str, Column] = {
+        "factor": pl.Series(factor, dtype=pl.String),
+        "is_macro": pl.Series(is_macro, dtype=pl.Boolean),
+        "factor_return": pl.Series(known, dtype=pl.Float64).fill_nan(None),
+        "unit_change": pl.Series(unit, dtype=pl.Float64),
+        "state": pl.Series(state, dtype=pl.String),
+    }
+    return columns, sizes
+
+
+def _covariances(days: Sequence[_Day]) -> tuple[dict[str, Column], list[int]]:
+    """Columns of `factor_covariances`, and how many rows each day has."""
+    pairs = [np.triu_indices(len(one.model.factors)) for one in days]
+    named = [np.array(one.model.factors, dtype=object) for one in days]
+    columns: dict[str, Column] = {
+        "factor": _texts(names[first] for names, (first, _) in zip(named, pairs, strict=True)),
+        "other_factor": _texts(
+            names[other] for names, (_, other) in zip(named, pairs, strict=True)
+        ),
+        "covariance": _numbers(
+            one.model.covariance[pair] for one, pair in zip(days, pairs, strict=True)
+        ),
+    }
+    return columns, [first.size for first, _ in pairs]
+
+
+def _stamped(
+    table: Table,
+    columns: dict[str, Column],
+    days: Sequence[_Day],
+    n_rows: Sequence[int],
+) -> pl.DataFrame:
+    stamps = {
+        "trade_date": np.array([one.trade_date for one in days], "datetime64[D]"),
+        "known_at": np.array([cutoff(one.trade_date) for one in days], "datetime64[us]"),
+    }
+    stamped = {name: np.repeat(values, n_rows) for name, values in stamps.items()}
+    return table.conform(pl.DataFrame({**columns, **stamped}).select(table.column_names))
 
 
 def model_of(rows: Mapping[str, pl.DataFrame], parents: Sequence[str]) -> RiskModel:
