@@ -3,7 +3,8 @@ that ring.
 
 Belongs here: the assets of the group monitoring. Not here: statistics (`learning/evaluation.py` and
 its neighbours, `monitoring/`), what monitors read (`reading/monitoring.py`), pictures
-(`reporting/`).
+(`reporting/`). matplotlib takes a third of a second to import, so pictures are imported where they
+are drawn.
 """
 
 from datetime import date
@@ -34,8 +35,6 @@ from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.orchestration.stages import DAYS, SCORING
 from bondsig_assets.reading.judging import judged, trained_label
 from bondsig_assets.reading.monitoring import drifted, monitored, reach
-from bondsig_assets.reporting.monitoring_pictures import save_monitoring_picture
-from bondsig_assets.reporting.pictures import save_pictures
 from bondsig_assets.resources.judged_champions import judged_quarters, log_judged
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.trials import log_trials, read_trials
@@ -84,6 +83,8 @@ def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
         MLflow. There the runs of champions get the IC of each quarter that they scored
         (`judged_ic_<model>`), once it is over and all its labels are known.
         """
+        from bondsig_assets.reporting.pictures import save_pictures
+
         opened = warehouse.open()
         predictions, labels = (
             opened.read_table("predictions"),
@@ -262,6 +263,8 @@ def monitors_asset(
         All of it rings for nothing once in the years that `monitoring.toml` allows, two by default.
         Means are followed from their first value on; a jump is judged against two years before it.
         """
+        from bondsig_assets.reporting.monitoring_pictures import save_monitoring_picture
+
         opened, counted = warehouse.open(), []
         # In one piece: what is followed from the first day is followed once.
         for start, end in chunks(context, 100_000):

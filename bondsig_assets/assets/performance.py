@@ -21,7 +21,6 @@ from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.orchestration.stages import SCORING
 from bondsig_assets.portfolio.attribution_days import DECISION_LAG
 from bondsig_assets.reading.books import cash_of_books, judged_books, parts
-from bondsig_assets.reporting.book_pictures import save_tear_sheet
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.warehouse import Write
 
@@ -96,6 +95,8 @@ def performance_asset(warehouse: WarehouseResource) -> Result:
     Deflated by the study's trials. `pnl_slices` has it by side, sector, rating, score and age of
     the signal.
     """
+    from bondsig_assets.reporting.book_pictures import save_tear_sheet
+
     opened = warehouse.open()
     made = judged_books(opened)
     opened.replace(*(Write(name, rows) for name, rows in made.items()))

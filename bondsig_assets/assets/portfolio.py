@@ -40,7 +40,6 @@ from bondsig_assets.reading.portfolio import (
     market_days,
     universe_before,
 )
-from bondsig_assets.reporting.portfolio_pictures import save_portfolio_picture
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.warehouse import Write
 
@@ -182,6 +181,8 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         is filled at a price of the day that decided, and money is booked twice over, to 1e-4
         dollars.
         """
+        from bondsig_assets.reporting.portfolio_pictures import save_portfolio_picture
+
         opened, counted = warehouse.open(), []
         books = None
         for start, end in chunks(context, _YEAR):

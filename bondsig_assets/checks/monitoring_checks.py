@@ -11,7 +11,6 @@ from datetime import date
 
 import dagster as dg
 import polars as pl
-from scipy.stats import poisson
 
 from bondsig_assets.checks.results import warning_of
 from bondsig_assets.market_rules import TRADING_DAYS_PER_YEAR
@@ -71,6 +70,8 @@ def _budget_kept() -> dg.AssetChecksDefinition:
             rang = opened.read("SELECT count(*) AS n FROM alarms WHERE family <> 'freshness'")["n"][
                 0
             ]
+        from scipy.stats import poisson
+
         said = f"{rang} alarms rang where at most {promised:.1f} false ones were promised"
         found = [said] if rang and poisson.sf(rang - 1, promised) < _SELDOM else []
         return warning_of(found, said).with_metadata({"n_alarms": rang, "promised": promised})

@@ -10,10 +10,11 @@ import logging
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -54,13 +55,15 @@ def run_range(
     read_all_files(market, source, date_range[0])
     again = again or _must_be_redone(console, home, market)
     claim(home, market, date_range, fingerprint(market))
-    note_launch(home, "bondsig run", f"{first} … {last}{' ' + select if select else ''}")
     console.print(f"[bold]{market.describe()}[/]\nhome {home.path}\ndays {first} … {last}")
     _say_what_is_lacking(console, market, source)
     is_long = is_new and last - first > _LONG
     with compiling_beside() if is_long else nullcontext():
-        is_done = not materialize(console, open_graph(console, home), first, last, select, again)
-    if is_done:
+        what = f"{first} … {last}{' ' + select if select else ''}"
+        begin = partial(note_launch, home, "bondsig run", what)
+        opened = open_graph(console, home)
+        did = materialize(console, opened, first, last, select, again, begin=begin)
+    if not did:
         console.print("everything is done already; --again does it again")
     took = round(time.monotonic() - began)
     show_summary(
@@ -242,11 +245,13 @@ def materialize(
     select: str = "",
     again: bool = False,
     redelivered: dict[str, set[str]] | None = None,
+    begin: Callable[[], None] = lambda: None,
 ) -> bool:
     """Make what is missing of the days `first` … `last`, then what is out of date whatever its day;
     returns whether there was anything to do.
 
-    `redelivered`: raw table → days of which the source brings other rows than are held.
+    `redelivered`: raw table → days of which the source brings other rows than are held. `begin` is
+    called once there is something to do.
     """
     from bondsig_assets.monitoring.settings import load_settings as load_monitoring_settings
     from bondsig_assets.orchestration import progress, runner
@@ -267,6 +272,7 @@ def materialize(
                 runner.execute(defs, instance, stage)
 
     if stages := runner.plan(defs, instance, first, last, chosen, again):
+        begin()
         execute(stages)
     folds = runner.to_retrain(defs, open_warehouse(home), settings) if "models" in chosen else set()
     if folds:
@@ -313,5 +319,7 @@ def materialize(
                 one if one == other else f"{one} … {other}" for one, other in stage.key_ranges
             )
             console.print(f"out of date, done again: {', '.join(stage.assets)} of {days}")
+        if not stages:
+            begin()
         execute(outdated)
     return bool(stages or outdated)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, ndtr, ndtri
 
 from bondsig_assets.arrays import Floats
@@ -163,6 +162,8 @@ def _mode(
 
     start = np.array([max(centre, 0.1), 0.0, CERTAINTY_MEAN])
     bounds = [(0.0, 3.0), (-0.5, 0.5), (-6.0, 8.0)]
+    from scipy.optimize import minimize
+
     slope, free, odds = minimize(loss, start, method="L-BFGS-B", bounds=bounds).x
     if slope < _NO_SLOPE or not np.any(z):
         slope = 0.0

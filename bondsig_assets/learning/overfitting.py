@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 import polars as pl
-from scipy.stats import kurtosis, norm, skew
+from scipy.special import ndtr, ndtri
 
 from bondsig_assets.arrays import Floats
 from bondsig_assets.calendar import day_number
@@ -106,7 +106,7 @@ def expected_largest_sharpe(trial_sharpes: np.ndarray, n_trials: float) -> float
     """
     if n_trials <= 1 or trial_sharpes.size < 2:
         return 0.0
-    quantiles = norm.ppf([1 - 1 / n_trials, 1 - 1 / (n_trials * np.e)])
+    quantiles = ndtri([1 - 1 / n_trials, 1 - 1 / (n_trials * np.e)])
     return float(
         np.std(trial_sharpes, ddof=1)
         * max((1 - _EULER) * quantiles[0] + _EULER * quantiles[1], 0.0)
@@ -124,6 +124,8 @@ def deflated_sharpe(
     """
     if returns.size < MINIMUM_PERIODS or np.std(returns) <= 1e-12:
         return None
+    from scipy.stats import kurtosis, skew
+
     ratio, hurdle = sharpe(returns), expected_largest_sharpe(trial_sharpes, n_trials)
     variance = (
         1
@@ -131,7 +133,7 @@ def deflated_sharpe(
         + (float(kurtosis(returns, fisher=False)) - 1) / 4 * ratio**2
     )
     return (
-        float(norm.cdf((ratio - hurdle) * np.sqrt(returns.size - 1) / np.sqrt(variance)))
+        float(ndtr((ratio - hurdle) * np.sqrt(returns.size - 1) / np.sqrt(variance)))
         if variance > 0
         else None
     )

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import rankdata
 
 from bondsig_assets.learning.statistics import lags_of, newey_west
 from bondsig_assets.tables.learning import PROBABILITY_EVALUATIONS, RELIABILITY_BINS
@@ -178,6 +177,8 @@ def equal_mass_bins(probability: np.ndarray, n_bins: int = BINS) -> np.ndarray:
     Equal probabilities share a bin: a forecast cannot be right in one and wrong in the next. What a
     large bin of equals leaves beside it, less than half a bin's share, joins its smaller neighbour.
     """
+    from scipy.stats import rankdata
+
     place = (rankdata(probability) - 0.5) / max(probability.size, 1)
     bins = np.unique((place * n_bins).astype(np.int64), return_inverse=True)[1]
     n = np.bincount(bins)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from scipy.stats import t as student
 
 from bondsig_assets.arrays import Floats
 
@@ -107,6 +106,9 @@ def clustered_share(hits: Floats, n: Floats) -> tuple[float | None, float | None
         return wilson(share, 1.0)
     alone = share * (1 - share) / total
     design = float(n @ n) / total if alone == 0 else max(error**2 / alone, 1.0)
+    # scipy.stats takes a third of a second to import.
+    from scipy.stats import t as student
+
     few = float(student.ppf(0.975, total - 1) / student.ppf(0.975, clusters - 1))
     effective = total / design * min(few, 1.0) ** 2
     return wilson(share * effective, effective)

@@ -20,7 +20,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.calendar import (
@@ -185,7 +185,7 @@ def jumps(
         center[k] = usual[row] + effect
         distance[k] = gaps[row] - effect
         spread[k] = 1.4826 * _median(np.abs(earlier))
-        edge[k] = np.maximum(_tail(np.abs(earlier), p), norm.isf(p / 2) * noise[row])
+        edge[k] = np.maximum(_tail(np.abs(earlier), p), -ndtri(p / 2) * noise[row])
     judged = (counted >= settings.minimum_history_days) & np.isfinite(distance)
     center, spread, distance, edge = (
         np.where(judged, part, np.nan) for part in (center, spread, distance, edge)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from bondsig_assets.arrays import Floats
 from bondsig_assets.calendar.days import day_number
@@ -90,6 +89,8 @@ def payoff_slope(rows: pl.DataFrame, horizon: int = HORIZON) -> tuple[float | No
 
 def normal_scores(values: Floats) -> Floats:
     """Φ⁻¹ of (rank - ½)/n [name], ties sharing their mean rank; NaN stays NaN, all equal are 0."""
+    from scipy.stats import rankdata
+
     scores = np.full(values.shape, np.nan)
     there = np.isfinite(values)
     if there.any():

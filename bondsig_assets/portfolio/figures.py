@@ -12,7 +12,6 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from scipy.stats import kurtosis, skew
 
 from bondsig_assets.arrays import Floats
 from bondsig_assets.learning.evaluation import DETECTABLE
@@ -189,6 +188,8 @@ def _of_book(judged: pl.DataFrame, net: Floats, cash: Floats, horizon: int) -> I
         yield _Row("net", "sharpe_ratio_lo", lo, error, _over(lo, error))
         yield _Row("net", "sharpe_error_iid", ratio.iid_error)
         yield _Row("net", "sharpe_error_mertens", ratio.mertens_error)
+        from scipy.stats import kurtosis, skew
+
         yield _Row("net", "skewness", float(skew(net)))
         yield _Row("net", "kurtosis", float(kurtosis(net, fisher=False)))
     yield _Row("net", "sortino_ratio", sortino_ratio(net))

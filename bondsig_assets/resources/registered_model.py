@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from bondsig_assets.learning.rows import ModelRow, RegisteredModelRow, columns_of_row
 from bondsig_assets.learning.scoring import Scorer, scorer_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FILE = "model.json"
 #: The input that a row with a CDS has.
@@ -56,6 +58,8 @@ class RegisteredModel:
         with the inputs as columns, or an array. Rows with a CDS have a map of their own: those that
         a column `has_cds` of the frame names, else those whose input `cds_spread_bps` is there.
         """
+        import pandas as pd
+
         names = list(self.scorer.specification.features)
         told = None
         if isinstance(model_input, pd.DataFrame):

@@ -20,7 +20,6 @@ from bondsig_assets.learning.models.catalogue import ENSEMBLE
 from bondsig_assets.learning.rows import ModelRow
 from bondsig_assets.learning.settings import LearningSettings, as_toml
 from bondsig_assets.learning.training import FoldModel
-from bondsig_assets.reporting.learning_pictures import draw_contributions
 from bondsig_assets.resources.tracking import TrackingResource, model_id
 
 #: Rows of the input example.
@@ -73,6 +72,8 @@ def log_fold(
     )
     inputs = data.inputs(best.explained_rows, best.specification)
     seen = inputs if inputs.ndim == 2 else inputs[:, -1]
+    from bondsig_assets.reporting.learning_pictures import draw_contributions
+
     mlflow.log_figure(
         draw_contributions(
             seen, best.contributions[:, :-1], best.specification.features, best.version
