@@ -84,10 +84,10 @@ class Line:
             while True:
                 outside, _ = self._door.accept()
                 # As PostgreSQL does with an address that asks for it: who is silent is gone.
-                for name, value in (("KEEPIDLE", 2), ("KEEPINTVL", 1), ("KEEPCNT", 3)):
+                for name, value in (("KEEPIDLE", 2), ("KEEPINTVL", 2), ("KEEPCNT", 4)):
                     outside.setsockopt(socket.IPPROTO_TCP, getattr(socket, f"TCP_{name}"), value)
                 outside.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-                outside.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 5000)
+                outside.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 10_000)
                 inside = socket.socket(socket.AF_UNIX)
                 inside.connect(str(self._socket_file))
                 for source, target in ((outside, inside), (inside, outside)):
@@ -110,6 +110,8 @@ def line(server):
     try:
         made = Line(server.folder / ".s.PGSQL.5432")
     except subprocess.CalledProcessError as error:
+        with suppress(subprocess.CalledProcessError):
+            ip("netns", "del", _NAMESPACE)
         pytest.skip(f"no network namespaces: {error.stderr.decode().strip()}")
     yield made
     made.close()
@@ -119,7 +121,7 @@ def line(server):
 def there(shared: Warehouse, line: Line, tmp_path):
     """Starts a writer of some days on the other machine."""
     database = shared._lake.catalog.split("dbname=")[1].split()[0]
-    patience = "keepalives_idle=2 keepalives_interval=1 keepalives_count=3 tcp_user_timeout=5000"
+    patience = "keepalives_idle=2 keepalives_interval=2 keepalives_count=4 tcp_user_timeout=10000"
 
     def start(first: int, last: int) -> subprocess.Popen[str]:
         environment = {
