@@ -91,7 +91,9 @@ def history(outcomes: Outcomes) -> States:
     """
     changes = _changes(outcomes)
     moving = _moving(outcomes, changes)
-    unmoved = Positions(np.setdiff1d(_all_positions(outcomes), changes.position))
+    is_still = np.ones(outcomes.order.size, dtype=bool)
+    is_still[changes.position] = False
+    unmoved = Positions(np.flatnonzero(is_still))
     still = _frame(states(outcomes, unmoved, unmoved, _none(unmoved.size)))
     return _unframed(pl.concat([still, moving]).sort("at", "position"))
 
