@@ -248,6 +248,23 @@ def test_what_is_killed_comes_back_and_nothing_is_lost(team, tmp_path, monkeypat
     print(f"killed {len(killed)}: {', '.join(killed)}; runs launched {len(launched)}")
 
 
+@pytest.mark.parametrize("way", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+def test_postgres_may_be_restarted_under_a_run(team, way):
+    """The signals are what `pg_ctl restart -m fast` and `-m immediate` send."""
+    make_home(team.home.path)
+    team.until(lambda: team.well("code") and team.pid("postgres") is not None)
+    first = team.pid("postgres")
+    asked = ("run", "--end", FIRST, "--select", SELECT)
+    command = team.begin(*asked, "--again")
+    time.sleep(8)
+    os.kill(first, way)
+    done = command.finish()
+    assert done.returncode in (0, 1), done.stderr
+    team.until(lambda: team.pid("postgres") not in (None, first) and team.well("code"))
+    made = team.within(*asked)
+    assert made.returncode == 0, made.stderr
+
+
 def test_a_team_is_backed_up_as_it_runs_and_fills_another(team, tmp_path, monkeypatch):
     make_home(team.home.path)
     made = team.within("run", "--end", FIRST, "--select", SELECT)
