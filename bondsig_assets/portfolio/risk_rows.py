@@ -96,6 +96,23 @@ def risk_rows(
     return {table.name: _stamped(table, frame, trade_date) for table, frame in frames}
 
 
+def market_betas(rows: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, float]:
+    """`parent_id, market_beta` of one day from its rows by table, and their median: returns for a
+    unit of the market's own return, as bounds on beta count them. No rows and NaN where the day's
+    model has no market.
+    """
+    market = rows["factor_returns"].filter(
+        pl.col("factor") == "market", pl.col("state") != "no_data", pl.col("unit_change") > 0
+    )
+    unit = market["unit_change"][0] if market.height else None
+    betas = rows["factor_exposures"].select(
+        "parent_id", market_beta=pl.col("market_beta") / pl.lit(unit, pl.Float64)
+    )
+    known = betas.filter(pl.col("market_beta").is_finite())
+    median = known.select(pl.col("market_beta").median().fill_null(float("nan"))).item()
+    return known, float(median)
+
+
 def _returns(model: RiskModel) -> pl.DataFrame:
     n_missing, n_sectors = len(model.missing), len(model.factors) - model.n_macro
     known = np.isfinite(model.factor_returns)

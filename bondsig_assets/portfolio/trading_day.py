@@ -58,6 +58,7 @@ from bondsig_assets.portfolio.trading_rows import (
     COUNTS,
     NO_FILLS,
     Holdings,
+    beta_of,
     day_row,
     fill_rows,
     holdings_of,
@@ -559,6 +560,7 @@ class _Day:
             self.books.nav_e4,
             parts,
             self.notional_e4,
+            beta_of(books, self.session),
             {
                 "n_orders": orders.size,
                 "n_fills": late[1].order.size + found.order.size,
@@ -654,7 +656,7 @@ def _stopped(books: Books, day: date, halt_days: int) -> TradedDay:
         NO_FILLS,
         LEDGER_ENTRIES.empty(),
         position_rows(after, holdings_of(books), halt_days),
-        day_row(after, "stopped", books.nav_e4, dict.fromkeys(CHANGES, 0), 0, counts),
+        day_row(after, "stopped", books.nav_e4, dict.fromkeys(CHANGES, 0), 0, None, counts),
         NO_FAULTS,
         after,
     )

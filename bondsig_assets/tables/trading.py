@@ -272,6 +272,13 @@ PORTFOLIO_DAYS = Table(
         _usd("short_usd", "Value of shorts, below 0"),
         C("gross", "DOUBLE", "Longs and shorts together over net asset value", "share"),
         C("net", "DOUBLE", "Longs less shorts over net asset value", "share"),
+        C(
+            "beta",
+            "DOUBLE",
+            "Market beta: values of positions times the betas of the day's factor_exposures, in"
+            " units of the market's own return, over net asset value; a name without one counts"
+            " with the day's median. Null where no name has one",
+        ),
         _usd("traded_usd", "Buys and sells together, at market prices"),
         C(
             "turnover",

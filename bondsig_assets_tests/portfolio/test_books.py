@@ -31,6 +31,7 @@ from bondsig_assets_tests.portfolio.books_by_hand import (
     DEAR,
     FIRST,
     FREE,
+    USUAL_BETA,
     Market,
     charging,
     prices,
@@ -87,6 +88,7 @@ def test_a_book_from_its_rows_is_the_book_and_goes_on_as_it_would(seed):
             ended[at + 1],
             has_borrow_rates=seed % 2 == 0,
             cash_rate_pct=float(seed % 5),
+            usual_beta=USUAL_BETA,
         )
         again = trade_day(rebuilt, session, market.broker, market.settings)
         for table in ("fills", "entries", "positions", "day", "refused"):
@@ -97,7 +99,7 @@ def test_a_book_from_its_rows_is_the_book_and_goes_on_as_it_would(seed):
 @given(SEEDS)
 def test_what_there_is_and_why_it_changed(seed):
     """Identities 1, 2, 4 and 9, each day, to the unit."""
-    market = run(seed)
+    market, (frames, _, _) = run(seed), random_market(seed)
     entries, before = pl.concat([day.entries for day in market.days]), 0
     for at, done in enumerate(market.days):
         row = done.day.row(0, named=True)
@@ -146,6 +148,13 @@ def test_what_there_is_and_why_it_changed(seed):
             weights = done.positions["weight"]
             assert row["gross"] == pytest.approx(weights.abs().sum(), abs=1e-12)
             assert row["net"] == pytest.approx(weights.sum(), abs=1e-12)
+            told = dict(
+                frames[at].drop_nulls("market_beta").select("parent_id", "market_beta").iter_rows()
+            )
+            betas = [told.get(name, USUAL_BETA) for name in done.positions["parent_id"]]
+            assert row["beta"] == pytest.approx(float(weights.to_numpy() @ betas), abs=1e-12)
+        else:
+            assert row["gross"] is row["net"] is row["beta"] is None
         before = nav
     assert entries.select("trade_date", "entry_number").is_unique().all()
 
