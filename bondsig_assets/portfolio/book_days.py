@@ -42,6 +42,7 @@ from bondsig_assets.tables.portfolio import (
     TARGET_POSITIONS,
 )
 from bondsig_assets.tables.trading import (
+    AWAITED_ORDERS,
     FILLS,
     LEDGER_ENTRIES,
     ORDER_SLICES,
@@ -51,7 +52,15 @@ from bondsig_assets.tables.trading import (
 )
 
 #: Tables of what a book does, in the order in which a day has them, and of what it wants.
-TRADING = (FILLS, LEDGER_ENTRIES, POSITIONS, PORTFOLIO_DAYS, ORDERS, ORDER_SLICES)
+TRADING = (
+    FILLS,
+    LEDGER_ENTRIES,
+    POSITIONS,
+    PORTFOLIO_DAYS,
+    AWAITED_ORDERS,
+    ORDERS,
+    ORDER_SLICES,
+)
 TARGETS = (ALPHAS, TARGET_POSITIONS, SOLUTIONS, EXPOSURES, BREACHES)
 TABLES = (*TRADING, *TARGETS)
 
@@ -131,7 +140,7 @@ def walk(
         flow = settings.nav_usd if books.trade_date is None else 0.0
         session = session_on(day, books)
         done = trade_day(books, session, broker, settings, flow)
-        books, rows = done.books, [done.fills, done.entries, done.positions, done.day]
+        books, rows = done.books, [done.fills, done.entries, done.positions, done.day, done.awaited]
         if books.state != "stopped":
             evening = decide(books, session)
             broker.send(evening.orders, evening.slices)
@@ -192,7 +201,9 @@ class _Sessions:
 
     def of(self, day: date, universe: pl.DataFrame | None, books: Books) -> Session:
         """The facts of `day` known at its cutoff."""
-        own = books.held().select("parent_id", "ticker")
+        held = books.held().select("parent_id", "ticker")
+        waiting = books.past.names().join(held, on="parent_id", how="anti", maintain_order="left")
+        own = pl.concat([held, waiting])
         names, rates = own, None
         if universe is not None:
             told = universe.select("parent_id", "ticker")

@@ -47,7 +47,7 @@ def fill_rows(
     """Rows of `fills` booked on the day of `session`: one a fill, and of the session's own orders
     one more where nothing was filled, with the reason.
 
-    `is_late`: the orders are of the session before; what today's prices are is no matter of them.
+    `is_late`: the orders are of earlier sessions; what today's prices are is no matter of them.
     """
     facts, day = session.of(orders.parents), session.trade_date
     is_filled = np.zeros(orders.size, bool)
@@ -73,7 +73,9 @@ def fill_rows(
             "order_id": [orders.order_ids[k] for k in places],
             "policy": repeated(policy, at.size),
             "booked_date": repeated(day, at.size),
-            "fill_date": repeated(orders.session_date if is_late else day, at.size),
+            "fill_date": [orders.session_dates[k] for k in places]
+            if is_late
+            else repeated(day, at.size),
             "parent_id": [orders.parents[k] for k in places],
             "ticker": [
                 orders.tickers[k] if is_late else facts.tickers[k] or orders.tickers[k]

@@ -95,6 +95,7 @@ def again(rows: dict[str, pl.DataFrame], day):
         on("orders", day),
         on("orders", before),
         on("fills", day),
+        on("awaited_orders", day),
     )
 
 
