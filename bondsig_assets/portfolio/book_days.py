@@ -23,6 +23,7 @@ from bondsig_assets.portfolio.books import Books, with_orders
 from bondsig_assets.portfolio.broker import Broker
 from bondsig_assets.portfolio.ledger import UNITS
 from bondsig_assets.portfolio.orders import Orders, Wishes, orders
+from bondsig_assets.portfolio.risk_rows import RISK_TABLES, market_betas
 from bondsig_assets.portfolio.sessions import COLUMNS, Session, session_of
 from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.portfolio.target_days import (
@@ -41,6 +42,7 @@ from bondsig_assets.tables.portfolio import (
     TARGET_POSITIONS,
 )
 from bondsig_assets.tables.trading import (
+    AWAITED_ORDERS,
     FILLS,
     LEDGER_ENTRIES,
     ORDER_SLICES,
@@ -50,7 +52,15 @@ from bondsig_assets.tables.trading import (
 )
 
 #: Tables of what a book does, in the order in which a day has them, and of what it wants.
-TRADING = (FILLS, LEDGER_ENTRIES, POSITIONS, PORTFOLIO_DAYS, ORDERS, ORDER_SLICES)
+TRADING = (
+    FILLS,
+    LEDGER_ENTRIES,
+    POSITIONS,
+    PORTFOLIO_DAYS,
+    AWAITED_ORDERS,
+    ORDERS,
+    ORDER_SLICES,
+)
 TARGETS = (ALPHAS, TARGET_POSITIONS, SOLUTIONS, EXPOSURES, BREACHES)
 TABLES = (*TRADING, *TARGETS)
 
@@ -130,7 +140,7 @@ def walk(
         flow = settings.nav_usd if books.trade_date is None else 0.0
         session = session_on(day, books)
         done = trade_day(books, session, broker, settings, flow)
-        books, rows = done.books, [done.fills, done.entries, done.positions, done.day]
+        books, rows = done.books, [done.fills, done.entries, done.positions, done.day, done.awaited]
         if books.state != "stopped":
             evening = decide(books, session)
             broker.send(evening.orders, evening.slices)
@@ -185,21 +195,27 @@ class _Sessions:
         self._prices = by_day(known)
         self._nothing = known.clear()
         self._delistings = inputs.delistings
+        self._risk = {name: by_day(frame) for name, frame in inputs.targets.risk.items()}
+        self._no_risk = {name: frame.clear() for name, frame in inputs.targets.risk.items()}
         self._rates = dict(inputs.cash_rates.select("trade_date", "annual_rate_pct").iter_rows())
 
     def of(self, day: date, universe: pl.DataFrame | None, books: Books) -> Session:
         """The facts of `day` known at its cutoff."""
-        own = books.held().select("parent_id", "ticker")
+        held = books.held().select("parent_id", "ticker")
+        waiting = books.past.names().join(held, on="parent_id", how="anti", maintain_order="left")
+        own = pl.concat([held, waiting])
         names, rates = own, None
         if universe is not None:
             told = universe.select("parent_id", "ticker")
             names = pl.concat([told, own.join(told, on="parent_id", how="anti")])
             rates = universe.select("parent_id", "borrow_rate_pct")
-        columns = [name for name in COLUMNS if name != "borrow_rate_pct"]
+        columns = [name for name in COLUMNS if name in self._nothing.columns]
         prices = self._prices.get(day, self._nothing).select("ticker", *columns)
         rows = names.join(prices, on="ticker", how="left", maintain_order="left")
         if rates is not None:
             rows = rows.join(rates, on="parent_id", how="left", maintain_order="left")
+        betas, usual_beta = self._betas(day)
+        rows = rows.join(betas, on="parent_id", how="left", maintain_order="left")
         moment, gone = cutoff(day), self._delistings
         heard = gone.filter(
             (pl.col("known_at") <= moment)
@@ -212,4 +228,11 @@ class _Sessions:
             has_borrow_rates=rates is not None
             and rates["borrow_rate_pct"].null_count() < rates.height,
             cash_rate_pct=self._rates.get(day, float("nan")),
+            usual_beta=usual_beta,
+        )
+
+    def _betas(self, day: date) -> tuple[pl.DataFrame, float]:
+        """Betas of the day's risk model."""
+        return market_betas(
+            {name: self._risk[name].get(day, self._no_risk[name]) for name in RISK_TABLES}
         )

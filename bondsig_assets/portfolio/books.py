@@ -14,6 +14,13 @@ import polars as pl
 
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.errors import LedgerError
+from bondsig_assets.portfolio.awaited import (
+    Awaited,
+    after_session,
+    awaited_of,
+    joined,
+    nothing_awaited,
+)
 from bondsig_assets.portfolio.broker import OpenOrders, no_orders, open_orders
 from bondsig_assets.portfolio.ledger import units, value
 
@@ -76,9 +83,10 @@ class Books:
     """A book after `trade_date`; arrays [position], in order of parents, none of 0 shares.
 
     `price_e4`: marks in units, 0 where there never was a price; `price_dates`: their days, `growth`
-    product of 1 + total return since; `seen`: reports booked for `last_orders`, those of the
-    session of `trade_date`. `orders` are good for the next session. `state`: new (nothing yet),
-    open or stopped.
+    product of 1 + total return since. `orders` are good for the next session; `past` are those of
+    the session of `trade_date` and older ones that are still waited for; `seen`: order and report
+    of each fill booked on `trade_date` or for one of `past`. `state`: new (nothing yet), open or
+    stopped.
     """
 
     policy: str
@@ -98,8 +106,8 @@ class Books:
     dues: Dues
     ended: tuple[Ended, ...]
     orders: OpenOrders
-    last_orders: OpenOrders
-    seen: frozenset[str]
+    past: Awaited
+    seen: frozenset[tuple[str, str]]
 
     @property
     def stock_e4(self) -> int:
@@ -146,7 +154,7 @@ def new_books(policy: str) -> Books:
         Dues([], [], ints, days),
         (),
         no_orders(),
-        no_orders(),
+        nothing_awaited(),
         frozenset(),
     )
 
@@ -171,7 +179,7 @@ def stopped(books: Books) -> Books:
         state="stopped",
         dues=Dues(none, none, sums, never),
         orders=no_orders(),
-        last_orders=no_orders(),
+        past=nothing_awaited(),
         seen=frozenset(),
     )
 
@@ -185,13 +193,16 @@ def books_of(
     orders: pl.DataFrame,
     last_orders: pl.DataFrame,
     fills: pl.DataFrame,
+    awaited: pl.DataFrame,
 ) -> Books:
     """The book after a day from rows alone, to the last bit the one that the day left.
 
     `day`: the row of `portfolio_days`; `positions`: rows of that day; `unpaid`: `ledger_entries` of
     dividends up to that day with a later settle date; `delistings`: `ledger_entries` of that kind
     up to that day; `orders`: rows decided on that day; `last_orders`: those decided for that day;
-    `fills`: rows booked on it. All of `policy`. Raises LedgerError where rows do not fit together.
+    `fills`: rows booked on it, and earlier ones of orders of `awaited`, the rows of
+    `awaited_orders` of that day. All of `policy`. Raises LedgerError where rows do not fit
+    together.
     """
     if day.height != 1:
         raise LedgerError(
@@ -226,8 +237,10 @@ def books_of(
         ),
         _ended(delistings),
         no_orders() if is_stopped else open_orders(orders),
-        no_orders() if is_stopped else _after_session(open_orders(last_orders), fills),
-        frozenset(fills.filter(pl.col("shares") > 0)["fill_id"].to_list()),
+        nothing_awaited()
+        if is_stopped
+        else _past(row["trade_date"], open_orders(last_orders), fills, awaited_of(awaited)),
+        frozenset(fills.filter(pl.col("shares") > 0).select("order_id", "fill_id").rows()),
     )
     if is_stopped:
         two = Dues(["", ""], ["", ""], owed, np.full(2, np.datetime64("NaT", "D")))
@@ -263,6 +276,21 @@ def _ended(entries: pl.DataFrame) -> tuple[Ended, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
+def _past(day: date, orders: OpenOrders, fills: pl.DataFrame, waiting: Awaited) -> Awaited:
+    """Orders of the session of `day`, those that are waited for as `waiting` has them, and before
+    them the older ones.
+    """
+    is_older = np.array([one < day for one in waiting.orders.session_dates], dtype=bool)
+    where = {one: at for at, one in enumerate(waiting.orders.order_ids)}
+    of_day = _after_session(orders, fills)
+    at = np.array([where.get(one, -1) for one in of_day.order_ids], dtype=np.int64)
+    is_ended = at < 0
+    if is_ended.all():
+        return joined(waiting.take(is_older), after_session(of_day, is_ended))
+    told = after_session(of_day, is_ended, waiting.session_price_usd[at], waiting.stock.take(at))
+    return joined(waiting.take(is_older), told)
+
+
 def _after_session(orders: OpenOrders, fills: pl.DataFrame) -> OpenOrders:
     """Orders of a session as its fills left them: shares after its split, and what is filled."""
     rows = (
@@ -277,8 +305,8 @@ def _after_session(orders: OpenOrders, fills: pl.DataFrame) -> OpenOrders:
     )
     if rows["order_id"].to_list() != orders.order_ids:
         raise LedgerError(
-            f"fills of {orders.session_date} do not name each order of that session: run that day"
-            " again"
+            f"fills of {orders.session_dates[0]} do not name each order of that session: run that"
+            " day again"
         )
     return replace(
         orders,

@@ -49,13 +49,13 @@ _MOST_SHARES = 1e12
 
 @dataclass(frozen=True)
 class OpenOrders:
-    """Orders that are good for one session, arrays [order].
+    """Orders, arrays [order], each good for one session, `session_dates`.
 
     `shares` are in shares of the session, `filled` how many are booked. `blocked`: why a session
     cannot fill one (quarantined, delisted, split), empty otherwise.
     """
 
-    session_date: date | None
+    session_dates: list[date]
     order_ids: list[str]
     parents: list[str]
     tickers: list[str]
@@ -77,12 +77,45 @@ class OpenOrders:
         """1 of what adds shares, -1 of what takes them."""
         return np.array([1 if side in BUYS else -1 for side in self.sides], dtype=np.int64)
 
+    def take(self, at: Ints) -> OpenOrders:
+        """The orders at these places."""
+        places = at.tolist()
+        return OpenOrders(
+            [self.session_dates[k] for k in places],
+            [self.order_ids[k] for k in places],
+            [self.parents[k] for k in places],
+            [self.tickers[k] for k in places],
+            [self.sides[k] for k in places],
+            self.shares[at],
+            self.filled[at],
+            self.decision_price_usd[at],
+            self.volatility[at],
+            self.dollar_volume_usd[at],
+            [self.blocked[k] for k in places],
+        )
+
+    def joined(self, other: OpenOrders) -> OpenOrders:
+        """These, then the others."""
+        return OpenOrders(
+            self.session_dates + other.session_dates,
+            self.order_ids + other.order_ids,
+            self.parents + other.parents,
+            self.tickers + other.tickers,
+            self.sides + other.sides,
+            np.r_[self.shares, other.shares],
+            np.r_[self.filled, other.filled],
+            np.r_[self.decision_price_usd, other.decision_price_usd],
+            np.r_[self.volatility, other.volatility],
+            np.r_[self.dollar_volume_usd, other.dollar_volume_usd],
+            self.blocked + other.blocked,
+        )
+
 
 def open_orders(rows: pl.DataFrame) -> OpenOrders:
     """Those of `orders` of one evening that were sent."""
     sent = rows.filter(pl.col("state") == "sent").sort("order_id")
     return OpenOrders(
-        sent["session_date"][0] if sent.height else None,
+        sent["session_date"].to_list(),
         sent["order_id"].to_list(),
         sent["parent_id"].to_list(),
         sent["ticker"].to_list(),
@@ -100,7 +133,8 @@ class Broker(Protocol):
     """What carries orders to a market and tells what became of them.
 
     Each method raises BrokerError where the broker does not answer; the day then has no fills, and
-    what the next day tells of it is booked as late.
+    what a later day tells of it is booked as late. An order of which the broker has told neither
+    all fills nor its end, by a report of kind reject or cancel, is asked about every day.
     """
 
     def send(self, orders: pl.DataFrame, slices: pl.DataFrame) -> None:
@@ -109,8 +143,10 @@ class Broker(Protocol):
         """
 
     def late(self, orders: OpenOrders, session: Session) -> pl.DataFrame:
-        """Frame of REPORTS: what was not told at the cutoff of the session before `session` about
-        the orders of that one.
+        """Frame of REPORTS, of what is known at the cutoff of `session` about `orders` of earlier
+        sessions: those of the one before, and older ones of which something is not told yet. What
+        was told before may be told again. Shares, prices and dates are those of the session that
+        an order was good for, whatever was split since.
         """
 
     def reports(self, orders: OpenOrders, session: Session) -> pl.DataFrame:
@@ -251,9 +287,13 @@ class Booked:
 
 
 def booked(
-    reports: pl.DataFrame, orders: OpenOrders, seen: frozenset[str], reference_usd: Floats
+    reports: pl.DataFrame,
+    orders: OpenOrders,
+    seen: frozenset[tuple[str, str]],
+    reference_usd: Floats,
 ) -> Booked:
-    """Fills of `orders` among `reports`, each once however often it is told.
+    """Fills of `orders` among `reports`, each once however often it is told; `seen`: order and
+    report of what was booked on earlier days.
 
     Refused is what names no order, trades on another day than the order's session, is without
     shares or a usable price, is priced at more than twice or less than half of `reference_usd`
@@ -263,7 +303,7 @@ def booked(
         return _nothing()
     where = {order_id: at for at, order_id in enumerate(orders.order_ids)}
     left = (orders.shares - orders.filled).tolist()
-    told, kept, why = set(seen), [], []
+    told, kept, why = {report for _, report in seen}, [], []
     reasons: dict[int, str] = {}
     repeated = 0
     rows = list(reports.iter_rows(named=True))
@@ -311,8 +351,8 @@ def _fault(
 ) -> str:
     """Why a report cannot be booked, empty where it can."""
     if order is None:
-        return "unknown order"
-    if row["fill_date"] != orders.session_date:
+        return "unknown or ended order"
+    if row["fill_date"] != orders.session_dates[order]:
         return "not of the order's session"
     if row["kind"] != "fill":
         return "" if row["kind"] in _KINDS else "unknown kind"
@@ -349,4 +389,4 @@ def scaled(orders: OpenOrders, ratio: Floats) -> OpenOrders:
 def no_orders() -> OpenOrders:
     """An evening without any."""
     ints, floats = np.zeros(0, dtype=np.int64), np.zeros(0)
-    return OpenOrders(None, [], [], [], [], ints, ints, floats, floats, floats, [])
+    return OpenOrders([], [], [], [], [], ints, ints, floats, floats, floats, [])

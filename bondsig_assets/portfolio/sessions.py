@@ -28,6 +28,7 @@ COLUMNS = (
     "split_ratio",
     "shares_outstanding",
     "borrow_rate_pct",
+    "market_beta",
 )
 _DELISTINGS = ("ticker", "last_trade_date", "delisting_return_pct", "reason")
 _NONE = DELISTINGS.empty().select(_DELISTINGS)
@@ -39,8 +40,9 @@ class Session:
     unknown, a ticker None.
 
     `has_borrow_rates`: somebody delivers rates, so a name without one is dear. `cash_rate_pct`:
-    annual, NaN where unknown. `delistings`: all rows known at the cutoff; or those of the names
-    that a book may hold.
+    annual, NaN where unknown. `market_beta`: return for a unit of the market's own; `usual_beta`:
+    the median of the day's names, which counts for a name without one, NaN where no name has one.
+    `delistings`: all rows known at the cutoff; or those of the names that a book may hold.
     """
 
     trade_date: date
@@ -56,8 +58,10 @@ class Session:
     split_ratio: Floats
     shares_outstanding: Floats
     borrow_rate_pct: Floats
+    market_beta: Floats
     has_borrow_rates: bool
     cash_rate_pct: float
+    usual_beta: float
     delistings: pl.DataFrame
 
     def of(self, parents: list[str]) -> Session:
@@ -84,6 +88,7 @@ def session_of(
     *,
     has_borrow_rates: bool = False,
     cash_rate_pct: float = float("nan"),
+    usual_beta: float = float("nan"),
 ) -> Session:
     """A session from a frame `parent_id, ticker` and whatever there is of COLUMNS, a row a name.
 
@@ -109,6 +114,7 @@ def session_of(
         **columns,
         has_borrow_rates=has_borrow_rates,
         cash_rate_pct=cash_rate_pct,
+        usual_beta=usual_beta,
         delistings=_NONE if ended is None else ended,
     )
 

@@ -3,7 +3,7 @@
 Belongs here: the order of a day, what is booked when. Not here: what a share or a broker did
 (`corporate_actions.py`, `broker.py`), rows (`trading_rows.py`), the evening's targets and orders.
 
-The order of a day: deposits, dividends that are paid, fills told late of the session before,
+The order of a day: deposits, dividends that are paid, fills told late of earlier sessions,
 delistings, renames, splits and dividends at the open; then the session's fills, marks at the close,
 and what runs by calendar day. The backtest and the daily run are this one function.
 """
@@ -21,6 +21,13 @@ import polars as pl
 from bondsig_assets.arrays import Bools, Floats, Ints
 from bondsig_assets.calendar import offset
 from bondsig_assets.errors import BrokerError, LedgerError
+from bondsig_assets.portfolio.awaited import (
+    Awaited,
+    Stock,
+    after_session,
+    awaited_rows,
+)
+from bondsig_assets.portfolio.awaited import joined as joined_orders
 from bondsig_assets.portfolio.books import Books, Dues, Ended, stopped
 from bondsig_assets.portfolio.broker import (
     MONEY,
@@ -58,6 +65,7 @@ from bondsig_assets.portfolio.trading_rows import (
     COUNTS,
     NO_FILLS,
     Holdings,
+    beta_of,
     day_row,
     fill_rows,
     holdings_of,
@@ -80,15 +88,16 @@ _LARGEST_RETURN_PCT, _LARGEST_BORROW_PCT, _CASH_RATES_PCT = 100_000.0, 1_000.0, 
 
 @dataclass(frozen=True)
 class TradedDay:
-    """What a day did: rows of `fills`, `ledger_entries`, `positions` and `portfolio_days`; reports
-    that could not be booked, with their `fault`; and the book that the next day starts from, to
-    which `books.with_orders` adds the evening's orders.
+    """What a day did: rows of `fills`, `ledger_entries`, `positions`, `portfolio_days` and
+    `awaited_orders`; reports that could not be booked, with their `fault`; and the book that the
+    next day starts from, to which `books.with_orders` adds the evening's orders.
     """
 
     fills: pl.DataFrame
     entries: pl.DataFrame
     positions: pl.DataFrame
     day: pl.DataFrame
+    awaited: pl.DataFrame
     refused: pl.DataFrame
     books: Books
 
@@ -118,9 +127,9 @@ def trade_day(
         return _stopped(books, day, settings.trading.halt_days)
     work = _Day(books, session, settings)
     work.move_money(flow_usd)
-    last = books.last_orders
+    last = books.past.orders
     told, was_down = _asked(broker.late, last, session)
-    late = work.fill(last, booked(told, last, books.seen, work.marks_usd(last)), is_late=True)
+    late = work.fill_late(booked(told, last, books.seen, work.session_prices()))
     work.end_listings()
     work.rename()
     done = work.act()
@@ -131,6 +140,7 @@ def trade_day(
     todays = work.fill(orders, booked(told, orders, books.seen, known))
     work.mark(done)
     work.accrue()
+    work.wait_for(done, orders, todays, known)
     return work.result(done, (last, late), (orders, todays), is_down=is_down or was_down)
 
 
@@ -153,7 +163,7 @@ class _Day:
         """Yesterday's positions, each at its place among the day's names."""
         self.books, self.session, self.settings = books, session, settings
         self.day = session.trade_date
-        known = (books.orders.parents, books.last_orders.parents)
+        known = (books.orders.parents, books.past.orders.parents)
         of_ended = [one.parent_id for one in books.ended]
         of_dues = books.dues.parents
         self.names = sorted({*books.parents, *known[0], *known[1], *of_ended, *of_dues})
@@ -178,25 +188,41 @@ class _Day:
         self.journal = Journal(books.policy, self.day, self.names, self.tickers)
         self.dues, self.ended = books.dues, {one.key: one for one in books.ended}
         self.is_gone = np.zeros(n, bool)
+        self.past = books.past
+        self._watch()
 
     def places(self, parents: list[str]) -> Ints:
         """Each one's place among the day's names."""
         return np.array([self.where[parent] for parent in parents], dtype=np.int64)
 
-    def marks_usd(self, orders: OpenOrders) -> Floats:
-        """Yesterday's marks of the names of orders, the decision's price where nothing was held,
-        [order].
+    def _watch(self) -> None:
+        """What is known of stocks that are not held and may turn out to be."""
+        waiting = self.past.take(self.past.is_open)
+        at = self.places(waiting.orders.parents)
+        new = np.flatnonzero(self.shares[at] == 0)
+        at, stock = at[new], waiting.stock.take(new)
+        self.mark_e4[at], self.price_dates[at] = stock.price_e4, stock.price_dates
+        self.growth[at], self.shares_outstanding[at] = stock.growth, stock.shares_outstanding
+        self.was_quarantined[at] = stock.is_quarantined
+
+    def session_prices(self) -> Floats:
+        """Prices that fills of past orders are judged by, in shares of their sessions, [order]:
+        else yesterday's marks, and the decision's price where there is none.
         """
+        orders = self.past.orders
         marks = self.mark_e4[self.places(orders.parents)] / UNITS
-        found: Floats = np.where(marks > 0, marks, orders.decision_price_usd)
+        known = np.where(marks > 0, marks, orders.decision_price_usd)
+        told = self.past.session_price_usd
+        found: Floats = np.where(np.isfinite(told), told, known)
         return found
 
     def _tickers(self) -> list[str]:
         """The session's tickers; where it has none those of positions, orders, endings."""
         told: dict[str, str] = {one.parent_id: one.ticker for one in self.books.ended}
         told |= dict(zip(self.books.dues.parents, self.books.dues.tickers, strict=True))
-        for orders in (self.books.last_orders, self.books.orders):
-            told |= dict(zip(orders.parents, orders.tickers, strict=True))
+        past, orders = self.books.past, self.books.orders
+        told |= dict(zip(past.orders.parents, past.stock.tickers, strict=True))
+        told |= dict(zip(orders.parents, orders.tickers, strict=True))
         told |= dict(zip(self.books.parents, self.books.tickers, strict=True))
         return [now or told[name] for name, now in zip(self.names, self.facts.tickers, strict=True)]
 
@@ -211,15 +237,34 @@ class _Day:
         self.journal.post("payment", "payable", "cash", np.maximum(-amount, 0), names)
         self.dues = self.dues.take(~is_paid)
 
-    def fill(self, orders: OpenOrders, found: Booked, *, is_late: bool = False) -> Booked:
-        """Book fills: shares at the market's price, and what is paid beyond it."""
-        if not found.order.size:
-            return found
-        names = self.places(orders.parents)[found.order]
+    def fill(self, orders: OpenOrders, found: Booked) -> Booked:
+        """Book the session's fills."""
+        if found.order.size:
+            names = self.places(orders.parents)[found.order]
+            shares = self._trade(names, orders, found)
+            np.add.at(self.traded, names, shares)
+            np.add.at(self.traded_e4, names, value(shares, found.price_e4))
+            self.last_fill_e4[names] = found.price_e4
+        return found
+
+    def fill_late(self, found: Booked) -> Booked:
+        """Book fills of earlier sessions, and what became of their shares since."""
+        past, at = self.past, found.order
+        self.past = past.told(at, found.shares, sorted(found.reasons))
+        if at.size:
+            names = self.places(past.orders.parents)[at]
+            shares = self._trade(names, past.orders, found)
+            self._hold_since(names, shares, found.price_e4, past.take_at(at))
+        return found
+
+    def _trade(self, names: Ints, orders: OpenOrders, found: Booked) -> Ints:
+        """Entries of fills: shares at the market's price, and what is paid beyond it. The shares,
+        below 0 where sold, [fill].
+        """
         sign = orders.sign[found.order]
         shares, ids = sign * found.shares, np.array(found.report_ids, dtype=object)
         amount = value(shares, found.price_e4)
-        about = orders.session_date if is_late else self.day
+        about = np.array([orders.session_dates[k] for k in found.order], dtype="datetime64[D]")
         for kind, which in (("buy", sign > 0), ("sell", sign < 0)):
             self.journal.post(
                 kind,
@@ -229,7 +274,7 @@ class _Day:
                 names[which],
                 shares=shares[which],
                 price_usd=found.price_e4[which] / UNITS,
-                event_date=about,
+                event_date=about[which],
                 fill_ids=ids[which],
             )
         for column in MONEY:
@@ -239,28 +284,46 @@ class _Day:
         self.notional_e4 += int(np.abs(amount).sum())
         np.add.at(self.shares, names, shares)
         np.add.at(self.stock_e4, names, amount)
-        if is_late:
-            self._hold_overnight(names, shares, found.price_e4, about)
-        else:
-            np.add.at(self.traded, names, shares)
-            np.add.at(self.traded_e4, names, amount)
-            self.last_fill_e4[names] = found.price_e4
-        return found
+        return shares
 
-    def _hold_overnight(
-        self, names: Ints, shares: Ints, price_e4: Ints, session_date: date | None
-    ) -> None:
-        """What traded the session before was held overnight at its close's mark, or where there was
-        no position at the price of the fill.
+    def _hold_since(self, names: Ints, shares: Ints, price_e4: Ints, past: Awaited) -> None:
+        """What traded in earlier sessions was held since, [fill]: it was split, got dividends, and
+        is worth yesterday's mark, or where there is none the price of the fill.
         """
+        whole, fraction = split_shares(shares, past.share_ratio)
         is_new = self.mark_e4[names] == 0
-        self.mark_e4[names] = np.where(is_new, price_e4, self.mark_e4[names])
-        days = np.datetime64(session_date or "NaT", "D")
+        own = np.rint(price_e4 / past.share_ratio).astype(np.int64)
+        self.mark_e4[names] = np.where(is_new, own, self.mark_e4[names])
+        days = np.array(past.orders.session_dates, dtype="datetime64[D]")
         self.price_dates[names] = np.where(is_new, days, self.price_dates[names])
         marks = self.mark_e4[names]
-        gained = value(shares, marks) - value(shares, price_e4)
+        paid = cash_for_fractions(fraction, marks / UNITS)
+        self.journal.post(
+            "split",
+            "stock",
+            "stock",
+            np.zeros(names.size, np.int64),
+            names,
+            shares=whole - shares,
+            rate=past.share_ratio,
+        )
+        self.journal.post("split_cash", "cash", "stock", paid, names, price_usd=marks / UNITS)
+        gained = value(whole, marks) + paid - value(shares, price_e4)
         self.journal.post("trade_mark", "stock", "trading", gained, names, price_usd=marks / UNITS)
-        np.add.at(self.stock_e4, names, gained)
+        dividends = np.rint(shares * (past.dividends_usd * UNITS)).astype(np.int64)
+        for kind, sign in (("dividend", 1), ("dividend_on_short", -1)):
+            which = np.sign(dividends) == sign
+            self.journal.post(
+                kind,
+                "cash",
+                "dividends",
+                dividends[which],
+                names[which],
+                price_usd=past.dividends_usd[which],
+                settle_date=self.day,
+            )
+        np.add.at(self.shares, names, whole - shares)
+        np.add.at(self.stock_e4, names, gained - paid)
 
     def end_listings(self) -> None:
         """Positions of stocks that are known to have ended become cash, at their marks and the
@@ -364,9 +427,14 @@ class _Day:
     def act(self) -> Actions:
         """Splits and dividends at the open, of what was held overnight."""
         facts, before = self.facts, self.mark_e4 / UNITS
-        for orders in (self.books.orders, self.books.last_orders):
-            at = self.places(orders.parents)
-            before[at] = np.where(before[at] > 0, before[at], orders.decision_price_usd)
+        past = self.past.orders
+        decided = (
+            (self.books.orders.parents, self.books.orders.decision_price_usd),
+            (past.parents, past.decision_price_usd / self.past.share_ratio),
+        )
+        for parents, price in decided:
+            at = self.places(parents)
+            before[at] = np.where(before[at] > 0, before[at], price)
         done = actions(
             Observed(
                 before_usd=before,
@@ -381,6 +449,8 @@ class _Day:
         )
         self._split(done)
         self._go_ex(done)
+        at = self.places(past.parents)
+        self.past = self.past.after(done.split_ratio[at], done.dividend_usd[at])
         return done
 
     def _grown(self) -> Floats:
@@ -520,6 +590,35 @@ class _Day:
         earned = interest(books.cash_e4, short, rate, days, self.settings.trading)
         self.journal.whole("interest", "cash", "interest", earned, rate / 100)
 
+    def wait_for(
+        self, done: Actions, orders: OpenOrders, found: Booked, session_price_usd: Floats
+    ) -> None:
+        """Past orders as the day leaves them: the session's own, and older ones still open."""
+        filled = np.bincount(found.order, weights=found.shares, minlength=orders.size)
+        is_ended = np.zeros(orders.size, bool)
+        is_ended[sorted(found.reasons)] = True
+        todays = after_session(
+            replace(orders, filled=filled.astype(np.int64)),
+            is_ended | (filled >= orders.shares),
+            session_price_usd,
+            self._stock(done, orders.parents),
+        )
+        older = self.past.take(self.past.is_open)
+        older = replace(older, stock=self._stock(done, older.orders.parents))
+        self.past = joined_orders(older, todays)
+
+    def _stock(self, done: Actions, parents: list[str]) -> Stock:
+        """What the evening knows of these names' stocks."""
+        at = self.places(parents)
+        return Stock(
+            [self.tickers[k] for k in at.tolist()],
+            self.mark_e4[at],
+            self.price_dates[at],
+            self.growth[at],
+            self.shares_outstanding[at],
+            done.is_quarantined[at],
+        )
+
     def result(
         self,
         done: Actions,
@@ -539,8 +638,12 @@ class _Day:
             ]
         )
         filled = np.bincount(found.order, weights=found.shares, minlength=orders.size)
-        after_session = replace(orders, filled=filled.astype(np.int64), blocked=[""] * orders.size)
-        books = self._books_after(done, after_session, [*late[1].report_ids, *found.report_ids])
+        new = [
+            (which.order_ids[k], report)
+            for which, told in (late, todays)
+            for k, report in zip(told.order.tolist(), told.report_ids, strict=True)
+        ]
+        books = self._books_after(done, new)
         changed, change = self.journal.changed, books.nav_e4 - self.books.nav_e4
         parts = {name: -changed[name] for name in CHANGES}
         if change != sum(parts.values()) or change != sum(changed[one] for one in ASSETS):
@@ -559,12 +662,11 @@ class _Day:
             self.books.nav_e4,
             parts,
             self.notional_e4,
+            beta_of(books, self.session),
             {
                 "n_orders": orders.size,
                 "n_fills": late[1].order.size + found.order.size,
-                "n_unfilled": int(
-                    ((after_session.filled < orders.shares) | (orders.shares == 0)).sum()
-                ),
+                "n_unfilled": int(((filled < orders.shares) | (orders.shares == 0)).sum()),
                 "n_repeated": late[1].n_repeated + found.n_repeated,
                 "n_refused": refused.height,
                 "n_stale": int((stale > 0).sum()),
@@ -579,11 +681,14 @@ class _Day:
             self.journal.entries(),
             position_rows(books, self._holdings(books), self.settings.trading.halt_days),
             row,
+            awaited_rows(books.policy, self.day, books.past),
             refused,
             books,
         )
 
-    def _books_after(self, done: Actions, orders: OpenOrders, reports: list[str]) -> Books:
+    def _books_after(self, done: Actions, new: list[tuple[str, str]]) -> Books:
+        """The book; `new`: order and report of each fill that the day booked."""
+        asked = set(self.past.orders.order_ids)
         books, at = self.books, np.flatnonzero(self.shares)
         rate, is_assumed = self._borrow_rates(at)
         return replace(
@@ -604,8 +709,8 @@ class _Day:
             dues=self.dues,
             ended=tuple(self.ended[key] for key in sorted(self.ended)),
             orders=no_orders(),
-            last_orders=orders,
-            seen=frozenset(reports),
+            past=self.past,
+            seen=frozenset([*new, *(one for one in books.seen if one[0] in asked)]),
         )
 
     def _borrow_rates(self, at: Ints) -> tuple[Floats, Bools]:
@@ -654,7 +759,8 @@ def _stopped(books: Books, day: date, halt_days: int) -> TradedDay:
         NO_FILLS,
         LEDGER_ENTRIES.empty(),
         position_rows(after, holdings_of(books), halt_days),
-        day_row(after, "stopped", books.nav_e4, dict.fromkeys(CHANGES, 0), 0, counts),
+        day_row(after, "stopped", books.nav_e4, dict.fromkeys(CHANGES, 0), 0, None, counts),
+        awaited_rows(books.policy, day, books.past),
         NO_FAULTS,
         after,
     )

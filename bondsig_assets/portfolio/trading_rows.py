@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from bondsig_assets.tables.trading import FILLS, PORTFOLIO_DAYS, POSITIONS
 
 #: A frame without rows, made once.
 NO_FILLS = FILLS.empty()
+#: A beta beyond this is no beta.
+_LARGEST_BETA = 1_000.0
 #: What `portfolio_days` counts beside positions.
 COUNTS = tuple(
     name
@@ -44,7 +47,7 @@ def fill_rows(
     """Rows of `fills` booked on the day of `session`: one a fill, and of the session's own orders
     one more where nothing was filled, with the reason.
 
-    `is_late`: the orders are of the session before; what today's prices are is no matter of them.
+    `is_late`: the orders are of earlier sessions; what today's prices are is no matter of them.
     """
     facts, day = session.of(orders.parents), session.trade_date
     is_filled = np.zeros(orders.size, bool)
@@ -70,7 +73,9 @@ def fill_rows(
             "order_id": [orders.order_ids[k] for k in places],
             "policy": repeated(policy, at.size),
             "booked_date": repeated(day, at.size),
-            "fill_date": repeated(orders.session_date if is_late else day, at.size),
+            "fill_date": [orders.session_dates[k] for k in places]
+            if is_late
+            else repeated(day, at.size),
             "parent_id": [orders.parents[k] for k in places],
             "ticker": [
                 orders.tickers[k] if is_late else facts.tickers[k] or orders.tickers[k]
@@ -211,15 +216,29 @@ def position_rows(books: Books, held: Holdings, halt_days: int) -> pl.DataFrame:
     )
 
 
+def beta_of(books: Books, session: Session) -> float | None:
+    """Market beta of a book at the marks of its day: values times the betas known at the session's
+    cutoff, over net asset value. A name without a beta counts with the usual one; None where there
+    is none either, or the net asset value is not above 0.
+    """
+    told = session.of(books.parents).market_beta
+    betas = np.where(np.abs(told) <= _LARGEST_BETA, told, session.usual_beta)
+    if books.nav_e4 <= 0 or not np.isfinite(betas).all():
+        return None
+    # Summed exactly: the same whatever the order of names.
+    return fsum((value(books.shares, books.price_e4) * betas).tolist()) / books.nav_e4
+
+
 def day_row(
     books: Books,
     state: str,
     before_e4: int,
     parts: dict[str, int],
     notional_e4: int,
+    beta: float | None,
     counts: dict[str, Any],
 ) -> pl.DataFrame:
-    """The row of `portfolio_days`."""
+    """The row of `portfolio_days`; `beta` as `beta_of` has it."""
     worth, nav = value(books.shares, books.price_e4), books.nav_e4
     long, short = int(np.maximum(worth, 0).sum()), int(np.minimum(worth, 0).sum())
     day = books.trade_date or date.min
@@ -236,6 +255,7 @@ def day_row(
         "short_usd": short / UNITS,
         "gross": (long - short) / nav if nav > 0 else None,
         "net": (long + short) / nav if nav > 0 else None,
+        "beta": beta,
         "traded_usd": notional_e4 / UNITS,
         "turnover": notional_e4 / before_e4 if before_e4 > 0 else None,
         **{f"{name}_usd": amount / UNITS for name, amount in parts.items()},

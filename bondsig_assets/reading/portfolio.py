@@ -94,6 +94,12 @@ def books_before(warehouse: Warehouse, start: date, policy: str) -> Books:
     def on(name: str, day: date) -> pl.DataFrame:
         return warehouse.read_table(name, between=(day, day), where=of_policy)
 
+    awaited = on("awaited_orders", newest)
+    fills = on("fills", newest)
+    if awaited.height:
+        earlier = f"{of_policy} AND booked_date < DATE '{newest}'"
+        told = warehouse.read_table("fills", where=earlier, among=awaited.select("order_id"))
+        fills = pl.concat([told, fills])
     booked = f"{of_policy} AND trade_date <= DATE '{newest}'"
     return books_of(
         policy,
@@ -103,7 +109,8 @@ def books_before(warehouse: Warehouse, start: date, policy: str) -> Books:
         warehouse.read_table("ledger_entries", where=f"{booked} AND kind = 'delisting'"),
         on("orders", newest),
         on("orders", before),
-        on("fills", newest),
+        fills,
+        awaited,
     )
 
 

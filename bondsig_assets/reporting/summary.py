@@ -116,7 +116,8 @@ def _book(read: Read) -> Text:
         " nav, sum(capital_usd) AS capital, sum(interest_usd) AS interest, avg(gross) AS"
         " mean_gross, arg_max(n_long, trade_date) AS n_long, arg_max(n_short, trade_date) AS"
         " n_short, arg_max(gross, trade_date) AS gross,"
-        " max(trade_date) AS last FROM portfolio_days GROUP BY policy ORDER BY last DESC, policy"
+        " arg_max_null(beta, trade_date) AS beta, max(trade_date) AS last FROM portfolio_days"
+        " GROUP BY policy ORDER BY last DESC, policy"
     ).to_dicts()
     if not days:
         return Text("No book yet: `bondsig run` makes target positions once there are scores.")
@@ -144,7 +145,8 @@ def _book(read: Read) -> Text:
         said += "" if sharpe[0][1] is None else f" ± {sharpe[0][1]:.2f}"
     said += (
         f"\nOn {one['last']}: {one['n_long']} long, {one['n_short']} short, gross"
-        f" {one['gross'] or 0.0:.0%}; {n_orders} orders for the next session; "
+        f" {one['gross'] or 0.0:.0%}, market beta {_signed(one['beta'], 3) or 'unknown'};"
+        f" {n_orders} orders for the next session; "
         + (f"bounds gave way {breaches[0]} times" if breaches[0] else "every bound held")
     )
     return Text(said)

@@ -92,6 +92,49 @@ ORDER_SLICES = Table(
     partition="decision_date",
 )
 
+AWAITED_ORDERS = Table(
+    "awaited_orders",
+    "trading",
+    "Orders whose session is over and of which the broker has told neither all fills nor the end: a"
+    " row an order and evening until it does. A fill that is still told of one is booked on the day"
+    " that tells it. Empty where the broker tells all on the same evening.",
+    (
+        _DAY,
+        _POLICY,
+        _ORDER,
+        R("session_date", "DATE", "Trading day it was good for, this one or an earlier one"),
+        _PARENT,
+        R("ticker", "VARCHAR", "Stock on the decision day, as known"),
+        R("current_ticker", "VARCHAR", "Stock as last known"),
+        _SIDE,
+        R("shares", "BIGINT", "Shares of the order, in shares of its session", "shares"),
+        R("filled_shares", "BIGINT", "How many of them are booked", "shares"),
+        C("decision_price_usd", "DOUBLE", "Close of the decision day, in those shares", "usd"),
+        C(
+            "session_price_usd",
+            "DOUBLE",
+            "Close of its session, else the mark before: what the price of a fill is judged by",
+            "usd",
+        ),
+        R("share_ratio", "DOUBLE", "Shares of this day for one of its session, by splits since"),
+        R("dividends_usd", "DOUBLE", "Went ex since its session, for a share of it", "usd"),
+        C("price_usd", "DOUBLE", "Last price of the stock that is believed", "usd"),
+        C("price_date", "DATE", "Day of that price"),
+        R("growth", "DOUBLE", "Product of 1 + total return since that day, where known"),
+        C("shares_outstanding", "DOUBLE", "As last known on that day", "shares"),
+        R(
+            "is_quarantined",
+            "BOOLEAN",
+            "The price of the stock moved as no dividend or split explains",
+        ),
+        KNOWN,
+    ),
+    key=("trade_date", "order_id"),
+    event_time="trade_date",
+    known_time="known_at",
+    partition="trade_date",
+)
+
 FILLS = Table(
     "fills",
     "trading",
@@ -272,6 +315,13 @@ PORTFOLIO_DAYS = Table(
         _usd("short_usd", "Value of shorts, below 0"),
         C("gross", "DOUBLE", "Longs and shorts together over net asset value", "share"),
         C("net", "DOUBLE", "Longs less shorts over net asset value", "share"),
+        C(
+            "beta",
+            "DOUBLE",
+            "Market beta: values of positions times the betas of the day's factor_exposures, in"
+            " units of the market's own return, over net asset value; a name without one counts"
+            " with the day's median. Null where no name has one",
+        ),
         _usd("traded_usd", "Buys and sells together, at market prices"),
         C(
             "turnover",

@@ -174,6 +174,7 @@ def random_market(
                     "split_ratio": ratio,
                     "shares_outstanding": 1e7,
                     "borrow_rate_pct": float(draw.choice([0.3, 4.0])) if k % 2 else None,
+                    "market_beta": 0.7 + 0.3 * k - 0.02 * day if k else None,
                 }
             )
         schema = {
@@ -206,6 +207,8 @@ def random_market(
     return frames, targets, ended
 
 
+#: What counts for a name without a beta.
+USUAL_BETA = 1.1
 #: As FREE, and everything costs something.
 DEAR = replace(
     PortfolioSettings(nav_usd=100_000.0),
@@ -232,6 +235,7 @@ def run(
             delistings=ended,
             has_borrow_rates=seed % 2 == 0,
             cash_rate_pct=rate,
+            usual_beta=USUAL_BETA,
         )
         market.evening(**targets)
     return market

@@ -95,6 +95,7 @@ def again(rows: dict[str, pl.DataFrame], day):
         on("orders", day),
         on("orders", before),
         on("fills", day),
+        on("awaited_orders", day),
     )
 
 
@@ -144,6 +145,57 @@ def test_the_change_of_the_net_asset_value_is_its_parts():
     gap = days["nav_usd"] - days["nav_before_usd"] - parts
     assert gap.abs().max() < 1e-6
     assert days["dividends_usd"].abs().sum() > 0 and (days["interest_usd"][1:] > 0).all()
+
+
+def test_turnover_gross_net_and_beta_are_those_of_fills_and_positions():
+    """Identity 9 from tables alone: betas are the exposures of the day's own risk model in units
+    of the market, and a name that it has not counts with their median.
+    """
+    before, whole = made(SPAN[:4]), inputs().targets.risk
+    held_before = before.rows["positions"].filter(trade_date=SPAN[3]).sort(pl.col("weight").abs())
+    lost = held_before["parent_id"][-1]
+    is_there = (pl.col("parent_id") != lost) | (pl.col("trade_date") <= SPAN[3])
+    less = {name: whole[name].filter(is_there) for name in ("factor_exposures", "specific_risks")}
+    risk, exposures = whole | less, less["factor_exposures"]
+    given = replace(inputs(), targets=replace(inputs().targets, risk=risk))
+    after = made(SPAN[4:], before.books, given).rows
+    rows = {name: pl.concat([before.rows[name], after[name]]) for name in NAMES}
+    units = risk["factor_returns"].filter(factor="market").select("trade_date", "unit_change")
+    betas = exposures.join(units, on="trade_date").select(
+        "trade_date", "parent_id", own=pl.col("market_beta") / pl.col("unit_change")
+    )
+    usual = betas.group_by("trade_date").agg(usual=pl.col("own").median())
+    held = (
+        rows["positions"]
+        .join(betas, on=["trade_date", "parent_id"], how="left")
+        .join(usual, on="trade_date")
+    )
+    assert held.filter(pl.col("own").is_null(), pl.col("shares") != 0)[
+        "parent_id"
+    ].unique().to_list() == [lost]
+    value, beta = pl.col("value_usd"), pl.coalesce("own", "usual")
+    sums = held.group_by("trade_date").agg(
+        gross=value.abs().sum(), net=value.sum(), beta=(value * beta).sum()
+    )
+    traded = (
+        rows["fills"]
+        .filter(pl.col("shares") > 0)
+        .group_by(trade_date="booked_date")
+        .agg(traded=(pl.col("shares") * pl.col("price_usd")).sum())
+    )
+    days = rows["portfolio_days"]
+    again = (
+        days.select("trade_date", "nav_usd", "nav_before_usd")
+        .join(sums, on="trade_date", how="left", maintain_order="left")
+        .join(traded, on="trade_date", how="left", maintain_order="left")
+        .fill_null(0.0)
+        .with_columns(pl.col("gross", "net", "beta") / pl.col("nav_usd"))
+    )
+    for name in ("gross", "net", "beta"):
+        assert days[name].to_numpy() == pytest.approx(again[name].to_numpy(), abs=1e-12), name
+    turnover = (again["traded"] / again["nav_before_usd"])[1:].to_numpy()
+    assert days["turnover"][1:].to_numpy() == pytest.approx(turnover, rel=1e-12)
+    assert days["beta"].abs().max() > 1e-3 and turnover.max() > 0.01
 
 
 def test_prices_to_come_change_nothing_before_them():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bondsig_assets.calendar import offset
 from bondsig_assets.errors import LedgerError
-from bondsig_assets.portfolio.books import Books, books_of, new_books, with_orders
+from bondsig_assets.portfolio.awaited import Awaited, Stock
+from bondsig_assets.portfolio.books import Books, Dues, books_of, new_books, with_orders
 from bondsig_assets.portfolio.broker import OpenOrders
 from bondsig_assets.portfolio.ledger import balances, held_shares, net_asset_value, units
 from bondsig_assets.portfolio.sessions import COLUMNS, session_of
@@ -31,6 +32,7 @@ from bondsig_assets_tests.portfolio.books_by_hand import (
     DEAR,
     FIRST,
     FREE,
+    USUAL_BETA,
     Market,
     charging,
     prices,
@@ -47,7 +49,7 @@ def same(one, other) -> bool:
         return one.dtype == other.dtype and np.array_equal(
             one, other, equal_nan=one.dtype.kind == "f"
         ) | (one.dtype.kind == "M" and one.astype(int).tolist() == other.astype(int).tolist())
-    if isinstance(one, (Books, OpenOrders)) or type(one).__name__ == "Dues":
+    if isinstance(one, (Awaited, Books, OpenOrders, Dues, Stock)):
         return all(same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
     return one == other
 
@@ -66,7 +68,11 @@ def from_rows(market: Market, at: int) -> Books:
         entries.filter(pl.col("kind") == "delisting"),
         evenings[at] if at < len(evenings) else ORDERS.empty(),
         evenings[at - 1] if at else ORDERS.empty(),
-        days[at].fills,
+        pl.concat([day.fills for day in days[: at + 1]]).filter(
+            (pl.col("booked_date") == today)
+            | pl.col("order_id").is_in(days[at].awaited["order_id"].implode())
+        ),
+        days[at].awaited,
     )
 
 
@@ -87,8 +93,10 @@ def test_a_book_from_its_rows_is_the_book_and_goes_on_as_it_would(seed):
             ended[at + 1],
             has_borrow_rates=seed % 2 == 0,
             cash_rate_pct=float(seed % 5),
+            usual_beta=USUAL_BETA,
         )
         again = trade_day(rebuilt, session, market.broker, market.settings)
+        assert again.awaited.is_empty(), "the paper broker tells all on the same evening"
         for table in ("fills", "entries", "positions", "day", "refused"):
             assert getattr(again, table).equals(getattr(market.days[at + 1], table)), table
 
@@ -97,7 +105,7 @@ def test_a_book_from_its_rows_is_the_book_and_goes_on_as_it_would(seed):
 @given(SEEDS)
 def test_what_there_is_and_why_it_changed(seed):
     """Identities 1, 2, 4 and 9, each day, to the unit."""
-    market = run(seed)
+    market, (frames, _, _) = run(seed), random_market(seed)
     entries, before = pl.concat([day.entries for day in market.days]), 0
     for at, done in enumerate(market.days):
         row = done.day.row(0, named=True)
@@ -146,6 +154,13 @@ def test_what_there_is_and_why_it_changed(seed):
             weights = done.positions["weight"]
             assert row["gross"] == pytest.approx(weights.abs().sum(), abs=1e-12)
             assert row["net"] == pytest.approx(weights.sum(), abs=1e-12)
+            told = dict(
+                frames[at].drop_nulls("market_beta").select("parent_id", "market_beta").iter_rows()
+            )
+            betas = [told.get(name, USUAL_BETA) for name in done.positions["parent_id"]]
+            assert row["beta"] == pytest.approx(float(weights.to_numpy() @ betas), abs=1e-12)
+        else:
+            assert row["gross"] is row["net"] is row["beta"] is None
         before = nav
     assert entries.select("trade_date", "entry_number").is_unique().all()
 
@@ -310,7 +325,9 @@ def test_rows_that_do_not_fit_together_are_refused_in_one_line():
     market = run(3)
     done = market.days[4]
     empty = ORDERS.empty()
+    awaited = done.awaited
     rest = (done.entries.head(0), done.entries.head(0), empty, market.evenings[3], done.fills)
+    rest = (*rest, awaited)
     with pytest.raises(LedgerError, match="portfolio_days has 0 rows of optimised on a day"):
         books_of("optimised", done.day.head(0), done.positions, *rest)
     short = done.positions.filter(pl.col("shares") != 0).head(1)
@@ -318,7 +335,7 @@ def test_rows_that_do_not_fit_together_are_refused_in_one_line():
         books_of("optimised", done.day, short, *rest)
     if done.fills.height:
         with pytest.raises(LedgerError, match="do not name each order of that session"):
-            books_of("optimised", done.day, done.positions, *rest[:4], done.fills.head(0))
+            books_of("optimised", done.day, done.positions, *rest[:4], done.fills.head(0), awaited)
 
 
 def test_a_new_book_holds_nothing_and_a_stopped_one_takes_no_orders():

@@ -134,7 +134,7 @@ class Told:
             "report_id": "r1",
             "order_id": orders.order_ids[0],
             "kind": "fill",
-            "fill_date": orders.session_date,
+            "fill_date": orders.session_dates[-1],
             "shares": 10,
             "price_usd": 20.0,
             "spread_usd": 0.0,
@@ -229,7 +229,8 @@ def test_a_broker_that_is_down_fills_nothing_and_what_it_tells_the_next_day_is_b
     assert market.row["dividends_usd"] == 50.0
 
 
-def test_a_fill_told_two_sessions_late_is_refused_and_kept():
+def test_a_fill_of_an_earlier_session_is_none_of_the_sessions_own_and_kept():
+    """What is late is told by `late`, which asks again on the next day (`test_awaited.py`)."""
     broker = Told()
     market = market_of(broker)
     market.session(prices(A=20.0))
@@ -238,14 +239,14 @@ def test_a_fill_told_two_sessions_late_is_refused_and_kept():
     broker.of_last = []
     broker.todays = [{"order_id": order, "fill_date": date(2024, 3, 5)}]
     done = market.session(prices(A=20.0))
-    assert done.refused.select("fault").rows() == [("unknown order",)]
+    assert done.refused.select("fault").rows() == [("unknown or ended order",)]
     assert market.row["n_refused"] == 1 and market.books.parents == []
 
 
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        ({"order_id": "nobody's"}, "unknown order"),
+        ({"order_id": "nobody's"}, "unknown or ended order"),
         ({"fill_date": FIRST}, "not of the order's session"),
         ({"fill_date": date(2031, 3, 5)}, "not of the order's session"),
         ({"kind": "bust"}, "unknown kind"),

@@ -11,7 +11,7 @@ import pytest
 
 from bondsig_assets.calendar import cutoff
 from bondsig_assets.portfolio.risk_model import History, risk_model
-from bondsig_assets.portfolio.risk_rows import model_of, risk_rows
+from bondsig_assets.portfolio.risk_rows import market_betas, model_of, risk_rows
 from bondsig_assets.portfolio.settings import RiskSettings
 from bondsig_assets.tables import portfolio
 from bondsig_assets_tests.portfolio.days import MACRO, risk_of
@@ -74,6 +74,20 @@ def test_a_factor_without_data_is_a_row_that_says_so():
     assert state["rates"] == "no_data" and state["credit"] == "unknown"
     assert state["market"] == state["S0"] == "known"
     assert found["factor_exposures"]["rates_beta"].null_count() == N
+    betas, usual = market_betas(found)
+    own = model.exposures[:, 0] / model.macro_units[0]
+    assert betas["market_beta"].to_list() == pytest.approx(own.tolist(), rel=1e-14)
+    assert usual == pytest.approx(np.median(own), rel=1e-14)
+    is_market = pl.col("factor") == "market"
+    unknown = {
+        **found,
+        "factor_returns": found["factor_returns"].with_columns(
+            state=pl.when(is_market).then(pl.lit("no_data")).otherwise("state"),
+            unit_change=pl.when(~is_market).then("unit_change"),
+        ),
+    }
+    betas, usual = market_betas(unknown)
+    assert betas.is_empty() and np.isnan(usual)
     back = model_of(found, PARENTS)
     assert back.missing == ("rates",)
     assert back.covariance.tobytes() == model.covariance.tobytes()

@@ -24,6 +24,7 @@ def test_all_tables_are_there():
     assert {table.name for table in TABLES} == {
         "orders",
         "order_slices",
+        "awaited_orders",
         "fills",
         "ledger_entries",
         "positions",

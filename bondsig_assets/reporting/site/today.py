@@ -323,6 +323,7 @@ def _earned(evening: Evening) -> Question:
           sum(pnl_usd) FILTER (WHERE {of_month}) AS month_usd, sum(pnl_usd) AS start_usd,
           100 * max(gross) FILTER (WHERE {of_day}) AS gross_pct,
           100 * max(net) FILTER (WHERE {of_day}) AS net_pct,
+          max(beta) FILTER (WHERE {of_day}) AS beta,
           max(n_long) FILTER (WHERE {of_day}) AS n_long,
           max(n_short) FILTER (WHERE {of_day}) AS n_short, min(trade_date) AS first_date
         FROM book
@@ -415,6 +416,7 @@ def _section_of_summary(answers: Mapping[str, Answer]) -> str:
             Column("start_usd", "P&L since the start, $", "+,.0f"),
             Column("gross_pct", "gross exposure, %", ".1f"),
             Column("net_pct", "net exposure, %", "+.2f"),
+            Column("beta", "market beta", "+.3f"),
         ],
     )
     return layout.section("summary", "At a glance", tiles, book)
