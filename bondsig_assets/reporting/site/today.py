@@ -308,6 +308,11 @@ def _positions(evening: Evening) -> Question:
     )
 
 
+def _exact(dollars: str, where: str = "true") -> str:
+    """SQL of a sum of dollars, which are booked to 1e-4, whatever the order they are added in."""
+    return f"round(sum({dollars}) FILTER (WHERE {where}), 4)"
+
+
 def _earned(evening: Evening) -> Question:
     month = f"date_trunc('month', {evening.at})"
     of_day, of_month = f"trade_date = {evening.at}", f"trade_date >= {month}"
@@ -319,8 +324,8 @@ def _earned(evening: Evening) -> Question:
           WHERE policy = {evening.book} AND trade_date <= {evening.at}
         )
         SELECT max(nav_usd) FILTER (WHERE {of_day}) AS nav_usd,
-          sum(pnl_usd) FILTER (WHERE {of_day}) AS day_usd,
-          sum(pnl_usd) FILTER (WHERE {of_month}) AS month_usd, sum(pnl_usd) AS start_usd,
+          {_exact("pnl_usd", of_day)} AS day_usd, {_exact("pnl_usd", of_month)} AS month_usd,
+          {_exact("pnl_usd")} AS start_usd,
           100 * max(gross) FILTER (WHERE {of_day}) AS gross_pct,
           100 * max(net) FILTER (WHERE {of_day}) AS net_pct,
           max(beta) FILTER (WHERE {of_day}) AS beta,
@@ -337,8 +342,8 @@ def _parts(evening: Evening) -> Question:
         "parts",
         f"""
         SELECT CASE WHEN part = 'cost' THEN 'cost: ' || source ELSE part END AS part,
-          sum(pnl_usd) FILTER (WHERE trade_date = {evening.at}) AS day_usd,
-          sum(pnl_usd) FILTER (WHERE {month}) AS month_usd, sum(pnl_usd) AS start_usd
+          {_exact("pnl_usd", f"trade_date = {evening.at}")} AS day_usd,
+          {_exact("pnl_usd", month)} AS month_usd, {_exact("pnl_usd")} AS start_usd
         FROM pnl_parts WHERE policy = {evening.book} AND trade_date <= {evening.at}
         GROUP BY 1 ORDER BY 1
         """,
