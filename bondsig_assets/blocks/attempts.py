@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bondsig_assets.blocks.settings import VARIABLE
+from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import BondsigError, WarehouseError
 
 #: Libraries beside our own that results rest on, to the last bit.
@@ -61,7 +62,7 @@ def attempt(function: Callable[[Any, Any], Any], shared: Any, block: Any, where:
 
 def in_a_line(error: BaseException) -> str:
     """The first line of an error, with its kind where it is none of ours."""
-    text = next(iter(str(error).splitlines()), "")
+    text = hidden(next(iter(str(error).splitlines()), ""))
     return text if isinstance(error, BondsigError) else f"{type(error).__name__}: {text}"
 
 

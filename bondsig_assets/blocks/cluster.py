@@ -85,7 +85,7 @@ class Cluster:
                 self._sent = self._send()
             self.begin(number, block)
 
-    def _next(self) -> Future[Any]:
+    def _next(self) -> Any:
         """The next block that is through, however that may be."""
         alone_since = None
         while True:

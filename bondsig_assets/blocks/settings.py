@@ -18,6 +18,7 @@ VARIABLE = "BONDSIG_WORKERS"
 #: Files of TLS: who is trusted, this side's certificate and its key.
 CA, CERTIFICATE, KEY = (f"{VARIABLE}_{name}" for name in ("CA", "CERT", "KEY"))
 _TLS, _TCP = "tls", "tcp"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _MEANT = (
     "it is empty (this process), a number of processes, or where a Dask scheduler listens,"
     " tcp://host:port or tls://host:port"
@@ -38,6 +39,13 @@ class Workers:
     def is_elsewhere(self) -> bool:
         """Whether blocks leave this process."""
         return bool(self.processes or self.address)
+
+    @property
+    def is_on_this_machine(self) -> bool:
+        """Whether all see the files that this process sees: nobody else reaches a scheduler that
+        listens on loopback.
+        """
+        return not self.address or urlsplit(self.address).hostname in _LOOPBACK
 
 
 def workers(environment: Mapping[str, str] | None = None) -> Workers:

@@ -10,17 +10,36 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import dagster as dg
+import polars as pl
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from polars.testing import assert_frame_equal
 
+from bondsig_assets.assets.clean import analytics_between
+from bondsig_assets.assets.common import made_anywhere
 from bondsig_assets.blocks import Workers, cluster, map_blocks
+from bondsig_assets.blocks.settings import at_address
+from bondsig_assets.bonds.known_terms import Reference
+from bondsig_assets.calendar import trading_days
 from bondsig_assets.commands.worker import worker_arguments
 from bondsig_assets.errors import FoldError, WorkersError
 from bondsig_assets.learning.settings import TuningSettings
 from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
+from bondsig_assets.tables.clean import BOND_DAY_REVISIONS
+from bondsig_assets.tables.raw import BONDS
+from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.blocks.work import called, chores
+from bondsig_assets_tests.bonds.test_analytics import YIELDS, bond, frame, revision
 from bondsig_assets_tests.learning.days import FOLDS, SETTINGS, long_dataset
 from bondsig_assets_tests.learning.test_training import bits
 
@@ -53,14 +72,17 @@ def running(arguments: list[str], folder: Path, **variables: str) -> Iterator[su
 
 
 @contextmanager
-def scheduler(folder: Path) -> Iterator[tuple[str, subprocess.Popen]]:
+def scheduler(
+    folder: Path, *more: str, protocol: str = "tcp"
+) -> Iterator[tuple[str, subprocess.Popen]]:
     """A scheduler on a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    asked = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"]
+    asked = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", *more]
+    asked += ["--protocol", protocol]
     with running([sys.executable, "-m", "dask", *asked], folder) as process:
-        yield f"tcp://127.0.0.1:{port}", process
+        yield f"{protocol}://127.0.0.1:{port}", process
 
 
 def worker(address: str) -> list[str]:
@@ -109,6 +131,32 @@ def test_training_is_the_same_to_the_last_bit_in_three_places(three):
     assert len(here[1]) == 6 and [len(models) for _, models in here[0]] == [4, 4]
     assert trained(Workers(processes=2)) == here
     assert trained(three) == here
+
+
+def test_analytics_are_the_same_to_the_last_bit_in_three_places(three, tmp_path, monkeypatch):
+    days = trading_days(date(2024, 3, 5), date(2024, 3, 14))
+    warehouse = Warehouse(tmp_path / "home")
+    warehouse.initialize()
+    rows = [revision(cusip, 90.0 + n, day) for n, day in enumerate(days) for cusip in "AB"]
+    warehouse.replace(Write("bond_day_revisions", frame(BOND_DAY_REVISIONS, rows)))
+    bonds = [bond("A"), bond("B", is_callable=True, first_call_date=date(2026, 6, 15))]
+    reference = Reference(frame(BONDS, bonds), YIELDS)
+    keys = SimpleNamespace(start=days[0].isoformat(), end=days[-1].isoformat())
+    context: Any = SimpleNamespace(
+        partition_key_range=keys, asset_key=dg.AssetKey("bond_analytics")
+    )
+
+    def made(told: str) -> list[tuple[date, date, pl.DataFrame]]:
+        monkeypatch.setenv("BONDSIG_WORKERS", told)
+        return list(made_anywhere(context, warehouse, analytics_between, reference, days=3))
+
+    here = made("")
+    assert [piece[2]["yield_pct"].is_not_null().sum() for piece in here] == [6, 6, 4]
+    for told in ("2", three.address):
+        for wanted, piece in zip(here, made(told), strict=True):
+            assert piece[:2] == wanted[:2]
+            assert_frame_equal(piece[2], wanted[2], check_exact=True)
+    assert not list((tmp_path / "home/lake/files/staging").iterdir())
 
 
 def test_a_worker_killed_in_the_middle_costs_its_block_alone(three, tmp_path):
@@ -165,6 +213,59 @@ def test_a_lost_scheduler_ends_in_one_line(tmp_path):
         f"the Dask scheduler at {address} was lost while blocks were at work; start it and run"
         " again, what is finished is kept"
     )
+
+
+def test_with_tls_only_a_certificate_of_the_authority_is_let_in(tmp_path, monkeypatch):
+    for name, file in certificates(tmp_path).items():
+        monkeypatch.setenv(f"BONDSIG_WORKERS_{name}", str(file))
+    files = [os.environ[f"BONDSIG_WORKERS_{name}"] for name in ("CA", "CERT", "KEY")]
+    flags = [
+        part
+        for pair in zip(("--tls-ca-file", "--tls-cert", "--tls-key"), files, strict=True)
+        for part in pair
+    ]
+    with (
+        scheduler(tmp_path, *flags, protocol="tls") as (address, _),
+        running(worker(address), tmp_path),
+    ):
+        told = at_address(address)
+        assert list(found(told, (1, "", ""), (2, "", ""))) == [10, 20]
+        monkeypatch.setattr(cluster, "CONNECT_SECONDS", 3.0)
+        other = tmp_path / "other"
+        other.mkdir()
+        foreign = Workers(address=address, tls=tuple(certificates(other).values()))
+        with pytest.raises(WorkersError, match="no Dask scheduler answers"):
+            list(found(foreign, (1, "", "")))
+
+
+def certificates(folder: Path) -> dict[str, Path]:
+    """An authority, and a certificate for this machine with its key, by the names of settings."""
+    now = datetime.now(UTC)
+    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("authority", "localhost")}
+    names = {name: x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in keys}
+    made = {}
+    for name, key in keys.items():
+        told = (
+            x509.CertificateBuilder()
+            .subject_name(names[name])
+            .issuer_name(names["authority"])
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.BasicConstraints(name == "authority", None), critical=True)
+            .sign(keys["authority"], hashes.SHA256())
+        )
+        made[name] = told.public_bytes(Encoding.PEM)
+    pem = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    held = {
+        "CA": made["authority"],
+        "CERT": made["localhost"],
+        "KEY": keys["localhost"].private_bytes(*pem),
+    }
+    for name, content in held.items():
+        (folder / name).write_bytes(content)
+    return {name: folder / name for name in held}
 
 
 def test_nobody_there_is_one_line(monkeypatch):

@@ -15,6 +15,12 @@ def test_nothing_a_number_or_an_address():
     assert workers({"BONDSIG_WORKERS": "tcp://desk:8786"}) == Workers(address="tcp://desk:8786")
 
 
+def test_who_sees_the_files_of_this_machine():
+    assert Workers().is_on_this_machine and Workers(processes=2).is_on_this_machine
+    assert Workers(address="tcp://127.0.0.1:8786").is_on_this_machine
+    assert not Workers(address="tcp://desk:8786").is_on_this_machine
+
+
 @pytest.mark.parametrize("told", ["0", "-1", "many", "http://desk:1", "tcp://desk", "tcp://a:b"])
 def test_anything_else_is_refused_in_one_line(told):
     with pytest.raises(SettingsError) as raised:
