@@ -14,6 +14,8 @@ from bondsig_assets.extras import needs
 
 #: Seconds a worker looks for its scheduler before it ends, for whoever starts it again.
 _DEATH_SECONDS = 60
+#: Dask serves HTTP without its dashboard too, on all of a machine's addresses unless told.
+_HTTP = "127.0.0.1:0"
 
 
 def become_worker(address: str, host: str, processes: int, memory: str) -> None:
@@ -35,6 +37,7 @@ def worker_arguments(address: str, host: str, processes: int, memory: str) -> li
     return [
         *(sys.executable, "-m", "dask", "worker", address, "--host", host),
         *("--nworkers", str(processes), "--nthreads", "1", "--memory-limit", memory),
-        *("--no-dashboard", "--death-timeout", str(_DEATH_SECONDS)),
+        *("--no-dashboard", "--dashboard-address", _HTTP),
+        *("--death-timeout", str(_DEATH_SECONDS)),
         *(part for name, file in files for part in (name, str(file))),
     ]

@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 import polars as pl
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -80,7 +81,7 @@ def scheduler(
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     asked = ["scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard", *more]
-    asked += ["--protocol", protocol]
+    asked += ["--dashboard-address", "127.0.0.1:0", "--protocol", protocol]
     with running([sys.executable, "-m", "dask", *asked], folder) as process:
         yield f"{protocol}://127.0.0.1:{port}", process
 
@@ -215,7 +216,9 @@ def test_a_lost_scheduler_ends_in_one_line(tmp_path):
     )
 
 
-def test_with_tls_only_a_certificate_of_the_authority_is_let_in(tmp_path, monkeypatch):
+def test_with_tls_only_the_authoritys_certificates_are_let_in_and_nobody_from_elsewhere(
+    tmp_path, monkeypatch
+):
     for name, file in certificates(tmp_path).items():
         monkeypatch.setenv(f"BONDSIG_WORKERS_{name}", str(file))
     files = [os.environ[f"BONDSIG_WORKERS_{name}"] for name in ("CA", "CERT", "KEY")]
@@ -226,10 +229,13 @@ def test_with_tls_only_a_certificate_of_the_authority_is_let_in(tmp_path, monkey
     ]
     with (
         scheduler(tmp_path, *flags, protocol="tls") as (address, _),
-        running(worker(address), tmp_path),
+        running(worker(address), tmp_path) as nanny,
     ):
         told = at_address(address)
         assert list(found(told, (1, "", ""), (2, "", ""))) == [10, 20]
+        family = [psutil.Process(nanny.pid), *psutil.Process(nanny.pid).children(recursive=True)]
+        heard = [one.laddr.ip for each in family for one in each.net_connections() if not one.raddr]
+        assert len(heard) > 2 and set(heard) == {"127.0.0.1"}
         monkeypatch.setattr(cluster, "CONNECT_SECONDS", 3.0)
         other = tmp_path / "other"
         other.mkdir()
