@@ -6,6 +6,7 @@ side that is (`processes.py`, `cluster.py`), and whether a block is tried again 
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
 import platform
@@ -16,8 +17,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from bondsig_assets.blocks.settings import VARIABLE
-from bondsig_assets.credentials import hidden
+from bondsig_assets.credentials import hidden, holds_secret
 from bondsig_assets.errors import BondsigError, WarehouseError
+
+_log = logging.getLogger(__name__)
 
 #: Libraries beside our own that results rest on, to the last bit.
 _LIBRARIES = ("numpy", "numba", "polars", "duckdb", "xgboost-cpu", "lightgbm", "scipy")
@@ -57,6 +60,8 @@ def attempt(function: Callable[[Any, Any], Any], shared: Any, block: Any, where:
         final = None if isinstance(error, WarehouseError) or not _travels(error) else error
         return Failed(where, in_a_line(error), final)
     except Exception as error:  # noqa: BLE001 - whatever it is, its block is named with it
+        # One line travels; where in the code it was stays in the log of this side.
+        _log.warning("a block failed on %s", where, exc_info=None if holds_secret(error) else error)
         return Failed(where, in_a_line(error))
 
 
