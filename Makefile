@@ -111,7 +111,7 @@ audit: build/audit/ready  ## known vulnerabilities of the locks, and a bill of m
 lock:                 ## resolve requirements.lock anew (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -o requirements.lock
 	uv pip compile pyproject.toml --extra platform --extra wrds --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -c requirements.lock -o requirements-production.lock
-	uv pip compile pyproject.toml --extra platform --extra wrds --extra formats --extra team --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -c requirements.lock -o requirements-team.lock
+	uv pip compile pyproject.toml --extra platform --extra wrds --extra formats --extra team --extra cluster --universal --python-version 3.11 --no-emit-index-url --no-annotate --no-header -q -c requirements.lock -o requirements-team.lock
 
 clean:                ## remove the home and the environment
 	rm -rf .bondsig .venv

@@ -103,5 +103,9 @@ class RunError(BondsigError):
     """A run of the graph failed: which asset and why."""
 
 
+class WorkersError(BondsigError):
+    """Blocks of work cannot be done by other processes or machines: which, where and why."""
+
+
 class AlertError(BondsigError):
     """A message did not reach its target: which, and why."""

@@ -23,6 +23,7 @@ EXTRAS = {
     "boto3": "team",
     "dagster_postgres": "team",
     "psycopg2": "team",
+    "distributed": "cluster",
     **dict.fromkeys(
         (
             "clarabel",

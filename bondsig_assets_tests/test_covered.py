@@ -38,6 +38,7 @@ COVERED_BY = {
     "assets/common.py": "graph/test_chunks.py",
     "assets/report.py": "graph/test_report.py",
     "assets/*": "graph/test_whole_graph.py",
+    "blocks/attempts.py": "blocks/test_mapping.py",
     "bonds/coupon_steps.py": "bonds/test_coupon_dates.py",
     "bonds/known_terms.py": "bonds/test_analytics.py",
     "features/news/parameters.py": "features/news/test_estimation.py",

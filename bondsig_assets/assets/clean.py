@@ -5,6 +5,7 @@ second to import, so what needs it is imported where it runs.
 """
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import polars as pl
@@ -12,6 +13,7 @@ import polars as pl
 from bondsig_assets.assets.common import (
     Result,
     daily_result,
+    made_anywhere,
     made_chunks,
     rows_per_day,
     table_asset,
@@ -23,7 +25,10 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.bond_days import QUOTES, TRADES, revise, touched_days
 from bondsig_assets.trace.events import events_of_deliveries
 from bondsig_assets.trace.quoted_days import touched_by_quotes, with_quotes
-from bondsig_assets.warehouse import Write
+from bondsig_assets.warehouse import Warehouse, Write
+
+if TYPE_CHECKING:
+    from bondsig_assets.bonds.known_terms import Reference
 
 
 def trade_events_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -171,7 +176,6 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         the z-spread for all others (`oas_method`). Nulls carry a reason; floaters and convertibles
         have none of these on purpose.
         """
-        from bondsig_assets.bonds.analytics import analyze
         from bondsig_assets.bonds.known_terms import Reference, unused_rows
 
         opened, counted = warehouse.open(), []
@@ -179,11 +183,7 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             reference = Reference(*(opened.read_table(name) for name in Reference._fields))
         unused = unused_rows(reference)
 
-        def made(start: date, end: date) -> pl.DataFrame:
-            revisions = opened.read_table("bond_day_revisions", between=(start, end))
-            return TABLES["bond_analytics"].conform(analyze(revisions, reference))
-
-        for start, end, analytics in made_chunks(context, made):
+        for start, end, analytics in made_anywhere(context, opened, analytics_between, reference):
             opened.replace(Write("bond_analytics", analytics, (start, end)))
             counted.append(
                 rows_per_day(
@@ -197,3 +197,13 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         return daily_result(context, pl.concat(counted), call_prices_and_amounts_not_used=unused)
 
     return bond_analytics
+
+
+def analytics_between(
+    warehouse: Warehouse, reference: "Reference", start: date, end: date
+) -> pl.DataFrame:
+    """Rows of `bond_analytics` of these days of knowledge."""
+    from bondsig_assets.bonds.analytics import analyze
+
+    revisions = warehouse.read_table("bond_day_revisions", between=(start, end))
+    return TABLES["bond_analytics"].conform(analyze(revisions, reference))

@@ -10,7 +10,9 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import dagster as dg
 import polars as pl
 
+from bondsig_assets.blocks import map_blocks, workers
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.machine import cores
 from bondsig_assets.orchestration import progress
@@ -178,6 +181,49 @@ def made_chunks(
                 yield first, last, made
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Making:
+    """What all pieces made elsewhere share."""
+
+    make: Callable[..., pl.DataFrame]
+    warehouse: Warehouse
+    given: tuple[Any, ...]
+
+
+def made_anywhere(
+    context: dg.AssetExecutionContext,
+    warehouse: Warehouse,
+    make: Callable[..., pl.DataFrame],
+    *given: Any,
+    days: int = CHUNK_DAYS,
+) -> Iterator[tuple[date, date, pl.DataFrame]]:
+    """As `made_chunks` of `make(warehouse, *given, first, last)`, or, where BONDSIG_WORKERS names
+    others who see the lake, made by them: they read it themselves and write what they made into its
+    storage, and paths alone come back.
+
+    `make` is found by its name there, so it is a function of a module. The lake of a home on this
+    machine is seen by workers of this machine alone.
+    """
+    told = workers()
+    if not told.is_elsewhere or not (told.is_on_this_machine or warehouse.is_shared):
+        yield from made_chunks(context, partial(make, warehouse, *given), days)
+        return
+    pieces = _pieces(context, days)
+    table = context.asset_key.path[-1]
+    paths = map_blocks(
+        *(_staged, pieces, _Making(make, warehouse, given)),
+        name=lambda piece: f"{table} of {piece[0]} to {piece[1]}",
+        workers=told,
+    )
+    for first, last in chunks(context, days):
+        yield first, last, warehouse.staged(next(paths))
+
+
+def _staged(making: _Making, piece: tuple[date, date]) -> str:
+    made = making.make(making.warehouse, *making.given, *piece)
+    return making.warehouse.stage(made)
 
 
 def daily_result(context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any) -> Result:

@@ -140,12 +140,11 @@ def _train(
     specifications = settings.specifications()
     parent = mlflow.active_run()
     log_study(mlflow, folds, settings, snapshot)
-    tune = (
-        tuner(lambda trial: _log_trial(mlflow, parent, trial)) if settings.tuning.trials else None
+    trained = train_folds(
+        *(data, folds, specifications, settings, cores()),
+        *(tuner, lambda trial: _log_trial(mlflow, parent, trial)),
     )
-    for done, (fold, models) in enumerate(
-        train_folds(data, folds, specifications, settings, cores(), tune)
-    ):
+    for done, (fold, models) in enumerate(trained):
         progress.update("models", done / len(folds))
         if isinstance(models, FoldError):
             refused[fold.quarter] = models
@@ -192,7 +191,7 @@ def _drop(warehouse: Warehouse, refused: Refused) -> None:
 
 def _log_trial(mlflow: Any, parent: Any, trial: Any) -> None:
     """One trial of a search as a run of its own below `parent`, so that it counts among the trials
-    of the study; called on any thread.
+    of the study.
     """
     client = mlflow.MlflowClient()
     run = client.create_run(

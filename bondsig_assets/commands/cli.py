@@ -814,6 +814,18 @@ def service(name: str, check: bool) -> None:
     be_service(name, check)
 
 
+@cli.command()
+@click.argument("address")
+@click.option("--host", default="127.0.0.1", help="Address of this machine that it listens on.")
+@click.option("--processes", default=1, type=click.IntRange(1), help="Each has one thread.")
+@click.option("--memory", default="4GiB", help="What a process may take before it is ended.")
+def worker(address: str, host: str, processes: int, memory: str) -> None:
+    """Do blocks of work for the Dask scheduler at ADDRESS, tcp://host:port: docs/cluster.md."""
+    from bondsig_assets.commands.worker import become_worker
+
+    become_worker(address, host, processes, memory)
+
+
 @cli.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def within(arguments: tuple[str, ...]) -> None:

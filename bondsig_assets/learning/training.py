@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from bondsig_assets.blocks import Workers, map_blocks
 from bondsig_assets.calendar import day_number
 from bondsig_assets.errors import FoldError
 from bondsig_assets.learning.calibration import Calibration, calibrate
@@ -36,6 +36,23 @@ LEARNING_VERSION = 3
 #: Rows of a fold's training days that explanations of models other than the champion are made for.
 EXPLAINED_ROWS = 2000
 Tune = Callable[[Dataset, Fold, Specification, LearningSettings], Specification]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One attempt of a search: what was tried, and the mean over the inner splits of what it adds
+    over the control by its size (`worth_of`).
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    value: float
+    is_complete: bool
+
+
+Tried = Callable[[Trial], object]
+#: Makes what searches from who is told of each trial.
+Search = Callable[[Tried], Tune]
 
 
 @dataclass(frozen=True)
@@ -312,10 +329,18 @@ def train_fold(
     settings: LearningSettings,
     tune: Tune | None = None,
 ) -> list[FoldModel]:
-    """Every specification of one fold, and the ensemble of all but the control. Raises
-    FoldError.
+    """Every specification of one fold, and the ensemble of all but the control, in this process.
+    Raises FoldError.
     """
-    ((_, found),) = train_folds(data, [fold], list(specifications), settings, 1, tune)
+
+    def search(_tried: Tried) -> Tune:
+        assert tune is not None
+        return tune
+
+    ((_, found),) = train_folds(
+        *(data, [fold], list(specifications), settings, 1),
+        *(search if tune is not None else None, None, Workers()),
+    )
     if isinstance(found, FoldError):
         raise found
     return found
@@ -326,62 +351,70 @@ def train_folds(
     folds: Sequence[Fold],
     specifications: Sequence[Specification],
     settings: LearningSettings,
-    workers: int,
-    tune: Tune | None = None,
+    threads: int,
+    search: Search | None = None,
+    tried: Tried | None = None,
+    workers: Workers | None = None,
 ) -> Iterator[tuple[Fold, list[FoldModel] | FoldError]]:
-    """Folds in order, each as soon as it is finished; models fit beside each other on `workers`
-    threads.
+    """Folds in order, each as soon as it is finished; models fit beside each other on `threads`
+    threads, or on `workers` (None: as BONDSIG_WORKERS says; see `map_blocks`).
 
-    Every fit runs on one thread and has a seed of its own, so the number of workers changes no bit.
-    A fold that cannot be trained comes as its FoldError.
+    Every fit runs on one thread and has a seed of its own, so neither their number nor their place
+    changes a bit. A fold that cannot be trained comes as its FoldError. `tried` is told of every
+    trial of a fold's searches before the fold comes.
     """
-    with ThreadPoolExecutor(max_workers=max(workers, 1)) as pool:
-        submitted: list[tuple[Fold, list[_Waiting] | FoldError]] = []
-        found: list[FoldModel] | FoldError
-        for fold in folds:
-            try:
-                submitted.append(
-                    (fold, _submit(data, fold, list(specifications), settings, pool, tune))
-                )
-            except FoldError as error:
-                submitted.append((fold, error))
-        try:
-            while submitted:
-                fold, waiting = submitted.pop(0)
-                try:
-                    found = (
-                        waiting
-                        if isinstance(waiting, FoldError)
-                        else _wait(waiting, data, fold, settings)
-                    )
-                except FoldError as error:
-                    found = error
-                yield fold, found
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    families = _families(specifications)
+    refused = {fold: error for fold in folds if (error := _refusal(data, fold, settings))}
+    tasks = [_Task(fold, tuple(one)) for fold in folds if fold not in refused for one in families]
+    study = _Study(data, settings, search)
+    fitted = map_blocks(_fit_family, tasks, study, name=str, threads=threads, workers=workers)
+    for fold in folds:
+        if fold in refused:
+            yield fold, refused[fold]
+            continue
+        outcomes = [next(fitted) for _ in families]
+        if tried is not None:
+            for trial in (one for outcome in outcomes for one in outcome.trials):
+                tried(trial)
+        yield fold, _together(outcomes, data, fold, specifications, settings)
 
 
-#: Waits for a model that a thread may still be fitting.
-_Waiting = Callable[[], FoldModel]
+@dataclass(frozen=True)
+class _Study:
+    """What all blocks of a training share."""
+
+    data: Dataset
+    settings: LearningSettings
+    search: Search | None
 
 
-def _submit(
-    data: Dataset,
-    fold: Fold,
-    specifications: Sequence[Specification],
-    settings: LearningSettings,
-    pool: ThreadPoolExecutor,
-    tune: Tune | None,
-) -> list[_Waiting]:
-    """One task a family, whose members are fitted one after the other on the samples they share."""
-    check_fold(data, fold, settings)
-    waiting: dict[str, _Waiting] = {}
-    for family in _families(specifications):
-        fitted = pool.submit(_fit_family, data, fold, family, settings, tune)
-        for k, one in enumerate(family):
-            waiting[one.name] = partial(_nth, fitted, k)
-    return [waiting[one.name] for one in specifications]
+@dataclass(frozen=True)
+class _Task:
+    """One family of one fold, whose members are fitted one after the other on the samples they
+    share.
+    """
+
+    fold: Fold
+    family: tuple[Specification, ...]
+
+    def __str__(self) -> str:
+        return f"{', '.join(one.name for one in self.family)} of {self.fold.quarter}"
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What became of a task, and what was tried for it."""
+
+    found: list[FoldModel] | FoldError
+    trials: list[Trial]
+
+
+def _refusal(data: Dataset, fold: Fold, settings: LearningSettings) -> FoldError | None:
+    try:
+        check_fold(data, fold, settings)
+    except FoldError as error:
+        return error
+    return None
 
 
 def _families(specifications: Sequence[Specification]) -> list[list[Specification]]:
@@ -393,25 +426,32 @@ def _families(specifications: Sequence[Specification]) -> list[list[Specificatio
     return list(families.values())
 
 
-def _fit_family(
+def _fit_family(study: _Study, task: _Task) -> _Fitted:
+    data, settings, trials = study.data, study.settings, list[Trial]()
+    search = study.search
+    tune = search(trials.append) if search is not None else None
+    samples = Samples(data, settings.walk_forward.uniqueness_weights)
+    try:
+        found = [train_model(data, task.fold, one, settings, tune, samples) for one in task.family]
+    except FoldError as error:
+        return _Fitted(error, trials)
+    return _Fitted(found, trials)
+
+
+def _together(
+    outcomes: Sequence[_Fitted],
     data: Dataset,
     fold: Fold,
-    family: Sequence[Specification],
+    specifications: Sequence[Specification],
     settings: LearningSettings,
-    tune: Tune | None,
-) -> list[FoldModel]:
-    samples = Samples(data, settings.walk_forward.uniqueness_weights)
-    return [train_model(data, fold, one, settings, tune, samples) for one in family]
-
-
-def _nth(fitted: Future[list[FoldModel]], k: int) -> FoldModel:
-    return fitted.result()[k]
-
-
-def _wait(
-    submitted: list[_Waiting], data: Dataset, fold: Fold, settings: LearningSettings
-) -> list[FoldModel]:
-    trained = [one() for one in submitted]
+) -> list[FoldModel] | FoldError:
+    """The models of a fold in the order of its specifications, and their ensemble."""
+    made: dict[str, FoldModel] = {}
+    for outcome in outcomes:
+        if isinstance(outcome.found, FoldError):
+            return outcome.found
+        made |= {model.name: model for model in outcome.found}
+    trained = [made[one.name] for one in specifications]
     members = [model for model in trained if model.name != CONTROL]
     return [*trained, ensemble_of(data, fold, members, settings)] if len(members) > 1 else trained
 

@@ -8,7 +8,7 @@ stopping and calibration begin, so that neither is used twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,24 +19,18 @@ from bondsig_assets.learning.folds import Fold, purge_days
 from bondsig_assets.learning.models.catalogue import Specification
 from bondsig_assets.learning.models.interface import Tunable
 from bondsig_assets.learning.settings import LearningSettings
-from bondsig_assets.learning.training import Tune, control_prediction, worth_of
+from bondsig_assets.learning.training import (
+    Trial,
+    Tried,
+    Tune,
+    control_prediction,
+    worth_of,
+)
 from bondsig_assets.validation import declared_fields, marked
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One attempt: what was tried, and the mean over the inner splits of what it adds over the
-    control by its size (`training.worth_of`).
-    """
-
-    name: str
-    parameters: dict[str, Any]
-    value: float
-    is_complete: bool
-
-
-def tuner(finished: Callable[[Trial], None] | None = None) -> Tune:
-    """A function for `train_folds` that returns a specification with the best settings found;
+def tuner(finished: Tried | None = None) -> Tune:
+    """A function for `train_model` that returns a specification with the best settings found;
     `finished` is called with each trial.
     """
 
@@ -86,7 +80,7 @@ def _search(
     fold: Fold,
     specification: Specification,
     settings: LearningSettings,
-    finished: Callable[[Trial], None] | None,
+    finished: Tried | None,
 ) -> dict[str, Any]:
     import optuna
 

@@ -103,7 +103,7 @@ def walk_forward(
         specifications or settings.specifications(),
         settings,
         workers or cores(),
-        tuner(),
+        tuner,
     ):
         if isinstance(models, FoldError):
             errors.append(models)

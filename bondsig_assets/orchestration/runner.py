@@ -27,6 +27,7 @@ from dagster._core.remote_origin import (
 from dagster._core.storage.tags import MAX_RETRIES_TAG
 
 from bondsig_assets import logs
+from bondsig_assets.blocks import workers
 from bondsig_assets.calendar import trading_days
 from bondsig_assets.credentials import hidden
 from bondsig_assets.errors import RunError
@@ -181,11 +182,12 @@ def _partitions(graph: Any, name: str) -> Any:
 
 def execute(defs: dg.Definitions, instance: dg.DagsterInstance, stage: Stage) -> None:
     """Run one stage, range by range; raises RunError naming the asset that failed and its error in
-    one line.
+    one line, and SettingsError before the first one where BONDSIG_WORKERS cannot be meant.
 
     What has no partitions, and none of the stage rests on, is made once, with the last range:
     judging all scores anew after each of twenty ranges would take longer than all else.
     """
+    workers()
     job = defs.resolve_implicit_global_asset_job_def()
     at_the_end = _at_the_end(defs.resolve_asset_graph(), stage.assets)
     for first, last in stage.key_ranges:

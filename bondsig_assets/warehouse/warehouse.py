@@ -16,6 +16,7 @@ from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import uuid4
 
 import duckdb
 import polars as pl
@@ -38,6 +39,8 @@ Days = tuple[date, date]
 
 #: DuckDB copies the strings of what it takes in at once; each chunk is a file.
 CHUNK_ROWS = 1_000_000
+#: Folder of the storage where rows wait that other processes made.
+_STAGING = "staging"
 
 
 @dataclass(frozen=True)
@@ -216,6 +219,30 @@ class Warehouse:
                         f"INSERT INTO {table.qualified_name} BY NAME SELECT * FROM incoming"
                     )
                     lake.unregister("incoming")
+
+    def stage(self, frame: pl.DataFrame) -> str:
+        """Write `frame` into the storage, outside every lock, and return the path by which
+        `staged` finds it, on any machine that reaches the storage.
+
+        No snapshot names it: what nobody takes goes with the next upkeep.
+        """
+        folder = f"{self._lake.storage.rstrip('/')}/{_STAGING}"
+        path = f"{folder}/{uuid4().hex}.parquet"
+        with self._lake.reading("could not stage rows") as lake:
+            if "://" not in folder:
+                Path(folder).mkdir(parents=True, exist_ok=True)
+            lake.register("staged", frame)
+            lake.execute(f"COPY staged TO {quote(path)} (FORMAT parquet)")
+            lake.unregister("staged")
+        return path
+
+    def staged(self, path: str) -> pl.DataFrame:
+        """Take what was staged at `path`, once: a local file is gone after."""
+        with self._lake.reading("could not read staged rows") as lake:
+            frame = lake.execute(f"FROM read_parquet({quote(path)})").pl()
+        if "://" not in path:
+            Path(path).unlink()
+        return frame
 
     # Reading
 

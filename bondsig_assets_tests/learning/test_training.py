@@ -526,7 +526,8 @@ def test_an_error_while_fitting_is_of_its_fold_alone():
 
     searching = replace(SETTINGS, tuning=replace(SETTINGS.tuning, trials=1))
     (_, error), (_, models) = train_folds(
-        long_dataset(), FOLDS[:2], searching.specifications(), searching, 2, tune
+        *(long_dataset(), FOLDS[:2], searching.specifications(), searching, 2),
+        lambda _tried: tune,
     )
     assert str(error) == "too few days for the search" and len(models) == 4
 
@@ -536,8 +537,9 @@ def test_a_fault_of_the_program_is_not_taken_for_a_fold_without_days():
         raise ZeroDivisionError
 
     searching = replace(SETTINGS, tuning=replace(SETTINGS.tuning, trials=1))
+    asked = (long_dataset(), FOLDS[:2], searching.specifications(), searching, 2)
     with pytest.raises(ZeroDivisionError):
-        list(train_folds(long_dataset(), FOLDS[:2], searching.specifications(), searching, 2, tune))
+        list(train_folds(*asked, lambda _tried: tune))
 
 
 @pytest.mark.slow

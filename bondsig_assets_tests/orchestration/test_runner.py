@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.execution.retries import auto_reexecution_should_retry_run
 
-from bondsig_assets.errors import RunError
+from bondsig_assets.errors import RunError, SettingsError
 from bondsig_assets.home import Home
 from bondsig_assets.orchestration.alerting import is_of_command_line
 from bondsig_assets.orchestration.runner import Stage, execute, open_instance
@@ -68,6 +68,14 @@ def test_a_stage_without_days_is_made_whole():
     with dg.DagsterInstance.ephemeral() as instance:
         execute(graph(made), instance, Stage(("judgement", "page"), RANGES[:1]))
     assert [name for name, _ in made] == ["judgement", "page"]
+
+
+def test_workers_that_cannot_be_meant_are_told_before_the_first_asset(monkeypatch):
+    made: list[tuple[str, str]] = []
+    monkeypatch.setenv("BONDSIG_WORKERS", "many")
+    with dg.DagsterInstance.ephemeral() as instance, pytest.raises(SettingsError, match="'many'"):
+        execute(graph(made), instance, STAGE)
+    assert made == []
 
 
 def test_a_range_that_fails_ends_the_stage_and_is_told():
