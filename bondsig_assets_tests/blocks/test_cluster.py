@@ -56,6 +56,8 @@ def running(arguments: list[str], folder: Path, **variables: str) -> Iterator[su
     with (folder / "said").open("ab") as said:
         process = subprocess.Popen(
             arguments,
+            # Where Python looks first, which must not be what `setup` leaves in the repository.
+            cwd=folder,
             env={**os.environ, "PYTHONPATH": path, "DASK_TEMPORARY_DIRECTORY": str(folder)}
             | variables,
             stdout=said,
