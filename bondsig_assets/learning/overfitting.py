@@ -7,6 +7,7 @@ trials (MLflow does), costs and positions (`portfolio/`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -106,7 +107,7 @@ def expected_largest_sharpe(trial_sharpes: np.ndarray, n_trials: float) -> float
     """
     if n_trials <= 1 or trial_sharpes.size < 2:
         return 0.0
-    quantiles = ndtri([1 - 1 / n_trials, 1 - 1 / (n_trials * np.e)])
+    quantiles = ndtri([1 - 1 / n_trials, 1 - 1 / (n_trials * math.e)])
     return float(
         np.std(trial_sharpes, ddof=1)
         * max((1 - _EULER) * quantiles[0] + _EULER * quantiles[1], 0.0)
