@@ -65,6 +65,26 @@ def age(home, days, below=10**9):
         runs.execute("UPDATE runs SET update_timestamp = ?", [ago])
 
 
+def assert_what_is_done_stays(instance):
+    """Of three pruned runs, wherever the record is: materializations, the newest picture and check,
+    the runs; and that the record is written on.
+    """
+    records = instance.fetch_materializations(table.key, limit=10).records
+    metadata = [record.asset_materialization.metadata for record in records]
+    assert [one["rows"].value for one in metadata] == [7, 7, 7]
+    assert all("thrown away by upkeep" in one["picture"].value for one in metadata)
+    newest = instance.get_latest_materialization_event(table.key)
+    assert newest.asset_materialization.metadata["picture"].value == PICTURE
+    assert len(instance.get_runs()) == 3
+    (checked,) = instance.event_log_storage.get_latest_asset_check_execution_by_key(
+        [whole.check_key]
+    ).values()
+    assert checked.status.value == "SUCCEEDED"
+    # The record is written on.
+    run(instance, "3")
+    assert instance.get_materialized_partitions(table.key) == {"1", "2", "3"}
+
+
 def test_what_is_done_stays_and_how_it_went_goes(home):
     with open_instance(home) as instance:
         run(instance, "1", "2")
@@ -87,20 +107,7 @@ def test_what_is_done_stays_and_how_it_went_goes(home):
 
     with open_instance(home) as instance:
         assert instance.get_materialized_partitions(table.key) == {"1", "2"}
-        records = instance.fetch_materializations(table.key, limit=10).records
-        metadata = [record.asset_materialization.metadata for record in records]
-        assert [one["rows"].value for one in metadata] == [7, 7, 7]
-        assert all("thrown away by upkeep" in one["picture"].value for one in metadata)
-        newest = instance.get_latest_materialization_event(table.key)
-        assert newest.asset_materialization.metadata["picture"].value == PICTURE
-        assert len(instance.get_runs()) == 3
-        (checked,) = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-            [whole.check_key]
-        ).values()
-        assert checked.status.value == "SUCCEEDED"
-        # The record is written on.
-        run(instance, "3")
-        assert instance.get_materialized_partitions(table.key) == {"1", "2", "3"}
+        assert_what_is_done_stays(instance)
 
 
 def test_what_is_young_stays_whole(home):

@@ -14,7 +14,7 @@ from bondsig_assets.upkeep.event_log import Pruned, prune
 from bondsig_assets.upkeep.server_events import record_on_server
 from bondsig_assets_tests.resources.team_record import team_record
 from bondsig_assets_tests.sources.wrds_server import OWNER_PASSWORD, Server
-from bondsig_assets_tests.upkeep.test_event_log import NOW, PICTURE, run, table, whole
+from bondsig_assets_tests.upkeep.test_event_log import NOW, assert_what_is_done_stays, run
 
 pytestmark = pytest.mark.slow
 
@@ -59,17 +59,7 @@ def test_what_is_done_stays_and_how_it_went_goes(instance, tmp_path):
     assert done.events == sum(before.values()) - sum(after.values())
     assert (done.pictures, done.runs) == (3, 3)
     assert prune(home, then) == Pruned()
-    records = instance.fetch_materializations(table.key, limit=10).records
-    metadata = [record.asset_materialization.metadata for record in records]
-    assert [one["rows"].value for one in metadata] == [7, 7, 7]
-    assert all("thrown away by upkeep" in one["picture"].value for one in metadata)
-    newest = instance.get_latest_materialization_event(table.key)
-    assert newest.asset_materialization.metadata["picture"].value == PICTURE
-    assert len(instance.get_runs()) == 3
-    latest = instance.event_log_storage.get_latest_asset_check_execution_by_key([whole.check_key])
-    assert [one.status.value for one in latest.values()] == ["SUCCEEDED"]
-    run(instance, "3")
-    assert instance.get_materialized_partitions(table.key) == {"1", "2", "3"}
+    assert_what_is_done_stays(instance)
 
 
 def test_a_run_that_is_not_finished_keeps_its_log(instance, tmp_path):
