@@ -32,6 +32,7 @@ from bondsig_assets.portfolio.optimizer import Problem, solve
 from bondsig_assets.portfolio.policies import tranches
 from bondsig_assets.portfolio.risk_model import History, RiskModel, decay, risk_model
 from bondsig_assets.portfolio.settings import PortfolioSettings, RiskSettings
+from bondsig_assets.portfolio.target_rows import target_rows
 from bondsig_assets.portfolio.targets import Day, problem_of, targets
 from bondsig_assets_tests.portfolio.days import day_of
 
@@ -81,10 +82,10 @@ def _solves() -> None:
 
 def _held(day: Day) -> Day:
     """The day with the targets of the day before it held."""
-    first = targets(day, SETTINGS, 2.0).positions
+    shares = targets(day, SETTINGS, 2.0).rounded.shares
     draw = np.random.default_rng(9)
     alpha = 0.7 * day.alpha + 0.7 * np.abs(day.alpha).mean() * draw.normal(size=day.size)
-    return replace(day, held_shares=first["shares"].to_numpy(), alpha=alpha)
+    return replace(day, held_shares=shares, alpha=alpha)
 
 
 def _timed(run: Callable[[], object]) -> tuple[float, object]:
@@ -243,8 +244,8 @@ def path(of: World, n_days: int, policy: str, knows: bool = False) -> Walk:
             offset(FIRST, k), names, names, sector, yes, yes, no, alpha, of.price, yes, of.volume,
             shares, risk,
         )  # fmt: skip
-        found = targets(day, chosen, 2.0, None if wishes is None else wishes[k])
-        weights = found.positions["weight"].to_numpy()
+        made = targets(day, chosen, 2.0, None if wishes is None else wishes[k])
+        weights, found = made.rounded.weights, target_rows([made])
         trade = np.abs(weights - day.held)
         paid = costs(
             of.price, of.volume, np.sqrt(risk.variance), None, chosen.nav_usd, chosen.costs
@@ -254,10 +255,10 @@ def path(of: World, n_days: int, policy: str, knows: bool = False) -> Walk:
         columns["turn"].append(float(trade.sum()))
         columns["earned"].append(float(weights @ of.returns[t + 2]))
         columns["paid"].append(float(paid.linear @ trade + paid.power @ trade**1.5 + borrowed))
-        columns["risk"].append(found.solution["forecast_risk_pct"][0] / 100)
+        columns["risk"].append(found.solutions["forecast_risk_pct"][0] / 100)
         breaches += found.breaches.height
-        held += int(found.solution["state"][0] == "held")
-        shares = found.positions["shares"].to_numpy()
+        held += int(found.solutions["state"][0] == "held")
+        shares = made.rounded.shares
     arrays = [np.array(values) for values in columns.values()]
     return Walk(*arrays, breaches, held, process_time() - begun)
 

@@ -19,7 +19,7 @@ import polars as pl
 
 from benchmarks.portfolio import CALIBRATION, FIRST, HISTORY, history_of, world
 from bondsig_assets.calendar import trading_days
-from bondsig_assets.portfolio.book_days import walk
+from bondsig_assets.portfolio.book_days import evening_orders, walk
 from bondsig_assets.portfolio.books import Books, new_books, with_orders
 from bondsig_assets.portfolio.broker import PaperBroker
 from bondsig_assets.portfolio.orders import Orders, orders, wishes_of
@@ -115,18 +115,9 @@ def _path(n: int = 120, n_days: int = 1512) -> None:
             session.trade_date, names, names, sector, yes, yes, no, alpha, price, yes, of.volume,
             shares, risk, book.nav_usd,
         )  # fmt: skip
-        found = targets(day, settings, 2.0).positions
+        found = targets(day, settings, 2.0)
         spent["targets"] += process_time() - begun
-        wished = wishes_of(
-            book.held(),
-            found.with_columns(
-                volatility_pct=pl.Series(100 * np.sqrt(risk.variance)),
-                dollar_volume_usd=pl.Series(of.volume),
-            ),
-            book.policy,
-            session.trade_date,
-        )
-        return orders(wished, settings, book.state == "stopped")
+        return evening_orders(found)
 
     days = np.array(trading_days(FIRST, date(2030, 1, 1))[:n_days], dtype="datetime64[D]")
     sessions = {

@@ -85,14 +85,10 @@ class Awaited:
             self.stock.take(at),
         )
 
-    def names(self) -> pl.DataFrame:
-        """`parent_id, ticker` of the open ones, each name once."""
+    def names(self) -> dict[str, str]:
+        """Tickers of the open ones by parent."""
         which = self.take(self.is_open)
-        told = dict(zip(which.orders.parents, which.stock.tickers, strict=True))
-        return pl.DataFrame(
-            {"parent_id": list(told), "ticker": list(told.values())},
-            schema={"parent_id": pl.String, "ticker": pl.String},
-        )
+        return dict(zip(which.orders.parents, which.stock.tickers, strict=True))
 
     def told(self, order: Ints, shares: Ints, ended: list[int]) -> Awaited:
         """After fills of `shares` of the orders at the places `order`, [fill], and the word that

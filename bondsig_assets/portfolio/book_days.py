@@ -23,7 +23,7 @@ from bondsig_assets.portfolio.books import Books, with_orders
 from bondsig_assets.portfolio.broker import Broker
 from bondsig_assets.portfolio.ledger import UNITS
 from bondsig_assets.portfolio.orders import Orders, Wishes, orders
-from bondsig_assets.portfolio.risk_rows import RISK_TABLES, market_betas
+from bondsig_assets.portfolio.risk_rows import market_betas
 from bondsig_assets.portfolio.sessions import COLUMNS, Session, session_of
 from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.portfolio.target_days import (
@@ -31,8 +31,11 @@ from bondsig_assets.portfolio.target_days import (
     DayTargets,
     TargetDays,
     TargetInputs,
+    alpha_rows,
     by_day,
 )
+from bondsig_assets.portfolio.target_rows import target_rows
+from bondsig_assets.portfolio.targets import Targets
 from bondsig_assets.portfolio.trading_day import trade_day
 from bondsig_assets.tables.portfolio import (
     ALPHAS,
@@ -102,22 +105,17 @@ def book_days(
     Raises LedgerError where the first day is not the one after the book's.
     """
     sessions, targets = _Sessions(inputs), TargetDays(inputs.targets, days, settings)
-    wanted: dict[str, list[pl.DataFrame]] = {table.name: [table.empty()] for table in TARGETS}
+    wanted: list[DayTargets] = []
 
     def session_on(day: date, book: Books) -> Session:
-        return sessions.of(day, targets.universe.get(day), book)
+        return sessions.of(day, book)
 
     def decide(book: Books, session: Session) -> Orders:
-        day = session.trade_date
-        made = targets.of(day, _held(book), book.nav_usd)
-        for name, frame in _rows(made).items():
-            wanted[name].append(frame)
-        return _evening(made, day, settings)
+        wanted.append(targets.of(session.trade_date, _held(book), book.nav_usd))
+        return evening_orders(wanted[-1].targets)
 
     traded = walk(books, days, session_on, decide, broker, settings, tell)
-    return BookDays(
-        traded.rows | {name: pl.concat(frames) for name, frames in wanted.items()}, traded.books
-    )
+    return BookDays(traded.rows | _rows(wanted), traded.books)
 
 
 def walk(
@@ -152,87 +150,110 @@ def walk(
     return BookDays({name: pl.concat(frames) for name, frames in kept.items()}, books)
 
 
-def _rows(made: DayTargets) -> dict[str, pl.DataFrame]:
+def _rows(made: Sequence[DayTargets]) -> dict[str, pl.DataFrame]:
+    rows = target_rows([one.targets for one in made])
     return {
-        "alphas": made.alphas,
-        "target_positions": made.targets.positions,
-        "solutions": made.targets.solution,
-        "exposures": made.targets.exposures,
-        "breaches": made.targets.breaches,
+        "alphas": alpha_rows(made),
+        "target_positions": rows.positions,
+        "solutions": rows.solutions,
+        "exposures": rows.exposures,
+        "breaches": rows.breaches,
     }
 
 
 def _held(books: Books) -> pl.DataFrame:
     """HELD of a book: what never had a price has none."""
     price = np.where(books.price_e4 > 0, books.price_e4 / UNITS, np.nan)
-    priced = books.held().with_columns(price_usd=pl.Series(price, dtype=pl.Float64))
-    return priced.with_columns(pl.col("price_usd").fill_nan(None)).select(*HELD)
+    return pl.DataFrame(
+        {
+            "parent_id": books.parents,
+            "ticker": books.tickers,
+            "shares": books.shares,
+            "price_usd": price,
+        },
+        schema=HELD,
+        nan_to_null=True,
+    )
 
 
-def _evening(made: DayTargets, day: date, settings: PortfolioSettings) -> Orders:
+def evening_orders(made: Targets) -> Orders:
     """Orders from what is held to what is wanted."""
     today = made.day
     wishes = Wishes(
-        settings.policy,
-        day,
+        made.settings.policy,
+        today.trade_date,
         list(today.parents),
         list(today.tickers),
         today.held_shares,
-        made.targets.positions["shares"].to_numpy(),
+        made.rounded.shares,
         np.where(today.is_priced, today.price_usd, np.nan),
         np.sqrt(today.risk.variance),
         today.dollar_volume_usd,
     )
-    return orders(wishes, settings)
+    return orders(wishes, made.settings)
 
 
 class _Sessions:
     """The session of any of some days, for the names that a book may trade or holds."""
 
     def __init__(self, inputs: BookInputs) -> None:
-        """Cut rows into days once."""
+        """Join and cut rows into days once: a day's names are mostly those of its universe."""
         known = inputs.prices.filter(pl.col("known_at") <= pl.col("trade_date").dt.combine(CUTOFF))
-        self._prices = by_day(known)
-        self._nothing = known.clear()
+        columns = [name for name in COLUMNS if name in known.columns]
+        prices = known.select("trade_date", "ticker", *columns)
+        betas = market_betas(inputs.targets.risk)
+        usual = betas.select("trade_date", "usual_beta").unique()
+        self._usual_beta = dict(usual.iter_rows())
+        betas = betas.drop("usual_beta")
+        told = inputs.targets.universe.select(
+            "trade_date", "parent_id", "ticker", "borrow_rate_pct"
+        )
+        self._told = by_day(_with_facts(told, prices, betas))
+        self._prices, self._betas = by_day(prices), by_day(betas)
+        self._nothing = prices.clear(), betas.clear()
         self._delistings = inputs.delistings
-        self._risk = {name: by_day(frame) for name, frame in inputs.targets.risk.items()}
-        self._no_risk = {name: frame.clear() for name, frame in inputs.targets.risk.items()}
         self._rates = dict(inputs.cash_rates.select("trade_date", "annual_rate_pct").iter_rows())
 
-    def of(self, day: date, universe: pl.DataFrame | None, books: Books) -> Session:
+    def of(self, day: date, books: Books) -> Session:
         """The facts of `day` known at its cutoff."""
-        held = books.held().select("parent_id", "ticker")
-        waiting = books.past.names().join(held, on="parent_id", how="anti", maintain_order="left")
-        own = pl.concat([held, waiting])
-        names, rates = own, None
-        if universe is not None:
-            told = universe.select("parent_id", "ticker")
-            names = pl.concat([told, own.join(told, on="parent_id", how="anti")])
-            rates = universe.select("parent_id", "borrow_rate_pct")
-        columns = [name for name in COLUMNS if name in self._nothing.columns]
-        prices = self._prices.get(day, self._nothing).select("ticker", *columns)
-        rows = names.join(prices, on="ticker", how="left", maintain_order="left")
-        if rates is not None:
-            rows = rows.join(rates, on="parent_id", how="left", maintain_order="left")
-        betas, usual_beta = self._betas(day)
-        rows = rows.join(betas, on="parent_id", how="left", maintain_order="left")
+        told = self._told.get(day)
+        own = books.past.names() | dict(zip(books.parents, books.tickers, strict=True))
+        others = own.keys() - set(told["parent_id"] if told is not None else ())
+        rows = [] if told is None else [told]
+        if others or not rows:
+            rows.append(self._of_others(day, {name: own[name] for name in sorted(others)}))
         moment, gone = cutoff(day), self._delistings
         heard = gone.filter(
             (pl.col("known_at") <= moment)
             & (pl.col("known_until").is_null() | (pl.col("known_until") > moment))
         )
         return session_of(
-            rows,
+            pl.concat(rows),
             day,
             heard,
-            has_borrow_rates=rates is not None
-            and rates["borrow_rate_pct"].null_count() < rates.height,
+            has_borrow_rates=told is not None
+            and told["borrow_rate_pct"].null_count() < told.height,
             cash_rate_pct=self._rates.get(day, float("nan")),
-            usual_beta=usual_beta,
+            usual_beta=self._usual_beta.get(day, float("nan")),
         )
 
-    def _betas(self, day: date) -> tuple[pl.DataFrame, float]:
-        """Betas of the day's risk model."""
-        return market_betas(
-            {name: self._risk[name].get(day, self._no_risk[name]) for name in RISK_TABLES}
+    def _of_others(self, day: date, tickers: dict[str, str]) -> pl.DataFrame:
+        """Facts of names that the day's universe has not."""
+        names = pl.DataFrame(
+            {"parent_id": list(tickers), "ticker": list(tickers.values())},
+            schema={"parent_id": pl.String, "ticker": pl.String},
+        ).select(
+            pl.lit(day).alias("trade_date"),
+            "parent_id",
+            "ticker",
+            pl.lit(None, pl.Float64).alias("borrow_rate_pct"),
         )
+        prices, betas = self._nothing
+        return _with_facts(names, self._prices.get(day, prices), self._betas.get(day, betas))
+
+
+def _with_facts(names: pl.DataFrame, prices: pl.DataFrame, betas: pl.DataFrame) -> pl.DataFrame:
+    """Rows of `names` with what is known of each on its day."""
+    return names.join(prices, on=["trade_date", "ticker"], how="left", maintain_order="left").join(
+        betas, on=["trade_date", "parent_id"], how="left", maintain_order="left"
+    )

@@ -179,21 +179,24 @@ def _stamped(
     return table.conform(pl.DataFrame({**columns, **stamped}).select(table.column_names))
 
 
-def market_betas(rows: Mapping[str, pl.DataFrame]) -> tuple[pl.DataFrame, float]:
-    """`parent_id, market_beta` of one day from its rows by table, and their median: returns for a
-    unit of the market's own return, as bounds on beta count them. No rows and NaN where the day's
-    model has no market.
+def market_betas(rows: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """`trade_date, parent_id, market_beta, usual_beta` (the day's median) from rows of days by
+    table: returns for a unit of the market's own return, as bounds on beta count them. No rows of a
+    day whose model has no market.
     """
-    market = rows["factor_returns"].filter(
+    units = rows["factor_returns"].filter(
         pl.col("factor") == "market", pl.col("state") != "no_data", pl.col("unit_change") > 0
     )
-    unit = market["unit_change"][0] if market.height else None
-    betas = rows["factor_exposures"].select(
-        "parent_id", market_beta=pl.col("market_beta") / pl.lit(unit, pl.Float64)
+    betas = rows["factor_exposures"].join(
+        units.select("trade_date", "unit_change"), on="trade_date", maintain_order="left"
     )
-    known = betas.filter(pl.col("market_beta").is_finite())
-    median = known.select(pl.col("market_beta").median().fill_null(float("nan"))).item()
-    return known, float(median)
+    return (
+        betas.select(
+            "trade_date", "parent_id", market_beta=pl.col("market_beta") / pl.col("unit_change")
+        )
+        .filter(pl.col("market_beta").is_finite())
+        .with_columns(usual_beta=pl.col("market_beta").median().over("trade_date"))
+    )
 
 
 def model_of(rows: Mapping[str, pl.DataFrame], parents: Sequence[str]) -> RiskModel:

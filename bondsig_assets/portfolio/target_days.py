@@ -62,11 +62,13 @@ class TargetInputs:
 
 @dataclass(frozen=True)
 class DayTargets:
-    """Targets of a day, the rows of `alphas` that they go by, and the day itself."""
+    """Targets of a day and what they go by: the day's names with what `alphas` adds, and the skill
+    believed of whoever made the scores.
+    """
 
     targets: Targets
-    alphas: pl.DataFrame
-    day: Day
+    expected: pl.DataFrame
+    skill: Skill
 
 
 class TargetDays:
@@ -86,19 +88,20 @@ class TargetDays:
         inputs, settings = self.inputs, self.settings
         rows = {name: self._risk[name].get(day, inputs.risk[name].clear()) for name in RISK_TABLES}
         scored = self._scores.get(day, inputs.scores.clear())
+        skill = _skill(scored, day, inputs)
         today, expected = day_of(
             day,
             self.universe.get(day, inputs.universe.clear()),
             rows,
             scored,
-            _skill(scored, day, inputs),
+            skill,
             held,
             nav_usd,
             settings,
         )
         wish = None if self._wished is None else _aligned(self._wished.get(day), today.parents)
         found = targets(today, settings, _multiplier(inputs.scores, day, settings), wish)
-        return DayTargets(found, expected, today)
+        return DayTargets(found, expected, skill)
 
 
 def day_of(
@@ -111,7 +114,7 @@ def day_of(
     nav_usd: float,
     settings: PortfolioSettings,
 ) -> tuple[Day, pl.DataFrame]:
-    """A day in arrays, from its rows of each table, and its rows of `alphas`."""
+    """A day in arrays, from its rows of each table, and its names with what `alphas` adds."""
     names = names_of(universe, held, with_hedges=settings.bounds.sector_etf_hedges)
     model, sector = _risk_of(risk, names["parent_id"].to_list())
     rates = names["borrow_rate_pct"].cast(pl.Float64)
@@ -139,7 +142,7 @@ def day_of(
         nav_usd,
         None if rates.null_count() == names.height else _numbers(rates),
     )
-    return day, _alpha_rows(trade_date, expected, skill, settings)
+    return day, expected
 
 
 def _skill(scores: pl.DataFrame, day: date, inputs: TargetInputs) -> Skill:
@@ -225,11 +228,15 @@ _OF_SCORES = (
 )
 
 
-def _alpha_rows(
-    day: date, expected: pl.DataFrame, skill: Skill, settings: PortfolioSettings
-) -> pl.DataFrame:
-    """Rows of `alphas` of the universe's names."""
-    rows = expected.filter("is_in").select(
+def alpha_rows(made: Sequence[DayTargets]) -> pl.DataFrame:
+    """Rows of `alphas` of the universe's names, days in the order in which they come."""
+    if not made:
+        return ALPHAS.empty()
+    of_days = [_of_day(one) for one in made]
+    parts = [one.expected.filter("is_in") for one in made]
+    of_row = np.repeat(np.arange(len(made)), [part.height for part in parts])
+    stamps = pl.DataFrame(of_days, schema={name: ALPHAS.polars_schema[name] for name in of_days[0]})
+    rows = pl.concat(parts, how="vertical_relaxed").select(
         "parent_id",
         "ticker",
         "fold",
@@ -237,24 +244,33 @@ def _alpha_rows(
         "prediction",
         "probability_underperform",
         "base_rate",
-        alpha_state="alpha_state",
+        "alpha_state",
         volatility_pct=100 * pl.col("volatility"),
         probability_alpha_bps=1e4 * pl.col("probability_alpha"),
         ic_alpha_bps=1e4 * pl.col("ic_alpha"),
         raw_alpha_bps=1e4 * pl.col("raw_alpha"),
         alpha_bps=1e4 * pl.col("alpha"),
-        measured_ic=pl.lit(skill.ic, pl.Float64),
-        believed_ic=pl.lit(posterior_ic(skill, settings.alpha)),
-        payoff_slope=pl.lit(skill.slope, pl.Float64),
-        trade_date=pl.lit(day),
-        policy=pl.lit(settings.policy),
-        known_at=pl.lit(cutoff(day)).cast(pl.Datetime("us")),
     )
-    return ALPHAS.conform(rows.select(ALPHAS.column_names))
+    stamped = pl.concat([rows, stamps[of_row]], how="horizontal")
+    return ALPHAS.conform(stamped.select(ALPHAS.column_names))
+
+
+def _of_day(made: DayTargets) -> dict[str, object]:
+    """What all rows of a day have in common."""
+    day, settings = made.targets.day.trade_date, made.targets.settings
+    return {
+        "measured_ic": made.skill.ic,
+        "believed_ic": posterior_ic(made.skill, settings.alpha),
+        "payoff_slope": made.skill.slope,
+        "trade_date": day,
+        "policy": settings.policy,
+        "known_at": cutoff(day),
+    }
 
 
 def _numbers(values: pl.Series) -> Floats:
-    return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    """NaN where there is none."""
+    return values.cast(pl.Float64).to_numpy()
 
 
 def _aligned(wish: pl.DataFrame | None, parents: tuple[str, ...]) -> Floats:

@@ -1,21 +1,18 @@
-"""A day's target positions by a policy, and the rows that say how they came about.
+"""A day's target positions by a policy.
 
-Belongs here: the day in arrays, each name's own bounds, the bounds on sums, rows of
-`target_positions`, `solutions` and `breaches`. Not here: the solver (`optimizer.py`), what a policy
-wishes without one (`policies.py`), what is held in the end.
+Belongs here: the day in arrays, each name's own bounds, the bounds on sums. Not here: the solver
+(`optimizer.py`), what a policy wishes without one (`policies.py`), rows of tables
+(`target_rows.py`), what is held in the end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-import polars as pl
 
 from bondsig_assets.arrays import Bools, Floats, Ints
-from bondsig_assets.calendar import cutoff
 from bondsig_assets.portfolio.alpha import normal_scores
 from bondsig_assets.portfolio.costs import Costs, costs
 from bondsig_assets.portfolio.optimizer import (
@@ -30,8 +27,6 @@ from bondsig_assets.portfolio.optimizer import (
 from bondsig_assets.portfolio.risk_model import RiskModel
 from bondsig_assets.portfolio.rounding import Rounded, whole_shares
 from bondsig_assets.portfolio.settings import PortfolioSettings
-from bondsig_assets.tables.portfolio import BREACHES, EXPOSURES, SOLUTIONS, TARGET_POSITIONS
-from bondsig_assets.tables.schema import Table
 
 _BPS = 1e4
 
@@ -78,12 +73,17 @@ class Day:
 
 @dataclass(frozen=True)
 class Targets:
-    """Rows of `target_positions`, `solutions`, `exposures` and `breaches` of one day and policy."""
+    """What was found for a day by a policy; `target_rows.py` makes rows of it.
 
-    positions: pl.DataFrame
-    solution: pl.DataFrame
-    exposures: pl.DataFrame
-    breaches: pl.DataFrame
+    `frozen` [name]: cannot be traded. `rounded`: the solution's weights in whole shares.
+    """
+
+    day: Day
+    settings: PortfolioSettings
+    problem: Problem
+    frozen: Bools
+    solution: Solution
+    rounded: Rounded
 
 
 def targets(
@@ -110,13 +110,7 @@ def targets(
         np.where(frozen, np.nan, day.price_usd),
         day.nav_usd,
     )
-    breached = _breaches(day, settings, found, rounded) if wished is None else BREACHES.empty()
-    return Targets(
-        _positions(day, settings, problem, frozen, found, rounded),
-        _solution(day, settings, problem, found, rounded, breached.height),
-        _exposure_rows(day, settings, problem, found, rounded),
-        breached,
-    )
+    return Targets(day, settings, problem, frozen, found, rounded)
 
 
 def problem_of(day: Day, settings: PortfolioSettings, multiplier: float) -> tuple[Problem, Bools]:
@@ -236,143 +230,3 @@ def _by_rule(problem: Problem, weights: Floats) -> Solution:
     bounds = bound_values(problem, weights) if problem.size else ()
     free = unconstrained(problem)
     return Solution("rule", "not solved", weights, free, bounds, nothing, 0)
-
-
-def _positions(
-    day: Day,
-    settings: PortfolioSettings,
-    problem: Problem,
-    frozen: Bools,
-    found: Solution,
-    rounded: Rounded,
-) -> pl.DataFrame:
-    parts = found.attribution
-    state = np.select([frozen, day.is_hedge, day.is_in], ["frozen", "hedge", "in"], "out")
-    columns = {
-        "parent_id": list(day.parents),
-        "ticker": list(day.tickers),
-        "state": state.astype(object),
-        "weight": rounded.weights,
-        "shares": rounded.shares,
-        "price_usd": day.price_usd,
-        "held_weight": problem.held,
-        "held_shares": day.held_shares,
-        "wished_weight": found.weights,
-        "unconstrained_weight": found.unconstrained,
-        "low": problem.low,
-        "high": problem.high,
-        "alpha_bps": _BPS * problem.alpha,
-        "risk_bps": parts.risk,
-        "trade_bps": parts.trade,
-        "holding_bps": parts.holding,
-        "exposure_bps": parts.exposure,
-        "box_bps": parts.box,
-    }
-    frame = pl.DataFrame(
-        columns, schema_overrides={"parent_id": pl.String, "ticker": pl.String, "state": pl.String}
-    )
-    return TARGET_POSITIONS.conform(
-        _stamped(frame.fill_nan(None), day, settings, TARGET_POSITIONS.column_names)
-    )
-
-
-def _solution(
-    day: Day,
-    settings: PortfolioSettings,
-    problem: Problem,
-    found: Solution,
-    rounded: Rounded,
-    n_breaches: int,
-) -> pl.DataFrame:
-    weights = rounded.weights
-    trade = np.abs(weights - problem.held)
-    paid = problem.costs.linear @ trade + problem.costs.power @ trade**1.5
-    risk = np.sqrt(problem.variance(weights + problem.active)) if problem.size else 0.0
-    row = {
-        "state": found.state,
-        "status": found.status,
-        "n_names": day.size,
-        "n_in": int(day.is_in.sum()),
-        "n_known": int((problem.alpha != 0).sum()),
-        "n_repaired": rounded.n_repaired,
-        "n_breaches": n_breaches,
-        "nav_usd": day.nav_usd,
-        "multiplier": problem.multiplier,
-        "gross": float(np.abs(weights).sum()),
-        "net": float(weights.sum()),
-        "turnover": float(trade.sum()),
-        "forecast_risk_pct": 100 * float(risk),
-        "expected_bps": _BPS * float(problem.alpha @ weights),
-        "expected_cost_bps": _BPS * float(paid),
-        "primal_residual": found.primal_residual,
-        "dual_residual": found.dual_residual,
-        "gap_bps": found.gap_bps,
-        "iterations": found.iterations,
-        "settings_hash": settings.hash,
-    }
-    schema = {name: kind for name, kind in SOLUTIONS.polars_schema.items() if name in row}
-    frame = pl.DataFrame([row], schema=schema, orient="row")
-    return SOLUTIONS.conform(_stamped(frame, day, settings, SOLUTIONS.column_names))
-
-
-def _exposure_rows(
-    day: Day, settings: PortfolioSettings, problem: Problem, found: Solution, rounded: Rounded
-) -> pl.DataFrame:
-    """A row for each bound on a sum, with its value after rounding."""
-    after = bound_values(problem, rounded.weights) if found.bounds else ()
-    rows = [
-        {
-            "bound": now.name,
-            "kind": now.kind,
-            "low": now.low,
-            "high": now.high,
-            "value": now.value,
-            "shadow_price_bps": before.shadow_price_bps,
-        }
-        for before, now in zip(found.bounds, after, strict=True)
-    ]
-    return _of_table(EXPOSURES, rows, day, settings)
-
-
-def _breaches(
-    day: Day, settings: PortfolioSettings, found: Solution, rounded: Rounded
-) -> pl.DataFrame:
-    """A row for each bound that the rounded targets pass, with the solution's shadow price."""
-    rows = [
-        {
-            "bound": after.name,
-            "kind": after.kind,
-            "low": after.low,
-            "high": after.high,
-            "value": after.value,
-            "slack": after.slack,
-            "shadow_price_bps": before.shadow_price_bps,
-            "is_rounding": not before.is_breached,
-        }
-        for before, after in zip(found.bounds, rounded.bounds, strict=True)
-        if after.is_breached
-    ]
-    return _of_table(BREACHES, rows, day, settings)
-
-
-def _of_table(
-    table: Table, rows: Sequence[Mapping[str, object]], day: Day, settings: PortfolioSettings
-) -> pl.DataFrame:
-    schema = {
-        name: kind
-        for name, kind in table.polars_schema.items()
-        if name not in ("trade_date", "policy", "known_at")
-    }
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return table.conform(_stamped(frame, day, settings, table.column_names))
-
-
-def _stamped(
-    frame: pl.DataFrame, day: Day, settings: PortfolioSettings, columns: list[str]
-) -> pl.DataFrame:
-    """`frame` with the day, the policy and the cutoff, columns in their order."""
-    return frame.with_columns(
-        trade_date=pl.lit(day.trade_date),
-        policy=pl.lit(settings.policy),
-        known_at=pl.lit(cutoff(day.trade_date)).cast(pl.Datetime("us")),
-    ).select(columns)

@@ -202,7 +202,7 @@ def test_an_order_that_was_given_up_and_sent_anew_is_booked_once_each_and_mended
     """
     broker = Told()
     market, old = ordered(broker, 100)
-    assert market.books.past.names().rows() == [("A", "a")]
+    assert market.books.past.names() == {"A": "a"}
     new = market.evening(A=100)["order_id"][0]
     assert new != old
     broker.rows = {new: [fill("n1", 100)]}
@@ -335,6 +335,6 @@ def test_fractions_of_a_split_in_between_are_paid_and_a_price_is_judged_by_its_o
 
 def test_a_book_without_past_orders_awaits_nothing():
     nothing = nothing_awaited()
-    assert nothing.names().is_empty() and not nothing.is_open.size
+    assert not nothing.names() and not nothing.is_open.size
     stopped = replace(Market(FREE).books, past=nothing)
     assert same(stopped, Market(FREE).books)

@@ -11,11 +11,10 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bondsig_assets.portfolio.book_days import _evening
+from bondsig_assets.portfolio.book_days import evening_orders
 from bondsig_assets.portfolio.settings import CostSettings, PortfolioSettings, TradingSettings
-from bondsig_assets.portfolio.target_days import DayTargets
+from bondsig_assets.portfolio.target_rows import target_rows
 from bondsig_assets.portfolio.targets import Day, targets
-from bondsig_assets.tables.portfolio import ALPHAS
 from bondsig_assets_tests.portfolio.days import day_of, risk_of
 
 FEW = settings(max_examples=12, deadline=None)
@@ -51,11 +50,9 @@ class Evening:
     def __init__(self, day: Day, least_usd: float = LEAST_USD):
         chosen = replace(CHOSEN, trading=replace(CHOSEN.trading, minimum_notional_usd=least_usd))
         found = targets(day, chosen, 2.0)
-        self.orders = _evening(
-            DayTargets(found, ALPHAS.empty(), day), day.trade_date, chosen
-        ).orders
+        self.orders = evening_orders(found).orders
         self.parents = sorted(day.parents)
-        rows = found.positions.sort("parent_id")
+        rows = target_rows([found]).positions.sort("parent_id")
         self.weights, self.price = rows["weight"].to_numpy(), rows["price_usd"].to_numpy()
         sign = pl.when(pl.col("side").is_in(["buy", "buy_to_cover"])).then(1).otherwise(-1)
         of_name = self.orders.group_by("parent_id").agg(
@@ -66,7 +63,7 @@ class Evening:
         )
         self.wished, self.sent = (both[one].fill_null(0).to_numpy() for one in ("wished", "sent"))
         # What rounding to whole shares and the solver's tolerance may leave of a trade.
-        repaired = found.solution["n_repaired"][0]
+        repaired = found.rounded.n_repaired
         self.slack = 1 + repaired + CLOSE * day.nav_usd / self.price
         self.least_usd = least_usd
 

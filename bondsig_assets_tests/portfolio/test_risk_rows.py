@@ -74,10 +74,11 @@ def test_a_factor_without_data_is_a_row_that_says_so():
     assert state["rates"] == "no_data" and state["credit"] == "unknown"
     assert state["market"] == state["S0"] == "known"
     assert found["factor_exposures"]["rates_beta"].null_count() == N
-    betas, usual = market_betas(found)
+    betas = market_betas(found)
     own = model.exposures[:, 0] / model.macro_units[0]
     assert betas["market_beta"].to_list() == pytest.approx(own.tolist(), rel=1e-14)
-    assert usual == pytest.approx(np.median(own), rel=1e-14)
+    assert betas["usual_beta"].to_list() == pytest.approx([np.median(own)] * N, rel=1e-14)
+    assert betas["trade_date"].to_list() == [DAY] * N
     is_market = pl.col("factor") == "market"
     unknown = {
         **found,
@@ -86,8 +87,7 @@ def test_a_factor_without_data_is_a_row_that_says_so():
             unit_change=pl.when(~is_market).then("unit_change"),
         ),
     }
-    betas, usual = market_betas(unknown)
-    assert betas.is_empty() and np.isnan(usual)
+    assert market_betas(unknown).is_empty()
     back = model_of(found, PARENTS)
     assert back.missing == ("rates",)
     assert back.covariance.tobytes() == model.covariance.tobytes()

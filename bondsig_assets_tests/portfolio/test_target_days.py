@@ -19,9 +19,11 @@ from bondsig_assets.portfolio.target_days import (
     HELD,
     TargetDays,
     TargetInputs,
+    alpha_rows,
     skill_of,
     unit_alphas,
 )
+from bondsig_assets.portfolio.target_rows import target_rows
 from bondsig_assets.portfolio.universe import universe
 from bondsig_assets_tests.features.markets import DAYS
 from bondsig_assets_tests.portfolio.market_days_of import market_days
@@ -65,8 +67,9 @@ def inputs(strength: float = 0.4) -> TargetInputs:
 
 def of(made, table: str) -> pl.DataFrame:
     if table == "alphas":
-        return pl.concat([one.alphas for one in made])
-    return pl.concat([getattr(one.targets, table) for one in made])
+        return alpha_rows(made)
+    rows: pl.DataFrame = getattr(target_rows([one.targets for one in made]), table)
+    return rows
 
 
 def target_days(given: TargetInputs, days, held, settings) -> list:
@@ -74,7 +77,7 @@ def target_days(given: TargetInputs, days, held, settings) -> list:
     made, of_days = [], TargetDays(given, days, settings)
     for day in days:
         made.append(of_days.of(day, held, NAV))
-        held = made[-1].targets.positions.filter(pl.col("shares") != 0).select(*HELD)
+        held = of(made[-1:], "positions").filter(pl.col("shares") != 0).select(*HELD)
     return made
 
 
@@ -99,7 +102,7 @@ def test_nothing_known_trades_nothing():
     silent = inputs(0.0)
     made = target_days(silent, SPAN, nothing_held(), SETTINGS)
     assert not of(made, "positions")["shares"].to_numpy().any()
-    assert of(made, "solution")["turnover"].sum() == 0
+    assert of(made, "solutions")["turnover"].sum() == 0
     no_scores = replace(inputs(), scores=inputs().scores.clear())
     made = target_days(no_scores, SPAN[:3], nothing_held(), SETTINGS)
     assert set(of(made, "alphas")["alpha_state"]) == {"no_score"}
@@ -123,7 +126,7 @@ def test_hedges_take_the_sectors_out():
     etfs = of(hedged, "positions").filter(state="hedge")
     assert etfs["shares"].to_numpy().any() and not etfs["alpha_bps"].to_numpy().any()
     assert of(plain, "positions").filter(state="hedge").is_empty()
-    risk = [of(made, "solution")["forecast_risk_pct"].sum() for made in (plain, hedged)]
+    risk = [of(made, "solutions")["forecast_risk_pct"].sum() for made in (plain, hedged)]
     assert risk[1] < risk[0]
 
 
@@ -137,7 +140,7 @@ def test_the_multiplier_follows_persistence_where_asked():
     )
     for given, wanted in ((steady, 1.0), (inputs(), 2.0)):
         made = target_days(given, SPAN[:1], nothing_held(), settings)
-        assert of(made, "solution")["multiplier"][0] == pytest.approx(wanted, abs=0.15)
+        assert of(made, "solutions")["multiplier"][0] == pytest.approx(wanted, abs=0.15)
 
 
 def test_alphas_lead_from_the_score_to_what_is_expected():

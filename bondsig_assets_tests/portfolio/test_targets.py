@@ -20,11 +20,17 @@ from bondsig_assets.portfolio.settings import (
     RiskSettings,
     make_settings,
 )
-from bondsig_assets.portfolio.targets import Day, problem_of, targets
+from bondsig_assets.portfolio.target_rows import TargetRows, target_rows
+from bondsig_assets.portfolio.targets import Day, problem_of
 from bondsig_assets.tables.portfolio import BREACHES, SOLUTIONS, TARGET_POSITIONS
 from bondsig_assets_tests.portfolio.days import MACRO, N_SECTORS, day_of, risk_of
 
 SETTINGS = PortfolioSettings()
+
+
+def targets(*arguments) -> TargetRows:
+    """Rows of one day's targets."""
+    return target_rows([module.targets(*arguments)])
 
 
 def weights(found) -> np.ndarray:
@@ -56,8 +62,8 @@ def test_bounds_hold_in_whole_shares_day_after_day(n, seed, nav, policy):
         found = targets(day, chosen, 2.0)
         rows = found.positions
         assert rows.schema == TARGET_POSITIONS.polars_schema
-        assert found.solution["state"].to_list() == ["optimal"]
-        assert found.solution["gap_bps"][0] < 1e-2
+        assert found.solutions["state"].to_list() == ["optimal"]
+        assert found.solutions["gap_bps"][0] < 1e-2
         assert (rows["shares"] * rows["price_usd"] / nav - rows["weight"]).abs().max() < 1e-12
         # Where a share is more than the box is wide, volume has the last word.
         share = np.where((rows["high"] - rows["low"]) * nav < day.price_usd, 1.0, 1e-6)
@@ -71,14 +77,14 @@ def test_bounds_hold_in_whole_shares_day_after_day(n, seed, nav, policy):
             for one in module.bound_values(problem_of(day, chosen, 2.0)[0], weights(found))
         }
         assert passed == {name for name, one in values.items() if one.is_breached}
-        assert found.breaches.height == found.solution["n_breaches"][0]
+        assert found.breaches.height == found.solutions["n_breaches"][0]
         day = later(day, found, day.price_usd * 1.01)
 
 
 def test_a_book_of_many_names_keeps_every_bound():
     for seed in range(3):
         found = targets(day_of(60, seed), SETTINGS, 2.0)
-        assert found.breaches.is_empty() and found.solution["gross"][0] > 0.1
+        assert found.breaches.is_empty() and found.solutions["gross"][0] > 0.1
 
 
 def test_alpha_is_accounted_for_in_every_row():
@@ -98,13 +104,13 @@ def test_rows_are_stamped_with_the_day_and_its_cutoff():
 
 def test_nothing_known_is_no_trade():
     found = targets(day_of(alpha=np.zeros(60)), SETTINGS, 2.0)
-    assert not found.positions["shares"].to_numpy().any() and found.solution["turnover"][0] == 0
+    assert not found.positions["shares"].to_numpy().any() and found.solutions["turnover"][0] == 0
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_alphas_that_are_none_are_0(bad):
     found = targets(day_of(alpha=np.full(60, bad)), SETTINGS, 2.0)
-    assert not found.positions["shares"].to_numpy().any() and found.solution["n_known"][0] == 0
+    assert not found.positions["shares"].to_numpy().any() and found.solutions["n_known"][0] == 0
 
 
 def test_a_name_that_leaves_gets_0_as_fast_as_volume_allows():
@@ -141,7 +147,7 @@ def test_what_has_no_price_or_volume_is_frozen(changes, inside):
     row = found.positions.row(3, named=True)
     assert (row["state"], row["shares"]) == ("frozen", 200)
     assert row["weight"] == row["held_weight"]
-    assert found.solution["state"][0] == "optimal"
+    assert found.solutions["state"][0] == "optimal"
 
 
 def test_what_cannot_be_borrowed_is_not_sold_short_and_what_is_short_may_stay():
@@ -211,8 +217,8 @@ def test_a_rule_is_rounded_and_nothing_else():
     day = day_of(is_in=with_(np.ones(60, bool), 0, value=False))
     found = targets(day, replace(SETTINGS, policy="tranches"), 2.0, wished)
     rows = found.positions
-    assert rows["weight"][0] == 0 and found.solution["state"][0] == "rule"
-    assert found.solution["n_repaired"][0] == 0 and found.breaches.is_empty()
+    assert rows["weight"][0] == 0 and found.solutions["state"][0] == "rule"
+    assert found.solutions["n_repaired"][0] == 0 and found.breaches.is_empty()
     share = day.price_usd / 1e7
     assert (np.abs(weights(found)[1:] - wished[1:]) <= share[1:]).all()
     assert (np.abs(weights(found)[1:]) <= np.abs(wished[1:]) + 1e-12).all()
@@ -254,8 +260,8 @@ def nobody() -> Day:
 def test_no_names_is_a_row(policy):
     found = targets(nobody(), replace(SETTINGS, policy=policy), 2.0)
     assert found.positions.is_empty() and found.breaches.is_empty()
-    assert found.solution.select("state", "n_names", "gross").rows() == [("empty", 0, 0.0)]
-    assert found.solution.schema == SOLUTIONS.polars_schema
+    assert found.solutions.select("state", "n_names", "gross").rows() == [("empty", 0, 0.0)]
+    assert found.solutions.schema == SOLUTIONS.polars_schema
     assert found.breaches.schema == BREACHES.polars_schema
 
 
@@ -263,12 +269,12 @@ def test_no_names_is_a_row(policy):
 def test_an_empty_universe_sells_what_is_held(policy):
     day = day_of(20, is_in=np.zeros(20, bool), held_shares=np.full(20, 7, dtype=np.int64))
     found = targets(day, replace(SETTINGS, policy=policy), 2.0)
-    assert found.solution.select("state", "n_in", "gross").rows() == [("optimal", 0, 0.0)]
+    assert found.solutions.select("state", "n_in", "gross").rows() == [("optimal", 0, 0.0)]
 
 
 def test_one_name():
     found = targets(day_of(1, alpha=np.array([0.02])), SETTINGS, 2.0)
-    assert found.solution["state"][0] == "optimal" and found.positions.height == 1
+    assert found.solutions["state"][0] == "optimal" and found.positions.height == 1
 
 
 def test_not_certified_is_held_and_a_row(monkeypatch):
@@ -281,7 +287,7 @@ def test_not_certified_is_held_and_a_row(monkeypatch):
 
     monkeypatch.setattr(module, "solve", fails)
     found = targets(day, SETTINGS, 2.0)
-    assert found.solution.select("state", "status").rows() == [("held", "InsufficientProgress")]
+    assert found.solutions.select("state", "status").rows() == [("held", "InsufficientProgress")]
     assert (found.positions["shares"] == 5).all() and found.positions["risk_bps"].null_count() == 10
 
 
@@ -312,7 +318,7 @@ def test_absurd_days_are_certified_all_the_same(n, seed, nav, held, spread, alph
         is_shortable=draw.random(n) < 0.7,
     )
     chosen = make_settings({"risk": {"risk_aversion": aversion}})
-    row = targets(day, chosen, 2.0).solution.row(0, named=True)
+    row = targets(day, chosen, 2.0).solutions.row(0, named=True)
     assert row["state"] == "optimal"
     assert -1e-2 < row["gap_bps"] / (1 + row["expected_cost_bps"]) < 1e-2
 
@@ -364,7 +370,7 @@ def test_gross_follows_the_money_not_the_cash():
     day = day_of()
     first = targets(day, SETTINGS, 2.0)
     again = targets(later(day, first, day.price_usd), SETTINGS, 2.0)
-    assert again.solution["gross"][0] >= first.solution["gross"][0] * 0.9
+    assert again.solutions["gross"][0] >= first.solutions["gross"][0] * 0.9
 
 
 def test_a_factor_without_data_bounds_nothing():
@@ -385,12 +391,12 @@ def test_a_factor_without_data_bounds_nothing():
     names = [one.name for one in problem.exposures]
     assert "rates risk" not in names and "credit risk" in names
     assert len([name for name in names if name.startswith("sector")]) == N_SECTORS
-    assert targets(day_of(risk=less), SETTINGS, 2.0).solution["state"][0] == "optimal"
+    assert targets(day_of(risk=less), SETTINGS, 2.0).solutions["state"][0] == "optimal"
 
 
 def test_the_same_day_gives_the_same_bits():
     one, other = (targets(day_of(), SETTINGS, 2.0) for _ in range(2))
-    assert one.positions.equals(other.positions) and one.solution.equals(other.solution)
+    assert one.positions.equals(other.positions) and one.solutions.equals(other.solutions)
 
 
 def test_exposures_are_in_the_units_of_their_bounds():
