@@ -4,6 +4,7 @@ up, settings arrive.
 
 from __future__ import annotations
 
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
@@ -20,7 +21,7 @@ from bondsig_assets.learning.inputs import ALL_INPUTS
 from bondsig_assets.learning.models import sequence
 from bondsig_assets.learning.models.catalogue import CONTROL, KINDS, load_model, specification
 from bondsig_assets.learning.models.interface import Model, Sample
-from bondsig_assets.learning.models.sequence_kernel import explained
+from bondsig_assets.learning.models.sequence_kernel import explained, predicted
 
 needs_keras = pytest.mark.skipif(
     find_spec("keras") is None or find_spec("jax") is None, reason="the extra deep is not installed"
@@ -405,12 +406,24 @@ def test_interactions_add_up_to_contributions():
     np.testing.assert_allclose(both, both.transpose(0, 2, 1), rtol=0, atol=1e-5)
 
 
+#: Six inputs of which the LSTM's output sees two directly.
+NAMES = (
+    "staleness_days",
+    "credit_news_0",
+    "cds_quote_flag",
+    "log_market_cap",
+    "a",
+    "stock_return_0",
+)
+SEEN = tuple(name in ("credit_news_0", "stock_return_0") for name in NAMES)
+
+
 @pytest.fixture
 def lstm() -> tuple[Any, Any]:
     """A fitted LSTM, and Keras's own network with the same weights."""
     keras, _ = sequence._libraries()
-    model = make("lstm").fit(data("lstm"))
-    network = sequence.keras_network(keras, 5, 6, 6, 0.1, 0)
+    model = make("lstm").fit(replace(data("lstm"), names=NAMES))
+    network = sequence.keras_network(keras, 5, SEEN, 6, 0.1, 0)
     network.set_weights(list(model.network))
     return model, network
 
@@ -444,6 +457,30 @@ def test_the_lstms_slopes_are_jaxs(lstm):
     np.testing.assert_allclose(
         mine[:, :-1], (x * np.asarray(slopes)).sum(axis=1), rtol=0, atol=1e-4
     )
+
+
+@needs_keras
+def test_the_lstms_output_sees_todays_news_and_nothing_else_directly(lstm):
+    model, _ = lstm
+    direct = model.network.output[6:, 0]
+    assert (direct != 0).tolist() == list(SEEN)
+    # Whatever fills the cells: a news of twenty deviations says twice what one of ten does.
+    flat = model.network._replace(output=np.r_[np.zeros((6, 1)), model.network.output[6:]])
+    x = np.zeros((2, 5, 6), dtype=np.float32)
+    x[:, -1, 1], x[:, 0, 1] = (10.0, 20.0), 3.0
+    news = predicted(x, flat) - flat.output_bias[0]
+    assert news[0] == pytest.approx(10 * direct[1]) and news[1] == pytest.approx(2 * news[0])
+
+
+@needs_keras
+def test_a_text_of_before_the_output_saw_news_predicts_as_it_did(lstm):
+    model, _ = lstm
+    weights = json.loads(model.to_text())
+    old = load_model("lstm", json.dumps({**weights, "output": weights["output"][:6]}))
+    blind = model.network._replace(output=np.r_[model.network.output[:6], np.zeros((6, 1))])
+    x = data("lstm", seed=1).features
+    assert old.predict(x).tobytes() == predicted(x, blind).tobytes()
+    assert old.contributions(x).shape == (len(x), 7)
 
 
 @needs_keras

@@ -72,7 +72,9 @@ KINDS: dict[str, Kind] = {
     "xgboost": Kind(XGBoostModel, XGBoostSettings(), family=XGBOOST),
     "lightgbm": Kind(LightGBMModel, LightGBMSettings()),
     "random_forest": Kind(ForestModel, ForestSettings(), family=XGBOOST),
-    "lstm": Kind(LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False),
+    "lstm": Kind(
+        LSTMModel, LSTMSettings(), LSTM_FEATURES, may_be_champion=False, label=OWN_VOLATILITY
+    ),
     "bayes_ridge": Kind(BayesRidgeModel, BayesRidgeSettings(), label=OWN_VOLATILITY),
     "expected_reaction": Kind(
         BayesRidgeModel, BayesRidgeSettings(), ("expected_reaction",), label=OWN_VOLATILITY

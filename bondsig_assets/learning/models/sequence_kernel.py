@@ -6,7 +6,7 @@ that its bits do not depend on the call; hence no fastmath and no threads.
 
 The network is Keras's: with z = x_t K + h_{t-1} R + b in four blocks i, f, g, o, c_t = sigmoid(f)
 c_{t-1} + sigmoid(i) tanh(g), h_t = sigmoid(o) tanh(c_t), c_0 = h_0 = 0 (Hochreiter-Schmidhuber
-1997; Gers et al. 2000), and the prediction is h_T v + a. A missing input counts as 0.
+1997; Gers et al. 2000), and the prediction is h_T v + x_T u + a. A missing input counts as 0.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Network(NamedTuple):
     kernel: np.ndarray  # K [feature, 4 units]
     recurrent: np.ndarray  # R [unit, 4 units]
     bias: np.ndarray  # b [4 units]
-    output: np.ndarray  # v [unit, 1]
+    output: np.ndarray  # v, then u [unit + feature, 1]; without u in texts of before 0.2
     output_bias: np.ndarray  # a [1]
 
 
@@ -49,7 +49,7 @@ def _project(features, kernel, projected):
 
 @_compiled
 def _forwards(projected, scale, network, gates, cells, hidden):
-    """The prediction for inputs `scale` times those of `projected`.
+    """h_T v + a for inputs `scale` times those of `projected`.
 
     Fills `gates` [day, 4 units] after their sigmoid or tanh, and `cells` and `hidden` [day + 1,
     unit], whose first rows are 0.
@@ -76,10 +76,19 @@ def _forwards(projected, scale, network, gates, cells, hidden):
             )
             cells[day + 1, unit] = cell
             hidden[day + 1, unit] = gates[day, 3 * units + unit] * math.tanh(cell)
-    prediction = network.output_bias[0]
+    recalled = network.output_bias[0]
     for unit in range(units):
-        prediction += hidden[projected.shape[0], unit] * network.output[unit, 0]
-    return prediction
+        recalled += hidden[projected.shape[0], unit] * network.output[unit, 0]
+    return recalled
+
+
+@_compiled
+def _passed(today, network, feature):
+    """x_T u of one of `today`'s features [feature]."""
+    at, value = network.recurrent.shape[0] + feature, float(today[feature])
+    if value != value or at >= network.output.shape[0]:
+        return 0.0
+    return value * network.output[at, 0]
 
 
 @_compiled
@@ -129,6 +138,8 @@ def predicted(features, network):
     for row in range(rows):
         _project(features[row], network.kernel, projected)
         out[row] = _forwards(projected, 1.0, network, gates, cells, hidden)
+        for feature in range(features.shape[2]):
+            out[row] += _passed(features[row, days - 1], network, feature)
     return out
 
 
@@ -170,4 +181,6 @@ def explained(features, network, nodes, shares):
                     for gate in range(4 * units):
                         slope += network.kernel[feature, gate] * slopes[day, gate]
                     out[row, feature] += value * slope
+        for feature in range(n_features):
+            out[row, feature] += _passed(features[row, days - 1], network, feature)
     return out
