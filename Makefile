@@ -4,6 +4,9 @@ BIN := .venv/bin
 # Two workers (`bondsig_assets_tests/conftest.py` says which tests share one), the slowest named.
 TOGETHER := -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 
+# A run and its tests start many Pythons: what one compiles the others read.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
