@@ -50,7 +50,7 @@ def draw_cheating(found: dict[str, dict[str, Any]], path: Path) -> None:
         axes.set_yticks(place, [bias for bias, _ in rows], fontsize=8)
         axes.axvline(0, color="black", linewidth=0.6)
         axes.set_title(market, loc="left")
-        axes.set_xlabel("mean daily IC, 95 % interval", fontsize=8)
+        axes.set_xlabel("mean daily size-weighted IC, 95 % interval", fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     save(figure, path, SIMULATED)
 

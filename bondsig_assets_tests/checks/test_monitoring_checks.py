@@ -12,6 +12,7 @@ from __future__ import annotations
 from datetime import date
 
 import dagster as dg
+import pytest
 
 from bondsig_assets.calendar import cutoff, trading_days
 from bondsig_assets.checks.monitoring_checks import build_monitoring_checks
@@ -56,6 +57,7 @@ def test_a_home_without_monitors_passes(warehouse):
     assert all(one.passed for one in asked(warehouse).values())
 
 
+@pytest.mark.slow
 def test_an_alarm_stays_red_for_a_month(warehouse):
     days(warehouse)
     fill(warehouse, "alarms", [alarm(DAYS[-22])])

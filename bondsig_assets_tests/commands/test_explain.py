@@ -325,6 +325,7 @@ def small(tmp_path_factory) -> Small:
     return small_market(tmp_path_factory.mktemp("small") / "home")
 
 
+@pytest.mark.slow
 def test_it_says_everything_about_a_score(small, monkeypatch):
     done = small.bondsig(monkeypatch, "explain", "aaa", DAYS[45])
     assert done.exit_code == 0, done.output

@@ -5,6 +5,7 @@ told.
 from __future__ import annotations
 
 import dagster as dg
+import pytest
 
 from bondsig_assets.assets.clean import bond_day_revisions_asset, trade_events_asset
 from bondsig_assets.orchestration.partitions import trading_days_definition
@@ -13,6 +14,7 @@ from bondsig_assets.warehouse import Warehouse, Write
 from bondsig_assets_tests.trace.messages import DAYS, bond, delivered, ending, message
 
 
+@pytest.mark.slow
 def test_a_day_without_bond_days_gets_its_first_when_the_trade_it_cancels_comes_late(tmp_path):
     warehouse = Warehouse(tmp_path)
     warehouse.initialize()

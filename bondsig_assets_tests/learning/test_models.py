@@ -301,8 +301,8 @@ def test_every_setting_reaches_the_estimator(name, fitted):
         f.name: type(getattr(KINDS[name].settings, f.name)) for f in fields(KINDS[name].settings)
     }
     sample = data(name)
-    # Which days are learned from is the dataset's part.
-    elsewhere = {"history_days", "window_days", "patience", "early_stopping"}
+    # Which days are learned from is the dataset's part; these rows have no names, so no news.
+    elsewhere = {"history_days", "window_days", "patience", "early_stopping", "direct_news"}
     for setting in settings.keys() - elsewhere:
         if name == "residual_trees" and setting == "max_depth":
             continue  # its default is the other value
@@ -464,6 +464,8 @@ def test_the_lstms_output_sees_todays_news_and_nothing_else_directly(lstm):
     model, _ = lstm
     direct = model.network.output[6:, 0]
     assert (direct != 0).tolist() == list(SEEN)
+    blind = make("lstm", direct_news=False).fit(replace(data("lstm"), names=NAMES))
+    assert blind.network is not None and not blind.network.output[6:].any()
     # Whatever fills the cells: a news of twenty deviations says twice what one of ten does.
     flat = model.network._replace(output=np.r_[np.zeros((6, 1)), model.network.output[6:]])
     x = np.zeros((2, 5, 6), dtype=np.float32)

@@ -15,6 +15,8 @@ import pytest
 
 from bondsig_assets.orchestration.tether import Tethered
 
+pytestmark = pytest.mark.services
+
 #: A server with a child of its own; both write their numbers.
 _SERVER = """
 import os, subprocess, sys, time
@@ -79,7 +81,6 @@ def test_its_own_end_and_status_are_told(tmp_path):
     server.release()
 
 
-@pytest.mark.services
 def test_one_that_does_not_listen_is_ended_by_force(tmp_path):
     file = tmp_path / "numbers"
     deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _SERVER

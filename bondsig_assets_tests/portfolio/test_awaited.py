@@ -96,6 +96,7 @@ def walk(wait: int, frames, shares: dict[str, int], renamed, ends, *, has_word=T
     return market
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(
     wait=st.integers(1, 6),

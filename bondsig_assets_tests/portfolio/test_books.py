@@ -76,6 +76,7 @@ def from_rows(market: Market, at: int) -> Books:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @example(11970)  # stops
 @given(SEEDS)

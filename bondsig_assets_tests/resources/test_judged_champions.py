@@ -65,6 +65,7 @@ def test_before_any_score_there_is_nothing_to_judge():
     assert judged_quarters(scores, labels.clear(), 5).is_empty()
 
 
+@pytest.mark.slow
 def test_each_quarter_is_logged_once_to_the_run_of_its_champion(tmp_path):
     scores, labels = scored(DAYS)
     judged = judged_quarters(scores, labels, 5)

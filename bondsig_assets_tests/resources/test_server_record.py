@@ -13,6 +13,8 @@ from bondsig_assets_tests.resources.team_record import team_record
 from bondsig_assets_tests.resources.test_event_log import something, something_else
 from bondsig_assets_tests.sources.wrds_server import Server
 
+pytestmark = pytest.mark.services
+
 _TAGS = {"dagster/asset_partition_range_start": "a", "dagster/asset_partition_range_end": "c"}
 _KEYS = [dg.AssetKey("something"), dg.AssetKey("something_else")]
 

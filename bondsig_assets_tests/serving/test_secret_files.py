@@ -48,6 +48,7 @@ def test_alerts_set_variables_of_alerts_alone(tmp_path):
             alert_variables(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_login_is_a_hash_and_a_role_and_may_change(tmp_path):
     make(tmp_path)
     add_login(tmp_path, find("caddy"), "ann", "reader", "a long enough one")

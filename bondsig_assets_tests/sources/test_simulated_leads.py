@@ -151,6 +151,7 @@ def test_what_was_hidden_is_in_the_spread_once_it_has_landed(name):
     assert np.abs(gap[waiting]).mean() > 0.01
 
 
+@pytest.mark.slow
 def test_only_trades_of_institutional_size_know():
     source = SimulatedSource(
         replace(WORLDS["tiny"], lead_shape="institutional", lead_strength=0.4), "regulatory"

@@ -117,6 +117,10 @@ class LSTMSettings(ModelSettings):
     l2_penalty: Annotated[float, Tunable(1e-5, 1e-2)] = Field(
         default=1e-4, ge=0.0, description="L2 penalty on the weights, of a label of unit variance"
     )
+    direct_news: bool = Field(
+        default=True,
+        description="Whether the output sees today's credit news directly, beside the cells",
+    )
     patience: int = Field(
         default=4,
         gt=0,
@@ -156,7 +160,7 @@ class LSTMModel:
         s = self.settings
         trainer = _trainer(
             sample.features.shape[1],
-            tuple(name in NEWS_INPUTS for name in _names(sample)),
+            tuple(s.direct_news and name in NEWS_INPUTS for name in _names(sample)),
             s.units,
             s.batch_size,
             s.dropout,
