@@ -352,14 +352,14 @@ PINNED = [
     (
         {},
         "519d0df5aea5 45db64fd66f6 aedbe8f85593 de3d4d8965f7 4929e1a407f5 "
-        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 727f09f36e1b 469cff275c16 ce7c36847065",
-        "6a0ed6cda338f78d",
+        "0b9929d085b0 13d96cbce7bd b8a1ac136acf 727f09f36e1b 469cff275c16 ce7c36847065",
+        "9ba890cc697c25fc",
     ),
     (
         {"walk_forward": {"horizon_days": 10, "label": "beta_adjusted"}},
         "45f43b413fde 2f5b938a7b8a b7886584e4eb 175d5c9b17ed f8f29cc60cf9 "
-        "e8c150b1300d bc37f635919a be8b305dc35b 4de78b6cb30f cf9943b4222a 0cc078854c69",
-        "39b3d09a5eca7949",
+        "e128ad48a181 bc37f635919a be8b305dc35b 4de78b6cb30f cf9943b4222a 0cc078854c69",
+        "f0dc5496d9eb37cd",
     ),
     (
         {
@@ -367,20 +367,20 @@ PINNED = [
             "ridge": {"penalty": 1},
         },
         "ac0fe3a86d9a 3d86b55c96ef 67d089aef026 06d861c2c386 3c58949dd22c "
-        "24b37d80773c ff23c362314f 5acb87820dbe 701460b2c4eb 2f3517d306a2 a0960d3f3f92",
-        "6d9bb8b373109ecf",
+        "4323c8eabd51 ff23c362314f 5acb87820dbe 701460b2c4eb 2f3517d306a2 a0960d3f3f92",
+        "24bacad62d2e3d72",
     ),
     (
         {"tuning": {"trials": 5, "seed": 3}},
         "832c55c845d6 4b3e4fb89256 3a6a6011fb6e fc58d69bddca 0b477659d6fe "
-        "5ff7bf98cf80 0c03e1bc6494 b80233823081 6acf4f6c06b3 dcf2caf3140c 7e042d3f814a",
-        "a65a65d24947d5f4",
+        "a0ce1ebddeab 0c03e1bc6494 b80233823081 6acf4f6c06b3 dcf2caf3140c 7e042d3f814a",
+        "dcd95dc09a8ed725",
     ),
     (
         {"gate": {"first_champion": "xgboost"}, "signals": {"quantile": 0.2}, "study": "another"},
         "519d0df5aea5 45db64fd66f6 aedbe8f85593 de3d4d8965f7 4929e1a407f5 "
-        "3d46e0bcef0f 13d96cbce7bd b8a1ac136acf 727f09f36e1b 469cff275c16 ce7c36847065",
-        "beaf79527416f904",
+        "0b9929d085b0 13d96cbce7bd b8a1ac136acf 727f09f36e1b 469cff275c16 ce7c36847065",
+        "13787d86df67b5a5",
     ),
     (
         {
@@ -391,8 +391,8 @@ PINNED = [
             "lstm": {"early_stopping": False, "l2_penalty": 0},
         },
         "519d0df5aea5 56de3980353c d931ed03bd9f 79475836cded 0e07c818226a "
-        "6d0f1aeee552 13d96cbce7bd b8a1ac136acf 727f09f36e1b 469cff275c16 8ecc5826480b",
-        "e245593dc6bcb910",
+        "362159b17814 13d96cbce7bd b8a1ac136acf 727f09f36e1b 469cff275c16 8ecc5826480b",
+        "b46b737ef5bb8d18",
     ),
 ]
 
