@@ -164,11 +164,11 @@ def made_chunks(
     days: int = CHUNK_DAYS,
     threads: int = 0,
 ) -> Iterator[tuple[date, date, T]]:
-    """As `chunks`, each with what `make(first, last)` returns for it; for pieces that do not rest
-    on each other.
+    """As `chunks`, each with what `make(first, last)` returns for it.
 
     Other `threads` (0: one a core) make the next pieces while one is written, and no more than
-    those. What `make` raises is raised in the place of its piece.
+    those; with one thread in order, so that a piece may rest on what `make` kept of those before
+    it. What `make` raises is raised in the place of its piece.
     """
     threads = threads or cores()
     with ThreadPoolExecutor(threads) as pool:

@@ -26,6 +26,7 @@ from bondsig_assets.orchestration.partitions import rests_on
 from bondsig_assets.orchestration.stages import DAYS, SCORING
 from bondsig_assets.portfolio.book_days import TABLES as BOOK
 from bondsig_assets.portfolio.book_days import book_days
+from bondsig_assets.portfolio.books import Books
 from bondsig_assets.portfolio.broker import PaperBroker
 from bondsig_assets.portfolio.market_days import BORROW_DAYS, FACTS_LOOKBACK_DAYS, NAME_DAYS
 from bondsig_assets.portfolio.risk_rows import RISK_TABLES, risk_of_days
@@ -184,19 +185,23 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         from bondsig_assets.reporting.portfolio_pictures import save_portfolio_picture
 
         opened, counted = warehouse.open(), []
-        books = None
-        for start, end in chunks(context, _YEAR):
-            books = books or books_before(opened, start, settings.policy)
+        books: Books | None = None
+
+        def rows_between(start: date, end: date) -> dict[str, pl.DataFrame]:
+            nonlocal books
             made = book_days(
                 book_inputs(opened, start, end, settings),
                 trading_days(start, end),
-                books,
+                books or books_before(opened, start, settings.policy),
                 settings,
                 PaperBroker(settings),
             )
             books = made.books
-            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.rows.items()))
-            counted.append(_per_day(made.rows))
+            return made.rows
+
+        for start, end, made in made_chunks(context, rows_between, _YEAR, threads=1):
+            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.items()))
+            counted.append(_per_day(made))
         with opened.on_snapshot():
             home = Home(opened.home)
             picture = save_portfolio_picture(opened.read, home.pictures, settings.policy, home.note)
