@@ -7,7 +7,7 @@ TOGETHER := -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 # A run and its tests start many Pythons: what one compiles the others read.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels test-all test-services setup ui lock docs docs-site import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels test-all test-services setup ui lock docs docs-site pictures import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -98,6 +98,9 @@ docs: .venv/ready     ## write the generated pages anew
 
 docs-site: .venv/ready ## the documentation as a site in site/, strictly: a link that leads nowhere fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+pictures: .venv/ready  ## draw the pictures of the pages anew, from the home of `make run`
+	$(BIN)/python -m studies.page_pictures docs
 
 import-graph: .venv/ready  ## draw docs/import_graph.svg: what imports what (needs graphviz)
 	$(BIN)/import-linter drawgraph bondsig_assets | tred | dot -Tsvg -Gbgcolor=white -Nshape=box -o docs/import_graph.svg

@@ -1,12 +1,11 @@
-"""The way of the data as one picture: `python -m studies.way_of_data docs/way_of_data.png`.
+"""The way of the data as one picture, for the README.
 
-Belongs here: drawing the stages of a home with the rows that each holds, for the README. Not here:
-pictures of what the rows say (`bondsig_assets/reporting/`).
+Belongs here: drawing the stages of a home with the rows that each holds. Not here: pictures of what
+the rows say (`bondsig_assets/reporting/`), and which picture stands where (`page_pictures.py`).
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import matplotlib
@@ -15,7 +14,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.patches import FancyBboxPatch
 
-from bondsig_assets.home import current_home
+from bondsig_assets.home import Home
+from bondsig_assets.tables.issuer_features import FEATURES
 from bondsig_assets.warehouse import Warehouse
 
 #: Title of a stage, what it holds, and the query that counts it.
@@ -62,11 +62,8 @@ def draw(counts: list[tuple[str, str, int]], beside: str, path: Path) -> None:
     plt.close(figure)
 
 
-def main() -> None:
-    """Count the stages of the present home and draw them."""
-    from bondsig_assets.tables.issuer_features import FEATURES
-
-    home = current_home()
+def draw_way(home: Home, path: Path) -> Path:
+    """Count the stages of `home` and draw them into `path`, which is returned."""
     read = Warehouse(home.path).read
     counts = [
         (title, meaning.format(features=len(FEATURES)), int(read(query).item()))
@@ -75,8 +72,5 @@ def main() -> None:
     market, dates = home.market(), home.date_range()
     assert market is not None and dates is not None
     stood = "beside them stock prices, ETFs, CDS quotes, Treasury curves, terms, ratings, filings"
-    draw(counts, f"{market.describe()}, {dates[0]} to {dates[1]}; {stood}", Path(sys.argv[1]))
-
-
-if __name__ == "__main__":
-    main()
+    draw(counts, f"{market.describe()}, {dates[0]} to {dates[1]}; {stood}", path)
+    return path

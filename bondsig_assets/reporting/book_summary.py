@@ -90,8 +90,8 @@ def figure_lines(figures: pl.DataFrame, *, is_beyond_cash: bool = False) -> list
 
 
 def _written(form: str, value: float) -> str:
-    """`value` in its form, a zero without a sign."""
-    said = form.format(value)
+    """`value` in its form, a space before its %, a zero without a sign."""
+    said = form.format(value).replace("%", " %").replace("  %", " %")
     return said if any(one in said for one in "123456789") else said.lstrip("+-")
 
 

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.dates import AutoDateLocator
 from matplotlib.figure import Figure
-from matplotlib.ticker import Locator, LogLocator, NullFormatter
+from matplotlib.ticker import Locator, LogLocator, MaxNLocator, NullFormatter
 
 from bondsig_assets.market_rules import HIGH_YIELD_RATING
 from bondsig_assets.reporting.waterfall import Read
@@ -175,6 +175,7 @@ def _basis(axes: Axes, at: np.ndarray, days: pl.DataFrame) -> None:
             va="center",
             color=_GREY,
         )
+        axes.set_yticks([])
     _title(axes, "CDS and basis, bps")
 
 
@@ -227,6 +228,7 @@ def draw_spreads(read: Read) -> Figure | None:
             color=[_BLUE, _RED],
             label=["IG or unrated", "high yield"],
         )
+        right.yaxis.set_major_locator(MaxNLocator(integer=True))
         right.set_xscale("log")
         _plain_numbers(right.xaxis)
     right.set_xlabel("spread, bps", fontsize=8)

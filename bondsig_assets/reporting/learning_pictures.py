@@ -34,6 +34,8 @@ COLORS = {
 #: Days of scores that the pictures of contributions show.
 _DAYS = 126
 _SHOWN_FEATURES, _SHOWN_POINTS = 15, 2500
+#: Inches that the name of the colours takes, whatever the number of features.
+_LOWEST = 3.2
 
 
 def color_of(model: str) -> str:
@@ -207,13 +209,14 @@ def draw_contributions(
     from low to high.
 
     `inputs`, `contributions`: [row, feature]; the features with the largest mean absolute
-    contribution are shown.
+    contribution are shown, of a model that knows few the others are not.
     """
     if len(inputs) > _SHOWN_POINTS:
         rows = np.linspace(0, len(inputs) - 1, _SHOWN_POINTS).astype(int)
         inputs, contributions = inputs[rows], contributions[rows]
-    order = np.argsort(-np.abs(contributions).mean(axis=0), kind="stable")[:_SHOWN_FEATURES]
-    figure = Figure(figsize=(9, 0.33 * order.size + 1.2))
+    sizes = np.abs(contributions).mean(axis=0)
+    order = np.argsort(-sizes, kind="stable")[: min(_SHOWN_FEATURES, max(1, (sizes > 0).sum()))]
+    figure = Figure(figsize=(9, max(0.33 * order.size + 1.2, _LOWEST)))
     axes = figure.add_subplot()
     jitter = np.random.default_rng(0).uniform(-0.32, 0.32, len(inputs))
     for place, column in enumerate(order):
@@ -262,13 +265,15 @@ def draw_summary(read: Read) -> Figure | None:
 
 def draw_dependence(read: Read) -> Figure | None:
     """Contribution of the spread's change against the change, coloured by trading volume: whether
-    the two act together.
+    the two act together. None where the champion does not listen to the change.
     """
     found = _explained(read)
     if found is None or SPREAD_CHANGE not in found[1] or VOLUME not in found[1]:
         return None
     version, names, inputs, contributions = found
     change, volume = names.index(SPREAD_CHANGE), names.index(VOLUME)
+    if not contributions[:, change].any():
+        return None
     present = np.isfinite(inputs[:, change]) & np.isfinite(inputs[:, volume])
     figure = Figure(figsize=(7, 4))
     axes = figure.add_subplot()

@@ -30,15 +30,16 @@ _RUNNING = 63
 
 
 def save_pictures(read: Read, folder: Path, note: str = "") -> list[Path]:
-    """Draw every picture into `folder` and return their paths; a picture without data is left out.
-    `note`: what the market is, where that has to be said.
+    """Draw every picture into `folder` and return their paths; one without data is left out, and
+    taken away where it was drawn before. `note`: what the market is, where that has to be said.
     """
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
     for name, draw in _DRAWN.items():
-        figure = draw(read)
-        if figure is not None:
-            path = folder / f"{name}.png"
+        figure, path = draw(read), folder / f"{name}.png"
+        if figure is None:
+            path.unlink(missing_ok=True)
+        else:
             stamp(figure, note).savefig(path, dpi=110, bbox_inches="tight")
             saved.append(path)
     return saved

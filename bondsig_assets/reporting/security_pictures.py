@@ -95,7 +95,7 @@ def draw_coverage(table: pl.DataFrame) -> Figure:
             va="center",
             color="#8d99ae",
         )
-        lower.set_ylim(0, 1)
+        lower.set_yticks([])
     for axes in (upper, lower):
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
         axes.spines[["top", "right"]].set_visible(False)

@@ -26,3 +26,11 @@ def test_every_picture_of_a_run_bears_it(tmp_path, monkeypatch):
     saved = pictures.save_pictures(lambda *_: None, tmp_path, "simulated")
     assert [path.stem for path in saved] == list(drawn)
     assert all(words(figure)[0].startswith("simulated market") for figure in drawn.values())
+
+
+def test_a_picture_that_is_not_drawn_any_more_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "_DRAWN", {"one": lambda _: Figure()})
+    (drawn,) = pictures.save_pictures(lambda *_: None, tmp_path)
+    monkeypatch.setattr(pictures, "_DRAWN", {"one": lambda _: None})
+    assert drawn.exists() and pictures.save_pictures(lambda *_: None, tmp_path) == []
+    assert not drawn.exists()

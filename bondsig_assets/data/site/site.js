@@ -119,6 +119,13 @@
     return value.toLocaleString("en-US", { maximumFractionDigits: digits });
   };
 
+  // A line that never moves stands in the middle, not between 0 and twice itself.
+  const within = (_, min, max) => {
+    if (min === null || min === undefined) return [null, null];
+    const room = 0.05 * Math.abs(min) || 1;
+    return min === max ? [min - room, max + room] : uPlot.rangeNum(min, max, 0.1, true);
+  };
+
   const seriesOf = (line, color, unit) => {
     const series = {
       label: line.label, stroke: color, width: line.style === "thin" ? 1 : 1.6, spanGaps: false,
@@ -153,11 +160,11 @@
     const options = {
       width: element.clientWidth, height: told.small ? 170 : 240,
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      scales: { x: { time: told.time } },
+      scales: { x: { time: told.time }, y: { range: within } },
       cursor: { sync: told.group ? { key: told.group } : undefined, drag: { x: true, y: false } },
       axes: [{ ...axis }, { ...axis, size: 58, values: (_, ticks) => ticks.map(said) }],
       series: [
-        { label: told.time ? "day" : told.x.replaceAll("_", " "),
+        { label: told.time ? "day" : told.x.replace(/_pct$/, ", %").replaceAll("_", " "),
           value: told.time
             ? (_, value) => (value === null ? "–" : new Date(value * 1000).toISOString().slice(0, 10))
             : (_, value) => said(value) },

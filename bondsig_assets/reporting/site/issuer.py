@@ -73,7 +73,7 @@ def list_page(answers: Mapping[str, Answer], frame: Frame) -> str:
             Column("company_name", "company"),
             Column("sector", "sector"),
             Column("score", "score", "+.3f", bar=True),
-            Column("probability_pct", "P(underperform), %", ".1f"),
+            Column("probability_pct", "P(under\u00adperform), %", ".1f"),
             Column("spread_bps", "spread, bp", ",.0f"),
             Column("oas_5d_change_bps", "spread, 5 days, bp", "+.0f"),
             Column("cds_bond_basis_bps", "basis, bp", "+.0f"),
@@ -299,7 +299,7 @@ def _section_of_score(own: Mapping[str, Answer], row: Mapping[str, Any], frame: 
             own["listed"],
             [
                 Column("score", "score", "+.3f"),
-                Column("probability_pct", "P(underperform), %", ".1f"),
+                Column("probability_pct", "P(under\u00adperform), %", ".1f"),
                 Column("spread_bps", "spread at 5 years, bp", ",.0f"),
                 Column("oas_5d_change_bps", "spread, 5 days, bp", "+.0f"),
                 Column("equity_return_5d_pct", "stock, 5 days, %", "+.1f"),

@@ -37,6 +37,8 @@ _FILTER_FROM = 12
 _LONG = 25
 #: Letters of a cell that is not broken.
 _SHORT = 20
+#: From here on the form `digits` shows nothing behind the point.
+_WHOLE_FROM = 1000
 #: Digits that a chart's numbers keep: more than any screen shows.
 _CHART_DIGITS = 6
 
@@ -45,7 +47,8 @@ _CHART_DIGITS = 6
 class Column:
     """A column of a table: its name in the answer, its head, and how its values are written.
 
-    `form` is a format of Python (`+.2f`), or `text`, `words` (sentences), `issuer` (a link to the
+    `form` is a format of Python (`+.2f`), `digits` (four, and of large numbers what is before the
+    point), or `text`, `words` (sentences), `issuer` (a link to the
     page of the row's `parent_id`; `issuer:NAME` of the parent in another column) or `state` (a word
     with a colour). `bar`: a bar behind the number, as long as the number is large among those of
     its column.
@@ -127,6 +130,8 @@ def written(value: Any, form: str) -> str:
         if isinstance(value, list):
             return ", ".join(written(one, "text") for one in value)
         return str(value)
+    if form == "digits":
+        form = ",.0f" if abs(value) >= _WHOLE_FROM else ".4g"
     said = format(value, form)
     # A zero has no sign.
     return said if any(digit in said for digit in "123456789") else said.lstrip("+-")
@@ -241,9 +246,13 @@ def _cell(
 
 
 def link_to(frame: Frame, parent_id: Any, shown: str) -> str:
-    """`shown`, already escaped, as a link to a parent's page where it has one."""
+    """`shown`, already escaped, as a link to a parent's page; no link without a page or words."""
     file = frame.files.get(str(parent_id))
-    return shown if file is None else f'<a href="{frame.up}issuers/{escape(file)}">{shown}</a>'
+    return (
+        shown
+        if file is None or not shown
+        else f'<a href="{frame.up}issuers/{escape(file)}">{shown}</a>'
+    )
 
 
 def facts(answer: Answer, columns: Sequence[Column]) -> str:

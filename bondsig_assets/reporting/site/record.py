@@ -269,10 +269,10 @@ def _section_of_book(
         [
             Column("part", "part"),
             Column("figure", "figure"),
-            Column("value", "value", ",.3f"),
-            Column("error", "± error", ",.3f"),
+            Column("value", "value", "digits"),
+            Column("error", "± error", "digits"),
             Column("t_statistic", "t", "+.1f"),
-            Column("smallest_detectable", "smallest detectable", ",.3f"),
+            Column("smallest_detectable", "smallest detectable", "digits"),
         ],
         frame,
         "Figures of the book",

@@ -209,13 +209,15 @@ def _late(evening: Evening) -> Question:
           FROM changed c JOIN links l ON l.cusip = c.cusip
           WHERE c.known_date = {evening.at} GROUP BY l.parent_id
         )
-        SELECT l.parent_id, max(s.ticker) AS ticker, any_value(l.n_bond_days) AS n_bond_days,
+        SELECT l.parent_id, coalesce(max(s.ticker), max(i.ticker)) AS ticker,
+          any_value(l.n_bond_days) AS n_bond_days,
           any_value(l.first_date) AS first_date, any_value(l.n_trades_more) AS n_trades_more,
           any_value(l.largest_price_change) AS largest_price_change,
           count(s.score) AS n_scores,
           'bondsig diff ' || max(s.ticker) || ' ' || any_value(l.first_date) AS command
         FROM late l LEFT JOIN scores s ON s.parent_id = l.parent_id
           AND s.trade_date >= l.first_date AND s.trade_date < {evening.at}
+          LEFT JOIN issuer_days i ON i.parent_id = l.parent_id AND i.trade_date = {evening.at}
         GROUP BY l.parent_id ORDER BY n_scores DESC, largest_price_change DESC NULLS LAST,
           l.parent_id
         """,
@@ -397,7 +399,8 @@ def _lead(answers: Mapping[str, Answer]) -> str:
         said += ", all of them alike: this champion says nothing of today"
     said += f"; {row['n_signals']} are signals, {row['n_orders']} orders go into the next session."
     if earned.get("day_usd") is not None:
-        said += f" The book earned {layout.written(earned['day_usd'], '+,.0f')} dollars today."
+        verb = "lost" if earned["day_usd"] < 0 else "earned"
+        said += f" The book {verb} {layout.written(abs(earned['day_usd']), ',.0f')} dollars today."
     return said
 
 
@@ -449,7 +452,7 @@ def _section_of_monitors(answers: Mapping[str, Answer], frame: Frame) -> str:
                 Column("last_alarm_date", "last alarm"),
             ],
             frame,
-            "Monitors",
+            "Monitors of the evening",
             empty="No monitor has an evening here yet.",
         )
     ]
@@ -489,7 +492,7 @@ def _section_of_scores(answers: Mapping[str, Answer], frame: Frame) -> str:
             [
                 Column("ticker", "stock", "issuer"),
                 Column("score", "score", "+.3f"),
-                Column("probability_pct", "P(underperform), %", ".1f"),
+                Column("probability_pct", "P(under\u00adperform), %", ".1f"),
                 Column("why", "why", "words"),
                 Column("sector", "sector"),
                 Column("oas_5d_change_bps", "spread, 5 days, bp", "+.0f"),
@@ -517,13 +520,13 @@ def _section_of_signals(answers: Mapping[str, Answer], frame: Frame) -> str:
                 Column("ticker", "stock", "issuer"),
                 Column("expected", "expected to"),
                 Column("score", "score", "+.3f"),
-                Column("probability_pct", "P(underperform), %", ".1f"),
+                Column("probability_pct", "P(under\u00adperform), %", ".1f"),
                 Column("n_trades_21d", "bond trades in 21 days", ",.0f"),
                 Column("staleness_days", "days since a bond traded", ".0f"),
             ],
             frame,
             "Signals of the evening",
-            empty="No score passed the first filter.",
+            empty="None on this evening: no score passed all filters.",
         ),
         "<h3>Left out, by the first reason</h3>",
         layout.table(

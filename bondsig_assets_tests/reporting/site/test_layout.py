@@ -51,6 +51,9 @@ def test_nothing_of_the_warehouse_becomes_markup():
         (1234567.8, ",.0f", "1,234,568"),
         (True, "text", "True"),
         (["one", "two"], "text", "one, two"),
+        (64.0, "digits", "64"),
+        (-0.0168123, "digits", "-0.01681"),
+        (30356153.625, "digits", "30,356,154"),
         (datetime(2024, 3, 1, 18, 30), "text", "2024-03-01 18:30"),
         (date(2024, 3, 1), "text", "2024-03-01"),
     ],
@@ -83,6 +86,16 @@ def test_links_lead_to_pages_there_are():
     rows = answer(ticker=["ABC", "XYZ"], parent_id=["P1", "P2"])
     shown = layout.table(rows, [Column("ticker", "t", "issuer")], _FRAME.within("../"), "t")
     assert '<a href="../issuers/ABC.html">ABC</a>' in shown and "<td>XYZ</td>" in shown
+
+
+def test_what_has_no_name_is_no_link():
+    shown = layout.table(
+        answer(ticker=[None, "ABC"], parent_id=["P1", "P1"]),
+        [Column("ticker", "t", "issuer")],
+        _FRAME,
+        "t",
+    )
+    assert shown.count("<a ") == 1 and "<td></td>" in shown
 
 
 def test_a_chart_says_that_it_is_simulated_and_where_it_ends():
