@@ -398,9 +398,10 @@ def _lead(answers: Mapping[str, Answer]) -> str:
     if row["n_scored"] and row["n_different"] == 1:
         said += ", all of them alike: this champion says nothing of today"
     said += f"; {row['n_signals']} are signals, {row['n_orders']} orders go into the next session."
-    if earned.get("day_usd") is not None:
-        verb = "lost" if earned["day_usd"] < 0 else "earned"
-        said += f" The book {verb} {layout.written(abs(earned['day_usd']), ',.0f')} dollars today."
+    dollars = earned.get("day_usd")
+    if isinstance(dollars, float):
+        verb = "lost" if dollars < 0 else "earned"
+        said += f" The book {verb} {layout.written(abs(dollars), ',.0f')} dollars today."
     return said
 
 
