@@ -21,6 +21,7 @@ EXTRAS = {
     "jax": "deep",
     "marimo": "notebook",
     "boto3": "team",
+    "cryptography": "team",
     "dagster_postgres": "team",
     "psycopg2": "team",
     "distributed": "cluster",

@@ -797,11 +797,14 @@ def ui(host: str, port: int, mlflow_port: int, report_port: int, allowed_hosts: 
 
 @cli.command()
 @click.option("--port", default=8443, help="Port of the pages, https on 127.0.0.1.")
-def serve(port: int) -> None:
+@click.option(
+    "--workers", default=0, type=click.IntRange(0), help="Processes that do blocks of runs."
+)
+def serve(port: int, workers: int) -> None:
     """Run a team's whole topology on this machine, behind a login: docs/team.md."""
     from bondsig_assets.commands.team import serve_here
 
-    serve_here(current_home(), port)
+    serve_here(current_home(), port, workers)
 
 
 @cli.command()

@@ -13,20 +13,25 @@ from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
 
 
-def serve_here(home: Home, port: int) -> None:
+def serve_here(home: Home, port: int, workers: int) -> None:
     """Run the topology until interrupted."""
     from bondsig_assets.extras import needs
 
     with needs("bondsig serve"):
         import boto3
+        import cryptography
         import dagster_postgres
         import psycopg2
 
-        assert boto3 and dagster_postgres and psycopg2
+        assert boto3 and cryptography and dagster_postgres and psycopg2
 
         from bondsig_assets.serving.local import serve
+    if workers:
+        with needs("bondsig serve --workers"):
+            import distributed
 
-    serve(home, port, lambda text: print(text, flush=True))
+            assert distributed
+    serve(home, port, workers, lambda text: print(text, flush=True))
 
 
 def be_service(name: str, check: bool) -> None:
@@ -54,12 +59,18 @@ def run_within(arguments: tuple[str, ...]) -> None:
 
 def make_secrets(folder: Path) -> None:
     """Make what is lacking, and say what was made."""
+    from bondsig_assets.extras import needs
     from bondsig_assets.serving import secret_files
 
+    with needs("bondsig secrets"):
+        import cryptography
+
+        assert cryptography
     made = secret_files.make(folder)
     print(f"{folder}: {', '.join(made) if made else 'nothing was lacking'}")
     if not secret_files.read(folder, "logins"):
         print(f"nobody can log in yet: `bondsig login NAME --role operator --secrets {folder}`")
+    print(f"the workers' certificate ends on {secret_files.certificate_ends_at(folder):%Y-%m-%d}")
 
 
 def add_login(folder: Path, name: str, role: str) -> None:

@@ -21,6 +21,7 @@ from bondsig_assets.errors import UserError
 from bondsig_assets.serving import executables, once, store_guard
 from bondsig_assets.serving.place import Place
 from bondsig_assets.serving.programs import (
+    BONDSIG,
     LAKE_BUCKET,
     MLFLOW_BUCKET,
     dagster_variables,
@@ -54,12 +55,9 @@ def become(name: str, place: Place) -> None:
 
 def within(place: Place, arguments: tuple[str, ...]) -> NoReturn:
     """Become `bondsig` with `arguments`, on the team's lake, record and MLflow."""
-    call = (
-        "import sys; from bondsig_assets.commands.cli import main; sys.argv[0] = 'bondsig'; main()"
-    )
     is_keeping = arguments[:1] and arguments[0] in KEEPING
     variables = keeper_variables(place) if is_keeping else variables_within(place)
-    _exec((sys.executable, "-c", call, *arguments), variables)
+    _exec((*BONDSIG, *arguments), variables)
 
 
 def _exec(arguments: tuple[str, ...], variables: Mapping[str, str]) -> NoReturn:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import http.client
 import os
+import socket
 import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime
 
+from bondsig_assets.blocks import settings as blocks
+from bondsig_assets.errors import WorkersError
 from bondsig_assets.serving import executables
 from bondsig_assets.serving.place import Place
-from bondsig_assets.serving.programs import dagster_variables
+from bondsig_assets.serving.programs import dagster_variables, tls_variables, workers_variables
 from bondsig_assets.serving.secret_files import read
 from bondsig_assets.serving.topology import PREFIXES, SERVICES
 
@@ -37,6 +40,8 @@ def trouble(name: str, place: Place) -> str:
         return ASK.get(name, _pages)(name, place)
     except (OSError, http.client.HTTPException) as error:
         return f"{name} does not answer ({error})"
+    except WorkersError as error:
+        return f"{name}: {error}"
 
 
 def _pages(name: str, place: Place) -> str:
@@ -116,6 +121,31 @@ def _proxy(name: str, place: Place) -> str:
     return "" if status in (401, 302, 303) else f"{name} asks for no login: it answers {status}"
 
 
+def _scheduler(name: str, place: Place) -> str:
+    """It lets in whoever has the team's certificate, and has it too."""
+    at, files = place.address(name), tls_variables(place)
+    context = ssl.create_default_context(cafile=files[blocks.CA])
+    context.load_cert_chain(files[blocks.CERTIFICATE], files[blocks.KEY])
+    with (
+        socket.create_connection((at.host, at.port), timeout=_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=at.host) as secured,
+    ):
+        # The scheduler speaks first. A server that refuses our side says so only now.
+        return "" if secured.recv(1) else f"{name} hangs up"
+
+
+def _workers(name: str, place: Place) -> str:
+    """The scheduler knows some."""
+    from bondsig_assets.blocks.cluster import connected
+
+    variables = workers_variables(place)
+    if not variables:
+        return f"{name}: none are asked for"
+    with connected(blocks.at_address(variables[blocks.VARIABLE], variables)) as client:
+        there = len(client.scheduler_info()["workers"])
+    return "" if there >= place.workers else f"{name}: {there} of {place.workers} are there"
+
+
 def _expired(certificate: bytes | None) -> str:
     from cryptography import x509
 
@@ -129,6 +159,14 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-ASK = {"postgres": _postgres, "store": _store, "code": _code, "daemon": _daemon, "proxy": _proxy}
+ASK = {
+    "postgres": _postgres,
+    "store": _store,
+    "code": _code,
+    "daemon": _daemon,
+    "proxy": _proxy,
+    "scheduler": _scheduler,
+    "workers": _workers,
+}
 assert {*ASK, *PATHS} == {one.name for one in SERVICES.values() if not one.once}
 assert PATHS.keys() == PREFIXES.keys()

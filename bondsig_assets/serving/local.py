@@ -6,13 +6,11 @@ here: what is started (`topology.py`, `entry.py`).
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import random
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -27,9 +25,9 @@ from bondsig_assets.home import Home
 from bondsig_assets.orchestration.tether import Tethered
 from bondsig_assets.serving import executables, secret_files
 from bondsig_assets.serving.health import trouble
-from bondsig_assets.serving.place import Address, Place, addresses_file, folder, machine
-from bondsig_assets.serving.programs import STORE_PORTS, pages_url
-from bondsig_assets.serving.topology import TOPOLOGY, Service, in_order
+from bondsig_assets.serving.place import Address, Place, addresses_file, folder, machine, note
+from bondsig_assets.serving.programs import BONDSIG, STORE_PORTS, pages_url
+from bondsig_assets.serving.topology import Service, chosen, in_order
 
 #: Seconds a service gets until it is well for the first time.
 START_SECONDS = 180.0
@@ -41,7 +39,6 @@ _HEALTHY_SECONDS = 30.0
 _PORTS = (20000, 30000)
 _LOOK_SECONDS, _LAST_WORDS_SECONDS = 0.3, 0.5
 _LOG_BYTES, _LOGS = 20_000_000, 3
-_PYTHON = "from bondsig_assets.commands.cli import main; main()"
 
 Say = Callable[[str], None]
 
@@ -57,8 +54,9 @@ class _Running:
     again_at: float | None = None
 
 
-def serve(home: Home, port: int, say: Say) -> None:
-    """Run the topology for `home` until interrupted; pages are at `port`, behind the login.
+def serve(home: Home, port: int, workers: int, say: Say) -> None:
+    """Run the topology for `home` until interrupted; pages are at `port`, behind the login, and
+    `workers` processes do blocks of runs.
 
     Raises UserError where something is missing or does not come up.
     """
@@ -74,14 +72,16 @@ def serve(home: Home, port: int, say: Say) -> None:
     except Timeout:
         raise UserError(f"another `bondsig serve` runs for {home.path}") from None
     with lock, ExitStack() as stack:
-        place = machine(home, _addresses(port))
+        services = in_order(chosen(workers > 0))
+        place = machine(home, _addresses(port, services), workers)
         logins = _make_secrets(place)
-        _write_addresses(place, stack)
+        stack.callback(addresses_file(home).unlink, missing_ok=True)
+        note(place)
         log = _log(own / "serve.log")
         running: list[_Running] = []
         stack.callback(_end, running, place)
         try:
-            _start_all(place, running, log, say)
+            _start_all(services, place, running, log, say)
             say(f"{pages_url(place)}  login: {logins}; what the services say: {own / 'serve.log'}")
             say("Ctrl-C ends them all.")
             while True:
@@ -92,19 +92,19 @@ def serve(home: Home, port: int, say: Say) -> None:
             pass
 
 
-def _addresses(port: int) -> dict[str, Address]:
+def _addresses(port: int, services: list[Service]) -> dict[str, Address]:
     """A free port for each service, and `port` for the one that is published."""
     if not 0 < port < 65536:
         raise UserError(f"{port} is no port; ports are 1 to 65535")
     if not _is_free(port):
         raise UserError(f"port {port} on 127.0.0.1 is taken; choose another with --port")
-    names = [one.name for one in TOPOLOGY if one.port and not one.published] + list(STORE_PORTS)
+    names = [one.name for one in services if one.port and not one.published] + list(STORE_PORTS)
     tried = random.sample(range(*_PORTS), k=_PORTS[1] - _PORTS[0])
     free = (number for number in tried if number != port and _is_free(number))
     found = {name: Address("127.0.0.1", number) for name, number in zip(names, free, strict=False)}
     if len(found) < len(names):
         raise UserError(f"of the ports {_PORTS[0]} to {_PORTS[1]} too few are free")
-    published = next(one.name for one in TOPOLOGY if one.published)
+    published = next(one.name for one in services if one.published)
     return {**found, published: Address("127.0.0.1", port)}
 
 
@@ -129,16 +129,6 @@ def _make_secrets(place: Place) -> str:
     return f"operator or reader, passwords in {place.secrets}/login_*"
 
 
-def _write_addresses(place: Place, stack: ExitStack) -> None:
-    file = addresses_file(place.home)
-    stack.callback(file.unlink, missing_ok=True)
-    partial = file.with_suffix(".tmp")
-    partial.write_text(
-        json.dumps({name: [at.host, at.port] for name, at in place.addresses.items()}, indent=1)
-    )
-    partial.replace(file)
-
-
 def _log(path: Path) -> Callable[[str], object]:
     """Takes the lines of services, objects by then, into a file that is turned over."""
     handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=_LOGS, encoding="utf-8")
@@ -153,7 +143,7 @@ def _log(path: Path) -> Callable[[str], object]:
 def _start(service: Service, place: Place, log: Callable[[str], object]) -> Tethered:
     return Tethered(
         service.name,
-        [sys.executable, "-c", _PYTHON, "service", service.name],
+        [*BONDSIG, "service", service.name],
         place.home.path,
         {**os.environ, "BONDSIG_HOME": str(place.home.path)},
         log,
@@ -161,13 +151,17 @@ def _start(service: Service, place: Place, log: Callable[[str], object]) -> Teth
 
 
 def _start_all(
-    place: Place, running: list[_Running], log: Callable[[str], object], say: Say
+    services: list[Service],
+    place: Place,
+    running: list[_Running],
+    log: Callable[[str], object],
+    say: Say,
 ) -> None:
-    """Start every service once all it waits for is well; services of one height come up together.
+    """Start each of `services` once all it waits for is well; those of one height come up together.
 
     Raises UserError for one that does not.
     """
-    waiting, well = in_order(), set[str]()
+    waiting, well = list(services), set[str]()
     coming: dict[str, tuple[Service, Tethered, float]] = {}
     while waiting or coming:
         for service in [one for one in waiting if well.issuperset(one.after)]:
@@ -204,8 +198,9 @@ def _has_come(service: Service, process: Tethered, since: float, place: Place) -
     return False
 
 
-#: The graph is served once there is a market; the daemon's heartbeat takes half a minute to ask.
-_NOT_WAITED_FOR = ("code", "daemon")
+#: The graph is served once there is a market; the daemon's heartbeat takes half a minute to ask; a
+#: run waits for workers itself.
+_NOT_WAITED_FOR = ("code", "daemon", "workers")
 
 
 def _look_after(one: _Running, place: Place, log: Callable[[str], object], say: Say) -> None:

@@ -19,6 +19,8 @@ from bondsig_assets.serving.topology import SERVICES
 VARIABLE = "BONDSIG_TEAM"
 #: A socket's whole path has to fit into 107 bytes.
 _LONGEST_SOCKET = 107
+#: How many processes do blocks of runs.
+PROCESSES = "BONDSIG_WORKER_PROCESSES"
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,8 @@ class Address:
 
 @dataclass(frozen=True)
 class Place:
-    """Folders of a team, who listens on what (`listen`: the host to listen on) and where the others
-    are found.
+    """Folders of a team, who listens on what (`listen`: the host to listen on), where the others
+    are found, and how many processes do blocks of runs (`workers`; 0: the runs themselves).
     """
 
     home: Home
@@ -44,6 +46,7 @@ class Place:
     sockets: Path
     listen: str
     addresses: dict[str, Address] = field(default_factory=dict)
+    workers: int = 0
 
     def address(self, name: str) -> Address:
         """Where the service `name` is found: by its own name, unless a machine says otherwise."""
@@ -77,16 +80,49 @@ def folder(home: Home) -> Path:
 
 
 def addresses_file(home: Home) -> Path:
-    """Where `bondsig serve` says which port it gave to whom, while it runs."""
+    """Where `bondsig serve` says which port it gave to whom, and how many workers it has, while it
+    runs.
+    """
     return folder(home) / "addresses.json"
 
 
-def machine(home: Home, addresses: dict[str, Address]) -> Place:
+def machine(home: Home, addresses: dict[str, Address], workers: int = 0) -> Place:
     """The place of services that all run on this machine."""
     own = folder(home)
     return Place(
-        home, home.path / "secrets", own / "state", own / "sockets", "127.0.0.1", addresses
+        home,
+        home.path / "secrets",
+        own / "state",
+        own / "sockets",
+        "127.0.0.1",
+        addresses,
+        workers,
     )
+
+
+def note(place: Place) -> None:
+    """Say to others on this machine, who ask by `running`, what `bondsig serve` has started."""
+    file = addresses_file(place.home)
+    told = {
+        "addresses": {name: [at.host, at.port] for name, at in place.addresses.items()},
+        "workers": place.workers,
+    }
+    partial = file.with_suffix(".tmp")
+    partial.write_text(json.dumps(told, indent=1))
+    partial.replace(file)
+
+
+def running(home: Home) -> Place:
+    """The place of the `bondsig serve` that runs for `home`. Raises UserError where none does."""
+    try:
+        held = json.loads(addresses_file(home).read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"no `bondsig serve` runs for {home.path}: start one there, or set BONDSIG_HOME to its"
+            " home"
+        ) from None
+    addresses = {name: Address(*told) for name, told in held["addresses"].items()}
+    return machine(home, addresses, held["workers"])
 
 
 def here() -> Place:
@@ -102,14 +138,15 @@ def here() -> Place:
             Path("/srv/state"),
             Path("/srv/sockets"),
             "0.0.0.0",
+            workers=_processes(),
         )
     if told:
         raise UserError(f"{VARIABLE} is '{told}'; it is `containers`, or not set")
-    try:
-        held = json.loads(addresses_file(home).read_text())
-    except FileNotFoundError:
-        raise UserError(
-            f"no `bondsig serve` runs for {home.path}: start one there, or set BONDSIG_HOME to its"
-            " home"
-        ) from None
-    return machine(home, {name: Address(*told) for name, told in held.items()})
+    return running(home)
+
+
+def _processes() -> int:
+    told = os.environ.get(PROCESSES, "").strip() or "0"
+    if not told.isdecimal():
+        raise UserError(f"{PROCESSES} is '{told}'; it is a number of processes, or not set")
+    return int(told)

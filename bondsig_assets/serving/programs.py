@@ -13,16 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from bondsig_assets.blocks import settings as blocks
+from bondsig_assets.errors import UserError
 from bondsig_assets.home import PACKAGE
 from bondsig_assets.serving import executables, store_guard
-from bondsig_assets.serving.place import Place
-from bondsig_assets.serving.secret_files import alert_variables, read
+from bondsig_assets.serving.place import PROCESSES, Place
+from bondsig_assets.serving.secret_files import CERTIFIED, alert_variables, read
 from bondsig_assets.serving.topology import PREFIXES
 
 #: Files of `deploy/`, which travel with the package.
 DEPLOY = PACKAGE / "deploy"
 LAKE_BUCKET, MLFLOW_BUCKET = "lake", "mlflow"
 _ARTIFACTS = "artifacts"
+#: What `bondsig` is run by, so that it need not be on PATH.
+BONDSIG = (
+    sys.executable,
+    "-c",
+    "import sys; from bondsig_assets.commands.cli import main; sys.argv[0] = 'bondsig'; main()",
+)
 #: SeaweedFS and botocore want some name here.
 _REGION = "us-east-1"
 
@@ -48,6 +56,7 @@ def variables_within(place: Place) -> dict[str, str]:
         **lake_variables(place),
         **dagster_variables(place),
         **tracking_variables(place),
+        **workers_variables(place),
         **alert_variables(place.secrets),
     }
 
@@ -122,6 +131,28 @@ def tracking_variables(place: Place) -> dict[str, str]:
         # It would print an address that no person reaches.
         "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     }
+
+
+def workers_variables(place: Place) -> dict[str, str]:
+    """How a run reaches the workers; nothing where none are asked for."""
+    if not place.workers:
+        return {}
+    return {blocks.VARIABLE: _scheduler_url(place), **tls_variables(place)}
+
+
+def tls_variables(place: Place) -> dict[str, str]:
+    """The files by which scheduler, workers and runs know each other. Raises UserError where one is
+    missing.
+    """
+    for name in CERTIFIED:
+        read(place.secrets, name)
+    variables = (blocks.CA, blocks.CERTIFICATE, blocks.KEY)
+    paths = (str(place.secrets / name) for name in CERTIFIED)
+    return dict(zip(variables, paths, strict=True))
+
+
+def _scheduler_url(place: Place) -> str:
+    return f"tls://{place.address('scheduler')}"
 
 
 def _keyed(place: Place) -> dict[str, str]:
@@ -294,6 +325,45 @@ def _proxy(place: Place) -> Program:
     )
 
 
+def _scheduler(place: Place) -> Program:
+    files = tls_variables(place)
+    return Program(
+        (
+            *(sys.executable, "-m", "dask", "scheduler", "--protocol", "tls"),
+            *("--host", place.listen, "--port", str(place.address("scheduler").port)),
+            *("--tls-ca-file", files[blocks.CA], "--tls-cert", files[blocks.CERTIFICATE]),
+            *("--tls-key", files[blocks.KEY]),
+            *("--no-dashboard", "--dashboard-address", "127.0.0.1:0"),
+        ),
+        _DASK,
+    )
+
+
+def _workers(place: Place) -> Program:
+    if not place.workers:
+        raise UserError(
+            f"{PROCESSES} is not set: it says how many processes do blocks, and to runs that there"
+            " are some"
+        )
+    return Program(
+        (
+            *(*BONDSIG, "worker", _scheduler_url(place), "--host", place.listen),
+            # Of the memory that the container may take, or else the machine has.
+            *("--processes", str(place.workers), "--memory", f"{1 / place.workers:.3f}"),
+        ),
+        {**lake_variables(place), **tls_variables(place), **_DASK, "BONDSIG_THREADS": "1"},
+    )
+
+
+#: Dask serves HTTP to anybody, on loopback: nothing is to be had there. And a health check that
+#: leaves once it was let in is no news.
+_DASK = {
+    "DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES": "[]",
+    "DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]",
+    "DASK_LOGGING": "{'distributed.comm': 'warning'}",
+}
+
+
 def workspace_file(place: Place) -> Path:
     """Where Dagster's servers read at which socket the graph answers."""
     return place.dagster / "workspace.yaml"
@@ -309,4 +379,6 @@ PROGRAMS: dict[str, Callable[[Place], Program]] = {
     "readers": _readers,
     "report": _report,
     "proxy": _proxy,
+    "scheduler": _scheduler,
+    "workers": _workers,
 }

@@ -10,9 +10,11 @@ import os
 import re
 import secrets
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 from bondsig_assets.errors import UserError
+from bondsig_assets.serving.certificates import ends_at, issue
 
 #: Secrets that are random words. The two keys of a login to the store are its name and this.
 GENERATED = (
@@ -30,7 +32,11 @@ GENERATED = (
 )
 #: Files that people fill: logins of the proxy, what each may, and variables of alerts and sources.
 FILLED = ("logins", "roles", "alerts")
-NAMES = (*GENERATED, *FILLED)
+#: By which scheduler, workers and runs know each other: the authority, the one certificate that it
+#: signed and its key. All have the same: whoever is let in may do anything on each of them.
+CERTIFIED = ("workers_authority", "workers_certificate", "workers_key")
+_CERTIFIED_FOR = ("scheduler", "workers", "localhost", "127.0.0.1")
+NAMES = (*GENERATED, *FILLED, *CERTIFIED)
 ROLES = ("operator", "reader")
 #: Variables that `alerts` may set.
 _ALLOWED = re.compile(r"BONDSIG_(ALERT_\w+|SMTP|HEARTBEAT_URL|UI_URL|WRDS_\w+)|WRDS_\w+")
@@ -48,13 +54,36 @@ def make(folder: Path) -> list[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        for name in NAMES:
+        for name in (*GENERATED, *FILLED):
             if not (folder / name).exists():
-                _write(folder / name, secrets.token_hex(_BYTES) if name in GENERATED else "")
+                write(folder / name, secrets.token_hex(_BYTES) if name in GENERATED else "")
                 made.append(name)
+        made += _make_certificate(folder)
     except OSError as error:
         raise UserError(f"{folder} cannot be written ({error.strerror})") from error
     return made
+
+
+def _make_certificate(folder: Path) -> list[str]:
+    """Where one of CERTIFIED lacks all are made anew: none is of use without the other two."""
+    if all((folder / name).exists() for name in CERTIFIED):
+        return []
+    issued = issue("workers", _CERTIFIED_FOR)
+    parts = (issued.authority, issued.certificate, issued.key)
+    for name, text in zip(CERTIFIED, parts, strict=True):
+        write(folder / name, text)
+    return list(CERTIFIED)
+
+
+def certificate_ends_at(folder: Path) -> datetime:
+    """When the certificate of the workers ends, UTC. Raises UserError where none can be read."""
+    try:
+        return ends_at(read(folder, "workers_certificate"))
+    except ValueError:
+        raise UserError(
+            f"{folder / 'workers_certificate'} is no certificate: delete it, and `bondsig secrets"
+            f" {folder}` makes it anew"
+        ) from None
 
 
 def read(folder: Path, name: str) -> str:
@@ -66,7 +95,7 @@ def read(folder: Path, name: str) -> str:
             f"the secret {folder / name} cannot be read ({error.strerror}): `bondsig secrets"
             f" {folder}` makes what is missing"
         ) from error
-    if not text and name in GENERATED:
+    if not text and name not in FILLED:
         raise UserError(f"the secret {folder / name} is empty: delete it and make it anew")
     return text
 
@@ -107,12 +136,12 @@ def add_login(folder: Path, caddy: str, name: str, role: str, password: str) -> 
     ).stdout.strip()
     for file, value in (("logins", hashed), ("roles", role)):
         kept = [line for line in read(folder, file).splitlines() if line.split()[:1] != [name]]
-        _write(folder / file, "".join(f"{line}\n" for line in [*kept, f"{name} {value}"]))
+        write(folder / file, "".join(f"{line}\n" for line in [*kept, f"{name} {value}"]))
 
 
 def keep(folder: Path, name: str, secret: str) -> None:
     """Write a further secret of a person's, to be read by its owner alone."""
-    _write(folder / name, f"{secret}\n")
+    write(folder / name, f"{secret}\n")
 
 
 def new_password() -> str:
@@ -120,8 +149,8 @@ def new_password() -> str:
     return secrets.token_urlsafe(18)
 
 
-def _write(path: Path, text: str) -> None:
-    """The whole file or none, mode 600."""
+def write(path: Path, text: str) -> None:
+    """The whole file or none, to be read by its owner alone."""
     partial = path.with_name(f"{path.name}.tmp")
     partial.unlink(missing_ok=True)
     with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

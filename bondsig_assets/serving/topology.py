@@ -13,6 +13,8 @@ from dataclasses import dataclass
 FRONT, BACK = "front", "back"
 #: Folders that a service writes: the market's home, data of its own, sockets that it shares.
 HOME, STATE, SOCKETS = "home", "state", "sockets"
+#: Profile of the services that do blocks of work for runs.
+WORKERS = "workers"
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Service:
     """One service. `port` is what it listens on by itself in a container (0: on none); `once` is
     one that does its work and ends; `after` are those that must be healthy, or have ended well,
     before it starts; `secrets` are names of files that it may read, `folders` what it may write and
-    `sees` what it may only read.
+    `sees` what it may only read. One with a `profile` runs only where that is asked for: no service
+    without it waits for one.
     """
 
     name: str
@@ -33,10 +36,13 @@ class Service:
     folders: tuple[str, ...] = ()
     sees: tuple[str, ...] = ()
     published: bool = False
+    profile: str = ""
 
 
 #: What the graph needs to reach: the lake's catalog and files, Dagster's record, MLflow.
 _GRAPH = ("dagster_password", "lake_password", "store_lake", "service_key")
+#: What scheduler, workers and runs show each other, and nobody else has.
+_AMONG_WORKERS = ("workers_authority", "workers_certificate", "workers_key")
 
 TOPOLOGY: tuple[Service, ...] = (
     Service(
@@ -118,7 +124,7 @@ TOPOLOGY: tuple[Service, ...] = (
         "the graph; its runs are children of it",
         (FRONT, BACK),
         after=("migrate-dagster", "install-lake", "mlflow"),
-        secrets=(*_GRAPH, "alerts"),
+        secrets=(*_GRAPH, "alerts", *_AMONG_WORKERS),
         folders=(HOME, SOCKETS),
     ),
     Service(
@@ -168,6 +174,24 @@ TOPOLOGY: tuple[Service, ...] = (
         folders=(STATE,),
         published=True,
     ),
+    Service(
+        "scheduler",
+        "hands blocks of runs out to workers",
+        (BACK,),
+        port=8786,
+        secrets=_AMONG_WORKERS,
+        profile=WORKERS,
+    ),
+    # They read the lake themselves, as a run does, and know neither Dagster's record nor MLflow.
+    Service(
+        "workers",
+        "do blocks of runs",
+        (BACK,),
+        after=("scheduler",),
+        secrets=("lake_password", "store_lake", *_AMONG_WORKERS),
+        folders=(HOME,),
+        profile=WORKERS,
+    ),
 )
 SERVICES = {service.name: service for service in TOPOLOGY}
 #: What `bondsig within` may use: what the graph does.
@@ -177,6 +201,11 @@ KEEPING = ("backup", "restore", "upgrade")
 KEEPERS = ("mlflow_password", "store_keeper")
 #: Where each server's pages begin, behind the proxy.
 PREFIXES = {"webserver": "/dagster", "readers": "/dagster", "mlflow": "/mlflow", "report": ""}
+
+
+def chosen(has_workers: bool) -> tuple[Service, ...]:
+    """The services of a team with workers, or without."""
+    return tuple(one for one in TOPOLOGY if has_workers or one.profile != WORKERS)
 
 
 def in_order(services: tuple[Service, ...] = TOPOLOGY) -> list[Service]:

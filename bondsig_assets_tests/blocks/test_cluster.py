@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,10 +19,6 @@ import dagster as dg
 import polars as pl
 import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from polars.testing import assert_frame_equal
 
 from bondsig_assets.assets.clean import analytics_between
@@ -36,6 +32,7 @@ from bondsig_assets.errors import FoldError, WorkersError
 from bondsig_assets.learning.settings import TuningSettings
 from bondsig_assets.learning.training import train_folds
 from bondsig_assets.learning.tuning import tuner
+from bondsig_assets.serving.certificates import issue
 from bondsig_assets.tables.clean import BOND_DAY_REVISIONS
 from bondsig_assets.tables.raw import BONDS
 from bondsig_assets.warehouse import Warehouse, Write
@@ -248,31 +245,10 @@ def test_with_tls_only_the_authoritys_certificates_are_let_in_and_nobody_from_el
 
 def certificates(folder: Path) -> dict[str, Path]:
     """An authority, and a certificate for this machine with its key, by the names of settings."""
-    now = datetime.now(UTC)
-    keys = {name: ec.generate_private_key(ec.SECP256R1()) for name in ("authority", "localhost")}
-    names = {name: x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]) for name in keys}
-    made = {}
-    for name, key in keys.items():
-        told = (
-            x509.CertificateBuilder()
-            .subject_name(names[name])
-            .issuer_name(names["authority"])
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(name == "authority", None), critical=True)
-            .sign(keys["authority"], hashes.SHA256())
-        )
-        made[name] = told.public_bytes(Encoding.PEM)
-    pem = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    held = {
-        "CA": made["authority"],
-        "CERT": made["localhost"],
-        "KEY": keys["localhost"].private_bytes(*pem),
-    }
+    issued = issue("workers", ("127.0.0.1",))
+    held = {"CA": issued.authority, "CERT": issued.certificate, "KEY": issued.key}
     for name, content in held.items():
-        (folder / name).write_bytes(content)
+        (folder / name).write_text(content)
     return {name: folder / name for name in held}
 
 

@@ -19,14 +19,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psutil
 
 from bondsig_assets.home import Home
 from bondsig_assets.serving.health import trouble
-from bondsig_assets.serving.place import Address, Place, addresses_file, machine
+from bondsig_assets.serving.place import Place, running
 
 BONDSIG = [sys.executable, "-c", "from bondsig_assets.commands.cli import main; main()"]
 #: Seconds for anything that takes seconds, on a machine that does much else.
@@ -43,19 +43,19 @@ _STATUS = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } 
 class Team:
     """A running `bondsig serve` with a home of its own."""
 
-    def __init__(self, **variables: str) -> None:
+    def __init__(self, workers: int = 0, **variables: str) -> None:
         # Short, because of its sockets, and open, because PostgreSQL is never root.
         self.folder = Path(tempfile.mkdtemp(prefix="team-"))
         self.folder.chmod(0o755)
         self.home, self.port = Home(self.folder / "home"), free_port()
         self.said: list[str] = []
-        self._variables = variables
+        self._variables, self._workers = variables, workers
         self.start()
 
     def start(self) -> None:
         """Start it, and wait until it says where its pages are."""
         self.process = subprocess.Popen(
-            [*BONDSIG, "serve", "--port", str(self.port)],
+            [*BONDSIG, "serve", "--port", str(self.port), "--workers", str(self._workers)],
             env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -76,8 +76,7 @@ class Team:
     @property
     def place(self) -> Place:
         """Where its services are."""
-        held = json.loads(addresses_file(self.home).read_text())
-        return machine(self.home, {name: Address(*told) for name, told in held.items()})
+        return running(self.home)
 
     def until(self, done: Callable[[], object], patience: float = PATIENCE) -> None:
         """Wait until `done`; fails once nobody is there to do it, or after `patience` seconds."""
@@ -97,6 +96,18 @@ class Team:
             if holder.cmdline()[-2:] == ["service", name]:
                 return next((one.pid for one in holder.children()), None)
         return None
+
+    def listening(self) -> dict[str, set[tuple[str, int]]]:
+        """Hosts and ports that each service listens on."""
+        return {
+            holder.cmdline()[-1]: {
+                (held.laddr.ip, held.laddr.port)
+                for one in holder.children(recursive=True)
+                for held in one.net_connections("inet")
+                if held.status == psutil.CONN_LISTEN
+            }
+            for holder in psutil.Process(self.process.pid).children()
+        }
 
     def within(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`bondsig within …`."""
@@ -166,7 +177,8 @@ class Team:
             self.process.wait(60)
         except subprocess.TimeoutExpired:
             for one in started:
-                one.kill()
+                with suppress(psutil.NoSuchProcess):
+                    one.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

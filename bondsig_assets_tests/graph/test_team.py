@@ -10,6 +10,7 @@ import http.client
 import os
 import random
 import signal
+import socket
 import ssl
 import stat
 import time
@@ -21,9 +22,12 @@ import psutil
 import psycopg2
 import pytest
 
+from bondsig_assets.blocks.cluster import connected
+from bondsig_assets.blocks.settings import at_address
 from bondsig_assets.home import Home
 from bondsig_assets.serving import once, secret_files
-from bondsig_assets.serving.programs import variables_within
+from bondsig_assets.serving.certificates import issue
+from bondsig_assets.serving.programs import variables_within, workers_variables
 from bondsig_assets.serving.topology import SERVICES, TOPOLOGY
 from bondsig_assets_tests.graph.homes import assert_same, contents, make_home, run
 from bondsig_assets_tests.graph.team import PATIENCE, Team
@@ -43,7 +47,7 @@ _NEEDED = ("postgres", "store")
 @pytest.fixture(scope="module")
 def team():
     """One topology for all tests here, which build on each other's market."""
-    running = Team()
+    running = Team(workers=2)
     yield running
     running.stop()
 
@@ -93,18 +97,17 @@ def knock(port: int, path: str, context: ssl.SSLContext | None) -> int | None:
 def test_every_port_turns_away_who_brings_nothing(team):
     anyone = ssl.create_default_context()
     anyone.check_hostname, anyone.verify_mode = False, ssl.CERT_NONE
-    children = psutil.Process(team.process.pid).children(recursive=True)
-    places = {
-        one.laddr
-        for child in children
-        for one in child.net_connections("inet")
-        if one.status == psutil.CONN_LISTEN
-    }
+    team.until(lambda: team.well("workers"))
+    places = team.listening()
     declared = {at.port for at in team.place.addresses.values()}
-    assert {place.ip for place in places} == {"127.0.0.1"}
-    assert {place.port for place in places} == declared
+    assert {ip for held in places.values() for ip, _ in held} == {"127.0.0.1"}
+    ports = {name: {port for _, port in held} for name, held in places.items()}
+    # Dask chooses the ports of workers, and where it would serve HTTP.
+    of_dask = (ports.pop("workers") | ports.pop("scheduler")) - declared
+    assert set().union(*ports.values()) == declared - {team.place.address("scheduler").port}
+    assert len(of_dask) >= 2 * team.place.workers
     paths = ("/", "/dagster/graphql", "/mlflow/api/2.0/mlflow/experiments/search", "/dir/assign")
-    for port in sorted(declared):
+    for port in sorted(declared | of_dask):
         for context in (None, anyone):
             for path in paths:
                 status = knock(port, path, context)
@@ -116,6 +119,27 @@ def test_every_port_turns_away_who_brings_nothing(team):
                 psycopg2.connect(
                     host=at.host, port=at.port, user=user, password=password, dbname="lake"
                 )
+
+
+def test_workers_let_in_nobody_without_their_own_certificate(team, tmp_path):
+    team.until(lambda: team.well("workers") and team.well("scheduler"))
+    issued = issue("workers", ("127.0.0.1",))
+    (tmp_path / "foreign").write_text(issued.certificate + issued.key)
+    foreign = ssl.create_default_context()
+    foreign.check_hostname, foreign.verify_mode = False, ssl.CERT_NONE
+    foreign.load_cert_chain(tmp_path / "foreign")
+    places = team.listening()
+    of_dask = places["scheduler"] | places["workers"]
+    # The others would serve HTTP, and have nothing to serve.
+    guarded = sorted(place for place in of_dask if knock(place[1], "/", None) != 404)
+    assert len(guarded) == 1 + 2 * team.place.workers, "each worker has a nanny"
+    for place in guarded:
+        with (
+            closing(socket.create_connection(place, timeout=60)) as plain,
+            pytest.raises(ssl.SSLError),
+            foreign.wrap_socket(plain) as secured,
+        ):
+            secured.recv(1)
 
 
 def test_a_server_without_a_port_is_reached_by_its_owner_alone(team):
@@ -155,6 +179,7 @@ def test_no_argument_and_no_log_has_a_secret(team):
     secrets = [secret_files.read(team.place.secrets, name) for name in secret_files.GENERATED] + [
         (team.place.secrets / f"login_{role}").read_text().strip() for role in secret_files.ROLES
     ]
+    secrets.append(secret_files.read(team.place.secrets, "workers_key").splitlines()[1])
     said = "".join(team.said) + (team.home.path / "serve" / "serve.log").read_text()
     words = [
         " ".join(one.cmdline()) for one in psutil.Process(team.process.pid).children(recursive=True)
@@ -208,6 +233,28 @@ def test_another_one_on_the_same_home_is_refused(team):
     assert team.well("proxy")
 
 
+def blocks_done(team: Team) -> int:
+    """How many blocks the team's workers of now have done."""
+    variables = workers_variables(team.place)
+    with connected(at_address(variables["BONDSIG_WORKERS"], variables)) as client:
+        done = client.run(lambda dask_worker: dask_worker.state.executed_count)
+    return sum(done.values())
+
+
+def test_blocks_of_a_run_are_made_by_workers_to_the_same_bits(team, tmp_path, monkeypatch):
+    make_home(team.home.path)
+    team.until(lambda: team.well("workers"))
+    before = blocks_done(team)
+    made = team.within("run", "--end", FIRST, "--select", SELECT, "--again")
+    assert made.returncode == 0, made.stderr
+    assert blocks_done(team) > before
+    alone = make_home(tmp_path / "alone")
+    run(alone, end=date.fromisoformat(FIRST), select=SELECT)
+    wanted, found = contents(alone), held(team, monkeypatch)
+    assert wanted["bond_analytics"].height
+    assert_same({"it": found["bond_analytics"]}, {"it": wanted["bond_analytics"]})
+
+
 def test_what_is_killed_comes_back_and_nothing_is_lost(team, tmp_path, monkeypatch):
     """Days are made by a command, or by a run that an operator starts, while servers die."""
     make_home(team.home.path)
@@ -236,6 +283,7 @@ def test_what_is_killed_comes_back_and_nothing_is_lost(team, tmp_path, monkeypat
     ended = ("SUCCESS", "FAILURE", "CANCELED")
     for run_id in launched:
         team.until(lambda run_id=run_id: team.status(run_id) in ended, patience=5 * PATIENCE)
+    team.until(lambda: team.well("workers"))
     made = team.within("run", "--end", LAST, "--select", SELECT)
     assert made.returncode == 0, made.stderr
     embedded = make_home(tmp_path / "embedded")

@@ -23,6 +23,7 @@ from bondsig_assets.serving.topology import (
     TOPOLOGY,
     WITHIN,
     Service,
+    chosen,
 )
 
 assert CHECKOUT is not None
@@ -62,6 +63,7 @@ def test_a_service_is_as_declared(service: Service):
         *(f"{wanted[name]}:ro" for name in service.sees),
     }
     assert ("ports" in told) == service.published
+    assert told.get("profiles", []) == [service.profile][: bool(service.profile)]
 
 
 def test_a_command_on_asking_has_what_the_graph_has():
@@ -113,7 +115,8 @@ def test_every_variable_exists_in_the_code_and_in_the_example():
     text = (CHECKOUT / "docker-compose.yml").read_text()
     asked = set(re.findall(r"\$\{(\w+)", text))
     example = set(re.findall(r"^#?(\w+)=", (CHECKOUT / ".env.example").read_text(), re.M))
-    assert asked == example
+    # Compose itself reads the names of profiles.
+    assert {*asked, "COMPOSE_PROFILES"} == example
     given = {name for one in SERVICES.values() for name in one.get("environment", {})}
     code = "".join(
         path.read_text() for path in [*PACKAGE.rglob("*.py"), DEPLOY / "Caddyfile"]
@@ -126,10 +129,17 @@ def test_compose_takes_it_and_says_what_must_be_set(tmp_path):
     command = [binary, "--env-file", "/dev/null", "-f", CHECKOUT / "docker-compose.yml"]
     bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
     asked = {"capture_output": True, "text": True, "check": False}
-    whole = subprocess.run(
-        [*command, "config", "-q"], env={**bare, "BONDSIG_SITE": "127.0.0.1"}, **asked
-    )
+    told = {**bare, "BONDSIG_SITE": "127.0.0.1"}
+    whole = subprocess.run([*command, "config", "--services"], env=told, **asked)
     assert (whole.returncode, whole.stderr) == (0, "")
+    assert set(whole.stdout.split()) == {one.name for one in chosen(has_workers=False)}
+    told |= {"COMPOSE_PROFILES": "workers", "BONDSIG_WORKER_PROCESSES": "3"}
+    more = subprocess.run([*command, "config"], env=told, **asked)
+    assert (more.returncode, more.stderr) == (0, "")
+    started = yaml.safe_load(more.stdout)["services"]
+    assert set(started) == {one.name for one in TOPOLOGY}
+    assert started["code"]["environment"]["BONDSIG_WORKER_PROCESSES"] == "3"
+    assert float(started["workers"]["deploy"]["resources"]["limits"]["cpus"]) == 3
     unset = subprocess.run([*command, "config", "-q"], env=bare, **asked)
     assert unset.returncode and "BONDSIG_SITE" in unset.stderr and ".env.example" in unset.stderr
 

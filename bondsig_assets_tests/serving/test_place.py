@@ -27,9 +27,19 @@ def test_a_machine_says_where_while_its_servers_run(tmp_path, monkeypatch):
         here()
     file = place.addresses_file(Home(tmp_path))
     file.parent.mkdir()
-    file.write_text('{"postgres": ["127.0.0.1", 20001]}')
+    place.note(machine(Home(tmp_path), {"postgres": Address("127.0.0.1", 20001)}, workers=2))
     assert here().address("postgres") == Address("127.0.0.1", 20001)
-    assert here().listen == "127.0.0.1"
+    assert (here().listen, here().workers) == ("127.0.0.1", 2)
+
+
+def test_containers_are_told_how_many_workers_there_are(monkeypatch):
+    monkeypatch.setenv("BONDSIG_TEAM", "containers")
+    for told, wanted in (("", 0), ("4", 4)):
+        monkeypatch.setenv("BONDSIG_WORKER_PROCESSES", told)
+        assert here().workers == wanted
+    monkeypatch.setenv("BONDSIG_WORKER_PROCESSES", "many")
+    with pytest.raises(UserError, match="'many'; it is a number of processes, or not set"):
+        here()
 
 
 def test_another_kind_of_team_is_refused(monkeypatch):

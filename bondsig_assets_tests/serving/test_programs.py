@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bondsig_assets.blocks import workers
 from bondsig_assets.credentials import password_in
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home
@@ -30,10 +32,10 @@ def places(tmp_path, monkeypatch) -> list[Place]:
     monkeypatch.delenv("BONDSIG_SITE", raising=False)
     names = [one.name for one in SERVICES.values() if one.port] + list(STORE_PORTS)
     addresses = {name: Address("127.0.0.1", 20000 + k) for k, name in enumerate(names)}
-    here = machine(Home(tmp_path / "home"), addresses)
+    here = machine(Home(tmp_path / "home"), addresses, workers=2)
     secret_files.make(here.secrets)
     state, sockets = Path("/srv/state"), Path("/srv/sockets")
-    return [here, Place(here.home, here.secrets, state, sockets, "0.0.0.0")]
+    return [here, Place(here.home, here.secrets, state, sockets, "0.0.0.0", workers=2)]
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -56,8 +58,7 @@ def test_a_service_needs_the_secrets_that_it_is_declared_to_read(name, places, t
     own.mkdir()
     for secret in SERVICES[name].secrets:
         (own / secret).write_text("" if secret in secret_files.FILLED else "x" * 20)
-    here = places[0]
-    program(name, Place(here.home, own, here.state, here.sockets, here.listen, here.addresses))
+    program(name, replace(places[0], secrets=own))
 
 
 def test_a_missing_secret_is_named(places):
@@ -73,6 +74,23 @@ def test_within_has_what_the_graph_has(places):
     assert "password" not in told["BONDSIG_CATALOG"]
 
 
+def test_runs_know_of_workers_where_they_are_asked_for(places):
+    asked = workers(variables_within(places[1]))
+    assert asked.address == "tls://scheduler:8786" and not asked.is_on_this_machine
+    assert asked.tls == tuple(places[1].secrets / name for name in secret_files.CERTIFIED)
+    assert workers(variables_within(places[0])).is_on_this_machine
+    without = replace(places[0], workers=0)
+    assert not [name for name in variables_within(without) if name.startswith("BONDSIG_WORKERS")]
+    with pytest.raises(UserError, match="BONDSIG_WORKER_PROCESSES is not set"):
+        program("workers", without)
+
+
+def test_workers_know_the_lake_and_neither_record_nor_tracking(places):
+    told = program("workers", places[0]).variables
+    assert told["PGPASSWORD"] and told["AWS_SECRET_ACCESS_KEY"] and told["BONDSIG_CATALOG"]
+    assert not [name for name in told if name.startswith(("BONDSIG_DAGSTER", "MLFLOW"))]
+
+
 def test_a_command_that_keeps_all_has_a_key_of_both_buckets_and_its_own_secrets_alone(
     places, tmp_path
 ):
@@ -81,7 +99,7 @@ def test_a_command_that_keeps_all_has_a_key_of_both_buckets_and_its_own_secrets_
     for secret in (*WITHIN.secrets, *KEEPERS):
         (own / secret).write_text("" if secret in secret_files.FILLED else f"{secret}/x")
     here = places[0]
-    place = Place(here.home, own, here.state, here.sockets, here.listen, here.addresses)
+    place = replace(here, secrets=own)
     told = keeper_variables(place)
     assert told["AWS_ACCESS_KEY_ID"] == "keeper"
     assert told["AWS_SECRET_ACCESS_KEY"] == "store_keeper/x"

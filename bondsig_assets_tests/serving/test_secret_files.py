@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bondsig_assets.errors import UserError
 from bondsig_assets.serving import secret_files
 from bondsig_assets.serving.executables import find
-from bondsig_assets.serving.secret_files import GENERATED, NAMES, add_login, alert_variables, make
+from bondsig_assets.serving.secret_files import (
+    CERTIFIED,
+    GENERATED,
+    NAMES,
+    add_login,
+    alert_variables,
+    make,
+)
 
 
 def test_made_once_and_for_their_owner_alone(tmp_path):
@@ -20,11 +29,31 @@ def test_made_once_and_for_their_owner_alone(tmp_path):
     before = {name: secret_files.read(folder, name) for name in NAMES}
     assert len({before[name] for name in GENERATED}) == len(GENERATED)
     assert min(len(before[name]) for name in GENERATED) >= 32
+    assert secret_files.certificate_ends_at(folder) > datetime.now(UTC) + timedelta(days=3000)
     assert make(folder) == []
     (folder / "lake_password").unlink()
     assert make(folder) == ["lake_password"]
     after = {name: secret_files.read(folder, name) for name in NAMES}
     assert [name for name in NAMES if before[name] != after[name]] == ["lake_password"]
+
+
+@pytest.mark.parametrize("lacking", [CERTIFIED, CERTIFIED[2:]])
+def test_an_older_folder_gets_its_certificate_whole(tmp_path, lacking):
+    make(tmp_path)
+    for name in lacking:
+        (tmp_path / name).unlink()
+    before = secret_files.read(tmp_path, "service_key")
+    assert make(tmp_path) == list(CERTIFIED)
+    context = ssl.create_default_context(cafile=tmp_path / CERTIFIED[0])
+    context.load_cert_chain(tmp_path / CERTIFIED[1], tmp_path / CERTIFIED[2])
+    assert secret_files.read(tmp_path, "service_key") == before
+
+
+def test_what_is_no_certificate_is_named(tmp_path):
+    make(tmp_path)
+    (tmp_path / "workers_certificate").write_text("mine")
+    with pytest.raises(UserError, match="workers_certificate is no certificate: delete it"):
+        secret_files.certificate_ends_at(tmp_path)
 
 
 def test_an_empty_secret_is_refused(tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bondsig_assets.serving import entry, health, once, programs, secret_files
-from bondsig_assets.serving.topology import BACK, FRONT, SERVICES, TOPOLOGY, in_order
+from bondsig_assets.serving.topology import BACK, FRONT, SERVICES, TOPOLOGY, chosen, in_order
 
 
 def test_each_comes_after_what_it_waits_for():
@@ -15,6 +15,19 @@ def test_each_comes_after_what_it_waits_for():
     assert sorted(ordered) == sorted(SERVICES)
     for service in TOPOLOGY:
         assert all(ordered.index(name) < ordered.index(service.name) for name in service.after)
+
+
+def test_what_runs_on_asking_alone_is_waited_for_by_its_like_alone():
+    usual = in_order(chosen(has_workers=False))
+    assert {one.name for one in TOPOLOGY} - {one.name for one in usual} == {"scheduler", "workers"}
+    assert in_order(chosen(has_workers=True)) == in_order()
+
+
+def test_who_reaches_the_workers_has_their_certificate_and_nobody_else():
+    holders = {one.name for one in TOPOLOGY if set(secret_files.CERTIFIED) & set(one.secrets)}
+    assert holders == {"code", "scheduler", "workers"}
+    for name in ("scheduler", "workers"):
+        assert SERVICES[name].networks == (BACK,) and not SERVICES[name].published
 
 
 def test_a_circle_is_refused():
