@@ -21,7 +21,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from bondsig_assets.machine import cores
+from bondsig_assets.machine import cores, keep_what_lives
 
 LIST = Path(__file__).with_name("data") / "kernels.json"
 #: What a type of numba is called in the list.
@@ -103,8 +103,9 @@ def kernels() -> Iterator[tuple[Callable[[Any], Any], tuple[Any, ...]]]:
 
 def main() -> None:
     """Compile what the cache has not got, for as long as whoever asked is there."""
-    asking = os.getppid()
-    for compiled, signature in kernels():
+    asking, found = os.getppid(), list(kernels())
+    keep_what_lives()
+    for compiled, signature in found:
         if os.getppid() != asking:
             return
         compiled(signature)

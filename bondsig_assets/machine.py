@@ -1,10 +1,12 @@
 """What this process may use of the machine it runs on, and for whom it works.
 
-Belongs here: facts of the machine. Not here: what is done with them.
+Belongs here: facts of the machine, and what of its memory a process has looked through. Not here:
+what is done with them.
 """
 
 from __future__ import annotations
 
+import gc
 import getpass
 import os
 import socket
@@ -24,3 +26,15 @@ def who() -> str:
     except (KeyError, OSError):  # a container's user without a name
         user = str(os.getuid())
     return f"{user}@{socket.gethostname()}"
+
+
+def keep_what_lives() -> None:
+    """Have no more collection of garbage look at what is alive now, and collect at ten thousand new
+    objects instead of 700: for a long process that has what it lives with.
+
+    Modules and the graph are 700,000 objects, and each full look at them takes a quarter of a
+    second.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

@@ -2,7 +2,6 @@
 one alone does.
 """
 
-import gc
 import logging
 import os
 from contextlib import suppress
@@ -12,6 +11,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from bondsig_assets.machine import keep_what_lives
 
 # How long a machine takes is no fault of what is tested.
 settings.register_profile("untimed", deadline=None)
@@ -59,10 +60,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_finish() -> None:
-    """Modules and tests live to the end, so that no collection need look at them: 700,000 objects,
-    a quarter of a second each time. And it is garbage of ten thousand objects, not of 700, that is
-    looked for.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
+    """Modules and tests live to the end."""
+    keep_what_lives()

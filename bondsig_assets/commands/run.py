@@ -25,6 +25,7 @@ from bondsig_assets.commands.progress import Progress
 from bondsig_assets.compile_ahead import compiling_beside
 from bondsig_assets.errors import UserError
 from bondsig_assets.home import Home, Market
+from bondsig_assets.machine import keep_what_lives
 from bondsig_assets.sources.base import Source
 from bondsig_assets.sources.reach import fingerprint
 from bondsig_assets.tables import RAW_DAILY, RAW_REFERENCE
@@ -234,6 +235,7 @@ def open_graph(console: Console, home: Home) -> Opened:
         )
     for run in end_dead_runs(instance):
         console.print(f"ended {run}: it was killed, or the machine restarted")
+    keep_what_lives()
     return Opened(home, instance, defs, settings)
 
 
