@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -190,13 +190,23 @@ def market_betas(rows: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     betas = rows["factor_exposures"].join(
         units.select("trade_date", "unit_change"), on="trade_date", maintain_order="left"
     )
+    # Polars divides by one number otherwise than by a column of it: a day would not be its range.
+    unit = betas["unit_change"].cast(pl.Float64).to_numpy()
+    own = betas["market_beta"].cast(pl.Float64).to_numpy() / unit
     return (
-        betas.select(
-            "trade_date", "parent_id", market_beta=pl.col("market_beta") / pl.col("unit_change")
-        )
+        betas.select("trade_date", "parent_id", market_beta=pl.Series(own, dtype=pl.Float64))
         .filter(pl.col("market_beta").is_finite())
-        .with_columns(usual_beta=pl.col("market_beta").median().over("trade_date"))
+        .with_columns(usual_beta=_median("market_beta").over("trade_date"))
     )
+
+
+_SIDES: tuple[Literal["lower", "higher"], ...] = ("lower", "higher")
+
+
+def _median(column: str) -> pl.Expr:
+    """Of two middle values their sum's half, however many days there are."""
+    lower, upper = (pl.col(column).quantile(0.5, side) for side in _SIDES)
+    return (lower + upper) / 2
 
 
 def model_of(rows: Mapping[str, pl.DataFrame], parents: Sequence[str]) -> RiskModel:
