@@ -41,6 +41,7 @@ def instance(tmp_path):
         yield opened
 
 
+@pytest.mark.slow
 def test_a_run_is_lines_with_its_id_its_assets_and_days(instance, monkeypatch, capfd):
     monkeypatch.setenv("BONDSIG_LOG", "json")
     with pytest.raises(RunError):
@@ -68,6 +69,7 @@ def test_a_run_is_lines_with_its_id_its_assets_and_days(instance, monkeypatch, c
     assert len(told) < 12
 
 
+@pytest.mark.slow
 def test_people_are_told_nothing_of_it(instance, monkeypatch, capfd):
     monkeypatch.delenv("BONDSIG_LOG", raising=False)
     with pytest.raises(RunError):
