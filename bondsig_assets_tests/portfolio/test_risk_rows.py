@@ -98,3 +98,21 @@ def test_no_names_are_no_rows_but_for_factors():
     found = risk_rows(DAY, [], [], [], none)
     assert found["specific_risks"].is_empty() and found["factor_exposures"].is_empty()
     assert found["factor_returns"].filter(pl.col("is_macro")).height == len(MACRO)
+
+
+def test_betas_of_a_day_alone_have_the_bits_of_the_range():
+    def day(on: date, n: int, seed: int) -> dict[str, pl.DataFrame]:
+        rows, draw = risk_rows(on, *names(n), risk_of(n)), np.random.default_rng(seed)
+        betas, units = pl.Series(draw.normal(1, 0.3, n)), pl.lit(float(draw.uniform(0.1, 2)))
+        return rows | {
+            "factor_exposures": rows["factor_exposures"].with_columns(market_beta=betas),
+            "factor_returns": rows["factor_returns"].with_columns(unit_change=units),
+        }
+
+    def names(n: int) -> tuple[list[str], list[str], list[str]]:
+        return PARENTS[:n], [one.lower() for one in PARENTS[:n]], SECTORS[:n]
+
+    days = [day(date(2024, 3, k + 4), N - k, k) for k in range(5)]
+    whole = market_betas({name: pl.concat([one[name] for one in days]) for name in days[0]})
+    assert whole["trade_date"].n_unique() == len(days)
+    assert whole.equals(pl.concat([market_betas(one) for one in days]))
