@@ -98,6 +98,7 @@ def test_a_bond_without_coupons_has_no_coupon_dates():
     assert set(row.values()) == {None, False}
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(
     st.dates(date(2000, 1, 1), date(2024, 1, 1)),

@@ -255,6 +255,7 @@ def test_a_constant_moves_the_levels_alone(bonds, constant):
     np.testing.assert_allclose(moved[[3, 4]], base[[3, 4]], rtol=0, atol=scale)
 
 
+@pytest.mark.slow
 def test_many_issuers_are_each_one_fitted_alone():
     generator = np.random.default_rng(4)
     counts = generator.integers(0, 9, 300)

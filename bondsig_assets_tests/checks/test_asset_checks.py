@@ -61,6 +61,7 @@ def evaluations(
     }
 
 
+@pytest.mark.slow
 def test_every_check_of_a_good_warehouse_passes(warehouse):
     result = run(warehouse)
     found = evaluations(result)
@@ -108,6 +109,7 @@ def test_a_structural_failure_blocks_what_is_downstream(warehouse):
     assert result.asset_materializations_for_node("downstream") == []
 
 
+@pytest.mark.slow
 def test_a_run_of_one_partition_checks_that_day_alone(warehouse):
     frame = broken("trade_events", "decimal_shifts_rare")
     frame = frame.with_columns(

@@ -62,7 +62,9 @@ ADDS_UP = {
     "lightgbm": 1e-12,
     "lstm": sequence.COMPLETENESS,
 }
-KIND_NAMES = [pytest.param(name, marks=needs_keras) if name == "lstm" else name for name in KINDS]
+#: Keras compiles an LSTM for seconds before it learns anything.
+LSTM = pytest.param("lstm", marks=[needs_keras, pytest.mark.slow])
+KIND_NAMES = [LSTM if name == "lstm" else name for name in KINDS]
 #: Without an intercept: what they cannot say of a mean, they do not.
 BAYES = ("bayes_ridge", "expected_reaction", "recent_ridge")
 CENTRED = ("ridge", "elastic_net")
@@ -254,7 +256,7 @@ def test_elastic_net_is_sklearns(l1_share):
     assert (mine.weights == 0).any()
 
 
-@pytest.mark.parametrize("filled", [*LINEAR, pytest.param("lstm", marks=needs_keras)])
+@pytest.mark.parametrize("filled", [*LINEAR, LSTM])
 def test_a_missing_feature_is_the_median(filled):
     model, x = make(filled).fit(data(filled)), data(filled, n=50, seed=4).features
     assert np.isnan(x).any()

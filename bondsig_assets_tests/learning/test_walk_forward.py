@@ -46,6 +46,7 @@ def walked() -> tuple[pl.DataFrame, tuple]:
     )
 
 
+@pytest.mark.slow
 def test_each_quarter_is_predicted_by_its_own_fold():
     found, seen = walked()
     assert [fold for fold, _ in seen] == WALKED
