@@ -23,17 +23,17 @@ from bondsig_assets.portfolio.books import Books, with_orders
 from bondsig_assets.portfolio.broker import Broker
 from bondsig_assets.portfolio.ledger import UNITS
 from bondsig_assets.portfolio.orders import Orders, Wishes, orders
+from bondsig_assets.portfolio.risk_days import by_day
 from bondsig_assets.portfolio.risk_rows import market_betas
 from bondsig_assets.portfolio.sessions import COLUMNS, Session, session_of
 from bondsig_assets.portfolio.settings import PortfolioSettings
 from bondsig_assets.portfolio.target_days import (
-    HELD,
     DayTargets,
     TargetDays,
     TargetInputs,
     alpha_rows,
-    by_day,
 )
+from bondsig_assets.portfolio.target_names import HELD
 from bondsig_assets.portfolio.target_rows import target_rows
 from bondsig_assets.portfolio.targets import Targets
 from bondsig_assets.portfolio.trading_day import trade_day

@@ -1,7 +1,7 @@
-"""What a policy wishes beside the optimiser, and the names of a day.
+"""What a policy wishes beside the optimiser.
 
-Belongs here: tranches of the last scores, names that a day's targets are about. Not here:
-how a wish becomes targets (`targets.py`), fills and cash.
+Belongs here: tranches of the last scores. Not here: how a wish becomes targets (`targets.py`),
+fills and cash.
 """
 
 from __future__ import annotations
@@ -77,54 +77,3 @@ def tranches(
     return within.join(dates, on="number", how="inner", maintain_order="left").select(
         "trade_date", "parent_id", "weight"
     )
-
-
-def names_of(universe: pl.DataFrame, held: pl.DataFrame, *, with_hedges: bool) -> pl.DataFrame:
-    """`parent_id, ticker, is_in, is_shortable, is_hedge, held_shares, price_usd,
-    dollar_volume_usd, borrow_rate_pct, is_priced` of a day, in order of parents: names of
-    `universe` and whatever else is held.
-
-    A name that is held and has no row in the universe is out: it gets a target of 0, not none, and
-    its last price is the one it was `held` at. `held`: `parent_id, ticker, shares, price_usd`.
-    Sector ETFs are names `with_hedges`, or where held.
-    """
-    own = held.filter(pl.col("shares") != 0)
-    named = universe.filter(
-        pl.lit(with_hedges) | ~pl.col("is_hedge") | pl.col("parent_id").is_in(own["parent_id"])
-    ).select(*_OF_UNIVERSE)
-    others = own.join(named, on="parent_id", how="anti").select(
-        "parent_id",
-        "ticker",
-        is_in=pl.lit(value=False),
-        is_shortable=pl.lit(value=False),
-        is_hedge=pl.lit(value=False),
-        borrow_rate_pct=pl.lit(None, pl.Float64),
-        price_usd=pl.lit(None, pl.Float64),
-        dollar_volume_usd=pl.lit(None, pl.Float64),
-    )
-    last = held.select("parent_id", held_shares="shares", last_usd="price_usd")
-    return (
-        pl.concat([named, others])
-        .join(last, on="parent_id", how="left")
-        .select(
-            *_OF_UNIVERSE[:5],
-            pl.col("held_shares").fill_null(0).cast(pl.Int64),
-            pl.coalesce("price_usd", "last_usd"),
-            "dollar_volume_usd",
-            "borrow_rate_pct",
-            is_priced=pl.col("price_usd").is_not_null(),
-        )
-        .sort("parent_id")
-    )
-
-
-_OF_UNIVERSE = (
-    "parent_id",
-    "ticker",
-    "is_in",
-    "is_shortable",
-    "is_hedge",
-    "borrow_rate_pct",
-    "price_usd",
-    "dollar_volume_usd",
-)

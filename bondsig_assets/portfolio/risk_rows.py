@@ -1,7 +1,8 @@
-"""A day's risk model as rows of its four tables, and back; the rows of a range of days.
+"""A day's risk model as rows of its four tables; the rows of a range of days.
 
 Belongs here: what of a `RiskModel` stands in which table. Not here: the model (`risk_model.py`),
-what it is made of (`market_days.py`), reading and writing.
+what it is made of (`market_days.py`), a model from its rows (`risk_days.py`), reading and
+writing.
 """
 
 from __future__ import annotations
@@ -207,48 +208,3 @@ def _median(column: str) -> pl.Expr:
     """Of two middle values their sum's half, however many days there are."""
     lower, upper = (pl.col(column).quantile(0.5, side) for side in _SIDES)
     return (lower + upper) / 2
-
-
-def model_of(rows: Mapping[str, pl.DataFrame], parents: Sequence[str]) -> RiskModel:
-    """The risk model of one day from its rows by table, of `parents` in their order.
-
-    Raises ValueError where a parent has no row.
-    """
-    order = {name: place for place, name in enumerate(FACTORS)}
-    returns = rows["factor_returns"].sort(
-        ~pl.col("is_macro"),
-        pl.col("factor").replace_strict(order, default=0, return_dtype=pl.Int64),
-        "factor",
-    )
-    used = returns.filter(pl.col("state") != "no_data")
-    factors = tuple(used["factor"])
-    n_macro = int(used["is_macro"].sum())
-    wanted = pl.DataFrame({"parent_id": pl.Series(list(parents), dtype=pl.String)})
-    exposed, risks = (
-        wanted.join(rows[name], on="parent_id", how="left", maintain_order="left")
-        for name in ("factor_exposures", "specific_risks")
-    )
-    lacking = risks.filter(pl.col("specific_risk_pct").is_null())["parent_id"]
-    if lacking.len():
-        raise ValueError(f"no risk of {', '.join(lacking.head(3))}")
-    betas = [exposed[f"{factor}_beta"].to_numpy() for factor in factors[:n_macro]]
-    sector = exposed["sector"].to_numpy()
-    columns = betas + [1.0 * (sector == one) for one in factors[n_macro:]]
-    place = {name: k for k, name in enumerate(factors)}
-    covariance = np.zeros((len(factors), len(factors)))
-    for one, other, value in (
-        rows["factor_covariances"].select("factor", "other_factor", "covariance").iter_rows()
-    ):
-        covariance[place[one], place[other]] = covariance[place[other], place[one]] = value
-    return RiskModel(
-        factors,
-        n_macro,
-        np.column_stack(columns) if columns else np.zeros((len(parents), 0)),
-        covariance,
-        (risks["specific_risk_pct"].to_numpy() / 100) ** 2,
-        used["factor_return"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
-        risks["has_own"].to_numpy(),
-        risks["n_returns"].to_numpy(),
-        tuple(returns.filter(pl.col("state") == "no_data")["factor"]),
-        used.filter(pl.col("is_macro"))["unit_change"].to_numpy(),
-    )

@@ -1,6 +1,6 @@
 """A day's targets from its rows: whose scores, what they promise, what is held, arrays.
 
-Belongs here: a day's arrays from rows of tables, the skill that is believed of whoever made the
+Belongs here: a day's arrays from rows of its names, the skill that is believed of whoever made the
 scores, rows of `alphas`. Not here: one day's optimum (`targets.py`), going from day to day
 (`book_days.py`), reading tables (`reading/portfolio.py`).
 """
@@ -26,23 +26,17 @@ from bondsig_assets.portfolio.alpha import (
     probability_alpha,
 )
 from bondsig_assets.portfolio.costs import multiplier
-from bondsig_assets.portfolio.policies import names_of, tranches
+from bondsig_assets.portfolio.policies import tranches
+from bondsig_assets.portfolio.risk_days import RiskDays, by_day
 from bondsig_assets.portfolio.risk_model import RiskModel
-from bondsig_assets.portfolio.risk_rows import RISK_TABLES, model_of
 from bondsig_assets.portfolio.settings import PortfolioSettings
+from bondsig_assets.portfolio.target_names import TargetNames
 from bondsig_assets.portfolio.targets import Day, Targets, targets
 from bondsig_assets.tables.portfolio import ALPHAS
 
 #: Trading days of scores that their persistence is taken from.
 PERSISTENCE_DAYS = 63
 NOTHING_SHOWN = Skill(None, None)
-#: What is held: a row a name, with the price it was last seen at.
-HELD = {
-    "parent_id": pl.String,
-    "ticker": pl.String,
-    "shares": pl.Int64,
-    "price_usd": pl.Float64,
-}
 
 
 @dataclass(frozen=True)
@@ -72,60 +66,35 @@ class DayTargets:
 
 
 class TargetDays:
-    """Targets of any of some days; rows are cut into days once."""
+    """Targets of any of some days; rows are joined and cut into days once."""
 
     def __init__(self, inputs: TargetInputs, days: Sequence[date], settings: PortfolioSettings):
         """`days`: consecutive trading days."""
         self.inputs, self.settings = inputs, settings
-        self.universe = by_day(inputs.universe)
-        self._risk = {name: by_day(frame) for name, frame in inputs.risk.items()}
-        self._scores = by_day(inputs.scores)
+        self._names = TargetNames(
+            inputs.universe, inputs.scores, with_hedges=settings.bounds.sector_etf_hedges
+        )
+        self._risk, self._skills = RiskDays(inputs.risk), _skills(inputs)
         is_rule = settings.policy == "tranches"
         self._wished = _tranches(inputs, days, settings) if is_rule else None
 
     def of(self, day: date, held: pl.DataFrame, nav_usd: float) -> DayTargets:
         """Targets of `day` of a book that holds `held` (HELD) and is worth `nav_usd`, above 0."""
-        inputs, settings = self.inputs, self.settings
-        rows = {name: self._risk[name].get(day, inputs.risk[name].clear()) for name in RISK_TABLES}
-        scored = self._scores.get(day, inputs.scores.clear())
-        skill = _skill(scored, day, inputs)
-        today, expected = day_of(
-            day,
-            self.universe.get(day, inputs.universe.clear()),
-            rows,
-            scored,
-            skill,
-            held,
-            nav_usd,
-            settings,
-        )
+        settings, skill = self.settings, self._skills.get(day, NOTHING_SHOWN)
+        names = self._names.of(day, held)
+        model, sector = self._risk.of(day, names["parent_id"].to_list())
+        expected = _expected(names, model, sector, skill, settings)
+        today = _arrays(day, expected, model, sector, nav_usd)
         wish = None if self._wished is None else _aligned(self._wished.get(day), today.parents)
-        found = targets(today, settings, _multiplier(inputs.scores, day, settings), wish)
+        found = targets(today, settings, _multiplier(self.inputs.scores, day, settings), wish)
         return DayTargets(found, expected, skill)
 
 
-def day_of(
-    trade_date: date,
-    universe: pl.DataFrame,
-    risk: Mapping[str, pl.DataFrame],
-    scores: pl.DataFrame,
-    skill: Skill,
-    held: pl.DataFrame,
-    nav_usd: float,
-    settings: PortfolioSettings,
-) -> tuple[Day, pl.DataFrame]:
-    """A day in arrays, from its rows of each table, and its names with what `alphas` adds."""
-    names = names_of(universe, held, with_hedges=settings.bounds.sector_etf_hedges)
-    model, sector = _risk_of(risk, names["parent_id"].to_list())
-    rates = names["borrow_rate_pct"].cast(pl.Float64)
-    expected = _expected(
-        names.with_columns(sector=pl.Series(sector, dtype=pl.String)),
-        model,
-        scores,
-        skill,
-        settings,
-    )
-    day = Day(
+def _arrays(
+    trade_date: date, names: pl.DataFrame, model: RiskModel, sector: np.ndarray, nav_usd: float
+) -> Day:
+    rates = names["borrow_rate_pct"]
+    return Day(
         trade_date,
         tuple(names["parent_id"]),
         tuple(names["ticker"]),
@@ -133,7 +102,7 @@ def day_of(
         names["is_in"].to_numpy(),
         names["is_shortable"].to_numpy(),
         names["is_hedge"].to_numpy(),
-        expected["alpha"].to_numpy(),
+        names["alpha"].to_numpy(),
         _numbers(names["price_usd"]),
         names["is_priced"].to_numpy(),
         _numbers(names["dollar_volume_usd"]),
@@ -142,90 +111,36 @@ def day_of(
         nav_usd,
         None if rates.null_count() == names.height else _numbers(rates),
     )
-    return day, expected
 
 
-def _skill(scores: pl.DataFrame, day: date, inputs: TargetInputs) -> Skill:
-    """Of the model that made the day's scores; none where there are none."""
-    whose = scores.select("fold", "model_name").unique()
-    key = (quarter_of(day), *whose.row(0)) if whose.height == 1 else None
-    return inputs.skills.get(key, NOTHING_SHOWN) if key else NOTHING_SHOWN
-
-
-def _risk_of(rows: Mapping[str, pl.DataFrame], parents: list[str]) -> tuple[RiskModel, np.ndarray]:
-    """The risk model of `parents` and their sectors. A name that the day's model has not (held
-    since before its bonds were gone) is in no sector, has the median exposures and the median
-    specific risk.
-    """
-    exposures, risks = rows["factor_exposures"], rows["specific_risks"]
-    known = set(risks["parent_id"])
-    lacking = [one for one in parents if one not in known]
-    if lacking:
-        betas = [name for name in exposures.columns if name.endswith("_beta")]
-        strangers = pl.DataFrame({"parent_id": lacking})
-        usual = exposures.select(pl.col(betas).median()) if exposures.height else None
-        more = strangers.with_columns(
-            ticker=pl.lit(""),
-            sector=pl.lit(""),
-            has_own=pl.lit(value=False),
-            **{name: pl.lit(usual[name][0] if usual is not None else None) for name in betas},
-        )
-        median = risks["specific_risk_pct"].median() if risks.height else _USUAL_RISK_PCT
-        own = strangers.with_columns(
-            specific_risk_pct=pl.lit(median, pl.Float64),
-            n_returns=pl.lit(0, pl.Int64),
-            has_own=pl.lit(value=False),
-        )
-        rows = {
-            **rows,
-            "factor_exposures": pl.concat([exposures, more], how="diagonal_relaxed"),
-            "specific_risks": pl.concat([risks, own], how="diagonal_relaxed"),
-        }
-    wanted = pl.DataFrame({"parent_id": parents}, schema={"parent_id": pl.String})
-    sector = wanted.join(
-        rows["factor_exposures"], on="parent_id", how="left", maintain_order="left"
-    )["sector"]
-    return model_of(rows, parents), sector.to_numpy()
-
-
-#: Daily specific risk where no name has any, as in `risk_model.py`.
-_USUAL_RISK_PCT = 2.0
+def _skills(inputs: TargetInputs) -> dict[date, Skill]:
+    """Of the model that made each day's scores; none of a day that two made."""
+    whose = inputs.scores.select("trade_date", "fold", "model_name").unique()
+    alone = whose.filter(pl.len().over("trade_date") == 1)
+    return {
+        day: inputs.skills.get((quarter_of(day), fold, name), NOTHING_SHOWN)
+        for day, fold, name in alone.iter_rows()
+    }
 
 
 def _expected(
     names: pl.DataFrame,
     model: RiskModel,
-    scores: pl.DataFrame,
+    sector: np.ndarray,
     skill: Skill,
     settings: PortfolioSettings,
 ) -> pl.DataFrame:
-    """`names` with their scores, volatilities and expected simple excess returns; those out of the
-    universe have none.
+    """`names` with their volatilities and expected simple excess returns; those out of the universe
+    have none.
     """
     market = model.factors.index("market") if "market" in model.factors[: model.n_macro] else -1
     beta = model.exposures[:, market] if market >= 0 else np.full(names.height, np.nan)
     day = names.with_columns(
+        sector=pl.Series(sector, dtype=pl.String),
         volatility=pl.Series(np.sqrt(HORIZON * model.specific_variance), dtype=pl.Float64),
         beta=pl.Series(beta, dtype=pl.Float64),
-    ).join(
-        scores.select("parent_id", *_OF_SCORES), on="parent_id", how="left", maintain_order="left"
     )
-    asked = ("prediction", "probability_underperform")
-    return alphas(
-        day.with_columns(pl.when("is_in").then(name).alias(name) for name in asked),
-        skill,
-        settings.alpha,
-    )
-
-
-_OF_SCORES = (
-    "probability_underperform",
-    "base_rate",
-    "prediction",
-    "is_informed",
-    "fold",
-    "model_name",
-)
+    return alphas(day, skill, settings.alpha)
 
 
 def alpha_rows(made: Sequence[DayTargets]) -> pl.DataFrame:
@@ -297,12 +212,6 @@ def _multiplier(scores: pl.DataFrame, day: date, settings: PortfolioSettings) ->
     before = scores.filter(pl.col("trade_date") <= day)
     known = before["trade_date"].unique().sort().tail(PERSISTENCE_DAYS + HORIZON)
     return multiplier(settings.costs, persistence(before.filter(pl.col("trade_date").is_in(known))))
-
-
-def by_day(frame: pl.DataFrame) -> dict[date, pl.DataFrame]:
-    """Rows of each `trade_date`."""
-    parts = frame.partition_by("trade_date", as_dict=True)
-    return {day: part for (day,), part in parts.items()}
 
 
 def unit_alphas(predictions: pl.DataFrame, risks: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Tranches are a fifth of each of five books; who is held has a row; splits leave whole shares."""
+"""Tranches are a fifth of each of five books."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bondsig_assets.calendar import trading_days
-from bondsig_assets.portfolio.policies import books, names_of, tranches
+from bondsig_assets.portfolio.policies import books, tranches
 
 DAYS = trading_days(date(2024, 1, 2), date(2024, 3, 1))
 
@@ -94,47 +94,3 @@ def test_a_day_without_scores_leaves_its_fifth_in_cash():
     found = tranches(frame, DAYS[6], DAYS[6], 2.0)
     of_all = tranches(scores(10), DAYS[6], DAYS[6], 2.0)
     assert found["weight"].abs().sum() < of_all["weight"].abs().sum()
-
-
-def day_of_names(*rows: tuple) -> pl.DataFrame:
-    columns = ["parent_id", "ticker", "is_in", "is_hedge", "price_usd"]
-    return pl.DataFrame(rows, schema=columns, orient="row").with_columns(
-        is_shortable=pl.lit(value=True),
-        borrow_rate_pct=pl.lit(0.3),
-        dollar_volume_usd=pl.lit(1e6),
-    )
-
-
-def test_what_is_held_and_has_no_row_in_the_universe_is_out_not_forgotten():
-    universe = day_of_names(
-        ("B", "BB", True, False, 20.0),
-        ("A", "AA", False, False, None),
-        ("XLF", "XLF", False, True, 40.0),
-    )
-    held = pl.DataFrame(
-        {
-            "parent_id": ["Z", "A", "X"],
-            "ticker": ["ZZ", "AA", "XX"],
-            "shares": [3, -4, 0],
-            "price_usd": [7.0, 9.0, 1.0],
-        }
-    )
-    names = names_of(universe, held, with_hedges=True)
-    assert names.select("parent_id", "ticker", "is_in", "is_hedge", "held_shares").rows() == [
-        ("A", "AA", False, False, -4),
-        ("B", "BB", True, False, 0),
-        ("XLF", "XLF", False, True, 0),
-        ("Z", "ZZ", False, False, 3),
-    ]
-    assert names["price_usd"].to_list() == [9.0, 20.0, 40.0, 7.0], "the last price that was seen"
-    assert names["is_priced"].to_list() == [False, True, True, False]
-    assert names["dollar_volume_usd"].to_list() == [1e6, 1e6, 1e6, None]
-
-
-def test_sector_etfs_are_names_where_they_may_be_held_or_are():
-    universe = day_of_names(("XLE", "XLE", False, True, 80.0), ("XLF", "XLF", False, True, 40.0))
-    held = pl.DataFrame(
-        {"parent_id": ["XLE"], "ticker": ["XLE"], "shares": [5], "price_usd": [79.0]}
-    )
-    assert names_of(universe, held, with_hedges=False)["parent_id"].to_list() == ["XLE"]
-    assert names_of(universe, held, with_hedges=True).height == 2

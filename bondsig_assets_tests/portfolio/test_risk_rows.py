@@ -1,4 +1,4 @@
-"""A risk model goes into its tables and comes back."""
+"""A risk model goes into its tables."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from bondsig_assets.calendar import cutoff
+from bondsig_assets.portfolio.risk_days import RiskDays
 from bondsig_assets.portfolio.risk_model import History, risk_model
-from bondsig_assets.portfolio.risk_rows import market_betas, model_of, risk_rows
+from bondsig_assets.portfolio.risk_rows import market_betas, risk_rows
 from bondsig_assets.portfolio.settings import RiskSettings
 from bondsig_assets.tables import portfolio
 from bondsig_assets_tests.portfolio.days import MACRO, risk_of
@@ -24,27 +25,6 @@ SECTORS = [f"S{k % 6}" for k in range(N)]
 
 def rows_of(model, parents=PARENTS):
     return risk_rows(DAY, parents, [p.lower() for p in parents], SECTORS[: len(parents)], model)
-
-
-def test_what_is_written_reads_back():
-    model = risk_of(N)
-    found = model_of(rows_of(model), PARENTS)
-    for name in ("exposures", "covariance", "factor_returns", "n_returns", "macro_units"):
-        assert getattr(found, name).tobytes() == getattr(model, name).tobytes(), name
-    assert found.specific_variance == pytest.approx(model.specific_variance, rel=1e-14)
-    assert (found.factors, found.missing, found.n_macro) == (
-        model.factors,
-        model.missing,
-        model.n_macro,
-    )
-
-
-def test_names_come_in_the_order_that_is_asked():
-    model, order = risk_of(N), np.random.default_rng(0).permutation(N)[:20]
-    found = model_of(rows_of(model), [PARENTS[k] for k in order])
-    assert found.exposures.tobytes() == model.exposures[order].tobytes()
-    with pytest.raises(ValueError, match="no risk of Z"):
-        model_of(rows_of(model), ["Z"])
 
 
 def test_rows_fit_their_tables_and_say_when_they_were_known():
@@ -88,7 +68,7 @@ def test_a_factor_without_data_is_a_row_that_says_so():
         ),
     }
     assert market_betas(unknown).is_empty()
-    back = model_of(found, PARENTS)
+    back, _ = RiskDays(found).of(DAY, PARENTS)
     assert back.missing == ("rates",)
     assert back.covariance.tobytes() == model.covariance.tobytes()
 

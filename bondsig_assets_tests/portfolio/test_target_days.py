@@ -16,13 +16,13 @@ from bondsig_assets.portfolio.alpha import Skill, payoff_slope
 from bondsig_assets.portfolio.risk_rows import RISK_TABLES, risk_of_days
 from bondsig_assets.portfolio.settings import make_settings
 from bondsig_assets.portfolio.target_days import (
-    HELD,
     TargetDays,
     TargetInputs,
     alpha_rows,
     skill_of,
     unit_alphas,
 )
+from bondsig_assets.portfolio.target_names import HELD
 from bondsig_assets.portfolio.target_rows import target_rows
 from bondsig_assets.portfolio.universe import universe
 from bondsig_assets_tests.features.markets import DAYS
