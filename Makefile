@@ -7,7 +7,7 @@ TOGETHER := -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 # A run and its tests start many Pythons: what one compiles the others read.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels test-all test-services setup ui lock docs docs-site pictures import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels collect test-all test-services setup ui lock docs docs-site pictures import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -33,13 +33,18 @@ lint-spelling: .venv/ready
 lint-pages: .venv/ready
 	$(BIN)/python -m pytest -q bondsig_assets_tests/test_docs.py
 
-# What needs no run takes one core for a minute: the other compiles what the tests would.
+# What needs no run takes one core for a minute: the other compiles what the tests would. A first
+# collection compiles every test file, once for both workers.
 test:                 ## lint, types, house rules and every test
-	$(MAKE) --no-print-directory --jobs=2 kernels lint
+	$(MAKE) --no-print-directory --jobs=2 kernels lint collect
 	$(MAKE) --no-print-directory test-all
 
 kernels: .venv/ready
 	$(BIN)/python -m bondsig_assets.compile_ahead
+
+collect: .venv/ready
+	@mkdir -p build && echo collecting the tests
+	@$(BIN)/python -m pytest -qq --collect-only > build/collected.log || (cat build/collected.log; exit 1)
 
 test-all: .venv/ready
 	$(BIN)/python -m pytest -q -m "not services and not slow" $(TOGETHER)

@@ -9,9 +9,11 @@ Belongs here: predictions against labels, and what the market is cut by. Not her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -31,6 +33,7 @@ from bondsig_assets.learning.statistics import (
     ranked,
     residual_within,
 )
+from bondsig_assets.machine import cores
 from bondsig_assets.market_rules import HIGH_YIELD_RATING, MINIMUM_NAMES
 from bondsig_assets.tables.learning import EVALUATIONS, INFORMATION_COEFFICIENTS
 
@@ -48,6 +51,7 @@ SMALL = 0.09
 #: Parts of the day's order that a hit rate and a spread look at.
 FIFTH, TENTH = 0.2, 0.1
 _KEYS = ["trade_date", "parent_id"]
+T = TypeVar("T")
 _DAILY = {
     "trade_date": pl.Date,
     "bucket": pl.String,
@@ -86,20 +90,7 @@ def daily_ic(
     model with the control's ranks) the IC is 0: no information is a verdict, not a day off. A day
     of equal labels is left out.
     """
-    wide = _side_by_side(predictions)
-    parts = [
-        _daily(_panel(wide, labels, horizon, control)).select(
-            "trade_date",
-            "model_name",
-            pl.lit(horizon, dtype=pl.Int64).alias("horizon_days"),
-            "information_coefficient",
-            "size_weighted_ic",
-            "tied_rank_ic",
-            "n_issuers",
-        )
-        for horizon in _horizons(labels)
-    ]
-    return pl.concat([INFORMATION_COEFFICIENTS.empty(), *parts]).sort(INFORMATION_COEFFICIENTS.key)
+    return _ics(_judged_days(predictions, labels, control))
 
 
 def evaluations(
@@ -125,18 +116,69 @@ def evaluations(
     without that column nothing is said of it): money adds up over names in simple returns, and
     books that lean on volatile names earn in logs what nobody can spend.
     """
+    return _evaluations(_judged_days(predictions, labels, control), attributes, horizon)
+
+
+def daily_ic_and_evaluations(
+    predictions: pl.DataFrame,
+    labels: pl.DataFrame,
+    attributes: pl.DataFrame | None = None,
+    horizon: int = 5,
+    control: str = CONTROL,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `daily_ic` and `evaluations` return, days judged once for both."""
+    judged = _judged_days(predictions, labels, control)
+    return _ics(judged), _evaluations(judged, attributes, horizon)
+
+
+def _judged_days(
+    predictions: pl.DataFrame, labels: pl.DataFrame, control: str
+) -> dict[int, tuple[_Panel, pl.DataFrame]]:
+    """Panel and `_daily` of each horizon in `labels`."""
     wide = _side_by_side(predictions)
+    panels = {
+        horizon: _panel(wide, labels, horizon, control)
+        for horizon in labels["horizon_days"].unique().sort().to_list()
+    }
+    of_panels = _together(_daily, panels.values())
+    return {
+        horizon: (panel, daily)
+        for (horizon, panel), daily in zip(panels.items(), of_panels, strict=True)
+    }
+
+
+def _ics(judged: Mapping[int, tuple[_Panel, pl.DataFrame]]) -> pl.DataFrame:
+    parts = [
+        daily.select(
+            "trade_date",
+            "model_name",
+            pl.lit(horizon, dtype=pl.Int64).alias("horizon_days"),
+            "information_coefficient",
+            "size_weighted_ic",
+            "tied_rank_ic",
+            "n_issuers",
+        )
+        for horizon, (_, daily) in judged.items()
+    ]
+    return pl.concat([INFORMATION_COEFFICIENTS.empty(), *parts]).sort(INFORMATION_COEFFICIENTS.key)
+
+
+def _evaluations(
+    judged: Mapping[int, tuple[_Panel, pl.DataFrame]],
+    attributes: pl.DataFrame | None,
+    horizon: int,
+) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
-    for h in _horizons(labels):
-        panel = _panel(wide, labels, h, control)
-        daily = _daily(panel)
+    for h, (panel, daily) in judged.items():
         rows += _summaries(daily, h, "all")
         if h == horizon:
             rows += _summaries(
                 daily.with_columns(bucket=pl.col("trade_date").dt.year().cast(pl.String)), h, "year"
             )
-            for name, buckets in _slices(panel, attributes).items():
-                rows += _summaries(_daily(panel, buckets), h, name)
+            slices = _slices(panel, attributes)
+            of_slices = _together(partial(_daily, panel), slices.values())
+            for name, of_slice in zip(slices, of_slices, strict=True):
+                rows += _summaries(of_slice, h, name)
     return pl.DataFrame(rows, schema=EVALUATIONS.polars_schema, orient="row").sort(EVALUATIONS.key)
 
 
@@ -195,6 +237,12 @@ def _near_filing(issuer_days: pl.DataFrame, filings: pl.DataFrame) -> pl.Series:
     )
 
 
+def _together(function: Callable[[T], pl.DataFrame], items: Iterable[T]) -> list[pl.DataFrame]:
+    """`function` of each on threads: sorting whole columns leaves Python to others."""
+    with ThreadPoolExecutor(cores()) as pool:
+        return list(pool.map(function, items))
+
+
 @dataclass(frozen=True)
 class _Panel:
     """Signals and labels of one horizon, a row per issuer and day, in that order of days and
@@ -214,10 +262,6 @@ class _Panel:
     names: list[str]
     signals: np.ndarray
     sized: np.ndarray
-
-
-def _horizons(labels: pl.DataFrame) -> list[int]:
-    return labels["horizon_days"].unique().sort().to_list()
 
 
 def _side_by_side(predictions: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import polars as pl
 from scipy.special import ndtri
 
 from bondsig_assets.arrays import Floats
+from bondsig_assets.learning.statistics import medians
 from bondsig_assets.tables.issuer_features import ALL_FEATURES, EQUITY_FEATURES
 from bondsig_assets.tables.news_features import EQUITY_NEWS_INPUTS, MISSING_FLAG, NEWS_INPUTS
 
@@ -49,12 +50,13 @@ def standardised(issuer_days: pl.DataFrame, features: tuple[str, ...]) -> np.nda
 def _robust_z(values: np.ndarray) -> np.ndarray:
     present = np.isfinite(values)
     values = np.where(present, values, np.nan)
-    some = present.any(axis=0)
-    filled = np.where(some, values, 0.0)
-    center = np.where(some, np.nanmedian(filled, axis=0), 0.0)
-    deviation = np.nanmedian(np.abs(filled - center), axis=0)
-    # A feature that is equal for most issuers has no MAD; its plain deviation still ranks it.
-    spread = np.where(deviation > 0, 1.4826 * deviation, np.nanstd(filled, axis=0))
+    center = medians(values)
+    deviation = medians(np.abs(values - center))
+    spread = 1.4826 * deviation
+    if (alike := deviation == 0).any():
+        # Equal for most issuers, a feature has no MAD; its plain deviation still ranks it.
+        present_or_0 = np.where(present.any(axis=0), values, 0.0)
+        spread = np.where(alike, np.nanstd(present_or_0, axis=0), spread)
     spread = np.maximum(spread, 1e-9 + 1e-3 * np.abs(center))
     return np.where(present, np.clip((values - center) / spread, -CLIP, CLIP), np.nan)
 

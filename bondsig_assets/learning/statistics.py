@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from bondsig_assets.arrays import Floats
+from bondsig_assets.arrays import Floats, Ints
 
 #: Fewer days at one of the h offsets give no t of that offset.
 MINIMUM_OFFSET_DAYS = 5
@@ -147,6 +147,25 @@ def offsets_t_statistic(values: np.ndarray, numbers: np.ndarray, horizon: int) -
     squares = np.bincount(offset, (values - mean[offset]) ** 2, minlength=horizon)
     error = np.sqrt(squares / (n - 1) / n)
     return float((mean / error).mean()) if (error > 1e-12).all() else None
+
+
+def medians(values: Floats) -> Floats:
+    """Median of each column [row, …], NaN where all is NaN; `values` finite or NaN.
+
+    NumPy's own over NaN goes through masked arrays, at three times the cost.
+    """
+    if not values.shape[0]:
+        return np.full(values.shape[1:], np.nan)
+    return middle(np.sort(values, axis=0), np.isfinite(values).sum(axis=0))
+
+
+def middle(ordered: Floats, n: Ints) -> Floats:
+    """Median of the first `n` [column] of sorted values [row, column], NaN for none."""
+    low, high = (
+        np.take_along_axis(ordered, np.maximum(at, 0)[None], axis=0)[0]
+        for at in ((n - 1) // 2, np.minimum(n // 2, ordered.shape[0] - 1))
+    )
+    return np.where(n > 0, (low + high) / 2, np.nan)
 
 
 def group_sums(values: np.ndarray, group: np.ndarray) -> np.ndarray:

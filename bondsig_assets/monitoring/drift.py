@@ -122,12 +122,24 @@ def drift(
         return DRIFT.empty()
     numbers = day_number(pl.Series(ordered, dtype=pl.Date)).to_numpy()
     windows = _Windows.of(of_days, int(numbers[0]), int(numbers[-1]), settings)
-    grown = _Reasons.of(coverage, settings)
-    found = [
-        _rows(evening, of_days.features, windows.verdicts(int(number)), settings, grown)
-        for evening, number in zip(ordered, numbers, strict=True)
+    columns = [
+        _columns(of_days.features, windows.verdicts(int(number)), settings) for number in numbers
     ]
-    return pl.concat([DRIFT.empty(), *found])
+    n_rows = len(KINDS) * len(of_days.features) + 1
+    named = pl.DataFrame(
+        {
+            "trade_date": pl.Series(ordered, dtype=pl.Date).gather(
+                np.repeat(np.arange(len(ordered)), n_rows)
+            ),
+            "feature": (list(of_days.features) * len(KINDS) + [ALL]) * len(ordered),
+            "kind": ([kind for kind in KINDS for _ in of_days.features] + [ALL]) * len(ordered),
+            **{
+                name: np.concatenate([one[name] for one in columns], axis=None)
+                for name in columns[0]
+            },
+        }
+    )
+    return _rows(named, settings, _Reasons.of(coverage, settings))
 
 
 @dataclass(frozen=True)
@@ -295,73 +307,72 @@ class _Reasons:
         }
 
 
-def _rows(
-    evening: date,
-    features: tuple[str, ...],
-    found: Verdicts,
-    settings: DriftSettings,
-    reasons: _Reasons,
-) -> pl.DataFrame:
+def _columns(
+    features: tuple[str, ...], found: Verdicts, settings: DriftSettings
+) -> dict[str, np.ndarray]:
+    """Columns of an evening: each kind and feature, then the one number for all."""
     share, n = _share(found.distance, found.earlier)
     scores = np.where(np.isfinite(found.score), found.score, np.nan)[:, None]
     of_all, n_all = _share(scores[-1], scores[:-1])
     least = np.ceil(1 / settings.warning_share - 1e-9) - 1
-    kinds, names = len(KINDS), list(features)
-
-    def flat(values: Floats) -> list[float]:
-        return [float(one) for one in values.ravel()]
-
-    long = n >= least
-    now = np.isfinite(found.distance)
-    verdict = np.where(long, share, np.nan)
+    long, now = n >= least, np.isfinite(found.distance)
     reason = np.select([~now, ~long], ["no_values", "short_history"], "")
     earlier = np.where(np.isfinite(found.earlier), found.earlier, np.nan)
     usual, largest = _usual(earlier)
     is_known = bool(np.isfinite(found.score[-1])) and n_all[0] >= least
     all_usual, all_largest = _usual(scores[:-1])
-    frame = pl.DataFrame(
-        {
-            "feature": names * kinds + [ALL],
-            "kind": [kind for kind in KINDS for _ in names] + [ALL],
-            "now": [*flat(found.now), np.nan],
-            "before": [*flat(found.before), np.nan],
-            "distance": [*flat(found.distance), float(found.score[-1])],
-            "usual_distance": [*flat(usual), float(all_usual[0])],
-            "largest_distance": [*flat(largest), float(all_largest[0])],
-            "n_windows": [*n.ravel().tolist(), int(n_all[0])],
-            "share": [*flat(verdict), float(of_all[0]) if is_known else np.nan],
-            "reason": [
-                *reason.ravel().tolist(),
-                "" if is_known else ("short_history" if now.any() else "no_values"),
-            ],
-        }
-    )
+    of_all_reason = "" if is_known else ("short_history" if now.any() else "no_values")
+
+    def column(values: np.ndarray, last: float | str) -> np.ndarray:
+        return np.append(values.ravel(), np.array(last))
+
+    return {
+        "now": column(found.now, np.nan),
+        "before": column(found.before, np.nan),
+        "distance": column(found.distance, found.score[-1]),
+        "usual_distance": column(usual, all_usual[0]),
+        "largest_distance": column(largest, all_largest[0]),
+        "n_windows": column(n, n_all[0]),
+        "share": column(np.where(long, share, np.nan), of_all[0] if is_known else np.nan),
+        "reason": column(reason, of_all_reason),
+    }
+
+
+def _rows(named: pl.DataFrame, settings: DriftSettings, reasons: _Reasons) -> pl.DataFrame:
+    """Rows of `drift` from the columns of all evenings."""
     numbers = ["now", "before", "distance", "usual_distance", "largest_distance", "share"]
-    frame = frame.with_columns(
-        # Missing shares were compared as angles.
-        pl.when(pl.col("kind") == "missing")
-        .then(pl.col("now", "before").sin() ** 2)
-        .otherwise(pl.col("now", "before"))
-    ).with_columns(
-        pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers
+    is_missing = pl.col("kind") == "missing"
+    warned = (
+        named.with_columns(
+            # Missing shares were compared as angles.
+            pl.when(is_missing)
+            .then(pl.col("now", "before").sin() ** 2)
+            .otherwise(pl.col("now", "before"))
+        )
+        .with_columns(
+            pl.when(pl.col(name).is_finite()).then(pl.col(name)).alias(name) for name in numbers
+        )
+        .with_columns(
+            is_warning=(pl.col("share") <= settings.warning_share + 1e-12).fill_null(value=False),
+            reason=pl.when(pl.col("reason") != "").then("reason"),
+            known_at=pl.col("trade_date").dt.combine(CUTOFF),
+        )
     )
-    warned = frame.with_columns(
-        is_warning=(pl.col("share") <= settings.warning_share + 1e-12).fill_null(False),
-        reason=pl.when(pl.col("reason") != "").then("reason"),
+    gone = warned.filter("is_warning", is_missing)
+    missing_for = {"trade_date": pl.Date, "feature": pl.String, "missing_for": pl.String}
+    told = pl.DataFrame(
+        [
+            (evening, *one)
+            for (evening,), rows in gone.group_by("trade_date")
+            for one in reasons.grown(evening, rows["feature"].to_list()).items()
+        ],
+        schema=missing_for,
+        orient="row",
+    ).with_columns(kind=pl.lit("missing"))
+    rows = warned.join(
+        told, on=["trade_date", "feature", "kind"], how="left", maintain_order="left"
     )
-    grown = reasons.grown(
-        evening,
-        warned.filter(pl.col("is_warning"), pl.col("kind") == "missing")["feature"].to_list(),
-    )
-    return DRIFT.conform(
-        warned.with_columns(
-            trade_date=pl.lit(evening, pl.Date),
-            missing_for=pl.when(pl.col("is_warning") & (pl.col("kind") == "missing")).then(
-                pl.col("feature").replace_strict(grown, default=None, return_dtype=pl.String)
-            ),
-            known_at=pl.lit(evening, pl.Date).dt.combine(CUTOFF),
-        ).select(DRIFT.column_names)
-    )
+    return DRIFT.conform(rows.select(DRIFT.column_names))
 
 
 def _usual(earlier: Floats) -> tuple[Floats, Floats]:

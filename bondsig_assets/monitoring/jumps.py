@@ -30,6 +30,7 @@ from bondsig_assets.calendar import (
     early_closes,
     sifma_days,
 )
+from bondsig_assets.learning.statistics import medians, middle
 from bondsig_assets.monitoring.catalogue import BY_NAME
 from bondsig_assets.monitoring.settings import DataSettings
 from bondsig_assets.tables.monitoring import MONITORS
@@ -184,8 +185,9 @@ def jumps(
         counted[k] = np.isfinite(earlier).sum(axis=0)
         center[k] = usual[row] + effect
         distance[k] = gaps[row] - effect
-        spread[k] = 1.4826 * _median(np.abs(earlier))
-        edge[k] = np.maximum(_tail(np.abs(earlier), p), -ndtri(p / 2) * noise[row])
+        sizes = np.sort(np.abs(earlier), axis=0)
+        spread[k] = 1.4826 * middle(sizes, counted[k]) if row else np.nan
+        edge[k] = np.maximum(_tail(sizes, counted[k], p), -ndtri(p / 2) * noise[row])
     judged = (counted >= settings.minimum_history_days) & np.isfinite(distance)
     center, spread, distance, edge = (
         np.where(judged, part, np.nan) for part in (center, spread, distance, edge)
@@ -201,23 +203,7 @@ def _trailing_median(levels: Floats, days: int) -> Floats:
     windows = sliding_window_view(before, days, axis=0)[: levels.shape[0]]
     ordered = np.sort(windows, axis=2)
     n = np.isfinite(windows).sum(axis=2)
-    return np.where(2 * n >= days, _middle(np.moveaxis(ordered, 2, 0), n), np.nan)
-
-
-def _middle(ordered: Floats, n: Ints) -> Floats:
-    """Median of the first `n` of sorted values along the first axis, NaN for none."""
-    low, high = (
-        np.take_along_axis(ordered, np.maximum(at, 0)[None], axis=0)[0]
-        for at in ((n - 1) // 2, np.minimum(n // 2, ordered.shape[0] - 1))
-    )
-    return np.where(n > 0, (low + high) / 2, np.nan)
-
-
-def _median(values: Floats) -> Floats:
-    """Median of the finite values of each column, NaN for none."""
-    if not values.shape[0]:
-        return np.full(values.shape[1], np.nan)
-    return _middle(np.sort(values, axis=0), np.isfinite(values).sum(axis=0))
+    return np.where(2 * n >= days, middle(np.moveaxis(ordered, 2, 0), n), np.nan)
 
 
 def _effects(gaps: Floats, types: Ints) -> Floats:
@@ -226,28 +212,28 @@ def _effects(gaps: Floats, types: Ints) -> Floats:
     for one in range(_N_TYPES):
         own = gaps[types == one]
         enough = np.isfinite(own).sum(axis=0) >= _LEAST_OF_TYPE
-        out[one] = np.where(enough, _median(own), np.nan)
+        out[one] = np.where(enough, medians(own), np.nan)
     return out
 
 
-def _tail(sizes: Floats, p: Floats) -> Floats:
-    """The size that a day passes with probability `p` [series], by the largest _TAIL of `sizes`
-    [day, series]: the exponential, or nearer to the power where that reaches farther.
+def _tail(sizes: Floats, n: Ints, p: Floats) -> Floats:
+    """The size that a day passes with probability `p` [series], by the largest _TAIL of the first
+    `n` [series] of sorted `sizes` [place, series]: the exponential, or nearer to the power where
+    that reaches farther.
 
     Mean excess and mean log excess of the smaller _OF_TAIL of them, the others counted as at least
     as large (the likelihood of an exponential that is censored): days that were broken are there.
     """
-    n = np.isfinite(sizes).sum(axis=0)
     if not sizes.shape[0]:
         return np.full(p.shape, np.nan)
     m = np.maximum((_TAIL * n).astype(np.int64), 1)
     r = np.ceil(_OF_TAIL * m).astype(np.int64)
     # The m largest, and the one below them, where the tail begins: largest first.
-    known = np.where(np.isfinite(sizes), sizes, -np.inf)
-    largest = min(int(m.max(initial=1)) + 1, known.shape[0])
-    ordered = np.sort(np.partition(known, -largest, axis=0)[-largest:], axis=0)[::-1]
-    begin = np.take_along_axis(ordered, np.minimum(m, largest - 1)[None], axis=0)[0]
+    largest = min(int(m.max(initial=1)) + 1, sizes.shape[0])
     ranks = np.arange(largest)[:, None]
+    at = n[None] - 1 - ranks
+    ordered = np.where(at >= 0, np.take_along_axis(sizes, np.maximum(at, 0), axis=0), -np.inf)
+    begin = np.take_along_axis(ordered, np.minimum(m, largest - 1)[None], axis=0)[0]
     weight = (ranks < m) & (ranks >= m - r)
     weight = weight + np.where(ranks == m - r, m - r, 0)
     times = np.log(_TAIL / p)

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from bondsig_assets.arrays import Floats, Ints
+from bondsig_assets.learning.statistics import medians
 
 FACTORS = ("market", "rates", "volatility", "credit", "oil")
 #: Days of the cross-section's dispersion where no index of volatility is delivered.
@@ -106,9 +107,8 @@ def _dispersion(returns: Floats) -> Floats:
     enough = np.isfinite(returns).sum(axis=1) >= _MINIMUM_NAMES
     daily = np.full(returns.shape[0], np.nan)
     if enough.any():
-        some = returns[enough]
-        middle = np.nanmedian(some, axis=1, keepdims=True)
-        daily[enough] = np.nanmedian(np.abs(some - middle), axis=1)
+        some = np.where(np.isfinite(returns), returns, np.nan)[enough].T
+        daily[enough] = medians(np.abs(some - medians(some)))
     total = np.full(daily.size, np.nan)
     if daily.size >= _DISPERSION_DAYS:
         windows = np.lib.stride_tricks.sliding_window_view(daily, _DISPERSION_DAYS)
@@ -124,7 +124,7 @@ def _credit(spreads_bps: Floats) -> Floats:
     enough = np.isfinite(change).sum(axis=1) >= _MINIMUM_NAMES
     median = np.full(change.shape[0], np.nan)
     if enough.any():
-        median[enough] = np.nanmedian(change[enough], axis=1)
+        median[enough] = medians(change[enough].T)
     return median
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bondsig_assets.arrays import Bools, Floats, Ints
+from bondsig_assets.learning.statistics import medians
 from bondsig_assets.portfolio.settings import RiskSettings
 
 #: Returns larger than this many of the name's own usual moves count as this many: a print of a
@@ -212,7 +213,7 @@ def _winsorised(returns: Floats) -> Floats:
     usual = np.full(finite.shape[1], np.inf)
     some = np.isfinite(finite).sum(axis=0) >= _MINIMUM_DAYS
     if some.any():
-        median = np.nanmedian(np.abs(finite[:, some]), axis=0) / 0.6745
+        median = medians(np.abs(finite[:, some])) / 0.6745
         usual[some] = np.where(median > 0, median, np.inf)
     limit = _LARGEST_MOVE * usual
     clipped: Floats = np.clip(finite, -limit, limit)

@@ -6,16 +6,18 @@ and its neighbours. Not here: statistics, trials (`resources/trials.py`).
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import polars as pl
 
-from bondsig_assets.learning.evaluation import attributes, daily_ic
-from bondsig_assets.learning.evaluation import evaluations as judge
+from bondsig_assets.learning.evaluation import attributes, daily_ic_and_evaluations
 from bondsig_assets.learning.event_study import news_events
 from bondsig_assets.learning.models.catalogue import CONTROL
 from bondsig_assets.learning.probability import brier, reliability
 from bondsig_assets.learning.settings import WalkForwardSettings
 from bondsig_assets.learning.tails import tails, with_champion
 from bondsig_assets.learning.thresholds import thresholds
+from bondsig_assets.machine import cores
 from bondsig_assets.tables.news_features import NEWS_AGES
 from bondsig_assets.warehouse import Warehouse, of_one_snapshot
 
@@ -42,14 +44,21 @@ def judged(
     )
     versions = warehouse.read_table("models", columns=["model_version", "base_rate"])
     scores, signals = warehouse.read_table("scores"), warehouse.read_table("signals")
-    return {
-        "information_coefficients": daily_ic(predictions, labels, CONTROL),
-        "evaluations": judge(predictions, labels, known, horizon, CONTROL),
-        "probability_evaluations": brier(predictions, labels, versions, horizon),
-        "reliability_bins": reliability(predictions, labels, horizon),
-        "probability_tails": tails(with_champion(predictions, scores, versions), labels, horizon),
-        "news_events": news_events(warehouse.read_table("credit_news", columns=_NEWS), issuers),
-        "thresholds": thresholds(scores, labels, signals, horizon=horizon),
+    news = warehouse.read_table("credit_news", columns=_NEWS)
+    whole = with_champion(predictions, scores, versions)
+    # Sorting whole columns, each of them leaves Python to others for most of its time.
+    with ThreadPoolExecutor(cores()) as pool:
+        by_day = pool.submit(daily_ic_and_evaluations, predictions, labels, known, horizon, CONTROL)
+        others = {
+            "probability_evaluations": pool.submit(brier, predictions, labels, versions, horizon),
+            "reliability_bins": pool.submit(reliability, predictions, labels, horizon),
+            "probability_tails": pool.submit(tails, whole, labels, horizon),
+            "news_events": pool.submit(news_events, news, issuers),
+            "thresholds": pool.submit(thresholds, scores, labels, signals, horizon=horizon),
+        }
+    ics, evaluations = by_day.result()
+    return {"information_coefficients": ics, "evaluations": evaluations} | {
+        name: made.result() for name, made in others.items()
     }
 
 
