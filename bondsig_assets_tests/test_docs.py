@@ -93,7 +93,7 @@ def test_hooks_run_before_a_commit_what_make_lint_runs():
         (_ROOT / name).read_text() for name in (".pre-commit-config.yaml", "Makefile")
     )
     wanted = re.search(r"^lint: ([a-z\- ]+)", makefile, re.M)
-    assert wanted and re.search(r"^\t.*--jobs=2 kernels lint$", makefile, re.M)
+    assert wanted and re.search(r"^\t.*--jobs=2 kernels lint collect$", makefile, re.M)
     assert re.findall(r"entry: make --silent ([a-z-]+)$", hooks, re.M) == wanted[1].split()
     assert set(re.findall(r"repo: (\S+)", hooks)) == {"local"}, "a hook would be fetched"
 
