@@ -5,6 +5,7 @@ second to import, so what needs it is imported where it runs.
 """
 
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,9 +13,11 @@ import polars as pl
 
 from bondsig_assets.assets.common import (
     Result,
+    Rows,
     daily_result,
     made_anywhere,
     made_chunks,
+    replace_days,
     rows_per_day,
     table_asset,
 )
@@ -25,7 +28,7 @@ from bondsig_assets.tables import TABLES
 from bondsig_assets.trace.bond_days import QUOTES, TRADES, revise, touched_days
 from bondsig_assets.trace.events import events_of_deliveries
 from bondsig_assets.trace.quoted_days import touched_by_quotes, with_quotes
-from bondsig_assets.warehouse import Warehouse, Write
+from bondsig_assets.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from bondsig_assets.bonds.known_terms import Reference
@@ -112,24 +115,11 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         """
         opened, counted, rewritten = warehouse.open(), [], []
 
-        def revisions_between(start: date, end: date) -> pl.DataFrame:
-            with opened.on_snapshot():
-                changed = touched_days(
-                    opened.read_table(
-                        "trade_events",
-                        between=(start, end),
-                        columns=["known_date", "revision", "cusip", "execution_date", "reason"],
-                    )
-                )
-                quotes = quotes_of_days(opened, changed, start, end)
-                both = pl.concat([changed, touched_by_quotes(quotes, start, end)]).unique()
-                both = both.sort("cusip", "trade_date", "known_date")
-                lived = lifetimes_of_days(opened, both, end)
-            return with_quotes(revise(both, lived), quotes, changed)
-
-        for start, end, rows in made_chunks(context, revisions_between):
+        build = partial(_revisions_between, opened)
+        for start, end, made in made_anywhere(context, opened, bond_days_between):
+            rows = made["bond_day_revisions"]
             revisions, later = replace_range(
-                opened, "bond_day_revisions", start, end, rows, revisions_between, context
+                opened, "bond_day_revisions", start, end, rows, build, context
             )
             rewritten += later
             late = pl.col("trade_date") != pl.col("known_date")
@@ -149,6 +139,28 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         )
 
     return bond_day_revisions
+
+
+def bond_days_between(warehouse: Warehouse, start: date, end: date) -> Rows:
+    """Rows of `bond_day_revisions` of these days of knowledge."""
+    rows = _revisions_between(warehouse, start, end)
+    return {"bond_day_revisions": TABLES["bond_day_revisions"].conform(rows)}
+
+
+def _revisions_between(warehouse: Warehouse, start: date, end: date) -> pl.DataFrame:
+    with warehouse.on_snapshot():
+        changed = touched_days(
+            warehouse.read_table(
+                "trade_events",
+                between=(start, end),
+                columns=["known_date", "revision", "cusip", "execution_date", "reason"],
+            )
+        )
+        quotes = quotes_of_days(warehouse, changed, start, end)
+        both = pl.concat([changed, touched_by_quotes(quotes, start, end)]).unique()
+        both = both.sort("cusip", "trade_date", "known_date")
+        lived = lifetimes_of_days(warehouse, both, end)
+    return with_quotes(revise(both, lived), quotes, changed)
 
 
 def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -183,11 +195,11 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
             reference = Reference(*(opened.read_table(name) for name in Reference._fields))
         unused = unused_rows(reference)
 
-        for start, end, analytics in made_anywhere(context, opened, analytics_between, reference):
-            opened.replace(Write("bond_analytics", analytics, (start, end)))
+        for start, end, made in made_anywhere(context, opened, analytics_between, reference):
+            replace_days(opened, made, start, end)
             counted.append(
                 rows_per_day(
-                    analytics,
+                    made["bond_analytics"],
                     "known_date",
                     solved_share=pl.col("oas_bps").is_not_null().mean(),
                     tree_share=(pl.col("oas_method") == "hw").mean(),
@@ -199,11 +211,9 @@ def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return bond_analytics
 
 
-def analytics_between(
-    warehouse: Warehouse, reference: "Reference", start: date, end: date
-) -> pl.DataFrame:
+def analytics_between(warehouse: Warehouse, reference: "Reference", start: date, end: date) -> Rows:
     """Rows of `bond_analytics` of these days of knowledge."""
     from bondsig_assets.bonds.analytics import analyze
 
     revisions = warehouse.read_table("bond_day_revisions", between=(start, end))
-    return TABLES["bond_analytics"].conform(analyze(revisions, reference))
+    return {"bond_analytics": TABLES["bond_analytics"].conform(analyze(revisions, reference))}

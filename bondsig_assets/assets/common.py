@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -27,7 +28,7 @@ from bondsig_assets.orchestration import progress
 from bondsig_assets.orchestration.stages import DAYS, OWN_PAST_TAG, TAG
 from bondsig_assets.tables import TABLES
 from bondsig_assets.tables.schema import Table
-from bondsig_assets.warehouse import Warehouse
+from bondsig_assets.warehouse import Warehouse, Write
 
 # Range policies of assets are beta in Dagster 1.13 and say so for every asset; the version is
 # pinned. Here, because some assets are declared when their module is loaded.
@@ -54,6 +55,9 @@ OWNERS = {
 PARTITION_TAG = "bondsig/partition"
 LINEAGE = "dagster/column_lineage"
 T = TypeVar("T")
+P = TypeVar("P")
+#: Rows by table.
+Rows = Mapping[str, pl.DataFrame]
 #: Trading days that are worked on at once; bounds memory.
 CHUNK_DAYS = 63
 
@@ -170,15 +174,28 @@ def made_chunks(
     those; with one thread in order, so that a piece may rest on what `make` kept of those before
     it. What `make` raises is raised in the place of its piece.
     """
+    pieces = _pieces(context, days)
+    made = made_ahead(lambda piece: make(*piece), pieces, threads)
+    with closing(made):
+        for first, last in chunks(context, days):
+            yield first, last, next(made)
+
+
+def made_ahead(
+    make: Callable[[P], T], pieces: Iterable[P], threads: int = 0
+) -> Generator[T, None, None]:
+    """What `make` returns for each of `pieces`, in order: `threads` (0: one a core) make the next
+    ones meanwhile, and no more than those. What `make` raises is raised in the place of its piece.
+    """
     threads = threads or cores()
     with ThreadPoolExecutor(threads) as pool:
-        begun = (pool.submit(make, *piece) for piece in _pieces(context, days))
+        begun = (pool.submit(make, piece) for piece in pieces)
         waiting = deque(islice(begun, threads))
         try:
-            for first, last in chunks(context, days):
+            while waiting:
                 made = waiting.popleft().result()
                 waiting.extend(islice(begun, 1))
-                yield first, last, made
+                yield made
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -187,7 +204,7 @@ def made_chunks(
 class _Making:
     """What all pieces made elsewhere share."""
 
-    make: Callable[..., pl.DataFrame]
+    make: Callable[..., Rows]
     warehouse: Warehouse
     given: tuple[Any, ...]
 
@@ -195,13 +212,13 @@ class _Making:
 def made_anywhere(
     context: dg.AssetExecutionContext,
     warehouse: Warehouse,
-    make: Callable[..., pl.DataFrame],
+    make: Callable[..., Rows],
     *given: Any,
     days: int = CHUNK_DAYS,
-) -> Iterator[tuple[date, date, pl.DataFrame]]:
-    """As `made_chunks` of `make(warehouse, *given, first, last)`, or, where BONDSIG_WORKERS names
-    others who see the lake, made by them: they read it themselves and write what they made into its
-    storage, and paths alone come back.
+) -> Iterator[tuple[date, date, Rows]]:
+    """As `made_chunks` of `make(warehouse, *given, first, last)`, rows by table; or, where
+    BONDSIG_WORKERS names others who see the lake, made by them: they read it themselves and write
+    what they made into its storage, and paths alone come back.
 
     `make` is found by its name there, so it is a function of a module. The lake of a home on this
     machine is seen by workers of this machine alone.
@@ -211,19 +228,25 @@ def made_anywhere(
         yield from made_chunks(context, partial(make, warehouse, *given), days)
         return
     pieces = _pieces(context, days)
-    table = context.asset_key.path[-1]
+    asset = context.asset_key.path[-1]
     paths = map_blocks(
         *(_staged, pieces, _Making(make, warehouse, given)),
-        name=lambda piece: f"{table} of {piece[0]} to {piece[1]}",
+        name=lambda piece: f"{asset} of {piece[0]} to {piece[1]}",
         workers=told,
     )
     for first, last in chunks(context, days):
-        yield first, last, warehouse.staged(next(paths))
+        staged = next(paths)
+        yield first, last, {table: warehouse.staged(path) for table, path in staged.items()}
 
 
-def _staged(making: _Making, piece: tuple[date, date]) -> str:
+def _staged(making: _Making, piece: tuple[date, date]) -> dict[str, str]:
     made = making.make(making.warehouse, *making.given, *piece)
-    return making.warehouse.stage(made)
+    return {table: making.warehouse.stage(rows) for table, rows in made.items()}
+
+
+def replace_days(warehouse: Warehouse, made: Rows, first: date, last: date) -> None:
+    """Write `made`, rows by table, in the place of what these days had, in one transaction."""
+    warehouse.replace(*(Write(table, rows, (first, last)) for table, rows in made.items()))
 
 
 def daily_result(context: dg.AssetExecutionContext, per_day: pl.DataFrame, **whole: Any) -> Result:

@@ -5,7 +5,7 @@ numba takes a second to import, so what needs it is imported by the asset that r
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, time
 
 import dagster as dg
 import polars as pl
@@ -13,10 +13,12 @@ from pydantic import Field
 
 from bondsig_assets.assets.common import (
     Result,
+    Rows,
     chunks,
     daily_result,
     day_range,
-    made_chunks,
+    made_anywhere,
+    replace_days,
     rows_per_day,
     table_asset,
 )
@@ -40,7 +42,7 @@ from bondsig_assets.tables.issuer_features import (
     Feature,
 )
 from bondsig_assets.tables.news_features import NEWS_FEATURES, NEWS_LOOKBACK_DAYS
-from bondsig_assets.warehouse import Write
+from bondsig_assets.warehouse import Warehouse, Write
 
 _YEAR = 4 * 63
 #: Probability from which a move counts as news where issuers with news are counted.
@@ -96,21 +98,10 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         controls it has to beat. The comment of each column gives formula, window and source;
         `feature_coverage` counts for each day why values are missing.
         """
-        from bondsig_assets.features.issuer_days import issuer_days as compute_issuer_days
-
         opened, counted = warehouse.open(), []
-
-        def made(start: date, end: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-            panels = load_panels(opened, offset(start, -LOOKBACK_DAYS), end)
-            return compute_issuer_days(panels, start, end)
-
-        for start, end, (frame, coverage) in made_chunks(context, made, _YEAR):
-            opened.replace(
-                Write("issuer_days", TABLES["issuer_days"].conform(frame), (start, end)),
-                Write(
-                    "feature_coverage", TABLES["feature_coverage"].conform(coverage), (start, end)
-                ),
-            )
+        for start, end, made in made_anywhere(context, opened, issuer_days_between, days=_YEAR):
+            replace_days(opened, made, start, end)
+            frame = made["issuer_days"]
             counted.append(
                 rows_per_day(
                     frame,
@@ -127,6 +118,15 @@ def issuer_days_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return issuer_days.map_asset_specs(
         lambda spec: spec.merge_attributes(metadata={"dagster/column_lineage": feature_lineage()})
     )
+
+
+def issuer_days_between(warehouse: Warehouse, start: date, end: date) -> Rows:
+    """Rows of `issuer_days` and `feature_coverage` of these trading days."""
+    from bondsig_assets.features.issuer_days import issuer_days
+
+    made = issuer_days(load_panels(warehouse, offset(start, -LOOKBACK_DAYS), end), start, end)
+    names = ("issuer_days", "feature_coverage")
+    return {name: TABLES[name].conform(rows) for name, rows in zip(names, made, strict=True)}
 
 
 def credit_news_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
@@ -241,19 +241,12 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         cancel of 14:00 is in the row of 16:00 and not in that of noon. Changes are against the
         cutoff of the day before. Nothing downstream reads it. The times are set in the launchpad.
         """
-        from bondsig_assets.features.intraday import issuer_intraday as compute_issuer_intraday
         from bondsig_assets.features.intraday import times_of_day
 
         times, opened, counted = times_of_day(config.times_of_day), warehouse.open(), []
-
-        def made(start: date, end: date) -> pl.DataFrame:
-            inputs = load_intraday_inputs(opened, start, end)
-            return compute_issuer_intraday(inputs, start, end, times)
-
-        for start, end, frame in made_chunks(context, made):
-            opened.replace(
-                Write("issuer_intraday", TABLES["issuer_intraday"].conform(frame), (start, end))
-            )
+        for start, end, made in made_anywhere(context, opened, intraday_between, times):
+            replace_days(opened, made, start, end)
+            frame = made["issuer_intraday"]
             counted.append(
                 rows_per_day(
                     frame,
@@ -268,3 +261,11 @@ def issuer_intraday_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         )
 
     return issuer_intraday
+
+
+def intraday_between(warehouse: Warehouse, times: Sequence[time], start: date, end: date) -> Rows:
+    """Rows of `issuer_intraday` of these trading days, at these times of day."""
+    from bondsig_assets.features.intraday import issuer_intraday
+
+    made = issuer_intraday(load_intraday_inputs(warehouse, start, end), start, end, times)
+    return {"issuer_intraday": TABLES["issuer_intraday"].conform(made)}

@@ -15,11 +15,13 @@ import polars as pl
 
 from bondsig_assets.assets.common import (
     Result,
+    Rows,
     chunks,
     daily_result,
-    made_chunks,
+    made_anywhere,
     markdown_picture,
     markdown_table,
+    replace_days,
     rows_per_day,
     table_asset,
 )
@@ -40,7 +42,7 @@ from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.trials import log_trials, read_trials
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
-from bondsig_assets.warehouse import Write
+from bondsig_assets.warehouse import Warehouse, Write
 
 
 def evaluations_asset(settings: LearningSettings) -> dg.AssetsDefinition:
@@ -203,11 +205,9 @@ def drift_asset(days: dg.PartitionsDefinition, settings: MonitoringSettings) -> 
         """
         opened, counted = warehouse.open(), []
 
-        def made(start: date, end: date) -> pl.DataFrame:
-            return drifted(opened, start, end, settings)
-
-        for start, end, rows in made_chunks(context, made, 252):
-            opened.replace(Write("drift", rows, (start, end)))
+        for start, end, made in made_anywhere(context, opened, drift_between, settings, days=252):
+            replace_days(opened, made, start, end)
+            rows = made["drift"]
             counted.append(
                 rows_per_day(
                     rows,
@@ -219,6 +219,13 @@ def drift_asset(days: dg.PartitionsDefinition, settings: MonitoringSettings) -> 
         return daily_result(context, pl.concat(counted))
 
     return drift
+
+
+def drift_between(
+    warehouse: Warehouse, settings: MonitoringSettings, start: date, end: date
+) -> Rows:
+    """Rows of `drift` of these trading days."""
+    return {"drift": drifted(warehouse, start, end, settings)}
 
 
 def monitors_asset(

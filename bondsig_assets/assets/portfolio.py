@@ -12,11 +12,14 @@ import polars as pl
 
 from bondsig_assets.assets.common import (
     Result,
+    Rows,
     chunks,
     daily_result,
+    made_anywhere,
     made_chunks,
     markdown_picture,
     markdown_table,
+    replace_days,
     rows_per_day,
     table_asset,
 )
@@ -30,7 +33,7 @@ from bondsig_assets.portfolio.books import Books
 from bondsig_assets.portfolio.broker import PaperBroker
 from bondsig_assets.portfolio.market_days import BORROW_DAYS, FACTS_LOOKBACK_DAYS, NAME_DAYS
 from bondsig_assets.portfolio.risk_rows import RISK_TABLES, risk_of_days
-from bondsig_assets.portfolio.settings import PortfolioSettings
+from bondsig_assets.portfolio.settings import PortfolioSettings, RiskSettings
 from bondsig_assets.portfolio.universe import removed
 from bondsig_assets.portfolio.universe import universe as make_universe
 from bondsig_assets.reading.portfolio import (
@@ -42,7 +45,7 @@ from bondsig_assets.reading.portfolio import (
     universe_before,
 )
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
-from bondsig_assets.warehouse import Write
+from bondsig_assets.warehouse import Warehouse, Write
 
 _YEAR = 252
 
@@ -132,11 +135,9 @@ def factor_exposures_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         """
         opened, counted = warehouse.open(), []
 
-        def risk(start: date, end: date) -> dict[str, pl.DataFrame]:
-            return risk_of_days(market_days(opened, start, end, back), start, end, settings.risk)
-
-        for start, end, made in made_chunks(context, risk, _YEAR):
-            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.items()))
+        given = settings.risk, back
+        for start, end, made in made_anywhere(context, opened, risk_between, *given, days=_YEAR):
+            replace_days(opened, made, start, end)
             counted.append(
                 rows_per_day(
                     made["specific_risks"],
@@ -148,6 +149,13 @@ def factor_exposures_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
         return daily_result(context, pl.concat(counted))
 
     return factor_exposures
+
+
+def risk_between(
+    warehouse: Warehouse, settings: RiskSettings, back: int, start: date, end: date
+) -> Rows:
+    """Rows of the risk tables of these trading days, from the `back` days before them on."""
+    return risk_of_days(market_days(warehouse, start, end, back), start, end, settings)
 
 
 def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSettings) -> Any:

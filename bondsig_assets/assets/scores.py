@@ -4,6 +4,8 @@ Belongs here: the asset of the group scores. Not here: applying models (`learnin
 judging (`monitoring.py`).
 """
 
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import date
 from functools import partial
 
@@ -14,6 +16,7 @@ from bondsig_assets.assets.common import (
     Result,
     chunks,
     daily_result,
+    made_ahead,
     markdown_table,
     rows_per_day,
     table_asset,
@@ -23,7 +26,13 @@ from bondsig_assets.errors import MismatchError, TrackingError
 from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.partitions import rests_on, rests_on_its_quarter
 from bondsig_assets.orchestration.stages import SCORING
-from bondsig_assets.reading.scoring import OUTPUT, marks, score_range, scoring_ranges
+from bondsig_assets.reading.scoring import (
+    OUTPUT,
+    ScoringRange,
+    marks,
+    score_range,
+    scoring_ranges,
+)
 from bondsig_assets.resources.champion import load_champion
 from bondsig_assets.resources.tracking import TrackingResource
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
@@ -62,29 +71,25 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
         every model said, `unscored_days` the days without scores and why.
         """
         opened, counted, scored = warehouse.open(), [], TABLES["scores"].empty()
-        load = partial(load_champion, tracking)
+        make = partial(score_range, opened, partial(load_champion, tracking))
         for start, end in chunks(context, 10_000):
-            for days in scoring_ranges(opened, start, end):
-                first, last = days.first, days.last
-                try:
-                    made = score_range(opened, load, days)
-                except (TrackingError, MismatchError) as error:
-                    is_unreachable = isinstance(error, TrackingError)
-                    reason = "registry_unreachable" if is_unreachable else "model_does_not_fit"
-                    mark_unscored(opened, first, last, reason, str(error))
-                    # The message says it all; what MLflow said below it is within.
-                    raise dg.Failure(f"{first} … {last} not scored: {error}") from None
-                opened.replace(*(Write(name, made[name], (first, last)) for name in OUTPUT))
-                scored = made["scores"]
-                counted.append(
-                    rows_per_day(
-                        scored,
-                        "trade_date",
-                        mean_probability_underperform=pl.col("probability_underperform").mean(),
-                        highest_probability_underperform=pl.col("probability_underperform").max(),
-                        lowest_probability_underperform=pl.col("probability_underperform").min(),
+            ranges = list(scoring_ranges(opened, start, end))
+            with closing(made_ahead(make, ranges, threads=1)) as ahead:
+                for days in ranges:
+                    made = _made(opened, days, ahead)
+                    opened.replace(
+                        *(Write(name, made[name], (days.first, days.last)) for name in OUTPUT)
                     )
-                )
+                    scored = made["scores"]
+                    counted.append(
+                        rows_per_day(
+                            scored,
+                            "trade_date",
+                            mean_probability_underperform=_OF_DAY.mean(),
+                            highest_probability_underperform=_OF_DAY.max(),
+                            lowest_probability_underperform=_OF_DAY.min(),
+                        )
+                    )
         shown = [
             "ticker",
             "trade_date",
@@ -105,6 +110,26 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
         )
 
     return scores
+
+
+_OF_DAY = pl.col("probability_underperform")
+
+
+def _made(
+    warehouse: Warehouse, days: ScoringRange, ahead: Iterator[dict[str, pl.DataFrame]]
+) -> dict[str, pl.DataFrame]:
+    """The next of `ahead`, which is that of `days`; where it cannot be made, that is written down.
+
+    Raises dagster.Failure.
+    """
+    try:
+        return next(ahead)
+    except (TrackingError, MismatchError) as error:
+        is_unreachable = isinstance(error, TrackingError)
+        reason = "registry_unreachable" if is_unreachable else "model_does_not_fit"
+        mark_unscored(warehouse, days.first, days.last, reason, str(error))
+        # The message says it all; what MLflow said below it is within.
+        raise dg.Failure(f"{days.first} … {days.last} not scored: {error}") from None
 
 
 def mark_unscored(

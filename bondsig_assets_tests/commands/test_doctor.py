@@ -124,6 +124,7 @@ def test_how_old_the_newest_backup_is(tmp_path, monkeypatch):
     assert good and text.endswith("0.0 days old"), "a team's may lie where this process cannot look"
 
 
+@pytest.mark.slow
 def test_upkeep_upgrades_and_the_clock_of_a_home(tmp_path):
     home = lake_home(tmp_path)
     ((good, text, _),) = _upkeep(home)

@@ -312,6 +312,7 @@ def test_parquet_is_not_for_a_terminal(home):
         os.close(terminal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", COPIED)
 def test_a_large_result_needs_no_memory(home, form):
     """A million rows of 100 characters: 100 MB as Python values would be several times that."""

@@ -569,12 +569,14 @@ def test_the_simulated_market_is_what_it_says():
     )
 
 
+@pytest.mark.slow
 def test_specifications_of_equal_skill_rarely_replace_one_another():
     later = [verdict for seed in range(30) for verdict in lived(seed, 20)[1:]]
     spurious = sum(verdict.decision == "new_specification" for verdict in later)
     assert len(later) == 570 and 0 < spurious < 0.05 * len(later)
 
 
+@pytest.mark.slow
 def test_a_specification_that_is_truly_better_is_found_within_two_years():
     found = sum(
         any(verdict.champion.name == "xgboost" for verdict in lived(1000 + seed, 8, edge=0.04))

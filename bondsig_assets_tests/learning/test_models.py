@@ -361,6 +361,7 @@ def test_a_stop_sample_that_contradicts_stops_at_once(stopping):
     assert make(stopping, early_stopping=True).fit(sample).rounds == largest
 
 
+@pytest.mark.slow
 @needs_keras
 def test_the_lstm_stops_after_as_many_epochs_as_its_patience(monkeypatch):
     sample, epochs = data("lstm"), []
@@ -442,6 +443,7 @@ def test_the_lstm_predicts_as_keras_does(lstm):
     )
 
 
+@pytest.mark.slow
 @needs_keras
 def test_the_lstms_slopes_are_jaxs(lstm):
     import jax

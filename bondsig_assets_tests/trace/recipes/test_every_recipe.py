@@ -37,7 +37,13 @@ def messages(draw) -> dict[str, Any]:
     )
 
 
-@pytest.mark.parametrize("name", RECIPES)
+#: The kernel of one of them takes eight seconds to compile.
+_EACH = [
+    pytest.param(name, marks=[pytest.mark.slow] if name == "osbap" else []) for name in RECIPES
+]
+
+
+@pytest.mark.parametrize("name", _EACH)
 @settings(max_examples=60, deadline=None)
 @given(reported=st.lists(messages(), max_size=25))
 def test_every_report_has_one_answer(name, reported):

@@ -21,6 +21,9 @@ from bondsig_assets_tests.trace.recipes.stories import (
     reasons,
 )
 
+# The kernel takes eight seconds to compile.
+pytestmark = pytest.mark.slow
+
 KEPT = None
 LATER = date(2010, 6, 3)
 
