@@ -9,10 +9,11 @@ import polars as pl
 
 from bondsig_assets.assets.common import (
     Result,
-    chunks,
     daily_result,
+    made_anywhere,
     markdown_picture,
     markdown_table,
+    replace_days,
     rows_per_day,
     table_asset,
 )
@@ -50,9 +51,8 @@ def pnl_parts_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         of the evening before earned; what is left is specific.
         """
         opened, counted = warehouse.open(), []
-        for start, end in chunks(context, 252):
-            made = parts(opened, start, end)
-            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.items()))
+        for start, end, made in made_anywhere(context, opened, parts, days=252):
+            replace_days(opened, made, start, end)
             earned = pl.col("pnl_usd")
             counted.append(
                 rows_per_day(
