@@ -4,15 +4,17 @@
 
 Belongs here: counting files, rows and bytes. Not here: how long a run takes (`orchestration.py`).
 HOME, a home that `bondsig run` made, is changed: the rows of its last DAYS (default 8) are taken
-out, upkeep treats the rest as old, and each of these days is made in a run of its own, as on a
+out, upkeep treats the rest as old, and each of these days is made in a process of its own, as on a
 morning. Upkeep then treats that as old. A day is what the daily runs added, kept what of that
 upkeep left; twenty years have 5,040 days. Rows grow with the market, files and Dagster's record
-with the number of tables alone.
+with the number of tables alone. Stopped, it goes on where it was (`growth.json` in HOME).
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import subprocess
 import sys
 import time
 import warnings
@@ -20,6 +22,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -35,6 +38,8 @@ from bondsig_assets.upkeep.maintain import maintain
 from bondsig_assets.warehouse import Warehouse, Write
 
 _YEARS, _DAYS_A_YEAR = 20, 252
+#: Days after which is measured.
+_MONTH = 21
 
 
 def measured(home: Home) -> dict[str, float]:
@@ -76,47 +81,85 @@ def take_out(home: Home, days: Sequence[date]) -> None:
     )
 
 
-def run_daily(home: Home, days: Sequence[date]) -> float:
-    """Make days one by one, with the models there are; seconds."""
-    began = time.monotonic()
-    for day in days:
-        opened = open_graph(Console(quiet=True), home)
-        graph = opened.defs.resolve_asset_graph()
-        with opened.instance as instance:
-            chosen = {
-                name
-                for name in runner.selected_assets(opened.defs, "")
-                if stage_of(graph.get(dg.AssetKey(name))) != TRAINING
-            }
-            for stage in runner.plan(opened.defs, instance, day, day, chosen, True):
-                runner.execute(opened.defs, instance, stage)
-    return time.monotonic() - began
+def make_day(home: Home, day: date) -> None:
+    """A morning's run of one day, with the models there are."""
+    be_quiet()
+    opened = open_graph(Console(quiet=True), home)
+    graph = opened.defs.resolve_asset_graph()
+    with opened.instance as instance:
+        chosen = {
+            name
+            for name in runner.selected_assets(opened.defs, "")
+            if stage_of(graph.get(dg.AssetKey(name))) != TRAINING
+        }
+        for stage in runner.plan(opened.defs, instance, day, day, chosen, True):
+            runner.execute(opened.defs, instance, stage)
+
+
+def begun(home: Home, n_days: int) -> dict[str, Any]:
+    """What is to be done and what was measured so far, as `growth.json` has it."""
+    kept = home.path / "growth.json"
+    if not kept.exists():
+        span = home.date_range()
+        assert span is not None, f"{home.path} holds no market"
+        days = trading_days(*span)[-n_days:]
+        take_out(home, days)
+        maintain(home, 0, 0)
+        state = {
+            "days": [day.isoformat() for day in days],
+            "seconds": [],
+            "points": {"0": measured(home)},
+        }
+        kept.write_text(json.dumps(state))
+    found: dict[str, Any] = json.loads(kept.read_text())
+    return found
 
 
 def main(folder: Path, n_days: int) -> None:
     """Grow a home, keep it in order, and print both."""
     warnings.simplefilter("ignore")
-    be_quiet()
     home = Home(folder.absolute())
-    span = home.date_range()
-    assert span is not None, f"{folder} holds no market"
-    days = trading_days(*span)[-n_days:]
-    take_out(home, days)
-    maintain(home, 0, 0)
-    before = measured(home)
-    seconds = run_daily(home, days)
-    grown = measured(home)
+    state = begun(home, n_days)
+    days, seconds, points = state["days"], state["seconds"], state["points"]
+    for day in days[len(seconds) :]:
+        began = time.monotonic()
+        command = [sys.executable, "-m", "benchmarks.growth", str(home.path), "--day", day]
+        subprocess.run(command, check=True)
+        seconds.append(time.monotonic() - began)
+        if len(seconds) % _MONTH == 0 or len(seconds) == len(days):
+            points[str(len(seconds))] = measured(home)
+            print(f"{len(seconds)} of {len(days)} days", flush=True)
+        (home.path / "growth.json").write_text(json.dumps(state))
+    before, grown = points["0"], points[str(len(days))]
     done = maintain(home, 0, 0)
     kept = measured(home)
-    print(f"{n_days} daily runs, {seconds / n_days:.1f} s each")
+    print(
+        f"{len(days)} daily runs, {sum(seconds) / len(days):.1f} s each, the first month's", end=""
+    )
+    print(f" {_mean(seconds[:_MONTH]):.1f}, the last one's {_mean(seconds[-_MONTH:]):.1f}")
     for line in done.lines():
         print(line)
     scale = _YEARS * _DAYS_A_YEAR
-    print(f"{'':34}{'a day':>10}{'kept':>10}{'20 years':>12}{'kept':>12}")
+    columns = ("a day", "first month", "last month", "kept", "20 years", "kept")
+    print(f"{'':34}" + "".join(f"{name:>13}" for name in columns))
+    ends = sorted(map(int, points))
     for name in before:
-        added, left = ((after[name] - before[name]) / n_days for after in (grown, kept))
-        print(f"{name:34}{added:10.3f}{left:10.3f}{added * scale:12,.0f}{left * scale:12,.0f}")
+        added, left = ((after[name] - before[name]) / len(days) for after in (grown, kept))
+        rates = [
+            (points[str(last)][name] - points[str(first)][name]) / (last - first)
+            for first, last in (ends[:2], ends[-2:])
+        ]
+        numbers = "".join(f"{rate:13.3f}" for rate in (added, *rates, left))
+        print(f"{name:34}{numbers}{added * scale:13,.0f}{left * scale:13,.0f}")
+
+
+def _mean(seconds: Sequence[float]) -> float:
+    return sum(seconds) / max(len(seconds), 1)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8)
+    if "--day" in sys.argv:
+        warnings.simplefilter("ignore")
+        make_day(Home(Path(sys.argv[1])), date.fromisoformat(sys.argv[3]))
+    else:
+        main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 8)

@@ -30,7 +30,7 @@ from bondsig_assets.portfolio.performance import (
 from bondsig_assets.portfolio.regression import factor_alpha
 from bondsig_assets.tables.performance import PERFORMANCE
 
-#: Figure → what it is; `docs/performance.md` has each with its source.
+#: Figure → what it is; `docs/book_figures.md` has each with its source.
 FIGURES: dict[str, str] = {
     "pnl_usd": "Change of the net asset value less flows",
     "start_nav_usd": "What the first day's return is taken of",

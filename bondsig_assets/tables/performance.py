@@ -25,7 +25,7 @@ def usd(name: str, description: str) -> Column:
 PERFORMANCE = Table(
     "performance",
     "performance",
-    "Figures of a book's days, one definition each (docs/performance.md): growth, risk, Sharpe"
+    "Figures of a book's days, one definition each (docs/book_figures.md): growth, risk, Sharpe"
     " ratios with their errors, turnover, costs, both sides, alpha beyond factors.",
     (
         POLICY,

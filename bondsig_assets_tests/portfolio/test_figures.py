@@ -344,6 +344,6 @@ def test_trials_are_those_of_all_studies():
 
 
 def test_the_page_defines_every_figure():
-    page = (Path(__file__).parents[2] / "docs" / "performance.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "book_figures.md").read_text()
     for name in FIGURES:
         assert f"`{name}`" in page, name
