@@ -7,7 +7,7 @@ TOGETHER := -rs --durations=10 -n 2 --dist loadfile --no-loadscope-reorder
 # A run and its tests start many Pythons: what one compiles the others read.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels collect test-all test-services setup ui lock docs docs-site pictures import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio
+.PHONY: run quick lint lint-layout lint-code lint-types lint-imports lint-spelling lint-pages test kernels collect test-all test-services setup ui lock docs docs-site pictures import-graph research audit clean bench-trace bench-run bench-bonds bench-learning bench-portfolio bench-scaling bench-cluster performance
 
 run: .venv/ready      ## materialize the whole graph on the simulated market
 	$(BIN)/bondsig run
@@ -91,6 +91,15 @@ bench-learning: .venv/ready  ## where the time of a walk-forward and of one day'
 
 bench-portfolio: .venv/ready  ## solves beside cvxpy, forecast against realised risk, null worlds, planted leads (REAL=folder of credit_2006_2012, if you have it)
 	$(BIN)/python -m benchmarks.portfolio solves path null leads $(if $(REAL),real $(REAL))
+
+bench-scaling: .venv/ready  ## how the cost of each stage grows with names and days
+	$(BIN)/python -m benchmarks.scaling
+
+bench-cluster: .venv/ready  ## the same tables by threads, processes and Dask, over the home of `make run`
+	$(BIN)/python -m benchmarks.cluster
+
+performance: .venv/ready  ## write docs/performance.md from what bench-trace, -run, -scaling, -cluster found
+	$(BIN)/python -m benchmarks.page docs
 
 research: .venv/ready ## every study of docs/results.md; stopped, it goes on where it was (REAL=folder of credit_2006_2012, if you have it)
 	$(BIN)/python -m studies $(if $(REAL),--real $(REAL))

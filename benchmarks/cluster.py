@@ -26,7 +26,7 @@ from typing import Any
 
 import dagster as dg
 
-from benchmarks.scaling import FOLDER
+from benchmarks.trace import FOLDER
 from bondsig_assets.assets.clean import analytics_between, bond_days_between
 from bondsig_assets.assets.common import made_anywhere
 from bondsig_assets.assets.features import issuer_days_between

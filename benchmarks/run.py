@@ -10,6 +10,7 @@ Kernels are compiled in a run whose cache is empty: give NUMBA_CACHE_DIR an empt
 
 from __future__ import annotations
 
+import json
 import resource
 import sys
 import tempfile
@@ -25,12 +26,15 @@ from unittest.mock import patch
 import dagster as dg
 from numba.core import event as numba_event
 
+from benchmarks.trace import FOLDER
 from bondsig_assets.commands.run import run_range
 from bondsig_assets.home import Home, Market
 from bondsig_assets.warehouse import Warehouse
 
 _READS = ("read", "read_table", "partitions", "row_counts")
 _CHECKS = ("_quality", "_structure")
+#: Tables whose rows say how large the market was.
+_COUNTED = ("trace_reports", "bond_analytics", "issuer_days", "portfolio_days")
 _PARTS = ("wall", "cpu", "compile", "read", "write", "events", "checks")
 
 
@@ -154,11 +158,18 @@ def main() -> None:
     world = sys.argv[1] if len(sys.argv) > 1 else "demo"
     with tempfile.TemporaryDirectory() as folder:
         watch, compiling = measured(Home(Path(folder)), Market(world=world))
+        warehouse = Warehouse(Path(folder))
+        rows = {
+            name: warehouse.read(f"SELECT count(*) AS n FROM {name}")["n"][0] for name in _COUNTED
+        }
     print(table(watch))
     for name, seconds in sorted(compiling.kernels.items(), key=lambda item: -item[1]):
         print(f"{seconds:7.2f} s compiling {name}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"memory at most {peak:.2f} GiB")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    told = {"world": world, "assets": watch.seconds, "gibibytes": peak, "rows": rows}
+    (FOLDER / "run.json").write_text(json.dumps(told, indent=1))
 
 
 if __name__ == "__main__":

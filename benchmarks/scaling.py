@@ -18,16 +18,15 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from time import process_time
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from benchmarks.trace import FOLDER
 from bondsig_assets.calendar import offset
 
-FOLDER = Path("build/bench")
 #: Names over a year and a half, and trading days of 120 names.
 NAMES, DAYS = (120, 300, 1000, 3000), (378, 756, 1512)
 _FEW_NAMES, _FEW_DAYS = 120, 378

@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+#: What a benchmark found, for `page.py`.
+FOLDER = Path("build/bench")
 _CHUNK = 1_000_000
 #: Millions of reports up to which everything is timed.
 _IN_MEMORY = 10
@@ -61,26 +63,28 @@ def _parts(path: Path):
 
 
 def run_step(step: str, path: Path, out: Path) -> dict[str, float]:
-    """Seconds and peak gigabytes of one step in this process; compiling is done before."""
-    rows, took = 0, 0.0
+    """Seconds, those of processor and peak gigabytes of one step in this process; compiling is done
+    before.
+    """
+    rows, took, worked = 0, 0.0, 0.0
     if step == "duckdb":
         import duckdb
 
         duckdb.execute("SET threads = 2")
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         duckdb.execute(
             f"COPY (FROM '{path}') TO '{out / 'copy.parquet'}' (FORMAT parquet, COMPRESSION zstd)"
         )
-        took = time.perf_counter() - began
+        took, worked = time.perf_counter() - began, time.process_time() - busy
     elif step == "files":
         from bondsig_assets.trace.layouts import scan_reports
         from bondsig_assets.trace.options import PRESETS
         from bondsig_assets.trace.partitions import clean_to
 
         _warm_up()
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         clean_to(scan_reports([path]).blocks(500_000), out, PRESETS["research"])
-        took = time.perf_counter() - began
+        took, worked = time.perf_counter() - began, time.process_time() - busy
     else:
         from bondsig_assets.trace.cleaning import clean_part
         from bondsig_assets.trace.options import PRESETS
@@ -90,15 +94,20 @@ def run_step(step: str, path: Path, out: Path) -> dict[str, float]:
 
         _warm_up()
         for reports in _parts(path):
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), time.process_time()
             if step == "lifecycle":
                 dated = with_known_at(reports)
                 now(decide(dated, order_of_knowledge(dated), PRESETS["none"]))
             else:
                 clean_part(reports, None, PRESETS["research"], "regulatory")
             took += time.perf_counter() - began
+            worked += time.process_time() - busy
             rows += reports.height
-    return {"seconds": took, "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}
+    return {
+        "seconds": took,
+        "cpu": worked,
+        "gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    }
 
 
 def _warm_up() -> None:
@@ -153,7 +162,8 @@ def wrong_outcomes(path: Path, out: Path) -> tuple[int, int]:
 
 
 def main(sizes: list[float]) -> None:
-    """Prints a table for each size, in millions of reports."""
+    """Prints a table for each size, in millions of reports, and writes what was found to FOLDER."""
+    every = []
     for millions in sizes:
         with tempfile.TemporaryDirectory(prefix="bench-trace-") as folder:
             path, out = Path(folder) / "reports.parquet", Path(folder) / "out"
@@ -166,16 +176,20 @@ def main(sizes: list[float]) -> None:
                 if millions > _IN_MEMORY and step in ("lifecycle", "chain"):
                     continue
                 found = _child(step, path, out, millions)
+                every.append({"millions": millions, "step": step, **found})
                 base = base or found["seconds"]
                 seconds = found["seconds"]
                 print(
                     f"  {words:48} {seconds:7.1f} s {seconds / millions:6.2f} us a row"
-                    f" {seconds / base:5.1f} x DuckDB {found['gigabytes']:5.2f} GB",
+                    f" {seconds / base:5.1f} x DuckDB {found['cpu']:7.1f} s of processor"
+                    f" {found['gigabytes']:5.2f} GB",
                     flush=True,
                 )
             if millions <= _IN_MEMORY:
                 n, wrong = _child("truth", path, out, millions)["truth"]
                 print(f"  {'truth':48} {wrong:,} of {n:,} reports with a wrong outcome")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / "trace.json").write_text(json.dumps(every, indent=1))
 
 
 def _child(step: str, path: Path, out: Path, millions: float):

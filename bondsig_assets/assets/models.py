@@ -26,7 +26,7 @@ from bondsig_assets.reading.gate import replay_gate
 from bondsig_assets.reading.model_rows import holdout_rows, importance_rows, model_rows
 from bondsig_assets.reading.training import is_fitted, training_data
 from bondsig_assets.resources.champion import register_champions
-from bondsig_assets.resources.tracking import TrackingResource
+from bondsig_assets.resources.tracking import TRAINING_PAGES, TrackingResource
 from bondsig_assets.resources.training_log import log_fold, log_study
 from bondsig_assets.resources.warehouse_resource import WarehouseResource
 from bondsig_assets.tables import TABLES
@@ -214,7 +214,8 @@ def _link(tracking: TrackingResource, run_id: str) -> dg.MetadataValue:
     import mlflow
 
     experiment = mlflow.get_run(run_id).info.experiment_id
-    return dg.MetadataValue.url(f"{base}/#/experiments/{experiment}/runs/{run_id}")
+    page = f"{base}/#/experiments/{experiment}/runs/{run_id}?{TRAINING_PAGES}"
+    return dg.MetadataValue.url(page)
 
 
 def champions_asset(settings: LearningSettings) -> dg.AssetsDefinition:

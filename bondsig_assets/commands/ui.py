@@ -35,6 +35,7 @@ from bondsig_assets.orchestration.runner import open_instance
 from bondsig_assets.orchestration.served import code_changed_at, only_servers, served_since
 from bondsig_assets.orchestration.tether import Tethered
 from bondsig_assets.resources.moved_home import follow_move
+from bondsig_assets.resources.tracking import TRAINING_PAGES
 
 #: Seconds between two looks for runs whose process is gone, and for code that is younger than we.
 _LOOK_SECONDS = 20.0
@@ -111,7 +112,7 @@ def _experiment(home: Home) -> str:
             ).fetchone()
     except sqlite3.Error:
         return ""
-    return f"/#/experiments/{found[0]}/runs" if found else ""
+    return f"/#/experiments/{found[0]}/runs?{TRAINING_PAGES}" if found else ""
 
 
 def _require_free(host: str, ports: dict[str, int]) -> None:

@@ -27,6 +27,8 @@ from bondsig_assets.resources.moved_home import follow_move
 from bondsig_assets.resources.registered_model import read_model, write_model
 
 REGISTERED_MODEL = "bondsig"
+#: Of an address in MLflow: its pages open on runs and models, not on prompts and traces.
+TRAINING_PAGES = "workflowType=machine_learning"
 #: No telemetry, no bars, and a server that is down is told within seconds.
 _QUIET = (
     ("MLFLOW_DISABLE_TELEMETRY", "true"),

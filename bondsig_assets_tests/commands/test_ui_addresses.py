@@ -24,9 +24,9 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_mlflow_opens_on_the_experiment_of_the_study(home):
-    assert _experiment(home) == "/#/experiments/7/runs"
+    assert _experiment(home) == "/#/experiments/7/runs?workflowType=machine_learning"
     home.learning_file.write_text('study = "it\'s"\n')
-    assert _experiment(home) == "/#/experiments/9/runs"
+    assert _experiment(home) == "/#/experiments/9/runs?workflowType=machine_learning"
 
 
 def test_without_trainings_it_opens_where_it_begins(home, tmp_path):
