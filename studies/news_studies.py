@@ -40,7 +40,7 @@ PATHS = ("fading:504", "dead:504", "flipped:504")
 #: Circular shifts of each world at the usual lead: together a hundred and fifty.
 SHIFTS = 15
 #: Options of each chain from trade reports beside its seed: how many worlds, lead strength.
-CHAINS = ((10, 0.20), (10, 0.10), (10, 0.05), (1, 0.0))
+CHAINS = ((10, 0.20), (10, 0.10), (1, 0.05), (1, 0.0))
 STUDY, CHAIN_STUDY = "news", "news from trade reports"
 
 
