@@ -86,7 +86,8 @@ _PLACES = [
     "",
     "`make bench-cluster`: the same days of four tables made in turn by two threads of one",
     "process, by two processes beside it, and by workers of a [Dask scheduler](cluster.md) on the",
-    "same two cores; median of three, least and most in brackets. The bits are the same (tests).",
+    "same two cores; median of three seconds, least and most in brackets. Processes are started",
+    "anew for each table, workers stand. The bits are the same (tests).",
 ]
 _MORE = [
     "## One, ten, a hundred machines",
