@@ -157,9 +157,10 @@ def _draw(found: list[dict[str, Any]]) -> Figure:
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for one, (what, (measure, seconds)) in zip(axes, grouped(found).items(), strict=True):
-        for stage in seconds[0]:
-            if stage != "gigabytes":
-                one.plot(measure, [of[stage] for of in seconds], marker="o", ms=3, label=stage)
+        for k, stage in enumerate(name for name in seconds[0] if name != "gigabytes"):
+            # There are ten colours.
+            style = "-" if k < 10 else "--"
+            one.plot(measure, [of[stage] for of in seconds], style, marker="o", ms=3, label=stage)
         one.set(xscale="log", yscale="log", xlabel=what)
         one.set_xticks(measure, [f"{size:,}" for size in measure])
         one.minorticks_off()
