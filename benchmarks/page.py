@@ -11,6 +11,7 @@ import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -96,6 +97,8 @@ _MORE = [
     "in blocks, shared by all cores, beside the seconds in which one process takes what they made",
     "into the lake. No cluster was at hand to measure this on. Training does not grow with reports",
     "and is left out, as are targets, orders and the ledger, which follow one another day by day.",
+    "Cleaned trades are counted as if made in blocks of bonds, which they could be; today one",
+    "process makes them.",
 ]
 
 
@@ -133,7 +136,7 @@ def _run(found: dict[str, Any]) -> list[str]:
             ["asset", "seconds", "of processor", "reading", "writing", "events", "checks"], rows
         ),
         "",
-        f"World {found['world']}: {counted}; {found['gibibytes']:.1f} GiB at most.",
+        *wrap(f"World {found['world']}: {counted}; {found['gibibytes']:.1f} GiB at most.", 96),
     ]
 
 
