@@ -5,7 +5,6 @@ second to import, so what needs it is imported where it runs.
 """
 
 from datetime import date
-from functools import partial
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -115,11 +114,13 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
         """
         opened, counted, rewritten = warehouse.open(), [], []
 
-        build = partial(_revisions_between, opened)
+        def revisions_between(start: date, end: date) -> pl.DataFrame:
+            return bond_days_between(opened, start, end)["bond_day_revisions"]
+
         for start, end, made in made_anywhere(context, opened, bond_days_between):
             rows = made["bond_day_revisions"]
             revisions, later = replace_range(
-                opened, "bond_day_revisions", start, end, rows, build, context
+                opened, "bond_day_revisions", start, end, rows, revisions_between, context
             )
             rewritten += later
             late = pl.col("trade_date") != pl.col("known_date")
@@ -143,11 +144,6 @@ def bond_day_revisions_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefiniti
 
 def bond_days_between(warehouse: Warehouse, start: date, end: date) -> Rows:
     """Rows of `bond_day_revisions` of these days of knowledge."""
-    rows = _revisions_between(warehouse, start, end)
-    return {"bond_day_revisions": TABLES["bond_day_revisions"].conform(rows)}
-
-
-def _revisions_between(warehouse: Warehouse, start: date, end: date) -> pl.DataFrame:
     with warehouse.on_snapshot():
         changed = touched_days(
             warehouse.read_table(
@@ -160,7 +156,8 @@ def _revisions_between(warehouse: Warehouse, start: date, end: date) -> pl.DataF
         both = pl.concat([changed, touched_by_quotes(quotes, start, end)]).unique()
         both = both.sort("cusip", "trade_date", "known_date")
         lived = lifetimes_of_days(warehouse, both, end)
-    return with_quotes(revise(both, lived), quotes, changed)
+    rows = with_quotes(revise(both, lived), quotes, changed)
+    return {"bond_day_revisions": TABLES["bond_day_revisions"].conform(rows)}
 
 
 def bond_analytics_asset(days: dg.PartitionsDefinition) -> dg.AssetsDefinition:

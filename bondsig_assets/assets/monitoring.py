@@ -276,7 +276,7 @@ def monitors_asset(
         # In one piece: what is followed from the first day is followed once.
         for start, end in chunks(context, 100_000):
             made = monitored(opened, start, end, settings, policy)
-            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.items()))
+            replace_days(opened, made, start, end)
             numbers = made["monitored_days"].select(
                 day="trade_date", n_alarms="n_alarm", n_watched="n_watch", n_late="n_late"
             )

@@ -208,7 +208,7 @@ def target_positions_asset(days: dg.PartitionsDefinition, settings: PortfolioSet
             return made.rows
 
         for start, end, made in made_chunks(context, rows_between, _YEAR, threads=1):
-            opened.replace(*(Write(name, rows, (start, end)) for name, rows in made.items()))
+            replace_days(opened, made, start, end)
             counted.append(_per_day(made))
         with opened.on_snapshot():
             home = Home(opened.home)

@@ -18,6 +18,7 @@ from bondsig_assets.assets.common import (
     daily_result,
     made_ahead,
     markdown_table,
+    replace_days,
     rows_per_day,
     table_asset,
 )
@@ -27,7 +28,6 @@ from bondsig_assets.learning.settings import LearningSettings
 from bondsig_assets.orchestration.partitions import rests_on, rests_on_its_quarter
 from bondsig_assets.orchestration.stages import SCORING
 from bondsig_assets.reading.scoring import (
-    OUTPUT,
     ScoringRange,
     marks,
     score_range,
@@ -77,9 +77,7 @@ def scores_asset(days: dg.PartitionsDefinition, settings: LearningSettings) -> d
             with closing(made_ahead(make, ranges, threads=1)) as ahead:
                 for days in ranges:
                     made = _made(opened, days, ahead)
-                    opened.replace(
-                        *(Write(name, made[name], (days.first, days.last)) for name in OUTPUT)
-                    )
+                    replace_days(opened, made, days.first, days.last)
                     scored = made["scores"]
                     counted.append(
                         rows_per_day(

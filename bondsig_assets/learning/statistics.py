@@ -154,13 +154,13 @@ def medians(values: Floats) -> Floats:
 
     NumPy's own over NaN goes through masked arrays, at three times the cost.
     """
-    if not values.shape[0]:
-        return np.full(values.shape[1:], np.nan)
     return middle(np.sort(values, axis=0), np.isfinite(values).sum(axis=0))
 
 
 def middle(ordered: Floats, n: Ints) -> Floats:
     """Median of the first `n` [column] of sorted values [row, column], NaN for none."""
+    if not ordered.shape[0]:
+        return np.full(n.shape, np.nan)
     low, high = (
         np.take_along_axis(ordered, np.maximum(at, 0)[None], axis=0)[0]
         for at in ((n - 1) // 2, np.minimum(n // 2, ordered.shape[0] - 1))

@@ -186,7 +186,7 @@ def jumps(
         center[k] = usual[row] + effect
         distance[k] = gaps[row] - effect
         sizes = np.sort(np.abs(earlier), axis=0)
-        spread[k] = 1.4826 * middle(sizes, counted[k]) if row else np.nan
+        spread[k] = 1.4826 * middle(sizes, counted[k])
         edge[k] = np.maximum(_tail(sizes, counted[k], p), -ndtri(p / 2) * noise[row])
     judged = (counted >= settings.minimum_history_days) & np.isfinite(distance)
     center, spread, distance, edge = (

@@ -23,6 +23,7 @@ from bondsig_assets.market_rules import HORIZON
 from bondsig_assets.portfolio.attribution import DayModel, changes_by_name, pnl_parts
 from bondsig_assets.portfolio.figures import Factors
 from bondsig_assets.portfolio.macro_factors import FACTORS
+from bondsig_assets.portfolio.risk_days import by_day
 from bondsig_assets.tables.performance import PNL_PARTS
 from bondsig_assets.tables.trading import CHANGES
 
@@ -129,11 +130,11 @@ def day_models(
     Names are those with exposures on the evening before. A day before the first rows has a model of
     no names: all it earned is unmodelled.
     """
-    moved = _by_day(moves(rows))
+    moved = by_day(moves(rows))
     exposed, risks, returned = (
-        _by_day(one) for one in (rows.factor_exposures, rows.specific_risks, rows.returns)
+        by_day(one) for one in (rows.factor_exposures, rows.specific_risks, rows.returns)
     )
-    expected = _by_day(rows.alphas.filter(policy=policy))
+    expected = by_day(rows.alphas.filter(policy=policy))
     for day in days:
         before = offset(day, -1)
         yield (
@@ -149,15 +150,6 @@ def day_models(
             ),
             _known_at(moved.get(day), day),
         )
-
-
-def _by_day(frame: pl.DataFrame) -> dict[date, pl.DataFrame]:
-    return {
-        key[0]: group
-        for key, group in frame.partition_by(
-            "trade_date", as_dict=True, maintain_order=True
-        ).items()
-    }
 
 
 def _known_at(moved: pl.DataFrame | None, day: date) -> datetime:
@@ -234,8 +226,8 @@ def parts_of_days(
     changes = changes_by_name(entries, list(CHANGES))
     found = [PNL_PARTS.empty()]
     for (policy,), mine in changes.group_by("policy", maintain_order=True):
-        changed = _by_day(mine)
-        held = _by_day(positions.filter(policy=policy))
+        changed = by_day(mine)
+        held = by_day(positions.filter(policy=policy))
         wanted = [day for day in days if day in changed]
         for day, model, known_at in day_models(rows, wanted, str(policy)):
             before = held.get(offset(day, -1))
